@@ -1,0 +1,102 @@
+"""Agents on the wire: heartbeats, views and actions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from cictl.wire.codec import Message
+
+AGENT_DEACTIVATED = "agent is deactivated"
+"""The lease message that a deactivated agent gets."""
+
+
+class HeartbeatRequest(Message):
+    """`POST heartbeat`, every ten seconds.
+
+    Attributes:
+        os, arch: Go's names: linux, darwin, windows; amd64, arm64.
+        capabilities: Replaces what the server knew.
+        restart_status: Free text about a restart; also the greeting at start-up.
+        running_job_ids: Executions this agent is working on (ours); None from an agent that does not tell.
+    """
+
+    agent_id: str = ""
+    hostname: str = ""
+    os: str = ""
+    arch: str = ""
+    version: str = ""
+    capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    update_failure: str = ""
+    restart_status: str = ""
+    timestamp_utc: datetime | None = None
+    running_job_ids: list[str] | None = None
+
+
+class HeartbeatResponse(Message):
+    """The server's answer; the `…_requested` flags are orders for the agent.
+
+    Attributes:
+        cancel_job_ids: Of the agent's `running_job_ids`, those that are over on the server (ours).
+    """
+
+    accepted: bool
+    message: str = ""
+    update_requested: bool = False
+    update_target: str = ""
+    update_repository: str = ""
+    update_api_base: str = ""
+    refresh_tools_requested: bool = False
+    restart_requested: bool = False
+    wipe_cache_requested: bool = False
+    flush_job_history_requested: bool = False
+    cancel_job_ids: list[str] = msgspec.field(default_factory=list)
+
+
+class Agent(Message):
+    """One agent. Whether it is online follows from `last_seen_utc`: up to 20 s ago online, up to 60 s stale."""
+
+    agent_id: str
+    hostname: str
+    os: str
+    arch: str
+    capabilities: dict[str, str] | None
+    last_seen_utc: datetime
+    deactivated: bool = False
+    job_in_progress: bool = False
+    version: str = ""
+    recent_log: list[str] = msgspec.field(default_factory=list)
+    needs_update: bool = False
+    update_target: str = ""
+    update_requested: bool = False
+    update_attempts: int = 0
+    update_in_progress: bool = False
+    update_last_request_utc: datetime | None = None
+    update_next_retry_utc: datetime | None = None
+    update_last_error: str = ""
+    update_last_error_utc: datetime | None = None
+
+
+class AgentList(Message):
+    agents: list[Agent]
+
+
+class AgentResponse(Message):
+    agent: Agent
+
+
+class AgentActionRequest(Message):
+    """`POST agents/{id}/actions`; the last three fields belong to `run-script`."""
+
+    action: str = ""
+    script: str = ""
+    shell: str = ""
+    timeout_seconds: int = 0
+
+
+class AgentActionResponse(Message):
+    requested: bool
+    agent_id: str = ""
+    message: str = ""
+    target: str = ""

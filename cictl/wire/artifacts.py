@@ -1,0 +1,37 @@
+"""Artifacts on the wire: the files that an execution keeps."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cictl.wire.codec import Message
+
+TEST_REPORT_PATH = "test-report.json"
+COVERAGE_REPORT_PATH = "coverage-report.json"
+"""The two entries that the server adds to the artifacts of an execution with a stored report."""
+
+
+class Artifact(Message):
+    """One kept file. `url` is a path on the server, percent-encoded; `id` is 0 for synthetic entries."""
+
+    id: int
+    job_execution_id: str
+    path: str
+    url: str
+    size_bytes: int
+
+
+class ArtifactList(Message):
+    """An upload of nothing is answered with null, as the reference does."""
+
+    artifacts: list[Artifact] | None
+
+
+class ArtifactData(Message):
+    path: str = ""
+    data_base64: str = ""
+
+
+class ArtifactUpload(Message):
+    agent_id: str = ""
+    artifacts: list[ArtifactData] = msgspec.field(default_factory=list)

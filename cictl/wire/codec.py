@@ -1,0 +1,118 @@
+"""Encode and decode messages; the only place that turns JSON into structs and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar, dataclass_transform, get_args
+
+import msgspec
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class _MessageMeta(msgspec.StructMeta):
+    """Tells type checkers what msgspec inherits silently, and makes `kw_only`, which it does not inherit, the rule."""
+
+    def __new__(mcls, *args: Any, **options: Any) -> Any:
+        return super().__new__(mcls, *args, **{"kw_only": True, **options})
+
+
+class Message(msgspec.Struct, metaclass=_MessageMeta, frozen=True, omit_defaults=True):
+    """One JSON object of the API. Fields with a default are omitted while they hold it."""
+
+
+class DecodeError(ValueError):
+    """The bytes are not JSON, or not of the expected shape; the text names the field."""
+
+
+def encode(message: object) -> bytes:
+    """Return *message* as one compact line of JSON with its newline, UTF-8."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def decode(body: bytes, type_: type[T]) -> T:
+    """Read the first JSON value in *body* as *type_*, as leniently as the contract demands.
+
+    Unknown keys and text behind the first value are ignored, keys match whatever their case (an exact match wins), and
+    null means absent; a body of ``null`` is an object without fields.
+
+    Raises:
+        DecodeError: Empty body, malformed JSON, or a wrong type for a known field.
+    """
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = _first_value(body)
+    try:
+        return msgspec.convert(_fit({} if value is None else value, type_), type_)
+    except msgspec.ValidationError as error:
+        raise DecodeError(str(error)) from error
+
+
+def _first_value(body: bytes) -> Any:
+    try:
+        text = body.decode().lstrip(" \t\r\n")
+        value, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"not JSON: {error}") from error
+    return value
+
+
+def _fit(value: Any, type_: Any) -> Any:
+    """Drop nulls where they are not meant, and fold the case of keys, for each struct below *type_*."""
+    if isinstance(value, dict):
+        struct = _struct_of(type_)
+        return _fit_object(value, struct) if struct else _fit_mapping(value, type_)
+    if isinstance(value, list):
+        item = next((a for a in _flatten(type_) if get_args(a) and not _is_mapping(a)), None)
+        inner = get_args(item)[0] if item else None
+        return [_fit(v, inner) for v in value] if inner and _struct_of(inner) else value
+    return value
+
+
+def _fit_object(value: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, Any]:
+    fields, folded = _field_types(struct)
+    fitted: dict[str, Any] = {}
+    for key, item in value.items():
+        name = key if key in fields else folded.get(key.casefold())
+        if name is None or (name != key and name in value):
+            continue
+        if item is not None or type(None) in get_args(fields[name]):
+            fitted[name] = _fit(item, fields[name])
+    return fitted
+
+
+@cache
+def _field_types(struct: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The types of the struct's keys, and the keys by their folded case."""
+    types = {f.encode_name: f.type for f in msgspec.structs.fields(struct)}
+    return types, {name.casefold(): name for name in types}
+
+
+def _fit_mapping(value: dict[str, Any], type_: Any) -> dict[str, Any]:
+    """A null inside a map of strings means the empty string, as the reference's decoder has it."""
+    if any(v is None for v in value.values()) and any(_is_mapping(a) for a in _flatten(type_)):
+        return {k: "" if v is None else v for k, v in value.items()}
+    return value
+
+
+def _struct_of(type_: Any) -> type[msgspec.Struct] | None:
+    for option in _flatten(type_):
+        if isinstance(option, type) and issubclass(option, msgspec.Struct):
+            return option
+    return None
+
+
+def _flatten(type_: Any) -> tuple[Any, ...]:
+    args = get_args(type_)
+    if args and type(None) in args:
+        return tuple(a for a in args if a is not type(None))
+    return (type_,)
+
+
+def _is_mapping(type_: Any) -> bool:
+    origin = getattr(type_, "__origin__", None)
+    return isinstance(origin, type) and issubclass(origin, Mapping)

@@ -1,0 +1,310 @@
+"""Job executions on the wire: one materialized unit of a run, its steps, its status reports, views of the queue."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from cictl.wire.codec import Message
+
+CANCELLED_BY_USER = "cancelled by user"
+"""The `error` of an execution that was cancelled, by `cancel` or because its agent was deactivated."""
+
+CANCEL_LINE = "[control] job cancelled by user"
+"""The last line of the log of a cancelled execution."""
+
+
+class JobStatus(StrEnum):
+    """The five states of a job execution. The last two are terminal and sticky."""
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in (JobStatus.SUCCEEDED, JobStatus.FAILED)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether an agent holds the execution."""
+        return self in (JobStatus.LEASED, JobStatus.RUNNING)
+
+
+class Cause(StrEnum):
+    """Why an execution failed, for machines; `error` says it to people."""
+
+    STEP_FAILED = "step_failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    AGENT_LOST = "agent_lost"
+    DEPENDENCY_FAILED = "dependency_failed"
+
+
+class SecretRef(Message):
+    """Where one secret of a step lies in Vault; never its value."""
+
+    name: str
+    path: str
+    key: str
+    mount: str = ""
+    kv_version: int = 0
+
+
+class Step(Message):
+    """One entry of an execution's step plan.
+
+    Attributes:
+        index: Position in the plan, from 1.
+        total: Number of entries in the plan; 0 when unknown.
+        kind: Empty for a plain step, `test`, or `dryrun_skip`.
+        script: Shell text; empty for a skipped step.
+    """
+
+    index: int
+    total: int = 0
+    name: str = ""
+    script: str = ""
+    kind: str = ""
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+    vault_connection: str = ""
+    vault_secrets: list[SecretRef] = msgspec.field(default_factory=list)
+    test_name: str = ""
+    test_format: str = ""
+    test_report: str = ""
+    coverage_format: str = ""
+    coverage_report: str = ""
+
+
+class CacheSpec(Message):
+    """A directory that an agent keeps between jobs, and the variable that tells its path."""
+
+    id: str
+    env: str = ""
+
+
+class CacheStat(Message):
+    """What an agent found in a cache. Sizes in bytes; `source` is hit, miss or fallback."""
+
+    id: str
+    env: str = ""
+    type: str = ""
+    path: str = ""
+    source: str = ""
+    size_bytes: int = 0
+    files: int = 0
+    directories: int = 0
+    tool_metrics: dict[str, str] = msgspec.field(default_factory=dict)
+    error: str = ""
+
+
+class Source(Message):
+    """What to check out: a git URL, and a branch, tag or commit (empty: the remote's default branch)."""
+
+    repo: str
+    ref: str = ""
+
+
+class TestSummary(Message):
+    """Counts of a stored test report."""
+
+    __test__ = False  # pytest must not collect it
+
+    total: int
+    passed: int
+    failed: int
+    skipped: int
+
+
+class JobExecution(Message):
+    """One job execution as every endpoint shows it.
+
+    Attributes:
+        timeout_seconds: Limit from start to end; 0 means none.
+        output: The last 512 KiB of the log, in single-job answers only.
+        unmet_requirements: Why no known agent could take it; queued executions only.
+        sensitive_values: Values to mask; in the lease answer only, never stored.
+        cause: Typed reason of a failure (ours; a reference server never sends it).
+        log_size: Bytes of the whole log (ours; single-job answers only).
+    """
+
+    id: str
+    script: str
+    required_capabilities: dict[str, str] | None
+    timeout_seconds: int
+    status: JobStatus
+    created_utc: datetime
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+    artifact_globs: list[str] = msgspec.field(default_factory=list)
+    caches: list[CacheSpec] = msgspec.field(default_factory=list)
+    source: Source | None = None
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    step_plan: list[Step] = msgspec.field(default_factory=list)
+    current_step: str = ""
+    cache_stats: list[CacheStat] = msgspec.field(default_factory=list)
+    runtime_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    started_utc: datetime | None = None
+    finished_utc: datetime | None = None
+    leased_utc: datetime | None = None
+    leased_by_agent_id: str = ""
+    exit_code: int | None = None
+    error: str = ""
+    output: str = ""
+    test_summary: TestSummary | None = None
+    unmet_requirements: list[str] = msgspec.field(default_factory=list)
+    sensitive_values: list[str] = msgspec.field(default_factory=list)
+    cause: Cause | None = None
+    log_size: int = 0
+
+
+class JobState(Message):
+    """`GET jobs/{id}?view=state`: what a waiting client or agent polls for, small and cheap."""
+
+    id: str
+    status: JobStatus
+    log_size: int
+    current_step: str = ""
+    error: str = ""
+    exit_code: int | None = None
+    cause: Cause | None = None
+    leased_by_agent_id: str = ""
+    started_utc: datetime | None = None
+    finished_utc: datetime | None = None
+
+
+class JobResponse(Message):
+    job_execution: JobExecution
+
+
+class JobStateResponse(Message):
+    job_execution: JobState
+
+
+class JobList(Message):
+    """The plain list of `GET jobs`, newest first; `next_cursor` (ours) asks for the rest."""
+
+    job_executions: list[JobExecution]
+    next_cursor: str = ""
+
+
+class JobPage(Message):
+    """`GET jobs?view=queued|history`: one page, newest first; `total` counts within the cap."""
+
+    view: str
+    total: int
+    offset: int
+    limit: int
+    job_executions: list[JobExecution]
+
+
+class JobGroup(Message):
+    """The executions of one run in the summary, or a single one (`collapsible` false)."""
+
+    key: str
+    job_count: int
+    collapsible: bool
+    run_id: str = ""
+
+
+class JobSummary(Message):
+    """`GET jobs?view=summary`. The two lists are null when empty, as the reference sends them."""
+
+    view: str
+    max: int
+    total: int
+    queued_count: int
+    history_count: int
+    queued_group_count: int
+    history_group_count: int
+    queued_groups: list[JobGroup] | None
+    history_groups: list[JobGroup] | None
+
+
+class StepEvent(Message):
+    """Something that happened while an execution ran; agents send `step.started`."""
+
+    type: str = ""
+    timestamp_utc: datetime | None = None
+    step: Step | None = None
+
+
+class StatusRequest(Message):
+    """An agent's report about an execution.
+
+    Attributes:
+        status: `running`, `succeeded` or `failed`, in any case.
+        output: The whole log so far (its last 512 KiB); replaces what is stored. Empty keeps it.
+        output_append: Bytes of UTF-8 to add to the log at `output_offset` (ours).
+        output_offset: Byte position of `output_append` from the start of the log. A gap is answered 409 with our size.
+        output_size: In a terminal report, bytes of the whole log; refused with 409 when the server holds fewer.
+        output_sha256: In a terminal report, hex digest of the whole log.
+    """
+
+    agent_id: str = ""
+    status: str = ""
+    exit_code: int | None = None
+    error: str = ""
+    output: str = ""
+    output_append: str = ""
+    output_offset: int | None = None
+    output_size: int | None = None
+    output_sha256: str = ""
+    current_step: str = ""
+    cache_stats: list[CacheStat] = msgspec.field(default_factory=list)
+    runtime_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    events: list[StepEvent] = msgspec.field(default_factory=list)
+    timestamp_utc: datetime | None = None
+    cause: Cause | None = None
+
+
+class LeaseRequest(Message):
+    """`POST agent/lease`.
+
+    Attributes:
+        capabilities: Overlay the ones of the last heartbeat.
+        wait_seconds: How long the server may hold the request while nothing is queued; capped at 25 (ours).
+        request_id: A repeat of the same request gets the same execution again (ours).
+    """
+
+    agent_id: str = ""
+    capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    wait_seconds: int = 0
+    request_id: str = ""
+
+
+class LeaseResponse(Message):
+    assigned: bool
+    job_execution: JobExecution | None = None
+    message: str = ""
+
+
+class DeletedJob(Message):
+    deleted: bool
+    job_execution_id: str
+
+
+class ClearedQueue(Message):
+    cleared: int
+
+
+class FlushedHistory(Message):
+    flushed: int
+
+
+class Dependency(Message):
+    """The finished execution that keeps another one from ever running."""
+
+    job_execution_id: str = ""
+    pipeline_id: str = ""
+    pipeline_job_id: str = ""
+    matrix_name: str = ""
+    reason: str = ""
+
+
+class BlockedBy(Message):
+    blocked: bool
+    dependency: Dependency | None = None

@@ -1,0 +1,162 @@
+"""Projects, pipelines and chains on the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from cictl.wire.codec import Message
+from cictl.wire.jobs import CacheSpec
+
+
+class PipelineSummary(Message):
+    id: int
+    pipeline_id: str
+    trigger: str = ""
+    depends_on: list[str] = msgspec.field(default_factory=list)
+    source_repo: str = ""
+    source_ref: str = ""
+    supports_dry_run: bool = False
+
+
+class ChainSummary(Message):
+    id: int
+    chain_id: str
+    pipelines: list[str]
+    supports_dry_run: bool = False
+    version_pipeline_id: int = 0
+
+
+class ProjectSummary(Message):
+    """One project in the list; `config_path` is its identity, `<url>@<ref>:<file>`."""
+
+    id: int
+    name: str
+    config_path: str
+    updated_utc: datetime
+    pipelines: list[PipelineSummary]
+    repo_url: str = ""
+    repo_ref: str = ""
+    config_file: str = ""
+    loaded_commit: str = ""
+    pipeline_chains: list[ChainSummary] = msgspec.field(default_factory=list)
+
+
+class ProjectList(Message):
+    projects: list[ProjectSummary]
+
+
+class VersioningDetail(Message):
+    file: str = ""
+    tag_prefix: str = ""
+    auto_bump: str = ""
+
+
+class StepDetail(Message):
+    """A step of a definition; `type` is run or test."""
+
+    type: str
+    run: str = ""
+    test_name: str = ""
+    test_command: str = ""
+    test_format: str = ""
+    test_report: str = ""
+    coverage_format: str = ""
+    coverage_report: str = ""
+    skip_dry_run: bool = False
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class MatrixInclude(Message):
+    index: int
+    vars: dict[str, str] | None
+    name: str = ""
+
+
+class JobDetail(Message):
+    id: str
+    timeout_seconds: int
+    needs: list[str] = msgspec.field(default_factory=list)
+    runs_on: dict[str, str] = msgspec.field(default_factory=dict)
+    requires_tools: dict[str, str] = msgspec.field(default_factory=dict)
+    artifacts: list[str] = msgspec.field(default_factory=list)
+    caches: list[CacheSpec] = msgspec.field(default_factory=list)
+    steps: list[StepDetail] = msgspec.field(default_factory=list)
+    matrix_includes: list[MatrixInclude] = msgspec.field(default_factory=list)
+
+
+class PipelineDetail(Message):
+    id: int
+    pipeline_id: str
+    versioning: VersioningDetail
+    jobs: list[JobDetail]
+    trigger: str = ""
+    depends_on: list[str] = msgspec.field(default_factory=list)
+    source_repo: str = ""
+    source_ref: str = ""
+
+
+class ProjectDetail(Message):
+    """One project with its definitions in file order of jobs."""
+
+    id: int
+    name: str
+    updated_utc: datetime
+    repo_url: str = ""
+    repo_ref: str = ""
+    config_file: str = ""
+    loaded_commit: str = ""
+    pipelines: list[PipelineDetail] = msgspec.field(default_factory=list)
+    pipeline_chains: list[ChainSummary] = msgspec.field(default_factory=list)
+
+
+class ProjectResponse(Message):
+    project: ProjectDetail
+
+
+class ImportRequest(Message):
+    repo_url: str = ""
+    repo_ref: str = ""
+    config_file: str = ""
+
+
+class ImportResponse(Message):
+    """The answer of import and reload; `project_id` is ours."""
+
+    project_name: str
+    repo_url: str
+    config_file: str
+    pipelines: int
+    repo_ref: str = ""
+    project_id: int = 0
+
+
+class RunRequest(Message):
+    """`run-selection` and chain run: which jobs, where, and from what.
+
+    Attributes:
+        pipeline_job_id: One job of the definition; empty means all.
+        matrix_index: Row of the job's matrix, from 0.
+        dry_run: Skip the steps marked `skip_dry_run`.
+        source_ref: Branch, tag or commit instead of the pipeline's own.
+        agent_id: Pin every job to this agent.
+    """
+
+    pipeline_job_id: str = ""
+    matrix_name: str = ""
+    matrix_index: int | None = None
+    dry_run: bool = False
+    source_ref: str = ""
+    agent_id: str = ""
+    execution_mode: str = ""
+
+
+class RunResponse(Message):
+    """What was enqueued, in creation order; `pipeline_run_id` is ours."""
+
+    project_name: str
+    pipeline_id: str
+    enqueued: int
+    job_execution_ids: list[str]
+    pipeline_run_id: str = ""

@@ -1,0 +1,80 @@
+"""Test and coverage reports on the wire."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cictl.wire.codec import Message
+
+
+class TestCase(Message):
+    """One test. `status` is pass, fail, skip or unknown; the duration is in seconds."""
+
+    __test__ = False
+
+    status: str = ""
+    package: str = ""
+    name: str = ""
+    file: str = ""
+    line: int = 0
+    duration_seconds: float = 0.0
+    output: str = ""
+
+
+class TestSuite(Message):
+    __test__ = False
+
+    format: str = ""
+    total: int = 0
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    name: str = ""
+    cases: list[TestCase] = msgspec.field(default_factory=list)
+
+
+class CoverageFile(Message):
+    """Coverage of one file; lines for lcov, statements for Go; `percent` from 0 to 100."""
+
+    path: str = ""
+    total_lines: int = 0
+    covered_lines: int = 0
+    total_statements: int = 0
+    covered_statements: int = 0
+    percent: float = 0.0
+
+
+class Coverage(Message):
+    format: str = ""
+    total_lines: int = 0
+    covered_lines: int = 0
+    total_statements: int = 0
+    covered_statements: int = 0
+    percent: float = 0.0
+    files: list[CoverageFile] = msgspec.field(default_factory=list)
+
+
+class TestReport(Message):
+    """The tests of one execution, all suites together."""
+
+    __test__ = False
+
+    total: int = 0
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    suites: list[TestSuite] = msgspec.field(default_factory=list)
+    coverage: Coverage | None = None
+
+
+class TestReportUpload(Message):
+    __test__ = False
+
+    agent_id: str = ""
+    report: TestReport = msgspec.field(default_factory=TestReport)
+
+
+class TestReportResponse(Message):
+    __test__ = False
+
+    report: TestReport

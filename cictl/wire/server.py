@@ -1,0 +1,42 @@
+"""What the server says of itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from cictl.wire.codec import Message
+
+API_VERSION = 1
+NEVER = datetime(1, 1, 1, tzinfo=UTC)
+"""The instant that stands for "never", where the contract has no absent value."""
+
+
+class Health(Message):
+    status: str
+
+
+class ServerInfo(Message):
+    """`GET server-info`. `instance_id` changes at each start (ours); `features` names extensions (ours)."""
+
+    name: str
+    api_version: int
+    version: str
+    hostname: str = ""
+    instance_id: str = ""
+    features: list[str] = msgspec.field(default_factory=list)
+
+
+class RuntimeState(Message):
+    """`GET runtime-state`. `mode` is normal or degraded_offline; agents are counted by their last heartbeat."""
+
+    mode: str
+    online_agents: int
+    stale_agents: int
+    offline_agents: int
+    has_any_agents: bool
+    last_agent_seen_utc: datetime
+    git_available: bool
+    reasons: list[str] = msgspec.field(default_factory=list)
+    server_version: str = ""

@@ -1,0 +1,85 @@
+"""The errors of the server's rules. They know no HTTP; `resources/errors.py` maps each kind to a status.
+
+CictlError
+├── InvalidRequest        a field is missing or wrong
+│   └── InvalidProject    a project file that cannot be accepted
+├── NotFound              no such agent, project, pipeline, job …
+├── Conflict              the state of things forbids it
+│   └── LogGap            log bytes that do not follow what is stored
+├── TooLarge              more bytes, files or entries than allowed
+├── GitFailed             a repository could not be read
+├── NoCapacity            all places for waiting requests are taken
+└── StoreError            see store/contract.py
+"""
+
+from __future__ import annotations
+
+from cictl.wire.problems import Code
+
+
+class CictlError(Exception):
+    """Base of everything a service raises on purpose.
+
+    Attributes:
+        code: Stable word for machines.
+        hint: What to try next; empty when the message says it all.
+    """
+
+    code: Code = Code.INTERNAL
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InvalidRequest(CictlError):
+    code = Code.INVALID_REQUEST
+
+
+class InvalidProject(InvalidRequest):
+    code = Code.INVALID_PROJECT_FILE
+
+
+class NotFound(CictlError):
+    """`NotFound("agent")` reads `agent not found`, the contract's form."""
+
+    code = Code.NOT_FOUND
+
+    def __init__(self, noun: str, *, hint: str = "") -> None:
+        super().__init__(f"{noun} not found", hint=hint)
+        self.noun = noun
+
+
+class Conflict(CictlError):
+    code = Code.CONFLICT
+
+
+class LogGap(Conflict):
+    """Bytes were offered past the end of the stored log; `log_size` is where the next ones belong."""
+
+    code = Code.LOG_GAP
+
+    def __init__(self, log_size: int) -> None:
+        super().__init__(f"log has {log_size} bytes; send on from there")
+        self.log_size = log_size
+
+
+class TooLarge(CictlError):
+    code = Code.TOO_LARGE
+
+
+class GitFailed(CictlError):
+    code = Code.GIT_FAILED
+
+
+class NoCapacity(CictlError):
+    code = Code.NO_CAPACITY
+
+    def __init__(self) -> None:
+        super().__init__("all places for waiting requests are taken", hint="try again in a few seconds")
+
+
+class StoreError(CictlError):
+    """The store cannot do what was asked."""
+
+    code = Code.STORE_FAILED

@@ -1,0 +1,201 @@
+"""The store's contract: what services may rely on, whatever keeps the data.
+
+The docstrings here are the specification; `tests/store/` runs one suite against every implementation. The contract names
+transactions, typed records and claims, and no files or locks, so that a SQL database could stand behind it.
+
+    StoreError
+    ├── StoreLocked      another server uses the data
+    ├── StoreTooNew      written by a newer cictl
+    ├── StoreCorrupt     damaged beyond a torn last entry
+    └── StoreFailed      a write failed; changes are refused until the store is opened again
+        └── StoreFull    it failed for want of space
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
+
+from cictl.wire.jobs import JobStatus
+from cictl.wire.problems import Code
+from cictl_server.errors import StoreError
+from cictl_server.store.records import (
+    AgentRecord,
+    ArtifactsRecord,
+    ChainRecord,
+    JobRecord,
+    PipelineRecord,
+    ProjectRecord,
+    Record,
+)
+
+R = TypeVar("R", bound=Record)
+K = TypeVar("K", int, str)
+
+
+class StoreLocked(StoreError):
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} is in use by another server", hint="stop it, or choose another --data-dir")
+
+
+class StoreTooNew(StoreError):
+    def __init__(self, where: str, *, found: int, known: int) -> None:
+        super().__init__(
+            f"{where} has schema {found}; this cictl knows schemas up to {known}", hint="install a newer cictl"
+        )
+
+
+class StoreCorrupt(StoreError):
+    def __init__(self, where: str, detail: str) -> None:
+        super().__init__(f"{where} is damaged: {detail}", hint="restore a backup of the data directory")
+
+
+class StoreFailed(StoreError):
+    """Reads go on; nothing acknowledged is lost."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"the store refuses changes: {detail}", hint="mend the cause, then restart the server")
+
+
+class StoreFull(StoreFailed):
+    code = Code.STORE_FULL
+
+
+class Table(ABC, Generic[K, R]):
+    """The records of one kind. Records are values: nobody can change a stored one by editing what was returned."""
+
+    @abstractmethod
+    def find(self, key: K) -> R | None:
+        """Return the record with *key*, or None."""
+
+    @abstractmethod
+    def iter_all(self) -> Iterator[R]:
+        """Yield all records by ascending key; the caller must not change the table meanwhile."""
+
+    @abstractmethod
+    def count(self) -> int: ...
+
+    @abstractmethod
+    def put(self, record: R) -> None:
+        """Insert the record, or replace the one with its key. Only inside `Store.write`."""
+
+    @abstractmethod
+    def delete(self, key: K) -> bool:
+        """Remove the record and tell whether there was one. Only inside `Store.write`."""
+
+
+class NumberedTable(Table[int, R]):
+    """Records whose key is a number that the store hands out."""
+
+    @abstractmethod
+    def next_id(self) -> int:
+        """Return a number that was never used as a key here, also not by a deleted record. Only inside `Store.write`."""
+
+
+class Pipelines(NumberedTable[PipelineRecord]):
+    @abstractmethod
+    def of_project(self, project_id: int) -> list[PipelineRecord]:
+        """Return the project's pipelines by ascending `pipeline_id` (byte order)."""
+
+
+class Chains(NumberedTable[ChainRecord]):
+    @abstractmethod
+    def of_project(self, project_id: int) -> list[ChainRecord]:
+        """Return the project's chains by ascending `chain_id` (byte order)."""
+
+
+class Jobs(Table[int, JobRecord]):
+    """Job executions by number. Every look-up here costs by what it returns, never by what is stored."""
+
+    @abstractmethod
+    def last_number(self) -> int:
+        """Return the highest number ever stored, 0 for none; new ones must exceed it, also after deletions."""
+
+    @abstractmethod
+    def count_by_status(self) -> dict[JobStatus, int]:
+        """Return how many executions have each status, all five keys present."""
+
+    @abstractmethod
+    def with_status(self, status: JobStatus) -> Iterator[JobRecord]:
+        """Yield the executions with *status*, oldest first."""
+
+    @abstractmethod
+    def newest_first(
+        self, *, before: int | None = None, statuses: frozenset[JobStatus] | None = None
+    ) -> Iterator[JobRecord]:
+        """Yield executions by descending number, those below *before*, only with one of *statuses*; lazily."""
+
+    @abstractmethod
+    def active_of_agent(self, agent_id: str) -> list[JobRecord]:
+        """Return the leased and running executions that *agent_id* holds, oldest first."""
+
+    @abstractmethod
+    def of_agent(self, agent_id: str) -> list[JobRecord]:
+        """Return every execution that *agent_id* holds or held, oldest first."""
+
+    @abstractmethod
+    def of_run(self, pipeline_run_id: str) -> list[JobRecord]:
+        """Return the executions with this `pipeline_run_id` in their metadata, oldest first."""
+
+    @abstractmethod
+    def of_chain_run(self, chain_run_id: str) -> list[JobRecord]:
+        """Return the executions with this `chain_run_id` in their metadata, oldest first."""
+
+    @abstractmethod
+    def of_pipeline(self, project_id: str, pipeline_id: str) -> Iterator[JobRecord]:
+        """Yield the executions with this `project_id` and `pipeline_id` in their metadata, newest first; lazily."""
+
+    @abstractmethod
+    def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> JobRecord | None:
+        """Return the oldest queued, unblocked execution whose `required_capabilities` *accepts* says yes to.
+
+        *accepts* is asked once for each distinct map of requirements among the waiting executions, so the cost is that
+        of the distinct maps, not of the queue. Claiming is to put it back as leased within the same transaction.
+        """
+
+
+class View(ABC):
+    """A consistent picture of all tables, as of the moment the transaction began."""
+
+    jobs: Jobs
+    agents: Table[str, AgentRecord]
+    projects: NumberedTable[ProjectRecord]
+    pipelines: Pipelines
+    chains: Chains
+    artifacts: Table[int, ArtifactsRecord]
+
+
+class Transaction(View):
+    """A View that can change: `put` and `delete` work, and are seen by later reads in the same transaction."""
+
+    @abstractmethod
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Run *action* once the changes are durable, on the committing thread; never when it rolls back."""
+
+
+class Store(ABC):
+    """Keeps records durably.
+
+    `write` transactions are serialised: each sees all earlier ones. When the `with` block of `write` ends normally, its
+    changes are durable (they survive kill -9 and power loss) before control returns; when it raises, none of them
+    happened. Several threads' commits share one flush to disk. A `read` sees the committed past, and may also see
+    changes that are a moment from being durable. A transaction belongs to one thread, must be short (no I/O, no waiting)
+    and is not nested.
+    """
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[View]: ...
+
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Begin a transaction.
+
+        Raises:
+            StoreFailed: An earlier or this transaction could not be made durable. Nothing of this one is acknowledged.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Flush and release everything; the store cannot be used afterwards. Closing twice is fine."""

@@ -1,0 +1,118 @@
+"""What the store keeps, as typed records. They mirror the wire but belong to the server."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from cictl.project_file.model import Job, Pipeline
+from cictl.wire.jobs import CacheSpec, CacheStat, Cause, JobStatus, Source, Step, TestSummary
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stored document. Change it with `msgspec.structs.replace` and put it back in a transaction."""
+
+
+class JobRecord(Record, frozen=True, kw_only=True):
+    """One job execution.
+
+    Attributes:
+        number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`. The order of leasing.
+        metadata: The contract's keys, `needs_blocked` and `chain_blocked` among them.
+        lease_request_id: `request_id` of the lease that took it.
+    """
+
+    number: int
+    script: str
+    status: JobStatus
+    created: datetime
+    required_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    timeout_seconds: int = 0
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+    artifact_globs: list[str] = msgspec.field(default_factory=list)
+    caches: list[CacheSpec] = msgspec.field(default_factory=list)
+    source: Source | None = None
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    step_plan: list[Step] = msgspec.field(default_factory=list)
+    current_step: str = ""
+    cache_stats: list[CacheStat] = msgspec.field(default_factory=list)
+    runtime_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    started: datetime | None = None
+    finished: datetime | None = None
+    leased: datetime | None = None
+    agent_id: str = ""
+    exit_code: int | None = None
+    error: str = ""
+    cause: Cause | None = None
+    test_summary: TestSummary | None = None
+    lease_request_id: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"job-{self.number}"
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it waits for another execution; a blocked one is never leased."""
+        return self.metadata.get("needs_blocked") == "1" or self.metadata.get("chain_blocked") == "1"
+
+
+class AgentRecord(Record, frozen=True, kw_only=True):
+    """An agent as last known; written when something other than the time of its heartbeat changes."""
+
+    agent_id: str
+    hostname: str = ""
+    os: str = ""
+    arch: str = ""
+    version: str = ""
+    capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    deactivated: bool = False
+    seen: datetime
+
+
+class ProjectRecord(Record, frozen=True, kw_only=True):
+    """An imported project. `identity` is `<url>@<ref>:<file>`, unique."""
+
+    id: int
+    name: str
+    identity: str
+    repo_url: str
+    repo_ref: str
+    config_file: str
+    loaded_commit: str
+    updated: datetime
+
+
+class PipelineRecord(Record, frozen=True, kw_only=True):
+    """A pipeline of a project; its id stays while the project file names the pipeline."""
+
+    id: int
+    project_id: int
+    definition: Pipeline
+
+    @property
+    def jobs(self) -> list[Job]:
+        return self.definition.jobs
+
+
+class ChainRecord(Record, frozen=True, kw_only=True):
+    """A pipeline chain of a project; `pipelines` are pipeline ids in file order."""
+
+    id: int
+    project_id: int
+    chain_id: str
+    pipelines: list[str]
+
+
+class ArtifactEntry(Record, frozen=True, kw_only=True):
+    id: int
+    path: str
+    size_bytes: int
+
+
+class ArtifactsRecord(Record, frozen=True, kw_only=True):
+    """The artifacts of one execution, in upload order; `number` is the execution's."""
+
+    number: int
+    entries: list[ArtifactEntry]
