@@ -1,0 +1,112 @@
+"""From the file as written to the definition: defaults applied, names trimmed, caches in effective form."""
+
+from cictl.project_file import model, shapes
+
+_GO_CACHES = (model.Cache(id="go-build", env="GOCACHE"), model.Cache(id="go-mod", env="GOMODCACHE"))
+
+
+def build(file: shapes.FileShape) -> model.ProjectFile:
+    """Return the definition of a *file* that breaks no rule."""
+    return model.ProjectFile(
+        name=file.project.name.strip(),
+        version=file.version,
+        pipelines=[_pipeline(pipeline) for pipeline in file.pipelines],
+        pipeline_chains=[
+            model.Chain(id=chain.id.strip(), pipelines=_trimmed(chain.pipelines)) for chain in file.pipeline_chains
+        ],
+    )
+
+
+def effective_caches(declared: list[model.Cache], *, go_cache: bool) -> list[model.Cache]:
+    """Return *declared* and then the two caches of go_cache, less those whose id or variable is taken (any case)."""
+    ids = {cache.id.lower() for cache in declared}
+    variables = {cache.env.lower() for cache in declared}
+    added = [cache for cache in _GO_CACHES if cache.id.lower() not in ids and cache.env.lower() not in variables]
+    return [*declared, *added] if go_cache else declared
+
+
+def _pipeline(pipeline: shapes.PipelineShape) -> model.Pipeline:
+    return model.Pipeline(
+        id=pipeline.id,
+        trigger=pipeline.trigger.strip(),
+        depends_on=_trimmed(pipeline.depends_on),
+        vcs_source=_source(pipeline.vcs_source) if pipeline.vcs_source is not None else None,
+        versioning=_versioning(pipeline.versioning) if pipeline.versioning is not None else None,
+        jobs=[_job(job) for job in pipeline.jobs],
+    )
+
+
+def _source(source: shapes.VcsSourceShape) -> model.VcsSource:
+    return model.VcsSource(repo=source.repo.strip(), ref=source.ref.strip())
+
+
+def _versioning(versioning: shapes.VersioningShape) -> model.Versioning:
+    return model.Versioning(
+        file=versioning.file.strip() or "VERSION",
+        tag_prefix=versioning.tag_prefix.strip() or "v",
+        auto_bump=versioning.auto_bump.strip(),
+        auto_bump_vcs_token=versioning.auto_bump_vcs_token.strip(),
+        auto_bump_vault=_vault(versioning.auto_bump_vault) if versioning.auto_bump_vault is not None else None,
+    )
+
+
+def _job(job: shapes.JobShape) -> model.Job:
+    declared = [model.Cache(id=cache.id.strip(), env=cache.env.strip()) for cache in job.caches]
+    return model.Job(
+        id=job.id,
+        needs=_trimmed(job.needs),
+        runs_on={key: _placement(key, value) for key, value in job.runs_on.items()},
+        requires_tools=job.requires.tools,
+        requires_container_tools=job.requires.container.tools,
+        timeout_seconds=job.timeout_seconds,
+        artifacts=job.artifacts,
+        caches=effective_caches(declared, go_cache=job.go_cache is not None and job.go_cache.enabled),
+        matrix=job.matrix.include,
+        steps=[_step(step) for step in job.steps],
+    )
+
+
+def _placement(key: str, value: str) -> str:
+    """Agents offer `script` and their shells in lower case, and compare exactly."""
+    return value.strip().lower() if key in ("executor", "shell") else value
+
+
+def _step(step: shapes.StepShape) -> model.Step:
+    return model.Step(
+        run=step.run,
+        test=_test(step.test) if step.test is not None else None,
+        skip_dry_run=step.skip_dry_run,
+        env=step.env,
+        vault=_vault(step.vault) if step.vault is not None else None,
+    )
+
+
+def _test(test: shapes.TestShape) -> model.Test:
+    return model.Test(
+        name=test.name.strip(),
+        command=test.command,
+        format=test.format.strip() or "go-test-json",
+        report=test.report.strip(),
+        coverage_format=test.coverage_format.strip(),
+        coverage_report=test.coverage_report.strip(),
+    )
+
+
+def _vault(vault: shapes.VaultShape) -> model.VaultUse:
+    return model.VaultUse(
+        connection=vault.connection.strip(),
+        secrets=[
+            model.VaultSecret(
+                name=secret.name.strip(),
+                path=secret.path.strip(),
+                key=secret.key.strip(),
+                mount=secret.mount.strip(),
+                kv_version=secret.kv_version,
+            )
+            for secret in vault.secrets
+        ],
+    )
+
+
+def _trimmed(items: list[str]) -> list[str]:
+    return [item.strip() for item in items]

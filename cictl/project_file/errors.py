@@ -1,0 +1,89 @@
+"""What can be wrong with a project file, and how it reads on one line.
+
+ProjectFileError
+├── UnreadableFileError   no YAML came out of it: empty, bad syntax, too big
+├── StructureError        YAML, but not of the right shape: unknown or repeated keys, wrong types
+└── InvalidConfigError    the right shape, but the rules of a project file are broken
+"""
+
+import json
+
+from msgspec import Struct
+
+MAX_SHOWN = 200
+"""Findings written out in the one-line text; the rest is only counted."""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that is wrong, and where.
+
+    Attributes:
+        line: 1-based.
+        column: 1-based, in characters.
+        path: Like ``pipelines[0].jobs[1].steps[2].env``; null list items, being dropped, don't count. May be empty.
+        message: One line, without the position.
+    """
+
+    line: int
+    column: int
+    path: str
+    message: str
+
+
+class ProjectFileError(Exception):
+    """A project file can't be used.
+
+    Attributes:
+        config_file: The file's name, as the caller gave it.
+        findings: At least one, in the order of the rules.
+    """
+
+    def __init__(self, config_file: str, findings: tuple[Finding, ...]) -> None:
+        super().__init__(config_file, findings)
+        self.config_file = config_file
+        self.findings = findings
+
+
+class UnreadableFileError(ProjectFileError):
+    """No YAML document could be read."""
+
+    def __str__(self) -> str:
+        first = self.findings[0]
+        return f"parse YAML in {quote(self.config_file)}: {_unreadable_reason(first)}"
+
+
+class StructureError(ProjectFileError):
+    """The document has keys or types that no project file has."""
+
+    def __str__(self) -> str:
+        lines = [f"line {f.line}: column {f.column}: {f.message}" for f in self.findings]
+        return f"parse YAML in {quote(self.config_file)}: yaml: unmarshal errors:\n  " + "\n  ".join(_shorten(lines))
+
+
+class InvalidConfigError(ProjectFileError):
+    """The document breaks rules that go beyond its shape."""
+
+    def __str__(self) -> str:
+        messages = [f"{f.message} (line {f.line}, column {f.column})" for f in self.findings]
+        return f"invalid config in {quote(self.config_file)}: " + "; ".join(_shorten(messages))
+
+
+def quote(text: str) -> str:
+    """Put *text* in double quotes, with quotes, backslashes and control characters escaped, cut to 200 characters."""
+    return json.dumps(text if len(text) <= 200 else text[:200] + "…", ensure_ascii=False)
+
+
+EMPTY_FILE = "EOF"
+"""The message of a file without a document; the one finding whose text carries no position."""
+
+
+def _unreadable_reason(finding: Finding) -> str:
+    if finding.message == EMPTY_FILE:
+        return EMPTY_FILE
+    return f"yaml: line {finding.line}: column {finding.column}: {finding.message}"
+
+
+def _shorten(messages: list[str]) -> list[str]:
+    if len(messages) <= MAX_SHOWN:
+        return messages
+    return [*messages[:MAX_SHOWN], f"and {len(messages) - MAX_SHOWN} more"]

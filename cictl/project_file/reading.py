@@ -1,0 +1,51 @@
+"""From text to a definition or to findings: the one place that knows the order of the stages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cictl.project_file.build import build
+from cictl.project_file.errors import (
+    EMPTY_FILE,
+    Finding,
+    InvalidConfigError,
+    ProjectFileError,
+    StructureError,
+    UnreadableFileError,
+)
+from cictl.project_file.nodes import DEFAULT_LOADER, SyntaxFault, read_document
+from cictl.project_file.validate import validate
+from cictl.project_file.walk import Walker
+
+if TYPE_CHECKING:
+    from cictl.project_file.model import ProjectFile
+
+
+def read(text: str | bytes, *, config_file: str, loader: type[Any] = DEFAULT_LOADER) -> ProjectFile:
+    """Read, check and build; each stage runs only when the one before found nothing.
+
+    Args:
+        loader: The PyYAML loader whose parser gives the events.
+
+    Raises:
+        ProjectFileError: The subclass tells the stage that failed.
+    """
+    walker = Walker()
+    try:
+        root = read_document(text, loader=loader)
+        if root is None:
+            raise _unreadable(config_file, SyntaxFault(EMPTY_FILE))
+        file = walker.read_file(root)
+    except SyntaxFault as fault:
+        raise _unreadable(config_file, fault) from fault
+    if file is None:
+        raise StructureError(config_file, walker.findings)
+    broken = validate(file, walker.positions)
+    if broken:
+        raise InvalidConfigError(config_file, broken)
+    return build(file)
+
+
+def _unreadable(config_file: str, fault: SyntaxFault) -> ProjectFileError:
+    finding = Finding(line=fault.line, column=fault.column, path="", message=fault.reason)
+    return UnreadableFileError(config_file, (finding,))

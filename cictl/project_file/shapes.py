@@ -1,0 +1,118 @@
+"""The project file as it is written: one struct per mapping, one field per key.
+
+These structs are the schema: a key without a field is unknown, and the field's type says what may stand there. A
+field that is absent or null has the default here; ``X | None`` marks the blocks for which absence means something.
+"""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+TextMap: TypeAlias = dict[str, str]
+
+
+class Shape(Struct, frozen=True, kw_only=True):
+    """A mapping of the project file."""
+
+
+class SecretShape(Shape, frozen=True, kw_only=True):
+    name: str = ""
+    mount: str = ""
+    path: str = ""
+    key: str = ""
+    kv_version: int = 0
+
+
+class VaultShape(Shape, frozen=True, kw_only=True):
+    connection: str = ""
+    secrets: list[SecretShape] = []
+
+
+class TestShape(Shape, frozen=True, kw_only=True):
+    name: str = ""
+    command: str = ""
+    format: str = ""
+    report: str = ""
+    coverage_format: str = ""
+    coverage_report: str = ""
+
+
+class StepShape(Shape, frozen=True, kw_only=True):
+    run: str = ""
+    test: TestShape | None = None
+    skip_dry_run: bool = False
+    env: TextMap = {}
+    vault: VaultShape | None = None
+
+
+class ContainerShape(Shape, frozen=True, kw_only=True):
+    tools: TextMap = {}
+
+
+class RequiresShape(Shape, frozen=True, kw_only=True):
+    tools: TextMap = {}
+    container: ContainerShape = ContainerShape()
+
+
+class CacheShape(Shape, frozen=True, kw_only=True):
+    id: str = ""
+    env: str = ""
+
+
+class GoCacheShape(Shape, frozen=True, kw_only=True):
+    enabled: bool = True
+
+
+class MatrixShape(Shape, frozen=True, kw_only=True):
+    include: list[TextMap] = []
+
+
+class JobShape(Shape, frozen=True, kw_only=True):
+    id: str = ""
+    needs: list[str] = []
+    runs_on: TextMap = {}
+    requires: RequiresShape = RequiresShape()
+    timeout_seconds: int = 0
+    artifacts: list[str] = []
+    caches: list[CacheShape] = []
+    go_cache: GoCacheShape | None = None
+    matrix: MatrixShape = MatrixShape()
+    steps: list[StepShape] = []
+
+
+class VcsSourceShape(Shape, frozen=True, kw_only=True):
+    repo: str = ""
+    ref: str = ""
+
+
+class VersioningShape(Shape, frozen=True, kw_only=True):
+    file: str = ""
+    tag_prefix: str = ""
+    auto_bump: str = ""
+    auto_bump_vcs_token: str = ""
+    auto_bump_vault: VaultShape | None = None
+
+
+class PipelineShape(Shape, frozen=True, kw_only=True):
+    id: str = ""
+    trigger: str = ""
+    depends_on: list[str] = []
+    vcs_source: VcsSourceShape | None = None
+    versioning: VersioningShape | None = None
+    jobs: list[JobShape] = []
+
+
+class ChainShape(Shape, frozen=True, kw_only=True):
+    id: str = ""
+    pipelines: list[str] = []
+
+
+class NamingShape(Shape, frozen=True, kw_only=True):
+    name: str = ""
+
+
+class FileShape(Shape, frozen=True, kw_only=True):
+    version: int = 0
+    project: NamingShape = NamingShape()
+    pipelines: list[PipelineShape] = []
+    pipeline_chains: list[ChainShape] = []
