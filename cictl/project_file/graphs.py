@@ -43,9 +43,9 @@ def find_cycle(edges: Iterable[tuple[str, list[str]]]) -> list[str]:
     Args:
         edges: Each id with the (untrimmed) ids it refers to; an id that occurs twice has the references of both.
     """
-    graph: dict[str, set[str]] = {}
+    graph: dict[str, list[str]] = {}
     for source, targets in edges:
-        graph.setdefault(source, set()).update(target.strip() for target in targets)
+        graph.setdefault(source, []).extend(target.strip() for target in targets)
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:

@@ -28,7 +28,7 @@ _NULL_WORDS = frozenset({"", "~", "null", "Null", "NULL"})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class SyntaxFault(Exception):  # noqa: N818 - never leaves the package: reading turns it into UnreadableFileError
+class SyntaxFault(Exception):
     """The text is no YAML, or more than a project file may be; line and column are 1-based."""
 
     def __init__(self, reason: str, *, line: int = 1, column: int = 1) -> None:

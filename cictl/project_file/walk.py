@@ -267,7 +267,7 @@ def _unknown_key(name: str, path: str, known: list[str]) -> str:
     import difflib
 
     shown = quote(name)[1:-1]
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.7) if len(name) <= 64 else []
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7) if len(name) <= 64 else []
     hint = f'; did you mean "{close[0]}"?' if close else ""
     where = f"in {path}" if path else "at the top level"
     return f"field {shown} not found {where}{hint}"
