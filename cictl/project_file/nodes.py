@@ -84,7 +84,7 @@ def read_document(text: str | bytes, *, loader: type[Any] = DEFAULT_LOADER) -> N
             if isinstance(event, yaml.DocumentEndEvent):
                 break
             builder.take(event)
-    except yaml.YAMLError as error:
+    except yaml.MarkedYAMLError as error:
         raise _fault(error) from error
     return builder.root
 
@@ -197,9 +197,7 @@ def _position(mark: Any) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def _fault(error: yaml.YAMLError) -> SyntaxFault:
-    if not isinstance(error, yaml.MarkedYAMLError):
-        return SyntaxFault(" ".join(str(error).split()))
+def _fault(error: yaml.MarkedYAMLError) -> SyntaxFault:
     reason = " ".join(part for part in (error.problem, error.context) if part)
     mark = error.problem_mark or error.context_mark
     line, column = _position(mark) if mark else (1, 1)

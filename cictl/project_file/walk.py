@@ -258,8 +258,6 @@ def _described(node: Node) -> str:
             return "a list"
         case Mapping():
             return "a mapping"
-    if node.is_null:
-        return "null"
     return quote(node.text)[1:-1] if node.plain else f"the text {quote(node.text)}"
 
 

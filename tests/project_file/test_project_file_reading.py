@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from cictl import project_file
-from cictl.project_file.nodes import SyntaxFault
 from cictl.project_file.reading import read
 from cictl.project_file.walk import parse_integer
 
@@ -233,7 +232,3 @@ def test_an_anchor_may_be_defined_again(wrap: Wrap) -> None:
 def test_a_fault_seen_through_many_aliases_is_told_once(wrap: Wrap) -> None:
     body = "- {run: x, env: &e {A: [1]}}\n" + "- {run: x, env: *e}\n" * 20
     assert len(project_file.lint(wrap("step", body), config_file="f.yaml")) == 1
-
-
-def test_faults_inside_the_reader_stay_inside() -> None:
-    assert not issubclass(SyntaxFault, project_file.ProjectFileError)
