@@ -1,0 +1,95 @@
+"""The rules of the server. A service method runs inside one store transaction and knows no HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cictl_server.services.agents import AgentService
+from cictl_server.services.artifacts import ArtifactService
+from cictl_server.services.fleet import Fleet
+from cictl_server.services.hub import Hub
+from cictl_server.services.ids import Clock, NumberSource
+from cictl_server.services.joblists import JobListService
+from cictl_server.services.jobs import JobService
+from cictl_server.services.leasing import LeasingService
+from cictl_server.services.logs import LogFiles
+from cictl_server.services.maintenance import MaintenanceService
+from cictl_server.services.presence import PresenceBook
+from cictl_server.services.projects import ProjectService
+from cictl_server.services.reporting import ReportingService
+from cictl_server.services.reports import ReportFiles, ReportService
+from cictl_server.services.runs import RunService
+from cictl_server.services.runtime import RuntimeService
+from cictl_server.services.settling import Settler
+from cictl_server.store.contract import Store
+
+DEFAULT_WAITING_PLACES = 64
+DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)
+
+
+def system_clock() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything that a server is made of, built in one place."""
+
+    store: Store
+    hub: Hub
+    agents: AgentService
+    artifacts: ArtifactService
+    job_lists: JobListService
+    jobs: JobService
+    leasing: LeasingService
+    maintenance: MaintenanceService
+    projects: ProjectService
+    reporting: ReportingService
+    reports: ReportService
+    runs: RunService
+    runtime: RuntimeService
+
+    @classmethod
+    def build(
+        cls,
+        store: Store,
+        directory: Path,
+        *,
+        version: str,
+        clock: Clock = system_clock,
+        waiting_places: int = DEFAULT_WAITING_PLACES,
+        agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
+    ) -> Services:
+        """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports)."""
+        with store.read() as view:
+            last = view.jobs.last_number()
+            known = {agent.agent_id: agent.seen for agent in view.agents.iter_all()}
+        hub = Hub(places=waiting_places)
+        settler = Settler(hub)
+        logs = LogFiles(directory / "logs")
+        presence = PresenceBook(clock, known)
+        fleet = Fleet(store, presence)
+        report_files = ReportFiles(directory / "reports")
+        jobs = JobService(store=store, logs=logs, settler=settler, hub=hub, fleet=fleet, clock=clock)
+        return cls(
+            store=store,
+            hub=hub,
+            jobs=jobs,
+            agents=AgentService(
+                store=store, jobs=jobs, presence=presence, hub=hub, clock=clock, server_version=version
+            ),
+            artifacts=ArtifactService(directory / "artifacts", store=store, reports=report_files, presence=presence),
+            job_lists=JobListService(store=store, fleet=fleet),
+            leasing=LeasingService(store=store, settler=settler, logs=logs, presence=presence, hub=hub, clock=clock),
+            maintenance=MaintenanceService(
+                store=store, settler=settler, logs=logs, presence=presence, clock=clock, agent_timeout=agent_timeout
+            ),
+            projects=ProjectService(store=store, clock=clock),
+            reporting=ReportingService(store=store, logs=logs, settler=settler, presence=presence, clock=clock),
+            reports=ReportService(report_files, store=store, presence=presence),
+            runs=RunService(store=store, settler=settler, numbers=NumberSource(clock, last=last), clock=clock),
+            runtime=RuntimeService(presence=presence, clock=clock, version=version, instance_id=uuid.uuid4().hex),
+        )

@@ -140,6 +140,10 @@ class Jobs(Table[int, JobRecord]):
         """Return the executions with this `pipeline_run_id` in their metadata, oldest first."""
 
     @abstractmethod
+    def blocked_of_run(self, pipeline_run_id: str) -> list[JobRecord]:
+        """Return the run's queued executions that are blocked, oldest first; cheap when there are none."""
+
+    @abstractmethod
     def of_chain_run(self, chain_run_id: str) -> list[JobRecord]:
         """Return the executions with this `chain_run_id` in their metadata, oldest first."""
 

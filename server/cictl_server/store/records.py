@@ -21,6 +21,8 @@ class JobRecord(Record, frozen=True, kw_only=True):
         number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`. The order of leasing.
         metadata: The contract's keys, `needs_blocked` and `chain_blocked` among them.
         lease_request_id: `request_id` of the lease that took it.
+        log_size: Bytes of its log that count, once it is over; later ones were sent too late.
+        closing_line: The server's own last line of its log, kept apart from the agent's bytes.
     """
 
     number: int
@@ -47,6 +49,8 @@ class JobRecord(Record, frozen=True, kw_only=True):
     cause: Cause | None = None
     test_summary: TestSummary | None = None
     lease_request_id: str = ""
+    log_size: int = 0
+    closing_line: str = ""
 
     @property
     def id(self) -> str:
@@ -106,13 +110,17 @@ class ChainRecord(Record, frozen=True, kw_only=True):
 
 
 class ArtifactEntry(Record, frozen=True, kw_only=True):
-    id: int
     path: str
     size_bytes: int
 
 
 class ArtifactsRecord(Record, frozen=True, kw_only=True):
-    """The artifacts of one execution, in upload order; `number` is the execution's."""
+    """The artifacts of one execution, in upload order; `number` is the execution's.
+
+    Attributes:
+        generation: Counts uploads; each has its own directory, so that a new one replaces the old in one commit.
+    """
 
     number: int
+    generation: int = 1
     entries: list[ArtifactEntry]

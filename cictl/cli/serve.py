@@ -1,0 +1,81 @@
+"""`cictl serve`: the API server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(envvar="CICTL_HOST", help="Address to listen on; others than loopback need --no-auth.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="CICTL_PORT", min=0, max=65535, help="Port; 0 takes a free one.")] = 8112,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="CICTL_DATA_DIR", help="Where everything is kept; default: the user's data directory."),
+    ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Listen beyond loopback although nothing authenticates callers.")
+    ] = False,
+    agent_timeout: Annotated[
+        int, typer.Option(min=10, metavar="SECONDS", help="Give up on the jobs of an agent silent for this long.")
+    ] = 60,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the API server until it is stopped with Ctrl-C or SIGTERM.
+
+    Examples:
+
+      cictl serve
+
+      cictl serve --port 9000 --data-dir /var/lib/cictl
+    """
+    import logging
+    import signal
+    from datetime import timedelta
+
+    import platformdirs
+
+    from cictl import __version__
+    from cictl_server.errors import CictlError
+    from cictl_server.serve import Server, ServerConfig
+
+    level = logging.getLevelNamesMapping().get(log_level.upper())
+    if level is None:
+        raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    config = ServerConfig(
+        data_dir=data_dir or platformdirs.user_data_path("cictl", appauthor=False),
+        host=host,
+        port=port,
+        no_auth=no_auth,
+        version=__version__,
+        agent_timeout=timedelta(seconds=agent_timeout),
+    )
+    try:
+        server = Server(config)
+    except (CictlError, OSError) as error:
+        _fail(error, host=host, port=port)
+    if no_auth:
+        typer.echo("warning: nobody is authenticated; whoever reaches this address controls the agents", err=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: server.stop())
+    typer.echo(f"cictl {__version__} serves {server.url}, data in {config.data_dir}", err=True)
+    server.run()
+    typer.echo("stopped", err=True)
+
+
+def _fail(error: Exception, *, host: str, port: int) -> NoReturn:
+    """Say why the server can't start, and what to try; the exit code is 1."""
+    hint = getattr(error, "hint", "")
+    if isinstance(error, OSError) and error.filename is None:
+        typer.echo(f"error: cannot listen on {host}:{port}: {error.strerror}", err=True)
+        hint = "choose another --port, or stop what listens there"
+    else:
+        typer.echo(f"error: {error}", err=True)
+    if hint:
+        typer.echo(f"try: {hint}", err=True)
+    raise typer.Exit(1) from error

@@ -1,0 +1,99 @@
+"""From domain errors to HTTP: one table, plain text by default, problem details for clients that read JSON."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import falcon
+
+from cictl.wire.codec import DecodeError, encode
+from cictl.wire.problems import PROBLEM_JSON, Code, Problem
+from cictl_server.errors import CictlError, InvalidRequest, LogGap
+
+logger = logging.getLogger(__name__)
+
+# RFC 9110, section 15, and RFC 4918, 11.5 for 507
+STATUS: dict[Code, int] = {
+    Code.INVALID_REQUEST: 400,
+    Code.INVALID_PROJECT_FILE: 400,
+    Code.GIT_FAILED: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.FORBIDDEN: 403,
+    Code.NOT_FOUND: 404,
+    Code.METHOD_NOT_ALLOWED: 405,
+    Code.CONFLICT: 409,
+    Code.LOG_GAP: 409,
+    Code.TOO_LARGE: 413,
+    Code.INTERNAL: 500,
+    Code.STORE_FAILED: 500,
+    Code.NO_CAPACITY: 503,
+    Code.STORE_FULL: 507,
+}
+
+_RETRY_AFTER_SECONDS = "2"
+
+
+def install(app: falcon.App[Any, Any]) -> None:
+    """Make *app* answer every error in the contract's form."""
+    app.add_error_handler(Exception, _handle_fault)
+    app.add_error_handler(falcon.HTTPError, _handle_http)
+    app.add_error_handler(CictlError, _handle_domain)
+    app.add_error_handler(DecodeError, _handle_undecodable)
+
+
+def _handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError, _params: dict[str, Any]) -> None:
+    status = STATUS[error.code]
+    if status >= 500 and error.code is not Code.NO_CAPACITY:
+        logger.error("request failed method=%s path=%s: %s", req.method, req.path, error)
+    if error.code is Code.NO_CAPACITY:
+        resp.set_header("Retry-After", _RETRY_AFTER_SECONDS)
+    log_size = error.log_size if isinstance(error, LogGap) else None
+    answer(req, resp, Problem(title=str(error), status=status, code=error.code, hint=error.hint, log_size=log_size))
+
+
+def _handle_undecodable(
+    req: falcon.Request, resp: falcon.Response, error: DecodeError, _params: dict[str, Any]
+) -> None:
+    message = "invalid JSON body"
+    _handle_domain(req, resp, InvalidRequest(message, hint=str(error)), _params)
+
+
+def _handle_http(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: dict[str, Any]) -> None:
+    """Falcon's own errors: unknown routes, wrong methods, malformed requests."""
+    if error.headers:
+        resp.set_headers(error.headers)
+    match error.status_code:
+        case 404:
+            title, code = "404 page not found", Code.NOT_FOUND
+        case 405:
+            title, code = "method not allowed", Code.METHOD_NOT_ALLOWED
+        case status if status >= 500:
+            title, code = error.title or "internal error", Code.INTERNAL
+        case _:
+            title, code = error.description or error.title or "invalid request", Code.INVALID_REQUEST
+    answer(req, resp, Problem(title=title, status=error.status_code, code=code))
+
+
+def _handle_fault(req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, Any]) -> None:
+    logger.error("request failed method=%s path=%s", req.method, req.path, exc_info=error)
+    answer(
+        req, resp, Problem(title="internal error", status=500, code=Code.INTERNAL, hint="the server's log has details")
+    )
+
+
+def answer(req: falcon.Request, resp: falcon.Response, problem: Problem) -> None:
+    """Write *problem* as the client wants it: front ends of the reference show the raw text to people."""
+    resp.status = problem.status
+    resp.set_header("X-Content-Type-Options", "nosniff")
+    if _wants_json(req):
+        resp.content_type = PROBLEM_JSON
+        resp.data = encode(problem)
+    else:
+        resp.content_type = "text/plain; charset=utf-8"
+        resp.data = problem.title.encode() + b"\n"
+
+
+def _wants_json(req: falcon.Request) -> bool:
+    accept = req.get_header("Accept") or ""
+    return PROBLEM_JSON in accept or "application/json" in accept

@@ -1,0 +1,100 @@
+"""Logs: by byte range, and as an event stream."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import falcon
+import msgspec
+
+from cictl.wire.jobs import JobState
+from cictl_server.errors import CictlError, InvalidRequest
+from cictl_server.services import Services
+from cictl_server.services.hub import Hub
+from cictl_server.services.joblog import LogSlice
+
+_LIMIT = 8 << 20
+
+
+class JobLogResource:
+    """`/api/v1/jobs/{job_id}/log`"""
+
+    def __init__(self, services: Services) -> None:
+        self._jobs = services.jobs
+        self._hub = services.hub
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """GET: 200 `text/plain`, the bytes from `offset` on, at most `limit` of them; 404 unknown; 400 bad numbers.
+
+        Headers: `X-Log-Offset`, `X-Log-Size` (bytes so far), `X-Log-Complete` (`true` once the execution is over).
+        With `follow=1` a `text/event-stream`: events `log` with `{"offset", "data_base64"}` and the next offset as their
+        id, then one event `end` with the final JobState. `Last-Event-ID` wins over `offset`. 503 when all places for
+        waiting requests are taken.
+        """
+        if req.get_param("follow") in ("1", "true"):
+            self._follow(req, resp, job_id)
+            return
+        offset = _number(req, "offset", default=0)
+        piece = self._jobs.read_log(job_id, offset=offset, limit=min(_number(req, "limit", default=_LIMIT), _LIMIT))
+        resp.content_type = "text/plain; charset=utf-8"
+        resp.set_headers(
+            {
+                "X-Log-Offset": str(piece.offset),
+                "X-Log-Size": str(piece.size),
+                "X-Log-Complete": "true" if piece.complete else "false",
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "no-store, max-age=0",
+            }
+        )
+        resp.data = piece.data
+
+    def _follow(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        last = req.get_header("Last-Event-ID") or ""
+        offset = int(last) if last.isascii() and last.isdigit() else _number(req, "offset", default=0)
+        self._jobs.get_state(job_id)
+        self._hub.take_place()
+        resp.content_type = "text/event-stream"
+        resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        resp.stream = _LogStream(self._jobs.follow_log(job_id, offset=offset), self._hub)
+
+
+class _LogStream:
+    """The encoded events of one follower; gives its place back when the server closes it, read or not."""
+
+    def __init__(self, pieces: Iterator[LogSlice | JobState | None], hub: Hub) -> None:
+        self._pieces = pieces
+        self._hub = hub
+        self._is_open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b": follow\n\n"
+        try:
+            for piece in self._pieces:
+                yield _event(piece)
+        except CictlError:
+            return  # deleted meanwhile: the client asks again and is told so
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._hub.leave_place()
+
+
+def _event(piece: LogSlice | JobState | None) -> bytes:
+    if piece is None:
+        return b": keepalive\n\n"
+    if isinstance(piece, JobState):
+        return b"event: end\ndata: " + msgspec.json.encode(piece) + b"\n\n"
+    data = {"offset": piece.offset, "data_base64": base64.b64encode(piece.data).decode()}
+    following = piece.offset + len(piece.data)
+    return b"event: log\nid: %d\ndata: %s\n\n" % (following, msgspec.json.encode(data))
+
+
+def _number(req: falcon.Request, name: str, *, default: int) -> int:
+    text = req.get_param(name)
+    if text is None:
+        return default
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    raise InvalidRequest(f"{name} must be a number of bytes, 0 or more")

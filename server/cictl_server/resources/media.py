@@ -1,0 +1,59 @@
+"""Bodies: requests into structs, structs into answers."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import falcon
+import msgspec
+
+from cictl.wire.codec import decode, encode
+from cictl_server.errors import InvalidRequest, TooLarge
+
+T = TypeVar("T")
+
+BODY_LIMIT = 64 << 20
+"""Bytes of a JSON body; test reports and base64 artifacts are the largest."""
+
+_NO_STORE = {"Cache-Control": "no-store, max-age=0", "Pragma": "no-cache", "Expires": "0"}
+
+
+def read(req: falcon.Request, type_: type[T], *, empty_is_null: bool = False) -> T:
+    """Return the request's body as *type_*.
+
+    Raises:
+        DecodeError: Answered as 400 `invalid JSON body`.
+        TooLarge: More than `BODY_LIMIT`.
+    """
+    body = req.bounded_stream.read(BODY_LIMIT + 1)
+    if len(body) > BODY_LIMIT:
+        raise TooLarge(f"the body is larger than {BODY_LIMIT} bytes")
+    return decode(b"null" if empty_is_null and not body.strip() else body, type_)
+
+
+def write(resp: falcon.Response, message: msgspec.Struct, *, status: int = 200) -> None:
+    """Answer with *message* as JSON, never to be cached."""
+    resp.status = status
+    resp.content_type = "application/json"
+    resp.set_headers(_NO_STORE)
+    resp.data = encode(message)
+
+
+def query_int(req: falcon.Request, name: str, *, default: int, low: int, high: int) -> int:
+    """Return a number of the query, as the contract wants it: unparsable means the default, too large the limit."""
+    text = req.get_param(name) or ""
+    try:
+        return min(max(int(text), low), high)
+    except ValueError:
+        return default
+
+
+def path_id(text: str, *, noun: str) -> int:
+    """Return a database id of the path.
+
+    Raises:
+        InvalidRequest: It is not a positive decimal number.
+    """
+    if text.isascii() and text.isdigit() and 0 < len(text) < 19 and int(text) > 0:
+        return int(text)
+    raise InvalidRequest(f"invalid {noun} id")

@@ -1,0 +1,82 @@
+"""Tells waiting requests that something changed, and bounds how many may wait."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cictl_server.errors import NoCapacity
+
+QUEUE = "queue"
+"""Topic: an execution became leasable."""
+
+
+def job_topic(number: int) -> str:
+    """Topic: the state or the log of one execution changed."""
+    return f"job:{number}"
+
+
+class Hub:
+    """A meeting point of those who wait and those who change things.
+
+    A waiter clears its watch, looks at the state, and waits only if the state is not yet what it wants; a change between
+    the look and the wait sets the watch, so none is missed.
+    """
+
+    def __init__(self, *, places: int) -> None:
+        """Allow *places* requests to wait at once; each of them holds a server thread."""
+        self._places = places
+        self._taken = 0
+        self._watches: defaultdict[str, set[threading.Event]] = defaultdict(set)
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server is stopping; waiters end what they do."""
+        return self._closed
+
+    def publish(self, topic: str) -> None:
+        with self._lock:
+            watches = list(self._watches.get(topic, ()))
+        for watch in watches:
+            watch.set()
+
+    @contextmanager
+    def watch(self, topic: str) -> Iterator[threading.Event]:
+        """Yield an event that each `publish` of *topic* sets."""
+        event = threading.Event()
+        with self._lock:
+            self._watches[topic].add(event)
+        try:
+            yield event
+        finally:
+            with self._lock:
+                self._watches[topic].discard(event)
+                if not self._watches[topic]:
+                    del self._watches[topic]
+
+    def take_place(self) -> None:
+        """Count the caller as waiting until `leave_place`.
+
+        Raises:
+            NoCapacity: All places are taken, or the server is stopping.
+        """
+        with self._lock:
+            if self._closed or self._taken >= self._places:
+                raise NoCapacity
+            self._taken += 1
+
+    def leave_place(self) -> None:
+        with self._lock:
+            self._taken -= 1
+
+    def close(self) -> None:
+        """Wake everybody and let nobody wait any more."""
+        with self._lock:
+            self._closed = True
+            watches = [w for group in self._watches.values() for w in group]
+        for watch in watches:
+            watch.set()

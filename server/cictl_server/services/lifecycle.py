@@ -1,0 +1,108 @@
+"""The life of a job execution: the one table of allowed transitions, and the one function that makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+
+import msgspec
+
+from cictl.wire.jobs import Cause, JobStatus
+from cictl_server.errors import Conflict
+from cictl_server.store.records import JobRecord
+
+
+class Event(Enum):
+    """What can happen to an execution."""
+
+    LEASE = auto()
+    """An agent takes it."""
+    REQUEUE = auto()
+    """Its lease expired before it started."""
+    RUN = auto()
+    """Its agent says that it runs."""
+    SUCCEED = auto()
+    """Its agent says that it succeeded."""
+    FAIL = auto()
+    """Its agent says that it failed, or it was cancelled, timed out, or lost its agent."""
+    SKIP = auto()
+    """What it waits for can never succeed; it ends without having started."""
+
+
+_QUEUED, _LEASED, _RUNNING = JobStatus.QUEUED, JobStatus.LEASED, JobStatus.RUNNING
+
+TRANSITIONS: dict[tuple[JobStatus, Event], JobStatus] = {
+    (_QUEUED, Event.LEASE): _LEASED,
+    (_QUEUED, Event.RUN): _RUNNING,
+    (_QUEUED, Event.FAIL): JobStatus.FAILED,
+    (_QUEUED, Event.SKIP): JobStatus.FAILED,
+    (_LEASED, Event.REQUEUE): _QUEUED,
+    (_LEASED, Event.RUN): _RUNNING,
+    (_LEASED, Event.SUCCEED): JobStatus.SUCCEEDED,
+    (_LEASED, Event.FAIL): JobStatus.FAILED,
+    (_RUNNING, Event.RUN): _RUNNING,
+    (_RUNNING, Event.SUCCEED): JobStatus.SUCCEEDED,
+    (_RUNNING, Event.FAIL): JobStatus.FAILED,
+}
+"""All that is allowed. A pair that is missing is refused; the terminal states have no way out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How an execution ends.
+
+    Attributes:
+        error: Text for people; empty for success.
+        log_size: Bytes of its log; what an agent sends later does not count.
+        closing_line: A last line that the server adds to the log.
+    """
+
+    log_size: int
+    error: str = ""
+    cause: Cause | None = None
+    exit_code: int | None = None
+    closing_line: str = ""
+
+
+def advance(
+    job: JobRecord, event: Event, *, now: datetime, agent_id: str = "", ending: Ending | None = None, **changes: Any
+) -> JobRecord:
+    """Return *job* after *event*, with its times set; the only place that changes a status.
+
+    Args:
+        agent_id: Who takes or runs it; needed for LEASE and RUN.
+        ending: Needed for the events that end it.
+        changes: Other fields to replace in the same step.
+
+    Raises:
+        Conflict: The table does not allow it.
+    """
+    status = TRANSITIONS.get((job.status, event))
+    if status is None:
+        raise Conflict(f"job is {job.status}: it cannot {event.name.lower()}")
+    times: dict[str, Any] = {}
+    match event:
+        case Event.LEASE:
+            times = {"leased": now, "agent_id": agent_id}
+        case Event.REQUEUE:
+            times = {"leased": None, "agent_id": "", "current_step": "", "lease_request_id": ""}
+        case Event.RUN:
+            times = {"started": job.started or now, "agent_id": agent_id, "leased": job.leased or now}
+        case _:
+            assert ending is not None
+            times = {"finished": now, "current_step": "", **_fields(ending)}
+            if event is not Event.SKIP:
+                times["started"] = job.started or now
+    return msgspec.structs.replace(job, status=status, **{**changes, **times})
+
+
+def _fields(ending: Ending) -> dict[str, Any]:
+    return {
+        "error": ending.error,
+        "cause": ending.cause,
+        "exit_code": ending.exit_code,
+        "log_size": ending.log_size,
+        "closing_line": ending.closing_line,
+    }

@@ -1,0 +1,150 @@
+"""The output of executions: one append-only file each, addressed by byte offset. Knows files and bytes, no job states.
+
+Bytes of a running execution are in the page cache only: they survive kill -9, and after a power loss the agent sends them
+again from its own copy, because the server then answers its next report with the size that it really holds. `seal` makes
+them durable; a terminal report is acknowledged after that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from cictl_server.errors import LogGap
+
+SNAPSHOT_LIMIT = 524_288
+"""Bytes that an agent of the reference sends of a log at most: its tail."""
+
+_ANCHOR = 4096
+
+
+class LogFiles:
+    """The logs below one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._locks = [threading.Lock() for _ in range(64)]
+
+    def path(self, number: int) -> Path:
+        return self._directory / f"job-{number}.log"
+
+    def size(self, number: int) -> int:
+        """Return the bytes of the log so far; 0 for none."""
+        try:
+            return self.path(number).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def read(self, number: int, *, offset: int, limit: int) -> bytes:
+        """Return up to *limit* bytes from *offset*; empty past the end."""
+        try:
+            with self.path(number).open("rb") as file:
+                file.seek(offset)
+                return file.read(limit)
+        except FileNotFoundError:
+            return b""
+
+    def append(self, number: int, data: bytes, *, offset: int) -> None:
+        """Write *data* so that it begins at *offset*; bytes that are stored already are passed over.
+
+        Raises:
+            LogGap: *offset* is past the end.
+        """
+        with self._lock(number), self._open(number) as file:
+            size = file.seek(0, os.SEEK_END)
+            if offset > size:
+                raise LogGap(size)
+            file.write(data[size - offset :])
+
+    def replace(self, number: int, snapshot: bytes) -> None:
+        """Make *snapshot*, the whole log or the last `SNAPSHOT_LIMIT` bytes of it, the end of the log.
+
+        What continues the stored bytes is appended; a tail is joined to them where they overlap, so a log stays whole
+        although its agent sends tails. Anything else replaces the log, as the contract says.
+        """
+        with self._lock(number), self._open(number) as file:
+            size = file.seek(0, os.SEEK_END)
+            start = max(0, size - 2 * SNAPSHOT_LIMIT)
+            file.seek(start)
+            known = file.read()
+            joint = _joint(known, snapshot, is_whole=start == 0)
+            if joint is None:
+                file.seek(0)
+                file.truncate()
+                file.write(snapshot)
+            else:
+                file.seek(0, os.SEEK_END)
+                file.write(snapshot[joint:])
+
+    def sha256(self, number: int) -> str:
+        """Return the hex digest of the whole log."""
+        try:
+            with self.path(number).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return hashlib.sha256().hexdigest()
+
+    def reset(self, number: int) -> None:
+        """Forget the bytes of a log that turned out to be damaged; the agent sends it anew."""
+        with self._lock(number), suppress(FileNotFoundError):
+            os.truncate(self.path(number), 0)
+
+    def seal(self, number: int) -> None:
+        """Make the log durable."""
+        with suppress(FileNotFoundError), self.path(number).open("rb") as file:
+            os.fsync(file.fileno())
+
+    def delete(self, number: int) -> None:
+        self.path(number).unlink(missing_ok=True)
+
+    def _lock(self, number: int) -> threading.Lock:
+        return self._locks[number // 1000 % len(self._locks)]
+
+    def _open(self, number: int) -> _LogHandle:
+        return _LogHandle(self.path(number))
+
+
+class _LogHandle:
+    """A file opened for reading and writing, created 0600, unbuffered so that a write is one system call."""
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = os.fdopen(descriptor, "r+b", buffering=0)
+
+    def __enter__(self) -> _LogHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self) -> bytes:
+        return self._file.readall()
+
+    def truncate(self) -> None:
+        self._file.truncate()
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+
+
+def _joint(known: bytes, snapshot: bytes, *, is_whole: bool) -> int | None:
+    """Return how many bytes of *snapshot* are the end of *known*, or None where they do not join."""
+    if is_whole and snapshot.startswith(known):
+        return len(known)
+    anchor = snapshot[:_ANCHOR]
+    position = known.find(anchor) if len(snapshot) > SNAPSHOT_LIMIT - _ANCHOR else -1
+    while position >= 0:
+        overlap = len(known) - position
+        if known[position:] == snapshot[:overlap]:
+            return overlap
+        position = known.find(anchor, position + 1)
+    return None

@@ -1,0 +1,116 @@
+"""What must happen although nobody asks: leases that expire, runs that exceed their time, agents that vanish."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from cictl.wire.jobs import Cause, JobStatus
+from cictl_server.services.ids import Clock
+from cictl_server.services.lifecycle import Ending, Event, advance
+from cictl_server.services.logs import LogFiles
+from cictl_server.services.presence import PresenceBook
+from cictl_server.services.settling import Settler
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records import JobRecord
+
+logger = logging.getLogger(__name__)
+
+LEASE_LIFETIME = timedelta(seconds=45)
+"""An execution that was leased this long ago and has not started goes back to the queue."""
+
+TIMEOUT_GRACE = timedelta(seconds=15)
+"""Agents enforce the time limit themselves; the server steps in this much later."""
+
+INTERVAL_SECONDS = 5.0
+
+_TIMED_OUT = "job timed out while running (server maintenance)"
+
+
+class MaintenanceService:
+    """One pass at start-up and then one every few seconds."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        settler: Settler,
+        logs: LogFiles,
+        presence: PresenceBook,
+        clock: Clock,
+        agent_timeout: timedelta,
+    ) -> None:
+        """Give up on an agent's running work when nothing was heard of it for *agent_timeout*."""
+        self._store = store
+        self._settler = settler
+        self._logs = logs
+        self._presence = presence
+        self._clock = clock
+        self._agent_timeout = agent_timeout
+        self._started = clock()
+
+    def start_up(self) -> None:
+        """Settle what a stop in the wrong moment left behind, then make the first pass."""
+        with self._store.write() as tx:
+            self._settler.settle_all(tx, now=self._clock())
+        self.run_once()
+
+    def run_once(self) -> None:
+        now = self._clock()
+        with self._store.read() as view:
+            leased = [job for job in view.jobs.with_status(JobStatus.LEASED) if _is_stale(job, now)]
+            running = [job for job in view.jobs.with_status(JobStatus.RUNNING) if self._is_over(job, now)]
+        if not leased and not running:
+            return
+        with self._store.write() as tx:
+            for job in leased:
+                self._requeue(tx, job.number, now)
+            for job in running:
+                self._fail(tx, job.number, now)
+
+    def _requeue(self, tx: Transaction, number: int, now: datetime) -> None:
+        job = tx.jobs.find(number)
+        if job is not None and _is_stale(job, now):
+            logger.warning("lease expired execution=%s agent=%s", job.id, job.agent_id)
+            self._settler.put(tx, advance(job, Event.REQUEUE, now=now))
+
+    def _fail(self, tx: Transaction, number: int, now: datetime) -> None:
+        job = tx.jobs.find(number)
+        if job is None or not self._is_over(job, now):
+            return
+        if _is_timed_out(job, now):
+            error, cause = _TIMED_OUT, Cause.TIMED_OUT
+        else:
+            seconds = int(self._agent_timeout.total_seconds())
+            error, cause = f"agent lost: nothing heard of {job.agent_id} for {seconds} s", Cause.AGENT_LOST
+        logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, error)
+        ending = Ending(
+            log_size=self._logs.size(number),
+            error=error,
+            cause=cause,
+            exit_code=job.exit_code,
+            closing_line=f"[control] {error}",
+        )
+        self._settler.end(tx, job, Event.FAIL, ending, now=now)
+
+    def _is_over(self, job: JobRecord, now: datetime) -> bool:
+        if job.status is not JobStatus.RUNNING:
+            return False
+        return _is_timed_out(job, now) or self._is_agent_lost(job, now)
+
+    def _is_agent_lost(self, job: JobRecord, now: datetime) -> bool:
+        """An agent gets the whole limit again after a start of the server: it could not report before."""
+        seen = self._presence.seen_at(job.agent_id)
+        if seen is None:
+            return False  # an agent that never sends heartbeats: only its job's own limit counts
+        return now - max(seen, self._started) >= self._agent_timeout
+
+
+def _is_stale(job: JobRecord, now: datetime) -> bool:
+    return job.status is JobStatus.LEASED and (job.leased is None or now - job.leased >= LEASE_LIFETIME)
+
+
+def _is_timed_out(job: JobRecord, now: datetime) -> bool:
+    if job.timeout_seconds <= 0 or job.started is None:
+        return False
+    return now - job.started >= timedelta(seconds=job.timeout_seconds) + TIMEOUT_GRACE

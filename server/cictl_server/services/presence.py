@@ -1,0 +1,92 @@
+"""Which agents were heard of, and when; only in memory, because a heartbeat must not cost a write."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cictl_server.services.ids import Clock
+
+ONLINE = timedelta(seconds=20)
+STALE = timedelta(seconds=60)
+"""Up to these ages of its last heartbeat an agent counts as online, and as stale; older ones are offline."""
+
+_LOG_LINES = 30
+_HEARTBEAT = " heartbeat version="
+
+
+@dataclass
+class _Presence:
+    seen: datetime
+    has_reported: bool = False
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
+
+
+class PresenceBook:
+    """The last sign of life of each agent, and the last lines about it."""
+
+    def __init__(self, clock: Clock, known: Mapping[str, datetime]) -> None:
+        """Begin with the agents that the store knows, as last seen then; none has reported yet."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries = {agent_id: _Presence(seen=seen) for agent_id, seen in known.items()}
+
+    def beat(self, agent_id: str, *, version: str, platform: str) -> None:
+        """Note a heartbeat. Consecutive heartbeat lines collapse into the newest, so they push nothing else out."""
+        now = self._clock()
+        line = _line(now, f"heartbeat version={version} platform={platform}")
+        with self._lock:
+            entry = self._entries.setdefault(agent_id, _Presence(seen=now))
+            entry.seen, entry.has_reported = now, True
+            if entry.log and _HEARTBEAT in entry.log[-1]:
+                entry.log[-1] = line
+            else:
+                entry.log.append(line)
+
+    def touch(self, agent_id: str) -> None:
+        """Count another request of an agent that is known already as a sign of life."""
+        with self._lock:
+            if entry := self._entries.get(agent_id):
+                entry.seen = self._clock()
+
+    def note(self, agent_id: str, message: str) -> None:
+        """Add a line about the agent, with the server's local time."""
+        now = self._clock()
+        with self._lock:
+            self._entries.setdefault(agent_id, _Presence(seen=now)).log.append(_line(now, message))
+
+    def seen_at(self, agent_id: str) -> datetime | None:
+        """Return when the agent was last heard of, None for one that never was."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return entry.seen if entry else None
+
+    def lines(self, agent_id: str) -> list[str]:
+        """Return up to 30 lines about the agent, the newest last."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return list(entry.log) if entry else []
+
+    def reported(self) -> list[datetime]:
+        """Return when each agent that sent a heartbeat since the server's start was last heard of."""
+        with self._lock:
+            return [entry.seen for entry in self._entries.values() if entry.has_reported]
+
+    def has_reported(self, agent_id: str) -> bool:
+        """Whether the agent sent a heartbeat since the server's start."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return entry is not None and entry.has_reported
+
+    def is_available(self, agent_id: str) -> bool:
+        """Whether the agent was heard of within the last minute."""
+        seen = self.seen_at(agent_id)
+        return seen is not None and self._clock() - seen <= STALE
+
+
+def _line(now: datetime, message: str) -> str:
+    """Return the contract's form of a line: server local time without a year, then the message."""
+    return f"{now.astimezone():%a %d %b %H:%M:%S} {message}"

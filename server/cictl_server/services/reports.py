@@ -1,0 +1,98 @@
+"""Test and coverage reports of executions, kept as files because they can be large."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
+from cictl.wire.codec import decode
+from cictl.wire.jobs import TestSummary
+from cictl.wire.reports import TestReport, TestReportUpload
+from cictl_server.errors import Conflict, InvalidRequest, NotFound
+from cictl_server.services.ids import job_number
+from cictl_server.services.jobs import get_job
+from cictl_server.services.presence import PresenceBook
+from cictl_server.store.contract import Store
+
+
+class ReportFiles:
+    """`<directory>/<job>/test-report.json` and `coverage-report.json`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def path(self, number: int, name: str) -> Path:
+        return self._directory / f"job-{number}" / name
+
+    def existing(self, number: int) -> list[tuple[str, Path]]:
+        """Return name and path of the reports that an execution has."""
+        candidates = [(name, self.path(number, name)) for name in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH)]
+        return [(name, path) for name, path in candidates if path.is_file()]
+
+    def write(self, number: int, report: TestReport) -> None:
+        """Replace the reports, each in one step."""
+        (self._directory / f"job-{number}").mkdir(mode=0o700, exist_ok=True)
+        self._write(self.path(number, TEST_REPORT_PATH), report)
+        if report.coverage is not None:
+            self._write(self.path(number, COVERAGE_REPORT_PATH), report.coverage)
+        else:
+            self.path(number, COVERAGE_REPORT_PATH).unlink(missing_ok=True)
+
+    def read(self, number: int) -> TestReport | None:
+        try:
+            return decode(self.path(number, TEST_REPORT_PATH).read_bytes(), TestReport)
+        except FileNotFoundError:
+            return None
+
+    def delete(self, number: int) -> None:
+        """Remove the reports of an execution that is gone."""
+        shutil.rmtree(self._directory / f"job-{number}", ignore_errors=True)
+
+    def _write(self, path: Path, content: msgspec.Struct) -> None:
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+class ReportService:
+    def __init__(self, files: ReportFiles, *, store: Store, presence: PresenceBook) -> None:
+        self._files = files
+        self._store = store
+        self._presence = presence
+
+    def upload(self, job_id: str, request: TestReportUpload) -> TestReport:
+        """Replace the report of an execution; its counts are taken as sent.
+
+        Raises:
+            InvalidRequest: No agent id.
+            NotFound: No such execution.
+            Conflict: Another agent holds it.
+        """
+        if not request.agent_id.strip():
+            raise InvalidRequest("agent_id is required")
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        if job.agent_id and job.agent_id != request.agent_id:
+            raise Conflict("job is leased by another agent")
+        report = request.report
+        self._files.write(job.number, report)
+        summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
+        with self._store.write() as tx:
+            tx.jobs.put(msgspec.structs.replace(get_job(tx, job_id), test_summary=summary))
+        self._presence.touch(request.agent_id)
+        return report
+
+    def get_report(self, job_id: str) -> TestReport:
+        """Return the report; one of zero tests for an execution that has none, or that does not exist."""
+        try:
+            return self._files.read(job_number(job_id)) or TestReport()
+        except NotFound:
+            return TestReport()

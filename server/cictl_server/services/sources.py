@@ -1,0 +1,74 @@
+"""What a run is built from: the commit that a ref means now, and the version that its repository declares."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from cictl.project_file import Pipeline, Versioning
+from cictl_server.errors import GitFailed, InvalidRequest
+from cictl_server.services.git import check_argument, fetched, is_commit
+from cictl_server.services.planning import SourceContext
+
+logger = logging.getLogger(__name__)
+
+_SEMVER_CORE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_SECONDS = 45.0
+
+
+def resolve_source(pipeline: Pipeline, *, source_ref: str) -> SourceContext:
+    """Pin a run of *pipeline* to one commit, so that all its executions build the same files.
+
+    Without an override a remote that can't be reached leaves the ref as it is, and the run goes on unpinned: the agents
+    may still reach it.
+
+    Args:
+        source_ref: A ref to use instead of the pipeline's own; empty for none.
+
+    Raises:
+        InvalidRequest: An override for a pipeline without repository, or a ref that looks like an option.
+        GitFailed: The override can't be resolved.
+    """
+    override = check_argument(source_ref, field="source_ref")
+    if pipeline.vcs_source is None:
+        if override:
+            raise InvalidRequest("source_ref override requires pipeline vcs_source.repo")
+        return SourceContext()
+    repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
+    ref = override or check_argument(pipeline.vcs_source.ref, field="vcs_source.ref")
+    try:
+        return _fetch(repo, ref, pipeline.versioning)
+    except GitFailed as error:
+        if override:
+            raise GitFailed(f'fetch source ref "{override}": {error}', hint=error.hint) from error
+        logger.warning("run goes on unpinned pipeline=%s ref=%s: %s", pipeline.id, ref, error)
+        return _context(repo, ref, ref if is_commit(ref) else "", pipeline.versioning, version_raw="")
+
+
+def _fetch(repo: str, ref: str, versioning: Versioning | None) -> SourceContext:
+    with fetched(repo, ref, seconds=_SECONDS) as tree:
+        version_raw = ""
+        if versioning is not None:
+            try:
+                version_raw = _read_version(tree.show(versioning.file), versioning.file)
+            except (GitFailed, InvalidRequest) as error:
+                logger.warning("run goes on without version ref=%s: %s", ref, error)
+        return _context(repo, ref, tree.commit, versioning, version_raw=version_raw)
+
+
+def _read_version(content: bytes, file: str) -> str:
+    text = content.decode(errors="replace").strip()
+    if not _SEMVER_CORE.fullmatch(text):
+        raise InvalidRequest(f'version file "{file}" must contain semver core (x.y.z), got "{text[:80]}"')
+    return text
+
+
+def _context(repo: str, ref: str, commit: str, versioning: Versioning | None, *, version_raw: str) -> SourceContext:
+    return SourceContext(
+        repo=repo,
+        ref_raw=ref,
+        commit=commit,
+        version_raw=version_raw,
+        tag_prefix=versioning.tag_prefix if versioning else "",
+        version_file=versioning.file if versioning else "",
+    )

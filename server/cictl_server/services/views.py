@@ -1,0 +1,105 @@
+"""Job executions as the API shows them: from records to wire types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cictl.wire.jobs import JobExecution, JobState, JobStatus
+from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
+from cictl_server.store.records import JobRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An agent as a place for jobs, with the capabilities that leasing would match."""
+
+    agent_id: str
+    capabilities: Mapping[str, str]
+
+
+def job_view(
+    job: JobRecord, *, candidates: Iterable[Candidate] | None = None, output: str = "", log_size: int = 0
+) -> JobExecution:
+    """Return the view of *job*.
+
+    Args:
+        candidates: Agents that could take a job now, to tell what a queued one lacks; None leaves that out, and the test
+            summary too, as in the answers to agents and to changes.
+    """
+    is_listed = candidates is not None
+    return JobExecution(
+        id=job.id,
+        script=job.script,
+        required_capabilities=job.required_capabilities or None,
+        timeout_seconds=job.timeout_seconds,
+        status=job.status,
+        created_utc=job.created,
+        env=job.env,
+        artifact_globs=job.artifact_globs,
+        caches=job.caches,
+        source=job.source,
+        metadata=job.metadata,
+        step_plan=job.step_plan,
+        current_step=job.current_step,
+        cache_stats=job.cache_stats,
+        runtime_capabilities=job.runtime_capabilities,
+        started_utc=job.started,
+        finished_utc=job.finished,
+        leased_utc=job.leased,
+        leased_by_agent_id=job.agent_id,
+        exit_code=job.exit_code,
+        error=job.error,
+        cause=job.cause,
+        output=output,
+        log_size=log_size,
+        test_summary=job.test_summary if is_listed else None,
+        unmet_requirements=unmet_requirements(job, candidates or ()) if is_listed else [],
+    )
+
+
+def job_state(job: JobRecord, *, log_size: int) -> JobState:
+    return JobState(
+        id=job.id,
+        status=job.status,
+        log_size=log_size,
+        current_step=job.current_step,
+        error=job.error,
+        exit_code=job.exit_code,
+        cause=job.cause,
+        leased_by_agent_id=job.agent_id,
+        started_utc=job.started,
+        finished_utc=job.finished,
+    )
+
+
+def unmet_requirements(job: JobRecord, candidates: Iterable[Candidate]) -> list[str]:
+    """Return why no agent could take a queued execution now, sorted; empty when one could, or when it is not queued.
+
+    Where every requirement is met by some agent but no agent meets them all, the requirements that the nearest agent
+    lacks are named.
+    """
+    if job.status is not JobStatus.QUEUED:
+        return []
+    agents = list(candidates)
+    if not agents:
+        return ["no agents connected"]
+    lacking = [
+        [(k, v) for k, v in job.required_capabilities.items() if not meets(k, v, agent.capabilities)]
+        for agent in agents
+    ]
+    everywhere = [(k, v) for k, v in job.required_capabilities.items() if all((k, v) in lack for lack in lacking)]
+    return sorted(_unmet_text(k, v, agents) for k, v in everywhere or min(lacking, key=len))
+
+
+def _unmet_text(key: str, value: str, agents: list[Candidate]) -> str:
+    """Return the contract's wording; user interfaces match the three tool texts."""
+    assert not key.startswith(CONTAINER_TOOL), "container tools are checked by the agent"
+    if not key.startswith(TOOL):
+        return f"no agent with {key}={value}"
+    tool = key.removeprefix(TOOL)
+    if not any(agent.capabilities.get(f"tool.{tool}", "").strip() for agent in agents):
+        return f"missing tool {tool}"
+    if value.strip() in ("", "*"):
+        return f"tool {tool} unavailable"
+    return f"tool {tool} does not satisfy {value}"
