@@ -44,6 +44,8 @@ def decode(body: bytes, type_: type[T]) -> T:
     """
     try:
         value = msgspec.json.decode(body)
+    except RecursionError as error:
+        raise DecodeError("nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError):
         value = _first_value(body)
     try:

@@ -1,4 +1,7 @@
-"""Test and coverage reports on the wire."""
+"""Test and coverage reports on the wire.
+
+A field with a default factory is always sent, also while it is zero or empty, and may be missing in what agents send.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ class TestCase(Message):
 
     __test__ = False
 
-    status: str = ""
+    status: str = msgspec.field(default_factory=str)
     package: str = ""
     name: str = ""
     file: str = ""
@@ -24,11 +27,11 @@ class TestCase(Message):
 class TestSuite(Message):
     __test__ = False
 
-    format: str = ""
-    total: int = 0
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
+    format: str = msgspec.field(default_factory=str)
+    total: int = msgspec.field(default_factory=int)
+    passed: int = msgspec.field(default_factory=int)
+    failed: int = msgspec.field(default_factory=int)
+    skipped: int = msgspec.field(default_factory=int)
     name: str = ""
     cases: list[TestCase] = msgspec.field(default_factory=list)
 
@@ -45,7 +48,7 @@ class CoverageFile(Message):
 
 
 class Coverage(Message):
-    format: str = ""
+    format: str = msgspec.field(default_factory=str)
     total_lines: int = 0
     covered_lines: int = 0
     total_statements: int = 0
@@ -59,10 +62,10 @@ class TestReport(Message):
 
     __test__ = False
 
-    total: int = 0
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
+    total: int = msgspec.field(default_factory=int)
+    passed: int = msgspec.field(default_factory=int)
+    failed: int = msgspec.field(default_factory=int)
+    skipped: int = msgspec.field(default_factory=int)
     suites: list[TestSuite] = msgspec.field(default_factory=list)
     coverage: Coverage | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus, JobSummary
 from cictl_server.errors import InvalidRequest
@@ -65,7 +66,7 @@ class JobListService:
             if where.is_empty:
                 return JobList(job_executions=self._views(_capped(view, limit)))
             found = _matching(view, where)
-            jobs = [job for job, _ in zip(found, range(limit), strict=False)]
+            jobs = list(islice(found, limit))
             has_more = next(found, None) is not None
         return JobList(job_executions=self._views(jobs), next_cursor=jobs[-1].id if has_more else "")
 

@@ -1,0 +1,57 @@
+# Verbs of one word; CI runs the same ones.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types check bench docs build clean
+
+help: ## Show the verbs
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(VENV)/runtime ## Start a server and an agent, run a sample project, show the result
+	@$(BIN)/cictl demo
+
+test: $(VENV)/dev ## Run every test
+	@echo "Running the tests (about four minutes on two cores)"
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(VENV)/dev ## Check style, format and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/dev ## Check types
+	$(BIN)/mypy
+
+check: lint types ## Lint, types, import contracts
+
+bench: $(VENV)/dev ## Measure, as ratios within one run
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: $(VENV)/dev ## Generate the CLI reference and the completions
+	$(BIN)/python -m cictl.cli.docs
+
+build: $(VENV)/dev ## Build sdist and wheel into dist/
+	$(BIN)/python -m build --outdir dist .
+
+clean: ## Remove everything that was made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@command -v git >/dev/null || { echo "error: git is needed; install it and try again" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); try make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Creating the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || \
+	    { rm -rf $(VENV); echo "error: no virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing cictl and what it needs"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime
+	@echo "Installing what the tests and checks need"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,8 @@
+"""`python -m cictl` is the command `cictl`."""
+
+import sys
+
+from cictl.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""Artifacts: what may be uploaded, what becomes of it, and how it comes back."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from typing import Any
+
+import falcon.testing
+import pytest
+from cictl_testing.files import zipped
+from cictl_testing.server import RunningServer
+
+from cictl.wire.artifacts import ArtifactList
+from cictl.wire.jobs import JobExecution
+
+
+@pytest.fixture
+def job(server: RunningServer) -> JobExecution:
+    server.enqueue()
+    return server.running()
+
+
+def upload(server: RunningServer, job_id: str, files: dict[str, bytes], agent: str = "a") -> falcon.testing.Result:
+    entries = [{"path": path, "data_base64": base64.b64encode(data).decode()} for path, data in files.items()]
+    return server.post(f"/api/v1/jobs/{job_id}/artifacts", {"agent_id": agent, "artifacts": entries})
+
+
+def upload_zip(server: RunningServer, job_id: str, body: bytes, agent: str = "a") -> falcon.testing.Result:
+    path = f"/api/v1/jobs/{job_id}/artifacts/upload-zip"
+    return server.http.simulate_post(path, body=body, headers={"X-CIWI-Agent-ID": agent})
+
+
+def paths(server: RunningServer, job_id: str) -> list[str]:
+    listed = server.read(ArtifactList, f"/api/v1/jobs/{job_id}/artifacts").artifacts
+    return [artifact.path for artifact in listed or []]
+
+
+def test_both_forms_store_files_and_list_them(server: RunningServer, job: JobExecution) -> None:
+    files = {"b/x y#.txt": b"one", "a.bin": b"\0\xff"}
+    for send in (lambda: upload(server, job.id, files), lambda: upload_zip(server, job.id, zipped(files))):
+        answer = send()
+        assert answer.status_code == 200, answer.text
+        assert [a["id"] for a in answer.json["artifacts"]] == [0, 0]
+        assert paths(server, job.id) == ["b/x y#.txt", "a.bin"]
+        url = answer.json["artifacts"][0]["url"]
+        assert url == f"/artifacts/{job.id}/b/x%20y%23.txt"
+        assert server.get(url).content == b"one"
+
+
+def test_an_upload_replaces_the_list(server: RunningServer, job: JobExecution) -> None:
+    upload(server, job.id, {"old": b"1", "both": b"1"})
+    upload(server, job.id, {"both": b"2"})
+    assert paths(server, job.id) == ["both"]
+    assert server.get(f"/artifacts/{job.id}/both").content == b"2"
+    assert server.get(f"/artifacts/{job.id}/old").status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"", zipped({})], ids=["no bytes", "an empty zip"])
+def test_an_upload_of_nothing_clears_the_list(server: RunningServer, job: JobExecution, body: bytes) -> None:
+    upload(server, job.id, {"old": b"1"})
+    answer = upload_zip(server, job.id, body)
+    assert (answer.status_code, answer.json) == (200, {"artifacts": None})
+    assert paths(server, job.id) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", ".", "..", "/x", "../x", "a/../../x", "..\\x", "C:\\x", "c:/x", "a\0b", "a/../..", "\\\\host\\x", "x" * 300],
+)
+def test_unsafe_paths_are_refused_and_nothing_is_stored(server: RunningServer, job: JobExecution, path: str) -> None:
+    upload(server, job.id, {"kept": b"1"})
+    answer = upload(server, job.id, {"good": b"1", path: b"2"})
+    assert (answer.status_code, answer.text) == (400, f'invalid artifact path: "{path}"\n')
+    assert paths(server, job.id) == ["kept"]
+    assert not list((server.directory / "artifacts").rglob("good"))
+
+
+@pytest.mark.parametrize(
+    ("path", "stored"), [("./a//b", "a/b"), ("d/../x.txt", "x.txt"), ("a\\b.txt", "a/b.txt"), ("a..", "a..")]
+)
+def test_paths_are_cleaned(server: RunningServer, job: JobExecution, path: str, stored: str) -> None:
+    assert upload(server, job.id, {path: b"1"}).status_code == 200
+    assert paths(server, job.id) == [stored]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"a": b"1", "./a": b"2"}, id="the same path twice"),
+        pytest.param({"a": b"1", "A": b"2"}, id="paths that differ in case only"),
+        pytest.param({"a": b"1", "a/b": b"2"}, id="a file below a file"),
+    ],
+)
+def test_lists_that_no_directory_can_hold_are_refused(
+    server: RunningServer, job: JobExecution, files: dict[str, bytes]
+) -> None:
+    assert upload(server, job.id, files).status_code == 400
+    assert paths(server, job.id) == []
+
+
+def test_what_is_not_a_zip_is_refused(server: RunningServer, job: JobExecution) -> None:
+    answer = upload_zip(server, job.id, b"nonsense")
+    assert answer.status_code == 400
+    assert answer.text.startswith("read artifact zip: ")
+
+
+def test_links_in_zips_are_refused(server: RunningServer, job: JobExecution) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        info = zipfile.ZipInfo("link")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    assert upload_zip(server, job.id, buffer.getvalue()).status_code == 400
+
+
+def test_an_entry_larger_than_it_says_is_refused(server: RunningServer, job: JobExecution) -> None:
+    body = bytearray(zipped({"bomb": b"x" * 1000}))
+    position = body.rfind(b"PK\x01\x02") + 24
+    body[position : position + 4] = (10).to_bytes(4, "little")
+    assert upload_zip(server, job.id, bytes(body)).status_code == 400
+    assert paths(server, job.id) == []
+
+
+def test_the_executable_bit_survives(server: RunningServer, job: JobExecution) -> None:
+    upload_zip(server, job.id, zipped({"tool": b"#!"}, mode=0o755))
+    archive = zipfile.ZipFile(io.BytesIO(server.get(f"/api/v1/jobs/{job.id}/artifacts/download-all").content))
+    assert archive.getinfo("tool").external_attr >> 16 & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(
+    ("job_id", "agent", "code", "text"),
+    [
+        (None, " ", 400, "agent_id is required"),
+        (None, "b", 409, "job is leased by another agent"),
+        ("job-7", "a", 404, "job not found"),
+    ],
+)
+def test_refusals(
+    server: RunningServer, job: JobExecution, job_id: str | None, agent: str, code: int, text: str
+) -> None:
+    for answer in (
+        upload(server, job_id or job.id, {"x": b"1"}, agent),
+        upload_zip(server, job_id or job.id, zipped({"x": b"1"}), agent),
+    ):
+        assert (answer.status_code, answer.text) == (code, text + "\n")
+
+
+def test_archives(server: RunningServer, job: JobExecution) -> None:
+    upload(server, job.id, {"out/b": b"2", "out/a": b"1", "output": b"3"})
+
+    def names(answer: falcon.testing.Result) -> list[str]:
+        assert answer.headers["Content-Type"] == "application/zip"
+        return zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+
+    base = f"/api/v1/jobs/{job.id}/artifacts"
+    assert names(server.get(f"{base}/download-all")) == ["out/a", "out/b", "output"]
+    below = server.get(f"{base}/download", query_string="prefix=out/")
+    assert names(below) == ["out/a", "out/b"]
+    assert below.headers["Content-Disposition"] == f'attachment; filename="{job.id}-out-artifacts.zip"'
+    for prefix, code, text in (
+        ("", 400, "invalid prefix"),
+        ("../x", 400, "invalid prefix"),
+        ("no", 404, "artifact directory not found"),
+    ):
+        answer = server.get(f"{base}/download", query_string=f"prefix={prefix}")
+        assert (answer.status_code, answer.text) == (code, text + "\n")
+
+
+def test_unknown_executions_have_empty_lists_and_archives(server: RunningServer) -> None:
+    assert paths(server, "job-9") == []
+    assert server.get("/api/v1/jobs/job-9/artifacts/download-all").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["", "no", "../../state.json", "%2e%2e/%2e%2e/state.json", "1/x"])
+def test_only_listed_files_are_served(server: RunningServer, job: JobExecution, path: str) -> None:
+    upload(server, job.id, {"x": b"1"})
+    assert server.get(f"/artifacts/{job.id}/{path}").status_code == 404
+
+
+def test_downloads_cannot_run_in_a_browser(server: RunningServer, job: JobExecution) -> None:
+    upload(server, job.id, {"page.html": b"<script>"})
+    headers = server.get(f"/artifacts/{job.id}/page.html").headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in headers["Content-Security-Policy"]
+
+
+def test_reports_are_added_to_the_list(server: RunningServer, job: JobExecution) -> None:
+    report: dict[str, Any] = {"total": 2, "passed": 1, "failed": 1, "skipped": 0, "coverage": {"format": "lcov"}}
+    answer = server.post(f"/api/v1/jobs/{job.id}/tests", {"agent_id": "a", "report": report})
+    assert answer.json["report"]["failed"] == 1
+    upload(server, job.id, {"z": b"1"})
+    assert paths(server, job.id) == ["coverage-report.json", "test-report.json", "z"]
+    assert server.get(f"/artifacts/{job.id}/test-report.json").json["total"] == 2
+    assert server.job(job.id).test_summary is not None
+    server.post(f"/api/v1/jobs/{job.id}/tests", {"agent_id": "a", "report": {"total": 1, "passed": 1}})
+    assert paths(server, job.id) == ["test-report.json", "z"]
+
+
+def test_without_a_report_there_are_no_tests(server: RunningServer) -> None:
+    zero = {"report": {"total": 0, "passed": 0, "failed": 0, "skipped": 0}}
+    assert server.get("/api/v1/jobs/job-3/tests").json == zero

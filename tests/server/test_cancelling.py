@@ -1,0 +1,96 @@
+"""Cancellation, by order or through deactivation, and what maintenance ends."""
+
+from __future__ import annotations
+
+from cictl_testing.server import RunningServer
+
+
+def test_cancel_keeps_the_log_and_adds_its_line(server: RunningServer) -> None:
+    server.enqueue()
+    job = server.running()
+    server.report(job.id, "running", output_append="working", output_offset=0, exit_code=1)
+    answer = server.cancel(job.id)
+    assert (answer.status_code, answer.json["job_execution"]["error"]) == (200, "cancelled by user")
+    ended = server.job(job.id)
+    assert (ended.status, ended.cause, ended.exit_code) == ("failed", "cancelled", None)
+    assert ended.output == "working\n[control] job cancelled by user"
+
+
+def test_cancel_of_an_empty_log_has_no_blank_line(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.cancel(job_id)
+    assert server.log(job_id) == b"[control] job cancelled by user"
+
+
+def test_cancelling_twice_is_refused(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.cancel(job_id)
+    answer = server.cancel(job_id)
+    assert (answer.status_code, answer.text) == (409, "job is not active\n")
+
+
+def test_an_unknown_execution_cannot_be_cancelled(server: RunningServer) -> None:
+    answer = server.cancel("job-5")
+    assert (answer.status_code, answer.text) == (404, "job not found\n")
+
+
+def test_deactivation_ends_the_active_execution_and_keeps_its_log(server: RunningServer) -> None:
+    server.heartbeat()
+    server.enqueue()
+    job = server.running()
+    server.report(job.id, "running", output_append="half way\n", output_offset=0)
+    answer = server.act("deactivate")
+    assert answer.json["message"] == "agent deactivated; cancelled active jobs=1"
+    ended = server.job(job.id)
+    assert (ended.status, ended.error) == ("failed", "cancelled by user")
+    assert server.log(job.id) == b"half way\n[control] job cancelled by user"
+
+
+def test_a_heartbeat_is_told_which_of_its_executions_are_over(server: RunningServer) -> None:
+    server.enqueue()
+    server.enqueue()
+    cancelled, going_on = server.running("a"), server.running("b")
+    server.cancel(cancelled.id)
+    answer = server.heartbeat("a", running_job_ids=[cancelled.id, going_on.id, "job-77", "odd"])
+    assert answer.cancel_job_ids == [cancelled.id, "job-77", "odd"]
+
+
+def test_a_run_past_its_limit_and_the_grace_is_ended(server: RunningServer) -> None:
+    pipeline = server.define('[{id: slow, timeout_seconds: 30, steps: [{run: "true"}]}]')
+    [job_id] = server.run(pipeline)
+    server.running()
+    server.clock.step(44)
+    server.services.maintenance.run_once()
+    assert server.job(job_id).status == "running"
+    server.clock.step(1)
+    server.services.maintenance.run_once()
+    ended = server.job(job_id)
+    assert (ended.error, ended.cause) == ("job timed out while running (server maintenance)", "timed_out")
+    assert ended.output == "[control] job timed out while running (server maintenance)"
+
+
+def test_the_work_of_a_silent_agent_is_given_up(server: RunningServer) -> None:
+    server.heartbeat()
+    server.enqueue()
+    job = server.running()
+    server.clock.step(59)
+    server.services.maintenance.run_once()
+    assert server.job(job.id).status == "running"
+    server.clock.step(1)
+    server.services.maintenance.run_once()
+    ended = server.job(job.id)
+    assert (ended.status, ended.cause) == ("failed", "agent_lost")
+    assert ended.error == "agent lost: nothing heard of a for 60 s"
+
+
+def test_an_agent_gets_its_whole_time_again_after_a_restart_of_the_server(server: RunningServer) -> None:
+    server.heartbeat()
+    server.enqueue()
+    job = server.running()
+    server.clock.step(300)
+    server.restart()
+    assert server.job(job.id).status == "running"
+    server.heartbeat()
+    server.clock.step(59)
+    server.services.maintenance.run_once()
+    assert server.job(job.id).status == "running"

@@ -1,0 +1,138 @@
+"""Who gets which execution, and who gets none."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from cictl_testing.server import RunningServer
+
+from cictl.wire.jobs import LeaseResponse
+
+
+def test_the_oldest_matching_execution_goes_first(server: RunningServer) -> None:
+    windows = server.define('[{id: w, runs_on: {os: windows}, steps: [{run: "true"}]}]')
+    server.run(windows)
+    first, second = server.enqueue(), server.enqueue()
+    server.heartbeat("a")
+    server.heartbeat("b")
+    assert (server.leased("a").id, server.leased("b").id) == (first, second)
+
+
+def test_nothing_matching(server: RunningServer) -> None:
+    assert server.lease() == LeaseResponse(assigned=False, message="no matching queued job")
+
+
+def test_an_agent_without_id_is_refused(server: RunningServer) -> None:
+    answer = server.post("/api/v1/agent/lease", {"agent_id": " "})
+    assert (answer.status_code, answer.text) == (400, "agent_id is required\n")
+
+
+def test_capabilities_of_the_request_overlay_the_heartbeats(server: RunningServer) -> None:
+    needs_gpu = server.define('[{id: g, runs_on: {gpu: a100, agent_id: a}, steps: [{run: "true"}]}]')
+    [job_id] = server.run(needs_gpu)
+    server.heartbeat(capabilities={"gpu": "none"})
+    assert not server.lease(capabilities={"agent_id": "other"}).assigned
+    answer = server.lease(capabilities={"gpu": "a100", "agent_id": "other"})
+    assert answer.job_execution is not None
+    assert answer.job_execution.id == job_id
+
+
+def test_an_agent_holds_one_execution(server: RunningServer) -> None:
+    server.enqueue()
+    server.enqueue()
+    server.leased()
+    assert server.lease().message == "agent already has an active job"
+
+
+def test_simultaneous_requests_of_one_agent_get_one_execution(server: RunningServer) -> None:
+    for _ in range(8):
+        server.enqueue()
+    answers: list[LeaseResponse] = []
+    threads = [threading.Thread(target=lambda: answers.append(server.lease())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(answer.assigned for answer in answers) == 1
+
+
+def test_a_repeated_request_gets_the_same_execution_again(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    first = server.lease(request_id="r1")
+    again = server.lease(request_id="r1")
+    assert first.job_execution is not None
+    assert again.job_execution is not None
+    assert first.job_execution.id == again.job_execution.id == job_id
+    assert not server.lease(request_id="r2").assigned
+
+
+def test_a_lost_answer_is_given_again_when_the_agent_must_have_given_up(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.leased()
+    server.clock.step(5)
+    assert server.leased().id == job_id
+
+
+def test_an_agent_that_asks_for_other_work_has_lost_its_running_execution(server: RunningServer) -> None:
+    job_id, other = server.enqueue(), server.enqueue()
+    server.running()
+    server.clock.step(30)
+    assert server.leased().id == other
+    lost = server.job(job_id)
+    assert (lost.status, lost.cause) == ("failed", "agent_lost")
+    assert lost.error.startswith("agent lost: ")
+    assert server.log(job_id).decode() == f"[control] {lost.error}"
+
+
+def test_an_expired_lease_goes_back_to_the_head_of_the_queue(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.enqueue()
+    server.leased("a")
+    server.clock.step(44)
+    server.services.maintenance.run_once()
+    assert server.job(job_id).status == "leased"
+    server.clock.step(1)
+    server.services.maintenance.run_once()
+    assert server.job(job_id).status == "queued"
+    assert server.leased("b").id == job_id
+
+
+@pytest.mark.parametrize("when", ["before a restart", "after a restart, before any heartbeat"])
+def test_a_deactivated_agent_gets_nothing(server: RunningServer, when: str) -> None:
+    server.enqueue()
+    server.heartbeat()
+    server.act("deactivate")
+    if when != "before a restart":
+        server.restart()
+    assert server.lease() == LeaseResponse(assigned=False, message="agent is deactivated")
+    server.act("activate")
+    assert server.lease().assigned
+
+
+def test_a_waiting_agent_gets_what_is_enqueued(server: RunningServer) -> None:
+    pipeline = server.define('[{id: work, steps: [{run: "true"}]}]')
+    answers: list[LeaseResponse] = []
+    waiting = threading.Thread(target=lambda: answers.append(server.lease(wait_seconds=20)))
+    waiting.start()
+    [job_id] = server.run(pipeline)
+    waiting.join(timeout=20)
+    assert answers
+    assert answers[0].job_execution is not None
+    assert answers[0].job_execution.id == job_id
+
+
+def test_a_waiting_agent_is_told_at_once_that_it_is_deactivated(server: RunningServer) -> None:
+    server.heartbeat()
+    answers: list[LeaseResponse] = []
+    waiting = threading.Thread(target=lambda: answers.append(server.lease(wait_seconds=20)))
+    waiting.start()
+    server.act("deactivate")
+    waiting.join(timeout=15)
+    assert [answer.message for answer in answers] == ["agent is deactivated"]
+
+
+def test_without_a_free_place_the_answer_comes_at_once(server: RunningServer) -> None:
+    for _ in range(64):
+        server.services.hub.take_place()
+    assert server.lease(wait_seconds=25).message == "no matching queued job"

@@ -1,0 +1,190 @@
+"""Import, reload, views and deletion of projects, from real git repositories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import falcon.testing
+import pytest
+from cictl_testing.files import git, make_repository
+from cictl_testing.server import RunningServer
+
+FILE = """\
+version: 1
+project: {name: shop}
+pipelines:
+  - id: build
+    vcs_source: {repo: "%s"}
+    jobs:
+      - id: test
+        requires: {tools: {git: ">=2"}}
+        caches: [{id: deps, env: DEPS}]
+        matrix: {include: [{name: one}, {}]}
+        steps:
+          - run: "true"
+            skip_dry_run: true
+          - test: {command: "true", report: r.xml, format: junit}
+  - id: other
+    depends_on: [build]
+    jobs: [{id: a, steps: [{run: "true"}]}]
+pipeline_chains: [{id: all, pipelines: [build, other]}]
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    path = tmp_path / "repository"
+    return make_repository(path, {"cictl.yaml": FILE % path})
+
+
+def import_(server: RunningServer, url: object, **fields: str) -> falcon.testing.Result:
+    return server.post("/api/v1/projects/import", {"repo_url": str(url), **fields})
+
+
+def projects(server: RunningServer) -> list[dict[str, Any]]:
+    return list(server.get("/api/v1/projects").json["projects"])
+
+
+def test_import_answers_what_it_stored(server: RunningServer, repository: Path) -> None:
+    answer = import_(server, f" {repository} ")
+    assert answer.status_code == 201
+    assert answer.json == {
+        "project_name": "shop",
+        "repo_url": str(repository),
+        "repo_ref": "main",
+        "config_file": "cictl.yaml",
+        "pipelines": 2,
+        "project_id": 1,
+    }
+    [summary] = projects(server)
+    assert summary["config_path"] == f"{repository}@main:cictl.yaml"
+    assert summary["loaded_commit"] == git(repository, "rev-parse", "HEAD")
+    assert [p["pipeline_id"] for p in summary["pipelines"]] == ["build", "other"]
+    assert summary["pipelines"][0]["supports_dry_run"] is True
+    assert summary["pipelines"][0]["source_ref"] == "main"
+    assert summary["pipeline_chains"][0]["version_pipeline_id"] == summary["pipelines"][0]["id"]
+
+
+def test_one_project_in_detail(server: RunningServer, repository: Path) -> None:
+    import_(server, repository)
+    detail = server.get("/api/v1/projects/1").json["project"]
+    assert "config_path" not in detail
+    build = detail["pipelines"][0]
+    assert build["versioning"] == {}
+    [job] = build["jobs"]
+    assert job["requires_tools"] == {"git": ">=2"}
+    assert job["caches"] == [{"id": "deps", "env": "DEPS"}]
+    assert job["matrix_includes"] == [{"index": 0, "vars": {"name": "one"}, "name": "one"}, {"index": 1, "vars": {}}]
+    assert [step["type"] for step in job["steps"]] == ["run", "test"]
+
+
+def test_the_same_identity_is_the_same_project(server: RunningServer, repository: Path) -> None:
+    import_(server, repository)
+    before = projects(server)
+    make_repository(repository, {"cictl.yaml": (FILE % repository).replace("name: shop", "name: store")})
+    assert import_(server, repository, repo_ref="main").json["project_id"] == 1
+    [after] = projects(server)
+    assert after["name"] == "store"
+    assert [p["id"] for p in after["pipelines"]] == [p["id"] for p in before[0]["pipelines"]]
+    assert after["pipeline_chains"][0]["id"] == before[0]["pipeline_chains"][0]["id"]
+
+
+def test_another_ref_is_another_project(server: RunningServer, repository: Path) -> None:
+    git(repository, "branch", "next")
+    import_(server, repository)
+    assert import_(server, repository, repo_ref="next").json["project_id"] == 2
+
+
+def test_an_annotated_tag_means_its_commit(server: RunningServer, repository: Path) -> None:
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@localhost", "tag", "-a", "v1", "-m", "v1")
+    import_(server, repository, repo_ref="v1")
+    assert projects(server)[0]["loaded_commit"] == git(repository, "rev-parse", "HEAD")
+
+
+def test_the_reference_file_name_is_found_too(server: RunningServer, tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    make_repository(path, {"ciwi-project.yaml": FILE % path})
+    assert import_(server, path).json["config_file"] == "ciwi-project.yaml"
+
+
+def test_reload_keeps_ids_and_drops_what_vanished(server: RunningServer, repository: Path) -> None:
+    import_(server, repository)
+    [before] = projects(server)
+    text = (FILE % repository).partition("  - id: other")[0]
+    make_repository(repository, {"cictl.yaml": text})
+    answer = server.post("/api/v1/projects/1/reload")
+    assert (answer.status_code, answer.json["pipelines"]) == (200, 1)
+    [after] = projects(server)
+    assert [p["id"] for p in after["pipelines"]] == [before["pipelines"][0]["id"]]
+    assert "pipeline_chains" not in after
+
+
+def test_a_broken_reload_changes_nothing(server: RunningServer, repository: Path) -> None:
+    import_(server, repository)
+    before = projects(server)
+    make_repository(repository, {"cictl.yaml": (FILE % repository).replace("version: 1", "version: 1\nsurprise: 2")})
+    answer = server.post("/api/v1/projects/1/reload")
+    assert answer.status_code == 400
+    assert "field surprise not found" in answer.text
+    assert "line 2: column 1" in answer.text
+    assert projects(server) == before
+
+
+def test_delete_keeps_executions(server: RunningServer, repository: Path) -> None:
+    import_(server, repository)
+    pipeline = projects(server)[0]["pipelines"][0]["id"]
+    [job_id, _] = server.run(pipeline)
+    answer = server.http.simulate_delete("/api/v1/projects/1")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert projects(server) == []
+    assert server.get(f"/api/v1/pipelines/{pipeline}/run-selection").status_code == 405
+    assert server.job(job_id).status == "queued"
+    assert import_(server, repository).json["project_id"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        pytest.param({"repo_url": ""}, "repo_url is required", id="no url"),
+        pytest.param(
+            {"repo_url": "--upload-pack=touch /tmp/x"}, 'repo_url must not begin with "-"', id="option as url"
+        ),
+        pytest.param({"repo_ref": "--upload-pack=x"}, 'repo_ref must not begin with "-"', id="option as ref"),
+        pytest.param({"repo_ref": "a\nb"}, "repo_ref must not contain control characters", id="control characters"),
+        pytest.param({"config_file": "a/b.yaml"}, "config_file must point to a root-level file", id="nested file"),
+        pytest.param({"config_file": "../b.yaml"}, "config_file must point to a root-level file", id="file outside"),
+        pytest.param(
+            {"config_file": "no.yaml"}, 'repo is not a valid cictl project: missing root file "no.yaml"', id="no file"
+        ),
+        pytest.param({"repo_ref": "no-such-ref"}, "git fetch failed: ", id="no ref"),
+        pytest.param({"repo_url": "/no/such/repository"}, "git fetch failed: ", id="no repository"),
+        pytest.param({"repo_url": "ext::sh -c touch% /tmp/x"}, "git fetch failed: ", id="ext transport"),
+    ],
+)
+def test_bad_imports_are_refused_and_nothing_is_stored(
+    server: RunningServer, repository: Path, fields: dict[str, str], text: str
+) -> None:
+    answer = import_(server, **{"url": repository, **{("url" if k == "repo_url" else k): v for k, v in fields.items()}})
+    assert answer.status_code == 400
+    assert answer.text.startswith(text)
+    assert projects(server) == []
+
+
+def test_credentials_in_a_url_never_reach_the_answer(server: RunningServer) -> None:
+    answer = import_(server, "http://user:hunter2@127.0.0.1:1/x.git")
+    assert answer.status_code == 400
+    assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "text"),
+    [
+        ("/api/v1/projects/9", 404, "project not found"),
+        ("/api/v1/projects/x", 400, "invalid project id"),
+        ("/api/v1/projects/0", 400, "invalid project id"),
+    ],
+)
+def test_unknown_projects(server: RunningServer, path: str, code: int, text: str) -> None:
+    answer = server.get(path)
+    assert (answer.status_code, answer.text) == (code, text + "\n")

@@ -1,0 +1,181 @@
+"""Status reports: who may say what, what it changes, and where the log bytes go."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from cictl_testing.server import RunningServer
+
+from cictl.wire.codec import decode
+from cictl.wire.jobs import JobExecution, JobStateResponse
+
+
+def prepare(server: RunningServer, status: str) -> JobExecution:
+    """Return an execution of agent `a` in *status*; nobody owns a queued one."""
+    job_id = server.enqueue()
+    if status != "queued":
+        server.leased()
+    if status not in ("queued", "leased"):
+        server.report(job_id, "running")
+    if status in ("succeeded", "failed"):
+        server.report(job_id, status)
+    return server.job(job_id)
+
+
+@pytest.mark.parametrize(
+    ("stored", "requested", "agent", "code", "result"),
+    [
+        ("queued", "running", "b", 200, "running"),
+        ("queued", "succeeded", "b", 409, "queued"),
+        ("queued", "failed", "b", 409, "queued"),
+        ("leased", "running", "a", 200, "running"),
+        ("leased", "running", "b", 409, "leased"),
+        ("leased", "failed", "a", 200, "failed"),
+        ("leased", "failed", "b", 409, "leased"),
+        ("running", "running", "a", 200, "running"),
+        ("running", "running", "b", 409, "running"),
+        ("running", "succeeded", "a", 200, "succeeded"),
+        ("running", "succeeded", "b", 409, "running"),
+        ("succeeded", "running", "b", 200, "succeeded"),
+        ("succeeded", "succeeded", "a", 200, "succeeded"),
+        ("succeeded", "succeeded", "b", 409, "succeeded"),
+        ("succeeded", "failed", "b", 200, "succeeded"),
+        ("failed", "running", "a", 200, "failed"),
+        ("failed", "failed", "b", 409, "failed"),
+        ("failed", "succeeded", "a", 200, "failed"),
+    ],
+)
+def test_stored_and_requested_status(
+    server: RunningServer, stored: str, requested: str, agent: str, code: int, result: str
+) -> None:
+    job = prepare(server, stored)
+    assert server.report(job.id, requested, agent).status_code == code
+    assert server.job(job.id).status == result
+
+
+def test_the_first_report_of_an_unowned_execution_binds_it(server: RunningServer) -> None:
+    job = prepare(server, "queued")
+    server.report(job.id, "running", "b")
+    assert server.job(job.id).leased_by_agent_id == "b"
+    assert server.report(job.id, "running", "c").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "text"),
+    [
+        pytest.param({"agent_id": ""}, 400, "agent_id is required", id="no agent"),
+        pytest.param({"status": "queued"}, 400, "status must be running, succeeded or failed", id="bad status"),
+        pytest.param(
+            {"output_append": "x"}, 400, "output_offset is required with output_append, 0 or more", id="offset"
+        ),
+    ],
+)
+def test_refusals(server: RunningServer, fields: dict[str, str], code: int, text: str) -> None:
+    job = prepare(server, "leased")
+    answer = server.report(job.id, **{"status": "running", **fields})
+    assert (answer.status_code, answer.text) == (code, text + "\n")
+
+
+@pytest.mark.parametrize("job_id", ["job-1", "nonsense", "job-", "job-1e3"])
+def test_an_unknown_execution_is_a_bad_request_as_the_contract_has_it(server: RunningServer, job_id: str) -> None:
+    answer = server.report(job_id, "running")
+    assert (answer.status_code, answer.text) == (400, "job not found\n")
+
+
+def test_fields_follow_the_contract(server: RunningServer) -> None:
+    job = prepare(server, "leased")
+    server.report(job.id, " Running ", current_step=" Step 1/2: x ", error="odd", exit_code=4)
+    assert (server.job(job.id).current_step, server.job(job.id).error, server.job(job.id).exit_code) == (
+        "Step 1/2: x",
+        "odd",
+        4,
+    )
+    server.report(job.id, "running", runtime_capabilities={"k": "v"})
+    kept = server.job(job.id)
+    assert (kept.current_step, kept.error, kept.exit_code) == ("Step 1/2: x", "", None)
+    server.report(job.id, "succeeded", exit_code=0, error="ignored")
+    done = server.job(job.id)
+    assert (done.current_step, done.error, done.exit_code) == ("", "", 0)
+    assert done.runtime_capabilities == {"k": "v"}
+
+
+def test_a_minimal_answer_is_small(server: RunningServer) -> None:
+    job = prepare(server, "leased")
+    body = b'{"agent_id":"a","status":"running","output_append":"hello","output_offset":0}'
+    answer = server.http.simulate_post(f"/api/v1/jobs/{job.id}/status", body=body, headers={"Prefer": "return=minimal"})
+    assert decode(answer.content, JobStateResponse).job_execution.log_size == 5
+    assert "script" not in answer.json["job_execution"]
+
+
+def test_appends_go_where_their_offset_says(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", output_append="héllo ", output_offset=0)
+    server.report(job.id, "running", output_append="llo wor", output_offset=3)
+    server.report(job.id, "running", output_append="ld", output_offset=10)
+    assert server.log(job.id).decode() == "héllo world"
+
+
+def test_a_gap_is_refused_with_the_size_that_is_stored(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", output_append="abc", output_offset=0)
+    answer = server.post(
+        f"/api/v1/jobs/{job.id}/status",
+        {"agent_id": "a", "status": "running", "output_append": "x", "output_offset": 9},
+        headers={"Accept": "application/json"},
+    )
+    assert (answer.status_code, answer.json["code"], answer.json["log_size"]) == (409, "log_gap", 3)
+    assert server.log(job.id) == b"abc"
+
+
+def test_a_terminal_report_waits_for_the_whole_log(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", output_append="abc", output_offset=0)
+    assert server.report(job.id, "succeeded", output_size=5).status_code == 409
+    assert server.job(job.id).status == "running"
+    digest = hashlib.sha256(b"abcde").hexdigest()
+    answer = server.report(
+        job.id, "succeeded", output_append="de", output_offset=3, output_size=5, output_sha256=digest
+    )
+    assert answer.status_code == 200
+    assert server.log(job.id) == b"abcde"
+
+
+def test_a_log_that_differs_from_the_agents_is_sent_anew(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", output_append="damaged", output_offset=0)
+    digest = hashlib.sha256(b"correct").hexdigest()
+    answer = server.report(job.id, "succeeded", output_size=7, output_sha256=digest)
+    assert (answer.status_code, server.log(job.id)) == (409, b"")
+    server.report(job.id, "succeeded", output_append="correct", output_offset=0, output_size=7, output_sha256=digest)
+    assert (server.job(job.id).status, server.log(job.id)) == ("succeeded", b"correct")
+
+
+def test_a_snapshot_replaces_and_an_empty_one_keeps(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", output="one\n")
+    server.report(job.id, "running", output="one\ntwo\n")
+    server.report(job.id, "running")
+    assert server.job(job.id).output == "one\ntwo\n"
+    server.report(job.id, "running", output="other")
+    assert server.job(job.id).output == "other"
+
+
+def test_tails_of_a_long_log_are_joined_to_a_whole(server: RunningServer) -> None:
+    """An agent of the reference sends the last 512 KiB; the server keeps everything that it ever sent."""
+    job = prepare(server, "running")
+    whole = "".join(f"line {n}\n" for n in range(90_000))
+    for end in range(200_000, len(whole) + 1, 150_000):
+        server.report(job.id, "running", output=whole[max(0, end - 524_288) : end])
+    server.report(job.id, "succeeded", output=whole[-524_288:])
+    assert server.log(job.id).decode() == whole
+    assert server.job(job.id).output == whole[-524_288:]
+
+
+def test_what_an_agent_sends_after_a_cancel_does_not_count(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", output_append="before\n", output_offset=0)
+    server.cancel(job.id)
+    assert server.report(job.id, "failed", output_append="after\n", output_offset=7).status_code == 200
+    assert server.log(job.id) == b"before\n[control] job cancelled by user"
+    assert server.job(job.id).error == "cancelled by user"

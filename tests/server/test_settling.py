@@ -1,0 +1,103 @@
+"""Needs: released when met, ended when they can't be met any more, whatever ended them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from cictl_testing.server import RunningServer
+
+from cictl.wire.jobs import JobExecution
+
+CHAIN = '[{id: a, steps: [{run: "true"}]}, {id: b, needs: [a], steps: [{run: "true"}]}, {id: c, needs: [b], steps: [{run: "true"}]}]'
+MATRIX = """[{id: test, matrix: {include: [{name: one}, {name: two}]}, steps: [{run: "true"}]},
+             {id: ship, needs: [test], steps: [{run: "true"}]}]"""
+
+
+def test_a_blocked_execution_is_not_leased_before_its_needs_are_met(server: RunningServer) -> None:
+    a, b, c = server.run(server.define(CHAIN))
+    assert server.job(b).metadata["needs_blocked"] == "1"
+    assert server.finish("succeeded").id == a
+    assert "needs_blocked" not in server.job(b).metadata
+    assert server.finish("succeeded").id == b
+    assert server.finish("succeeded").id == c
+
+
+def fail_it(server: RunningServer, job: JobExecution) -> None:
+    server.report(job.id, "failed")
+
+
+def cancel_it(server: RunningServer, job: JobExecution) -> None:
+    server.cancel(job.id)
+
+
+def deactivate_its_agent(server: RunningServer, _job: JobExecution) -> None:
+    server.act("deactivate")
+
+
+def lose_its_agent(server: RunningServer, _job: JobExecution) -> None:
+    server.clock.step(61)
+    server.services.maintenance.run_once()
+
+
+def let_it_run_out_of_time(server: RunningServer, _job: JobExecution) -> None:
+    server.heartbeat()
+    server.clock.step(60)
+    server.heartbeat()
+    server.services.maintenance.run_once()
+
+
+@pytest.mark.parametrize("end", [fail_it, cancel_it, deactivate_its_agent, lose_its_agent, let_it_run_out_of_time])
+def test_whatever_ends_an_execution_ends_all_that_wait_for_it(
+    server: RunningServer, end: Callable[[RunningServer, JobExecution], None]
+) -> None:
+    """The reference settles one level, and only after a report of an agent."""
+    server.heartbeat()
+    a, b, c = server.run(server.define(CHAIN.replace("id: a,", "id: a, timeout_seconds: 40,")))
+    end(server, server.running())
+    assert server.job(a).status == "failed"
+    for job_id, need in ((b, "a"), (c, "b")):
+        job = server.job(job_id)
+        assert (job.status, job.error) == ("failed", f"cancelled: required job {need} failed")
+        assert (job.cause, job.started_utc, job.exit_code) == ("dependency_failed", None, None)
+        assert job.output == f"[needs] cancelled: required job {need} failed"
+        assert "needs_blocked" not in job.metadata
+
+
+def test_all_rows_of_a_matrix_must_succeed(server: RunningServer) -> None:
+    one, two, ship = server.run(server.define(MATRIX))
+    assert server.finish("succeeded").id == one
+    assert server.job(ship).metadata["needs_blocked"] == "1"
+    assert server.finish("succeeded").id == two
+    assert server.finish("succeeded").id == ship
+
+
+def test_a_failed_row_counts_when_its_siblings_are_over(server: RunningServer) -> None:
+    _, two, ship = server.run(server.define(MATRIX))
+    server.finish("failed")
+    assert server.job(ship).status == "queued"
+    assert server.finish("succeeded").id == two
+    assert server.job(ship).error == "cancelled: required job test failed"
+
+
+def test_runs_do_not_touch_each_other(server: RunningServer) -> None:
+    pipeline = server.define(CHAIN)
+    server.run(pipeline)
+    _, other_b, _ = server.run(pipeline)
+    server.finish("failed")
+    assert server.job(other_b).metadata["needs_blocked"] == "1"
+
+
+def test_a_start_settles_what_an_untimely_stop_left(server: RunningServer) -> None:
+    import msgspec
+
+    from cictl.wire.jobs import JobStatus
+    from cictl_server.services.ids import job_number
+
+    a, b, c = server.run(server.define(CHAIN))
+    with server.store.write() as tx:
+        job = tx.jobs.find(job_number(a))
+        assert job is not None
+        tx.jobs.put(msgspec.structs.replace(job, status=JobStatus.FAILED))
+    server.restart()
+    assert [server.job(job_id).status for job_id in (b, c)] == ["failed", "failed"]

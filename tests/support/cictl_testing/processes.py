@@ -1,0 +1,159 @@
+"""Real processes: servers, agents and commands, each stopped whatever happens."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+DEADLINE_SECONDS = 90.0
+"""How long anything may take on a loaded machine before a test gives up on it."""
+
+
+def eventually(check: Callable[[], T | None], *, what: str, seconds: float = DEADLINE_SECONDS) -> T:
+    """Poll *check* until it returns something true, and return that."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := check():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+class Process:
+    """A cictl process whose output lines can be waited for."""
+
+    def __init__(self, *arguments: str, environment: dict[str, str], directory: Path) -> None:
+        self._lines: queue.Queue[str] = queue.Queue()
+        self.seen: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cictl", *arguments],
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def wait_for_line(self, text: str, *, seconds: float = DEADLINE_SECONDS) -> str:
+        """Return the next line that contains *text*."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.01, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no line with {text!r} in:\n{''.join(self.seen)}") from None
+            if text in line:
+                return line
+
+    def wait(self, *, seconds: float = DEADLINE_SECONDS) -> int:
+        """Return the exit code, and have read everything."""
+        code = self.process.wait(timeout=seconds)
+        self._reader.join(timeout=seconds)
+        return code
+
+    @property
+    def output(self) -> str:
+        return "".join(self.seen)
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL: no chance to tidy up."""
+        self.process.kill()
+        self.wait()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(timeout=5)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.seen.append(line)
+            self._lines.put(line)
+
+
+class Workplace:
+    """A server with its data, its agents and a shell, below one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.data = directory / "data"
+        self.url = ""
+        self._children: list[Process] = []
+        self.server = self.start_server()
+
+    def start_server(self) -> Process:
+        """Start the server; again on the same port after it was killed."""
+        port = self.url.rpartition(":")[2] or "0"
+        self.server = self._spawn("serve", "--port", port, "--data-dir", str(self.data))
+        self.url = self.server.wait_for_line(" serves ").partition(" serves ")[2].split(",")[0]
+        return self.server
+
+    def start_agent(self, agent_id: str = "a") -> Process:
+        """Start an agent and wait until the server knows it."""
+        work = self.directory / f"work-{agent_id}"
+        agent = self._spawn("run-agent", "--server", self.url, "--id", agent_id, "--work-dir", str(work))
+        eventually(lambda: agent_id in self.cictl("agents", "list", "-o", "name").stdout.split(), what="the agent")
+        return agent
+
+    def cictl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "cictl", *arguments],
+            env=self._environment(),
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+
+    def ok(self, *arguments: str) -> str:
+        """Run one command that must succeed, and return what it says on stdout."""
+        done = self.cictl(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def background(self, *arguments: str) -> Process:
+        return self._spawn(*arguments)
+
+    def close(self) -> None:
+        for child in reversed(self._children):
+            child.stop()
+
+    def _spawn(self, *arguments: str) -> Process:
+        child = Process(*arguments, environment=self._environment(), directory=self.directory)
+        self._children.append(child)
+        return child
+
+    def _environment(self) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_"))}
+        home = {"XDG_CONFIG_HOME": str(self.directory / "config"), "NO_COLOR": "1"}
+        return {**clean, **home, "CICTL_SERVER_URL": self.url}

@@ -1,0 +1,152 @@
+"""A whole server in a directory, spoken to through its HTTP routes without sockets; only the clock is ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import falcon.testing
+from cictl_server.store.tiny import TinyStore
+
+from cictl.project_file import parse
+from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
+from cictl.wire.codec import decode, encode
+from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseResponse, StatusRequest
+from cictl.wire.projects import RunRequest, RunResponse
+from cictl_server.app import create_app
+from cictl_server.services import Services
+from cictl_server.store.records import PipelineRecord, ProjectRecord
+
+T = TypeVar("T")
+
+
+class SteppedClock:
+    """A clock that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def step(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class RunningServer:
+    """The verbs of tests: what admins and agents do, as one line each."""
+
+    directory: Path
+    clock: SteppedClock = field(default_factory=SteppedClock)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Open the data and build everything, as `cictl serve` does."""
+        self.store = TinyStore.open(self.directory)
+        self.services = Services.build(self.store, self.directory, version="1.2.3", clock=self.clock)
+        self.services.maintenance.start_up()
+        self.http = falcon.testing.TestClient(create_app(self.services), headers={"Host": "localhost"})
+
+    def close(self) -> None:
+        self.services.hub.close()
+        self.store.close()
+
+    def restart(self) -> None:
+        self.close()
+        self.start()
+
+    def get(self, path: str, **options: Any) -> falcon.testing.Result:
+        return self.http.simulate_get(path, **options)
+
+    def post(self, path: str, message: object = None, **options: Any) -> falcon.testing.Result:
+        body = b"" if message is None else encode(message)
+        return self.http.simulate_post(path, body=body, **options)
+
+    def read(self, type_: type[T], path: str) -> T:
+        """GET *path* and return the answer as *type_*; it must be 200."""
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text
+        return decode(answer.content, type_)
+
+    def heartbeat(self, agent_id: str = "a", **fields: Any) -> HeartbeatResponse:
+        request = HeartbeatRequest(agent_id=agent_id, os="linux", arch="amd64", **fields)
+        answer = self.post("/api/v1/heartbeat", request)
+        assert answer.status_code == 200, answer.text
+        return decode(answer.content, HeartbeatResponse)
+
+    def lease(self, agent_id: str = "a", **fields: Any) -> LeaseResponse:
+        answer = self.post("/api/v1/agent/lease", LeaseRequest(agent_id=agent_id, **fields))
+        assert answer.status_code == 200, answer.text
+        return decode(answer.content, LeaseResponse)
+
+    def leased(self, agent_id: str = "a") -> JobExecution:
+        """Lease, and return the execution; there must be one."""
+        job = self.lease(agent_id).job_execution
+        assert job is not None
+        return job
+
+    def report(self, job_id: str, status: str, agent_id: str = "a", **fields: Any) -> falcon.testing.Result:
+        request = StatusRequest(agent_id=agent_id, status=status, **fields)
+        return self.post(f"/api/v1/jobs/{job_id}/status", request)
+
+    def running(self, agent_id: str = "a") -> JobExecution:
+        """Lease an execution and report that it runs."""
+        job = self.leased(agent_id)
+        assert self.report(job.id, "running", agent_id).status_code == 200
+        return self.job(job.id)
+
+    def finish(self, status: str, agent_id: str = "a") -> JobExecution:
+        """Lease the next execution and end it at once."""
+        job = self.running(agent_id)
+        assert self.report(job.id, status, agent_id).status_code == 200
+        return self.job(job.id)
+
+    def job(self, job_id: str) -> JobExecution:
+        return self.read(JobResponse, f"/api/v1/jobs/{job_id}").job_execution
+
+    def log(self, job_id: str) -> bytes:
+        return self.get(f"/api/v1/jobs/{job_id}/log").content
+
+    def cancel(self, job_id: str) -> falcon.testing.Result:
+        return self.post(f"/api/v1/jobs/{job_id}/cancel")
+
+    def act(self, action: str, agent_id: str = "a") -> falcon.testing.Result:
+        return self.http.simulate_post(f"/api/v1/agents/{agent_id}/actions", body=b'{"action":"%s"}' % action.encode())
+
+    def define(self, jobs: str) -> int:
+        """Store a project with one pipeline that has these *jobs* (YAML, a flow sequence), and return its id."""
+        text = f"version: 1\nproject: {{name: shop}}\npipelines: [{{id: build, jobs: {jobs}}}]"
+        definition = parse(text, config_file="cictl.yaml").pipelines[0]
+        with self.store.write() as tx:
+            project_id = tx.projects.next_id()
+            record = ProjectRecord(
+                id=project_id,
+                name="shop",
+                identity=f"shop-{project_id}",
+                repo_url="https://git.example.test/shop.git",
+                repo_ref="main",
+                config_file="cictl.yaml",
+                loaded_commit="",
+                updated=self.clock(),
+            )
+            tx.projects.put(record)
+            pipeline = PipelineRecord(id=tx.pipelines.next_id(), project_id=project_id, definition=definition)
+            tx.pipelines.put(pipeline)
+        return pipeline.id
+
+    def run(self, pipeline_id: int, **fields: Any) -> list[str]:
+        """Run a pipeline and return the ids of its executions; the clock moves, so that ids tell ages."""
+        self.clock.step(0.001)
+        answer = self.post(f"/api/v1/pipelines/{pipeline_id}/run-selection", RunRequest(**fields))
+        assert answer.status_code == 201, answer.text
+        return decode(answer.content, RunResponse).job_execution_ids
+
+    def enqueue(self, **fields: Any) -> str:
+        """Enqueue one execution that any agent may take."""
+        [job_id] = self.run(self.define('[{id: work, steps: [{run: "true"}]}]'), **fields)
+        return job_id
