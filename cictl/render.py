@@ -1,0 +1,314 @@
+"""Turn results into text: the one renderer of every command.
+
+A result is a wire message plus the rows to show of it. JSON and YAML are the message as the API sends it; a table shows
+the rows. On a terminal tables are drawn by rich and ages are relative; in a pipe columns are plain, never cut, and
+instants are ISO 8601.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Generic, TextIO, TypeVar
+
+from cictl.plain import plain
+
+T = TypeVar("T")
+Cell = str | int | float | datetime | timedelta | list[str] | None
+
+_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "magenta",
+    "running": "cyan",
+    "leased": "cyan",
+    "queued": "yellow",
+    "online": "green",
+    "stale": "yellow",
+    "offline": "red",
+    "deactivated": "magenta",
+    "ok": "green",
+    "normal": "green",
+    "degraded_offline": "red",
+}
+
+
+class Format(StrEnum):
+    """What `-o` takes."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """One column of a table, or one line of a detailed view.
+
+    Attributes:
+        value: Of a row; a datetime shows as an age, a list as lines below the title.
+        wide: Shown with `-o wide` only.
+    """
+
+    title: str
+    value: Callable[[T], Cell]
+    wide: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Generic[T]):
+    """What a command found.
+
+    Attributes:
+        message: The wire struct that JSON and YAML show, wrapped as the API wraps it.
+        rows: What the table shows.
+        name: Of a row, for `-o name`.
+        empty: Said on stderr when there are no rows.
+        detailed: Show each row as lines of `Title: value` instead of a table.
+        names: All names, where there isn't one for each row.
+    """
+
+    message: object
+    rows: Sequence[T]
+    columns: tuple[Column[T], ...]
+    name: Callable[[T], str]
+    empty: str = ""
+    detailed: bool = False
+    names: tuple[str, ...] | None = None
+
+    def all_names(self) -> Sequence[str]:
+        return [self.name(row) for row in self.rows] if self.names is None else self.names
+
+
+class Renderer:
+    """Writes results to stdout and remarks to stderr."""
+
+    def __init__(
+        self, *, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], now: Callable[[], datetime] | None = None
+    ) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        self._env = env
+        self._now = now or _utc_now
+
+    def show(self, result: Result[Any], *, form: Format, query: str = "") -> None:
+        """Write *result* to stdout; *query* is a JMESPath expression over its JSON."""
+        if query:
+            self._write(_queried(result.message, query, form))
+        elif form is Format.JSON:
+            self._write(to_json(result.message))
+        elif form is Format.YAML:
+            self._write(_to_yaml(_builtins(result.message)))
+        elif form is Format.NAME:
+            self._write("".join(f"{plain(name)}\n" for name in result.all_names()))
+        elif not result.rows:
+            self.note(result.empty)
+        elif result.detailed:
+            self._write(self._details(result, wide=form is Format.WIDE))
+        else:
+            self._table(result, wide=form is Format.WIDE)
+
+    def note(self, text: str) -> None:
+        """Write one line to stderr; nothing when *text* is empty."""
+        if text:
+            self.stderr.write(plain(text) + "\n")
+            self.stderr.flush()
+
+    def table_on_stderr(self, result: Result[Any]) -> None:
+        """Write the table of *result* to stderr, as the end of a wait does."""
+        if is_terminal(self.stderr):
+            self._draw(result, stream=self.stderr, wide=False)
+        else:
+            self.stderr.write(_aligned(result.columns, self._texts(result, result.columns, terminal=False)))
+        self.stderr.flush()
+
+    def _write(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    def _table(self, result: Result[Any], *, wide: bool) -> None:
+        if is_terminal(self.stdout):
+            self._draw(result, stream=self.stdout, wide=wide)
+        else:
+            columns = _columns(result, wide=wide)
+            self._write(_aligned(columns, self._texts(result, columns, terminal=False)))
+
+    def _draw(self, result: Result[Any], *, stream: TextIO, wide: bool) -> None:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        columns = _columns(result, wide=wide)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for index, column in enumerate(columns):
+            table.add_column(column.title, overflow="fold", no_wrap=index == 0)
+        for texts in self._texts(result, columns, terminal=True):
+            table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in texts))
+        console = Console(
+            file=stream,
+            width=columns_of(stream, self._env),
+            no_color=not has_colour(stream, self._env),
+            color_system="auto" if has_colour(stream, self._env) else None,
+            highlight=False,
+        )
+        console.print(table)
+        stream.flush()
+
+    def _details(self, result: Result[Any], *, wide: bool) -> str:
+        columns = _columns(result, wide=wide)
+        terminal = is_terminal(self.stdout)
+        blocks = ["".join(self._detail_lines(row, columns, terminal=terminal)) for row in result.rows]
+        return "\n".join(blocks)
+
+    def _detail_lines(self, row: Any, columns: Sequence[Column[Any]], *, terminal: bool) -> Iterable[str]:
+        values = [(column.title, column.value(row)) for column in columns]
+        shown = [(title, value) for title, value in values if value not in ("", None, [])]
+        width = max((len(title) for title, value in shown if not isinstance(value, list)), default=0) + 1
+        for title, value in shown:
+            if isinstance(value, list):
+                yield f"{title}:\n" + "".join(f"  {plain(line)}\n" for line in value)
+            else:
+                yield f"{title + ':':<{width}}  {self._text(value, terminal=terminal)}\n"
+
+    def _texts(self, result: Result[Any], columns: Sequence[Column[Any]], *, terminal: bool) -> list[list[str]]:
+        return [[self._text(column.value(row), terminal=terminal) for column in columns] for row in result.rows]
+
+    def _text(self, value: Cell, *, terminal: bool) -> str:
+        match value:
+            case None | "" | []:
+                return "-"
+            case datetime():
+                return ago(self._now() - value) if terminal else iso(value)
+            case timedelta():
+                return duration(value)
+            case list():
+                return plain(",".join(value))
+            case _:
+                return plain(str(value))
+
+
+def to_json(message: object) -> str:
+    """Return *message* as indented JSON with its newline."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(message), indent=2).decode() + "\n"
+
+
+def iso(instant: datetime) -> str:
+    """Return *instant* as ISO 8601 in UTC, to the second."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ago(age: timedelta) -> str:
+    """Return *age* as `3m ago`; what lies ahead, by clocks that differ, is `now`."""
+    return "now" if age < timedelta(seconds=1) else f"{_coarse(age)} ago"
+
+
+def duration(length: timedelta) -> str:
+    """Return *length* as `0.4s`, `12s`, `3m05s` or `2h10m`."""
+    seconds = max(0.0, length.total_seconds())
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 1:
+        return f"{rest}s"
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{minutes}m{rest:02}s" if hours < 1 else f"{hours}h{minutes_left:02}m"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as `512 B`, `1.5 KiB`, `20.0 MiB`."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Tell whether a person looks at *stream*."""
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def has_colour(stream: TextIO, env: Mapping[str, str]) -> bool:
+    """Tell whether *stream* may be coloured or moved: a terminal, no NO_COLOR (no-color.org), not a dumb one."""
+    return is_terminal(stream) and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+
+def columns_of(stream: TextIO, env: Mapping[str, str]) -> int:
+    """Return the width of *stream*: COLUMNS, else the terminal's, else 80."""
+    given = env.get("COLUMNS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _coarse(age: timedelta) -> str:
+    seconds = int(age.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def _columns(result: Result[Any], *, wide: bool) -> tuple[Column[Any], ...]:
+    return tuple(column for column in result.columns if wide or not column.wide)
+
+
+def _aligned(columns: Sequence[Column[Any]], rows: list[list[str]]) -> str:
+    """Lay *rows* out in columns as wide as their widest cell, whatever the width of the screen."""
+    table = [[column.title for column in columns], *rows]
+    widths = [max(_width(row[index]) for row in table) for index in range(len(columns))]
+    lines = ("  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in table)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
+
+
+def _builtins(message: object) -> Any:
+    import msgspec
+
+    return msgspec.to_builtins(message)
+
+
+def _to_yaml(value: Any) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False))
+
+
+def _queried(message: object, query: str, form: Format) -> str:
+    import jmespath
+
+    found = jmespath.search(query, _builtins(message))
+    if form is Format.YAML:
+        return _to_yaml(found)
+    if form is Format.NAME:
+        items = found if isinstance(found, list) else [found]
+        return "".join(f"{plain(item) if isinstance(item, str) else to_json(item).strip()}\n" for item in items)
+    return to_json(found)
