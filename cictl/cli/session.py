@@ -1,0 +1,149 @@
+"""One run of the program: its streams, its options, its settings, its client. Handed to commands; nothing is global."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from cictl.cli.failures import Failure, usage
+from cictl.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    import typer
+
+    from cictl.render import Renderer, Result
+    from cictl.settings import Settings
+    from cictl_client import Client
+
+
+@dataclass
+class Session:
+    """What a command may use.
+
+    Attributes:
+        options: The shared options by name (`output`, `query`, `server`, `context`, `debug`, `yes`), as far as given;
+            one behind the command wins over one before it.
+    """
+
+    env: Mapping[str, str]
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    options: dict[str, Any] = field(default_factory=dict)
+    _clients: list[Client] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Session:
+        """Return the session that *context* belongs to."""
+        return cast(Session, context.find_root().obj)
+
+    @property
+    def debug(self) -> bool:
+        return bool(self.options.get("debug"))
+
+    @property
+    def output(self) -> str:
+        """The word of `-o`, else of CICTL_OUTPUT, else `table`."""
+        return str(self.options.get("output") or self.env.get("CICTL_OUTPUT") or "table")
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        from cictl.render import Renderer
+
+        return Renderer(stdout=self.stdout, stderr=self.stderr, env=self.env)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; a problem with them is a usage failure."""
+        from cictl.settings import SettingsError, load_settings
+
+        flags = {"server": self.options.get("server") or "", "context": self.options.get("context") or ""}
+        try:
+            settings = load_settings(self.env, **flags)
+        except SettingsError as error:
+            raise usage(str(error), hint=error.hint) from error
+        for warning in settings.warnings:
+            self.note(f"warning: {warning}")
+        return settings
+
+    @cached_property
+    def client(self) -> Client:
+        """The client for this command's own thread."""
+        return self.new_client()
+
+    def new_client(self, *, timeout: float = 30.0, retries: int = 3) -> Client:
+        """Return another client, for a thread of its own; closed with the session."""
+        from cictl_client import Client
+
+        if self.debug:
+            _log_requests(self.stderr)
+        client = Client(self.settings.server, token=self.settings.token, timeout=timeout, retries=retries)
+        self._clients.append(client)
+        return client
+
+    def show(self, result: Result[Any]) -> None:
+        """Write *result* in the format that was asked for."""
+        from cictl.render import Format
+
+        self.renderer.show(result, form=Format(self.output), query=str(self.options.get("query") or ""))
+
+    def note(self, text: str) -> None:
+        """Write one line to stderr."""
+        self.renderer.note(text)
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether stdout is to carry JSON, YAML, names or a query's answer, and not a table."""
+        return self.output not in ("table", "wide") or bool(self.options.get("query"))
+
+    def show_done(self, result: Result[Any], text: str) -> None:
+        """End a command that changed something: data if asked for, and *text* on stderr."""
+        if self.wants_data:
+            self.show(result)
+        self.note(text)
+
+    def refuse_if_readonly(self, what: str) -> None:
+        """Fail when CICTL_READONLY forbids *what*; every writing command calls this before its first request."""
+        if self.env.get("CICTL_READONLY", "").strip().lower() in ("1", "true", "yes", "on"):
+            raise Failure(
+                f"will not {what}: CICTL_READONLY is set",
+                exit_code=ExitCode.NOT_ALLOWED,
+                code="readonly",
+                hint="unset CICTL_READONLY to allow writes",
+            )
+
+    def confirm(self, question: str) -> None:
+        """Ask *question* on a terminal; elsewhere, or when the answer is not yes, fail."""
+        if self.options.get("yes"):
+            return
+        if not (self.stdin.isatty() and self.stderr.isatty()):
+            raise usage(f"{question} needs --yes when nobody can be asked", hint="add --yes")
+        self.stderr.write(f"{question} [y/N] ")
+        self.stderr.flush()
+        if self.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise Failure("nothing was changed", exit_code=ExitCode.ERROR, code="declined")
+
+    def close(self) -> None:
+        """Close the clients."""
+        for client in self._clients:
+            client.close()
+
+
+def _log_requests(stream: TextIO) -> None:
+    """Send what the client logs, which never holds a token, to *stream*."""
+    import logging
+
+    logger = logging.getLogger("cictl_client")
+    logger.setLevel(logging.DEBUG)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("debug: %(message)s"))
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+
+
+def new_session(env: Mapping[str, str]) -> Session:
+    """Return a session on the process's own streams."""
+    return Session(env=env, stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)

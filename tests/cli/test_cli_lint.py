@@ -1,0 +1,78 @@
+"""`cictl lint`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cictl.exit_codes import ExitCode
+
+from tests.cli.conftest import Run
+
+GOOD = """
+version: 1
+project:
+  name: shop
+pipelines:
+  - id: build
+    vcs_source: {repo: "https://example.com/shop.git"}
+    jobs:
+      - id: compile
+        timeout_seconds: 60
+        steps:
+          - run: make
+"""
+BAD = GOOD + "colour: red\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a good project file, made the current one."""
+    directory = tmp_path / "checkout"
+    directory.mkdir()
+    (directory / "cictl.yaml").write_text(GOOD)
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def test_clean_file_is_0_and_silent_on_stdout(run: Run, project: Path) -> None:
+    ran = run("lint", str(project / "cictl.yaml"))
+    assert (ran.code, ran.out, ran.err) == (0, "", f"{project}/cictl.yaml: ok\n")
+
+
+def test_directory_is_searched_for_the_file(run: Run, project: Path) -> None:
+    assert run("lint").err == "cictl.yaml: ok\n"
+
+
+def test_findings_are_1_with_their_place(run: Run, project: Path) -> None:
+    (project / "cictl.yaml").write_text(BAD)
+    ran = run("lint", "cictl.yaml")
+    assert ran.code == ExitCode.ERROR
+    assert ran.out.startswith(f"cictl.yaml:{len(BAD.splitlines())}:1: ")
+    assert "colour" in ran.out
+
+
+def test_findings_as_json(run: Run, project: Path) -> None:
+    (project / "cictl.yaml").write_text(BAD)
+    ran = run("lint", "-o", "json")
+    assert ran.code == ExitCode.ERROR
+    assert ran.json()["file"] == "cictl.yaml"
+    assert ran.json()["findings"][0]["line"] == len(BAD.splitlines())
+
+
+def test_clean_file_as_json(run: Run, project: Path) -> None:
+    assert run("lint", "-o", "json").json() == {"file": "cictl.yaml", "findings": []}
+
+
+def test_broken_yaml_is_a_finding(run: Run, project: Path) -> None:
+    (project / "cictl.yaml").write_text("project: [")
+    assert run("lint").code == ExitCode.ERROR
+
+
+@pytest.mark.parametrize("argument", ["nowhere.yaml", "empty"])
+def test_nothing_to_read_is_2(run: Run, project: Path, argument: str) -> None:
+    (project / "empty").mkdir()
+    ran = run("lint", argument)
+    assert (ran.code, ran.out) == (ExitCode.USAGE, "")
+    assert argument in ran.err
