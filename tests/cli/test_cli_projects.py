@@ -1,0 +1,90 @@
+"""`cictl projects` and `cictl pipelines`."""
+
+from __future__ import annotations
+
+import pytest
+
+from cictl.exit_codes import ExitCode
+from cictl.wire.problems import Code
+
+from tests.cli.conftest import FakeServer, Run
+
+
+def test_list(cli: Run) -> None:
+    row = cli("projects", "list").out.splitlines()[1].split()
+    assert row == ["3", "shop", "main", "2", "1", "2026-01-02T03:04:05Z", "0123456789ab"]
+
+
+@pytest.mark.parametrize("text", ["shop", "sh", "3"])
+def test_show_by_name_beginning_or_id(cli: Run, text: str) -> None:
+    ran = cli("projects", "show", text)
+    assert ran.code == 0
+    assert "build (id 7): compile, test" in ran.out
+    assert "release (id 2): build -> deploy" in ran.out
+
+
+def test_unknown_project(cli: Run) -> None:
+    ran = cli("projects", "show", "shopp")
+    assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
+    assert "did you mean shop?" in ran.err
+
+
+def test_import_says_what_came(cli: Run) -> None:
+    ran = cli("projects", "import", "https://example.com/shop.git", "--ref", "main")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == "imported shop: 2 pipelines from https://example.com/shop.git@main\n"
+
+
+def test_import_as_json(cli: Run) -> None:
+    assert cli("projects", "import", "https://example.com/shop.git", "-o", "json").json()["project_id"] == 3
+
+
+def test_refused_import_shows_the_reason(cli: Run, fake: FakeServer) -> None:
+    fake.refuse("POST /api/v1/projects/import", 400, Code.GIT_FAILED, "git fetch failed: no such host")
+    ran = cli("projects", "import", "https://nowhere.example.com/x.git")
+    assert (ran.code, ran.out) == (ExitCode.ERROR, "")
+    assert "git fetch failed: no such host" in ran.err
+
+
+def test_reload(cli: Run) -> None:
+    assert cli("projects", "reload", "shop").err.startswith("reloaded shop: 2 pipelines")
+
+
+def test_delete_needs_yes_when_nobody_can_be_asked(cli: Run, fake: FakeServer) -> None:
+    ran = cli("projects", "delete", "shop")
+    assert (ran.code, ran.out) == (ExitCode.USAGE, "")
+    assert "2 pipelines (build, deploy) and 1 chain" in ran.err
+    assert "--yes" in ran.err
+    assert fake.posts() == []
+
+
+@pytest.mark.parametrize("argv", [("projects", "delete", "shop", "-y"), ("--yes", "projects", "delete", "shop")])
+def test_delete_with_yes(cli: Run, fake: FakeServer, argv: tuple[str, ...]) -> None:
+    assert cli(*argv).code == 0
+    assert fake.projects == []
+
+
+def test_pipelines_list(cli: Run) -> None:
+    assert cli("pipelines", "list", "-o", "name").out == "shop/build\nshop/deploy\n"
+
+
+def test_pipelines_list_of_one_project_as_json(cli: Run) -> None:
+    pipelines = cli("pipelines", "list", "--project", "shop", "-o", "json").json()["pipelines"]
+    assert [(p["id"], p["project"], p["pipeline_id"]) for p in pipelines] == [
+        (7, "shop", "build"),
+        (8, "shop", "deploy"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["shop/build", "build", "7", "3/build", "sh/bu"])
+def test_pipelines_show(cli: Run, text: str) -> None:
+    ran = cli("pipelines", "show", text)
+    assert ran.code == 0
+    assert "  compile; timeout 60 s\n    1. make\n" in ran.out
+    assert "  test; needs compile; matrix linux\n    1. unit\n" in ran.out
+
+
+def test_unknown_pipeline(cli: Run) -> None:
+    ran = cli("pipelines", "show", "shop/biuld")
+    assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
+    assert "did you mean shop/build" in ran.err
