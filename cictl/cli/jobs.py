@@ -1,0 +1,193 @@
+"""`cictl jobs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cictl.cli.commands import Command, new_group
+from cictl.cli.failures import not_found, usage
+from cictl.cli.following import Follower, Waiting
+from cictl.cli.job_views import job_result, jobs_result, outcome, tests_result
+from cictl.cli.run import CancelOnInterrupt, Timeout
+from cictl.cli.selecting import MAX_JOBS, find_agent, find_job_id
+from cictl.cli.session import Session
+from cictl.cli.views import artifacts_result
+from cictl.wire.jobs import JobExecution, JobStatus
+from cictl_client import Client
+
+app = new_group("cictl jobs list --status failed\ncictl jobs logs -f job-17954\ncictl jobs watch --run run-17954")
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or its beginning, with or without `job-`.")]
+
+
+@app.command(
+    "list",
+    cls=Command,
+    epilog="cictl jobs list\ncictl jobs list --status failed --project shop -o json\n"
+    "cictl jobs list --query 'job_executions[].id' -o name",
+)
+def list_jobs(
+    context: typer.Context,
+    status: Annotated[str, typer.Option("--status", metavar="STATUS", help=f"One of {', '.join(JobStatus)}.")] = "",
+    project: Annotated[str, typer.Option("--project", metavar="NAME", help="Only this project's.")] = "",
+    pipeline: Annotated[str, typer.Option("--pipeline", metavar="NAME", help="Only this pipeline's.")] = "",
+    agent: Annotated[str, typer.Option("--agent", metavar="AGENT", help="Only those that this agent has or had.")] = "",
+    run: Annotated[str, typer.Option("--run", metavar="RUN", help="Only those of this pipeline or chain run.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MAX_JOBS, help="How many at most.")] = 50,
+) -> None:
+    """List the newest jobs; a run is never cut apart."""
+    session = Session.of(context)
+    if status and status not in list(JobStatus):
+        raise usage(f"no such status: {status}", hint=f"one of {', '.join(JobStatus)}")
+    agent_id = find_agent(session.client, agent).agent_id if agent else ""
+    found = session.client.list_jobs(
+        max_jobs=limit, status=status, project=project, pipeline=pipeline, agent=agent_id, run=run
+    )
+    session.show(jobs_result(found.job_executions, next_cursor=found.next_cursor))
+    if found.next_cursor and not session.wants_data:
+        session.note(f"there are more; --limit {min(limit * 10, MAX_JOBS)} shows them")
+
+
+@app.command("show", cls=Command, epilog="cictl jobs show job-17954\ncictl jobs show 17954 --query job_execution.error")
+def show_job(context: typer.Context, job: JobId) -> None:
+    """Show one job: its state, what it waits for, its steps."""
+    session = Session.of(context)
+    session.show(job_result(session.client.get_job(find_job_id(session.client, job))))
+
+
+@app.command(
+    "logs",
+    cls=Command,
+    epilog="cictl jobs logs job-17954\ncictl jobs logs -f job-17954\ncictl jobs logs job-17954 --tail 50\n"
+    "cictl jobs logs job-17954 --raw > build.log",
+)
+def show_log(
+    context: typer.Context,
+    job: JobId,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job is over.")] = False,
+    offset: Annotated[int, typer.Option("--offset", metavar="BYTES", min=0, help="Begin at this byte.")] = 0,
+    tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Only the last N lines.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Leave terminal control sequences in.")] = False,
+) -> None:
+    """Show a job's log.
+
+    With --follow the exit code is the job's result: 0 succeeded, 3 failed, 4 cancelled. A broken connection is taken up
+    where it broke off.
+    """
+    from cictl.cli.logs import LogView
+
+    session = Session.of(context)
+    if tail is not None and offset:
+        raise usage("--tail and --offset exclude each other")
+    view = LogView(session, find_job_id(session.client, job), raw=raw)
+    start = view.tail_offset(tail) if tail is not None else offset
+    if not follow:
+        view.write_once(start)
+        return
+    raise typer.Exit(view.follow(start))
+
+
+@app.command("cancel", cls=Command, epilog="cictl jobs cancel job-17954")
+def cancel_job(context: typer.Context, job: JobId) -> None:
+    """Cancel a job; one that is over stays as it is."""
+    session = Session.of(context)
+    session.refuse_if_readonly(f"cancel job {job}")
+    job_id = find_job_id(session.client, job)
+    cancelled, text = _cancel(session.client, job_id)
+    session.show_done(job_result(cancelled), f"{job_id}: {text}")
+
+
+@app.command("artifacts", cls=Command, epilog="cictl jobs artifacts job-17954\ncictl jobs artifacts job-17954 -o name")
+def list_artifacts(context: typer.Context, job: JobId) -> None:
+    """List the files that a job left."""
+    session = Session.of(context)
+    job_id = find_job_id(session.client, job)
+    session.show(artifacts_result(job_id, session.client.list_artifacts(job_id)))
+
+
+@app.command(
+    "download",
+    cls=Command,
+    epilog="cictl jobs download job-17954\ncictl jobs download job-17954 dist/app.tar.gz -C /tmp\n"
+    "cictl jobs download job-17954 --prefix dist",
+)
+def download(
+    context: typer.Context,
+    job: JobId,
+    path: Annotated[str, typer.Argument(metavar="[PATH]", help="One artifact; without it, a zip of all.")] = "",
+    prefix: Annotated[str, typer.Option("--prefix", metavar="DIR", help="Every artifact below this directory.")] = "",
+    directory: Annotated[Path, typer.Option("-C", "--directory", metavar="DIR", help="Where to put files.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+) -> None:
+    """Download a job's artifacts: one, those below a directory, or all in a zip.
+
+    A file appears only when it is whole. Prints the paths that were written.
+    """
+    from cictl.cli.downloads import Downloads
+
+    session = Session.of(context)
+    if path and prefix:
+        raise usage("PATH and --prefix exclude each other")
+    job_id = find_job_id(session.client, job)
+    downloads = Downloads(session, job_id, directory=directory, force=force)
+    if path or prefix:
+        session.show(downloads.files(path or prefix, below=bool(prefix)))
+    else:
+        session.show(downloads.archive())
+
+
+@app.command("tests", cls=Command, epilog="cictl jobs tests job-17954\ncictl jobs tests job-17954 -o json")
+def show_tests(context: typer.Context, job: JobId) -> None:
+    """Show a job's test report: the counts, and what failed."""
+    session = Session.of(context)
+    session.show(tests_result(session.client.get_test_report(find_job_id(session.client, job))))
+
+
+@app.command(
+    "watch",
+    cls=Command,
+    epilog="cictl jobs watch job-17954 job-17955\ncictl jobs watch --run run-17954 --timeout 600",
+)
+def watch(
+    context: typer.Context,
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Job ids, or their beginnings.")] = None,
+    run: Annotated[str, typer.Option("--run", metavar="RUN", help="All jobs of this pipeline or chain run.")] = "",
+    timeout: Timeout = None,
+    cancel_on_interrupt: CancelOnInterrupt = False,
+) -> None:
+    """Follow the states of jobs until all are over.
+
+    The exit code is the result: 0 all succeeded, 3 one failed, 4 cancelled, 8 timed out.
+    """
+    session = Session.of(context)
+    if bool(jobs) == bool(run):
+        raise usage("name jobs, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
+    ids = _ids_of_run(session.client, run) if run else [find_job_id(session.client, job) for job in jobs or []]
+    waiting = Waiting(timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
+    raise typer.Exit(Follower(session, list(dict.fromkeys(ids)), waiting=waiting, run_id=run).run())
+
+
+def _cancel(client: Client, job_id: str) -> tuple[JobExecution, str]:
+    """Cancel, or find out how the job ended before."""
+    from cictl_client import Conflict
+
+    try:
+        return client.cancel_job(job_id), "cancelled"
+    except Conflict:
+        job = client.get_job(job_id)
+        if not job.status.is_terminal:
+            raise
+        return job, f"already {outcome(job)}"
+
+
+def _ids_of_run(client: Client, run: str) -> list[str]:
+    """Return the executions of the run, oldest first; a reference server ignores the filter, so it is applied here too."""
+    found = client.list_jobs(max_jobs=MAX_JOBS, run=run).job_executions
+    keys = ("pipeline_run_id", "chain_run_id")
+    ids = [job.id for job in found if run in [job.metadata.get(key) for key in keys]]
+    if not ids:
+        raise not_found(f"run {run!r} not found", hint="`cictl jobs list -o wide` shows the runs")
+    return ids[::-1]

@@ -1,0 +1,109 @@
+"""`cictl jobs artifacts` and `cictl jobs download`."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cictl.cli.downloads import safe_path, whole_file
+from cictl.cli.failures import Failure
+from cictl.exit_codes import ExitCode
+from cictl.wire.jobs import JobStatus
+
+from tests.cli.conftest import FakeServer, Run, job
+
+
+@pytest.fixture
+def artifacts(fake: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The artifacts of job-1, and an empty directory as the current one."""
+    directory = tmp_path / "here"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
+    fake.artifacts["job-1"] = {"dist/app": b"program", "dist/doc/readme": b"read me", "distant": b"other"}
+    return fake.artifacts["job-1"]
+
+
+def test_artifacts_as_table(cli: Run, artifacts: dict[str, bytes]) -> None:
+    assert cli("jobs", "artifacts", "job-1").out.splitlines()[1].split() == ["dist/app", "7", "B"]
+
+
+def test_artifacts_of_a_job_without_any(cli: Run, fake: FakeServer) -> None:
+    fake.jobs["job-2"] = job("job-2")
+    ran = cli("jobs", "artifacts", "job-2")
+    assert (ran.code, ran.out, ran.err) == (0, "", "job-2 has no artifacts\n")
+
+
+def test_download_one(cli: Run, artifacts: dict[str, bytes]) -> None:
+    ran = cli("jobs", "download", "job-1", "dist/app", "-o", "name")
+    assert (ran.code, ran.out) == (0, "dist/app\n")
+    assert Path("dist/app").read_bytes() == b"program"
+
+
+def test_download_into_a_directory(cli: Run, artifacts: dict[str, bytes], tmp_path: Path) -> None:
+    assert cli("jobs", "download", "job-1", "distant", "-C", str(tmp_path / "new")).code == 0
+    assert (tmp_path / "new" / "distant").read_bytes() == b"other"
+
+
+def test_download_below_a_prefix(cli: Run, artifacts: dict[str, bytes]) -> None:
+    files = cli("jobs", "download", "job-1", "--prefix", "dist/", "-o", "json").json()["files"]
+    assert [file["path"] for file in files] == ["dist/app", "dist/doc/readme"]
+
+
+def test_download_all_is_a_zip(cli: Run, artifacts: dict[str, bytes]) -> None:
+    assert cli("jobs", "download", "job-1", "-o", "name").out == "job-1-artifacts.zip\n"
+    with zipfile.ZipFile("job-1-artifacts.zip") as archive:
+        assert archive.read("dist/app") == b"program"
+
+
+def test_existing_file_is_a_conflict(cli: Run, artifacts: dict[str, bytes]) -> None:
+    Path("distant").write_bytes(b"mine")
+    ran = cli("jobs", "download", "job-1", "distant")
+    assert (ran.code, ran.out) == (ExitCode.CONFLICT, "")
+    assert Path("distant").read_bytes() == b"mine"
+
+
+def test_force_overwrites(cli: Run, artifacts: dict[str, bytes]) -> None:
+    Path("distant").write_bytes(b"mine")
+    assert cli("jobs", "download", "job-1", "distant", "--force").code == 0
+    assert Path("distant").read_bytes() == b"other"
+
+
+def test_unknown_artifact_suggests_one(cli: Run, artifacts: dict[str, bytes]) -> None:
+    ran = cli("jobs", "download", "job-1", "dist/ap")
+    assert ran.code == ExitCode.NOT_FOUND
+    assert "did you mean dist/app" in ran.err
+
+
+def test_nothing_to_download(cli: Run, fake: FakeServer) -> None:
+    fake.jobs["job-2"] = job("job-2")
+    assert cli("jobs", "download", "job-2").code == ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "a\\b", "C:evil", "a\x00b", "a//b", ".", ""])
+def test_unsafe_names_are_refused(path: str) -> None:
+    with pytest.raises(Failure, match="not safe"):
+        safe_path(path)
+
+
+def test_unsafe_name_writes_nothing(cli: Run, artifacts: dict[str, bytes]) -> None:
+    artifacts["dist/../../evil"] = b"evil"
+    ran = cli("jobs", "download", "job-1", "--prefix", "dist")
+    assert (ran.code, ran.out) == (ExitCode.ERROR, "")
+    assert list(Path().iterdir()) == []
+
+
+def test_link_out_of_the_directory_is_refused(cli: Run, artifacts: dict[str, bytes], tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    Path("dist").symlink_to(tmp_path / "elsewhere")
+    assert cli("jobs", "download", "job-1", "dist/app").code == ExitCode.ERROR
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_broken_download_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), whole_file(tmp_path / "file") as sink:
+        sink.write(b"half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,171 @@
+"""`cictl jobs`: lists, details, cancel, tests; logs and downloads have files of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from cictl.cli.job_views import result_code
+from cictl.exit_codes import ExitCode
+from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus, Step
+from cictl.wire.problems import Code
+from cictl.wire.reports import Coverage, TestCase, TestReport, TestSuite
+
+from tests.cli.conftest import FakeServer, Run, job
+
+RUNNING, FAILED, SUCCEEDED = JobStatus.RUNNING, JobStatus.FAILED, JobStatus.SUCCEEDED
+
+
+@pytest.fixture
+def queue(fake: FakeServer) -> FakeServer:
+    """Three executions: one over, one running, one waiting."""
+    steps = [Step(index=1, total=1, name="make", script="make")]
+    fake.jobs = {
+        "job-100": job("job-100", SUCCEEDED),
+        "job-101": job(
+            "job-101", RUNNING, current_step="Step 1/1: make", step_plan=steps, leased_by_agent_id="build-1"
+        ),
+        "job-200": job("job-200", unmet_requirements=["missing tool go"], metadata={"pipeline_job_id": "test"}),
+    }
+    return fake
+
+
+def test_list_newest_first(cli: Run, queue: FakeServer) -> None:
+    rows = [line.split() for line in cli("jobs", "list").out.splitlines()]
+    assert rows[0] == ["ID", "STATUS", "PIPELINE", "JOB", "CREATED", "TIME"]
+    assert rows[1] == ["job-200", "queued", "shop/build", "test", "2026-01-02T03:04:05Z", "-"]
+
+
+def test_list_filters_by_status(cli: Run, queue: FakeServer) -> None:
+    assert cli("jobs", "list", "--status", "running", "-o", "name").out == "job-101\n"
+
+
+def test_list_says_when_there_are_more(cli: Run, queue: FakeServer) -> None:
+    ran = cli("jobs", "list", "--limit", "1")
+    assert "--limit 10" in ran.err
+    assert "there are more" not in cli("jobs", "list").err
+
+
+def test_list_of_none(cli: Run) -> None:
+    ran = cli("jobs", "list")
+    assert (ran.code, ran.out, ran.err) == (0, "", "no jobs match\n")
+
+
+def test_list_as_json_is_the_api_shape(cli: Run, queue: FakeServer) -> None:
+    assert [j["id"] for j in cli("jobs", "list", "-o", "json").json()["job_executions"]] == [
+        "job-200",
+        "job-101",
+        "job-100",
+    ]
+
+
+@pytest.mark.parametrize("text", ["job-200", "200", "2", "job-2"])
+def test_show_by_id_or_its_beginning(cli: Run, queue: FakeServer, text: str) -> None:
+    ran = cli("jobs", "show", text)
+    assert ran.code == 0
+    assert "missing tool go" in ran.out
+
+
+def test_show_lists_steps(cli: Run, queue: FakeServer) -> None:
+    assert "Steps:\n  1. make\n" in cli("jobs", "show", "job-101").out
+
+
+def test_ambiguous_id(cli: Run, queue: FakeServer) -> None:
+    ran = cli("jobs", "show", "10")
+    assert ran.code == ExitCode.USAGE
+    assert "job-101, job-100" in ran.err
+
+
+@pytest.mark.parametrize("verb", ["show", "logs", "cancel", "artifacts", "download", "tests", "watch"])
+def test_unknown_job_is_5(cli: Run, queue: FakeServer, verb: str) -> None:
+    ran = cli("jobs", verb, "job-999")
+    assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
+    assert "job 'job-999' not found" in ran.err
+
+
+def test_cancel(cli: Run, queue: FakeServer) -> None:
+    ran = cli("jobs", "cancel", "job-101")
+    assert (ran.code, ran.out, ran.err) == (0, "", "job-101: cancelled\n")
+    assert queue.jobs["job-101"].error == CANCELLED_BY_USER
+
+
+def test_cancel_what_is_over_is_fine(cli: Run, queue: FakeServer) -> None:
+    ran = cli("jobs", "cancel", "job-100")
+    assert (ran.code, ran.err) == (0, "job-100: already succeeded\n")
+
+
+def test_cancel_twice_is_fine(cli: Run, queue: FakeServer) -> None:
+    cli("jobs", "cancel", "job-101")
+    assert cli("jobs", "cancel", "job-101").err == "job-101: already cancelled\n"
+
+
+def test_cancel_refused_for_another_reason_is_7(cli: Run, queue: FakeServer) -> None:
+    queue.refuse("POST /api/v1/jobs/job-101/cancel", 409, Code.CONFLICT, "not now")
+    assert cli("jobs", "cancel", "job-101").code == ExitCode.CONFLICT
+
+
+def test_cancel_as_json_shows_the_job(cli: Run, queue: FakeServer) -> None:
+    assert cli("jobs", "cancel", "job-101", "-o", "json").json()["job_execution"]["cause"] == "cancelled"
+
+
+def test_tests_show_counts_and_failures(cli: Run, queue: FakeServer) -> None:
+    queue.reports["job-100"] = REPORT
+    ran = cli("jobs", "tests", "job-100")
+    assert ran.code == 0
+    assert "Tests:     2 total, 1 passed, 1 failed, 0 skipped\n" in ran.out
+    assert "  shop.adds (sum_test.go:7)\n      want 2\n" in ran.out
+    assert "80.0 %" in ran.out
+
+
+def test_tests_by_name_are_the_failed_ones(cli: Run, queue: FakeServer) -> None:
+    queue.reports["job-100"] = REPORT
+    assert cli("jobs", "tests", "job-100", "-o", "name").out == "shop.adds\n"
+
+
+def test_tests_without_a_report(cli: Run, queue: FakeServer) -> None:
+    assert "0 total" in cli("jobs", "tests", "job-101").out
+
+
+REPORT = TestReport(
+    total=2,
+    passed=1,
+    failed=1,
+    skipped=0,
+    suites=[
+        TestSuite(
+            format="go-test-json",
+            total=2,
+            cases=[
+                TestCase(status="pass", name="ok"),
+                TestCase(status="fail", package="shop", name="adds", file="sum_test.go", line=7, output="want 2\n"),
+            ],
+        )
+    ],
+    coverage=Coverage(format="lcov", percent=80.0),
+)
+
+
+def over(status: JobStatus, error: str = "", cause: Cause | None = None) -> JobExecution:
+    return job("job-1", status, error=error, cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "code"),
+    [
+        pytest.param([over(SUCCEEDED)], ExitCode.OK, id="succeeded"),
+        pytest.param([over(SUCCEEDED), over(FAILED, "exit status 1")], ExitCode.FAILED, id="one failed"),
+        pytest.param([over(FAILED, cause=Cause.CANCELLED)], ExitCode.CANCELLED, id="cancelled by cause"),
+        pytest.param([over(FAILED, CANCELLED_BY_USER)], ExitCode.CANCELLED, id="cancelled by text"),
+        pytest.param(
+            [over(FAILED, CANCELLED_BY_USER), over(FAILED, "cancelled: required job compile failed")],
+            ExitCode.CANCELLED,
+            id="cancelled with dependants",
+        ),
+        pytest.param(
+            [over(FAILED, CANCELLED_BY_USER), over(FAILED, "exit status 1")], ExitCode.FAILED, id="failure outweighs"
+        ),
+        pytest.param([over(FAILED, cause=Cause.DEPENDENCY_FAILED)], ExitCode.FAILED, id="dependant alone"),
+        pytest.param([over(FAILED, cause=Cause.TIMED_OUT)], ExitCode.FAILED, id="time limit of the job"),
+    ],
+)
+def test_result_code(jobs: list[JobExecution], code: ExitCode) -> None:
+    assert result_code(jobs) is code
