@@ -165,7 +165,7 @@ def test_delete_keeps_executions(server: RunningServer, repository: Path) -> Non
 def test_bad_imports_are_refused_and_nothing_is_stored(
     server: RunningServer, repository: Path, fields: dict[str, str], text: str
 ) -> None:
-    answer = import_(server, **{"url": repository, **{("url" if k == "repo_url" else k): v for k, v in fields.items()}})
+    answer = server.post("/api/v1/projects/import", {"repo_url": str(repository), **fields})
     assert answer.status_code == 400
     assert answer.text.startswith(text)
     assert projects(server) == []

@@ -64,10 +64,11 @@ class JobListService:
         """
         with self._store.read() as view:
             if where.is_empty:
-                return JobList(job_executions=self._views(_capped(view, limit)))
-            found = _matching(view, where)
-            jobs = list(islice(found, limit))
-            has_more = next(found, None) is not None
+                jobs, has_more = _capped(view, limit), False
+            else:
+                found = _matching(view, where)
+                jobs = list(islice(found, limit))
+                has_more = next(found, None) is not None
         return JobList(job_executions=self._views(jobs), next_cursor=jobs[-1].id if has_more else "")
 
     def page(self, view_name: str, *, limit: int, offset: int, page_size: int) -> JobPage:

@@ -1,0 +1,95 @@
+"""Look-ups of job executions that cost by what they return: kept in memory, built at opening, changed with each change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from heapq import merge
+from operator import itemgetter
+from typing import cast
+
+from sortedcontainers import SortedList
+
+from cictl.wire.jobs import JobStatus
+from cictl_server.store.records import JobRecord
+
+Signature = tuple[tuple[str, str], ...]
+"""The sorted requirements of an execution."""
+
+
+class Groups:
+    """Ascending numbers by some key; a key without numbers takes no room."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Hashable, SortedList[int]] = {}
+
+    def add(self, key: Hashable, number: int) -> None:
+        group = self._groups.get(key)
+        if group is None:
+            self._groups[key] = SortedList([number])
+        else:
+            group.add(number)
+
+    def discard(self, key: Hashable, number: int) -> None:
+        group = self._groups[key]
+        group.remove(number)
+        if not group:
+            del self._groups[key]
+
+    def get(self, key: Hashable) -> SortedList[int]:
+        return self._groups.get(key) or SortedList()
+
+    def items(self) -> Iterable[tuple[Hashable, SortedList[int]]]:
+        return self._groups.items()
+
+
+class JobIndex:
+    """Where executions are found by status, agent, run, chain run, pipeline and requirements."""
+
+    def __init__(self) -> None:
+        self.by_status = Groups()
+        self.by_agent = Groups()
+        self.active_by_agent = Groups()
+        self.by_run = Groups()
+        self.blocked_by_run = Groups()
+        self.by_chain_run = Groups()
+        self.by_pipeline = Groups()
+        self._waiting = Groups()
+
+    def change(self, before: JobRecord | None, after: JobRecord | None) -> None:
+        """Follow one execution from *before* to *after*; None for absent."""
+        if before is not None:
+            for group, key in self._keys(before):
+                group.discard(key, before.number)
+        if after is not None:
+            for group, key in self._keys(after):
+                group.add(key, after.number)
+
+    def newest_first(self, *, before: int | None, statuses: Iterable[JobStatus]) -> Iterator[int]:
+        """Yield the numbers below *before* with one of *statuses*, descending, lazily."""
+        limit = None if before is None else before - 1
+        descending = [self.by_status.get(status).irange(maximum=limit, reverse=True) for status in statuses]
+        return merge(*descending, reverse=True)
+
+    def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> int | None:
+        """Return the oldest waiting number whose requirements are accepted, by the heads of the groups, oldest first."""
+        heads = sorted(((numbers[0], signature) for signature, numbers in self._waiting.items()), key=itemgetter(0))
+        return next((number for number, signature in heads if accepts(dict(cast("Signature", signature)))), None)
+
+    def _keys(self, job: JobRecord) -> Iterator[tuple[Groups, Hashable]]:
+        yield self.by_status, job.status
+        metadata = job.metadata
+        if job.agent_id:
+            yield self.by_agent, job.agent_id
+            if job.status.is_active:
+                yield self.active_by_agent, job.agent_id
+        if run := metadata.get("pipeline_run_id"):
+            yield self.by_run, run
+        if chain_run := metadata.get("chain_run_id"):
+            yield self.by_chain_run, chain_run
+        if pipeline := metadata.get("pipeline_id"):
+            yield self.by_pipeline, (metadata.get("project_id", ""), pipeline)
+        if job.status is JobStatus.QUEUED:
+            if not job.is_blocked:
+                yield self._waiting, tuple(sorted(job.required_capabilities.items()))
+            elif run:
+                yield self.blocked_by_run, run

@@ -1,0 +1,245 @@
+"""The default store: TinyDB's data, typed records, indexes in memory, a journal on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from cictl.wire.jobs import JobStatus
+from cictl_server.store.contract import (
+    Chains,
+    Jobs,
+    NumberedTable,
+    Pipelines,
+    Store,
+    Table,
+    Transaction,
+    View,
+)
+from cictl_server.store.engine import COMPACTION_BYTES, Change, Engine
+from cictl_server.store.indexes import JobIndex
+from cictl_server.store.records import (
+    AgentRecord,
+    ArtifactsRecord,
+    ChainRecord,
+    JobRecord,
+    PipelineRecord,
+    ProjectRecord,
+    Record,
+)
+from cictl_server.store.table import EngineDB
+
+R = TypeVar("R", bound=Record)
+
+
+class _Rows(Table[int, R]):
+    """The typed records of one table of the engine; each read decodes, so nobody shares a record with the store."""
+
+    def __init__(self, engine: Engine, name: str, type_: type[R], *, key: Callable[[R], int]) -> None:
+        self._engine = engine
+        self._name = name
+        self._decoder = msgspec.json.Decoder(type_)
+        self._key = key
+
+    @property
+    def _documents(self) -> Mapping[int, bytes]:
+        return self._engine.tables.get(self._name, {})
+
+    def find(self, key: int) -> R | None:
+        document = self._documents.get(key)
+        return None if document is None else self._decoder.decode(document)
+
+    def get_all(self, keys: Iterator[int]) -> Iterator[R]:
+        documents = self._documents
+        return (self._decoder.decode(documents[key]) for key in keys)
+
+    def iter_all(self) -> Iterator[R]:
+        return self.get_all(iter(sorted(self._documents)))
+
+    def count(self) -> int:
+        return len(self._documents)
+
+    def put(self, record: R) -> None:
+        key = self._key(record)
+        document = msgspec.json.encode(record)
+        if self._documents.get(key) != document:
+            self._engine.put(self._name, key, document)
+
+    def delete(self, key: int) -> bool:
+        return self._engine.delete(self._name, key)
+
+    def last_number(self) -> int:
+        return self._engine.last_id(self._name)
+
+
+class _Numbered(_Rows[R], NumberedTable[R]):
+    def next_id(self) -> int:
+        return self.last_number() + 1
+
+
+class _Pipelines(_Numbered[PipelineRecord], Pipelines):
+    def of_project(self, project_id: int) -> list[PipelineRecord]:
+        found = [p for p in self.iter_all() if p.project_id == project_id]
+        return sorted(found, key=lambda p: p.definition.id.encode())
+
+
+class _Chains(_Numbered[ChainRecord], Chains):
+    def of_project(self, project_id: int) -> list[ChainRecord]:
+        found = [c for c in self.iter_all() if c.project_id == project_id]
+        return sorted(found, key=lambda c: c.chain_id.encode())
+
+
+class _Agents(Table[str, AgentRecord]):
+    """Agents by their id, which is text; TinyDB's document ids are numbers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._numbers: dict[str, int] = {}
+        self._decoder = msgspec.json.Decoder(AgentRecord)
+        self._rows = _Rows(engine, "agents", AgentRecord, key=self._number)
+        for key, document in engine.tables.get("agents", {}).items():
+            self._numbers[self._decoder.decode(document).agent_id] = key
+        engine.observe(self._follow)
+
+    def find(self, key: str) -> AgentRecord | None:
+        number = self._numbers.get(key)
+        return None if number is None else self._rows.find(number)
+
+    def iter_all(self) -> Iterator[AgentRecord]:
+        return self._rows.get_all(number for _, number in sorted(self._numbers.items()))
+
+    def count(self) -> int:
+        return len(self._numbers)
+
+    def put(self, record: AgentRecord) -> None:
+        self._rows.put(record)
+
+    def delete(self, key: str) -> bool:
+        number = self._numbers.get(key)
+        return number is not None and self._rows.delete(number)
+
+    def _number(self, record: AgentRecord) -> int:
+        return self._numbers.get(record.agent_id) or self._rows.last_number() + 1
+
+    def _follow(self, change: Change) -> None:
+        table, key, before, after = change
+        if table != "agents":
+            return
+        if before is not None:
+            self._numbers.pop(self._decoder.decode(before).agent_id, None)
+        if after is not None:
+            self._numbers[self._decoder.decode(after).agent_id] = key
+
+
+class _Jobs(_Rows[JobRecord], Jobs):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, "jobs", JobRecord, key=lambda job: job.number)
+        self._index = JobIndex()
+        for document in self._documents.values():
+            self._index.change(None, self._decoder.decode(document))
+        engine.observe(self._follow)
+
+    def count_by_status(self) -> dict[JobStatus, int]:
+        return {status: len(self._index.by_status.get(status)) for status in JobStatus}
+
+    def with_status(self, status: JobStatus) -> Iterator[JobRecord]:
+        return self.get_all(iter(self._index.by_status.get(status)))
+
+    def newest_first(
+        self, *, before: int | None = None, statuses: frozenset[JobStatus] | None = None
+    ) -> Iterator[JobRecord]:
+        wanted = frozenset(JobStatus) if statuses is None else statuses
+        return self.get_all(self._index.newest_first(before=before, statuses=wanted))
+
+    def active_of_agent(self, agent_id: str) -> list[JobRecord]:
+        return list(self.get_all(iter(self._index.active_by_agent.get(agent_id))))
+
+    def of_agent(self, agent_id: str) -> list[JobRecord]:
+        return list(self.get_all(iter(self._index.by_agent.get(agent_id))))
+
+    def of_run(self, pipeline_run_id: str) -> list[JobRecord]:
+        return list(self.get_all(iter(self._index.by_run.get(pipeline_run_id))))
+
+    def blocked_of_run(self, pipeline_run_id: str) -> list[JobRecord]:
+        return list(self.get_all(iter(self._index.blocked_by_run.get(pipeline_run_id))))
+
+    def of_chain_run(self, chain_run_id: str) -> list[JobRecord]:
+        return list(self.get_all(iter(self._index.by_chain_run.get(chain_run_id))))
+
+    def of_pipeline(self, project_id: str, pipeline_id: str) -> Iterator[JobRecord]:
+        return self.get_all(reversed(self._index.by_pipeline.get((project_id, pipeline_id))))
+
+    def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> JobRecord | None:
+        number = self._index.claimable(accepts)
+        return None if number is None else self.find(number)
+
+    def _follow(self, change: Change) -> None:
+        table, _, before, after = change
+        if table == "jobs":
+            self._index.change(
+                None if before is None else self._decoder.decode(before),
+                None if after is None else self._decoder.decode(after),
+            )
+
+
+class _Transaction(Transaction):
+    def __init__(self, engine: Engine) -> None:
+        self.jobs = _Jobs(engine)
+        self.agents = _Agents(engine)
+        self.projects = _Numbered(engine, "projects", ProjectRecord, key=lambda project: project.id)
+        self.pipelines = _Pipelines(engine, "pipelines", PipelineRecord, key=lambda pipeline: pipeline.id)
+        self.chains = _Chains(engine, "chains", ChainRecord, key=lambda chain: chain.id)
+        self.artifacts = _Rows(engine, "artifacts", ArtifactsRecord, key=lambda artifacts: artifacts.number)
+        self.actions: list[Callable[[], None]] = []
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        self.actions.append(action)
+
+
+class TinyStore(Store):
+    """The store of one data directory; see the contract for what it promises, and `docs/design.md` for its files."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._transaction = _Transaction(engine)
+        self.db = EngineDB(engine)
+
+    @classmethod
+    def open(cls, directory: Path, *, compaction_bytes: int = COMPACTION_BYTES) -> TinyStore:
+        """Open or create the data in *directory*.
+
+        Raises:
+            StoreLocked, StoreTooNew, StoreCorrupt: As the contract says.
+        """
+        return cls(Engine(directory, compaction_bytes=compaction_bytes))
+
+    @contextmanager
+    def read(self) -> Iterator[View]:
+        """Hold the lock for the length of the block, so that iterators stay valid; keep the block short."""
+        with self._engine.lock:
+            yield self._transaction
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        actions: list[Callable[[], None]] = []
+        with self._engine.transaction():
+            self._transaction.actions = actions
+            yield self._transaction
+        for action in actions:
+            action()
+
+    def compact(self) -> None:
+        """Write a snapshot now and shorten the journal; writers go on meanwhile."""
+        self._engine.compact()
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def __enter__(self) -> TinyStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
