@@ -1,0 +1,75 @@
+"""The typed client of cictl's API.
+
+```python
+from cictl_client import Client
+
+with Client("http://127.0.0.1:8112") as client:
+    print(client.server_info().version)
+```
+
+Importing this package is cheap: HTTP is loaded with the first `Client`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cictl_client.client import Client
+    from cictl_client.errors import (
+        ApiError,
+        ClientError,
+        Conflict,
+        Forbidden,
+        GitFailed,
+        InvalidProject,
+        InvalidRequest,
+        LogGap,
+        MethodNotAllowed,
+        NoCapacity,
+        NotFound,
+        ServerError,
+        StoreFailed,
+        StoreFull,
+        TooLarge,
+        Unauthenticated,
+        UnexpectedAnswer,
+        Unreachable,
+        WaitTimedOut,
+    )
+    from cictl_client.following import LogChunk
+    from cictl_client.transport import RawResponse
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "ClientError",
+    "Conflict",
+    "Forbidden",
+    "GitFailed",
+    "InvalidProject",
+    "InvalidRequest",
+    "LogChunk",
+    "LogGap",
+    "MethodNotAllowed",
+    "NoCapacity",
+    "NotFound",
+    "RawResponse",
+    "ServerError",
+    "StoreFailed",
+    "StoreFull",
+    "TooLarge",
+    "Unauthenticated",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "WaitTimedOut",
+]
+
+_ELSEWHERE = {"Client": "client", "LogChunk": "following", "RawResponse": "transport"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'errors')}"), name)

@@ -1,0 +1,330 @@
+"""The client: one method per endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any
+from urllib.parse import quote
+
+import msgspec
+
+from cictl.wire.agents import (
+    Agent,
+    AgentActionRequest,
+    AgentActionResponse,
+    AgentList,
+    AgentResponse,
+    HeartbeatRequest,
+    HeartbeatResponse,
+)
+from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
+from cictl.wire.codec import DecodeError, encode
+from cictl.wire.jobs import (
+    JobExecution,
+    JobList,
+    JobResponse,
+    JobState,
+    LeaseRequest,
+    LeaseResponse,
+    StatusRequest,
+)
+from cictl.wire.projects import (
+    ImportRequest,
+    ImportResponse,
+    ProjectDetail,
+    ProjectList,
+    ProjectResponse,
+    ProjectSummary,
+    RunRequest,
+    RunResponse,
+)
+from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
+from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl_client import following
+from cictl_client.errors import UnexpectedAnswer
+from cictl_client.following import LogChunk, OnReconnect
+from cictl_client.transport import RawResponse, Transport
+
+_BLOCK = 1 << 18
+_UPLOAD_SECONDS = 600.0
+
+Progress = Callable[[int], None]
+
+
+class Client:
+    """A connection to one server; usable from several threads, and as a context manager.
+
+    ```python
+    from cictl_client import Client
+
+    with Client("http://127.0.0.1:8112") as client:
+        for job in client.list_jobs(status="failed").job_executions:
+            print(job.id, job.error)
+    ```
+
+    Every method raises `Unreachable` when no answer comes, `UnexpectedAnswer` when it is not a cictl server's, and a
+    subclass of `ApiError` when the server refuses. Job ids are texts such as `job-1795417944657170849`.
+    """
+
+    def __init__(self, base_url: str, *, token: str | None = None, timeout: float = 30.0, retries: int = 3) -> None:
+        """Connect lazily.
+
+        Args:
+            base_url: Such as `http://127.0.0.1:8112`; user info becomes Basic authentication.
+            token: Sent as a bearer token.
+            timeout: Seconds for connecting and for each wait for bytes.
+            retries: Repeats of reading requests after a broken connection or 502, 503, 504.
+        """
+        self._transport = Transport(base_url, token=token, timeout=timeout, retries=retries)
+
+    @property
+    def base_url(self) -> str:
+        """The server's address, without user info and without a slash at its end."""
+        return self._transport.base_url
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The server
+
+    def health(self) -> Health:
+        return self._transport.get(Health, "/healthz")
+
+    def server_info(self) -> ServerInfo:
+        return self._transport.get(ServerInfo, "/api/v1/server-info")
+
+    def runtime_state(self) -> RuntimeState:
+        return self._transport.get(RuntimeState, "/api/v1/runtime-state")
+
+    # Agents
+
+    def list_agents(self) -> list[Agent]:
+        """Return every agent the server knows, by id."""
+        return self._transport.get(AgentList, "/api/v1/agents").agents
+
+    def get_agent(self, agent_id: str) -> Agent:
+        """Return one agent; `NotFound` if the server does not know it."""
+        return self._transport.get(AgentResponse, f"/api/v1/agents/{_segment(agent_id)}").agent
+
+    def agent_action(
+        self, agent_id: str, action: str, *, script: str = "", shell: str = "", timeout_seconds: int = 0
+    ) -> AgentActionResponse:
+        """Order something of an agent, such as `deactivate`."""
+        request = AgentActionRequest(action=action, script=script, shell=shell, timeout_seconds=timeout_seconds)
+        return self._transport.post(
+            AgentActionResponse, f"/api/v1/agents/{_segment(agent_id)}/actions", encode(request)
+        )
+
+    # Projects and runs
+
+    def list_projects(self) -> list[ProjectSummary]:
+        """Return all projects by name."""
+        return self._transport.get(ProjectList, "/api/v1/projects").projects
+
+    def get_project(self, project_id: int) -> ProjectDetail:
+        return self._transport.get(ProjectResponse, f"/api/v1/projects/{project_id}").project
+
+    def import_project(self, request: ImportRequest) -> ImportResponse:
+        """Import a repository; `InvalidProject` says what is wrong with its file, `GitFailed` why it can't be read."""
+        return self._transport.post(ImportResponse, "/api/v1/projects/import", encode(request), timeout=150)
+
+    def reload_project(self, project_id: int) -> ImportResponse:
+        return self._transport.post(ImportResponse, f"/api/v1/projects/{project_id}/reload", timeout=150)
+
+    def delete_project(self, project_id: int) -> None:
+        self._transport.send("DELETE", f"/api/v1/projects/{project_id}")
+
+    def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
+        """Enqueue a run of a pipeline, or of a part of it."""
+        path = f"/api/v1/pipelines/{pipeline_db_id}/run-selection"
+        return self._transport.post(RunResponse, path, encode(request), timeout=150)
+
+    def run_chain(self, chain_db_id: int, request: RunRequest) -> RunResponse:
+        """Enqueue a run of a pipeline chain."""
+        path = f"/api/v1/pipeline-chains/{chain_db_id}/run"
+        return self._transport.post(RunResponse, path, encode(request), timeout=150)
+
+    # Jobs
+
+    def list_jobs(
+        self,
+        *,
+        max_jobs: int = 150,
+        status: str = "",
+        project: str = "",
+        pipeline: str = "",
+        agent: str = "",
+        run: str = "",
+        cursor: str = "",
+    ) -> JobList:
+        """Return executions, newest first; `cursor` takes the `next_cursor` of the list before."""
+        filters = {"status": status, "project": project, "pipeline": pipeline, "agent": agent, "run": run}
+        params = {"max": max_jobs, **{k: v for k, v in {**filters, "cursor": cursor}.items() if v}}
+        return self._transport.get(JobList, "/api/v1/jobs", params=params)
+
+    def get_job(self, job_id: str) -> JobExecution:
+        """Return one execution, with the last 512 KiB of its log as `output`."""
+        return self._transport.get(JobResponse, _job(job_id)).job_execution
+
+    def get_job_state(self, job_id: str) -> JobState:
+        """Return the part of an execution that changes; cheap."""
+        return self._state(_job(job_id), self._transport.send("GET", _job(job_id), params={"view": "state"}))
+
+    def cancel_job(self, job_id: str) -> JobExecution:
+        """Cancel an execution; `Conflict` if it is over already."""
+        return self._transport.post(JobResponse, f"{_job(job_id)}/cancel").job_execution
+
+    def get_test_report(self, job_id: str) -> TestReport:
+        return self._transport.get(TestReportResponse, f"{_job(job_id)}/tests").report
+
+    def wait_for_job(
+        self,
+        job_id: str,
+        *,
+        timeout: float | None = None,
+        on_state: Callable[[JobState], None] | None = None,
+        on_reconnect: OnReconnect | None = None,
+        poll: float = 0.5,
+    ) -> JobState:
+        """Return the final state of an execution, through outages of the server.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+            on_state: Called with each new state.
+            on_reconnect: Called with each passing error.
+            poll: Seconds between two looks.
+
+        Raises:
+            WaitTimedOut: The execution goes on.
+            NotFound: There is no such execution, or it was deleted.
+        """
+        return following.wait_for_job(
+            lambda: self.get_job_state(job_id),
+            job_id,
+            timeout=timeout,
+            on_state=on_state,
+            on_reconnect=on_reconnect,
+            poll=poll,
+        )
+
+    # Logs
+
+    def read_log(self, job_id: str, *, offset: int = 0, limit: int | None = None) -> LogChunk:
+        """Return a piece of the log; without *limit* as much as the server gives at once (8 MiB)."""
+        params = {"offset": offset, **({} if limit is None else {"limit": limit})}
+        response = self._transport.send("GET", f"{_job(job_id)}/log", params=params)
+        size = response.headers.get("X-Log-Size", "")
+        if not size.isdigit():
+            raise UnexpectedAnswer(self.base_url, "no X-Log-Size")
+        is_complete = response.headers.get("X-Log-Complete") == "true"
+        return LogChunk(data=response.body, offset=offset, size=int(size), complete=is_complete)
+
+    def follow_log(
+        self,
+        job_id: str,
+        *,
+        offset: int = 0,
+        on_reconnect: OnReconnect | None = None,
+        deadline: Callable[[], bool] | None = None,
+    ) -> Iterator[LogChunk]:
+        """Yield the log as it grows, until the execution is over; each byte exactly once, through outages.
+
+        Args:
+            offset: Byte to begin with.
+            on_reconnect: Called with each passing error, before the next attempt.
+            deadline: Asked now and then; the iterator ends once it says yes.
+
+        Raises:
+            NotFound: There is no such execution, or it was deleted.
+        """
+        return following.follow_log(
+            self._transport, job_id, offset=offset, on_reconnect=on_reconnect, deadline=deadline
+        )
+
+    # Artifacts
+
+    def list_artifacts(self, job_id: str) -> list[Artifact]:
+        return self._transport.get(ArtifactList, f"{_job(job_id)}/artifacts").artifacts or []
+
+    def download_artifact(self, artifact: Artifact, sink: IO[bytes], *, progress: Progress | None = None) -> int:
+        """Write a file into *sink*, block by block, and return its bytes; *progress* gets the bytes of each block."""
+        return self._download(artifact.url, sink, progress=progress)
+
+    def download_all(self, job_id: str, sink: IO[bytes], *, progress: Progress | None = None) -> int:
+        """Write a zip of all artifacts into *sink*, and return its bytes."""
+        return self._download(f"{_job(job_id)}/artifacts/download-all", sink, progress=progress)
+
+    # What agents say
+
+    def heartbeat(self, request: HeartbeatRequest, *, timeout: float = 3.0) -> HeartbeatResponse:
+        return self._transport.post(HeartbeatResponse, "/api/v1/heartbeat", encode(request), timeout=timeout)
+
+    def lease(self, request: LeaseRequest, *, timeout: float = 5.0) -> LeaseResponse:
+        """Ask for work; the time limit grows by the request's `wait_seconds`."""
+        limit = timeout + request.wait_seconds
+        return self._transport.post(LeaseResponse, "/api/v1/agent/lease", encode(request), timeout=limit)
+
+    def report_status(
+        self, job_id: str, request: StatusRequest, *, minimal: bool = False, timeout: float = 30.0
+    ) -> JobState:
+        """Report about an execution, and return its state on the server; *minimal* asks for a short answer."""
+        headers = {"Content-Type": "application/json", **({"Prefer": "return=minimal"} if minimal else {})}
+        path = f"{_job(job_id)}/status"
+        response = self._transport.send("POST", path, body=encode(request), headers=headers, timeout=timeout)
+        return self._state(path, response)
+
+    def upload_artifacts_zip(
+        self, job_id: str, agent_id: str, body: IO[bytes], *, timeout: float = _UPLOAD_SECONDS
+    ) -> list[Artifact]:
+        """Replace the artifacts of an execution by the files of a zip, read from *body* block by block."""
+        headers = {"Content-Type": "application/zip", "X-CIWI-Agent-ID": agent_id}
+        path = f"{_job(job_id)}/artifacts/upload-zip"
+        return self._transport.post(ArtifactList, path, body, headers=headers, timeout=timeout).artifacts or []
+
+    def upload_artifacts_json(self, job_id: str, request: ArtifactUpload) -> list[Artifact]:
+        path = f"{_job(job_id)}/artifacts"
+        return self._transport.post(ArtifactList, path, encode(request), timeout=_UPLOAD_SECONDS).artifacts or []
+
+    def upload_tests(self, job_id: str, request: TestReportUpload) -> TestReport:
+        path = f"{_job(job_id)}/tests"
+        return self._transport.post(TestReportResponse, path, encode(request), timeout=_UPLOAD_SECONDS).report
+
+    # Anything else
+
+    def request(
+        self, method: str, path: str, *, json_body: bytes | None = None, params: Mapping[str, Any] | None = None
+    ) -> RawResponse:
+        """Send any request, and return the answer as it came."""
+        headers = {} if json_body is None else {"Content-Type": "application/json"}
+        return self._transport.send(method, path, body=json_body, params=params, headers=headers)
+
+    def _download(self, path: str, sink: IO[bytes], *, progress: Progress | None) -> int:
+        written = 0
+        with self._transport.open("GET", path) as response:
+            for block in response.iter_content(_BLOCK):
+                sink.write(block)
+                written += len(block)
+                if progress is not None:
+                    progress(len(block))
+        return written
+
+    def _state(self, path: str, response: RawResponse) -> JobState:
+        try:
+            return following.state_of(response.body)
+        except (DecodeError, msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
+            raise UnexpectedAnswer(self.base_url + path, "no job execution in it") from error
+
+
+def _job(job_id: str) -> str:
+    return f"/api/v1/jobs/{_segment(job_id)}"
+
+
+def _segment(text: str) -> str:
+    """Return *text* as one segment of a path."""
+    return quote(text, safe="")

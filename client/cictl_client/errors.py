@@ -1,0 +1,209 @@
+"""What can go wrong between a client and its server.
+
+ClientError
+├── Unreachable            no answer: refused, unknown host, timed out
+├── UnexpectedAnswer       an answer that no cictl server gives
+├── WaitTimedOut           the execution goes on; only the waiting ended
+└── ApiError               the server said no; status, code, hint
+    ├── InvalidRequest
+    │   └── InvalidProject
+    ├── Unauthenticated
+    ├── Forbidden
+    ├── NotFound
+    ├── MethodNotAllowed
+    ├── Conflict
+    │   └── LogGap         log_size: where the next bytes belong
+    ├── TooLarge
+    ├── GitFailed
+    ├── NoCapacity
+    └── ServerError
+        └── StoreFailed
+            └── StoreFull
+"""
+
+from __future__ import annotations
+
+import re
+
+from cictl.wire.codec import DecodeError, decode
+from cictl.wire.problems import PROBLEM_JSON, Code, Problem
+
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+_SHOWN = 300
+
+
+def masked(url: str) -> str:
+    """Return *url* without its user info."""
+    return _USER_INFO.sub("", url)
+
+
+class ClientError(Exception):
+    """Base of everything this package raises."""
+
+
+class Unreachable(ClientError):
+    """No answer came. `url` has no user info in it; `detail` is the cause in one line."""
+
+    def __init__(self, url: str, detail: str) -> None:
+        self.url = masked(url)
+        self.detail = detail
+        super().__init__(f"cannot reach {self.url}: {detail}")
+
+
+class UnexpectedAnswer(ClientError):
+    """An answer whose shape is not the API's: most likely something else listens there."""
+
+    def __init__(self, url: str, detail: str) -> None:
+        self.url = masked(url)
+        self.detail = detail
+        super().__init__(f"{self.url} does not answer like a cictl server: {detail}")
+
+
+class WaitTimedOut(ClientError):
+    """The time for waiting was up; the execution goes on."""
+
+    def __init__(self, job_id: str, seconds: float) -> None:
+        self.job_id = job_id
+        self.seconds = seconds
+        super().__init__(f"{job_id} is not over after {seconds:g} s; it goes on")
+
+
+class ApiError(ClientError):
+    """The server refused.
+
+    Attributes:
+        status: HTTP status.
+        code: Stable word; a reference server sends none, then it follows from the status.
+        message: The server's text.
+        hint: What to try next; may be empty.
+    """
+
+    code: Code = Code.INTERNAL
+
+    def __init__(self, message: str, *, status: int, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.hint = hint
+
+
+class InvalidRequest(ApiError):
+    code = Code.INVALID_REQUEST
+
+
+class InvalidProject(InvalidRequest):
+    code = Code.INVALID_PROJECT_FILE
+
+
+class Unauthenticated(ApiError):
+    code = Code.UNAUTHENTICATED
+
+
+class Forbidden(ApiError):
+    code = Code.FORBIDDEN
+
+
+class NotFound(ApiError):
+    code = Code.NOT_FOUND
+
+
+class MethodNotAllowed(ApiError):
+    code = Code.METHOD_NOT_ALLOWED
+
+
+class Conflict(ApiError):
+    code = Code.CONFLICT
+
+
+class LogGap(Conflict):
+    """Log bytes were offered past the end of what the server holds: `log_size` bytes."""
+
+    code = Code.LOG_GAP
+
+    def __init__(self, message: str, *, status: int, hint: str = "", log_size: int = 0) -> None:
+        super().__init__(message, status=status, hint=hint)
+        self.log_size = log_size
+
+
+class TooLarge(ApiError):
+    code = Code.TOO_LARGE
+
+
+class GitFailed(ApiError):
+    code = Code.GIT_FAILED
+
+
+class NoCapacity(ApiError):
+    code = Code.NO_CAPACITY
+
+
+class ServerError(ApiError):
+    code = Code.INTERNAL
+
+
+class StoreFailed(ServerError):
+    code = Code.STORE_FAILED
+
+
+class StoreFull(StoreFailed):
+    code = Code.STORE_FULL
+
+
+_BY_CODE: dict[Code, type[ApiError]] = {
+    kind.code: kind
+    for kind in (
+        InvalidRequest,
+        InvalidProject,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        Conflict,
+        LogGap,
+        TooLarge,
+        GitFailed,
+        NoCapacity,
+        ServerError,
+        StoreFailed,
+        StoreFull,
+    )
+}
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    409: Conflict,
+    413: TooLarge,
+    503: NoCapacity,
+    507: StoreFull,
+}
+
+
+def error_of(status: int, content_type: str, body: bytes) -> ApiError:
+    """Return the exception for a refusal: by its problem details, else by status and plain text."""
+    problem = _problem(content_type, body)
+    if problem is None:
+        return _plain_error(status, body.decode(errors="replace").strip())
+    kind = _BY_CODE[problem.code]
+    if kind is LogGap:
+        return LogGap(problem.title, status=status, hint=problem.hint, log_size=problem.log_size or 0)
+    return kind(problem.title, status=status, hint=problem.hint)
+
+
+def _problem(content_type: str, body: bytes) -> Problem | None:
+    if not content_type.startswith(PROBLEM_JSON):
+        return None
+    try:
+        return decode(body, Problem)
+    except DecodeError:
+        return None
+
+
+def _plain_error(status: int, text: str) -> ApiError:
+    message = text[:_SHOWN] or f"the server answered with status {status}"
+    if text == "job not found":  # status reports answer 400 here, by the contract
+        return NotFound(message, status=status)
+    fallback = ServerError if status >= 500 else InvalidRequest
+    return _BY_STATUS.get(status, fallback)(message, status=status)
