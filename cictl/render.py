@@ -129,8 +129,7 @@ class Renderer:
         self.stderr.flush()
 
     def _write(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
+        write_bytes(self.stdout, text.encode(self.stdout.encoding or "utf-8", errors="backslashreplace"))
 
     def _table(self, result: Result[Any], *, wide: bool) -> None:
         if is_terminal(self.stdout):
@@ -153,6 +152,7 @@ class Renderer:
         console = Console(
             file=stream,
             width=columns_of(stream, self._env),
+            height=25,  # rich takes a width for a dumb terminal only together with a height
             no_color=not has_colour(stream, self._env),
             color_system="auto" if has_colour(stream, self._env) else None,
             highlight=False,
@@ -191,6 +191,21 @@ class Renderer:
                 return plain(",".join(value))
             case _:
                 return plain(str(value))
+
+
+def write_bytes(stream: TextIO, data: bytes) -> None:
+    """Write all of *data* to the bytes below *stream*, and flush.
+
+    An unbuffered stream (`python -u`) may take a part only, and tells of a closed pipe at the next attempt.
+    """
+    stream.flush()
+    if not hasattr(stream, "buffer"):
+        stream.write(data.decode(errors="replace"))
+        return
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.buffer.write(rest) :]
+    stream.buffer.flush()
 
 
 def to_json(message: object) -> str:

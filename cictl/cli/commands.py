@@ -97,6 +97,9 @@ class LocalCommand(TyperCommand):
     def shared() -> list[TyperOption]:
         return [*_output_options(), _debug_option()]
 
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         _format_options(self, ctx, formatter)
 

@@ -36,7 +36,11 @@ UNMET_AFTER_SECONDS = 3.0
 DRAIN_SECONDS = 30.0
 """How long to wait for the rest of the logs when all executions are over."""
 
+RETRY_SECONDS = 0.2
+"""Pause before a failed request is repeated; it doubles up to five seconds."""
+
 NOTICE_SECONDS = 5.0
+"""Connection notices come at most this often."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ class _Outage:
 
     def through(self, request: Callable[[], T]) -> T:
         """Return the answer of *request*, repeated until there is one."""
-        delay = 0.2
+        delay = RETRY_SECONDS
         while True:
             try:
                 return request()

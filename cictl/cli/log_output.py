@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import BinaryIO, TextIO, cast
+from typing import TextIO
 
 from cictl.plain import LogCleaner
+from cictl.render import write_bytes
 from cictl_client import Client
 
 MAX_HELD = 65_536
@@ -74,7 +75,7 @@ class LogTail(threading.Thread):
         self._job_id = job_id
         self._label = label
         self._writer = writer
-        self._stop = stop
+        self._told_to_stop = stop
         self._on_reconnect = on_reconnect
         self.error: Exception | None = None
 
@@ -86,24 +87,15 @@ class LogTail(threading.Thread):
 
     def _follow(self) -> None:
         cleaner = LogCleaner()
-        chunks = self._client.follow_log(self._job_id, on_reconnect=self._on_reconnect, deadline=self._stop.is_set)
+        chunks = self._client.follow_log(
+            self._job_id, on_reconnect=self._on_reconnect, deadline=self._told_to_stop.is_set
+        )
         for chunk in chunks:
-            if self._stop.is_set():
+            if self._told_to_stop.is_set():
                 return
             self._writer.feed(self._label, cleaner.feed(chunk.data))
         self._writer.feed(self._label, cleaner.close())
         self._writer.end(self._label)
-
-
-def write_bytes(stream: TextIO, data: bytes) -> None:
-    """Write *data* to the bytes below *stream* at once."""
-    stream.flush()
-    raw = cast(BinaryIO, stream.buffer) if hasattr(stream, "buffer") else None
-    if raw is None:
-        stream.write(data.decode(errors="replace"))
-    else:
-        raw.write(data)
-        raw.flush()
 
 
 def _labelled(label: str, lines: bytes) -> bytes:

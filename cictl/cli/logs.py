@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cictl.cli.job_views import result_code
-from cictl.cli.log_output import write_bytes
 from cictl.cli.session import Session
 from cictl.exit_codes import ExitCode
 from cictl.plain import LogCleaner
+from cictl.render import write_bytes
 from cictl_client import LogChunk
 
 WINDOW = 65_536

@@ -51,8 +51,10 @@ def show_project(context: typer.Context, project: ProjectName) -> None:
 def import_project(
     context: typer.Context,
     url: Annotated[str, typer.Argument(metavar="URL", help="The git repository, as the server reaches it.")],
-    ref: Annotated[str, typer.Option("--ref", help="Branch, tag or commit; else the default branch.")] = "",
-    file: Annotated[str, typer.Option("--file", help="Name of the project file in the root.")] = "",
+    ref: Annotated[
+        str, typer.Option("--ref", metavar="REF", help="Branch, tag or commit; else the default branch.")
+    ] = "",
+    file: Annotated[str, typer.Option("--file", metavar="NAME", help="Name of the project file in the root.")] = "",
 ) -> None:
     """Import a project from a git repository.
 

@@ -28,7 +28,7 @@ MatrixIndex = Annotated[
     int | None, typer.Option("--matrix-index", metavar="N", min=0, help="Only this matrix entry, counted from 0.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Skip the steps that the project file marks for it.")]
-Ref = Annotated[str, typer.Option("--ref", help="Branch, tag or commit instead of the pipeline's own.")]
+Ref = Annotated[str, typer.Option("--ref", metavar="REF", help="Branch, tag or commit instead of the pipeline's own.")]
 AgentOption = Annotated[str, typer.Option("--agent", metavar="AGENT", help="Run every job on this agent.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code is the result.")]
 Follow = Annotated[bool, typer.Option("-f", "--follow", help="Wait, and show the logs as they grow.")]

@@ -12,6 +12,8 @@ from cictl.cli.failures import Failure, usage
 from cictl.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    import logging
+
     import typer
 
     from cictl.render import Renderer, Result
@@ -34,6 +36,7 @@ class Session:
     stderr: TextIO
     options: dict[str, Any] = field(default_factory=dict)
     _clients: list[Client] = field(default_factory=list)
+    _log_handler: logging.Handler | None = None
 
     @classmethod
     def of(cls, context: typer.Context) -> Session:
@@ -78,8 +81,8 @@ class Session:
         """Return another client, for a thread of its own; closed with the session."""
         from cictl_client import Client
 
-        if self.debug:
-            _log_requests(self.stderr)
+        if self.debug and self._log_handler is None:
+            self._log_handler = _log_requests(self.stderr)
         client = Client(self.settings.server, token=self.settings.token, timeout=timeout, retries=retries)
         self._clients.append(client)
         return client
@@ -127,21 +130,25 @@ class Session:
             raise Failure("nothing was changed", exit_code=ExitCode.ERROR, code="declined")
 
     def close(self) -> None:
-        """Close the clients."""
+        """Close the clients and stop showing requests."""
         for client in self._clients:
             client.close()
+        if self._log_handler is not None:
+            import logging
+
+            logging.getLogger("cictl_client").removeHandler(self._log_handler)
 
 
-def _log_requests(stream: TextIO) -> None:
+def _log_requests(stream: TextIO) -> logging.Handler:
     """Send what the client logs, which never holds a token, to *stream*."""
     import logging
 
-    logger = logging.getLogger("cictl_client")
-    logger.setLevel(logging.DEBUG)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("debug: %(message)s"))
-    logger.handlers[:] = [handler]
-    logger.propagate = False
+    logger = logging.getLogger("cictl_client")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    return handler
 
 
 def new_session(env: Mapping[str, str]) -> Session:

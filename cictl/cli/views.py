@@ -139,8 +139,8 @@ def project_result(project: ProjectDetail) -> Result[ProjectDetail]:
 class ListedPipeline(PipelineSummary):
     """A pipeline as the list of projects has it, with the project that owns it."""
 
-    project: str
-    project_id: int
+    project: str = ""
+    project_id: int = 0
 
 
 class PipelineList(Message):

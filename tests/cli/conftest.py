@@ -129,7 +129,7 @@ class FakeServer:
     )
     enqueue: list[JobExecution] = field(default_factory=list)
     run_requests: list[tuple[str, RunRequest]] = field(default_factory=list)
-    refusals: dict[str, Problem] = field(default_factory=dict)
+    refusals: dict[str, list[Problem]] = field(default_factory=dict)
     on_state: Callable[[str], None] = lambda _: None
     requests: list[str] = field(default_factory=list)
     authorization: str | None = None
@@ -143,9 +143,9 @@ class FakeServer:
     def change(self, job_id: str, **fields: Any) -> None:
         self.jobs[job_id] = msgspec.structs.replace(self.jobs[job_id], **fields)
 
-    def refuse(self, request: str, status: int, code: Code, title: str, **fields: Any) -> None:
-        """Answer *request*, such as `POST /api/v1/projects/import`, with a problem."""
-        self.refusals[request] = Problem(title=title, status=status, code=code, **fields)
+    def refuse(self, request: str, status: int, code: Code, title: str, *, times: int = 1_000) -> None:
+        """Answer *request*, such as `POST /api/v1/projects/import`, with a problem, so many *times*."""
+        self.refusals[request] = [Problem(title=title, status=status, code=code)] * times
 
     def posts(self) -> list[str]:
         return [request for request in self.requests if not request.startswith("GET")]
@@ -178,8 +178,8 @@ class _Api:
             resp.data = encode(refused.problem)
 
     def refuse_if_told(self, request: str) -> None:
-        if request in self.fake.refusals:
-            raise _Refused(self.fake.refusals[request])
+        if self.fake.refusals.get(request):
+            raise _Refused(self.fake.refusals[request].pop())
 
     def answer(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.content_type = "application/json"

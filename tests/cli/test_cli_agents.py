@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from cictl.exit_codes import ExitCode
-
 from tests.cli.conftest import FakeServer, Run
 
 

@@ -9,7 +9,6 @@ from cictl.exit_codes import ExitCode
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus, Step
 from cictl.wire.problems import Code
 from cictl.wire.reports import Coverage, TestCase, TestReport, TestSuite
-
 from tests.cli.conftest import FakeServer, Run, job
 
 RUNNING, FAILED, SUCCEEDED = JobStatus.RUNNING, JobStatus.FAILED, JobStatus.SUCCEEDED

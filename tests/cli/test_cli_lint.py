@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from cictl.exit_codes import ExitCode
-
 from tests.cli.conftest import Run
 
 GOOD = """

@@ -8,7 +8,6 @@ import pytest
 
 from cictl.exit_codes import ExitCode
 from cictl.wire.jobs import CANCELLED_BY_USER, JobStatus
-
 from tests.cli.conftest import FakeServer, Run, job
 
 LOG = b"".join(b"line %d\n" % number for number in range(1, 20_001))

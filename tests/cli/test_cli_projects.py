@@ -6,7 +6,6 @@ import pytest
 
 from cictl.exit_codes import ExitCode
 from cictl.wire.problems import Code
-
 from tests.cli.conftest import FakeServer, Run
 
 

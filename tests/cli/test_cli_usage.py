@@ -11,7 +11,6 @@ from cictl import __version__
 from cictl.cli.commands import load_command
 from cictl.cli.main import COMMANDS, asks_for_json
 from cictl.exit_codes import ExitCode
-
 from tests.cli.conftest import Run
 
 FORBIDDEN = (

@@ -1,0 +1,113 @@
+"""`cictl healthcheck` and `cictl info`."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from cictl.cli import healthcheck
+from cictl.exit_codes import ExitCode
+from cictl.wire.problems import Code
+from cictl.wire.server import RuntimeState, ServerInfo
+from tests.cli.conftest import FakeServer, Run
+
+
+def degraded(state: RuntimeState) -> RuntimeState:
+    return msgspec.structs.replace(state, mode="degraded_offline", reasons=["no online agents"], online_agents=0)
+
+
+def test_healthy_is_one_line(cli: Run, fake: FakeServer) -> None:
+    ran = cli("healthcheck")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == f"healthy: cictl 0.1.0, API version 1; 1 of 1 agents online ({fake.url})\n"
+
+
+def test_healthy_as_json(cli: Run) -> None:
+    report = cli("healthcheck", "-o", "json").json()
+    assert (report["healthy"], report["status"]) == (True, "healthy")
+    assert [(c["name"], c["ok"]) for c in report["checks"]] == [
+        ("healthz", True),
+        ("server-info", True),
+        ("runtime-state", True),
+    ]
+
+
+def test_reference_server_is_healthy_too(cli: Run, fake: FakeServer) -> None:
+    fake.info = ServerInfo(name="ciwi", api_version=1, version="0.1.209")
+    assert cli("healthcheck").code == 0
+
+
+@pytest.mark.parametrize(
+    ("info", "text"),
+    [
+        pytest.param(ServerInfo(name="other", api_version=1, version="9"), "other 9", id="another program"),
+        pytest.param(ServerInfo(name="cictl", api_version=2, version="9"), "API version 2", id="another API"),
+    ],
+)
+def test_another_server_is_10(cli: Run, fake: FakeServer, info: ServerInfo, text: str) -> None:
+    fake.info = info
+    ran = cli("healthcheck")
+    assert ran.code == ExitCode.SERVER_ERROR
+    assert ran.out.startswith("unhealthy: ")
+    assert text in ran.out
+
+
+def test_degraded_is_10_with_the_reasons(cli: Run, fake: FakeServer) -> None:
+    fake.state = degraded(fake.state)
+    ran = cli("healthcheck")
+    assert ran.code == ExitCode.SERVER_ERROR
+    assert ran.out == f"degraded: no online agents ({fake.url})\n"
+
+
+def test_degraded_as_json_says_which_check(cli: Run, fake: FakeServer) -> None:
+    fake.state = degraded(fake.state)
+    report = cli("healthcheck", "-o", "json").json()
+    assert report["checks"][-1] == {"name": "runtime-state", "ok": False, "detail": "no online agents"}
+
+
+def test_failing_server_is_10(cli: Run, fake: FakeServer) -> None:
+    fake.refuse("GET /healthz", 500, Code.INTERNAL, "disk on fire")
+    ran = cli("healthcheck")
+    assert ran.code == ExitCode.SERVER_ERROR
+    assert "disk on fire" in ran.out
+
+
+def test_unreachable_is_9_and_names_the_url(run: Run, dead_url: str) -> None:
+    ran = run("healthcheck", "--server", dead_url)
+    assert (ran.code, ran.err) == (ExitCode.UNREACHABLE, "")
+    assert ran.out.startswith("unreachable: ")
+    assert dead_url in ran.out
+
+
+def test_unreachable_as_json_parses(run: Run, dead_url: str) -> None:
+    ran = run("healthcheck", "--server", dead_url, "-o", "json")
+    assert (ran.code, ran.json()["status"]) == (ExitCode.UNREACHABLE, "unreachable")
+
+
+def test_wait_ends_when_it_becomes_healthy(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(healthcheck, "RETRY_SECONDS", 0.01)
+    fake.refuse("GET /healthz", 503, Code.INTERNAL, "starting", times=3)
+    assert cli("healthcheck", "--wait", "--timeout", "30").code == 0
+
+
+def test_wait_gives_up_with_the_last_verdict(run: Run, dead_url: str) -> None:
+    assert run("healthcheck", "--server", dead_url, "--wait", "--timeout", "0.1").code == ExitCode.UNREACHABLE
+
+
+def test_missing_token_is_6(cli: Run, fake: FakeServer) -> None:
+    fake.refuse("GET /api/v1/runtime-state", 401, Code.UNAUTHENTICATED, "a token is needed")
+    ran = cli("healthcheck")
+    assert (ran.code, ran.out) == (ExitCode.NOT_ALLOWED, "")
+    assert "CICTL_TOKEN" in ran.err
+
+
+def test_info(cli: Run, fake: FakeServer) -> None:
+    ran = cli("info")
+    assert ran.code == 0
+    assert f"Server:           {fake.url} (from CICTL_SERVER_URL)\n" in ran.out
+    assert "Agents:           1 online, 0 stale, 0 offline\n" in ran.out
+
+
+def test_info_as_json_has_both_answers(cli: Run) -> None:
+    found = cli("info", "-o", "json").json()
+    assert (found["server_info"]["name"], found["runtime_state"]["mode"]) == ("cictl", "normal")

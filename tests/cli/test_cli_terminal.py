@@ -1,0 +1,134 @@
+"""On a real terminal: colours, relative times, questions, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from cictl.exit_codes import ExitCode
+from cictl.wire.jobs import JobStatus
+from tests.cli.conftest import FakeServer, job
+
+
+class Screen:
+    """Starts the program on a terminal."""
+
+    def __init__(self, fake: FakeServer, home: Path) -> None:
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "TERM": "xterm-256color",
+            "CICTL_SERVER_URL": fake.url,
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        }
+        self._home = home
+
+    def start(self, *argv: str, columns: int = 80, **env: str) -> pexpect.spawn[str]:
+        return pexpect.spawn(
+            sys.executable,
+            ["-m", "cictl.cli.main", *argv],
+            env={**self._env, **env},
+            cwd=str(self._home),
+            dimensions=(24, columns),
+            encoding="utf-8",
+            timeout=60,
+        )
+
+    def show(self, *argv: str, columns: int = 80, **env: str) -> str:
+        """Return everything that the program writes until it ends."""
+        child = self.start(*argv, columns=columns, **env)
+        child.expect(pexpect.EOF)
+        child.close()
+        return str(child.before)
+
+
+@pytest.fixture
+def screen(fake: FakeServer, home: Path) -> Screen:
+    return Screen(fake, home)
+
+
+def end(child: pexpect.spawn[str]) -> int:
+    """Wait for the end and return the exit code."""
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus is not None
+    return child.exitstatus
+
+
+def test_table_is_coloured_with_relative_times(screen: Screen) -> None:
+    text = screen.show("agents", "list")
+    assert "\x1b[" in text
+    assert "d ago" in text
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "TERM=dumb"])
+def test_no_colour_where_it_is_unwanted(screen: Screen, env: dict[str, str]) -> None:
+    text = screen.show("agents", "list", **env)
+    assert "build-1" in text
+    assert "\x1b[3" not in text
+
+
+def test_lines_fit_the_screen(screen: Screen, fake: FakeServer) -> None:
+    fake.jobs["job-1795417944657170849"] = job("job-1795417944657170849", JobStatus.RUNNING)
+    lines = screen.show("jobs", "list", NO_COLOR="1", TERM="dumb").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("job-1795417944657170849" in line for line in lines)
+
+
+def test_columns_variable_wins_over_the_screen(screen: Screen) -> None:
+    lines = screen.show("agents", "list", TERM="dumb", COLUMNS="40").splitlines()
+    assert max(map(len, lines)) <= 40
+
+
+def test_delete_asks_and_takes_yes(screen: Screen, fake: FakeServer) -> None:
+    child = screen.start("projects", "delete", "shop")
+    child.expect_exact("delete project shop? [y/N]")
+    child.sendline("y")
+    assert end(child) == 0
+    assert fake.projects == []
+
+
+def test_delete_asks_and_takes_no_for_no(screen: Screen, fake: FakeServer) -> None:
+    child = screen.start("projects", "delete", "shop")
+    child.expect_exact("[y/N]")
+    child.sendline("")
+    assert end(child) == ExitCode.ERROR
+    assert len(fake.projects) == 1
+
+
+def test_ctrl_c_detaches(screen: Screen, fake: FakeServer) -> None:
+    fake.enqueue = [job("job-1", JobStatus.RUNNING, current_step="Step 1/1: make")]
+    fake.logs["job-1"] = b"compiling\n"
+    child = screen.start("run", "shop/build", "--follow")
+    child.expect_exact("compiling")
+    child.sendintr()
+    child.expect_exact("Attach again with: cictl jobs logs -f job-1")
+    assert end(child) == ExitCode.INTERRUPTED
+    assert fake.jobs["job-1"].status is JobStatus.RUNNING
+
+
+def test_ctrl_c_during_logs_says_where_to_go_on(screen: Screen, fake: FakeServer) -> None:
+    fake.jobs["job-1"] = job("job-1", JobStatus.RUNNING)
+    fake.logs["job-1"] = b"compiling\n"
+    child = screen.start("jobs", "logs", "-f", "job-1")
+    child.expect_exact("compiling")
+    child.sendintr()
+    child.expect_exact("cictl jobs logs -f job-1 --offset 10")
+    assert end(child) == ExitCode.INTERRUPTED
+
+
+def test_download_shows_progress(screen: Screen, fake: FakeServer, home: Path) -> None:
+    fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
+    fake.artifacts["job-1"] = {"app": b"x" * 5_000_000}
+    assert "MB" in screen.show("jobs", "download", "job-1", "app", COLUMNS="100")
+    assert (home / "app").stat().st_size == 5_000_000
+
+
+def test_download_is_still_where_motion_is_unwanted(screen: Screen, fake: FakeServer) -> None:
+    fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
+    fake.artifacts["job-1"] = {"app": b"x"}
+    assert screen.show("jobs", "download", "job-1", "app", TERM="dumb").split() == ["FILE", "SIZE", "app", "1", "B"]
