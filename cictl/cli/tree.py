@@ -1,0 +1,103 @@
+"""The command tree as plain data, for the reference page and the completion scripts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cictl.cli.commands import FORMATS
+from cictl.cli.main import COMMANDS, build_program
+from cictl.wire.jobs import JobStatus
+
+CHOICES: dict[str, tuple[str, ...]] = {"--output": FORMATS, "--status": tuple(JobStatus)}
+"""The words that an option takes, by its long name."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An option or an argument.
+
+    Attributes:
+        words: `-o`, `--output`; of an argument, its metavar.
+        takes_value: An option that is followed by a value.
+        shared: An option that most commands have.
+    """
+
+    words: tuple[str, ...]
+    shown: str
+    help: str
+    takes_value: bool
+    is_option: bool
+    shared: bool
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return next((CHOICES[word] for word in self.words if word in CHOICES), ())
+
+
+@dataclass(frozen=True)
+class Node:
+    """One command or group; `path` begins with `cictl`."""
+
+    path: str
+    usage: str
+    summary: str
+    help: str
+    examples: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    commands: tuple[tuple[str, str], ...]
+
+    @property
+    def options(self) -> tuple[Parameter, ...]:
+        return tuple(p for p in self.parameters if p.is_option)
+
+
+def command_tree() -> list[Node]:
+    """Return every command, parents before children, in the order of the help."""
+    return list(_walk(build_program(), "cictl", None))
+
+
+def _walk(command: Any, name: str, parent: Any) -> Iterator[Node]:
+    context = command.make_context(name, [], parent=parent, resilient_parsing=True)
+    children = {}
+    if hasattr(command, "list_commands"):
+        children = {child: command.get_command(context, child) for child in command.list_commands(context)}
+    yield _node(command, context, {child: _summary(child, found, parent) for child, found in children.items()})
+    for child, found in children.items():
+        yield from _walk(found, child, context)
+
+
+def _summary(name: str, command: Any, parent: Any) -> str:
+    return COMMANDS[name].help if parent is None else str(command.get_short_help_str(limit=200))
+
+
+def _node(command: Any, context: Any, summaries: dict[str, str]) -> Node:
+    text, _, inline = inspect.cleandoc(command.help or "").partition("\nExamples:\n")
+    examples = [line.strip() for line in (command.epilog or inline).splitlines() if line.strip()]
+    return Node(
+        path=context.command_path.split(" [")[0],
+        usage=" ".join([context.command_path, *command.collect_usage_pieces(context)]),
+        summary=str(command.get_short_help_str(limit=200)),
+        help=text.strip(),
+        examples=tuple(examples),
+        parameters=tuple(_parameters(command, context)),
+        commands=tuple(summaries.items()),
+    )
+
+
+def _parameters(command: Any, context: Any) -> Iterator[Parameter]:
+    for param in command.get_params(context):
+        record = param.get_help_record(context)
+        if record is None:
+            continue
+        is_option = param.param_type_name == "option"
+        yield Parameter(
+            words=(*param.opts, *param.secondary_opts) if is_option else (record[0],),
+            shown=record[0],
+            help=" ".join(record[1].split()),
+            takes_value=is_option and not param.is_flag and not param.count,
+            is_option=is_option,
+            shared=is_option and not param.expose_value and "--yes" not in param.opts,
+        )

@@ -1,0 +1,155 @@
+# Completion for cictl; generated from its commands by `make docs`.
+# Source it, or copy it to ~/.local/share/bash-completion/completions/cictl
+_cictl() {
+    local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
+    local trail="cictl" commands="" options="" i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case "$trail ${COMP_WORDS[i]}" in
+        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
+        esac
+    done
+    case "$previous" in
+        -o|--output) COMPREPLY=($(compgen -W "table wide json yaml name" -- "$current")); return ;;
+        --status) COMPREPLY=($(compgen -W "queued leased running succeeded failed" -- "$current")); return ;;
+    esac
+    case "$trail" in
+        "cictl")
+            commands="serve run-agent demo healthcheck info lint run agents projects pipelines jobs version"
+            options="--version -y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl serve")
+            commands=""
+            options="--host --port --data-dir --no-auth --agent-timeout --log-level --debug -h --help"
+            ;;
+        "cictl run-agent")
+            commands=""
+            options="--server --debug -h --help"
+            ;;
+        "cictl demo")
+            commands=""
+            options="--keep --debug -h --help"
+            ;;
+        "cictl healthcheck")
+            commands=""
+            options="--wait --timeout -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl info")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl lint")
+            commands=""
+            options="-o --output --query --debug -h --help"
+            ;;
+        "cictl run")
+            commands=""
+            options="--matrix --matrix-index --dry-run --ref --agent --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents")
+            commands="list show activate deactivate"
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents list")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents show")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents activate")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents deactivate")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl projects")
+            commands="list show import reload delete"
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl projects list")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl projects show")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl projects import")
+            commands=""
+            options="--ref --file -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl projects reload")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl projects delete")
+            commands=""
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl pipelines")
+            commands="list show run"
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl pipelines list")
+            commands=""
+            options="--project -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl pipelines show")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl pipelines run")
+            commands=""
+            options="--matrix --matrix-index --dry-run --ref --agent --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs")
+            commands="list show logs cancel artifacts download tests watch"
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs list")
+            commands=""
+            options="--status --project --pipeline --agent --run --limit -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs show")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs logs")
+            commands=""
+            options="-f --follow --offset --tail --raw -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs cancel")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs artifacts")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs download")
+            commands=""
+            options="--prefix -C --directory --force -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs tests")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs watch")
+            commands=""
+            options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl version")
+            commands=""
+            options="-o --output --query --debug -h --help"
+            ;;
+    esac
+    if [[ $current == -* ]]; then
+        COMPREPLY=($(compgen -W "$options" -- "$current"))
+    else
+        COMPREPLY=($(compgen -W "$commands" -- "$current"))
+    fi
+}
+complete -o default -F _cictl cictl

@@ -1,0 +1,162 @@
+#compdef cictl
+# Completion for cictl; generated from its commands by `make docs`.
+# Copy it as _cictl into a directory of $fpath.
+_cictl() {
+    local trail="cictl" i
+    local -a commands options
+    for ((i = 2; i < CURRENT; i++)); do
+        case "$trail ${words[i]}" in
+        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs watch"|"cictl version") trail="$trail ${words[i]}" ;;
+        esac
+    done
+    case "${words[CURRENT-1]}" in
+        -o|--output) compadd -- table wide json yaml name; return ;;
+        --status) compadd -- queued leased running succeeded failed; return ;;
+    esac
+    case "$trail" in
+        "cictl")
+            commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate.' 'projects:Projects: list show import reload delete.' 'pipelines:Pipelines: list show run.' 'jobs:Jobs: list show logs watch cancel artifacts download tests.' 'version:Show the version of cictl.')
+            options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl serve")
+            commands=()
+            options=('--host:Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: 127.0.0.1]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: 8112; 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Listen beyond loopback although nothing authenticates callers.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl run-agent")
+            commands=()
+            options=('--server:URL' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl demo")
+            commands=()
+            options=('--keep:Leave server and agent running afterwards.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl healthcheck")
+            commands=()
+            options=('--wait:Try again until it is healthy.' '--timeout:How long --wait tries. [default: 60.0; x>=0]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl info")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl lint")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl run")
+            commands=()
+            options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--dry-run:Skip the steps that the project file marks for it.' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl agents")
+            commands=('list:List the agents.' 'show:Show one agent, its capabilities and its recent log.' 'activate:Let a deactivated agent lease jobs again.' 'deactivate:Stop an agent from leasing jobs; cancels its active job.')
+            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl agents list")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl agents show")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl agents activate")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl agents deactivate")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl projects")
+            commands=('list:List the projects.' 'show:Show one project with its pipelines and chains.' 'import:Import a project from a git repository.' 'reload:Read a project'\''s file again from its repository.' 'delete:Delete a project, its pipelines and its chains.')
+            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl projects list")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl projects show")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl projects import")
+            commands=()
+            options=('--ref:Branch, tag or commit; else the default branch.' '--file:Name of the project file in the root.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl projects reload")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl projects delete")
+            commands=()
+            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl pipelines")
+            commands=('list:List the pipelines of all projects.' 'show:Show one pipeline with its jobs and steps.' 'run:Run a pipeline, or one of its jobs.')
+            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl pipelines list")
+            commands=()
+            options=('--project:Only this project'\''s.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl pipelines show")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl pipelines run")
+            commands=()
+            options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--dry-run:Skip the steps that the project file marks for it.' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs")
+            commands=('list:List the newest jobs; a run is never cut apart.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log.' 'cancel:Cancel a job; one that is over stays as it is.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those below a directory, or all in a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'watch:Follow the states of jobs until all are over.')
+            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs list")
+            commands=()
+            options=('--status:One of queued, leased, running, succeeded, failed.' '--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--agent:Only those that this agent has or had.' '--run:Only those of this pipeline or chain run.' '--limit:How many at most. [default: 50; 1<=x<=2000]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs show")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs logs")
+            commands=()
+            options=('-f:Go on until the job is over.' '--follow:Go on until the job is over.' '--offset:Begin at this byte. [default: 0; x>=0]' '--tail:Only the last N lines. [x>=0]' '--raw:Leave terminal control sequences in.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs cancel")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs artifacts")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs download")
+            commands=()
+            options=('--prefix:Every artifact below this directory.' '-C:Where to put files. [default: .]' '--directory:Where to put files. [default: .]' '--force:Overwrite files that exist.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs tests")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs watch")
+            commands=()
+            options=('--run:All jobs of this pipeline or chain run.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl version")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+    esac
+    if [[ "${words[CURRENT]}" == -* ]]; then
+        _describe -o option options
+    elif ((${#commands})); then
+        _describe command commands
+    else
+        _files
+    fi
+}
+if [[ "${funcstack[1]}" == "_cictl" ]]; then
+    _cictl "$@"
+else
+    compdef _cictl cictl
+fi
