@@ -35,9 +35,13 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
     app.add_route("/api/v1/agents/{agent_id}/actions", agents.AgentActionsResource(services))
 
     app.add_route("/api/v1/jobs", jobs.JobsResource(services))
+    app.add_route("/api/v1/jobs/clear-queue", jobs.ClearQueueResource(services))
+    app.add_route("/api/v1/jobs/flush-history", jobs.FlushHistoryResource(services))
     app.add_route("/api/v1/jobs/{job_id}", jobs.JobResource(services))
     app.add_route("/api/v1/jobs/{job_id}/status", jobs.JobStatusResource(services))
     app.add_route("/api/v1/jobs/{job_id}/cancel", jobs.JobCancelResource(services))
+    app.add_route("/api/v1/jobs/{job_id}/rerun", jobs.JobRerunResource(services))
+    app.add_route("/api/v1/jobs/{job_id}/blocked-by", jobs.JobBlockedByResource(services))
     app.add_route("/api/v1/jobs/{job_id}/log", logs.JobLogResource(services))
     app.add_route("/api/v1/jobs/{job_id}/tests", reports.JobTestsResource(services))
     app.add_route("/api/v1/jobs/{job_id}/artifacts", artifacts.JobArtifactsResource(services))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.jobs import JobResponse, JobStateResponse, StatusRequest
+from cictl.wire.jobs import (
+    ClearedQueue,
+    DeletedJob,
+    FlushedHistory,
+    JobResponse,
+    JobStateResponse,
+    StatusRequest,
+)
 from cictl.wire.problems import Code, Problem
 from cictl_server.errors import NotFound
 from cictl_server.resources import errors, media
@@ -41,6 +48,7 @@ class JobResource:
 
     def __init__(self, services: Services) -> None:
         self._jobs = services.jobs
+        self._removal = services.removal
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """GET: 200 JobResponse, with `view=state` JobStateResponse; 404 unknown."""
@@ -48,6 +56,55 @@ class JobResource:
             media.write(resp, JobStateResponse(job_execution=self._jobs.get_state(job_id)))
         else:
             media.write(resp, JobResponse(job_execution=self._jobs.get_job(job_id)))
+
+    def on_delete(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """DELETE: 200 DeletedJob; 404 unknown; 409 started already."""
+        self._removal.delete(job_id)
+        media.write(resp, DeletedJob(deleted=True, job_execution_id=job_id))
+
+
+class ClearQueueResource:
+    """`/api/v1/jobs/clear-queue`"""
+
+    def __init__(self, services: Services) -> None:
+        self._removal = services.removal
+
+    def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """POST, body ignored: 200 ClearedQueue."""
+        media.write(resp, ClearedQueue(cleared=self._removal.clear_queue()))
+
+
+class FlushHistoryResource:
+    """`/api/v1/jobs/flush-history`"""
+
+    def __init__(self, services: Services) -> None:
+        self._removal = services.removal
+
+    def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """POST, body ignored: 200 FlushedHistory."""
+        media.write(resp, FlushedHistory(flushed=self._removal.flush_history()))
+
+
+class JobRerunResource:
+    """`/api/v1/jobs/{job_id}/rerun`"""
+
+    def __init__(self, services: Services) -> None:
+        self._jobs = services.jobs
+
+    def on_post(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """POST, body ignored: 201 JobResponse with the new execution; 404 unknown; 409 never started."""
+        media.write(resp, JobResponse(job_execution=self._jobs.rerun(job_id)), status=201)
+
+
+class JobBlockedByResource:
+    """`/api/v1/jobs/{job_id}/blocked-by`"""
+
+    def __init__(self, services: Services) -> None:
+        self._jobs = services.jobs
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """GET: 200 BlockedBy; 404 unknown."""
+        media.write(resp, self._jobs.blocked_by(job_id))
 
 
 class JobCancelResource:

@@ -19,6 +19,7 @@ from cictl_server.services.logs import LogFiles
 from cictl_server.services.maintenance import MaintenanceService
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.projects import ProjectService
+from cictl_server.services.removal import RemovalService
 from cictl_server.services.reporting import ReportingService
 from cictl_server.services.reports import ReportFiles, ReportService
 from cictl_server.services.runs import RunService
@@ -47,6 +48,7 @@ class Services:
     leasing: LeasingService
     maintenance: MaintenanceService
     projects: ProjectService
+    removal: RemovalService
     reporting: ReportingService
     reports: ReportService
     runs: RunService
@@ -73,7 +75,9 @@ class Services:
         presence = PresenceBook(clock, known)
         fleet = Fleet(store, presence)
         report_files = ReportFiles(directory / "reports")
-        jobs = JobService(store=store, logs=logs, settler=settler, hub=hub, fleet=fleet, clock=clock)
+        numbers = NumberSource(clock, last=last)
+        jobs = JobService(store=store, logs=logs, settler=settler, hub=hub, fleet=fleet, clock=clock, numbers=numbers)
+        artifacts = ArtifactService(directory / "artifacts", store=store, reports=report_files, presence=presence)
         return cls(
             store=store,
             hub=hub,
@@ -81,15 +85,24 @@ class Services:
             agents=AgentService(
                 store=store, jobs=jobs, presence=presence, hub=hub, clock=clock, server_version=version
             ),
-            artifacts=ArtifactService(directory / "artifacts", store=store, reports=report_files, presence=presence),
+            artifacts=artifacts,
             job_lists=JobListService(store=store, fleet=fleet),
             leasing=LeasingService(store=store, settler=settler, logs=logs, presence=presence, hub=hub, clock=clock),
             maintenance=MaintenanceService(
                 store=store, settler=settler, logs=logs, presence=presence, clock=clock, agent_timeout=agent_timeout
             ),
             projects=ProjectService(store=store, clock=clock),
+            removal=RemovalService(
+                store=store,
+                settler=settler,
+                hub=hub,
+                logs=logs,
+                artifacts=artifacts,
+                reports=report_files,
+                clock=clock,
+            ),
             reporting=ReportingService(store=store, logs=logs, settler=settler, presence=presence, clock=clock),
             reports=ReportService(report_files, store=store, presence=presence),
-            runs=RunService(store=store, settler=settler, numbers=NumberSource(clock, last=last), clock=clock),
+            runs=RunService(store=store, settler=settler, numbers=numbers, clock=clock),
             runtime=RuntimeService(presence=presence, clock=clock, version=version, instance_id=uuid.uuid4().hex),
         )

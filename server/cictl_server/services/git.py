@@ -169,6 +169,8 @@ def _fetch_hint(text: str, *, repo: str, ref: str) -> str:
     folded = text.casefold()
     if "couldn't find remote ref" in folded and ref:
         return f'the remote has no ref "{ref}"; `git ls-remote {mask_credentials(repo)}` shows what it has'
+    if "does not appear to be a git repository" in folded or "repository not found" in folded:
+        return "check the URL; a path is looked up on the server's machine"
     if "authentication failed" in folded or "could not read" in folded or "permission denied" in folded:
         return "give the server's user access: its git credential helper or ssh agent"
     return ""

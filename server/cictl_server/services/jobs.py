@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from cictl.wire.jobs import CANCEL_LINE, CANCELLED_BY_USER, Cause, JobExecution, JobState
+from cictl.wire.jobs import (
+    CANCEL_LINE,
+    CANCELLED_BY_USER,
+    BlockedBy,
+    Cause,
+    Dependency,
+    JobExecution,
+    JobState,
+    JobStatus,
+)
 from cictl_server.errors import Conflict, NotFound
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.hub import Hub, job_topic
-from cictl_server.services.ids import Clock, job_number
+from cictl_server.services.ids import Clock, NumberSource, job_number
 from cictl_server.services.joblog import JobLog, LogSlice
 from cictl_server.services.lifecycle import Ending, Event
 from cictl_server.services.logs import LogFiles
@@ -18,17 +28,31 @@ from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord
 
 _KEEPALIVE_SECONDS = 15.0
+_DEPENDENCY_ERROR = re.compile(
+    r"cancelled:\s+(?:required job\s+(.+?)|upstream pipeline\s+(.+?))\s+failed", re.IGNORECASE
+)
 _SLICE = 65_536
 
 
 class JobService:
-    def __init__(self, *, store: Store, logs: LogFiles, settler: Settler, hub: Hub, fleet: Fleet, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        logs: LogFiles,
+        settler: Settler,
+        hub: Hub,
+        fleet: Fleet,
+        clock: Clock,
+        numbers: NumberSource,
+    ) -> None:
         self._store = store
         self._logs = logs
         self._settler = settler
         self._hub = hub
         self._fleet = fleet
         self._clock = clock
+        self._numbers = numbers
 
     def get_job(self, job_id: str) -> JobExecution:
         """Return one execution with the end of its log.
@@ -98,6 +122,48 @@ class JobService:
         log = JobLog(self._logs, ended)
         return job_view(ended, output=log.output(), log_size=log.size)
 
+    def rerun(self, job_id: str) -> JobExecution:
+        """Enqueue the same work again, as a new execution of the same run; there the newest one decides.
+
+        Raises:
+            NotFound: No such execution.
+            Conflict: It never started, so it may still wait for others.
+        """
+        with self._store.write() as tx:
+            job = get_job(tx, job_id)
+            if job.started is None:
+                raise Conflict("job has not started yet", hint="run its pipeline instead")
+            metadata = {key: value for key, value in job.metadata.items() if key != "chain_cancelled"}
+            again = JobRecord(
+                number=self._numbers.next(),
+                script=job.script,
+                status=JobStatus.QUEUED,
+                created=self._clock(),
+                required_capabilities=job.required_capabilities,
+                timeout_seconds=job.timeout_seconds,
+                env=job.env,
+                artifact_globs=job.artifact_globs,
+                caches=job.caches,
+                source=job.source,
+                metadata=metadata,
+                step_plan=job.step_plan,
+            )
+            self._settler.put(tx, again)
+        return job_view(again)
+
+    def blocked_by(self, job_id: str) -> BlockedBy:
+        """Tell whether an execution ended because of another one, and which that was.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+            match = _DEPENDENCY_ERROR.fullmatch(job.error)
+            if job.status is not JobStatus.FAILED or job.started is not None or match is None:
+                return BlockedBy(blocked=False)
+            return BlockedBy(blocked=True, dependency=_dependency(view, job, need=match[1], upstream=match[2]))
+
     def cancel_active_of(self, agent_id: str) -> int:
         """Cancel what *agent_id* holds, and return how many executions that were."""
         with self._store.write() as tx:
@@ -114,6 +180,28 @@ class JobService:
             closing_line=CANCEL_LINE,
         )
         return self._settler.end(tx, job, Event.FAIL, ending, now=self._clock())
+
+
+def _dependency(view: View, job: JobRecord, *, need: str | None, upstream: str | None) -> Dependency | None:
+    """Return the newest execution that failed and that *job* waited for: a job of its run, or a pipeline of its chain."""
+    if need is not None:
+        siblings = view.jobs.of_run(job.metadata.get("pipeline_run_id", ""))
+        failed = [j for j in siblings if j.metadata.get("pipeline_job_id") == need]
+        reason = f"required job {need} failed"
+    else:
+        siblings = view.jobs.of_chain_run(job.metadata.get("chain_run_id", ""))
+        failed = [j for j in siblings if j.metadata.get("pipeline_id") == upstream]
+        reason = f"upstream pipeline {upstream} failed"
+    culprit = next((j for j in reversed(failed) if j.status is JobStatus.FAILED), None)
+    if culprit is None:
+        return None
+    return Dependency(
+        job_execution_id=culprit.id,
+        pipeline_id=culprit.metadata.get("pipeline_id", ""),
+        pipeline_job_id=culprit.metadata.get("pipeline_job_id", ""),
+        matrix_name=culprit.metadata.get("matrix_name", ""),
+        reason=reason,
+    )
 
 
 def get_job(view: View, job_id: str) -> JobRecord:

@@ -1,0 +1,90 @@
+"""Removing executions: from the queue, and from the history. What belongs to them goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cictl.wire.jobs import JobStatus
+from cictl_server.errors import Conflict
+from cictl_server.services.artifacts import ArtifactService
+from cictl_server.services.hub import Hub, job_topic
+from cictl_server.services.ids import Clock
+from cictl_server.services.jobs import get_job
+from cictl_server.services.logs import LogFiles
+from cictl_server.services.reports import ReportFiles
+from cictl_server.services.settling import Settler
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records import JobRecord
+
+_PENDING = (JobStatus.QUEUED, JobStatus.LEASED)
+_FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED)
+
+
+class RemovalService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        settler: Settler,
+        hub: Hub,
+        logs: LogFiles,
+        artifacts: ArtifactService,
+        reports: ReportFiles,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._settler = settler
+        self._hub = hub
+        self._logs = logs
+        self._artifacts = artifacts
+        self._reports = reports
+        self._clock = clock
+
+    def delete(self, job_id: str) -> None:
+        """Remove an execution that has not started; what waits for it ends.
+
+        Raises:
+            NotFound: No such execution.
+            Conflict: It has started.
+        """
+        with self._store.write() as tx:
+            job = get_job(tx, job_id)
+            if job.status not in _PENDING:
+                raise Conflict("job is not pending", hint="cancel it, or flush the history")
+            self._remove(tx, [job])
+
+    def clear_queue(self) -> int:
+        """Remove everything that is queued or leased, blocked executions included; return how many those were."""
+        with self._store.write() as tx:
+            jobs = [job for status in _PENDING for job in tx.jobs.with_status(status)]
+            self._remove(tx, jobs)
+        return len(jobs)
+
+    def flush_history(self) -> int:
+        """Remove everything that is over, and return how many executions those were.
+
+        Executions of a run that still has something waiting stay: their results decide what becomes of it.
+        """
+        with self._store.write() as tx:
+            jobs = [job for status in _FINISHED for job in tx.jobs.with_status(status)]
+            jobs = [job for job in jobs if not tx.jobs.blocked_of_run(job.metadata.get("pipeline_run_id", ""))]
+            self._remove(tx, jobs)
+        return len(jobs)
+
+    def _remove(self, tx: Transaction, jobs: Iterable[JobRecord]) -> None:
+        numbers = [job.number for job in jobs]
+        runs = {job.metadata.get("pipeline_run_id", "") for job in jobs}
+        for number in numbers:
+            tx.jobs.delete(number)
+            tx.artifacts.delete(number)
+        for run in sorted(runs - {""}):
+            self._settler.settle_run(tx, run, now=self._clock())
+        tx.after_commit(lambda: self._forget(numbers))
+
+    def _forget(self, numbers: list[int]) -> None:
+        """Remove the files, which nothing names any more, and wake those who watched."""
+        for number in numbers:
+            self._logs.delete(number)
+            self._artifacts.delete(number)
+            self._reports.delete(number)
+            self._hub.publish(job_topic(number))
