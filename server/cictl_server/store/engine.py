@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import filelock
 import msgspec
 
 from cictl_server.store import snapshot
-from cictl_server.store.contract import StoreCorrupt, StoreLocked
+from cictl_server.store.contract import StoreFailed, StoreLocked
+from cictl_server.store.files import sync_directory
 from cictl_server.store.journal import Entry, Journal, encode_entry
 from cictl_server.store.snapshot import SCHEMA, Meta, Tables
 
@@ -31,9 +32,18 @@ Change = tuple[str, int, bytes | None, bytes | None]
 class Engine:
     """The tables of one data directory.
 
-    Changes are made between `begin` and `commit` or `roll_back`, under `lock`; whoever observes them registers with
-    `observe`, and sees the undoing too.
+    Changes are made in a `transaction`; reading takes `lock`. Whoever keeps look-ups registers with `observe`, and is told
+    of the undoing too.
+
+    Attributes:
+        tables: Documents as JSON by table and id. Read only, and under `lock`.
+        snapshot_path: `state.json`.
     """
+
+    _journal: Journal
+    _sequence: int
+    _last_ids: dict[str, int]
+    _compaction_due: int
 
     def __init__(self, directory: Path, *, compaction_bytes: int = COMPACTION_BYTES) -> None:
         """Open *directory*, creating it if need be.
@@ -44,27 +54,36 @@ class Engine:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock = threading.RLock()
         self.tables: Tables = {}
-        self._snapshot = directory / "state.json"
+        self.snapshot_path = directory / "state.json"
         self._compaction_bytes = compaction_bytes
-        self._changes: list[Change] = []
         self._observers: list[Callable[[Change], None]] = []
+        self._changes: list[Change] | None = None
+        """Those of the present transaction."""
+        self._unflushed: deque[tuple[int, list[Change]]] = deque()
+        """What to undo should the journal fail: the changes of each ticket that is not durable yet, as far as known."""
+        self._compacting = threading.Lock()
         self._compactor: threading.Thread | None = None
         self._is_closed = False
         self._file_lock = _lock(directory)
         try:
-            self._load(directory / "state.journal")
+            self._load(directory)
         except BaseException:
             self._file_lock.release()
             raise
-        gc.collect()
-        gc.freeze()  # what was loaded stays: walking over it in each full collection would cost 100 ms and more
 
     def observe(self, observer: Callable[[Change], None]) -> None:
-        """Call *observer* with each change, from now on."""
+        """Call *observer* with each change from now on, before it is made; raising prevents it."""
         self._observers.append(observer)
 
     def last_id(self, table: str) -> int:
+        """Return the highest document id that *table* ever had or handed out."""
         return self._last_ids.get(table, 0)
+
+    def next_id(self, table: str) -> int:
+        """Hand out a document id that *table* never had."""
+        with self.lock:
+            self._last_ids[table] = self.last_id(table) + 1
+            return self._last_ids[table]
 
     def put(self, table: str, key: int, document: bytes) -> None:
         """Insert or replace a document within the present transaction."""
@@ -86,130 +105,154 @@ class Engine:
             StoreFailed: They could not be made durable.
         """
         with self.lock:
-            self._journal.check()
-            assert not self._changes, "transactions do not nest"
-            try:
-                yield
-            except BaseException:
-                self._roll_back()
-                raise
-            ticket = self._append()
-        if ticket is not None:
+            ticket = yield from self._in_order()
+        if ticket is None:
+            return
+        try:
             self._journal.wait(ticket)
-            self._compact_if_due()
+        except StoreFailed:
+            self._undo_unflushed()
+            raise
+        if self._journal.size > self._compaction_due:
+            self._start_compaction()
 
     def compact(self) -> None:
-        """Write a snapshot, then drop from the journal what it holds. Writers go on meanwhile."""
-        with self.lock:
-            tables = {name: dict(table) for name, table in self.tables.items()}
-            meta = Meta(schema=SCHEMA, sequence=self._sequence, last_ids=dict(self._last_ids))
-            covered = self._journal.size
-        self._journal.drain()
-        snapshot.write(self._snapshot, meta, tables)
-        self._journal.drop_head(covered)
+        """Write a snapshot, then drop from the journal what it holds. Writers go on meanwhile.
 
-    def close(self) -> None:
-        """Compact and let go of the directory; twice is fine."""
+        Raises:
+            OSError: It could not be written; everything is as it was.
+            StoreFailed: The journal has failed.
+        """
+        with self._compacting:
+            with self.lock:
+                tables = {name: dict(table) for name, table in self.tables.items()}
+                meta = Meta(schema=SCHEMA, sequence=self._sequence, last_ids=dict(self._last_ids))
+                covered = self._journal.size
+            try:
+                self._journal.drain()
+                size = snapshot.write(self.snapshot_path, meta, tables)
+                self._journal.drop_head(covered)
+            except BaseException:
+                self._compaction_due = self._journal.size + self._compaction_bytes  # do not try again at each commit
+                raise
+            self._compaction_due = max(self._compaction_bytes, size)
+            logger.info("compacted path=%s bytes=%d sequence=%d", self.snapshot_path, size, meta.sequence)
+
+    def close(self, *, compacts: bool = True) -> None:
+        """Compact, unless told not to, and let go of the directory; twice is fine."""
         with self.lock:
             if self._is_closed:
                 return
             self._is_closed = True
-            compactor = self._compactor
-        if compactor is not None:
-            compactor.join()
+        if self._compactor is not None:
+            self._compactor.join()
         try:
-            if self._journal.size and not self._journal.has_failed:
-                self.compact()
+            if compacts and self._journal.size and not self._journal.has_failed:
+                self._compact_or_log()
         finally:
             self._journal.close()
             self._file_lock.release()
 
-    def _load(self, journal: Path) -> None:
-        meta, self.tables = snapshot.read(self._snapshot)
+    def _load(self, directory: Path) -> None:
+        meta, self.tables = snapshot.read(self.snapshot_path)
         self._sequence = meta.sequence
         self._last_ids = dict(meta.last_ids)
-        self._journal = Journal(journal)
+        for name, table in self.tables.items():
+            self._last_ids[name] = max(self.last_id(name), max(table, default=0))  # stock TinyDB may have added some
+        size = self.snapshot_path.stat().st_size if self.tables else 0
+        self._compaction_due = max(self._compaction_bytes, size)
+        self._journal = Journal(directory / "state.journal")
         try:
-            for entry in self._journal.replay():
-                self._replay(entry, journal)
+            sync_directory(directory)
+            for entry in self._journal.replay(after=self._sequence):
+                self._replay(entry)
         except BaseException:
             self._journal.close()
             raise
 
-    def _replay(self, entry: Entry, journal: Path) -> None:
-        if entry.sequence <= self._sequence:
-            return  # the snapshot was written, but the journal not yet shortened
-        if entry.sequence != self._sequence + 1:
-            raise StoreCorrupt(str(journal), f"transaction {self._sequence + 1} is missing")
+    def _replay(self, entry: Entry) -> None:
         self._sequence = entry.sequence
         for table, key, document in entry.changes:
+            self._last_ids[table] = max(self.last_id(table), key)
             if document == _GONE:
                 self._table(table).pop(key, None)
             else:
                 self._table(table)[key] = bytes(document)
-                self._last_ids[table] = max(self._last_ids.get(table, 0), key)
 
     def _table(self, name: str) -> dict[int, bytes]:
         return self.tables.setdefault(name, {})
 
     def _apply(self, change: Change) -> None:
-        self._store(change)
+        assert self._changes is not None, "changes need a write transaction"
+        self._make(change)
         self._changes.append(change)
+        self._last_ids[change[0]] = max(self.last_id(change[0]), change[1])
 
-    def _store(self, change: Change) -> None:
+    def _make(self, change: Change) -> None:
+        for observer in self._observers:
+            observer(change)
         table, key, _, after = change
         if after is None:
             del self._table(table)[key]
         else:
             self._table(table)[key] = after
-            self._last_ids[table] = max(self._last_ids.get(table, 0), key)
-        for observer in self._observers:
-            observer(change)
 
-    def _roll_back(self) -> None:
-        changes, self._changes = self._changes, []
+    def _undo(self, changes: list[Change]) -> None:
         for table, key, before, after in reversed(changes):
-            self._store((table, key, after, before))
+            self._make((table, key, after, before))
 
-    def _append(self) -> int | None:
-        """Queue the present changes for the journal; None when there are none."""
-        if not self._changes:
+    def _in_order(self) -> Generator[None, None, int | None]:
+        """Run one transaction's block under the lock and return its ticket, None when it changed nothing."""
+        if self._is_closed:
+            raise StoreFailed("it is closed")
+        self._journal.check()
+        assert self._changes is None, "transactions do not nest"
+        changes: list[Change] = []
+        self._changes = changes
+        last_ids = dict(self._last_ids)
+        try:
+            yield
+            return self._append(changes)
+        except BaseException:
+            self._undo(changes)
+            self._last_ids = last_ids
+            raise
+        finally:
+            self._changes = None
+
+    def _append(self, changes: list[Change]) -> int | None:
+        if not changes:
             return None
-        final = {(table, key): after for table, key, _, after in self._changes}
-        changes = [
+        final = {(table, key): after for table, key, _, after in changes}
+        document = [
             (table, key, _GONE if after is None else msgspec.Raw(after)) for (table, key), after in final.items()
         ]
-        try:
-            ticket = self._journal.append(encode_entry(Entry(self._sequence + 1, changes)))
-        except BaseException:
-            self._roll_back()
-            raise
+        ticket = self._journal.append(encode_entry(Entry(self._sequence + 1, document)))
         self._sequence += 1
-        self._changes = []
+        while self._unflushed and self._unflushed[0][0] <= self._journal.durable:
+            self._unflushed.popleft()
+        self._unflushed.append((ticket, changes))
         return ticket
 
-    def _compact_if_due(self) -> None:
-        if self._journal.size <= self._compaction_bytes:
-            return
+    def _undo_unflushed(self) -> None:
+        """Take back what did not become durable: nobody was told that it happened."""
+        with self.lock:
+            while self._unflushed and self._unflushed[-1][0] > self._journal.durable:
+                self._undo(self._unflushed.pop()[1])
+
+    def _start_compaction(self) -> None:
         with self.lock:
             is_running = self._compactor is not None and self._compactor.is_alive()
-            if self._is_closed or is_running or self._journal.size <= self._snapshot_size():
-                return
-            self._compactor = threading.Thread(target=self._compact_in_background, name="compactor")
-            self._compactor.start()
+            if not self._is_closed and not is_running:
+                self._compactor = threading.Thread(target=self._compact_or_log, name="compactor")
+                self._compactor.start()
 
-    def _compact_in_background(self) -> None:
+    def _compact_or_log(self) -> None:
         try:
             self.compact()
-        except Exception:
+        except (OSError, StoreFailed):
             # The journal has everything; it only grows until a later compaction succeeds.
-            logger.exception("compaction failed path=%s", self._snapshot)
-
-    def _snapshot_size(self) -> int:
-        try:
-            return self._snapshot.stat().st_size
-        except FileNotFoundError:
-            return 0
+            logger.exception("compaction failed path=%s", self.snapshot_path)
 
 
 def _lock(directory: Path) -> filelock.BaseFileLock:

@@ -1,7 +1,7 @@
 """The append-only journal: one checksummed line per transaction, several transactions per flush to disk.
 
 A line is the CRC-32 of its payload in eight hex digits, a blank, the payload in JSON without line breaks, a newline. The
-payload is a `Entry`. Lines are numbered without gaps; the numbers go on over snapshots.
+payload is an `Entry`. Entries are numbered without gaps; the numbers go on over snapshots.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from errno import EDQUOT, ENOSPC
+from errno import EBADF, EDQUOT, ENOSPC
 from pathlib import Path
 
 import msgspec
 
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
-from cictl_server.store.files import sync_directory, write_all
+from cictl_server.store.files import Replacement, sync_directory, write_all
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +52,9 @@ class Journal:
         self._pending: list[bytes] = []
         self._appended = 0
         self._durable = 0
-        self._is_flushing = False
-        self._failure: StoreFailed | None = None
+        self._is_busy = False
+        """Whether a thread is at work on the file."""
+        self._failure: BaseException | None = None
         self._size = 0
         """Bytes that are durable."""
         self._end = 0
@@ -61,33 +62,51 @@ class Journal:
 
     @property
     def size(self) -> int:
-        """Bytes of the journal, what is still being written included."""
+        """Bytes of the journal, what is still to be written included."""
         return self._end
 
-    def replay(self) -> Iterator[Entry]:
-        """Yield the entries from the start; a torn last line is cut off with a warning.
+    @property
+    def durable(self) -> int:
+        """The highest ticket that is on the disk."""
+        return self._durable
+
+    @property
+    def has_failed(self) -> bool:
+        return self._failure is not None
+
+    def replay(self, *, after: int) -> Iterator[Entry]:
+        """Yield the entries with a higher number than *after*, the snapshot's; a torn last line is cut off with a warning.
+
+        A last line counts as torn also when its newline is there: after a power cut the disk may have kept the end of
+        a line and not its middle.
 
         Raises:
-            StoreCorrupt: Any other line is damaged.
+            StoreCorrupt: Any other line is damaged, or missing.
         """
         content = self._path.read_bytes()
-        position = 0
-        number = 0
+        position = line = 0
+        expected: int | None = None
         while position < len(content):
-            number += 1
+            line += 1
             end = content.find(b"\n", position)
             entry = None if end < 0 else _decode(content[position:end])
             if entry is None:
-                is_last = end < 0 or end + 1 == len(content)
-                if not is_last:
-                    raise StoreCorrupt(str(self._path), f"line {number} does not match its checksum")
-                logger.warning("dropping a torn last line path=%s line=%d", self._path, number)
-                os.ftruncate(self._file, position)
-                os.fsync(self._file)
+                if 0 <= end < len(content) - 1:
+                    raise StoreCorrupt(str(self._path), f"line {line} does not match its checksum")
+                logger.warning("dropping a torn last line path=%s line=%d", self._path, line)
                 break
-            yield entry
+            expected = min(entry.sequence, after + 1) if expected is None else expected
+            if entry.sequence != expected:
+                raise StoreCorrupt(str(self._path), f"transaction {expected} is missing before line {line}")
+            if entry.sequence > after:
+                yield entry
+            expected += 1
             position = end + 1
-        self._size = self._end = position
+        is_covered = expected is not None and expected <= after + 1
+        self._size = self._end = 0 if is_covered else position
+        if self._size < len(content):
+            os.ftruncate(self._file, self._size)
+            os.fsync(self._file)
 
     def append(self, line: bytes) -> int:
         """Queue *line* and return the ticket to `wait` for.
@@ -96,17 +115,16 @@ class Journal:
             StoreFailed: An earlier write failed.
         """
         with self._condition:
-            if self._failure is not None:
-                raise self._failure
+            self.check()
             self._pending.append(line)
             self._appended += 1
             self._end += len(line)
             return self._appended
 
     def check(self) -> None:
-        """Raise what an earlier write failed with."""
+        """Raise what an earlier write failed with; each time anew, because several threads may be told at once."""
         if self._failure is not None:
-            raise self._failure
+            raise _store_failure(self._failure) from self._failure
 
     def wait(self, ticket: int) -> None:
         """Return once the line of *ticket* is on the disk.
@@ -117,14 +135,10 @@ class Journal:
         with self._condition:
             while self._durable < ticket:
                 self.check()
-                if self._is_flushing:
+                if self._is_busy:
                     self._condition.wait()
                 else:
                     self._lead()
-
-    @property
-    def has_failed(self) -> bool:
-        return self._failure is not None
 
     def drain(self) -> None:
         """Return once everything that was appended is on the disk."""
@@ -133,66 +147,88 @@ class Journal:
         self.wait(ticket)
 
     def drop_head(self, length: int) -> None:
-        """Replace the file by what follows its first *length* bytes; a snapshot holds those."""
+        """Replace the file by what follows its first *length* bytes, which are durable; a snapshot holds them.
+
+        Raises:
+            OSError: It could not be done; the journal goes on as it is.
+            StoreFailed: An earlier write failed, or the replacement may not survive a power cut.
+        """
         with self._condition:
-            while self._is_flushing:
-                self._condition.wait()
+            self._wait_until_idle()
             self.check()
-            self._is_flushing = True  # writers queue up for the moment that this takes
+            self._is_busy = True  # writers queue up for the moment that this takes
         try:
             self._swap(length)
         finally:
             with self._condition:
-                self._is_flushing = False
+                self._is_busy = False
                 self._condition.notify_all()
+        self.check()
 
     def close(self) -> None:
-        os.close(self._file)
+        """Close the file; whoever appends or waits later gets StoreFailed. Twice is fine."""
+        with self._condition:
+            self._wait_until_idle()
+            if self._file >= 0:
+                os.close(self._file)
+            self._file = -1
+            self._failure = self._failure or OSError(EBADF, "it is closed")
+            self._condition.notify_all()
+
+    def _wait_until_idle(self) -> None:
+        while self._is_busy:
+            self._condition.wait()
 
     def _lead(self) -> None:
         """Write and flush everything pending. Called, and returns, with the condition held; lets go of it meanwhile."""
-        batch, self._pending = b"".join(self._pending), []
+        batch, self._pending = self._pending, []
         target = self._appended
-        self._is_flushing = True
+        self._is_busy = True
         self._condition.release()
-        failure: StoreFailed | None = None
+        failure: BaseException | None = None
+        try:
+            self._write(b"".join(batch))
+        except BaseException as error:  # noqa: BLE001  whatever it is, nothing counts as durable and all must be told
+            failure = error
+        finally:
+            self._condition.acquire()
+            self._is_busy = False
+            if failure is None:
+                self._durable = target
+            else:
+                self._fail(failure)
+            self._condition.notify_all()
+        if failure is not None and not isinstance(failure, Exception):
+            raise failure
+
+    def _write(self, batch: bytes) -> None:
         try:
             write_all(self._file, batch, offset=self._size)
             os.fsync(self._file)
-        except OSError as error:
-            failure = _failure_of(error)
-            failure.__cause__ = error
-            with suppress(OSError):
+        except BaseException:
+            with suppress(OSError):  # an untruncated rest is a torn line, or was complete
                 os.ftruncate(self._file, self._size)
                 os.fsync(self._file)
-        finally:
-            self._condition.acquire()
-            self._is_flushing = False
-            if failure is None:
-                self._size += len(batch)
-                self._durable = target
-            else:
-                logger.error("journal cannot be written path=%s: %s", self._path, failure)
-                self._failure = failure
-            self._condition.notify_all()
+            raise
+        self._size += len(batch)
+
+    def _fail(self, failure: BaseException) -> None:
+        logger.error("journal cannot be written path=%s: %s", self._path, failure)
+        self._failure = failure
 
     def _swap(self, length: int) -> None:
-        tail = os.pread(self._file, self._size - length, length)
-        temporary = self._path.with_suffix(".journal-new")
-        replacement = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            write_all(replacement, tail, offset=0)
-            os.fsync(replacement)
-            temporary.replace(self._path)
-        except BaseException:
-            os.close(replacement)
-            raise
-        sync_directory(self._path.parent)
+        replacement = Replacement(self._path, [os.pread(self._file, self._size - length, length)])
+        replacement.take_over()
         with self._condition:
             os.close(self._file)
-            self._file = replacement
+            self._file = replacement.file
             self._size -= length
             self._end -= length
+        try:
+            sync_directory(self._path.parent)
+        except OSError as error:
+            # Later lines would be acknowledged into a file that a power cut may replace by the old one.
+            self._fail(error)
 
 
 def _decode(line: bytes) -> Entry | None:
@@ -206,6 +242,8 @@ def _decode(line: bytes) -> Entry | None:
         return None
 
 
-def _failure_of(error: OSError) -> StoreFailed:
-    detail = error.strerror or str(error)
-    return StoreFull(detail) if error.errno in (ENOSPC, EDQUOT) else StoreFailed(detail)
+def _store_failure(cause: BaseException) -> StoreFailed:
+    if not isinstance(cause, OSError):
+        return StoreFailed(repr(cause))
+    detail = cause.strerror or str(cause)
+    return StoreFull(detail) if cause.errno in (ENOSPC, EDQUOT) else StoreFailed(detail)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
-from cictl_server.store.files import replace_file
+from cictl_server.store.files import Replacement, sync_directory
 
 SCHEMA = 1
 META = "_cictl"
@@ -53,9 +54,13 @@ def read(path: Path) -> tuple[Meta, Tables]:
     return meta, {name: {key: bytes(value) for key, value in table.items()} for name, table in raw.items()}
 
 
-def write(path: Path, meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> None:
-    """Replace *path*, durably and in one step."""
-    replace_file(path, _blocks(meta, tables))
+def write(path: Path, meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> int:
+    """Replace *path*, durably and in one step, and return its size in bytes."""
+    replacement = Replacement(path, _blocks(meta, tables))
+    replacement.take_over()
+    os.close(replacement.file)
+    sync_directory(path.parent)
+    return replacement.size
 
 
 def _blocks(meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> Iterator[bytes]:

@@ -58,12 +58,11 @@ class EngineTable(Table):
         """TinyDB's query cache is off: it is not made for threads, and can go stale."""
         super().__init__(storage, name, cache_size=cache_size)
         self._engine = storage.engine
-        self._reserved = 0
 
     def _read_table(self) -> dict[str, Document]:
         with self._engine.lock:
             rows = dict(self._engine.tables.get(self.name, {}))
-        return {str(key): msgspec.json.decode(document) for key, document in rows.items()}
+        return cast("dict[str, Document]", _Documents(rows))
 
     def _update_table(self, updater: Callable[[dict[int, Document]], None]) -> None:
         """Run TinyDB's *updater* and commit what it changed, or nothing when it raises."""
@@ -74,9 +73,8 @@ class EngineTable(Table):
         self.clear_cache()
 
     def _get_next_id(self) -> int:
-        with self._engine.lock:
-            self._reserved = max(self._reserved, self._engine.last_id(self.name)) + 1
-            return self._reserved
+        """Unlike TinyDB's own, never an id that was used before: not after `truncate` either."""
+        return self._engine.next_id(self.name)
 
 
 class EngineDB(TinyDB):
@@ -89,6 +87,23 @@ class EngineDB(TinyDB):
 
     def tables(self) -> set[str]:
         return super().tables() - {META}
+
+
+class _Documents(Mapping[str, Document]):
+    """Rows as TinyDB reads them: ids as text; each document is decoded when it is asked for."""
+
+    def __init__(self, rows: Mapping[int, bytes]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, key: str) -> Document:
+        document: Document = msgspec.json.decode(self._rows[int(key)])
+        return document
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 class _Changes(MutableMapping[int, Document]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from cictl_server.store.contract import (
     NumberedTable,
     Pipelines,
     Store,
+    StoreCorrupt,
     Table,
     Transaction,
     View,
@@ -78,7 +80,7 @@ class _Rows(Table[int, R]):
 
 class _Numbered(_Rows[R], NumberedTable[R]):
     def next_id(self) -> int:
-        return self.last_number() + 1
+        return self._engine.next_id(self._name)
 
 
 class _Pipelines(_Numbered[PipelineRecord], Pipelines):
@@ -97,6 +99,7 @@ class _Agents(Table[str, AgentRecord]):
     """Agents by their id, which is text; TinyDB's document ids are numbers."""
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._numbers: dict[str, int] = {}
         self._decoder = msgspec.json.Decoder(AgentRecord)
         self._rows = _Rows(engine, "agents", AgentRecord, key=self._number)
@@ -122,7 +125,7 @@ class _Agents(Table[str, AgentRecord]):
         return number is not None and self._rows.delete(number)
 
     def _number(self, record: AgentRecord) -> int:
-        return self._numbers.get(record.agent_id) or self._rows.last_number() + 1
+        return self._numbers.get(record.agent_id) or self._engine.last_id("agents") + 1
 
     def _follow(self, change: Change) -> None:
         table, key, before, after = change
@@ -200,7 +203,11 @@ class _Transaction(Transaction):
 
 
 class TinyStore(Store):
-    """The store of one data directory; see the contract for what it promises, and `docs/design.md` for its files."""
+    """The store of one data directory.
+
+    Attributes:
+        db: The same data through TinyDB's own API, for tools; what it changes is as durable.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -211,10 +218,21 @@ class TinyStore(Store):
     def open(cls, directory: Path, *, compaction_bytes: int = COMPACTION_BYTES) -> TinyStore:
         """Open or create the data in *directory*.
 
+        Args:
+            compaction_bytes: Size from which the journal is compacted, once it also exceeds the snapshot.
+
         Raises:
             StoreLocked, StoreTooNew, StoreCorrupt: As the contract says.
         """
-        return cls(Engine(directory, compaction_bytes=compaction_bytes))
+        engine = Engine(directory, compaction_bytes=compaction_bytes)
+        try:
+            store = cls(engine)
+        except msgspec.MsgspecError as error:
+            engine.close(compacts=False)
+            raise StoreCorrupt(str(engine.snapshot_path), f"a document is not one of cictl's: {error}") from error
+        gc.collect()
+        gc.freeze()  # what was loaded stays: walking over it in each full collection would cost 100 ms and more
+        return store
 
     @contextmanager
     def read(self) -> Iterator[View]:
@@ -237,6 +255,7 @@ class TinyStore(Store):
 
     def close(self) -> None:
         self._engine.close()
+        gc.unfreeze()
 
     def __enter__(self) -> TinyStore:
         return self
