@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, TextIO, TypeVar
@@ -19,6 +19,10 @@ from cictl.plain import plain
 
 T = TypeVar("T")
 Cell = str | int | float | datetime | timedelta | list[str] | None
+
+_GAP = 2
+_FOLDED_WIDTH = 14
+"""Columns that fold get no narrower than this."""
 
 _STYLES = {
     "succeeded": "green",
@@ -54,11 +58,13 @@ class Column(Generic[T]):
     Attributes:
         value: Of a row; a datetime shows as an age, a list as lines below the title.
         wide: Shown with `-o wide` only.
+        folds: Long text, folded into several lines where the screen is too narrow.
     """
 
     title: str
     value: Callable[[T], Cell]
     wide: bool = False
+    folds: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,14 +150,18 @@ class Renderer:
         from rich.text import Text
 
         columns = _columns(result, wide=wide)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for index, column in enumerate(columns):
-            table.add_column(column.title, overflow="fold", no_wrap=index == 0)
-        for texts in self._texts(result, columns, terminal=True):
+        columns = tuple(replace(column, folds=False) for column in columns) if wide else columns
+        rows = self._texts(result, columns, terminal=True)
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+        widths = _widths(columns, rows)
+        for column, width in zip(columns, widths, strict=True):
+            least = min(width, _FOLDED_WIDTH) if column.folds else width
+            table.add_column(column.title, overflow="fold", no_wrap=not column.folds, min_width=least)
+        for texts in rows:
             table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in texts))
         console = Console(
             file=stream,
-            width=columns_of(stream, self._env),
+            width=max(columns_of(stream, self._env), _least_width(columns, widths)),
             height=25,  # rich takes a width for a dumb terminal only together with a height
             no_color=not has_colour(stream, self._env),
             color_system="auto" if has_colour(stream, self._env) else None,
@@ -287,11 +297,21 @@ def _columns(result: Result[Any], *, wide: bool) -> tuple[Column[Any], ...]:
     return tuple(column for column in result.columns if wide or not column.wide)
 
 
+def _widths(columns: Sequence[Column[Any]], rows: list[list[str]]) -> list[int]:
+    return [max(_width(text) for text in (c.title, *(row[i] for row in rows))) for i, c in enumerate(columns)]
+
+
+def _least_width(columns: Sequence[Column[Any]], widths: list[int]) -> int:
+    """Return the width below which text would be lost; on a narrower screen the terminal itself breaks the lines."""
+    least = (min(w, _FOLDED_WIDTH) if c.folds else w for c, w in zip(columns, widths, strict=True))
+    return sum(least) + _GAP * len(widths)
+
+
 def _aligned(columns: Sequence[Column[Any]], rows: list[list[str]]) -> str:
     """Lay *rows* out in columns as wide as their widest cell, whatever the width of the screen."""
     table = [[column.title for column in columns], *rows]
-    widths = [max(_width(row[index]) for row in table) for index in range(len(columns))]
-    lines = ("  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in table)
+    widths = _widths(columns, rows)
+    lines = ((" " * _GAP).join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in table)
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 

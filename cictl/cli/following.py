@@ -246,9 +246,9 @@ class Follower:
         """Name the step that failed; where no log was followed, show the end of the log too."""
         if outcome(job) == "cancelled" or job.started_utc is None:
             return
-        step = "" if job.error.startswith("Step ") else self._steps.get(job.id, "")
-        where = f" in {step}" if step else ""
-        self._session.note(f"{self._labels[job.id]} failed{where}: {job.error or f'exit code {job.exit_code}'}")
+        step = self._steps.get(job.id, "")
+        if step and not job.error.startswith("Step "):  # else the state line has named it
+            self._session.note(f"{self._labels[job.id]} failed in {step}")
         if not self._waiting.follow:
             lines = plain_tail(job.output)
             if lines:

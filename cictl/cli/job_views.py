@@ -70,28 +70,28 @@ JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
     Column("ID", lambda j: j.id),
     Column("STATUS", outcome),
     Column("PIPELINE", full_label),
-    Column("JOB", label),
+    Column("JOB", label, folds=True),
     Column("CREATED", lambda j: j.created_utc),
     Column("TIME", running_time),
     Column("AGENT", lambda j: j.leased_by_agent_id, wide=True),
     Column("RUN", lambda j: j.metadata.get("pipeline_run_id", ""), wide=True),
     Column("STEP", lambda j: j.current_step, wide=True),
-    Column("ERROR", lambda j: j.error or "; ".join(j.unmet_requirements), wide=True),
+    Column("ERROR", lambda j: j.error or "; ".join(j.unmet_requirements), wide=True, folds=True),
 )
 
 SUMMARY_COLUMNS: tuple[Column[JobExecution], ...] = (
-    Column("JOB", label),
+    Column("JOB", label, folds=True),
     Column("STATUS", outcome),
     Column("TIME", running_time),
     Column("ID", lambda j: j.id),
-    Column("ERROR", lambda j: j.error),
+    Column("ERROR", lambda j: j.error, folds=True),
 )
 
 JOB_DETAILS: tuple[Column[JobExecution], ...] = (
-    Column("Job", lambda j: j.id),
+    Column("Id", lambda j: j.id),
     Column("Status", outcome),
     Column("Pipeline", full_label),
-    Column("Definition", label),
+    Column("Job", label),
     Column("Run", lambda j: j.metadata.get("pipeline_run_id", "")),
     Column("Version", lambda j: j.metadata.get("pipeline_version", "")),
     Column("Source", lambda j: f"{j.source.repo}@{j.source.ref}" if j.source else ""),

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cictl.settings import Settings
     from cictl_client import Client
 
+RETRIES = 2
+"""Repeats of a read that failed, within half a second: a command at a terminal must not hang on a server that is away."""
+
 
 @dataclass
 class Session:
@@ -77,12 +80,13 @@ class Session:
         """The client for this command's own thread."""
         return self.new_client()
 
-    def new_client(self, *, timeout: float = 30.0, retries: int = 3) -> Client:
+    def new_client(self, *, timeout: float = 30.0, retries: int | None = None) -> Client:
         """Return another client, for a thread of its own; closed with the session."""
         from cictl_client import Client
 
         if self.debug and self._log_handler is None:
             self._log_handler = _log_requests(self.stderr)
+        retries = RETRIES if retries is None else retries
         client = Client(self.settings.server, token=self.settings.token, timeout=timeout, retries=retries)
         self._clients.append(client)
         return client

@@ -160,7 +160,7 @@ PIPELINE_COLUMNS: tuple[Column[ListedPipeline], ...] = (
     Column("ID", lambda p: p.id),
     Column("PIPELINE", lambda p: f"{p.project}/{p.pipeline_id}"),
     Column("TRIGGER", lambda p: p.trigger),
-    Column("DEPENDS ON", lambda p: p.depends_on),
+    Column("DEPENDS ON", lambda p: p.depends_on, folds=True),
     Column("DRY RUN", lambda p: "yes" if p.supports_dry_run else "no"),
     Column("SOURCE", lambda p: f"{p.source_repo}@{p.source_ref}" if p.source_ref else p.source_repo, wide=True),
 )

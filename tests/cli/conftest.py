@@ -107,6 +107,7 @@ class FakeServer:
         refusals: Answers by `METHOD path` that come instead of the usual ones.
         enqueue: The executions that a run creates.
         requests: `METHOD path?query` of each request.
+        stopping: Ends the event streams, so that the server can stop.
     """
 
     agents: dict[str, Agent] = field(default_factory=dict)
@@ -134,6 +135,7 @@ class FakeServer:
     requests: list[str] = field(default_factory=list)
     authorization: str | None = None
     url: str = ""
+    stopping: bool = False
 
     def finish(self, job_id: str, status: JobStatus = JobStatus.SUCCEEDED, **fields: Any) -> None:
         """Let a job end; its log stays as it is."""
@@ -319,7 +321,7 @@ class _Api:
 
     def events(self, job_id: str, offset: int) -> Iterator[bytes]:
         pause = threading.Event()
-        while True:
+        while not self.fake.stopping:
             over = self.fake.jobs[job_id].status.is_terminal
             data = self.fake.logs.get(job_id, b"")[offset:]
             if data:
@@ -431,6 +433,7 @@ class _served:  # noqa: N801 - used like a function
         return self.fake
 
     def __exit__(self, *_: object) -> None:
+        self.fake.stopping = True
         self.server.task_dispatcher.shutdown()
         self.server.trigger.pull_trigger(lambda: wasyncore.close_all(self.channels))
         self.thread.join()
@@ -442,6 +445,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [n for n in os.environ if n.startswith(("CICTL_", "CIWI_"))] + ["NO_COLOR", "COLUMNS"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("cictl.cli.session.RETRIES", 0)
     return tmp_path
 
 

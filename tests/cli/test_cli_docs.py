@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cictl.cli.completions import SCRIPTS
 from cictl.cli.docs import files, write
 from cictl.cli.main import COMMANDS
 from cictl.cli.tree import command_tree
@@ -15,7 +16,7 @@ from cictl.exit_codes import ExitCode
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", list(files(command_tree())))
+@pytest.mark.parametrize("name", ["docs/cli.md", *(f"completions/cictl.{shell}" for shell in SCRIPTS)])
 def test_generated_file_is_current(name: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == files(command_tree())[name], "run: make docs"
 

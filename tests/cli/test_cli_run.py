@@ -132,7 +132,7 @@ def test_wait_shows_the_failed_step_and_the_end_of_its_log(cli: Run, one: FakeSe
     one.on_state = failing(one, "Step 1/2: build: exit status 3")
     ran = cli("run", "build", "--wait")
     assert (ran.code, ran.out) == (ExitCode.FAILED, "")
-    assert "job-1 failed: Step 1/2: build: exit status 3\n" in ran.err
+    assert "job-1: failed after 1m05s: Step 1/2: build: exit status 3\n" in ran.err
     assert "  line 29\n" in ran.err
     assert "  line 9\n" not in ran.err
 
@@ -145,7 +145,7 @@ def test_failure_without_a_step_in_its_error_names_the_last_one_seen(cli: Run, o
             one.change(job_id, status=RUNNING, current_step="Step 2/2: test")
 
     one.on_state = steps
-    assert "job-1 failed in Step 2/2: test: job timed out\n" in cli("run", "build", "--wait").err
+    assert "job-1 failed in Step 2/2: test\n" in cli("run", "build", "--wait").err
 
 
 def test_cancelled_run_is_4(cli: Run, one: FakeServer) -> None:
@@ -183,7 +183,7 @@ def test_follow_names_the_failed_step(cli: Run, one: FakeServer) -> None:
     one.on_state = failing(one, "Step 2/2: test: exit status 1")
     ran = cli("run", "build", "-f")
     assert (ran.code, ran.out) == (ExitCode.FAILED, "hello\n")
-    assert "job-1 failed: Step 2/2: test: exit status 1\n" in ran.err
+    assert "job-1: failed after 1m05s: Step 2/2: test: exit status 1\n" in ran.err
 
 
 def test_jobs_of_one_name_are_told_apart(cli: Run, two: FakeServer) -> None:

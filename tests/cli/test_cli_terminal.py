@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pexpect
@@ -12,6 +13,8 @@ import pytest
 from cictl.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
 from tests.cli.conftest import FakeServer, job
+
+NO_CHANGE: Mapping[str, str] = {}
 
 
 class Screen:
@@ -27,7 +30,7 @@ class Screen:
         }
         self._home = home
 
-    def start(self, *argv: str, columns: int = 80, **env: str) -> pexpect.spawn[str]:
+    def start(self, *argv: str, columns: int = 80, env: Mapping[str, str] = NO_CHANGE) -> pexpect.spawn[str]:
         return pexpect.spawn(
             sys.executable,
             ["-m", "cictl.cli.main", *argv],
@@ -38,9 +41,9 @@ class Screen:
             timeout=60,
         )
 
-    def show(self, *argv: str, columns: int = 80, **env: str) -> str:
+    def show(self, *argv: str, columns: int = 80, env: Mapping[str, str] = NO_CHANGE) -> str:
         """Return everything that the program writes until it ends."""
-        child = self.start(*argv, columns=columns, **env)
+        child = self.start(*argv, columns=columns, env=env)
         child.expect(pexpect.EOF)
         child.close()
         return str(child.before)
@@ -67,21 +70,29 @@ def test_table_is_coloured_with_relative_times(screen: Screen) -> None:
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "TERM=dumb"])
 def test_no_colour_where_it_is_unwanted(screen: Screen, env: dict[str, str]) -> None:
-    text = screen.show("agents", "list", **env)
+    text = screen.show("agents", "list", env=env)
     assert "build-1" in text
     assert "\x1b[3" not in text
 
 
 def test_lines_fit_the_screen(screen: Screen, fake: FakeServer) -> None:
-    fake.jobs["job-1795417944657170849"] = job("job-1795417944657170849", JobStatus.RUNNING)
-    lines = screen.show("jobs", "list", NO_COLOR="1", TERM="dumb").splitlines()
+    long = {"pipeline_job_id": "integration-tests", "matrix_name": "linux-amd64"}
+    fake.jobs["job-1795417944657170849"] = job("job-1795417944657170849", JobStatus.RUNNING, metadata=long)
+    lines = screen.show("jobs", "list", env={"TERM": "dumb"}).splitlines()
     assert max(map(len, lines)) <= 80
     assert any("job-1795417944657170849" in line for line in lines)
 
 
-def test_columns_variable_wins_over_the_screen(screen: Screen) -> None:
-    lines = screen.show("agents", "list", TERM="dumb", COLUMNS="40").splitlines()
-    assert max(map(len, lines)) <= 40
+def test_a_screen_too_narrow_loses_nothing(screen: Screen) -> None:
+    text = screen.show("agents", "list", columns=30, env={"TERM": "dumb"})
+    assert "linux/amd64" in text
+    assert "d ago" in text
+
+
+def test_columns_variable_wins_over_the_screen(screen: Screen, fake: FakeServer) -> None:
+    fake.jobs["job-1"] = job("job-1", JobStatus.RUNNING, metadata={"matrix_name": "x" * 60})
+    assert max(map(len, screen.show("jobs", "list", env={"TERM": "dumb", "COLUMNS": "60"}).splitlines())) <= 60
+    assert max(map(len, screen.show("jobs", "list", env={"TERM": "dumb", "COLUMNS": "200"}).splitlines())) > 100
 
 
 def test_delete_asks_and_takes_yes(screen: Screen, fake: FakeServer) -> None:
@@ -124,11 +135,17 @@ def test_ctrl_c_during_logs_says_where_to_go_on(screen: Screen, fake: FakeServer
 def test_download_shows_progress(screen: Screen, fake: FakeServer, home: Path) -> None:
     fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
     fake.artifacts["job-1"] = {"app": b"x" * 5_000_000}
-    assert "MB" in screen.show("jobs", "download", "job-1", "app", COLUMNS="100")
+    assert "MB" in screen.show("jobs", "download", "job-1", "app", env={"COLUMNS": "100"})
     assert (home / "app").stat().st_size == 5_000_000
 
 
 def test_download_is_still_where_motion_is_unwanted(screen: Screen, fake: FakeServer) -> None:
     fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
     fake.artifacts["job-1"] = {"app": b"x"}
-    assert screen.show("jobs", "download", "job-1", "app", TERM="dumb").split() == ["FILE", "SIZE", "app", "1", "B"]
+    assert screen.show("jobs", "download", "job-1", "app", env={"TERM": "dumb"}).split() == [
+        "FILE",
+        "SIZE",
+        "app",
+        "1",
+        "B",
+    ]
