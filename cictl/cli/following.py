@@ -17,7 +17,7 @@ from typing import TypeVar
 from cictl.cli.failures import Failure
 from cictl.cli.job_views import label as label_of
 from cictl.cli.job_views import outcome, result_code, summary_result
-from cictl.cli.log_output import LogTail, LogWriter
+from cictl.cli.log_output import LogTail, LogWriter, read_piece
 from cictl.cli.session import Session
 from cictl.exit_codes import ExitCode
 from cictl.plain import LogCleaner, plain
@@ -84,11 +84,15 @@ class _Outage:
         delay = RETRY_SECONDS
         while True:
             try:
-                return request()
+                answer = request()
             except (Unreachable, ApiError) as error:
                 if isinstance(error, ApiError) and error.status < 500:
                     raise
                 self.tell(error)
+            else:
+                if delay > RETRY_SECONDS:
+                    self._note("connected again")
+                return answer
             self.pause(delay)
             delay = min(delay * 2, 5.0)
 
@@ -259,7 +263,7 @@ class Follower:
     def _show_whole_log(self, job_id: str) -> None:
         cleaner, offset, label = LogCleaner(), 0, self._labels[job_id]
         while True:
-            chunk = self._outage.through(partial(self._client.read_log, job_id, offset=offset))
+            chunk = self._outage.through(partial(read_piece, self._client, job_id, offset=offset))
             self._writer.feed(label, cleaner.feed(chunk.data))
             offset += len(chunk.data)
             if not chunk.data or offset >= chunk.size:

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from cictl.plain import LogCleaner
 from cictl.render import write_bytes
-from cictl_client import Client
+from cictl_client import Client, LogChunk, NotFound
 
 MAX_HELD = 65_536
 """Bytes of an unfinished line that are held back for the rest of it."""
@@ -96,6 +96,17 @@ class LogTail(threading.Thread):
             self._writer.feed(self._label, cleaner.feed(chunk.data))
         self._writer.feed(self._label, cleaner.close())
         self._writer.end(self._label)
+
+
+def read_piece(client: Client, job_id: str, *, offset: int, limit: int | None = None) -> LogChunk:
+    """Return a piece of the log; of a server that has no logs by offset, a piece of the job's output."""
+    try:
+        return client.read_log(job_id, offset=offset, limit=limit)
+    except NotFound:
+        job = client.get_job(job_id)
+    output = job.output.encode()
+    piece = output[offset : None if limit is None else offset + limit]
+    return LogChunk(data=piece, offset=offset, size=len(output), complete=job.status.is_terminal)
 
 
 def _labelled(label: str, lines: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cictl.cli.job_views import result_code
+from cictl.cli.log_output import read_piece
 from cictl.cli.session import Session
 from cictl.exit_codes import ExitCode
 from cictl.plain import LogCleaner
@@ -30,7 +31,7 @@ class LogView:
 
     def tail_offset(self, lines: int) -> int:
         """Return the byte at which the last *lines* lines of the log begin."""
-        size = self._client.read_log(self._job_id, offset=0, limit=1).size
+        size = read_piece(self._client, self._job_id, offset=0, limit=1).size
         if lines == 0:
             return size
         start, found = size, b""
@@ -65,7 +66,7 @@ class LogView:
     def _read(self, offset: int, count: int) -> bytes:
         data = b""
         while len(data) < count:
-            chunk = self._client.read_log(self._job_id, offset=offset + len(data), limit=count - len(data))
+            chunk = read_piece(self._client, self._job_id, offset=offset + len(data), limit=count - len(data))
             if not chunk.data:
                 break
             data += chunk.data
@@ -73,7 +74,7 @@ class LogView:
 
     def _chunks(self, offset: int) -> Iterator[LogChunk]:
         while True:
-            chunk = self._client.read_log(self._job_id, offset=offset)
+            chunk = read_piece(self._client, self._job_id, offset=offset)
             yield chunk
             offset += len(chunk.data)
             if not chunk.data or offset >= chunk.size:

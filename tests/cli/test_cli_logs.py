@@ -8,6 +8,7 @@ import pytest
 
 from cictl.exit_codes import ExitCode
 from cictl.wire.jobs import CANCELLED_BY_USER, JobStatus
+from cictl.wire.problems import Code
 from tests.cli.conftest import FakeServer, Run, job
 
 LOG = b"".join(b"line %d\n" % number for number in range(1, 20_001))
@@ -44,6 +45,15 @@ def test_tail_of_an_empty_log(cli: Run, logged: FakeServer) -> None:
 
 def test_offset(cli: Run, logged: FakeServer) -> None:
     assert cli("jobs", "logs", "job-1", "--offset", str(len(LOG) - 6)).out == LOG.decode()[-6:]
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), LOG), (("--tail", "2"), b"line 19999\nline 20000\n")])
+def test_server_without_logs_by_offset_has_the_output(
+    cli: Run, logged: FakeServer, options: tuple[str, ...], shown: bytes
+) -> None:
+    logged.refuse("GET /api/v1/jobs/job-1/log", 404, Code.NOT_FOUND, "404 page not found")
+    ran = cli("jobs", "logs", "job-1", *options)
+    assert (ran.code, ran.out) == (0, shown.decode())
 
 
 def test_control_sequences_are_stripped(cli: Run, logged: FakeServer) -> None:

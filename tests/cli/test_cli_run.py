@@ -233,6 +233,7 @@ def test_wait_goes_on_through_server_errors(cli: Run, one: FakeServer) -> None:
     ran = cli("run", "build", "--wait")
     assert ran.code == 0
     assert "connection lost (restarting" in ran.err
+    assert "connected again\n" in ran.err
 
 
 def test_wait_ends_when_the_job_is_gone(cli: Run, one: FakeServer) -> None:
