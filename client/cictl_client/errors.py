@@ -25,11 +25,10 @@ from __future__ import annotations
 
 import re
 
-from cictl.wire.codec import DecodeError, decode
-from cictl.wire.problems import PROBLEM_JSON, Code, Problem
+from cictl.wire.codec import DecodeError, Message, decode
+from cictl.wire.problems import PROBLEM_JSON, Code
 
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
-_SHOWN = 300
+_USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def masked(url: str) -> str:
@@ -72,7 +71,7 @@ class ApiError(ClientError):
     """The server refused.
 
     Attributes:
-        status: HTTP status.
+        status: HTTP status; 0 when the request could not even be sent, as with a token that no header can carry.
         code: Stable word; a reference server sends none, then it follows from the status.
         message: The server's text.
         hint: What to try next; may be empty.
@@ -176,34 +175,54 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     405: MethodNotAllowed,
     409: Conflict,
     413: TooLarge,
+    429: NoCapacity,
     503: NoCapacity,
     507: StoreFull,
 }
+
+
+class _Problem(Message):
+    """Problem details as anybody may send them: a newer server with more codes, or a proxy with none."""
+
+    title: str = ""
+    detail: str = ""
+    code: str = ""
+    hint: str = ""
+    log_size: int | None = None
 
 
 def error_of(status: int, content_type: str, body: bytes) -> ApiError:
     """Return the exception for a refusal: by its problem details, else by status and plain text."""
     problem = _problem(content_type, body)
     if problem is None:
-        return _plain_error(status, body.decode(errors="replace").strip())
-    kind = _BY_CODE[problem.code]
-    if kind is LogGap:
-        return LogGap(problem.title, status=status, hint=problem.hint, log_size=problem.log_size or 0)
-    return kind(problem.title, status=status, hint=problem.hint)
+        return _plain_error(status, content_type, body.decode(errors="replace").strip())
+    message = problem.title or problem.detail or _nameless(status)
+    kind = _BY_CODE[Code(problem.code)] if problem.code in _BY_CODE else _kind_by_status(status)
+    if issubclass(kind, LogGap):
+        return kind(message, status=status, hint=problem.hint, log_size=problem.log_size or 0)
+    return kind(message, status=status, hint=problem.hint)
 
 
-def _problem(content_type: str, body: bytes) -> Problem | None:
-    if not content_type.startswith(PROBLEM_JSON):
+def _problem(content_type: str, body: bytes) -> _Problem | None:
+    if not content_type.lower().startswith(PROBLEM_JSON):
         return None
     try:
-        return decode(body, Problem)
+        return decode(body, _Problem)
     except DecodeError:
         return None
 
 
-def _plain_error(status: int, text: str) -> ApiError:
-    message = text[:_SHOWN] or f"the server answered with status {status}"
+def _plain_error(status: int, content_type: str, text: str) -> ApiError:
     if text == "job not found":  # status reports answer 400 here, by the contract
-        return NotFound(message, status=status)
-    fallback = ServerError if status >= 500 else InvalidRequest
-    return _BY_STATUS.get(status, fallback)(message, status=status)
+        return NotFound(text, status=status)
+    if "html" in content_type.lower():
+        text = f"{_nameless(status)} and a web page"
+    return _kind_by_status(status)(text or _nameless(status), status=status)
+
+
+def _kind_by_status(status: int) -> type[ApiError]:
+    return _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequest)
+
+
+def _nameless(status: int) -> str:
+    return f"the server answered with status {status}"
