@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+import string
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from cictl.wire.codec import DecodeError, decode
 from cictl.wire.problems import PROBLEM_JSON
-from cictl_client.errors import UnexpectedAnswer, Unreachable, error_of, masked
+from cictl_client.errors import Unauthenticated, UnexpectedAnswer, Unreachable, error_of, masked
 
 if TYPE_CHECKING:
     import requests
@@ -22,8 +23,9 @@ T = TypeVar("T")
 logger = logging.getLogger("cictl_client")
 
 _ACCEPT = f"application/json, {PROBLEM_JSON}"
-_BACKOFF_SECONDS = 0.2
-_RETRY_STATUSES = (502, 503, 504)
+_SHOWN_BYTES = 60
+_TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
+_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +47,19 @@ class Transport:
             base_url: User info in it becomes Basic authentication, and leaves the URL.
             timeout: Seconds for connecting, and for each wait for bytes.
             retries: Repeats of GET, HEAD and DELETE after a broken connection, 502, 503 or 504.
+
+        Raises:
+            Unreachable: *base_url* is not an http or https URL.
+            Unauthenticated: No header can carry *token*.
         """
         import requests
         from requests.adapters import HTTPAdapter
-        from urllib3.util import Retry
+        from requests.auth import HTTPBasicAuth
 
-        parts = urlsplit(base_url)
-        self.base_url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+        from cictl_client.retrying import SafeRetry
+
+        parts = _split(base_url)
+        self.base_url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")).rstrip("/")
         self._timeout = timeout
         self._session = requests.Session()
         self._session.trust_env = False  # a netrc entry or a proxy must not change who is asked, or as whom
@@ -59,19 +67,12 @@ class Transport:
         self._session.headers["Accept"] = _ACCEPT
         self._session.headers["User-Agent"] = "cictl"
         if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
+            self._session.headers["Authorization"] = f"Bearer {_checked(token.strip())}"
         elif parts.username is not None:
-            self._session.auth = (unquote(parts.username), unquote(parts.password or ""))
-        retry = Retry(
-            total=retries,
-            redirect=3,
-            backoff_factor=_BACKOFF_SECONDS,
-            status_forcelist=_RETRY_STATUSES,
-            allowed_methods=("GET", "HEAD", "DELETE"),
-            raise_on_status=False,
-        )
+            user, password = unquote(parts.username), unquote(parts.password or "")
+            self._session.auth = HTTPBasicAuth(user.encode(), password.encode())
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=32))
+            self._session.mount(scheme, HTTPAdapter(max_retries=SafeRetry.of(retries), pool_maxsize=32))
 
     def close(self) -> None:
         self._session.close()
@@ -108,6 +109,7 @@ class Transport:
         Raises:
             Unreachable: No answer.
             ApiError: A status of 400 or more.
+            UnexpectedAnswer: A redirect that only reading requests may follow.
         """
         with self.open(method, path, body=body, params=params, headers=headers, timeout=timeout) as response:
             return RawResponse(status=response.status_code, headers=response.headers, body=response.content)
@@ -123,10 +125,18 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Iterator[requests.Response]:
-        """Send one request and yield its answer, whose body is not read yet; a breaking connection is Unreachable too."""
+        """Send one request and yield its answer, whose body is not read yet; a breaking connection is Unreachable too.
+
+        Only GET and HEAD follow redirects, and leave the token behind at another host: by custom a redirected POST
+        becomes a GET, which would look like success.
+
+        Args:
+            timeout: Seconds for each wait for bytes, instead of the client's own; connecting never takes longer than that.
+        """
         import requests
 
         url = self._url(path)
+        limit = self._timeout if timeout is None else timeout
         begun = time.monotonic()
         try:
             with self._session.request(
@@ -135,18 +145,24 @@ class Transport:
                 data=body,
                 params=params,
                 headers=dict(headers or {}),
-                timeout=self._timeout if timeout is None else timeout,
+                timeout=(min(self._timeout, limit), limit),
                 stream=True,
+                allow_redirects=method in ("GET", "HEAD"),
             ) as response:
-                spent = (time.monotonic() - begun) * 1000
-                logger.debug("%s %s %d %.0f ms", method, masked(url), response.status_code, spent)
-                if response.status_code >= 400:
-                    kind = response.headers.get("Content-Type", "")
-                    raise error_of(response.status_code, kind, response.content)
+                logger.debug("%s %s %d %.0f ms", method, masked(url), response.status_code, _milliseconds(begun))
+                self._refuse(response)
                 yield response
         except requests.RequestException as error:
-            logger.debug("%s %s failed: %s", method, masked(url), type(error).__name__)
+            logger.debug("%s %s %s %.0f ms", method, masked(url), type(error).__name__, _milliseconds(begun))
             raise Unreachable(self.base_url, _detail(error)) from error
+
+    def _refuse(self, response: requests.Response) -> None:
+        """Raise what the status of *response* says; do nothing if that is success."""
+        if response.status_code >= 400:
+            raise error_of(response.status_code, response.headers.get("Content-Type", ""), response.content)
+        if response.status_code in _REDIRECTS:
+            target = masked(response.headers.get("Location", "nowhere"))
+            raise UnexpectedAnswer(self.base_url, f"it redirects to {target}; if that is the server, use its address")
 
     def _url(self, path: str) -> str:
         """Return the URL of *path*, which a server may send whole; another host never gets a request, nor the token."""
@@ -160,7 +176,36 @@ class Transport:
         try:
             return decode(response.body, type_)
         except DecodeError as error:
-            raise UnexpectedAnswer(self.base_url + path, str(error)) from error
+            raise UnexpectedAnswer(self.base_url + path, f"{error}; {came(response)}") from error
+
+
+def came(response: RawResponse) -> str:
+    """Say what an answer of the wrong shape was."""
+    kind = response.headers.get("Content-Type", "no type")
+    begin = response.body[:_SHOWN_BYTES].decode(errors="replace")
+    return f"there came {len(response.body)} bytes of {kind}, beginning {begin!r}"
+
+
+def _split(base_url: str) -> SplitResult:
+    try:
+        parts = urlsplit(base_url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise Unreachable(base_url, "an address looks like http://127.0.0.1:8112")
+    return parts
+
+
+def _checked(token: str) -> str:
+    """Return *token*; an HTTP library's own complaint would show it."""
+    if not _TOKEN_CHARACTERS.issuperset(token):
+        raise Unauthenticated("the token has characters that no header can carry", status=0)
+    return token
+
+
+def _milliseconds(begun: float) -> float:
+    return (time.monotonic() - begun) * 1000
 
 
 def _detail(error: Exception) -> str:
@@ -177,6 +222,7 @@ def _detail(error: Exception) -> str:
         ("Connection reset", "the connection broke"),
         ("IncompleteRead", "the connection broke"),
         ("prematurely", "the connection broke"),
+        ("Broken pipe", "the connection broke"),
         ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
     ):
         if needle in text:
