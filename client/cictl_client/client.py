@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 from urllib.parse import quote
 
-import msgspec
-
 from cictl.wire.agents import (
     Agent,
     AgentActionRequest,
@@ -43,7 +41,7 @@ from cictl.wire.server import Health, RuntimeState, ServerInfo
 from cictl_client import following
 from cictl_client.errors import UnexpectedAnswer
 from cictl_client.following import LogChunk, OnReconnect
-from cictl_client.transport import RawResponse, Transport
+from cictl_client.transport import RawResponse, Transport, came
 
 _BLOCK = 1 << 18
 _UPLOAD_SECONDS = 600.0
@@ -71,9 +69,13 @@ class Client:
 
         Args:
             base_url: Such as `http://127.0.0.1:8112`; user info becomes Basic authentication.
-            token: Sent as a bearer token.
+            token: Sent as a bearer token; wins over user info.
             timeout: Seconds for connecting and for each wait for bytes.
-            retries: Repeats of reading requests after a broken connection or 502, 503, 504.
+            retries: Repeats of GET and DELETE after a broken connection or 502, 503, 504; a POST is never repeated.
+
+        Raises:
+            Unreachable: *base_url* is not an http or https URL.
+            Unauthenticated: No header can carry *token*.
         """
         self._transport = Transport(base_url, token=token, timeout=timeout, retries=retries)
 
@@ -238,10 +240,22 @@ class Client:
         Args:
             offset: Byte to begin with.
             on_reconnect: Called with each passing error, before the next attempt.
-            deadline: Asked now and then; the iterator ends once it says yes.
+            deadline: Asked at each sign of life of the server, which gives one at least every 15 s; the iterator ends
+                once it says yes.
 
         Raises:
             NotFound: There is no such execution, or it was deleted.
+            UnexpectedAnswer: The server leaves bytes out, also when asked again.
+
+        ```python
+        import sys
+
+        from cictl_client import Client
+
+        with Client("http://127.0.0.1:8112") as client:
+            for chunk in client.follow_log("job-1795417944657170849"):
+                sys.stdout.buffer.write(chunk.data)
+        ```
         """
         return following.follow_log(
             self._transport, job_id, offset=offset, on_reconnect=on_reconnect, deadline=deadline
@@ -253,8 +267,11 @@ class Client:
         return self._transport.get(ArtifactList, f"{_job(job_id)}/artifacts").artifacts or []
 
     def download_artifact(self, artifact: Artifact, sink: IO[bytes], *, progress: Progress | None = None) -> int:
-        """Write a file into *sink*, block by block, and return its bytes; *progress* gets the bytes of each block."""
-        return self._download(artifact.url, sink, progress=progress)
+        """Write a file into *sink*, block by block, and return its bytes; *progress* gets the bytes so far.
+
+        When the connection breaks, `Unreachable` is raised, and *sink* holds the beginning.
+        """
+        return self._download(_artifact_path(artifact), sink, progress=progress)
 
     def download_all(self, job_id: str, sink: IO[bytes], *, progress: Progress | None = None) -> int:
         """Write a zip of all artifacts into *sink*, and return its bytes."""
@@ -300,9 +317,18 @@ class Client:
     def request(
         self, method: str, path: str, *, json_body: bytes | None = None, params: Mapping[str, Any] | None = None
     ) -> RawResponse:
-        """Send any request, and return the answer as it came."""
+        """Send any request, and return the answer as it came; a refusal raises what the other methods raise.
+
+        ```python
+        from cictl_client import Client
+
+        with Client("http://127.0.0.1:8112") as client:
+            print(client.request("GET", "/api/v1/jobs", params={"view": "summary"}).body.decode())
+        ```
+        """
         headers = {} if json_body is None else {"Content-Type": "application/json"}
-        return self._transport.send(method, path, body=json_body, params=params, headers=headers)
+        path = path if "://" in path else "/" + path.lstrip("/")
+        return self._transport.send(method.upper(), path, body=json_body, params=params, headers=headers)
 
     def _download(self, path: str, sink: IO[bytes], *, progress: Progress | None) -> int:
         written = 0
@@ -311,14 +337,14 @@ class Client:
                 sink.write(block)
                 written += len(block)
                 if progress is not None:
-                    progress(len(block))
+                    progress(written)
         return written
 
     def _state(self, path: str, response: RawResponse) -> JobState:
         try:
             return following.state_of(response.body)
-        except (DecodeError, msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
-            raise UnexpectedAnswer(self.base_url + path, "no job execution in it") from error
+        except DecodeError as error:
+            raise UnexpectedAnswer(self.base_url + path, f"{error}; {came(response)}") from error
 
 
 def _job(job_id: str) -> str:
@@ -328,3 +354,9 @@ def _job(job_id: str) -> str:
 def _segment(text: str) -> str:
     """Return *text* as one segment of a path."""
     return quote(text, safe="")
+
+
+def _artifact_path(artifact: Artifact) -> str:
+    """Return the path to download from; a reference server does not encode the URLs that it gives."""
+    plain = f"/artifacts/{artifact.job_execution_id}/{artifact.path}"
+    return quote(plain) if artifact.url == plain else artifact.url

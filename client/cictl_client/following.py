@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
-from cictl.wire.codec import decode
-from cictl.wire.jobs import JobResponse, JobState
-from cictl_client.errors import NoCapacity, NotFound, ServerError, Unreachable, WaitTimedOut
+from cictl.wire.codec import DecodeError, Message, decode
+from cictl.wire.jobs import JobResponse, JobState, JobStateResponse
+from cictl_client.errors import NoCapacity, NotFound, ServerError, UnexpectedAnswer, Unreachable, WaitTimedOut
+from cictl_client.snapshots import SnapshotLog
 
 if TYPE_CHECKING:
     import requests
@@ -52,6 +52,19 @@ class LogChunk:
     size: int
     complete: bool
 
+    def after(self, offset: int) -> LogChunk | None:
+        """Return what lies at and after *offset*, if anything does."""
+        known = max(0, offset - self.offset)
+        rest = self.data[known:]
+        return LogChunk(data=rest, offset=self.offset + known, size=self.size, complete=self.complete) if rest else None
+
+
+class _LogEvent(Message):
+    """The data of a `log` event; msgspec reads base64 into bytes."""
+
+    offset: int
+    data_base64: bytes
+
 
 class Pause:
     """Waits between attempts: longer each time, up to five seconds, a little random so that clients don't march in step."""
@@ -62,8 +75,9 @@ class Pause:
     def reset(self) -> None:
         self._next = _FIRST_PAUSE
 
-    def wait(self) -> None:
-        time.sleep(self._next * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+    def wait(self, *, longest: float = _LONGEST_PAUSE) -> None:
+        """Sleep, *longest* seconds at most."""
+        time.sleep(max(0.0, min(longest, self._next * random.uniform(0.5, 1.0))))  # noqa: S311 - jitter, not a secret
         self._next = min(self._next * 2, _LONGEST_PAUSE)
 
 
@@ -75,23 +89,28 @@ def follow_log(
     on_reconnect: OnReconnect | None,
     deadline: Callable[[], bool] | None,
 ) -> Iterator[LogChunk]:
-    """Yield the log from *offset* until the execution is over; each byte once."""
+    """Yield the log from *offset* until the execution is over; each byte once.
+
+    Raises:
+        NotFound: There is no such execution, or it was deleted.
+        UnexpectedAnswer: The server leaves bytes out, also when asked again.
+    """
     pause = Pause()
+    position = _Position(transport.base_url, offset)
     while True:
         try:
-            for event in _stream(transport, job_id, offset, deadline):
-                pause.reset()
-                if isinstance(event, LogChunk):
-                    fresh = _after(event, offset)
-                    if fresh is not None:
-                        offset += len(fresh.data)
+            with closing(_stream(transport, job_id, position.offset, deadline)) as events:
+                for event in events:
+                    pause.reset()
+                    if isinstance(event, JobState):
+                        position.check_end(event)
+                        return
+                    if (fresh := position.take(event)) is not None:
                         yield fresh
-                else:
-                    return
         except NotFound as error:
             if error.message != _NO_ROUTE:
                 raise
-            yield from _poll_log(transport, job_id, on_reconnect=on_reconnect, deadline=deadline)
+            yield from _poll_log(transport, job_id, offset=offset, on_reconnect=on_reconnect, deadline=deadline)
             return
         except TRANSIENT as error:
             if on_reconnect is not None:
@@ -99,6 +118,38 @@ def follow_log(
         if deadline is not None and deadline():
             return
         pause.wait()
+
+
+class _Position:
+    """The byte that comes next, whatever pieces the server sends.
+
+    A piece that was seen is dropped. A gap, or an end before the end, is asked about once more; a second one at the same
+    byte is the server's fault.
+    """
+
+    def __init__(self, url: str, offset: int) -> None:
+        self.offset = offset
+        self._url = url
+        self._doubted_at: int | None = None
+
+    def take(self, chunk: LogChunk) -> LogChunk | None:
+        """Return the part of *chunk* that was not seen yet, if there is one, and go on behind it."""
+        if chunk.offset > self.offset:
+            self._doubt(f"its log goes on at byte {chunk.offset}, not {self.offset}")
+        fresh = chunk.after(self.offset)
+        if fresh is not None:
+            self.offset += len(fresh.data)
+        return fresh
+
+    def check_end(self, state: JobState) -> None:
+        if state.log_size > self.offset:
+            self._doubt(f"its log ends at byte {self.offset} of {state.log_size}")
+
+    def _doubt(self, detail: str) -> None:
+        if self._doubted_at == self.offset:
+            raise UnexpectedAnswer(self._url, detail)
+        self._doubted_at = self.offset
+        raise Unreachable(self._url, detail)
 
 
 def wait_for_job(
@@ -111,7 +162,7 @@ def wait_for_job(
     poll: float,
 ) -> JobState:
     """Poll until the execution is over, and return its last state."""
-    begun = time.monotonic()
+    until = None if timeout is None else time.monotonic() + timeout
     pause = Pause()
     last: JobState | None = None
     while True:
@@ -120,8 +171,7 @@ def wait_for_job(
         except TRANSIENT as error:
             if on_reconnect is not None:
                 on_reconnect(error)
-            _check_time(job_id, begun, timeout)
-            pause.wait()
+            pause.wait(longest=_left(job_id, until, timeout))
             continue
         pause.reset()
         if on_state is not None and state != last:
@@ -129,22 +179,30 @@ def wait_for_job(
         last = state
         if state.status.is_terminal:
             return state
-        _check_time(job_id, begun, timeout)
-        time.sleep(poll)
+        time.sleep(min(poll, _left(job_id, until, timeout)))
 
 
-def _check_time(job_id: str, begun: float, timeout: float | None) -> None:
-    if timeout is not None and time.monotonic() - begun >= timeout:
+def _left(job_id: str, until: float | None, timeout: float | None) -> float:
+    """Return the seconds that are left for waiting.
+
+    Raises:
+        WaitTimedOut: None are.
+    """
+    if until is None or timeout is None:
+        return _LONGEST_PAUSE
+    left = until - time.monotonic()
+    if left <= 0:
         raise WaitTimedOut(job_id, timeout)
+    return left
 
 
 def _stream(
     transport: Transport, job_id: str, offset: int, deadline: Callable[[], bool] | None
-) -> Iterator[LogChunk | JobState]:
+) -> Generator[LogChunk | JobState, None, None]:
     """Yield the events of one connection; it ends when the connection does.
 
     Raises:
-        Unreachable: The connection broke, perhaps in the middle of an event.
+        Unreachable: The connection broke, perhaps in the middle of an event or of a character.
     """
     import sseclient
 
@@ -154,14 +212,14 @@ def _stream(
     with transport.open("GET", path, params=params, headers=accept, timeout=_SILENCE_SECONDS) as response:
         if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
             raise NotFound(_NO_ROUTE, status=404)
-        for event in sseclient.SSEClient(_blocks(response, deadline)).events():
-            try:
+        try:
+            for event in sseclient.SSEClient(_blocks(response, deadline)).events():
                 if event.event == "log":
                     yield _chunk(event.data)
                 elif event.event == "end":
                     yield decode(event.data.encode(), JobState)
-            except ValueError as error:
-                raise Unreachable(transport.base_url, "the connection broke") from error
+        except ValueError as error:
+            raise Unreachable(transport.base_url, "the connection broke") from error
 
 
 def _blocks(response: requests.Response, deadline: Callable[[], bool] | None) -> Iterator[bytes]:
@@ -173,54 +231,61 @@ def _blocks(response: requests.Response, deadline: Callable[[], bool] | None) ->
 
 
 def _chunk(text: str) -> LogChunk:
-    fields = json.loads(text)
-    data = base64.b64decode(fields["data_base64"])
-    return LogChunk(data=data, offset=fields["offset"], size=fields["offset"] + len(data), complete=False)
-
-
-def _after(chunk: LogChunk, offset: int) -> LogChunk | None:
-    """Return what of *chunk* lies at and after *offset*."""
-    known = offset - chunk.offset
-    if known <= 0:
-        return chunk if chunk.data else None
-    rest = chunk.data[known:]
-    return LogChunk(data=rest, offset=offset, size=chunk.size, complete=chunk.complete) if rest else None
+    event = msgspec.json.decode(text, type=_LogEvent)
+    size = event.offset + len(event.data_base64)
+    return LogChunk(data=event.data_base64, offset=event.offset, size=size, complete=False)
 
 
 def _poll_log(
-    transport: Transport, job_id: str, *, on_reconnect: OnReconnect | None, deadline: Callable[[], bool] | None
+    transport: Transport,
+    job_id: str,
+    *,
+    offset: int,
+    on_reconnect: OnReconnect | None,
+    deadline: Callable[[], bool] | None,
 ) -> Iterator[LogChunk]:
-    """Follow on a server without log routes: its job view has the end of the log, which only grows."""
+    """Follow on a server without log routes, whose job view has the end of the log."""
     pause = Pause()
-    shown = b""
+    log = SnapshotLog()
     while True:
         try:
-            job = transport.get(JobResponse, f"/api/v1/jobs/{job_id}").job_execution
+            job = transport.get(JobResponse, f"/api/v1/jobs/{quote(job_id, safe='')}").job_execution
         except TRANSIENT as error:
             if on_reconnect is not None:
                 on_reconnect(error)
+            if deadline is not None and deadline():
+                return
             pause.wait()
             continue
         pause.reset()
-        output = job.output.encode()
-        fresh = output[len(shown) :] if output.startswith(shown) else _joined(shown, output)
-        if fresh:
-            yield LogChunk(data=fresh, offset=len(shown), size=len(output), complete=job.status.is_terminal)
-        shown = output
+        data = log.add(job.output.encode())
+        piece = LogChunk(data=data, offset=log.size - len(data), size=log.size, complete=job.status.is_terminal)
+        if (fresh := piece.after(offset)) is not None:
+            yield fresh
         if job.status.is_terminal or (deadline is not None and deadline()):
             return
         time.sleep(_POLL_SECONDS)
 
 
-def _joined(shown: bytes, output: bytes) -> bytes:
-    """Return what *output*, a tail that lost its beginning, adds to what was shown."""
-    anchor = shown[-1024:]
-    position = output.find(anchor) if anchor else -1
-    return output[position + len(anchor) :] if position >= 0 else output
-
-
 def state_of(body: bytes) -> JobState:
-    """Read a JobState from an answer that may be a whole execution of a reference server."""
-    raw = msgspec.json.decode(body)["job_execution"]
-    raw.setdefault("log_size", len(str(raw.get("output", "")).encode()))
-    return decode(msgspec.json.encode(raw), JobState)
+    """Read a JobState from an answer that may be a whole execution of a reference server.
+
+    Raises:
+        DecodeError: It is neither.
+    """
+    try:
+        return decode(body, JobStateResponse).job_execution
+    except DecodeError:
+        job = decode(body, JobResponse).job_execution
+    return JobState(
+        id=job.id,
+        status=job.status,
+        log_size=job.log_size or len(job.output.encode()),
+        current_step=job.current_step,
+        error=job.error,
+        exit_code=job.exit_code,
+        cause=job.cause,
+        leased_by_agent_id=job.leased_by_agent_id,
+        started_utc=job.started_utc,
+        finished_utc=job.finished_utc,
+    )
