@@ -19,7 +19,7 @@ complete -c cictl -n '__cictl_at "cictl"' -f -a run -d 'Run a pipeline, one of i
 complete -c cictl -n '__cictl_at "cictl"' -f -a agents -d 'Agents: list show activate deactivate.'
 complete -c cictl -n '__cictl_at "cictl"' -f -a projects -d 'Projects: list show import reload delete.'
 complete -c cictl -n '__cictl_at "cictl"' -f -a pipelines -d 'Pipelines: list show run.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a jobs -d 'Jobs: list show logs watch cancel artifacts download tests.'
+complete -c cictl -n '__cictl_at "cictl"' -f -a jobs -d 'Jobs: list show logs cancel artifacts download tests watch.'
 complete -c cictl -n '__cictl_at "cictl"' -f -a version -d 'Show the version of cictl.'
 complete -c cictl -n '__cictl_at "cictl"' -l version -d 'Show the version and exit.'
 complete -c cictl -n '__cictl_at "cictl"' -s y -l yes -d 'Do not ask; go on.'

@@ -14,7 +14,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             @('agents', 'Agents: list show activate deactivate.')
             @('projects', 'Projects: list show import reload delete.')
             @('pipelines', 'Pipelines: list show run.')
-            @('jobs', 'Jobs: list show logs watch cancel artifacts download tests.')
+            @('jobs', 'Jobs: list show logs cancel artifacts download tests watch.')
             @('version', 'Show the version of cictl.')
             @('--version', 'Show the version and exit.')
             @('-y', 'Do not ask; go on.')

@@ -15,7 +15,7 @@ _cictl() {
     esac
     case "$trail" in
         "cictl")
-            commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate.' 'projects:Projects: list show import reload delete.' 'pipelines:Pipelines: list show run.' 'jobs:Jobs: list show logs watch cancel artifacts download tests.' 'version:Show the version of cictl.')
+            commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate.' 'projects:Projects: list show import reload delete.' 'pipelines:Pipelines: list show run.' 'jobs:Jobs: list show logs cancel artifacts download tests watch.' 'version:Show the version of cictl.')
             options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
             ;;
         "cictl serve")

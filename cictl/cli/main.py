@@ -33,7 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "agents": Entry("cictl.cli.agents", "app", "Agents: list show activate deactivate."),
     "projects": Entry("cictl.cli.projects", "app", "Projects: list show import reload delete."),
     "pipelines": Entry("cictl.cli.pipelines", "app", "Pipelines: list show run."),
-    "jobs": Entry("cictl.cli.jobs", "app", "Jobs: list show logs watch cancel artifacts download tests."),
+    "jobs": Entry("cictl.cli.jobs", "app", "Jobs: list show logs cancel artifacts download tests watch."),
     "version": Entry("cictl.cli.version", "version", "Show the version of cictl.", LocalCommand),
 }
 

@@ -94,7 +94,8 @@ def _parameters(command: Any, context: Any) -> Iterator[Parameter]:
             continue
         is_option = param.param_type_name == "option"
         yield Parameter(
-            words=(*param.opts, *param.secondary_opts) if is_option else (record[0],),
+            # Short ones first; the names of --help come out of a set.
+            words=tuple(sorted((*param.opts, *param.secondary_opts), key=len)) if is_option else (record[0],),
             shown=record[0],
             help=" ".join(record[1].split()),
             takes_value=is_option and not param.is_flag and not param.count,
