@@ -23,6 +23,7 @@ SPARE_THREADS = 32
 """Threads beyond the waiting places: with fewer threads than busy connections waitress collapses."""
 
 _GRACE_SECONDS = 5
+_BACKLOG = 1024
 _CONNECTION_LIMIT = 1000
 _BODY_LIMIT = 16 << 30
 """waitress keeps bodies on disk; the services have tighter limits for what is in them."""
@@ -113,6 +114,7 @@ class Server:
             connection_limit=_CONNECTION_LIMIT,
             max_request_body_size=_BODY_LIMIT,
             channel_timeout=120,
+            backlog=_BACKLOG,
             ident="cictl",
             clear_untrusted_proxy_headers=True,
         )
@@ -149,6 +151,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host.strip("[]"), port))
+        bound.listen(_BACKLOG)  # from here on connections wait; they are never refused while the data is being opened
     except BaseException:
         bound.close()
         raise

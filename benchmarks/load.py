@@ -1,0 +1,68 @@
+"""A load generator: keep-alive connections from one process, each sending its request over and over."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+Answer = Callable[[bytes], None]
+
+
+class Connection:
+    """One keep-alive connection that speaks just enough HTTP."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        self._host = parts.netloc
+        self._socket = socket.create_connection((parts.hostname, parts.port or 80))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+
+    def send(self, method: str, path: str, body: bytes = b"", *, headers: str = "") -> tuple[int, bytes]:
+        """Return status and body of the answer, which must have a Content-Length."""
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+        self._socket.sendall(head.encode() + body)
+        while b"\r\n\r\n" not in self._buffer:
+            self._receive()
+        top, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        lines = top.split(b"\r\n")
+        length = next(int(line.split(b":")[1]) for line in lines if line.lower().startswith(b"content-length"))
+        while len(self._buffer) < length:
+            self._receive()
+        answer, self._buffer = self._buffer[:length], self._buffer[length:]
+        return int(lines[0].split()[1]), answer
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _receive(self) -> None:
+        data = self._socket.recv(1 << 16)
+        if not data:
+            raise ConnectionError("the server closed the connection")
+        self._buffer += data
+
+
+def rate(url: str, work: Callable[[Connection, int], int], *, connections: int, seconds: float) -> float:
+    """Return requests per second, over *connections* that call *work*, which returns how many requests it made."""
+    done = [0] * connections
+    stop = time.monotonic() + seconds
+
+    def run(index: int) -> None:
+        connection = Connection(url)
+        try:
+            while time.monotonic() < stop:
+                done[index] += work(connection, index)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(connections)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done) / (time.monotonic() - begun)
