@@ -29,8 +29,9 @@ check: lint types ## Lint, types, import contracts
 bench: $(VENV)/dev ## Measure, as ratios within one run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-docs: $(VENV)/dev ## Generate the CLI reference and the completions
+docs: $(VENV)/dev ## Generate the CLI and API references and the completions
 	$(BIN)/python -m cictl.cli.docs
+	$(BIN)/python -m cictl_server.reference > docs/api.md
 
 build: $(VENV)/dev ## Build sdist and wheel into dist/
 	$(BIN)/python -m build --outdir dist .

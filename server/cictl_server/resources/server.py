@@ -14,6 +14,9 @@ _OK = Health(status="ok")
 class HealthResource:
     """`/healthz`"""
 
+    def __init__(self, _services: Services) -> None:
+        """Take the services as every resource does, and look at none of them."""
+
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """GET: 200 `{"status":"ok"}`; looks at nothing else."""
         media.write(resp, _OK)

@@ -1,0 +1,22 @@
+"""The API's page is what the code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cictl_server.app import ROUTES
+from cictl_server.reference import render
+
+
+def test_the_page_is_current(pytestconfig: pytest.Config) -> None:
+    page = Path(pytestconfig.rootpath) / "docs" / "api.md"
+    assert page.read_text() == render(), "run `make docs`"
+
+
+def test_every_responder_is_documented() -> None:
+    for _, resource, suffix in ROUTES:
+        responders = [getattr(resource, name) for name in dir(resource) if name.startswith("on_")]
+        assert responders, resource
+        assert all(responder.__doc__ for responder in responders), (resource, suffix)
