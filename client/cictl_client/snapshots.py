@@ -34,8 +34,9 @@ class SnapshotLog:
 
 def _known(last: bytes, snapshot: bytes) -> int:
     """Return how many of the first bytes of *snapshot* were in *last*."""
-    if (overlap := _overlap(last, snapshot)) is not None:
-        return overlap
+    for begin in (last, last.lstrip()):
+        if (overlap := _overlap(begin, snapshot)) is not None:
+            return overlap
     cut = len(snapshot) - len(snapshot.lstrip(_CUT_CHARACTER))
     anchor = snapshot[cut : cut + _ANCHOR_BYTES]
     start = -1
@@ -51,7 +52,7 @@ def _known(last: bytes, snapshot: bytes) -> int:
 def _overlap(last: bytes, snapshot: bytes) -> int | None:
     """Return how many bytes both begin with if *snapshot* goes on where *last* ends, else None.
 
-    White space at the end of *last* may be gone: a cancel trims the log before it adds its line.
+    White space at the end of *last* may be gone: a cancel trims the log, on both sides, before it adds its line.
     """
     known = len(last.rstrip())
     if not snapshot.startswith(last[:known]):
