@@ -29,6 +29,7 @@ from cictl_server.store.records import (
     PipelineRecord,
     ProjectRecord,
     Record,
+    SettingRecord,
 )
 
 R = TypeVar("R", bound=Record)
@@ -169,6 +170,7 @@ class View(ABC):
     pipelines: Pipelines
     chains: Chains
     artifacts: Table[int, ArtifactsRecord]
+    settings: Table[str, SettingRecord]
 
 
 class Transaction(View):

@@ -124,3 +124,10 @@ class ArtifactsRecord(Record, frozen=True, kw_only=True):
     number: int
     generation: int = 1
     entries: list[ArtifactEntry]
+
+
+class SettingRecord(Record, frozen=True, kw_only=True):
+    """One value that the server remembers by name, such as `agent_update_target`."""
+
+    key: str
+    value: str

@@ -32,6 +32,7 @@ from cictl_server.store.records import (
     PipelineRecord,
     ProjectRecord,
     Record,
+    SettingRecord,
 )
 from cictl_server.store.table import EngineDB
 
