@@ -96,46 +96,51 @@ class _Chains(_Numbered[ChainRecord], Chains):
         return sorted(found, key=lambda c: c.chain_id.encode())
 
 
-class _Agents(Table[str, AgentRecord]):
-    """Agents by their id, which is text; TinyDB's document ids are numbers."""
+class _Named(Table[str, R]):
+    """Records whose key is text; TinyDB's document ids are numbers."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, name: str, type_: type[R], *, key: Callable[[R], str]) -> None:
         self._engine = engine
+        self._name = name
+        self._key = key
         self._numbers: dict[str, int] = {}
-        self._decoder = msgspec.json.Decoder(AgentRecord)
-        self._rows = _Rows(engine, "agents", AgentRecord, key=self._number)
-        for key, document in engine.tables.get("agents", {}).items():
-            self._numbers[self._decoder.decode(document).agent_id] = key
+        self._decoder = msgspec.json.Decoder(type_)
+        self._rows = _Rows(engine, name, type_, key=self._number)
+        for number, document in engine.tables.get(name, {}).items():
+            self._numbers[self._key_in(document)] = number
         engine.observe(self._follow)
 
-    def find(self, key: str) -> AgentRecord | None:
+    def find(self, key: str) -> R | None:
         number = self._numbers.get(key)
         return None if number is None else self._rows.find(number)
 
-    def iter_all(self) -> Iterator[AgentRecord]:
+    def iter_all(self) -> Iterator[R]:
         return self._rows.get_all(number for _, number in sorted(self._numbers.items()))
 
     def count(self) -> int:
         return len(self._numbers)
 
-    def put(self, record: AgentRecord) -> None:
+    def put(self, record: R) -> None:
         self._rows.put(record)
 
     def delete(self, key: str) -> bool:
         number = self._numbers.get(key)
         return number is not None and self._rows.delete(number)
 
-    def _number(self, record: AgentRecord) -> int:
-        return self._numbers.get(record.agent_id) or self._engine.last_id("agents") + 1
+    def _number(self, record: R) -> int:
+        return self._numbers.get(self._key(record)) or self._engine.last_id(self._name) + 1
+
+    def _key_in(self, document: bytes) -> str:
+        return self._key(self._decoder.decode(document))
 
     def _follow(self, change: Change) -> None:
-        table, key, before, after = change
-        if table != "agents":
+        table, number, before, after = change
+        if table != self._name:
             return
         if before is not None:
-            self._numbers.pop(self._decoder.decode(before).agent_id, None)
+            self._numbers.pop(self._key_in(before), None)
         if after is not None:
-            self._numbers[self._decoder.decode(after).agent_id] = key
+            self._numbers[self._key_in(after)] = number
 
 
 class _Jobs(_Rows[JobRecord], Jobs):
@@ -192,11 +197,12 @@ class _Jobs(_Rows[JobRecord], Jobs):
 class _Transaction(Transaction):
     def __init__(self, engine: Engine) -> None:
         self.jobs = _Jobs(engine)
-        self.agents = _Agents(engine)
+        self.agents = _Named(engine, "agents", AgentRecord, key=lambda agent: agent.agent_id)
         self.projects = _Numbered(engine, "projects", ProjectRecord, key=lambda project: project.id)
         self.pipelines = _Pipelines(engine, "pipelines", PipelineRecord, key=lambda pipeline: pipeline.id)
         self.chains = _Chains(engine, "chains", ChainRecord, key=lambda chain: chain.id)
         self.artifacts = _Rows(engine, "artifacts", ArtifactsRecord, key=lambda artifacts: artifacts.number)
+        self.settings = _Named(engine, "settings", SettingRecord, key=lambda setting: setting.key)
         self.actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:
