@@ -85,9 +85,10 @@ def drop() -> None:
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as the server saw it."""
+    """A request as the server saw it; `target` is the path and query as they were sent, `path` is decoded."""
 
     method: str
+    target: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]
@@ -162,6 +163,7 @@ def _seen(environ: dict[str, Any]) -> Seen:
     headers |= {name.replace("_", "-").lower(): environ.get(name, "") for name in ("CONTENT_TYPE", "CONTENT_LENGTH")}
     return Seen(
         method=environ["REQUEST_METHOD"],
+        target=environ["REQUEST_URI"],
         path=environ["PATH_INFO"],
         query=dict(parse_qsl(environ["QUERY_STRING"])),
         headers=headers,

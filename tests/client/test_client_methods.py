@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cictl.wire.agents import (
+    Agent,
+    AgentActionRequest,
+    AgentActionResponse,
+    AgentList,
+    AgentResponse,
+    HeartbeatRequest,
+    HeartbeatResponse,
+)
+from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactList, ArtifactUpload
+from cictl.wire.codec import encode
+from cictl.wire.jobs import (
+    JobExecution,
+    JobList,
+    JobResponse,
+    JobState,
+    JobStateResponse,
+    JobStatus,
+    LeaseRequest,
+    LeaseResponse,
+    StatusRequest,
+)
+from cictl.wire.problems import Code
+from cictl.wire.projects import (
+    ImportRequest,
+    ImportResponse,
+    ProjectDetail,
+    ProjectList,
+    ProjectResponse,
+    ProjectSummary,
+    RunRequest,
+    RunResponse,
+)
+from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
+from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl_client import Client, Conflict, LogChunk, NotFound, UnexpectedAnswer
+from tests.client.conftest import Reply, ScriptedServer, problem, refusal, reply
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+JOB = JobExecution(
+    id="job-1",
+    script="make",
+    required_capabilities=None,
+    timeout_seconds=60,
+    status=JobStatus.RUNNING,
+    created_utc=NOW,
+    leased_by_agent_id="a",
+    current_step="compile",
+    output="héllo\n",
+)
+STATE = JobState(id="job-1", status=JobStatus.RUNNING, log_size=7, current_step="compile", leased_by_agent_id="a")
+AGENT = Agent(agent_id="a/1", hostname="h", os="linux", arch="amd64", capabilities=None, last_seen_utc=NOW)
+PROJECT = ProjectSummary(id=3, name="shop", config_path="x", updated_utc=NOW, pipelines=[])
+DETAIL = ProjectDetail(id=3, name="shop", updated_utc=NOW)
+IMPORTED = ImportResponse(project_name="shop", repo_url="u", config_file="cictl.yaml", pipelines=1)
+RAN = RunResponse(project_name="shop", pipeline_id="build", enqueued=1, job_execution_ids=["job-1"])
+FILE = Artifact(id=1, job_execution_id="job-1", path="app", url="/artifacts/job-1/app", size_bytes=3)
+REPORT = TestReport(total=1, passed=1)
+HEALTH = Health(status="ok")
+INFO = ServerInfo(name="cictl", api_version=1, version="1.2.3")
+RUNTIME = RuntimeState(
+    mode="normal",
+    online_agents=0,
+    stale_agents=0,
+    offline_agents=0,
+    has_any_agents=False,
+    last_agent_seen_utc=NOW,
+    git_available=True,
+)
+ACTION = AgentActionResponse(requested=True, agent_id="a/1")
+BEAT = HeartbeatResponse(accepted=True)
+LEASED = LeaseResponse(assigned=True, job_execution=JOB)
+OF_JOB = "/api/v1/jobs/job-1"
+
+Call = Callable[[Client], Any]
+
+
+def case(name: str, request: str, answer: object, call: Call, result: object, body: object = None) -> Any:
+    return pytest.param(request, answer, call, result, body, id=name)
+
+
+CASES = [
+    case("health", "GET /healthz", HEALTH, Client.health, HEALTH),
+    case("server_info", "GET /api/v1/server-info", INFO, Client.server_info, INFO),
+    case("runtime_state", "GET /api/v1/runtime-state", RUNTIME, Client.runtime_state, RUNTIME),
+    case("list_agents", "GET /api/v1/agents", AgentList(agents=[AGENT]), Client.list_agents, [AGENT]),
+    case("get_agent", "GET /api/v1/agents/a/1", AgentResponse(agent=AGENT), lambda c: c.get_agent("a/1"), AGENT),
+    case(
+        "agent_action",
+        "POST /api/v1/agents/a/1/actions",
+        ACTION,
+        lambda c: c.agent_action("a/1", "run-script", script="id", shell="posix", timeout_seconds=9),
+        ACTION,
+        AgentActionRequest(action="run-script", script="id", shell="posix", timeout_seconds=9),
+    ),
+    case("list_projects", "GET /api/v1/projects", ProjectList(projects=[PROJECT]), Client.list_projects, [PROJECT]),
+    case("get_project", "GET /api/v1/projects/3", ProjectResponse(project=DETAIL), lambda c: c.get_project(3), DETAIL),
+    case(
+        "import_project",
+        "POST /api/v1/projects/import",
+        IMPORTED,
+        lambda c: c.import_project(ImportRequest(repo_url="u")),
+        IMPORTED,
+        ImportRequest(repo_url="u"),
+    ),
+    case("reload_project", "POST /api/v1/projects/3/reload", IMPORTED, lambda c: c.reload_project(3), IMPORTED, b"{}"),
+    case("delete_project", "DELETE /api/v1/projects/3", b'{"deleted":true}', lambda c: c.delete_project(3), None),
+    case(
+        "run_pipeline",
+        "POST /api/v1/pipelines/7/run-selection",
+        RAN,
+        lambda c: c.run_pipeline(7, RunRequest(dry_run=True)),
+        RAN,
+        RunRequest(dry_run=True),
+    ),
+    case(
+        "run_chain",
+        "POST /api/v1/pipeline-chains/2/run",
+        RAN,
+        lambda c: c.run_chain(2, RunRequest()),
+        RAN,
+        RunRequest(),
+    ),
+    case(
+        "list_jobs",
+        "GET /api/v1/jobs",
+        JobList(job_executions=[JOB], next_cursor="n"),
+        Client.list_jobs,
+        JobList(job_executions=[JOB], next_cursor="n"),
+    ),
+    case("get_job", f"GET {OF_JOB}", JobResponse(job_execution=JOB), lambda c: c.get_job("job-1"), JOB),
+    case(
+        "get_job_state",
+        f"GET {OF_JOB}",
+        JobStateResponse(job_execution=STATE),
+        lambda c: c.get_job_state("job-1"),
+        STATE,
+    ),
+    case(
+        "cancel_job",
+        f"POST {OF_JOB}/cancel",
+        JobResponse(job_execution=JOB),
+        lambda c: c.cancel_job("job-1"),
+        JOB,
+        b"{}",
+    ),
+    case(
+        "get_test_report",
+        f"GET {OF_JOB}/tests",
+        TestReportResponse(report=REPORT),
+        lambda c: c.get_test_report("job-1"),
+        REPORT,
+    ),
+    case(
+        "list_artifacts",
+        f"GET {OF_JOB}/artifacts",
+        ArtifactList(artifacts=[FILE]),
+        lambda c: c.list_artifacts("job-1"),
+        [FILE],
+    ),
+    case("heartbeat", "POST /api/v1/heartbeat", BEAT, lambda c: c.heartbeat(HeartbeatRequest()), BEAT, b"{}\n"),
+    case(
+        "lease",
+        "POST /api/v1/agent/lease",
+        LEASED,
+        lambda c: c.lease(LeaseRequest(agent_id="a", wait_seconds=5)),
+        LEASED,
+        LeaseRequest(agent_id="a", wait_seconds=5),
+    ),
+    case(
+        "report_status",
+        f"POST {OF_JOB}/status",
+        JobStateResponse(job_execution=STATE),
+        lambda c: c.report_status("job-1", StatusRequest(agent_id="a", status="running")),
+        STATE,
+        StatusRequest(agent_id="a", status="running"),
+    ),
+    case(
+        "upload_artifacts_json",
+        f"POST {OF_JOB}/artifacts",
+        ArtifactList(artifacts=[FILE]),
+        lambda c: c.upload_artifacts_json("job-1", ArtifactUpload(agent_id="a", artifacts=[ArtifactData(path="app")])),
+        [FILE],
+        ArtifactUpload(agent_id="a", artifacts=[ArtifactData(path="app")]),
+    ),
+    case(
+        "upload_artifacts_zip",
+        f"POST {OF_JOB}/artifacts/upload-zip",
+        ArtifactList(artifacts=[FILE]),
+        lambda c: c.upload_artifacts_zip("job-1", "a", io.BytesIO(b"PK")),
+        [FILE],
+        b"PK",
+    ),
+    case(
+        "upload_tests",
+        f"POST {OF_JOB}/tests",
+        TestReportResponse(report=REPORT),
+        lambda c: c.upload_tests("job-1", TestReportUpload(agent_id="a", report=REPORT)),
+        REPORT,
+        TestReportUpload(agent_id="a", report=REPORT),
+    ),
+]
+ELSEWHERE = {
+    "base_url", "close", "download_all", "download_artifact", "follow_log", "read_log", "request", "wait_for_job",
+}  # fmt: skip
+"""Public names whose tests are below, or in a module of their own."""
+
+
+@pytest.mark.parametrize(("request_line", "answer", "call", "result", "body"), CASES)
+def test_method_sends_its_request_and_reads_the_answer(
+    client: Client,
+    server: ScriptedServer,
+    request_line: str,
+    answer: object,
+    call: Call,
+    result: object,
+    body: object,
+) -> None:
+    server.on(request_line, reply(answer))
+    assert call(client) == result
+    expected = b"" if body is None else body if isinstance(body, bytes) else encode(body)
+    assert server.seen[0].body == expected
+
+
+def test_every_public_method_has_a_test() -> None:
+    public = {name for name, _ in inspect.getmembers(Client) if not name.startswith("_")}
+    assert {str(case.id) for case in CASES} | ELSEWHERE == public
+
+
+@pytest.mark.parametrize(
+    ("call", "target"),
+    [
+        pytest.param(lambda c: c.get_agent("a/../b?c#d"), "/api/v1/agents/a%2F..%2Fb%3Fc%23d", id="agent"),
+        pytest.param(lambda c: c.get_job("ä b"), "/api/v1/jobs/%C3%A4%20b", id="job"),
+    ],
+)
+def test_id_is_one_segment_of_the_path(client: Client, server: ScriptedServer, call: Call, target: str) -> None:
+    with pytest.raises(NotFound):
+        call(client)
+    assert server.seen[0].target == target
+
+
+def test_deleting_may_be_answered_with_nothing(client: Client, server: ScriptedServer) -> None:
+    server.on("DELETE /api/v1/projects/3", Reply((b"",), status=204))
+    client.delete_project(3)
+    assert server.count("DELETE /api/v1/projects/3") == 1
+
+
+def test_only_filters_that_say_something_are_sent(client: Client, server: ScriptedServer) -> None:
+    server.on("GET /api/v1/jobs", reply(JobList(job_executions=[])))
+    filters = {"status": "failed", "project": "p&q", "pipeline": "b", "agent": "a", "run": "r", "cursor": "c"}
+    client.list_jobs()
+    client.list_jobs(max_jobs=9, **filters)
+    assert [seen.query for seen in server.seen] == [{"max": "150"}, {"max": "9", **filters}]
+
+
+@pytest.mark.parametrize(
+    ("request_line", "body", "call", "result"),
+    [
+        pytest.param(
+            f"GET {OF_JOB}/artifacts", b'{"artifacts":null}', lambda c: c.list_artifacts("job-1"), [], id="artifacts"
+        ),
+        pytest.param(
+            f"POST {OF_JOB}/artifacts/upload-zip",
+            b'{"artifacts":null}',
+            lambda c: c.upload_artifacts_zip("job-1", "a", io.BytesIO()),
+            [],
+            id="empty-upload",
+        ),
+        pytest.param(
+            "POST /api/v1/heartbeat",
+            b'{"accepted":true,"message":null,"cancel_job_ids":null,"unknown":1}',
+            lambda c: c.heartbeat(HeartbeatRequest()),
+            BEAT,
+            id="heartbeat",
+        ),
+        pytest.param(
+            "POST /api/v1/agent/lease",
+            b'{"assigned":false,"job_execution":null}',
+            lambda c: c.lease(LeaseRequest()),
+            LeaseResponse(assigned=False),
+            id="lease",
+        ),
+    ],
+)
+def test_nulls_mean_absent(
+    client: Client, server: ScriptedServer, request_line: str, body: bytes, call: Call, result: object
+) -> None:
+    server.on(request_line, reply(body))
+    assert call(client) == result
+
+
+def test_state_is_asked_for_as_such(client: Client, server: ScriptedServer) -> None:
+    server.on(f"GET {OF_JOB}", reply(JobStateResponse(job_execution=STATE)))
+    client.get_job_state("job-1")
+    assert server.seen[0].query == {"view": "state"}
+
+
+def test_state_comes_out_of_a_whole_execution(client: Client, server: ScriptedServer) -> None:
+    server.on(f"GET {OF_JOB}", reply(JobResponse(job_execution=JOB)))
+    assert client.get_job_state("job-1") == STATE
+
+
+def test_state_out_of_something_else_is_unexpected(client: Client, server: ScriptedServer) -> None:
+    server.on(f"GET {OF_JOB}", reply(b'{"job_execution":{"id":"job-1"}}'))
+    with pytest.raises(UnexpectedAnswer, match="32 bytes of application/json"):
+        client.get_job_state("job-1")
+
+
+@pytest.mark.parametrize(("minimal", "preference"), [(False, None), (True, "return=minimal")])
+def test_report_says_whether_a_short_answer_will_do(
+    client: Client, server: ScriptedServer, minimal: bool, preference: str | None
+) -> None:
+    server.on(f"POST {OF_JOB}/status", reply(JobResponse(job_execution=JOB)))
+    assert client.report_status("job-1", StatusRequest(), minimal=minimal) == STATE
+    assert server.seen[0].headers.get("prefer") == preference
+
+
+def test_report_about_an_unknown_job_is_not_found(client: Client, server: ScriptedServer) -> None:
+    server.on(f"POST {OF_JOB}/status", refusal(400, "job not found"))
+    with pytest.raises(NotFound):
+        client.report_status("job-1", StatusRequest())
+
+
+def test_piece_of_a_log(client: Client, server: ScriptedServer) -> None:
+    server.on(f"GET {OF_JOB}/log", Reply((b"lo\n",), headers={"X-Log-Size": "9", "X-Log-Complete": "true"}))
+    assert client.read_log("job-1", offset=3, limit=4) == LogChunk(data=b"lo\n", offset=3, size=9, complete=True)
+    assert server.seen[0].query == {"offset": "3", "limit": "4"}
+
+
+def test_piece_of_a_log_without_its_size_is_unexpected(client: Client, server: ScriptedServer) -> None:
+    server.on(f"GET {OF_JOB}/log", Reply((b"lo",)))
+    with pytest.raises(UnexpectedAnswer, match="no X-Log-Size"):
+        client.read_log("job-1")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "api/v1/jobs", "{url}/api/v1/jobs"])
+def test_any_request_can_be_sent(client: Client, server: ScriptedServer, path: str) -> None:
+    server.on("PATCH /api/v1/jobs", reply(b"[1]", status=202, X_Thing="yes"))
+    answer = client.request("patch", path.format(url=server.url), json_body=b"{}", params={"max": 2})
+    assert (answer.status, answer.headers["x-thing"], answer.body) == (202, "yes", b"[1]")
+    assert (server.seen[0].body, server.seen[0].query) == (b"{}", {"max": "2"})
+    assert server.seen[0].headers["content-type"] == "application/json"
+
+
+def test_any_request_raises_what_the_others_raise(client: Client, server: ScriptedServer) -> None:
+    server.on("GET /api/v1/things", problem(409, Code.CONFLICT, "no"))
+    with pytest.raises(Conflict):
+        client.request("GET", "/api/v1/things")
