@@ -110,9 +110,9 @@ class Engine:
             return
         try:
             self._journal.wait(ticket)
-        except StoreFailed:
-            self._undo_unflushed()
-            raise
+        finally:
+            if self._journal.has_failed:
+                self._undo_unflushed()
         if self._journal.size > self._compaction_due:
             self._start_compaction()
 

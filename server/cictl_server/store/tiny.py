@@ -147,8 +147,8 @@ class _Jobs(_Rows[JobRecord], Jobs):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, "jobs", JobRecord, key=lambda job: job.number)
         self._index = JobIndex()
-        for document in self._documents.values():
-            self._index.change(None, self._decoder.decode(document))
+        for key, document in self._documents.items():
+            self._index.change(None, self._checked(key, document))
         engine.observe(self._follow)
 
     def count_by_status(self) -> dict[JobStatus, int]:
@@ -186,12 +186,16 @@ class _Jobs(_Rows[JobRecord], Jobs):
         return None if number is None else self.find(number)
 
     def _follow(self, change: Change) -> None:
-        table, _, before, after = change
+        table, key, before, after = change
         if table == "jobs":
-            self._index.change(
-                None if before is None else self._decoder.decode(before),
-                None if after is None else self._decoder.decode(after),
-            )
+            self._index.change(self._checked(key, before), self._checked(key, after))
+
+    def _checked(self, key: int, document: bytes | None) -> JobRecord | None:
+        """Decode *document*; its number must be its id, which TinyDB's own API cannot know."""
+        job = None if document is None else self._decoder.decode(document)
+        if job is not None and job.number != key:
+            raise msgspec.ValidationError(f"document {key} of jobs has the number {job.number}")
+        return job
 
 
 class _Transaction(Transaction):
