@@ -1,0 +1,204 @@
+"""Compaction: writers go on, and neither a kill nor a power cut at any of its steps loses anything."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cictl_testing.disk import PowerCut, path_of, watched
+from cictl_testing.processes import eventually
+from cictl_testing.records import make_job
+
+from cictl_server.store.contract import StoreFailed
+from cictl_server.store.tiny import TinyStore
+
+
+def write_jobs(store: TinyStore, *numbers: int) -> None:
+    """Commit one transaction for each number."""
+    for number in numbers:
+        with store.write() as tx:
+            tx.jobs.put(make_job(number))
+
+
+def numbers(store: TinyStore) -> list[int]:
+    with store.read() as view:
+        return [job.number for job in view.jobs.iter_all()]
+
+
+def found_in(directory: Path) -> list[int]:
+    with TinyStore.open(directory) as store:
+        return numbers(store)
+
+
+def test_compaction_moves_everything_into_the_snapshot(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path) as store:
+        write_jobs(store, 1, 2)
+        store.compact()
+        assert (tmp_path / "state.journal").read_bytes() == b""
+        write_jobs(store, 3)
+        assert numbers(store) == [1, 2, 3]
+    assert found_in(tmp_path) == [1, 2, 3]
+
+
+def test_a_kill_at_any_step_of_compaction_loses_nothing(tmp_path: Path) -> None:
+    steps: list[str] = []
+
+    def copy(name: str, _: tuple[Any, ...]) -> None:
+        shutil.copytree(tmp_path / "data", tmp_path / f"step-{len(steps)}")
+        steps.append(name)
+
+    with TinyStore.open(tmp_path / "data") as store:
+        write_jobs(store, 1, 2)
+        store.compact()
+        write_jobs(store, 3, 4)
+        with watched(copy):
+            store.compact()
+    assert steps.count("replace") == 2
+    for step in range(len(steps)):
+        assert found_in(tmp_path / f"step-{step}") == [1, 2, 3, 4]
+
+
+def test_a_power_cut_at_any_step_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    disk = PowerCut(tmp_path / "data")
+    acknowledged: list[int] = []
+    cuts: list[tuple[Path, list[int]]] = []
+
+    def cut(name: str, args: tuple[Any, ...]) -> None:
+        left = tmp_path / f"cut-{len(cuts)}"
+        disk.restore(left)
+        cuts.append((left, list(acknowledged)))
+        disk.note(name, args)
+
+    with watched(cut), TinyStore.open(tmp_path / "data") as store:
+        for number in range(1, 9):
+            write_jobs(store, number)
+            acknowledged.append(number)
+            if number % 3 == 0:
+                store.compact()
+    assert len(cuts) > 30
+    for left, promised in cuts:
+        assert found_in(left)[: len(promised)] == promised
+
+
+def test_a_snapshot_without_the_shortened_journal_is_read_once(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path) as store:
+        write_jobs(store, 1, 2)
+        with store.write() as tx:
+            tx.jobs.delete(1)
+        journal = (tmp_path / "state.journal").read_bytes()
+    (tmp_path / "state.journal").write_bytes(journal)
+    with TinyStore.open(tmp_path) as store:
+        assert numbers(store) == [2]
+        write_jobs(store, 3)
+    assert found_in(tmp_path) == [2, 3]
+
+
+def test_writers_go_on_while_compacting_in_the_background(tmp_path: Path) -> None:
+    def write(start: int) -> None:
+        write_jobs(store, *range(start, start + 100))
+
+    copy = tmp_path / "copy"
+    with TinyStore.open(tmp_path / "data", compaction_bytes=1) as store:
+        threads = [threading.Thread(target=write, args=(start,)) for start in (1, 101, 201, 301)]
+        for thread in threads:
+            thread.start()
+        for _ in range(10):
+            store.compact()
+        for thread in threads:
+            thread.join()
+        with store.write() as tx:  # what a killed server leaves, while nothing is under way
+            tx.jobs.put(make_job(401))
+        store.compact()
+        shutil.copytree(tmp_path / "data", copy)
+        assert numbers(store) == list(range(1, 402))
+    assert found_in(copy) == found_in(tmp_path / "data") == list(range(1, 402))
+
+
+def test_a_long_journal_is_compacted_without_being_asked(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path, compaction_bytes=2000) as store:
+        write_jobs(store, *range(1, 40))
+        eventually(lambda: (tmp_path / "state.json").exists(), what="a snapshot")
+        eventually(lambda: (tmp_path / "state.journal").stat().st_size < 6000, what="a shorter journal")
+        assert numbers(store) == list(range(1, 40))
+
+
+def test_the_journal_may_grow_to_the_size_of_the_snapshot(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path, compaction_bytes=2000) as store, store.write() as tx:
+        for number in range(1, 100):
+            tx.jobs.put(make_job(number))
+    with TinyStore.open(tmp_path, compaction_bytes=2000) as store:
+        before = (tmp_path / "state.json").read_bytes()
+        assert len(before) > 6000
+        write_jobs(store, *range(100, 130))
+        assert (tmp_path / "state.journal").stat().st_size > 2000
+        assert (tmp_path / "state.json").read_bytes() == before
+
+
+def test_a_compaction_without_room_changes_nothing(tmp_path: Path) -> None:
+    def fill_disk(name: str, args: tuple[Any, ...]) -> None:
+        if name == "pwrite" and path_of(args[0]).name == "state.json-new":
+            raise OSError(errno.ENOSPC, "full")
+
+    with TinyStore.open(tmp_path / "data") as store:
+        write_jobs(store, 1, 2)
+        with watched(fill_disk), pytest.raises(OSError, match="full"):
+            store.compact()
+        assert not (tmp_path / "data" / "state.json-new").exists()
+        write_jobs(store, 3)
+        shutil.copytree(tmp_path / "data", tmp_path / "copy")
+    assert found_in(tmp_path / "copy") == [1, 2, 3]
+
+
+def test_a_journal_that_cannot_be_shortened_goes_on(tmp_path: Path) -> None:
+    def fill_disk(name: str, args: tuple[Any, ...]) -> None:
+        if name == "replace":
+            write_jobs(store, 3)  # after the snapshot was taken: it must stay in the journal
+        if name == "pwrite" and path_of(args[0]).name == "state.journal-new":
+            raise OSError(errno.ENOSPC, "full")
+
+    with TinyStore.open(tmp_path / "data") as store:
+        write_jobs(store, 1, 2)
+        with watched(fill_disk), pytest.raises(OSError, match="full"):
+            store.compact()
+        assert not (tmp_path / "data" / "state.journal-new").exists()
+        write_jobs(store, 4)
+        shutil.copytree(tmp_path / "data", tmp_path / "copy")
+    assert found_in(tmp_path / "copy") == [1, 2, 3, 4]
+
+
+def test_a_shortened_journal_that_may_not_survive_stops_the_store(tmp_path: Path) -> None:
+    has_replaced: list[str] = []
+
+    def break_disk(name: str, args: tuple[Any, ...]) -> None:
+        if name == "replace" and Path(args[1]).name == "state.journal":
+            has_replaced.append(name)
+        if name == "fsync" and has_replaced:
+            raise OSError(errno.EIO, "broken")
+
+    with TinyStore.open(tmp_path) as store:
+        write_jobs(store, 1)
+        with watched(break_disk), pytest.raises(StoreFailed, match="broken"):
+            store.compact()
+        with pytest.raises(StoreFailed, match="broken"):
+            write_jobs(store, 2)
+        assert numbers(store) == [1]
+    assert found_in(tmp_path) == [1]
+
+
+def test_a_failing_compaction_is_not_tried_at_each_commit(tmp_path: Path) -> None:
+    attempts: list[str] = []
+
+    def forbid(name: str, args: tuple[Any, ...]) -> None:
+        if name == "open" and Path(args[0]).name == "state.json-new":
+            attempts.append(name)
+            raise PermissionError(errno.EACCES, "forbidden")
+
+    with watched(forbid), TinyStore.open(tmp_path, compaction_bytes=2000) as store:
+        write_jobs(store, *range(1, 101))
+        written = (tmp_path / "state.journal").stat().st_size
+    assert 1 <= len(attempts) <= written // 2000 + 1
+    assert found_in(tmp_path) == list(range(1, 101))

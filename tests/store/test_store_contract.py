@@ -1,0 +1,245 @@
+"""What every store promises about transactions and tables."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from cictl_testing.records import make_agent, make_chain, make_job, make_pipeline, make_project
+from cictl_testing.stores import Reopenable
+from msgspec.structs import replace
+
+from cictl_server.store.contract import Store, StoreFailed, Transaction
+from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
+
+
+def test_a_committed_record_is_found(store: Store) -> None:
+    job = make_job(1, metadata={"branch": "käse\n"}, exit_code=3)
+    with store.write() as tx:
+        tx.jobs.put(job)
+    with store.read() as view:
+        assert view.jobs.find(1) == job
+
+
+def test_a_transaction_sees_its_own_changes(store: Store) -> None:
+    with store.write() as tx:
+        tx.jobs.put(make_job(1))
+        tx.jobs.put(make_job(1, "leased", agent_id="a"))
+        assert [job.number for job in tx.jobs.active_of_agent("a")] == [1]
+        assert tx.jobs.delete(1)
+        assert tx.jobs.find(1) is None
+
+
+def test_put_replaces_and_delete_tells_whether_there_was_one(store: Store) -> None:
+    with store.write() as tx:
+        tx.agents.put(make_agent("a"))
+        tx.agents.put(make_agent("a", os="linux"))
+        assert [agent.os for agent in tx.agents.iter_all()] == ["linux"]
+        assert tx.agents.delete("a")
+        assert not tx.agents.delete("a")
+        assert tx.agents.count() == 0
+
+
+def test_editing_a_returned_record_changes_nothing_stored(store: Store) -> None:
+    given = make_job(1, env={"A": "1"})
+    with store.write() as tx:
+        tx.jobs.put(given)
+        given.env["A"] = "2"
+    with store.read() as view:
+        found = view.jobs.find(1)
+        assert found is not None
+        found.env["A"] = "3"
+        again = view.jobs.find(1)
+        assert again is not None
+        assert again.env == {"A": "1"}
+
+
+def test_nothing_of_a_raising_transaction_happened(store: Store) -> None:
+    with store.write() as tx:
+        tx.jobs.put(make_job(1, needs={"os": "linux"}))
+        tx.agents.put(make_agent("a"))
+    with pytest.raises(ZeroDivisionError), store.write() as tx:
+        change_everything_and_raise(tx)
+    with store.read() as view:
+        assert [job.number for job in view.jobs.iter_all()] == [1]
+        assert view.jobs.last_number() == 1
+        assert view.jobs.claimable(lambda needs: needs == {"os": "linux"}) == make_job(1, needs={"os": "linux"})
+        assert [agent.agent_id for agent in view.agents.iter_all()] == ["a"]
+        assert view.projects.count() == 0
+
+
+def change_everything_and_raise(tx: Transaction) -> None:
+    tx.jobs.put(make_job(1, "leased", agent_id="a"))
+    tx.jobs.put(make_job(2))
+    tx.jobs.delete(1)
+    tx.agents.put(make_agent("b"))
+    tx.agents.delete("a")
+    tx.projects.put(make_project(tx.projects.next_id()))
+    raise ZeroDivisionError
+
+
+def test_a_rolled_back_transaction_leaves_nothing_after_reopening(place: Reopenable) -> None:
+    with place.store.write() as tx:
+        tx.jobs.put(make_job(1))
+    with pytest.raises(ZeroDivisionError), place.store.write() as tx:
+        change_everything_and_raise(tx)
+    with place.reopen().read() as view:
+        assert [job.number for job in view.jobs.iter_all()] == [1]
+
+
+def test_everything_is_there_after_reopening(place: Reopenable) -> None:
+    artifacts = ArtifactsRecord(number=4, entries=[ArtifactEntry(path="a/b", size_bytes=1)])
+    with place.store.write() as tx:
+        tx.jobs.put(make_job(4))
+        tx.agents.put(make_agent("a", deactivated=True))
+        tx.projects.put(make_project(1))
+        tx.pipelines.put(make_pipeline(2, 1, "build"))
+        tx.chains.put(make_chain(3, 1, "all"))
+        tx.artifacts.put(artifacts)
+    with place.reopen().read() as view:
+        assert view.jobs.find(4) == make_job(4)
+        assert view.agents.find("a") == make_agent("a", deactivated=True)
+        assert view.projects.find(1) == make_project(1)
+        assert view.pipelines.find(2) == make_pipeline(2, 1, "build")
+        assert view.chains.find(3) == make_chain(3, 1, "all")
+        assert view.artifacts.find(4) == artifacts
+
+
+def test_ids_are_never_handed_out_twice(place: Reopenable) -> None:
+    with place.store.write() as tx:
+        first, second = tx.projects.next_id(), tx.projects.next_id()
+        tx.projects.put(make_project(first))
+        tx.projects.put(make_project(second))
+    with place.store.write() as tx:
+        tx.projects.delete(second)
+    with place.reopen().write() as tx:
+        third = tx.projects.next_id()
+        tx.projects.put(make_project(third))
+    assert first < second < third
+
+
+def test_an_id_put_and_deleted_in_one_transaction_stays_used(place: Reopenable) -> None:
+    with place.store.write() as tx:
+        used = tx.projects.next_id()
+        tx.projects.put(make_project(used))
+        tx.projects.delete(used)
+    with place.reopen().write() as tx:
+        assert tx.projects.next_id() > used
+
+
+def test_the_last_number_outlives_its_execution(place: Reopenable) -> None:
+    with place.store.read() as view:
+        assert view.jobs.last_number() == 0
+    with place.store.write() as tx:
+        tx.jobs.put(make_job(1_772_366_400_000_000_007))
+    with place.store.write() as tx:
+        tx.jobs.delete(1_772_366_400_000_000_007)
+    with place.reopen().read() as view:
+        assert view.jobs.last_number() == 1_772_366_400_000_000_007
+
+
+def test_agents_come_by_ascending_id_also_after_deletions(place: Reopenable) -> None:
+    with place.store.write() as tx:
+        for agent_id in ("c", "a", "b"):
+            tx.agents.put(make_agent(agent_id))
+        tx.agents.delete("a")
+        tx.agents.put(make_agent("a"))
+    with place.reopen().read() as view:
+        assert [agent.agent_id for agent in view.agents.iter_all()] == ["a", "b", "c"]
+
+
+def test_pipelines_and_chains_of_a_project_come_in_byte_order(store: Store) -> None:
+    with store.write() as tx:
+        for number, name in enumerate(("é", "b", "B", "a"), start=1):
+            tx.pipelines.put(make_pipeline(number, 1, name))
+            tx.chains.put(make_chain(number, 1, name))
+        tx.pipelines.put(make_pipeline(9, 2, "other"))
+        tx.chains.put(make_chain(9, 2, "other"))
+    with store.read() as view:
+        assert [pipeline.definition.id for pipeline in view.pipelines.of_project(1)] == ["B", "a", "b", "é"]
+        assert [chain.chain_id for chain in view.chains.of_project(1)] == ["B", "a", "b", "é"]
+
+
+def test_actions_run_after_the_commit_and_in_order(store: Store) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        with store.read() as view:
+            seen.append(f"{view.jobs.count()} job")
+
+    with store.write() as tx:
+        tx.after_commit(look)
+        tx.after_commit(lambda: seen.append("second"))
+        tx.jobs.put(make_job(1))
+        assert seen == []
+    assert seen == ["1 job", "second"]
+
+
+def test_actions_of_a_rolled_back_transaction_never_run(store: Store) -> None:
+    seen: list[str] = []
+
+    def act_and_raise(tx: Transaction) -> None:
+        tx.after_commit(lambda: seen.append("ran"))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), store.write() as tx:
+        act_and_raise(tx)
+    with store.write() as tx:
+        tx.jobs.put(make_job(1))
+    assert seen == []
+
+
+def test_an_action_may_begin_a_transaction(store: Store) -> None:
+    def follow_up() -> None:
+        with store.write() as tx:
+            tx.jobs.put(make_job(2))
+
+    with store.write() as tx:
+        tx.after_commit(follow_up)
+        tx.jobs.put(make_job(1))
+    with store.read() as view:
+        assert view.jobs.count() == 2
+
+
+def test_transactions_of_several_threads_follow_each_other(place: Reopenable) -> None:
+    store = place.store
+    with store.write() as tx:
+        tx.jobs.put(make_job(1, exit_code=0))
+
+    def increase() -> None:
+        for _ in range(50):
+            with store.write() as tx:
+                job = tx.jobs.find(1)
+                assert job is not None
+                tx.jobs.put(replace(job, exit_code=(job.exit_code or 0) + 1))
+
+    in_threads(increase, count=4)
+    with place.reopen().read() as view:
+        job = view.jobs.find(1)
+        assert job is not None
+        assert job.exit_code == 200
+
+
+def in_threads(work: Callable[[], None], *, count: int) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_closing_twice_is_fine_and_a_closed_store_takes_no_changes(store: Store) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(StoreFailed, match="closed"), store.write() as tx:
+        tx.jobs.put(make_job(1))
+
+
+def test_changes_outside_a_write_transaction_are_refused(store: Store) -> None:
+    with store.write() as tx:
+        pass
+    with pytest.raises(AssertionError, match="write transaction"):
+        tx.jobs.put(make_job(1))
+    with store.read() as view:
+        assert view.jobs.count() == 0

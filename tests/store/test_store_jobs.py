@@ -1,0 +1,170 @@
+"""What every store promises about looking up executions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pytest
+from cictl_testing.records import make_job
+from cictl_testing.stores import Reopenable
+
+from cictl.wire.jobs import JobStatus
+from cictl_server.store.contract import Store
+from cictl_server.store.records import JobRecord
+
+
+def numbers(jobs: Iterable[JobRecord]) -> list[int]:
+    return [job.number for job in jobs]
+
+
+def put(store: Store, *jobs: JobRecord) -> None:
+    with store.write() as tx:
+        for job in jobs:
+            tx.jobs.put(job)
+
+
+def anything(_: Mapping[str, str]) -> bool:
+    return True
+
+
+def test_executions_are_counted_and_found_by_status(store: Store) -> None:
+    put(store, make_job(3), make_job(1), make_job(2, "failed"), make_job(4, "running", agent_id="a"))
+    with store.read() as view:
+        assert view.jobs.count_by_status() == {"queued": 2, "leased": 0, "running": 1, "succeeded": 0, "failed": 1}
+        assert numbers(view.jobs.with_status(JobStatus.QUEUED)) == [1, 3]
+        assert numbers(view.jobs.with_status(JobStatus.LEASED)) == []
+
+
+def test_all_executions_come_by_ascending_number(store: Store) -> None:
+    put(store, make_job(3), make_job(1), make_job(2))
+    with store.read() as view:
+        assert numbers(view.jobs.iter_all()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("before", "statuses", "expected"),
+    [
+        pytest.param(None, None, [5, 4, 3, 2, 1], id="all"),
+        pytest.param(4, None, [3, 2, 1], id="before-is-excluded"),
+        pytest.param(1, None, [], id="before-the-first"),
+        pytest.param(None, {"failed", "queued"}, [5, 3, 2], id="two-statuses"),
+        pytest.param(5, {"failed", "queued"}, [3, 2], id="both-filters"),
+        pytest.param(None, set(), [], id="no-status"),
+    ],
+)
+def test_newest_first(store: Store, before: int | None, statuses: set[str] | None, expected: list[int]) -> None:
+    put(store, make_job(2), make_job(1, "succeeded"), make_job(3, "failed"), make_job(4, "running"), make_job(5))
+    wanted = None if statuses is None else frozenset(JobStatus(status) for status in statuses)
+    with store.read() as view:
+        assert numbers(view.jobs.newest_first(before=before, statuses=wanted)) == expected
+
+
+def test_executions_of_an_agent_are_found_and_the_active_ones_apart(store: Store) -> None:
+    put(
+        store,
+        make_job(4, "leased", agent_id="a"),
+        make_job(2, "running", agent_id="a"),
+        make_job(1, "failed", agent_id="a"),
+        make_job(3, "running", agent_id="b"),
+    )
+    with store.read() as view:
+        assert numbers(view.jobs.active_of_agent("a")) == [2, 4]
+        assert numbers(view.jobs.of_agent("a")) == [1, 2, 4]
+        assert view.jobs.of_agent("c") == []
+
+
+def test_executions_are_found_by_run_chain_run_and_pipeline(store: Store) -> None:
+    in_run = {"pipeline_run_id": "r", "chain_run_id": "c", "project_id": "1", "pipeline_id": "build"}
+    put(
+        store,
+        make_job(2, metadata=in_run),
+        make_job(1, metadata=in_run),
+        make_job(3, metadata={**in_run, "pipeline_run_id": "other", "project_id": "2"}),
+        make_job(4),
+    )
+    with store.read() as view:
+        assert numbers(view.jobs.of_run("r")) == [1, 2]
+        assert numbers(view.jobs.of_chain_run("c")) == [1, 2, 3]
+        assert numbers(view.jobs.of_pipeline("1", "build")) == [2, 1]
+        assert view.jobs.of_run("absent") == []
+
+
+def test_the_blocked_executions_of_a_run_are_found(store: Store) -> None:
+    put(
+        store,
+        make_job(3, metadata={"pipeline_run_id": "r", "needs_blocked": "1"}),
+        make_job(2, metadata={"pipeline_run_id": "r", "chain_blocked": "1"}),
+        make_job(1, metadata={"pipeline_run_id": "r"}),
+        make_job(4, "failed", metadata={"pipeline_run_id": "r", "needs_blocked": "1"}),
+    )
+    with store.read() as view:
+        assert numbers(view.jobs.blocked_of_run("r")) == [2, 3]
+    put(store, make_job(3, metadata={"pipeline_run_id": "r"}))
+    with store.read() as view:
+        assert numbers(view.jobs.blocked_of_run("r")) == [2]
+
+
+def test_the_oldest_waiting_execution_is_claimed_first(store: Store) -> None:
+    put(
+        store,
+        make_job(1, "running", agent_id="b"),
+        make_job(2, metadata={"needs_blocked": "1"}),
+        make_job(3, needs={"os": "windows"}),
+        make_job(5, needs={"os": "linux"}),
+        make_job(4, needs={"os": "linux", "arch": "arm64"}),
+        make_job(6, needs={"os": "linux"}),
+    )
+    taken: list[int] = []
+    while True:
+        with store.write() as tx:
+            job = tx.jobs.claimable(lambda needs: needs["os"] == "linux")
+            if job is None:
+                break
+            tx.jobs.put(make_job(job.number, "leased", agent_id="a"))
+        taken.append(job.number)
+    assert taken == [4, 5, 6]
+
+
+def test_an_unblocked_execution_becomes_claimable_in_its_place(store: Store) -> None:
+    put(store, make_job(1, metadata={"chain_blocked": "1"}), make_job(2))
+    put(store, make_job(1))
+    with store.read() as view:
+        job = view.jobs.claimable(anything)
+        assert job is not None
+        assert job.number == 1
+
+
+def test_deleted_executions_are_found_nowhere(store: Store) -> None:
+    metadata = {"pipeline_run_id": "r", "chain_run_id": "c", "project_id": "1", "pipeline_id": "p"}
+    put(store, make_job(1, metadata=metadata), make_job(2, "leased", agent_id="a", metadata=metadata))
+    with store.write() as tx:
+        tx.jobs.delete(1)
+        tx.jobs.delete(2)
+    with store.read() as view:
+        assert view.jobs.claimable(anything) is None
+        assert view.jobs.of_agent("a") == view.jobs.active_of_agent("a") == []
+        assert view.jobs.of_run("r") == view.jobs.of_chain_run("c") == []
+        assert numbers(view.jobs.of_pipeline("1", "p")) == numbers(view.jobs.newest_first()) == []
+
+
+def test_look_ups_work_after_reopening(place: Reopenable) -> None:
+    put(place.store, make_job(2, needs={"os": "linux"}), make_job(1, "leased", agent_id="a"))
+    with place.reopen().read() as view:
+        assert numbers(view.jobs.active_of_agent("a")) == [1]
+        claimed = view.jobs.claimable(anything)
+        assert claimed is not None
+        assert claimed.number == 2
+
+
+@pytest.mark.parametrize("queued", [20, 20_000])
+def test_claiming_asks_once_for_each_distinct_map_of_requirements(store: Store, queued: int) -> None:
+    put(store, *(make_job(number, needs={"os": f"os-{number % 4}"}) for number in range(1, queued + 1)))
+    asked: list[dict[str, str]] = []
+
+    def refuse(needs: Mapping[str, str]) -> bool:
+        asked.append(dict(needs))
+        return False
+
+    with store.read() as view:
+        assert view.jobs.claimable(refuse) is None
+    assert asked == [{"os": "os-1"}, {"os": "os-2"}, {"os": "os-3"}, {"os": "os-0"}]

@@ -1,0 +1,60 @@
+"""Killed at any instant, the store opens again with everything that was acknowledged and nothing half."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cictl_testing
+import pytest
+from cictl_testing.records import make_job
+from cictl_testing.store_writer import KEPT
+
+from cictl_server.store.tiny import TinyStore
+
+KILLS = 200
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost_in_200_kills(tmp_path: Path) -> None:
+    acknowledged = 0
+    snapshots: set[int] = set()
+    for _ in range(KILLS):
+        seen = write_until_killed(tmp_path / "data", after=random.randint(1, 150))
+        acknowledged = max(acknowledged, *seen)
+        last = check(tmp_path / "data", tmp_path / "copy")
+        assert last >= acknowledged
+        if (state := tmp_path / "data" / "state.json").exists():
+            snapshots.add(state.stat().st_mtime_ns)
+    assert acknowledged > KILLS
+    assert len(snapshots) > KILLS / 2
+
+
+def write_until_killed(directory: Path, *, after: int) -> list[int]:
+    """Let a child write, kill it once it has acknowledged *after* numbers, and return all it acknowledged."""
+    support = str(Path(cictl_testing.__file__).parent.parent)
+    command = [sys.executable, "-m", "cictl_testing.store_writer", str(directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": support}) as child:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(after)]
+        child.kill()
+        lines += child.stdout.readlines()
+    return [int(line) for line in lines if line.endswith(b"\n")]
+
+
+def check(directory: Path, copy: Path) -> int:
+    """Open a copy, so that the next child finds what the killed one left, and return the last number."""
+    shutil.copytree(directory, copy)
+    with TinyStore.open(copy) as store, store.read() as view:
+        last = view.jobs.last_number()
+        expected = list(range(max(1, last - KEPT + 1), last + 1))
+        assert [job.number for job in view.jobs.iter_all()] == expected
+        assert [job.number for job in view.jobs.of_run("r")] == expected
+        assert [artifacts.number for artifacts in view.artifacts.iter_all()] == expected
+        assert view.jobs.find(last) == make_job(last, error=f"error {last}", metadata={"pipeline_run_id": "r"})
+    shutil.rmtree(copy)
+    return last

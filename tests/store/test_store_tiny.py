@@ -1,0 +1,203 @@
+"""What the default store promises beyond the contract: its files, TinyDB's view of them, its cost."""
+
+from __future__ import annotations
+
+import gc
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import tinydb
+from cictl_testing.records import make_agent, make_job, make_project
+
+from cictl.wire.jobs import JobStatus
+from cictl_server.store.contract import StoreCorrupt, StoreLocked, StoreTooNew
+from cictl_server.store.tiny import TinyStore
+
+
+def store_one_job(directory: Path) -> None:
+    with TinyStore.open(directory) as store, store.write() as tx:
+        tx.jobs.put(make_job(1))
+
+
+def test_stock_tinydb_opens_a_closed_store(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path) as store, store.write() as tx:
+        tx.jobs.put(make_job(1_772_366_400_000_000_007, env={"A": "ü"}))
+        tx.agents.put(make_agent("mac"))
+        tx.projects.put(make_project(1))
+    with tinydb.TinyDB(tmp_path / "state.json") as db:
+        assert db.tables() >= {"jobs", "agents", "projects"}
+        job = db.table("jobs").get(doc_id=1_772_366_400_000_000_007)
+        agents = db.table("agents").search(tinydb.where("agent_id") == "mac")
+    assert isinstance(job, dict)
+    assert job["env"] == {"A": "ü"}
+    assert [agent.doc_id for agent in agents] == [1]
+
+
+def test_what_stock_tinydb_changed_is_read(tmp_path: Path) -> None:
+    store_one_job(tmp_path)
+    with tinydb.TinyDB(tmp_path / "state.json") as db:
+        db.table("jobs").update({"error": "lost"}, doc_ids=[1])
+        db.table("projects").insert(msgspec.to_builtins(make_project(1)))
+    with TinyStore.open(tmp_path) as store, store.write() as tx:
+        assert tx.jobs.find(1) == make_job(1, error="lost")
+        assert tx.projects.next_id() == 2
+
+
+def test_everything_is_private(tmp_path: Path) -> None:
+    directory = tmp_path / "new" / "data"
+    with TinyStore.open(directory) as store, store.write() as tx:
+        tx.jobs.put(make_job(1))
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
+    assert {"state.json": 0o600, "state.journal": 0o600}.items() <= modes.items()
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_second_server_is_kept_out_until_the_first_is_gone(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path), pytest.raises(StoreLocked, match="in use"):
+        TinyStore.open(tmp_path)
+    TinyStore.open(tmp_path).close()
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    store_one_job(tmp_path)
+    state = tmp_path / "state.json"
+    content = json.loads(state.read_text())
+    content["_cictl"]["1"]["schema"] = 2
+    state.write_text(json.dumps(content))
+    written = state.read_bytes()
+    with pytest.raises(StoreTooNew, match="schema 2"):
+        TinyStore.open(tmp_path)
+    assert state.read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(b"", "state.json is damaged", id="empty"),
+        pytest.param(b'{"jobs": {"1": {"number"', "state.json is damaged", id="cut"),
+        pytest.param(b'{"jobs": {}}', "_cictl", id="without-our-table"),
+        pytest.param(b'{"_cictl": {"1": {"schema": "x"}}}', "schema", id="wrong-type"),
+        pytest.param(
+            b'{"_cictl": {"1": {"schema": 1, "sequence": 0, "last_ids": {}}}, "jobs": {"1": {"number": 1}}}',
+            "a document is not one of cictl's",
+            id="not-an-execution",
+        ),
+    ],
+)
+def test_an_unreadable_snapshot_is_refused_and_the_directory_let_go(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    (tmp_path / "state.json").write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(StoreCorrupt, match=reason) as caught:
+            TinyStore.open(tmp_path)
+        assert str(tmp_path / "state.json") in str(caught.value)
+    assert (tmp_path / "state.json").read_bytes() == content
+
+
+def test_closing_leaves_everything_in_the_snapshot(tmp_path: Path) -> None:
+    store_one_job(tmp_path)
+    assert (tmp_path / "state.journal").read_bytes() == b""
+    assert "1" in json.loads((tmp_path / "state.json").read_text())["jobs"]
+
+
+def test_a_commit_writes_as_much_as_it_changed(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path) as store:
+        journal = tmp_path / "state.journal"
+        with store.write() as tx:
+            tx.jobs.put(make_job(1))
+        first = journal.stat().st_size
+        with store.write() as tx:
+            for number in range(2, 500):
+                tx.jobs.put(make_job(number))
+        before = journal.stat().st_size
+        with store.write() as tx:
+            tx.jobs.put(make_job(500))
+        assert journal.stat().st_size - before < first + 20
+
+
+def test_a_transaction_without_changes_writes_nothing(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path) as store:
+        with store.write() as tx:
+            tx.jobs.put(make_job(1))
+        before = (tmp_path / "state.journal").read_bytes()
+        with store.write() as tx:
+            tx.jobs.put(make_job(1))
+        assert (tmp_path / "state.journal").read_bytes() == before
+
+
+@pytest.mark.parametrize("stored", [20, 20_000])
+def test_look_ups_decode_only_what_they_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: int) -> None:
+    decoded = count_decoding(monkeypatch)
+    with TinyStore.open(tmp_path) as store:
+        with store.write() as tx:
+            for number in range(1, stored + 1):
+                metadata = {"project_id": "1", "pipeline_id": "p"}
+                tx.jobs.put(make_job(number, needs={"os": f"os-{number % 4}"}, metadata=metadata))
+        decoded.clear()
+        with store.read() as view:
+            assert view.jobs.claimable(lambda needs: needs["os"] == "os-3") is not None
+            assert next(view.jobs.newest_first()).number == stored
+            assert next(view.jobs.of_pipeline("1", "p")).number == stored
+            assert next(view.jobs.with_status(JobStatus.QUEUED)).number == 1
+    assert len(decoded) == 4
+
+
+def count_decoding(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return a list that grows with every record that stores opened from now on decode."""
+    decoded: list[object] = []
+    real = msgspec.json.Decoder
+
+    class CountingDecoder:
+        def __init__(self, type_: type[Any]) -> None:
+            self._decoder = real(type_)
+
+        def decode(self, document: bytes) -> object:
+            decoded.append(self._decoder.decode(document))
+            return decoded[-1]
+
+    monkeypatch.setattr(msgspec.json, "Decoder", CountingDecoder)
+    return decoded
+
+
+def test_what_was_loaded_is_spared_by_the_garbage_collector(tmp_path: Path) -> None:
+    gc.unfreeze()
+    with TinyStore.open(tmp_path):
+        assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0
+
+
+def test_records_changed_through_tinydb_are_found_by_the_indexes(tmp_path: Path) -> None:
+    def is_linux(needs: Mapping[str, str]) -> bool:
+        return needs == {"os": "linux"}
+
+    with TinyStore.open(tmp_path) as store:
+        document = msgspec.to_builtins(make_job(7, needs={"os": "linux"}))
+        store.db.table("jobs").insert(tinydb.table.Document(document, doc_id=7))
+        with store.read() as view:
+            assert view.jobs.claimable(is_linux) == make_job(7, needs={"os": "linux"})
+        store.db.table("jobs").update({"status": "failed"}, doc_ids=[7])
+        with store.read() as view:
+            assert view.jobs.claimable(is_linux) is None
+            assert view.jobs.count_by_status()[JobStatus.FAILED] == 1
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({"number": "seven"}, id="not-an-execution"),
+        pytest.param(msgspec.to_builtins(make_job(7)), id="under-another-id"),
+    ],
+)
+def test_a_document_that_is_no_record_is_refused_whole(tmp_path: Path, document: dict[str, object]) -> None:
+    with TinyStore.open(tmp_path) as store:
+        with pytest.raises(msgspec.ValidationError):
+            store.db.table("jobs").insert(document)
+        assert store.db.table("jobs").all() == []
+    TinyStore.open(tmp_path).close()

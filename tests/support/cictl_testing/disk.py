@@ -1,0 +1,75 @@
+"""Disks as tests want them: watched, failing, or cut off from their power."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+CALLS = ("open", "pwrite", "fsync", "ftruncate", "close", "replace")
+"""The functions of `os` that the store changes files with, and `Path` on its behalf."""
+
+
+@contextmanager
+def watched(before: Callable[[str, tuple[Any, ...]], None]) -> Iterator[None]:
+    """Call *before* with name and arguments ahead of each of `CALLS`, on any thread; what it does itself is not watched.
+
+    Raising from it makes the call fail.
+    """
+    inside = threading.local()
+    real = {name: getattr(os, name) for name in CALLS}
+
+    def watch(name: str) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            if not getattr(inside, "before", False):
+                inside.before = True
+                try:
+                    before(name, args)
+                finally:
+                    inside.before = False
+            return real[name](*args, **options)
+
+        return call
+
+    with ExitStack() as stack:
+        for name in CALLS:
+            stack.enter_context(mock.patch.object(os, name, watch(name)))
+        yield
+
+
+def path_of(file: int) -> Path:
+    """Return where an open file lies."""
+    return Path(f"/proc/self/fd/{file}").readlink()
+
+
+class PowerCut:
+    """What a disk is sure to hold of a directory if the power fails now: only what was flushed.
+
+    A file's content is that of its last fsync, and the names are those of the directory's last fsync.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._contents: dict[int, bytes] = {}
+        self._names: dict[str, int] = {}
+
+    def note(self, name: str, args: tuple[Any, ...]) -> None:
+        """Follow a call, as `watched` tells of it."""
+        if name == "fsync":
+            state = os.fstat(args[0])
+            if stat.S_ISDIR(state.st_mode):
+                self._names = {path.name: path.stat().st_ino for path in self._directory.iterdir()}
+            else:
+                self._contents[state.st_ino] = Path(f"/proc/self/fd/{args[0]}").read_bytes()
+
+    def restore(self, directory: Path) -> None:
+        """Write what is left to *directory*."""
+        directory.mkdir()
+        for name, inode in self._names.items():
+            if name != "lock":
+                (directory / name).write_bytes(self._contents.get(inode, b""))
