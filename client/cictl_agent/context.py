@@ -1,0 +1,39 @@
+"""What the parts of one job share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cictl.wire.jobs import JobExecution
+from cictl_agent.config import AgentConfig
+from cictl_agent.interruption import Interruption
+from cictl_agent.processes import JobProcesses
+from cictl_agent.reporter import Reporter
+from cictl_agent.spool import JobLog
+from cictl_client import Client
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobContext:
+    """One job on this agent.
+
+    Attributes:
+        workspace: The job's own directory; `directory`, where its steps run, is this or `src` in it.
+        interruption: Stops checkout and steps.
+        aftermath: Stops what follows them; given only when the agent itself stops.
+    """
+
+    job: JobExecution
+    config: AgentConfig
+    client: Client
+    workspace: Path
+    log: JobLog
+    reporter: Reporter
+    interruption: Interruption
+    aftermath: Interruption
+    processes: JobProcesses
+
+    @property
+    def directory(self) -> Path:
+        return self.workspace / "src" if self.job.source else self.workspace

@@ -1,0 +1,19 @@
+"""How a job fails on the agent."""
+
+from __future__ import annotations
+
+from cictl.wire.jobs import Cause
+
+
+class JobFailed(Exception):
+    """The job can't succeed any more.
+
+    Attributes:
+        exit_code: Of the process that failed; None when none did.
+    """
+
+    def __init__(self, error: str, *, exit_code: int | None = None, cause: Cause | None = None) -> None:
+        super().__init__(error)
+        self.error = error
+        self.exit_code = exit_code
+        self.cause = cause

@@ -1,0 +1,127 @@
+"""The log of one job: redacted as it comes, kept on disk until the server has all of it."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from cictl_agent.redact import Redactor
+
+
+class JobLog:
+    """Everything a job prints, and the agent's own remarks, as UTF-8 in a file.
+
+    One job at a time writes; others may read and wait. Bytes that are not UTF-8 become replacement characters. The file
+    always ends at the end of a character, and never holds a secret.
+    """
+
+    def __init__(self, path: Path, redactor: Redactor) -> None:
+        """Create an empty log at *path*, in the place of whatever was there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._redactor = redactor
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._file = path.open("wb", buffering=0)
+        self._reader = path.open("rb", buffering=0)
+        self._lock = threading.Lock()
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._is_line_open = False
+        self.on_growth = _nothing
+        """Called, without arguments, when bytes were added; set by the reporter."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that can be read."""
+        return self._size
+
+    def write(self, data: bytes) -> None:
+        """Add output of a process."""
+        self._append(self._decoder.decode(data))
+
+    def line(self, text: str) -> None:
+        """Add a remark of the agent, on a line of its own."""
+        rest = self._decoder.decode(b"", final=True)
+        self._decoder.reset()
+        clean = text.encode("utf-8", "replace").decode()
+        is_open = rest[-1] != "\n" if rest else self._is_line_open
+        self._append(f"{rest}\n{clean}\n" if is_open else f"{rest}{clean}\n")
+
+    def finish(self) -> None:
+        """Add what is held back; nothing is written afterwards."""
+        self._append(self._decoder.decode(b"", final=True))
+        self._store(self._redactor.flush())
+
+    def redact(self, text: str) -> str:
+        """Mask the job's secrets in a text that goes elsewhere."""
+        return self._redactor.redact(text)
+
+    def read(self, offset: int, limit: int) -> bytes:
+        """Return up to *limit* bytes from *offset*, whole characters only; *limit* is 4 or more."""
+        with self._lock:
+            self._reader.seek(offset)
+            data = self._reader.read(max(0, min(limit, self._size - offset)))
+        return data if offset + len(data) == self._size else _whole_characters(data)
+
+    def tail(self, limit: int) -> str:
+        """Return the last *limit* bytes as text, from the start of a character."""
+        size = self._size
+        data = self.read(max(0, size - limit), limit)
+        begin = 0
+        while begin < len(data) and data[begin] & 0xC0 == 0x80:
+            begin += 1
+        return data[begin:].decode()
+
+    def sha256(self) -> str:
+        """Return the hex digest of the whole log."""
+        with self._lock:
+            return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
+        self._reader.close()
+        self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> JobLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _append(self, text: str) -> None:
+        if text:
+            self._is_line_open = text[-1] != "\n"
+            self._store(self._redactor.feed(text))
+
+    def _store(self, text: str) -> None:
+        if not text:
+            return
+        data = memoryview(text.encode())
+        with self._lock:
+            self._hash.update(data)
+            written = 0
+            while written < len(data):
+                written += self._file.write(data[written:])
+            self._size += len(data)
+        self.on_growth()
+
+
+def _nothing() -> None:
+    """Stands for nobody who wants to know."""
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """Cut an incomplete character off the end of valid UTF-8."""
+    for back in range(1, min(4, len(data)) + 1):
+        lead = data[-back]
+        if lead & 0xC0 == 0x80:
+            continue
+        needed = 4 if lead >= 0xF0 else 3 if lead >= 0xE0 else 2 if lead >= 0xC0 else 1
+        return data if needed <= back else data[:-back]
+    return data

@@ -1,0 +1,127 @@
+"""Running the steps of a job, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from cictl.wire.jobs import Cause, JobExecution, Step
+from cictl.wire.reports import Coverage, TestSuite
+from cictl_agent.commands import Exit, run_command
+from cictl_agent.config import AgentConfig
+from cictl_agent.context import JobContext
+from cictl_agent.failures import JobFailed
+from cictl_agent.reports import ReportError, read_coverage, read_tests
+
+WHOLE_SCRIPT = "Running job script"
+
+_TEST, _SKIPPED = "test", "dryrun_skip"
+
+
+def require_shell(job: JobExecution) -> None:
+    """Check that the job wants a shell that this agent has.
+
+    Raises:
+        JobFailed: Another one than posix, which also stands for none.
+    """
+    shell = (job.required_capabilities or {}).get("shell", "").strip().lower()
+    if shell not in ("", "posix"):
+        raise JobFailed(f'resolve job shell: unsupported shell "{shell}"')
+
+
+class Steps:
+    """The steps of one job, and the reports that they leave behind."""
+
+    def __init__(self, context: JobContext, environment: Mapping[str, str]) -> None:
+        self._context = context
+        self._environment = environment
+        self._prefix = _prefix(context.job, context.config)
+        self.suites: list[TestSuite] = []
+        self.coverage: Coverage | None = None
+
+    def run(self) -> None:
+        """Run everything there is, up to the first step that fails.
+
+        Raises:
+            JobFailed: A step failed, or its report can't be read.
+            Interrupted: The job was to stop.
+        """
+        job = self._context.job
+        if not job.step_plan:
+            self._context.reporter.note_step(WHOLE_SCRIPT)
+            ended = self._run_script(job.script, {})
+            if ended.code:
+                raise JobFailed(ended.text, exit_code=ended.code, cause=Cause.STEP_FAILED)
+            return
+        for step in job.step_plan:
+            if step.script.strip() or step.kind == _SKIPPED:
+                self._context.interruption.check()
+                self._run_step(step)
+
+    def _run_step(self, step: Step) -> None:
+        text = step_text(step)
+        self._context.reporter.note_step(text, step=_without_script(step))
+        log = self._context.log
+        if step.kind == _SKIPPED:
+            log.line(f"[dry-run] skipped step: {step.name}")
+            return
+        log.line(f"[run] {text}")
+        ended = self._run_script(step.script, step.env)
+        if ended.code:
+            log.line(step.script.rstrip("\n"))
+            log.line(f"[run] step failed: {text} (exit={ended.code})")
+        problem = self._read_reports(step) if step.kind == _TEST else ""
+        if ended.code:
+            raise JobFailed(f"{text}: {ended.text}", exit_code=ended.code, cause=Cause.STEP_FAILED)
+        if problem:
+            raise JobFailed(f"{text}: {problem}", cause=Cause.STEP_FAILED)
+
+    def _run_script(self, script: str, extra: Mapping[str, str]) -> Exit:
+        context = self._context
+        try:
+            return run_command(
+                ["sh", "-c", self._prefix + script],
+                directory=context.directory,
+                environment={**self._environment, **extra},
+                sink=context.log.write,
+                interruption=context.interruption,
+                processes=context.processes,
+            )
+        except ValueError as error:  # a NUL in the script or the environment
+            raise JobFailed(f"start shell: {error}", cause=Cause.STEP_FAILED) from error
+
+    def _read_reports(self, step: Step) -> str:
+        """Read what a test step reports, and return what is wrong with it."""
+        log, directory = self._context.log, self._context.directory
+        try:
+            if step.test_report:
+                name = step.test_name or step.name
+                suite = read_tests(directory, step.test_report, form=step.test_format, suite=name)
+                self.suites.append(suite)
+                log.line(f"[tests] {name}: {suite.passed} passed, {suite.failed} failed, {suite.skipped} skipped")
+            if step.coverage_report:
+                self.coverage = read_coverage(directory, step.coverage_report, form=step.coverage_format)
+                log.line(f"[coverage] {self.coverage.percent:.1f} %")
+        except ReportError as error:
+            log.line(f"[tests] {error}")
+            return str(error)
+        return ""
+
+
+def step_text(step: Step) -> str:
+    """Return how a step is named to people: `Step 1/2: name`."""
+    position = f"Step {step.index}/{step.total}" if step.total else f"Step {step.index}"
+    name = step.name.replace("_", " ").strip()
+    return f"{position}: {name}" if name else position
+
+
+def _prefix(job: JobExecution, config: AgentConfig) -> str:
+    """Return what stands before each script; jobs with secrets and ad-hoc scripts are never traced."""
+    is_private = job.metadata.get("has_secrets") == "1" or job.metadata.get("adhoc") == "1"
+    return "set -e\nset -x\n" if config.trace_shell and not is_private else "set -e\n"
+
+
+def _without_script(step: Step) -> Step:
+    """Return what of a step belongs into an event: neither its script nor its environment."""
+    return msgspec.structs.replace(step, script="", env={}, vault_connection="", vault_secrets=[])
