@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cictl_server.services.agents import AgentService
 from cictl_server.services.artifacts import ArtifactService
+from cictl_server.services.explain import ExplainService
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.hub import Hub
 from cictl_server.services.ids import Clock, NumberSource
@@ -43,6 +44,7 @@ class Services:
     hub: Hub
     agents: AgentService
     artifacts: ArtifactService
+    explain: ExplainService
     job_lists: JobListService
     jobs: JobService
     leasing: LeasingService
@@ -86,6 +88,7 @@ class Services:
                 store=store, jobs=jobs, presence=presence, hub=hub, clock=clock, server_version=version
             ),
             artifacts=artifacts,
+            explain=ExplainService(store=store, jobs=jobs, presence=presence),
             job_lists=JobListService(store=store, fleet=fleet),
             leasing=LeasingService(store=store, settler=settler, logs=logs, presence=presence, hub=hub, clock=clock),
             maintenance=MaintenanceService(

@@ -73,12 +73,10 @@ class RemovalService:
 
     def _remove(self, tx: Transaction, jobs: Iterable[JobRecord]) -> None:
         numbers = [job.number for job in jobs]
-        runs = {job.metadata.get("pipeline_run_id", "") for job in jobs}
         for number in numbers:
             tx.jobs.delete(number)
             tx.artifacts.delete(number)
-        for run in sorted(runs - {""}):
-            self._settler.settle_run(tx, run, now=self._clock())
+        self._settler.settle(tx, jobs, now=self._clock())
         tx.after_commit(lambda: self._forget(numbers))
 
     def _forget(self, numbers: list[int]) -> None:

@@ -6,16 +6,15 @@ transaction, until nothing changes, so no execution stays blocked once all that 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.jobs import JobStatus
+from cictl_server.services.chaining import settled_by_chain
 from cictl_server.services.hub import QUEUE, Hub, job_topic
 from cictl_server.services.lifecycle import Ending, Event, advance
+from cictl_server.services.needs import settled_by_needs
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
 
@@ -48,62 +47,24 @@ class Settler:
         """
         ended = advance(job, event, now=now, ending=ending, **changes)
         self.put(tx, ended)
-        self.settle_run(tx, ended.metadata.get("pipeline_run_id", ""), now=now)
+        self.settle(tx, [ended], now=now)
         return ended
 
-    def settle_run(self, tx: Transaction, pipeline_run_id: str, *, now: datetime) -> None:
-        """Release or end the blocked executions of a run whose needs are settled."""
-        while changed := _settled_in(tx, pipeline_run_id, now=now):
+    def settle(self, tx: Transaction, ended: Iterable[JobRecord], *, now: datetime) -> None:
+        """Release or end what waits for the executions that ended, or were removed, until nothing changes."""
+        runs, chain_runs = set[str](), set[str]()
+        changed = list(ended)
+        while changed:
+            runs |= {job.metadata.get("pipeline_run_id", "") for job in changed} - {""}
+            chain_runs |= {job.metadata.get("chain_run_id", "") for job in changed} - {""}
+            changed = [job for run in sorted(runs) for job in settled_by_needs(tx, run, now=now)]
             for job in changed:
                 self.put(tx, job)
+            released = [job for run in sorted(chain_runs) for job in settled_by_chain(tx, run, now=now)]
+            for job in released:
+                self.put(tx, job)
+            changed += released
 
     def settle_all(self, tx: Transaction, *, now: datetime) -> None:
         """Settle every run that has something blocked; once at start-up."""
-        queued = tx.jobs.with_status(JobStatus.QUEUED)
-        for run in sorted({job.metadata.get("pipeline_run_id", "") for job in queued if job.is_blocked}):
-            self.settle_run(tx, run, now=now)
-
-
-def needs_of(job: JobRecord) -> list[str]:
-    """Return the job ids that *job* needs, as its metadata lists them."""
-    return [need for need in job.metadata.get("needs_job_ids", "").split(",") if need]
-
-
-def _settled_in(tx: Transaction, pipeline_run_id: str, *, now: datetime) -> list[JobRecord]:
-    blocked = [j for j in tx.jobs.blocked_of_run(pipeline_run_id) if j.metadata.get("needs_blocked") == "1"]
-    if not blocked:
-        return []
-    siblings = _deciding(tx.jobs.of_run(pipeline_run_id))
-    settled = (_settled(job, siblings, now=now) for job in blocked)
-    return [job for job in settled if job is not None]
-
-
-def _settled(job: JobRecord, siblings: dict[str, list[JobRecord]], *, now: datetime) -> JobRecord | None:
-    """Return *job* released or ended, or None while it has to wait."""
-    metadata = {key: value for key, value in job.metadata.items() if key != "needs_blocked"}
-    needs = needs_of(job)
-    for need in needs:
-        executions = siblings.get(need, [])
-        if all(e.status.is_terminal for e in executions) and not _all_succeeded(executions):
-            reason = f"cancelled: required job {need} failed"
-            ending = Ending(log_size=0, error=reason, cause=Cause.DEPENDENCY_FAILED, closing_line=f"[needs] {reason}")
-            return advance(job, Event.SKIP, now=now, ending=ending, metadata=metadata)
-    if all(_all_succeeded(siblings.get(need, [])) for need in needs):
-        return msgspec.structs.replace(job, metadata=metadata)
-    return None
-
-
-def _all_succeeded(executions: list[JobRecord]) -> bool:
-    """Whether there are any and all succeeded; a need whose executions were deleted can't be met any more."""
-    return bool(executions) and all(e.status is JobStatus.SUCCEEDED for e in executions)
-
-
-def _deciding(executions: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
-    """Group a run by job id; of each matrix row the newest execution decides, so that a rerun can heal a run."""
-    newest: dict[tuple[str, str], JobRecord] = {}
-    for job in executions:  # oldest first
-        newest[job.metadata.get("pipeline_job_id", ""), job.metadata.get("matrix_index", "")] = job
-    groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
-    for (job_id, _), job in newest.items():
-        groups[job_id].append(job)
-    return groups
+        self.settle(tx, [job for job in tx.jobs.with_status(JobStatus.QUEUED) if job.is_blocked], now=now)

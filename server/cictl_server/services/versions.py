@@ -1,0 +1,48 @@
+"""Comparing the versions of servers and agents."""
+
+from __future__ import annotations
+
+import re
+
+_NUMBER = r"(?:0|[1-9]\d*)"
+_VERSION = re.compile(rf"({_NUMBER}(?:\.{_NUMBER}){{0,2}})(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
+
+_Key = tuple[tuple[int, ...], tuple[tuple[int, int, str], ...]]
+
+
+def compare_versions(left: str, right: str) -> int:
+    """Return below 0, 0 or above 0, as *left* is older than, the same as or newer than *right*.
+
+    Versions are semantic ones of one to three numbers; blanks around them, a `v` before and build data behind do not
+    count. Where either is something else, such as `dev`, only their texts can be compared: unequal ones count as newer,
+    whichever way they are asked about, so that an agent of an unknown version is always offered a known one.
+    """
+    left, right = left.strip().removeprefix("v"), right.strip().removeprefix("v")
+    left_key, right_key = _key(left), _key(right)
+    if left_key is None or right_key is None:
+        return int(left != right)
+    return (left_key > right_key) - (left_key < right_key)
+
+
+def is_newer(version: str, *, than: str) -> bool:
+    return compare_versions(version, than) > 0
+
+
+def is_release(version: str) -> bool:
+    """Whether *version* can be asked of others: there is one, and it is not `dev`."""
+    return version.strip().casefold() not in ("", "dev")
+
+
+def _key(text: str) -> _Key | None:
+    """Return a sort key, in which a release stands above its pre-releases; None for what is no version."""
+    match = _VERSION.fullmatch(text)
+    if match is None:
+        return None
+    numbers = [int(number) for number in match[1].split(".")]
+    padded = tuple(numbers + [0] * (3 - len(numbers)))
+    if match[2] is None:
+        return padded, ((2, 0, ""),)
+    parts = match[2].split(".")
+    if any(not part or (part.isdigit() and len(part) > 1 and part[0] == "0") for part in parts):
+        return None
+    return padded, tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
