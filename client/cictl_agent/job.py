@@ -100,7 +100,6 @@ class JobRun:
             if not reporter.begin(PREPARING):
                 return
             outcome = self._work(self._context(log, reporter))
-            log.finish()
             reporter.finish(self._report(outcome, log), self.stop)
             logger.info("job ended job=%s error=%s", self.job.id, log.redact(outcome.error) or "none")
 
@@ -122,12 +121,14 @@ class JobRun:
         try:
             outcome = self._execute(context)
             self.processes.kill_all()
-            return self._keep_results(context, outcome)
+            outcome = self._keep_results(context, outcome)
+            context.log.finish()
         except Exception as error:  # whatever breaks, the server must learn that the job is over
             logger.exception("job broke the agent job=%s", self.job.id)
             return Outcome(error=f"agent error: {type(error).__name__}: {error}", exit_code=None)
         finally:
             self.processes.kill_all()
+        return outcome
 
     def _execute(self, context: JobContext) -> Outcome:
         try:
@@ -159,6 +160,8 @@ class JobRun:
     def _run_stages(self, context: JobContext) -> None:
         """Do stages 4 to 10 of the contract's job sequence."""
         job = self.job
+        if job.metadata.get("runtime_probe.container_image"):
+            raise JobFailed("containers are not supported by this agent yet")
         if job.source:
             context.reporter.note_step(CHECKING_OUT)
             Checkout(
@@ -176,9 +179,7 @@ class JobRun:
             log=context.log,
             interruption=self.interruption,
         )
-        self._caches = caches.open_caches(
-            job.caches, cache_dir=self.config.cache_dir, execution_dir=context.directory
-        )
+        self._caches = caches.open_caches(job.caches, cache_dir=self.config.cache_dir, execution_dir=context.directory)
         for cache in self._caches:
             context.log.line(f"[cache] {cache.spec.id}: {cache.source} {cache.path}")
         self._check_requirements()
@@ -195,8 +196,6 @@ class JobRun:
         """
         required = self.job.required_capabilities or {}
         self._runtime = capabilities.runtime_capabilities(self.capabilities)
-        if self.job.metadata.get("runtime_probe.container_image"):
-            raise JobFailed("containers are not supported by this agent yet")
         if any(key.startswith(CONTAINER_TOOL) for key in required):
             raise JobFailed("container tool requirements require runs_on.container_image")
         require_shell(self.job)
@@ -233,7 +232,7 @@ class JobRun:
         failed = self._upload_tests(context)
         if failed and not outcome.error:
             return Outcome(
-                error=f"test report contains failures: failed={failed}", exit_code=0, cause=Cause.STEP_FAILED
+                error=f"test report contains failures: failed={failed}", exit_code=None, cause=Cause.STEP_FAILED
             )
         return outcome
 

@@ -271,9 +271,7 @@ class Reporter:
         self._is_troubled = True
 
     def _running(self, **fields: object) -> StatusRequest:
-        return msgspec.structs.replace(
-            StatusRequest(agent_id=self._agent_id, status=JobStatus.RUNNING), **fields
-        )
+        return msgspec.structs.replace(StatusRequest(agent_id=self._agent_id, status=JobStatus.RUNNING), **fields)
 
 
 def over_text(state: JobState) -> str:

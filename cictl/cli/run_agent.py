@@ -1,0 +1,83 @@
+"""`cictl run-agent`: the process that executes jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from types import FrameType
+
+    from cictl_agent.loop import Agent
+
+
+def run_agent(
+    server: Annotated[str, typer.Option(metavar="URL", help="The server; else CICTL_SERVER_URL.")] = "",
+    agent_id: Annotated[
+        str, typer.Option("--id", metavar="NAME", help="This agent's name; else CICTL_AGENT_ID, else agent-HOSTNAME.")
+    ] = "",
+    work_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.")
+    ] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Lease jobs from a server and run them, until stopped with Ctrl-C or SIGTERM.
+
+    A job that runs then is stopped and reported as failed. A second signal ends the agent at once.
+
+    Examples:
+
+      cictl run-agent
+
+      cictl run-agent --server http://ci.example.com:8112 --id builder-1
+    """
+    import logging
+    import os
+    import signal
+    import threading
+
+    from cictl_agent.config import ConfigError, load_config
+    from cictl_agent.loop import Agent
+    from cictl_agent.processes import adopt_orphans
+
+    level = logging.getLevelNamesMapping().get(log_level.upper())
+    if level is None:
+        raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stop = threading.Event()
+    try:
+        config = load_config(os.environ, server=server, agent_id=agent_id, work_dir=work_dir, token_file=token_file)
+        agent = Agent(config, adopts_orphans=adopt_orphans())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stopper(agent, stop))
+        typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
+        agent.run(stop)
+    except ConfigError as error:
+        _fail(error)
+    typer.echo("stopped", err=True)
+
+
+def _stopper(agent: Agent, stop: threading.Event) -> Callable[[int, FrameType | None], None]:
+    """Return the signal handler: the first signal stops gently, the second ends everything."""
+    import os
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            agent.kill()
+            os._exit(1)
+        stop.set()
+
+    return handle
+
+
+def _fail(error: Exception) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(1) from error

@@ -1,0 +1,127 @@
+"""The heartbeat: every ten seconds, whatever else goes on; it also carries remarks and brings orders."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+
+import cictl
+from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
+from cictl_agent.capabilities import architecture, operating_system
+from cictl_agent.clock import Clock
+from cictl_client import Client, ClientError
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 10.0
+_RETRY_SECONDS = 3.0
+
+
+class Heartbeat:
+    """Beats in a thread of its own.
+
+    Remarks are repeated until a heartbeat that carried them was answered; one heartbeat carries one of each kind.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        agent_id: str,
+        greeting: str,
+        capabilities: Callable[[], Mapping[str, str]],
+        running_job_ids: Callable[[], list[str]],
+        on_answer: Callable[[HeartbeatResponse], None],
+        clock: Clock,
+    ) -> None:
+        """Prepare the first heartbeat.
+
+        Args:
+            greeting: The first remark, by which a server knows that the agent has started anew.
+            on_answer: Called in the heartbeat's thread with each answer; must not block.
+        """
+        self._client = client
+        self._agent_id = agent_id
+        self._capabilities = capabilities
+        self._running_job_ids = running_job_ids
+        self._on_answer = on_answer
+        self._clock = clock
+        self._remarks = deque([greeting])
+        self._update_failures: deque[str] = deque()
+        self._wake = threading.Event()
+        self._is_closed = False
+        self._is_troubled = False
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self.is_known = threading.Event()
+        """Set once the server has answered the greeting; no job may run before."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop beating; a request that is under way is not waited for longer than its time limit."""
+        self._is_closed = True
+        self._wake.set()
+        self._thread.join(timeout=5)
+
+    def beat_now(self) -> None:
+        """Send the next heartbeat at once."""
+        self._wake.set()
+
+    def remark(self, text: str) -> None:
+        """Tell the server, at once, of something about restarts."""
+        self._remarks.append(text)
+        self.beat_now()
+
+    def report_update_failure(self, text: str) -> None:
+        """Tell the server, at once, why an update did not happen."""
+        self._update_failures.append(text)
+        self.beat_now()
+
+    def _run(self) -> None:
+        while not self._is_closed:
+            self._wake.clear()
+            seconds = INTERVAL_SECONDS if self._beat() else _RETRY_SECONDS
+            if self._is_closed or (seconds == INTERVAL_SECONDS and (self._remarks or self._update_failures)):
+                continue
+            self._wake.wait(seconds)
+
+    def _beat(self) -> bool:
+        """Send one heartbeat, and tell whether it was answered."""
+        remark = self._remarks[0] if self._remarks else ""
+        failure = self._update_failures[0] if self._update_failures else ""
+        try:
+            answer = self._client.heartbeat(self._request(remark, failure))
+        except ClientError as error:
+            if not self._is_troubled:
+                logger.warning("heartbeat failed, trying again until it is answered: %s", error)
+            self._is_troubled = True
+            return False
+        if self._is_troubled:
+            logger.info("heartbeats are answered again")
+        self._is_troubled = False
+        if remark:
+            self._remarks.popleft()
+        if failure:
+            self._update_failures.popleft()
+        logger.debug("heartbeat agent=%s", self._agent_id)
+        self.is_known.set()
+        self._on_answer(answer)
+        return True
+
+    def _request(self, remark: str, failure: str) -> HeartbeatRequest:
+        return HeartbeatRequest(
+            agent_id=self._agent_id,
+            hostname=socket.gethostname(),
+            os=operating_system(),
+            arch=architecture(),
+            version=cictl.__version__,
+            capabilities=dict(self._capabilities()),
+            restart_status=remark,
+            update_failure=failure,
+            running_job_ids=self._running_job_ids(),
+            timestamp_utc=self._clock(),
+        )
