@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_job
 
 from msgspec.structs import replace
 
@@ -13,6 +14,7 @@ from cictl.wire.jobs import CacheSpec, SecretRef, Source, Step
 from cictl.wire.projects import RunRequest
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL
 from cictl_server.errors import InvalidRequest
+from cictl_server.services.dependencies import PastRun, artifact_environment, matrix_variables
 
 _CONTAINER_METADATA = {
     "container_image": "runtime_probe.container_image",
@@ -30,28 +32,27 @@ class SourceContext:
     Attributes:
         ref_raw: The ref as configured or overridden.
         commit: The commit that it was resolved to.
-        version_raw: `1.2.3`; the tag is prefix and version.
+        version_raw: `1.2.3`.
+        version: `v1.2.3`, also the tag.
     """
 
     repo: str = ""
     ref_raw: str = ""
     commit: str = ""
     version_raw: str = ""
+    version: str = ""
     tag_prefix: str = ""
     version_file: str = ""
-
-    @property
-    def version(self) -> str:
-        return self.tag_prefix + self.version_raw if self.version_raw else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunIdentity:
-    """Which run of which project the planned executions belong to."""
+    """Which run of which project the planned executions belong to; `chain` has the metadata of a chain's member."""
 
     project: str
     project_id: int
     pipeline_run_id: str
+    chain: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +71,36 @@ class PlannedJob:
     step_plan: list[Step] = field(default_factory=list)
 
 
-def plan(pipeline: Pipeline, request: RunRequest, *, source: SourceContext, identity: RunIdentity) -> list[PlannedJob]:
+def plan(
+    pipeline: Pipeline,
+    request: RunRequest,
+    *,
+    source: SourceContext,
+    identity: RunIdentity,
+    dependencies: Mapping[str, PastRun] | None = None,
+) -> list[PlannedJob]:
     """Return what a run of *pipeline* would enqueue, in the order of the file: jobs, then matrix rows.
 
+    Empty when the selection matches nothing.
+
+    Args:
+        dependencies: The run that satisfies each dependency; their artifacts are restored before the steps.
+
     Raises:
-        InvalidRequest: The selection matches nothing or leaves out what it needs, a pin contradicts a job, or nothing
-            is left to execute in a job.
+        InvalidRequest: The selection leaves out what it needs, a pin contradicts a job, or nothing is left to execute in
+            a job.
     """
     selected = _select(pipeline, request)
-    if not selected:
-        raise InvalidRequest("selection matched no matrix entries")
     _check_needs(pipeline, selected)
-    return [_plan_job(pipeline, job, row, request=request, source=source, identity=identity) for job, row in selected]
+    planned = [
+        _plan_job(pipeline, job, row, request=request, source=source, identity=identity) for job, row in selected
+    ]
+    if not dependencies:
+        return planned
+    return [
+        replace_job(one, env={**one.env, **artifact_environment(dependencies, job.id, matrix_variables(job, row))})
+        for one, (job, row) in zip(planned, selected, strict=True)
+    ]
 
 
 def _select(pipeline: Pipeline, request: RunRequest) -> list[tuple[Job, int]]:
@@ -91,7 +110,8 @@ def _select(pipeline: Pipeline, request: RunRequest) -> list[tuple[Job, int]]:
         for job in pipeline.jobs
         if request.pipeline_job_id in ("", job.id)
         for row in range(max(1, len(job.matrix)))
-        if request.matrix_index in (None, row) and request.matrix_name in ("", _variables(job, row).get("name", ""))
+        if request.matrix_index in (None, row)
+        and request.matrix_name in ("", matrix_variables(job, row).get("name", ""))
     ]
 
 
@@ -108,7 +128,7 @@ def _check_needs(pipeline: Pipeline, selected: list[tuple[Job, int]]) -> None:
 def _plan_job(
     pipeline: Pipeline, job: Job, row: int, *, request: RunRequest, source: SourceContext, identity: RunIdentity
 ) -> PlannedJob:
-    values = {**_variables(job, row), **_template_values(source)}
+    values = {**matrix_variables(job, row), **_template_values(source)}
     steps = _steps(job, values, dry_run=request.dry_run)
     if not steps:
         raise InvalidRequest(f'pipeline job "{job.id}" has no executable steps after rendering')
@@ -210,7 +230,7 @@ def _requirements(job: Job, *, agent_id: str) -> dict[str, str]:
 def _metadata(
     pipeline: Pipeline, job: Job, row: int, *, request: RunRequest, source: SourceContext, identity: RunIdentity
 ) -> dict[str, str]:
-    name = _variables(job, row).get("name", "")
+    name = matrix_variables(job, row).get("name", "")
     optional = {
         "matrix_index": str(row) if job.matrix else "",
         "matrix_name": name,
@@ -234,6 +254,7 @@ def _metadata(
         "pipeline_job_index": str(row),
         "pipeline_source_repo": source.repo,
         **{key: value for key, value in optional.items() if value},
+        **identity.chain,
     }
 
 
@@ -260,7 +281,3 @@ def _template_values(source: SourceContext) -> dict[str, str]:
         "ciwi.tag_prefix": source.tag_prefix,
     }
     return {key: value for key, value in values.items() if value}
-
-
-def _variables(job: Job, row: int) -> Mapping[str, str]:
-    return job.matrix[row] if job.matrix else {}

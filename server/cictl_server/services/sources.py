@@ -7,6 +7,7 @@ import re
 
 from cictl.project_file import Pipeline, Versioning
 from cictl_server.errors import GitFailed, InvalidRequest
+from cictl_server.services.dependencies import Inherited
 from cictl_server.services.git import check_argument, fetched, is_commit
 from cictl_server.services.planning import SourceContext
 
@@ -16,11 +17,12 @@ _SEMVER_CORE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _SECONDS = 45.0
 
 
-def resolve_source(pipeline: Pipeline, *, source_ref: str) -> SourceContext:
+def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited) -> SourceContext:
     """Pin a run of *pipeline* to one commit, so that all its executions build the same files.
 
-    Without an override a remote that can't be reached leaves the ref as it is, and the run goes on unpinned: the agents
-    may still reach it.
+    The dependencies' version is taken over, and their commit where they build the same repository; an override of the ref
+    wins over their commit. Without an override a remote that can't be reached leaves the ref as it is, and the run goes on
+    unpinned: the agents may still reach it.
 
     Args:
         source_ref: A ref to use instead of the pipeline's own; empty for none.
@@ -30,30 +32,39 @@ def resolve_source(pipeline: Pipeline, *, source_ref: str) -> SourceContext:
         GitFailed: The override can't be resolved.
     """
     override = check_argument(source_ref, field="source_ref")
+    versioning = pipeline.versioning
     if pipeline.vcs_source is None:
         if override:
             raise InvalidRequest("source_ref override requires pipeline vcs_source.repo")
-        return SourceContext()
+        return SourceContext(version_raw=inherited.version_raw, version=inherited.version)
     repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
     ref = override or check_argument(pipeline.vcs_source.ref, field="vcs_source.ref")
+    has_version = bool(inherited.version)
+    if not override and inherited.repo == repo and (has_version or versioning is None):
+        return _context(repo, ref, inherited.commit, versioning, inherited)
     try:
-        return _fetch(repo, ref, pipeline.versioning)
+        commit, raw = _fetch(repo, ref, None if has_version else versioning)
     except GitFailed as error:
         if override:
             raise GitFailed(f'fetch source ref "{override}": {error}', hint=error.hint) from error
         logger.warning("run goes on unpinned pipeline=%s ref=%s: %s", pipeline.id, ref, error)
-        return _context(repo, ref, ref if is_commit(ref) else "", pipeline.versioning, version_raw="")
+        commit, raw = (ref if is_commit(ref) else ""), ""
+    if has_version or versioning is None or not raw:
+        return _context(repo, ref, commit, versioning, inherited)
+    own = Inherited(version_raw=raw, version=versioning.tag_prefix + raw)
+    return _context(repo, ref, commit, versioning, own)
 
 
-def _fetch(repo: str, ref: str, versioning: Versioning | None) -> SourceContext:
+def _fetch(repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str]:
+    """Return the commit of *ref* and the raw version in its version file, empty where there is none."""
     with fetched(repo, ref, seconds=_SECONDS) as tree:
-        version_raw = ""
-        if versioning is not None:
-            try:
-                version_raw = _read_version(tree.show(versioning.file), versioning.file)
-            except (GitFailed, InvalidRequest) as error:
-                logger.warning("run goes on without version ref=%s: %s", ref, error)
-        return _context(repo, ref, tree.commit, versioning, version_raw=version_raw)
+        if versioning is None:
+            return tree.commit, ""
+        try:
+            return tree.commit, _read_version(tree.show(versioning.file), versioning.file)
+        except (GitFailed, InvalidRequest) as error:
+            logger.warning("run goes on without version ref=%s: %s", ref, error)
+            return tree.commit, ""
 
 
 def _read_version(content: bytes, file: str) -> str:
@@ -63,12 +74,13 @@ def _read_version(content: bytes, file: str) -> str:
     return text
 
 
-def _context(repo: str, ref: str, commit: str, versioning: Versioning | None, *, version_raw: str) -> SourceContext:
+def _context(repo: str, ref: str, commit: str, versioning: Versioning | None, version: Inherited) -> SourceContext:
     return SourceContext(
         repo=repo,
         ref_raw=ref,
         commit=commit,
-        version_raw=version_raw,
+        version_raw=version.version_raw,
+        version=version.version,
         tag_prefix=versioning.tag_prefix if versioning else "",
         version_file=versioning.file if versioning else "",
     )
