@@ -6,7 +6,7 @@ from typing import Any
 
 import falcon
 
-from cictl_server.resources import agents, artifacts, errors, jobs, logs, projects, reports, server
+from cictl_server.resources import agents, artifacts, errors, explain, jobs, logs, openapi, projects, reports, server
 from cictl_server.resources.guard import Guard
 from cictl_server.services import Services
 
@@ -14,6 +14,7 @@ Application = falcon.App[Any, Any]
 
 ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/healthz", server.HealthResource, ""),
+    ("/api/v1/openapi.json", openapi.OpenApiResource, ""),
     ("/api/v1/server-info", server.ServerInfoResource, ""),
     ("/api/v1/runtime-state", server.RuntimeStateResource, ""),
     ("/api/v1/heartbeat", agents.HeartbeatResource, ""),
@@ -29,6 +30,7 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/api/v1/jobs/{job_id}/cancel", jobs.JobCancelResource, ""),
     ("/api/v1/jobs/{job_id}/rerun", jobs.JobRerunResource, ""),
     ("/api/v1/jobs/{job_id}/blocked-by", jobs.JobBlockedByResource, ""),
+    ("/api/v1/jobs/{job_id}/explain", explain.JobExplainResource, ""),
     ("/api/v1/jobs/{job_id}/log", logs.JobLogResource, ""),
     ("/api/v1/jobs/{job_id}/tests", reports.JobTestsResource, ""),
     ("/api/v1/jobs/{job_id}/artifacts", artifacts.JobArtifactsResource, ""),
@@ -55,5 +57,6 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
     errors.install(app)
     app.req_options.keep_blank_qs_values = True
     for path, resource, suffix in ROUTES:
-        app.add_route(path, resource(services), suffix=suffix or None)
+        made = resource(ROUTES if resource is openapi.OpenApiResource else services)
+        app.add_route(path, made, suffix=suffix or None)
     return app

@@ -1,28 +1,38 @@
-"""The API's reference page, made from the route table, the resources' docstrings and the wire types.
+"""The API's reference page, made from the route table, the responders' descriptions and the wire types.
 
 `python -m cictl_server.reference` prints it; `make docs` writes it to `docs/api.md`.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 import types
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
-from cictl.wire.codec import Message
-
-_MODULES = ("server", "agents", "jobs", "artifacts", "reports", "projects", "problems")
+from cictl_server.operations import (
+    DISK_FULL,
+    FAULT,
+    FORBIDDEN,
+    MALFORMED,
+    NO_NUMBER,
+    TOO_LARGE,
+    Operation,
+    attributes,
+    operations,
+    wire_types,
+)
+from cictl_server.resources.describe import Answer, Content, Parameter
+from cictl_server.schemas import is_always_sent
 
 _INTRODUCTION = """\
 # API
 
-Generated from the code by `make docs`; do not edit.
+Generated from the code by `make docs`; do not edit. The server describes the same to programs: `GET /api/v1/openapi.json`
+is an OpenAPI 3.1 document.
 
 JSON in, JSON out, below `/api/v1`. Bodies are read leniently: unknown keys are ignored, keys match whatever their case,
 and null means absent. In answers a key that is not marked *always* is left out while it is empty, zero or false. Instants are RFC 3339 in
@@ -35,81 +45,98 @@ An error is plain text by default: the message and a newline. Clients that send 
 | --- | --- |
 {codes}
 
-A wrong method gives 405, an unknown path 404 `404 page not found`. On a loopback address the `Host` header must name this
-machine, and a request that changes something must not come from another origin.
+What every route can answer is not repeated below:
+
+| status | when |
+| --- | --- |
+{shared}
 
 ## Routes
 """
 
+_SHARED = (
+    (400, MALFORMED),
+    (400, NO_NUMBER),
+    (403, FORBIDDEN),
+    (404, "an unknown path: `404 page not found`"),
+    (405, "a wrong method"),
+    (413, TOO_LARGE),
+    (500, FAULT),
+    (507, DISK_FULL),
+)
+
 
 def render() -> str:
     """Return the page as Markdown."""
+    from cictl_server.app import ROUTES
     from cictl_server.resources.errors import STATUS
 
     codes = "\n".join(f"| `{code}` | {status} |" for code, status in sorted(STATUS.items(), key=lambda item: item[1]))
-    parts = [_INTRODUCTION.format(codes=codes), *_routes(), "\n## Types\n", *_types()]
-    return "\n".join(parts) + "\n"
+    shared = "\n".join(f"| {status} | {text} |" for status, text in _SHARED)
+    routes = (line for operation in operations(ROUTES) for line in _route(operation))
+    return "\n".join([_INTRODUCTION.format(codes=codes, shared=shared), *routes, "\n## Types\n", *_types()]) + "\n"
 
 
-def _routes() -> Iterator[str]:
-    from cictl_server.app import ROUTES
+def _route(operation: Operation) -> Iterator[str]:
+    description = operation.description
+    yield f"### `{operation.method.upper()} {operation.path}`\n"
+    yield f"{_linked(operation.summary)}.\n"
+    if operation.text:
+        yield _linked(operation.text) + "\n"
+    if description.request is not None:
+        yield f"- body: {_answer(description.request)}"
+    for kind, parameters in (("query", description.query), ("header", description.headers)):
+        for parameter in parameters:
+            yield f"- {kind} `{parameter.name}`: {_parameter(parameter)}"
+    for status, answer in sorted(description.answers.items()):
+        yield f"- **{status}** {_answer(answer)}"
+        if isinstance(answer, Content):
+            yield from (f"  - header `{name}`: {text}" for name, text in answer.headers.items())
+    yield ""
 
-    for path, resource, suffix in ROUTES:
-        ending = f"_{suffix}" if suffix else ""
-        for method in ("get", "post", "delete", "head"):
-            responder = getattr(resource, f"on_{method}{ending}", None)
-            if responder is not None:
-                yield f"### `{method.upper()} {path.replace(':path', '')}`\n"
-                yield _linked(_text(responder)) + "\n"
+
+def _answer(answer: Answer) -> str:
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, Content):
+        media = " or ".join(f"`{media}`" for media in answer.media)
+        return f"{media}: {answer.text}"
+    options = answer if isinstance(answer, tuple) else (answer,)
+    return " or ".join(_linked(option.__name__) for option in options)
 
 
-def _text(responder: Any) -> str:
-    """Return the docstring without the method at its beginning, which the heading says."""
-    text = inspect.getdoc(responder) or ""
-    first, _, rest = text.partition("\n")
-    shortened = re.sub(r"^(GET|POST|DELETE|HEAD)[:,]? ?", "", first)
-    return (shortened[:1].upper() + shortened[1:] + ("\n" + rest if rest else "")).strip()
+def _parameter(parameter: Parameter) -> str:
+    text = _linked(parameter.text)
+    if parameter.choices:
+        return " or ".join(f"`{choice}`" for choice in parameter.choices) + f". {text}"
+    if not parameter.is_number:
+        return text
+    until = f" to {parameter.high}" if parameter.high is not None else " or more"
+    default = f", {parameter.default} if absent" if parameter.default is not None else ""
+    return f"{parameter.low}{until}{default}. {text}"
 
 
 def _linked(text: str) -> str:
-    """Make the names of wire types links to their tables."""
+    """Make the names of wire types links to their tables; what stands between backticks or in `X-…` names is no type."""
     return re.sub(
-        r"\b([A-Z][A-Za-z]+)\b",
-        lambda match: f"[{match[1]}](#{match[1].lower()})" if match[1] in _named() else match[1],
+        r"(?<![-`\w])([A-Z][A-Za-z]+)\b(?![-`])",
+        lambda match: f"[{match[1]}](#{match[1].lower()})" if match[1] in wire_types() else match[1],
         text,
     )
 
 
 def _types() -> Iterator[str]:
-    for name, struct in sorted(_named().items()):
+    for name, struct in wire_types().items():
         yield f"### {name}\n"
-        if text := inspect.getdoc(struct):
-            yield _attributes_as_list(text) + "\n"
-        yield "| key | type | |\n| --- | --- | --- |"
+        text, told = attributes(struct)
+        if text:
+            yield text + "\n"
+        yield "| key | type | | |\n| --- | --- | --- | --- |"
         for field in msgspec.structs.fields(struct):
-            is_always = field.required or (
-                field.default_factory is not msgspec.NODEFAULT and field.default_factory in (int, str)
-            )
-            yield f"| `{field.encode_name}` | {_type_text(field.type)} | {'always' if is_always else ''} |"
+            always = "always" if is_always_sent(field) else ""
+            key = field.encode_name
+            yield f"| `{key}` | {_type_text(field.type)} | {always} | {told.get(key, '').replace('|', chr(92) + '|')} |"
         yield ""
-
-
-def _attributes_as_list(text: str) -> str:
-    """Turn the `Attributes:` of a docstring into a list."""
-    head, found, rest = text.partition("Attributes:\n")
-    if not found:
-        return text
-    items = re.sub(r"^ {4}(\w[\w, ]*):", r"- `\1`:", rest, flags=re.MULTILINE)
-    return head + items
-
-
-def _named() -> dict[str, type[Message]]:
-    return {
-        name: value
-        for module in _MODULES
-        for name, value in vars(import_module(f"cictl.wire.{module}")).items()
-        if isinstance(value, type) and issubclass(value, Message) and value is not Message
-    }
 
 
 def _type_text(type_: Any) -> str:
@@ -121,7 +148,7 @@ def _type_text(type_: Any) -> str:
         return f"list of {_type_text(arguments[0])}"
     if origin is dict:
         return f"map of {_type_text(arguments[0])} to {_type_text(arguments[1])}"
-    if type_ in _named().values():
+    if type_ in wire_types().values():
         return f"[{type_.__name__}](#{type_.__name__.lower()})"
     plain = {str: "text", int: "integer", float: "number", bool: "boolean"}
     name = str(type_.__name__)

@@ -92,7 +92,7 @@ class ExplainService:
         culprit = self._jobs.blocked_by(job.id).dependency
         return msgspec.structs.replace(
             _explanation(job),
-            summary=f"{'it was cancelled' if job.cause is Cause.CANCELLED else 'it failed'}{place}: {_why(job)}",
+            summary=_failure(job, place),
             blocked_by=[_culprit(culprit)] if culprit else [],
             fixes=list(_remedies(job, culprit)),
         )
@@ -226,10 +226,15 @@ def _culprit(dependency: Dependency) -> Blocker:
     )
 
 
-def _why(job: JobRecord) -> str:
+def _failure(job: JobRecord, place: str) -> str:
+    match job.cause:
+        case Cause.CANCELLED:
+            return "it was cancelled by a user" + (f" while agent {job.agent_id} had it" if job.agent_id else "")
+        case Cause.DEPENDENCY_FAILED:
+            return f"it never ran: {job.error.removeprefix('cancelled: ')}"
     if job.error:
-        return job.error
-    return f"exit code {job.exit_code}" if job.exit_code is not None else "its agent gave no reason"
+        return f"it failed{place}: {job.error}"
+    return f"it failed{place}: " + ("no reason given" if job.exit_code is None else f"exit code {job.exit_code}")
 
 
 def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
@@ -237,8 +242,8 @@ def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
         culprit_id = culprit.job_execution_id
         yield Fix(text=f"see why {culprit_id} failed", command=f"cictl jobs explain {culprit_id}")
     if job.started is None:
-        target = "/".join(job.metadata.get(key, "") for key in ("project", "pipeline_id"))
-        yield Fix(text="run its pipeline again", command=f"cictl run {target}")
+        if target := "/".join(filter(None, (job.metadata.get(key) for key in ("project", "pipeline_id")))):
+            yield Fix(text="run its pipeline again", command=f"cictl run {target}")
         return
     match job.cause:
         case Cause.CANCELLED:

@@ -51,7 +51,7 @@ def sentence(agents: list[AgentFit]) -> str:
         lacks = "; ".join(unmet.text for unmet in nearest.unmet)
         if len(agents) == 1:
             return f"agent {nearest.agent_id} lacks something: {lacks}"
-        return f"all {len(agents)} agents lack something; {nearest.agent_id} comes nearest: {lacks}"
+        return f"none of the {len(agents)} agents has all that it needs; {nearest.agent_id} comes nearest: {lacks}"
     if reason is Reason.READY:
         return f"agent {nearest.agent_id} fits and is free: it takes the job with one of its next requests"
     state = _SENTENCES[reason].format(busy_with=nearest.busy_with)
@@ -116,7 +116,7 @@ def _text(key: str, want: str, have: str) -> str:
         wants = f", wants {constraint}" if constraint else ""
         return f"{tool} is {have}{wants}" if have else f"{tool} is missing{wants}"
     if key == "shell":
-        return f"shells: {have or 'none'}, wants {want}"
+        return f"shells are {have}, wants {want}" if have else f"no shell, wants {want}"
     return f"{key} is {have}, wants {want}" if have else f"no {key}, wants {want}"
 
 

@@ -1,0 +1,22 @@
+"""Why a job execution waits."""
+
+from __future__ import annotations
+
+import falcon
+
+from cictl.wire.explain import Explanation
+from cictl_server.resources import media
+from cictl_server.resources.describe import api
+from cictl_server.services import Services
+
+
+class JobExplainResource:
+    """`/api/v1/jobs/{job_id}/explain`"""
+
+    def __init__(self, services: Services) -> None:
+        self._explain = services.explain
+
+    @api(answers={200: Explanation, 404: "unknown"})
+    def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """Tell why an execution waits, or how it stands, and what to do about it."""
+        media.write(resp, self._explain.explain(job_id))

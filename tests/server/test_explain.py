@@ -1,0 +1,303 @@
+"""`explain`: why an execution waits, which agent is nearest, and what would help."""
+
+from __future__ import annotations
+
+import pytest
+from cictl_testing.server import RunningServer
+
+from cictl.wire.explain import Explanation, Fix, Reason
+from cictl.wire.jobs import Cause, JobStatus
+
+NEEDS_GO = '[{id: work, requires: {tools: {go: ">=1.22"}}, steps: [{run: "true"}]}]'
+ON_WINDOWS = '[{id: work, runs_on: {os: windows}, requires: {tools: {go: "*"}}, steps: [{run: "true"}]}]'
+CHAIN = '[{id: a, steps: [{run: "true"}]}, {id: b, needs: [a], steps: [{run: "true"}]}]'
+SHELL = '[{id: w, runs_on: {executor: script, shell: cmd}, steps: [{run: "true"}]}]'
+
+
+def explain(server: RunningServer, job_id: str) -> Explanation:
+    return server.read(Explanation, f"/api/v1/jobs/{job_id}/explain")
+
+
+def needing_go(server: RunningServer, **agents: str) -> Explanation:
+    """Explain an execution that needs go, to agents with these versions of it; empty for none."""
+    for agent_id, version in agents.items():
+        server.heartbeat(agent_id, capabilities={"tool.go": version} if version else {})
+    [job_id] = server.run(server.define(NEEDS_GO))
+    return explain(server, job_id)
+
+
+def commands(explanation: Explanation) -> list[str]:
+    return [fix.command for fix in explanation.fixes]
+
+
+def nearest_first(explanation: Explanation) -> list[str]:
+    return [agent.agent_id for agent in explanation.agents]
+
+
+def test_the_server_tells_that_it_explains(server: RunningServer) -> None:
+    assert "explain" in server.get("/api/v1/server-info").json["features"]
+
+
+def test_an_unknown_execution(server: RunningServer) -> None:
+    assert server.get("/api/v1/jobs/job-1/explain").status_code == 404
+
+
+def test_no_agent_at_all(server: RunningServer) -> None:
+    found = explain(server, server.enqueue())
+    assert (found.reason, found.summary) == (Reason.NO_AGENTS, "no agent ever connected")
+    assert found.fixes == [Fix(text="start an agent", command="cictl run-agent")]
+
+
+def test_pinned_to_an_agent_that_never_came(server: RunningServer) -> None:
+    server.heartbeat("other")
+    found = explain(server, server.enqueue(agent_id="mac"))
+    assert (found.reason, found.agents) == (Reason.NO_AGENTS, [])
+    assert found.summary == "it is pinned to agent mac, which never connected"
+    assert found.fixes[0].text == "start agent mac"
+
+
+def test_of_a_pinned_execution_only_that_agent_counts(server: RunningServer) -> None:
+    server.heartbeat("free")
+    server.heartbeat("mac")
+    server.act("deactivate", "mac")
+    found = explain(server, server.enqueue(agent_id="mac"))
+    assert nearest_first(found) == ["mac"]
+    assert found.reason is Reason.AGENT_DEACTIVATED
+
+
+def test_a_free_agent_takes_it_soon(server: RunningServer) -> None:
+    found = needing_go(server, a="1.22.1")
+    assert (found.reason, found.older_jobs, found.fixes) == (Reason.READY, 0, [])
+    assert found.summary.startswith("agent a fits and is free")
+
+
+def test_a_missing_tool(server: RunningServer) -> None:
+    found = needing_go(server, a="")
+    assert found.reason is Reason.UNMET_REQUIREMENTS
+    assert found.summary == "agent a lacks something: go is missing, wants >= 1.22"
+    [unmet] = found.agents[0].unmet
+    assert (unmet.requirement, unmet.want, unmet.have) == ("requires.tool.go", ">=1.22", "")
+
+
+def test_the_wrong_version_and_what_mends_it(server: RunningServer) -> None:
+    found = needing_go(server, a="1.20")
+    assert found.agents[0].unmet[0].text == "go is 1.20, wants >= 1.22"
+    assert found.fixes == [
+        Fix(text="install go >= 1.22 on a, then let it look again", command="cictl agents refresh-tools a")
+    ]
+
+
+def test_what_cannot_be_installed_needs_another_agent(server: RunningServer) -> None:
+    server.heartbeat("a", capabilities={"tool.go": "1.22"})
+    [job_id] = server.run(server.define(ON_WINDOWS))
+    found = explain(server, job_id)
+    assert found.summary == "agent a lacks something: os is linux, wants windows"
+    assert found.fixes == [Fix(text="start an agent that has os=windows and go", command="cictl run-agent")]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "texts"),
+    [
+        pytest.param({"executor": "script", "shells": "posix"}, ["shells are posix, wants cmd"], id="another shell"),
+        pytest.param({"executor": "script"}, ["no shell, wants cmd"], id="no shell"),
+        pytest.param({"shells": "posix, cmd"}, ["no executor, wants script"], id="no executor"),
+    ],
+)
+def test_unmet_capabilities_in_words(server: RunningServer, capabilities: dict[str, str], texts: list[str]) -> None:
+    server.heartbeat("a", capabilities=capabilities)
+    [job_id] = server.run(server.define(SHELL))
+    assert [unmet.text for unmet in explain(server, job_id).agents[0].unmet] == texts
+
+
+def test_container_tools_are_no_obstacle(server: RunningServer) -> None:
+    server.heartbeat("a")
+    jobs = '[{id: w, runs_on: {container_image: x}, requires: {container: {tools: {go: "*"}}}, steps: [{run: "true"}]}]'
+    [job_id] = server.run(server.define(jobs))
+    assert explain(server, job_id).reason is Reason.READY
+
+
+def test_what_can_be_installed_is_nearer_than_what_cannot(server: RunningServer) -> None:
+    server.http.simulate_post("/api/v1/heartbeat", json={"agent_id": "win", "os": "windows"})
+    server.heartbeat("linux", capabilities={"tool.go": "1.22"})
+    [job_id] = server.run(server.define(ON_WINDOWS))
+    found = explain(server, job_id)
+    assert nearest_first(found) == ["win", "linux"]
+    assert found.summary.startswith("none of the 2 agents has all that it needs; win comes nearest")
+
+
+def test_of_equal_ones_the_free_is_nearer_than_busy_deactivated_offline(server: RunningServer) -> None:
+    server.heartbeat("a-offline")
+    server.clock.step(61)
+    for agent_id in ("b-deactivated", "c-busy", "d-free"):
+        server.heartbeat(agent_id)
+    server.act("deactivate", "b-deactivated")
+    server.enqueue()
+    server.leased("c-busy")
+    assert nearest_first(explain(server, server.enqueue())) == ["d-free", "c-busy", "b-deactivated", "a-offline"]
+
+
+def test_fewer_lacks_weigh_more_than_being_free(server: RunningServer) -> None:
+    server.heartbeat("fits", capabilities={"tool.go": "1.22"})
+    server.act("deactivate", "fits")
+    found = needing_go(server, free="1.20")
+    assert nearest_first(found) == ["fits", "free"]
+    assert found.reason is Reason.AGENT_DEACTIVATED
+
+
+def test_a_deactivated_agent(server: RunningServer) -> None:
+    server.heartbeat("a")
+    server.act("deactivate")
+    found = explain(server, server.enqueue())
+    assert found.summary == "agent a fits, but is deactivated"
+    assert commands(found) == ["cictl agents activate a"]
+    server.act("activate")
+    assert explain(server, found.job_execution_id).reason is Reason.READY
+
+
+def test_an_agent_is_offline_a_minute_after_its_last_sign(server: RunningServer) -> None:
+    server.heartbeat("a", hostname="rack-7")
+    job_id = server.enqueue()
+    seen = explain(server, job_id).agents[0].last_seen_utc
+    server.clock.now = seen
+    server.clock.step(60)
+    assert explain(server, job_id).reason is Reason.READY
+    server.clock.step(0.001)
+    found = explain(server, job_id)
+    assert (found.reason, found.agents[0].last_seen_utc) == (Reason.AGENT_OFFLINE, seen)
+    assert found.summary == "agent a fits, but is offline"
+    assert found.fixes == [Fix(text="start agent a again on rack-7", command="cictl run-agent")]
+
+
+def test_everything_that_keeps_the_nearest_agent_is_to_be_mended(server: RunningServer) -> None:
+    needing_go(server, a="1.20")
+    server.act("deactivate")
+    server.clock.step(61)
+    found = needing_go(server)
+    assert commands(found) == ["cictl agents refresh-tools a", "cictl run-agent", "cictl agents activate a"]
+
+
+def test_busy_agents_and_older_jobs(server: RunningServer) -> None:
+    for agent_id in ("a", "b"):
+        server.enqueue()
+        server.heartbeat(agent_id)
+    held = [server.running("a").id, server.running("b").id]
+    server.enqueue()
+    server.run(server.define(NEEDS_GO))  # none of the agents would take it first
+    found = explain(server, server.enqueue())
+    assert (found.reason, found.older_jobs) == (Reason.AGENT_BUSY, 1)
+    assert found.summary == f"2 agents fit, but none is free: a is busy with {held[0]}"
+    assert [agent.busy_with for agent in found.agents] == held
+    assert commands(found) == [f"cictl jobs watch {held[0]}"]
+
+
+def test_blocked_by_what_waits_itself(server: RunningServer) -> None:
+    server.heartbeat("a")
+    a, b = server.run(server.define(CHAIN))
+    found = explain(server, b)
+    assert (found.reason, found.summary) == (Reason.BLOCKED, "it waits for a (queued)")
+    [blocker] = found.blocked_by
+    assert (blocker.need, blocker.job_execution_id, blocker.status) == ("a", a, JobStatus.QUEUED)
+    assert commands(found) == [f"cictl jobs explain {a}"]
+
+
+def test_blocked_by_what_runs(server: RunningServer) -> None:
+    a, b = server.run(server.define(CHAIN))
+    server.heartbeat("a")
+    server.running("a")
+    found = explain(server, b)
+    assert found.summary == "it waits for a (running)"
+    assert commands(found) == [f"cictl jobs watch {a}"]
+
+
+def test_of_a_matrix_only_unfinished_rows_block(server: RunningServer) -> None:
+    jobs = '[{id: m, matrix: {include: [{name: x}, {name: y}]}, steps: [{run: "true"}]}, {id: b, needs: [m], steps: [{run: "true"}]}]'
+    *_, b = server.run(server.define(jobs))
+    server.finish("succeeded")
+    assert [blocker.matrix_name for blocker in explain(server, b).blocked_by] == ["y"]
+
+
+def test_a_blocked_execution_tells_what_would_stop_it_later(server: RunningServer) -> None:
+    server.heartbeat("a")
+    jobs = CHAIN.replace("needs: [a]", 'needs: [a], requires: {tools: {go: "*"}}')
+    a, b = server.run(server.define(jobs))
+    assert commands(explain(server, b)) == [f"cictl jobs explain {a}", "cictl agents refresh-tools a"]
+
+
+def test_a_released_execution_is_not_blocked(server: RunningServer) -> None:
+    _, b = server.run(server.define(CHAIN))
+    server.heartbeat("a")
+    server.finish("succeeded")
+    assert explain(server, b).reason is Reason.READY
+
+
+def test_states_that_do_not_wait(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.heartbeat("a")
+    server.leased()
+    leased = explain(server, job_id)
+    assert (leased.reason, leased.agent_id, leased.since_utc) == (Reason.LEASED, "a", server.clock())
+    server.clock.step(3)
+    server.report(job_id, "running", current_step="Step 1/1: make")
+    running = explain(server, job_id)
+    assert (running.reason, running.since_utc, running.current_step) == ("running", server.clock(), "Step 1/1: make")
+    assert commands(running) == [f"cictl jobs logs -f {job_id}"]
+    server.clock.step(3)
+    server.report(job_id, "succeeded")
+    over = explain(server, job_id)
+    assert (over.reason, over.since_utc, over.summary) == ("succeeded", server.clock(), "it succeeded on agent a")
+    assert (over.agents, over.fixes) == ([], [])
+
+
+def test_a_run_whose_agent_went_silent(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.heartbeat("a")
+    server.running()
+    server.clock.step(61)
+    found = explain(server, job_id)
+    assert "nothing was heard of that agent" in found.summary
+    assert commands(found)[-1] == "cictl agents show a"
+
+
+def test_a_failed_execution(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.running()
+    server.report(job_id, "failed", error="Step 1/1 failed", exit_code=2)
+    found = explain(server, job_id)
+    assert (found.reason, found.summary) == (Reason.FAILED, "it failed on agent a: Step 1/1 failed")
+    assert commands(found) == [f"cictl jobs logs {job_id} --tail 50", f"cictl jobs rerun {job_id}"]
+
+
+def test_a_cancelled_execution(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.cancel(job_id)
+    found = explain(server, job_id)
+    assert (found.cause, found.summary) == (Cause.CANCELLED, "it was cancelled by a user")
+    assert commands(found) == [f"cictl jobs rerun {job_id}"]
+
+
+def test_a_deactivated_agents_execution(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.heartbeat("a")
+    server.running()
+    server.act("deactivate")
+    assert explain(server, job_id).summary == "it was cancelled by a user while agent a had it"
+
+
+def test_an_execution_whose_agent_was_lost(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.heartbeat("a")
+    server.running()
+    server.clock.step(61)
+    server.services.maintenance.run_once()
+    found = explain(server, job_id)
+    assert found.cause is Cause.AGENT_LOST
+    assert commands(found) == ["cictl agents show a", f"cictl jobs rerun {job_id}"]
+
+
+def test_an_execution_that_a_failed_one_took_along(server: RunningServer) -> None:
+    a, b = server.run(server.define(CHAIN))
+    server.finish("failed")
+    found = explain(server, b)
+    assert found.summary == "it never ran: required job a failed"
+    assert [blocker.job_execution_id for blocker in found.blocked_by] == [a]
+    assert commands(found) == [f"cictl jobs explain {a}", "cictl run shop/build"]
