@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.agents import AgentActionRequest, AgentList, AgentResponse, HeartbeatRequest
-from cictl.wire.jobs import LeaseRequest
+from cictl.wire.agents import (
+    AgentActionRequest,
+    AgentActionResponse,
+    AgentList,
+    AgentResponse,
+    HeartbeatRequest,
+    HeartbeatResponse,
+)
+from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl_server.resources import media
+from cictl_server.resources.describe import api
 from cictl_server.services import Services
 
 
@@ -16,8 +24,9 @@ class HeartbeatResource:
     def __init__(self, services: Services) -> None:
         self._agents = services.agents
 
+    @api(request=HeartbeatRequest, answers={200: HeartbeatResponse, 400: "no `agent_id`"})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """POST HeartbeatRequest: 200 HeartbeatResponse; 400 without `agent_id`."""
+        """Say that an agent is alive and what it offers; the answer carries orders."""
         media.write(resp, self._agents.heartbeat(media.read(req, HeartbeatRequest)))
 
 
@@ -27,8 +36,9 @@ class LeaseResource:
     def __init__(self, services: Services) -> None:
         self._leasing = services.leasing
 
+    @api(request=LeaseRequest, answers={200: LeaseResponse, 400: "no `agent_id`"})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """POST LeaseRequest: 200 LeaseResponse, after up to `wait_seconds`; 400 without `agent_id`."""
+        """Ask for work; the answer comes after up to `wait_seconds`."""
         media.write(resp, self._leasing.lease(media.read(req, LeaseRequest)))
 
 
@@ -38,8 +48,9 @@ class AgentsResource:
     def __init__(self, services: Services) -> None:
         self._agents = services.agents
 
+    @api(answers={200: AgentList})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """GET: 200 AgentList, by id."""
+        """List the agents by id."""
         media.write(resp, AgentList(agents=self._agents.list_agents()))
 
 
@@ -49,8 +60,9 @@ class AgentResource:
     def __init__(self, services: Services) -> None:
         self._agents = services.agents
 
+    @api(answers={200: AgentResponse, 400: "a blank id", 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
-        """GET: 200 AgentResponse; 404 unknown."""
+        """Show one agent."""
         media.write(resp, AgentResponse(agent=self._agents.get_agent(agent_id)))
 
 
@@ -60,6 +72,10 @@ class AgentActionsResource:
     def __init__(self, services: Services) -> None:
         self._agents = services.agents
 
+    @api(
+        request=AgentActionRequest,
+        answers={200: AgentActionResponse, 400: "a blank or unknown action", 404: "unknown agent"},
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
-        """POST AgentActionRequest: 200 AgentActionResponse; 400 blank or unknown action; 404 unknown agent."""
+        """Give an agent an order."""
         media.write(resp, self._agents.act(agent_id, media.read(req, AgentActionRequest)))

@@ -14,9 +14,12 @@ import falcon
 from cictl.wire.artifacts import ArtifactList, ArtifactUpload
 from cictl_server.errors import InvalidRequest
 from cictl_server.resources import media
+from cictl_server.resources.describe import Content, Parameter, api
 from cictl_server.services import Services
 from cictl_server.services.paths import clean_artifact_path
 
+_ZIP = Content(media=("application/zip",), text="A zip of the files.")
+_REFUSED = {400: "no agent id, a bad path or bad data", 404: "unknown", 409: "another agent's execution"}
 _BLOCK = 1 << 18
 _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -27,12 +30,14 @@ class JobArtifactsResource:
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts
 
+    @api(answers={200: ArtifactList})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """GET: 200 ArtifactList; empty for an unknown execution."""
+        """List the artifacts; none for an unknown execution."""
         media.write(resp, ArtifactList(artifacts=self._artifacts.list_artifacts(job_id)))
 
+    @api(request=ArtifactUpload, answers={200: ArtifactList, **_REFUSED})
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """POST ArtifactUpload: 200 ArtifactList; 400 bad path or data; 404; 409 another agent's; 413."""
+        """Replace the artifacts with the files of the body."""
         upload = media.read(req, ArtifactUpload)
         stored = self._artifacts.upload_files(job_id, agent_id=upload.agent_id, files=upload.artifacts)
         media.write(resp, ArtifactList(artifacts=stored or None))
@@ -44,8 +49,14 @@ class JobArtifactsZipResource:
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts
 
+    @api(
+        request=_ZIP,
+        answers={200: ArtifactList, **_REFUSED},
+        query=[Parameter(name="agent_id", text="The agent, unless the header names it.")],
+        headers=[Parameter(name="X-CIWI-Agent-ID", text="The agent that sends the files.")],
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """POST a zip, agent id in `X-CIWI-Agent-ID` or `?agent_id=`: answers as the JSON form."""
+        """Replace the artifacts with the files in a zip; an empty body means none."""
         agent_id = req.get_header("X-CIWI-Agent-ID") or req.get_param("agent_id") or ""
         body = cast("IO[bytes]", req.bounded_stream)
         stored = self._artifacts.upload_zip(job_id, agent_id=agent_id, body=body)
@@ -58,12 +69,17 @@ class JobArtifactsArchiveResource:
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts
 
+    @api(answers={200: _ZIP})
     def on_get_all(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """GET: 200 zip of everything; an empty one for none."""
+        """Download all artifacts; an empty zip where there are none."""
         self._send(resp, job_id, prefix="", name=_download_name(job_id))
 
+    @api(
+        answers={200: _ZIP, 400: "a bad prefix", 404: "nothing is there"},
+        query=[Parameter(name="prefix", text="A path of a file or directory, required.")],
+    )
     def on_get_prefix(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """GET: 200 zip of what equals `prefix` or lies below it; 400 bad prefix; 404 nothing there."""
+        """Download what equals `prefix` or lies below it."""
         try:
             prefix = clean_artifact_path(req.get_param("prefix") or "")
         except InvalidRequest:
@@ -88,8 +104,14 @@ class ArtifactFileResource:
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts
 
+    @api(
+        answers={
+            200: Content(media=("*/*",), text="The file; the type is guessed from its name."),
+            404: "unknown",
+        }
+    )
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
-        """GET: 200 the file, as an attachment that no browser runs; 404 unknown."""
+        """Download one artifact, as an attachment that no browser runs."""
         stored = self._artifacts.open_file(job_id, path)
         stack = ExitStack()
         file = stack.enter_context(stored.path.open("rb"))

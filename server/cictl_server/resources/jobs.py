@@ -5,18 +5,36 @@ from __future__ import annotations
 import falcon
 
 from cictl.wire.jobs import (
+    BlockedBy,
     ClearedQueue,
     DeletedJob,
     FlushedHistory,
+    JobList,
+    JobPage,
     JobResponse,
     JobStateResponse,
+    JobSummary,
     StatusRequest,
 )
 from cictl.wire.problems import Code, Problem
 from cictl_server.errors import NotFound
 from cictl_server.resources import errors, media
+from cictl_server.resources.describe import Parameter, api
 from cictl_server.services import Services
 from cictl_server.services.joblists import JobFilter
+
+_LIST_QUERY = (
+    Parameter(name="view", choices=("queued", "history", "summary"), text="Pages or groups instead of the plain list."),
+    Parameter(name="max", is_number=True, low=1, high=2000, default=150, text="Of how many newest executions."),
+    Parameter(name="offset", is_number=True, high=1_000_000, default=0, text="For a page: the first wanted."),
+    Parameter(name="limit", is_number=True, low=1, high=200, default=25, text="For a page: how many."),
+    Parameter(name="status", text="For the plain list: a status, or `active` or `finished`."),
+    Parameter(name="project", text="For the plain list: name or id of a project."),
+    Parameter(name="pipeline", text="For the plain list: id of a pipeline in its project file."),
+    Parameter(name="agent", text="For the plain list: the agent that holds or held the execution."),
+    Parameter(name="run", text="For the plain list: id of a run."),
+    Parameter(name="cursor", text="For the plain list: the `next_cursor` of the list before."),
+)
 
 
 class JobsResource:
@@ -25,11 +43,12 @@ class JobsResource:
     def __init__(self, services: Services) -> None:
         self._lists = services.job_lists
 
+    @api(answers={200: (JobList, JobPage, JobSummary), 400: "an unknown status or cursor"}, query=_LIST_QUERY)
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """GET: 200 JobList; JobPage for `view=queued|history`; JobSummary for `view=summary`.
+        """List executions, newest first.
 
-        Query: `max` (1 to 2000, 150), `offset`, `limit` (1 to 200, 25) for pages; `status`, `project`, `pipeline`, `agent`,
-        `run` and `cursor` for the plain list.
+        The plain list is a JobList; with `view` it is one page of the queue or the history as a JobPage, or their groups
+        as a JobSummary. Numbers that are too large or too small count as the nearest that is allowed.
         """
         limit = media.query_int(req, "max", default=150, low=1, high=2000)
         match (req.get_param("view") or "").lower():
@@ -50,15 +69,20 @@ class JobResource:
         self._jobs = services.jobs
         self._removal = services.removal
 
+    @api(
+        answers={200: (JobResponse, JobStateResponse), 404: "unknown"},
+        query=[Parameter(name="view", choices=("state",), text="A JobStateResponse instead: small and cheap.")],
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """GET: 200 JobResponse, with `view=state` JobStateResponse; 404 unknown."""
+        """Show one execution with the end of its log."""
         if req.get_param("view") == "state":
             media.write(resp, JobStateResponse(job_execution=self._jobs.get_state(job_id)))
         else:
             media.write(resp, JobResponse(job_execution=self._jobs.get_job(job_id)))
 
+    @api(answers={200: DeletedJob, 404: "unknown", 409: "started already"})
     def on_delete(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """DELETE: 200 DeletedJob; 404 unknown; 409 started already."""
+        """Delete an execution that has not started."""
         self._removal.delete(job_id)
         media.write(resp, DeletedJob(deleted=True, job_execution_id=job_id))
 
@@ -69,8 +93,9 @@ class ClearQueueResource:
     def __init__(self, services: Services) -> None:
         self._removal = services.removal
 
+    @api(answers={200: ClearedQueue})
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """POST, body ignored: 200 ClearedQueue."""
+        """Delete all executions that have not started. A body is ignored."""
         media.write(resp, ClearedQueue(cleared=self._removal.clear_queue()))
 
 
@@ -80,8 +105,9 @@ class FlushHistoryResource:
     def __init__(self, services: Services) -> None:
         self._removal = services.removal
 
+    @api(answers={200: FlushedHistory})
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """POST, body ignored: 200 FlushedHistory."""
+        """Delete all executions that are over; those of a run that still waits stay. A body is ignored."""
         media.write(resp, FlushedHistory(flushed=self._removal.flush_history()))
 
 
@@ -91,8 +117,9 @@ class JobRerunResource:
     def __init__(self, services: Services) -> None:
         self._jobs = services.jobs
 
+    @api(answers={201: JobResponse, 404: "unknown", 409: "never started"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """POST, body ignored: 201 JobResponse with the new execution; 404 unknown; 409 never started."""
+        """Enqueue a new execution of the same work, and return it. A body is ignored."""
         media.write(resp, JobResponse(job_execution=self._jobs.rerun(job_id)), status=201)
 
 
@@ -102,8 +129,9 @@ class JobBlockedByResource:
     def __init__(self, services: Services) -> None:
         self._jobs = services.jobs
 
+    @api(answers={200: BlockedBy, 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """GET: 200 BlockedBy; 404 unknown."""
+        """Tell which finished execution keeps this one from ever running."""
         media.write(resp, self._jobs.blocked_by(job_id))
 
 
@@ -113,8 +141,9 @@ class JobCancelResource:
     def __init__(self, services: Services) -> None:
         self._jobs = services.jobs
 
+    @api(answers={200: JobResponse, 404: "unknown", 409: "over already"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """POST, body ignored: 200 JobResponse; 404 unknown; 409 over already."""
+        """Cancel an execution. A body is ignored."""
         media.write(resp, JobResponse(job_execution=self._jobs.cancel(job_id)))
 
 
@@ -124,12 +153,17 @@ class JobStatusResource:
     def __init__(self, services: Services) -> None:
         self._reporting = services.reporting
 
+    @api(
+        request=StatusRequest,
+        answers={
+            200: (JobResponse, JobStateResponse),
+            400: "no `agent_id`, a bad status, or, by the contract, an unknown execution",
+            409: "another agent holds it, it was never leased, or log bytes leave a gap",
+        },
+        headers=[Parameter(name="Prefer", text="`return=minimal` asks for a JobStateResponse.")],
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """POST StatusRequest: 200 JobResponse, with `Prefer: return=minimal` JobStateResponse.
-
-        400 for a bad status and, by the contract, for an unknown execution; 409 when another agent holds it, when it was
-        never leased, and when log bytes leave a gap.
-        """
+        """Report how an execution goes."""
         report = media.read(req, StatusRequest)
         try:
             if "return=minimal" in (req.get_header("Prefer") or ""):

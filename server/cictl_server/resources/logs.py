@@ -10,11 +10,22 @@ import msgspec
 
 from cictl.wire.jobs import JobState
 from cictl_server.errors import CictlError, InvalidRequest
+from cictl_server.resources.describe import Content, Parameter, api
 from cictl_server.services import Services
 from cictl_server.services.hub import Hub
 from cictl_server.services.joblog import LogSlice
 
 _LIMIT = 8 << 20
+
+_LOG = Content(
+    media=("text/plain", "text/event-stream"),
+    text="The bytes; with `follow=1` events.",
+    headers={
+        "X-Log-Offset": "Where the bytes begin.",
+        "X-Log-Size": "Bytes of the log so far.",
+        "X-Log-Complete": "`true` once the execution is over, else `false`.",
+    },
+)
 
 
 class JobLogResource:
@@ -24,13 +35,22 @@ class JobLogResource:
         self._jobs = services.jobs
         self._hub = services.hub
 
+    @api(
+        answers={200: _LOG, 400: "a bad number", 404: "unknown", 503: "all places for waiting requests are taken"},
+        query=[
+            Parameter(name="offset", is_number=True, default=0, text="The first byte wanted."),
+            Parameter(name="limit", is_number=True, default=_LIMIT, text="Bytes wanted at most; not for `follow`."),
+            Parameter(
+                name="follow", choices=("1", "true"), text="Stream what there is and what is added until the end."
+            ),
+        ],
+        headers=[Parameter(name="Last-Event-ID", text="With `follow`, wins over `offset`.")],
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """GET: 200 `text/plain`, the bytes from `offset` on, at most `limit` of them; 404 unknown; 400 bad numbers.
+        """Return the log's bytes from `offset` on, or follow it.
 
-        Headers: `X-Log-Offset`, `X-Log-Size` (bytes so far), `X-Log-Complete` (`true` once the execution is over).
-        With `follow=1` a `text/event-stream`: events `log` with `{"offset", "data_base64"}` and the next offset as their
-        id, then one event `end` with the final JobState. `Last-Event-ID` wins over `offset`. 503 when all places for
-        waiting requests are taken.
+        With `follow=1` the answer is a `text/event-stream`: events `log` with `{"offset", "data_base64"}` and the next
+        offset as their id, then one event `end` with the final JobState.
         """
         if req.get_param("follow") in ("1", "true"):
             self._follow(req, resp, job_id)

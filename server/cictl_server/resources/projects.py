@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.projects import ImportRequest, ProjectList, ProjectResponse, RunRequest
+from cictl.wire.projects import (
+    ImportRequest,
+    ImportResponse,
+    ProjectList,
+    ProjectResponse,
+    RunRequest,
+    RunResponse,
+)
 from cictl_server.resources import media
+from cictl_server.resources.describe import api
 from cictl_server.services import Services
 
 
@@ -15,8 +23,9 @@ class ProjectsResource:
     def __init__(self, services: Services) -> None:
         self._projects = services.projects
 
+    @api(answers={200: ProjectList})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """GET: 200 ProjectList, by name."""
+        """List the projects by name."""
         media.write(resp, ProjectList(projects=self._projects.list_projects()))
 
 
@@ -26,8 +35,9 @@ class ProjectImportResource:
     def __init__(self, services: Services) -> None:
         self._projects = services.projects
 
+    @api(request=ImportRequest, answers={201: ImportResponse, 400: "a bad field, repository or project file"})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """POST ImportRequest: 201 ImportResponse; 400 for a bad field, repository or project file."""
+        """Import a project file, or update the project that it defines."""
         media.write(resp, self._projects.import_project(media.read(req, ImportRequest)), status=201)
 
 
@@ -37,13 +47,15 @@ class ProjectResource:
     def __init__(self, services: Services) -> None:
         self._projects = services.projects
 
+    @api(answers={200: ProjectResponse, 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
-        """GET: 200 ProjectResponse; 404 unknown."""
+        """Show one project with its definitions."""
         project = self._projects.get_project(media.path_id(project_id, noun="project"))
         media.write(resp, ProjectResponse(project=project))
 
+    @api(answers={204: "deleted", 404: "unknown"})
     def on_delete(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
-        """DELETE: 204; 404 unknown."""
+        """Delete a project and its definitions; its executions stay."""
         self._projects.delete_project(media.path_id(project_id, noun="project"))
         resp.status = 204
 
@@ -54,8 +66,9 @@ class ProjectReloadResource:
     def __init__(self, services: Services) -> None:
         self._projects = services.projects
 
+    @api(answers={200: ImportResponse, 400: "a bad repository or project file", 404: "unknown"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
-        """POST, body ignored: 200 ImportResponse; 400 for a bad repository or file; 404 unknown."""
+        """Read the project file again. A body is ignored."""
         media.write(resp, self._projects.reload_project(media.path_id(project_id, noun="project")))
 
 
@@ -65,8 +78,9 @@ class PipelineRunResource:
     def __init__(self, services: Services) -> None:
         self._runs = services.runs
 
+    @api(request=RunRequest, answers={201: RunResponse, 400: "what can't be run", 404: "unknown"})
     def on_post(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
-        """POST RunRequest: 201 RunResponse; 400 for all that can't be run; 404 unknown."""
+        """Enqueue a run of a pipeline, whole or in part."""
         number = media.path_id(pipeline_id, noun="pipeline")
         request = media.read(req, RunRequest)
         media.write(resp, self._runs.run_pipeline(number, request), status=201)

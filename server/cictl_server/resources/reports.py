@@ -6,6 +6,7 @@ import falcon
 
 from cictl.wire.reports import TestReportResponse, TestReportUpload
 from cictl_server.resources import media
+from cictl_server.resources.describe import api
 from cictl_server.services import Services
 
 
@@ -15,11 +16,16 @@ class JobTestsResource:
     def __init__(self, services: Services) -> None:
         self._reports = services.reports
 
+    @api(answers={200: TestReportResponse})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """GET: 200 TestReportResponse; zero tests for none, also for an unknown execution."""
+        """Return the test report; zero tests for none, also for an unknown execution."""
         media.write(resp, TestReportResponse(report=self._reports.get_report(job_id)))
 
+    @api(
+        request=TestReportUpload,
+        answers={200: TestReportResponse, 400: "no `agent_id`", 404: "unknown", 409: "another agent's execution"},
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """POST TestReportUpload: 200 the same report; 400 without `agent_id`; 404; 409 another agent's."""
+        """Store the test report; the answer repeats it."""
         report = self._reports.upload(job_id, media.read(req, TestReportUpload))
         media.write(resp, TestReportResponse(report=report))

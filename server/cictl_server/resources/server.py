@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.server import Health
+from cictl.wire.server import Health, RuntimeState, ServerInfo
 from cictl_server.resources import media
+from cictl_server.resources.describe import api
 from cictl_server.services import Services
 
 _OK = Health(status="ok")
@@ -17,8 +18,9 @@ class HealthResource:
     def __init__(self, _services: Services) -> None:
         """Take the services as every resource does, and look at none of them."""
 
+    @api(answers={200: Health})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """GET: 200 `{"status":"ok"}`; looks at nothing else."""
+        """Tell that the server answers; it looks at nothing else."""
         media.write(resp, _OK)
 
 
@@ -28,8 +30,9 @@ class ServerInfoResource:
     def __init__(self, services: Services) -> None:
         self._runtime = services.runtime
 
+    @api(answers={200: ServerInfo})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """GET: 200 ServerInfo."""
+        """Tell who the server is and what it can."""
         media.write(resp, self._runtime.info())
 
 
@@ -39,6 +42,7 @@ class RuntimeStateResource:
     def __init__(self, services: Services) -> None:
         self._runtime = services.runtime
 
+    @api(answers={200: RuntimeState})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """GET: 200 RuntimeState."""
+        """Tell how the server and its agents are."""
         media.write(resp, self._runtime.state())
