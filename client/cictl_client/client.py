@@ -17,7 +17,11 @@ from cictl.wire.agents import (
 )
 from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import DecodeError, encode
+from cictl.wire.explain import Explanation
 from cictl.wire.jobs import (
+    BlockedBy,
+    ClearedQueue,
+    FlushedHistory,
     JobExecution,
     JobList,
     JobResponse,
@@ -181,6 +185,30 @@ class Client:
     def cancel_job(self, job_id: str) -> JobExecution:
         """Cancel an execution; `Conflict` if it is over already."""
         return self._transport.post(JobResponse, f"{_job(job_id)}/cancel").job_execution
+
+    def rerun_job(self, job_id: str) -> JobExecution:
+        """Enqueue the same work again, and return the new execution; `Conflict` if the old one never started."""
+        return self._transport.post(JobResponse, f"{_job(job_id)}/rerun").job_execution
+
+    def delete_job(self, job_id: str) -> None:
+        """Remove an execution that has not started; what waits for it ends. `Conflict` if it has."""
+        self._transport.send("DELETE", _job(job_id))
+
+    def clear_queue(self) -> int:
+        """Remove all that is queued or leased, and return how many executions those were."""
+        return self._transport.post(ClearedQueue, "/api/v1/jobs/clear-queue").cleared
+
+    def flush_history(self) -> int:
+        """Remove what is over, except where its run still waits, and return how many executions those were."""
+        return self._transport.post(FlushedHistory, "/api/v1/jobs/flush-history").flushed
+
+    def blocked_by(self, job_id: str) -> BlockedBy:
+        """Return which execution kept this one from ever running."""
+        return self._transport.get(BlockedBy, f"{_job(job_id)}/blocked-by")
+
+    def explain_job(self, job_id: str) -> Explanation:
+        """Return why an execution waits, which agents come nearest, and what would help."""
+        return self._transport.get(Explanation, f"{_job(job_id)}/explain")
 
     def get_test_report(self, job_id: str) -> TestReport:
         return self._transport.get(TestReportResponse, f"{_job(job_id)}/tests").report

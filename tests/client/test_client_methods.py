@@ -19,7 +19,12 @@ from cictl.wire.agents import (
 )
 from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
+from cictl.wire.explain import Explanation, Reason
 from cictl.wire.jobs import (
+    BlockedBy,
+    ClearedQueue,
+    Dependency,
+    FlushedHistory,
     JobExecution,
     JobList,
     JobResponse,
@@ -81,6 +86,16 @@ ACTION = AgentActionResponse(requested=True, agent_id="a/1")
 BEAT = HeartbeatResponse(accepted=True)
 LEASED = LeaseResponse(assigned=True, job_execution=JOB)
 OF_JOB = "/api/v1/jobs/job-1"
+
+BLOCKED = BlockedBy(blocked=True, dependency=Dependency(job_execution_id="job-0"))
+EXPLANATION = Explanation(
+    job_execution_id="job-1",
+    name="shop/build/compile",
+    status=JobStatus.QUEUED,
+    reason=Reason.NO_AGENTS,
+    summary="no agent ever connected",
+    since_utc=NOW,
+)
 
 Call = Callable[[Client], Any]
 
@@ -154,6 +169,19 @@ CASES = [
         JOB,
         b"{}",
     ),
+    case(
+        "rerun_job",
+        f"POST {OF_JOB}/rerun",
+        JobResponse(job_execution=JOB),
+        lambda c: c.rerun_job("job-1"),
+        JOB,
+        b"{}",
+    ),
+    case("delete_job", f"DELETE {OF_JOB}", b'{"deleted":true}', lambda c: c.delete_job("job-1"), None),
+    case("clear_queue", "POST /api/v1/jobs/clear-queue", ClearedQueue(cleared=3), Client.clear_queue, 3, b"{}"),
+    case("flush_history", "POST /api/v1/jobs/flush-history", FlushedHistory(flushed=3), Client.flush_history, 3, b"{}"),
+    case("blocked_by", f"GET {OF_JOB}/blocked-by", BLOCKED, lambda c: c.blocked_by("job-1"), BLOCKED),
+    case("explain_job", f"GET {OF_JOB}/explain", EXPLANATION, lambda c: c.explain_job("job-1"), EXPLANATION),
     case(
         "get_test_report",
         f"GET {OF_JOB}/tests",
