@@ -13,8 +13,9 @@ from typing import Any
 from cictl_server.app import create_app
 from cictl_server.errors import InvalidRequest
 from cictl_server.resources.guard import is_loopback_name
-from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_WAITING_PLACES, Services
+from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_UPDATE_SOURCE, DEFAULT_WAITING_PLACES, Services
 from cictl_server.services.maintenance import INTERVAL_SECONDS
+from cictl_server.services.update_source import UpdateSource
 from cictl_server.store.tiny import TinyStore
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class ServerConfig:
         port: 0 takes a free one.
         no_auth: Bind to an address that others reach although nothing authenticates them.
         agent_timeout: After this silence of an agent its running work is given up.
+        update_source: Where agents that are asked to update fetch the version.
     """
 
     data_dir: Path
@@ -46,6 +48,7 @@ class ServerConfig:
     version: str = "dev"
     waiting_places: int = DEFAULT_WAITING_PLACES
     agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT
+    update_source: UpdateSource = DEFAULT_UPDATE_SOURCE
 
 
 class Server:
@@ -77,6 +80,7 @@ class Server:
             version=config.version,
             waiting_places=config.waiting_places,
             agent_timeout=config.agent_timeout,
+            update_source=config.update_source,
         )
         self.services.maintenance.start_up()
         self._app = create_app(self.services, is_loopback=is_loopback)
@@ -118,24 +122,26 @@ class Server:
             ident="cictl",
             clear_untrusted_proxy_headers=True,
         )
-        closer = threading.Thread(target=self._close_when_asked, args=(server, sockets), name="closer")
-        closer.start()
+        answered = threading.Event()
+        drain = threading.Thread(target=self._drain_when_asked, args=(server, answered), name="drain")
+        drain.start()
         try:
-            server.run()
+            _loop(sockets, until=answered)
         finally:
             self.stop()
-            closer.join()
+            drain.join()
+            _close(sockets)
 
-    def _close_when_asked(self, server: Any, sockets: dict[int, Any]) -> None:
-        """Let the threads finish their answers, then end waitress's loop from inside.
+    def _drain_when_asked(self, server: Any, answered: threading.Event) -> None:
+        """Let the threads finish their answers, then end the loop.
 
-        Closing its sockets from this thread would race with its select; `server.close()` leaks threads.
+        The sockets are closed by the loop's own thread afterwards: closing them here would race with its poll, and
+        waitress's `close` leaks threads.
         """
-        from waitress import wasyncore
-
         self._stopping.wait()
         server.task_dispatcher.shutdown(cancel_pending=True, timeout=_GRACE_SECONDS)
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
+        answered.set()
+        server.trigger.pull_trigger()
 
     def _maintain(self) -> None:
         while not self._stopping.wait(INTERVAL_SECONDS):
@@ -143,6 +149,25 @@ class Server:
                 self.services.maintenance.run_once()
             except Exception:  # the next pass tries again; dying silently would be worse
                 logger.exception("maintenance failed")
+
+
+def _loop(sockets: dict[int, Any], *, until: threading.Event) -> None:
+    """Run waitress's event loop; by poll, since its own way, select, ends at 1024 descriptors."""
+    from waitress import wasyncore
+
+    while not until.is_set():
+        wasyncore.loop(timeout=1.0, use_poll=True, map=sockets, count=1)
+
+
+def _close(sockets: dict[int, Any]) -> None:
+    """Send what is still to be sent, for a second at most, and close everything."""
+    from waitress import wasyncore
+
+    for _ in range(20):
+        if not any(getattr(channel, "total_outbufs_len", 0) for channel in sockets.values()):
+            break
+        wasyncore.loop(timeout=0.05, use_poll=True, map=sockets, count=1)
+    wasyncore.close_all(sockets, ignore_all=True)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -10,6 +10,9 @@ from pathlib import Path
 from cictl_testing.files import make_repository
 from cictl_testing.processes import Workplace, eventually
 
+from cictl.wire.jobs import LeaseRequest
+from cictl_client import Client
+
 HEAD = "version: 1\nproject: {name: shop}\npipelines:\n"
 
 
@@ -132,17 +135,13 @@ def test_deactivation_ends_the_job_and_outlives_a_restart(workplace: Workplace) 
     assert "begun" in ended["output"]
     workplace.server.kill()
     workplace.start_server()
-    lease = workplace.ok("api", "POST", "/api/v1/agent/lease", "-f", "agent_id=a") if has_api() else ""
-    assert not lease or "agent is deactivated" in lease
+    with Client(workplace.url) as client:
+        assert client.lease(LeaseRequest(agent_id="a")).message == "agent is deactivated"
     gate.touch()
     workplace.ok("run", "shop/build")
     workplace.ok("agents", "activate", "a")
     newest = job_ids(workplace)[0]
     assert workplace.cictl("jobs", "watch", newest).returncode == 0
-
-
-def has_api() -> bool:
-    return False
 
 
 def test_a_killed_server_loses_nothing(workplace: Workplace) -> None:

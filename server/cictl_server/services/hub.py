@@ -38,6 +38,11 @@ class Hub:
         """Whether the server is stopping; waiters end what they do."""
         return self._closed
 
+    @property
+    def waiting(self) -> int:
+        """How many places are taken."""
+        return self._taken
+
     def publish(self, topic: str) -> None:
         with self._lock:
             watches = list(self._watches.get(topic, ()))

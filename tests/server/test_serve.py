@@ -1,0 +1,111 @@
+"""A running server: sockets, signals of life, orderly stops."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cictl_testing.processes import eventually
+
+from cictl.wire.jobs import LeaseRequest, LeaseResponse
+from cictl_client import Client, ClientError
+from cictl_server.errors import InvalidRequest
+from cictl_server.serve import Server, ServerConfig
+from cictl_server.store.contract import StoreLocked
+
+
+@contextmanager
+def running(directory: Path, *, waiting_places: int = 4) -> Iterator[Server]:
+    server = Server(ServerConfig(data_dir=directory, port=0, waiting_places=waiting_places))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+
+
+def test_it_starts_and_stops_again_and_again(tmp_path: Path) -> None:
+    before = threading.active_count()
+    for _ in range(10):
+        with running(tmp_path) as server, Client(server.url) as client:
+            assert client.health().status == "ok"
+    assert threading.active_count() == before
+
+
+def test_a_waiting_agent_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+    answers: list[LeaseResponse | ClientError] = []
+
+    def wait(url: str) -> None:
+        try:
+            with Client(url) as client:
+                answers.append(client.lease(LeaseRequest(agent_id="a", wait_seconds=25)))
+        except ClientError as error:
+            answers.append(error)
+
+    with running(tmp_path) as server:
+        agent = threading.Thread(target=wait, args=(server.url,))
+        agent.start()
+        eventually(lambda: server.services.hub.waiting, what="the agent")
+    agent.join(timeout=20)
+    assert isinstance(answers[0], LeaseResponse)
+    assert not answers[0].assigned
+
+
+def test_health_is_answered_while_all_places_are_taken(tmp_path: Path) -> None:
+    with running(tmp_path, waiting_places=4) as server:
+        agents = [
+            threading.Thread(
+                target=lambda n=n: Client(server.url).lease(LeaseRequest(agent_id=f"a{n}", wait_seconds=25))
+            )
+            for n in range(4)
+        ]
+        for agent in agents:
+            agent.start()
+        eventually(lambda: server.services.hub.waiting == 4, what="the agents")
+        with Client(server.url) as client:
+            assert client.health().status == "ok"
+            assert client.lease(LeaseRequest(agent_id="late", wait_seconds=25)).message == "no matching queued job"
+        server.services.hub.close()
+        for agent in agents:
+            agent.join(timeout=20)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.test"])
+def test_other_addresses_need_a_word(tmp_path: Path, host: str) -> None:
+    with pytest.raises(InvalidRequest, match="refusing to listen"):
+        Server(ServerConfig(data_dir=tmp_path, host=host, port=0))
+    assert not list(tmp_path.iterdir())
+
+
+def test_with_that_word_it_listens_there(tmp_path: Path) -> None:
+    server = Server(ServerConfig(data_dir=tmp_path, host="0.0.0.0", port=0, no_auth=True))
+    server.stop()
+    server.run()
+
+
+def test_a_second_server_is_kept_out(tmp_path: Path) -> None:
+    with running(tmp_path), pytest.raises(StoreLocked):
+        Server(ServerConfig(data_dir=tmp_path, port=0))
+
+
+def test_a_taken_port_leaves_the_data_alone(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OSError, match="in use"):
+            Server(ServerConfig(data_dir=tmp_path / "data", port=taken.getsockname()[1]))
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_data_is_private(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    with running(directory):
+        assert directory.stat().st_mode & 0o777 == 0o700
+        assert all(path.stat().st_mode & 0o077 == 0 for path in directory.iterdir())
