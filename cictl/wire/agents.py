@@ -20,6 +20,8 @@ class HeartbeatRequest(Message):
         capabilities: Replaces what the server knew.
         restart_status: Free text about a restart; also the greeting at start-up.
         running_job_ids: Executions this agent is working on (ours); None from an agent that does not tell.
+        orders_received: The last `orders_id` that this agent got, empty before the first (ours); None from an agent that
+            does not acknowledge orders.
     """
 
     agent_id: str = ""
@@ -32,6 +34,7 @@ class HeartbeatRequest(Message):
     restart_status: str = ""
     timestamp_utc: datetime | None = None
     running_job_ids: list[str] | None = None
+    orders_received: str | None = None
 
 
 class HeartbeatResponse(Message):
@@ -39,6 +42,7 @@ class HeartbeatResponse(Message):
 
     Attributes:
         cancel_job_ids: Of the agent's `running_job_ids`, those that are over on the server (ours).
+        orders_id: Names the one-shot orders of this answer, for `orders_received` (ours); empty without any.
     """
 
     accepted: bool
@@ -52,6 +56,7 @@ class HeartbeatResponse(Message):
     wipe_cache_requested: bool = False
     flush_job_history_requested: bool = False
     cancel_job_ids: list[str] = msgspec.field(default_factory=list)
+    orders_id: str = ""
 
 
 class Agent(Message):
@@ -100,3 +105,13 @@ class AgentActionResponse(Message):
     agent_id: str = ""
     message: str = ""
     target: str = ""
+
+
+class QueuedScript(Message):
+    """The answer to the action `run-script`: the execution that will run it."""
+
+    queued: bool
+    agent_id: str
+    job_execution_id: str
+    shell: str
+    timeout_seconds: int

@@ -11,6 +11,7 @@ from cictl.wire.agents import (
     AgentResponse,
     HeartbeatRequest,
     HeartbeatResponse,
+    QueuedScript,
 )
 from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl_server.resources import media
@@ -70,12 +71,22 @@ class AgentActionsResource:
     """`/api/v1/agents/{agent_id}/actions`"""
 
     def __init__(self, services: Services) -> None:
-        self._agents = services.agents
+        self._actions = services.actions
 
     @api(
         request=AgentActionRequest,
-        answers={200: AgentActionResponse, 400: "a blank or unknown action", 404: "unknown agent"},
+        answers={
+            200: AgentActionResponse,
+            201: QueuedScript,
+            400: "a blank or unknown action, or one that the agent or the server can't carry out",
+            404: "unknown agent",
+        },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
-        """Give an agent an order."""
-        media.write(resp, self._agents.act(agent_id, media.read(req, AgentActionRequest)))
+        """Give an agent an order.
+
+        The actions are `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history`, `update`
+        and `run-script`; the last one alone is answered 201.
+        """
+        answer = self._actions.act(agent_id, media.read(req, AgentActionRequest))
+        media.write(resp, answer, status=201 if isinstance(answer, QueuedScript) else 200)

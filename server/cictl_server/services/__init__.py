@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cictl_server.services.actions import AgentActionService
 from cictl_server.services.agents import AgentService
 from cictl_server.services.artifacts import ArtifactService
 from cictl_server.services.explain import ExplainService
@@ -18,18 +19,23 @@ from cictl_server.services.jobs import JobService
 from cictl_server.services.leasing import LeasingService
 from cictl_server.services.logs import LogFiles
 from cictl_server.services.maintenance import MaintenanceService
+from cictl_server.services.orders import OrderBook
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.projects import ProjectService
 from cictl_server.services.removal import RemovalService
 from cictl_server.services.reporting import ReportingService
 from cictl_server.services.reports import ReportFiles, ReportService
+from cictl_server.services.rollout import Rollout
 from cictl_server.services.runs import RunService
 from cictl_server.services.runtime import RuntimeService
+from cictl_server.services.scripts import ScriptService
 from cictl_server.services.settling import Settler
+from cictl_server.services.update_source import UpdateSource
 from cictl_server.store.contract import Store
 
 DEFAULT_WAITING_PLACES = 64
 DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)
+DEFAULT_UPDATE_SOURCE = UpdateSource()
 
 
 def system_clock() -> datetime:
@@ -42,6 +48,7 @@ class Services:
 
     store: Store
     hub: Hub
+    actions: AgentActionService
     agents: AgentService
     artifacts: ArtifactService
     explain: ExplainService
@@ -66,6 +73,7 @@ class Services:
         clock: Clock = system_clock,
         waiting_places: int = DEFAULT_WAITING_PLACES,
         agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
+        update_source: UpdateSource = DEFAULT_UPDATE_SOURCE,
     ) -> Services:
         """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports)."""
         with store.read() as view:
@@ -80,12 +88,39 @@ class Services:
         numbers = NumberSource(clock, last=last)
         jobs = JobService(store=store, logs=logs, settler=settler, hub=hub, fleet=fleet, clock=clock, numbers=numbers)
         artifacts = ArtifactService(directory / "artifacts", store=store, reports=report_files, presence=presence)
+        removal = RemovalService(
+            store=store,
+            settler=settler,
+            hub=hub,
+            logs=logs,
+            artifacts=artifacts,
+            reports=report_files,
+            clock=clock,
+        )
+        orders, rollout = OrderBook(clock, numbers), Rollout(clock)
         return cls(
             store=store,
             hub=hub,
             jobs=jobs,
+            actions=AgentActionService(
+                store=store,
+                jobs=jobs,
+                removal=removal,
+                scripts=ScriptService(store=store, settler=settler, numbers=numbers, clock=clock),
+                presence=presence,
+                orders=orders,
+                rollout=rollout,
+                hub=hub,
+                server_version=version,
+            ),
             agents=AgentService(
-                store=store, jobs=jobs, presence=presence, hub=hub, clock=clock, server_version=version
+                store=store,
+                presence=presence,
+                orders=orders,
+                rollout=rollout,
+                clock=clock,
+                server_version=version,
+                update_source=update_source,
             ),
             artifacts=artifacts,
             explain=ExplainService(store=store, jobs=jobs, presence=presence),
@@ -95,15 +130,7 @@ class Services:
                 store=store, settler=settler, logs=logs, presence=presence, clock=clock, agent_timeout=agent_timeout
             ),
             projects=ProjectService(store=store, clock=clock),
-            removal=RemovalService(
-                store=store,
-                settler=settler,
-                hub=hub,
-                logs=logs,
-                artifacts=artifacts,
-                reports=report_files,
-                clock=clock,
-            ),
+            removal=removal,
             reporting=ReportingService(store=store, logs=logs, settler=settler, presence=presence, clock=clock),
             reports=ReportService(report_files, store=store, presence=presence),
             runs=RunService(store=store, settler=settler, numbers=numbers, clock=clock),

@@ -1,15 +1,20 @@
-"""The agents that the server knows: their heartbeats, views and actions."""
+"""The agents that the server knows: their heartbeats and views."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
-from cictl.wire.agents import Agent, AgentActionRequest, AgentActionResponse, HeartbeatRequest, HeartbeatResponse
+from cictl.wire.agents import Agent, HeartbeatRequest, HeartbeatResponse
 from cictl_server.errors import InvalidRequest, NotFound
-from cictl_server.services.hub import QUEUE, Hub
 from cictl_server.services.ids import Clock, job_number
-from cictl_server.services.jobs import JobService
+from cictl_server.services.orders import Handout, Order, OrderBook
 from cictl_server.services.presence import PresenceBook
+from cictl_server.services.rollout import Decision, Rollout
+from cictl_server.services.targets import automatic_target
+from cictl_server.services.update_source import UpdateSource
+from cictl_server.services.versions import compare_versions, is_newer
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import AgentRecord
 
@@ -20,28 +25,44 @@ class AgentService:
     """The registry: identity, capabilities and the deactivated flag in the store, presence in memory."""
 
     def __init__(
-        self, *, store: Store, jobs: JobService, presence: PresenceBook, hub: Hub, clock: Clock, server_version: str
+        self,
+        *,
+        store: Store,
+        presence: PresenceBook,
+        orders: OrderBook,
+        rollout: Rollout,
+        clock: Clock,
+        server_version: str,
+        update_source: UpdateSource,
     ) -> None:
         self._store = store
-        self._jobs = jobs
         self._presence = presence
-        self._hub = hub
+        self._orders = orders
+        self._rollout = rollout
         self._clock = clock
         self._server_version = server_version
+        self._update_source = update_source
 
     def heartbeat(self, request: HeartbeatRequest) -> HeartbeatResponse:
         """Note that the agent lives, and answer with what it should do.
 
+        An answer that asks for an update carries no orders: the agent would end before it carried them out.
+
         Raises:
             InvalidRequest: No agent id.
         """
-        if not request.agent_id:
+        agent_id = request.agent_id
+        if not agent_id:
             raise InvalidRequest("agent_id is required")
+        status = _one_line(request.restart_status)
         self._remember(request)
-        self._presence.beat(request.agent_id, version=request.version, platform=f"{request.os}/{request.arch}")
-        if status := _one_line(request.restart_status):
-            self._presence.note(request.agent_id, f"agent restart status: {status}")
-        return HeartbeatResponse(accepted=True, cancel_job_ids=self._over(request.running_job_ids or []))
+        self._presence.beat(agent_id, version=request.version, platform=f"{request.os}/{request.arch}")
+        decision, over = self._decide(request)
+        self._orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
+        handout = self._orders.hand_out(agent_id) if not decision.target else Handout()
+        for line in _lines(handout, decision, restart_status=status):
+            self._presence.note(agent_id, line)
+        return self._answer(handout, decision, over)
 
     def list_agents(self) -> list[Agent]:
         """Return every agent ever heard of, by id."""
@@ -58,48 +79,7 @@ class AgentService:
         if not agent_id.strip():
             raise InvalidRequest("agent id is required")
         with self._store.read() as view:
-            return self._view(view, _get(view, agent_id))
-
-    def act(self, agent_id: str, request: AgentActionRequest) -> AgentActionResponse:
-        """Carry out an admin's order.
-
-        Raises:
-            InvalidRequest: Blank agent id, blank or unknown action.
-            NotFound: No such agent.
-        """
-        if not agent_id.strip():
-            raise InvalidRequest("agent id is required")
-        match request.action.strip().lower():
-            case "":
-                raise InvalidRequest("action is required")
-            case "activate":
-                return self._activate(agent_id)
-            case "deactivate":
-                return self._deactivate(agent_id)
-            case _:
-                raise InvalidRequest("unsupported action", hint="one of: activate, deactivate")
-
-    def _activate(self, agent_id: str) -> AgentActionResponse:
-        self._set_deactivated(agent_id, deactivated=False)
-        self._presence.note(agent_id, "manual activation requested")
-        self._hub.publish(QUEUE)
-        return AgentActionResponse(requested=True, agent_id=agent_id, message="agent activated")
-
-    def _deactivate(self, agent_id: str) -> AgentActionResponse:
-        self._set_deactivated(agent_id, deactivated=True)
-        self._presence.note(agent_id, "manual deactivation requested")
-        self._hub.publish(QUEUE)
-        message = "agent deactivated"
-        if cancelled := self._jobs.cancel_active_of(agent_id):
-            self._presence.note(agent_id, f"deactivation cancelled active job count={cancelled}")
-            message += f"; cancelled active jobs={cancelled}"
-        return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
-
-    def _set_deactivated(self, agent_id: str, *, deactivated: bool) -> None:
-        with self._store.write() as tx:
-            record = _get(tx, agent_id)
-            if record.deactivated is not deactivated:
-                tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
+            return self._view(view, get_agent_record(view, agent_id))
 
     def _remember(self, request: HeartbeatRequest) -> None:
         """Store the agent if anything but the time of its heartbeat changed."""
@@ -112,12 +92,41 @@ class AgentService:
             known = tx.agents.find(request.agent_id) or AgentRecord(agent_id=request.agent_id, seen=now)
             tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
 
-    def _over(self, job_ids: list[str]) -> list[str]:
-        """Return those of the executions that are over on the server, or gone."""
+    def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
+        """Return what follows for the agent's version, and those of its executions that are over, or gone."""
         with self._store.read() as view:
-            return [job_id for job_id in job_ids if _is_over(view, job_id)]
+            target = automatic_target(view, server_version=self._server_version)
+            is_busy = bool(view.jobs.active_of_agent(request.agent_id))
+            over = [job_id for job_id in request.running_job_ids or [] if _is_over(view, job_id)]
+        decision = self._rollout.beat(
+            request.agent_id,
+            version=request.version,
+            automatic_target=target,
+            is_busy=is_busy,
+            failure=_one_line(request.update_failure),
+        )
+        return decision, over
+
+    def _answer(self, handout: Handout, decision: Decision, over: list[str]) -> HeartbeatResponse:
+        is_update = bool(decision.target)
+        return HeartbeatResponse(
+            accepted=True,
+            message="server requested agent update" if is_update else "",
+            update_requested=is_update,
+            update_target=decision.target,
+            update_repository=self._update_source.repository if is_update else "",
+            update_api_base=self._update_source.api_base if is_update else "",
+            refresh_tools_requested=Order.REFRESH_TOOLS in handout.orders,
+            restart_requested=Order.RESTART in handout.orders,
+            wipe_cache_requested=Order.WIPE_CACHE in handout.orders,
+            flush_job_history_requested=Order.FLUSH_JOB_HISTORY in handout.orders,
+            cancel_job_ids=over,
+            orders_id=handout.id,
+        )
 
     def _view(self, view: View, record: AgentRecord) -> Agent:
+        manual, schedule = self._rollout.manual_target(record.agent_id), self._rollout.schedule(record.agent_id)
+        differs = bool(schedule.target) and compare_versions(schedule.target, record.version) != 0
         return Agent(
             agent_id=record.agent_id,
             hostname=record.hostname,
@@ -129,15 +138,38 @@ class AgentService:
             deactivated=record.deactivated,
             job_in_progress=bool(view.jobs.active_of_agent(record.agent_id)),
             recent_log=self._presence.lines(record.agent_id),
-            update_target=self._server_version,
+            needs_update=is_newer(self._server_version, than=record.version),
+            update_target=manual or schedule.target or self._server_version,
+            update_requested=bool(manual) or differs,
+            update_attempts=schedule.attempts,
+            update_in_progress=schedule.is_in_progress,
+            update_last_request_utc=schedule.last_request,
+            update_next_retry_utc=schedule.next_retry,
+            update_last_error=schedule.last_error,
+            update_last_error_utc=schedule.last_error_at,
         )
 
 
-def _get(view: View, agent_id: str) -> AgentRecord:
+def get_agent_record(view: View, agent_id: str) -> AgentRecord:
+    """Return the record of *agent_id*.
+
+    Raises:
+        NotFound: No such agent.
+    """
     record = view.agents.find(agent_id)
     if record is None:
         raise NotFound("agent", hint="`cictl agents list` shows the known ones")
     return record
+
+
+def _lines(handout: Handout, decision: Decision, *, restart_status: str) -> Iterator[str]:
+    """Yield what a heartbeat adds to the agent's log, in the contract's order."""
+    yield from (order.value for order in handout.orders)
+    yield from decision.lines
+    if restart_status:
+        yield f"agent restart status: {restart_status}"
+    if decision.target:
+        yield f"server requested update to {decision.target} (attempt={decision.attempt})"
 
 
 def _is_over(view: View, job_id: str) -> bool:

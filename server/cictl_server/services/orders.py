@@ -93,8 +93,8 @@ class OrderBook:
             agent = self._agents.get(agent_id)
             if agent is None:
                 return Handout()
-            others = tuple(o for o in Order if o in agent.waiting and o is not Order.RESTART)
-            orders = others or tuple(agent.waiting)
+            waiting = tuple(order for order in Order if order in agent.waiting)
+            orders = tuple(order for order in waiting if order is not Order.RESTART) or waiting
             for order in orders:
                 agent.waiting[order] += 1
             agent.flight = Handout(orders=orders, id=f"orders-{self._numbers.next()}")

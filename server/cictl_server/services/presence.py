@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 
 from cictl_server.services.ids import Clock
 
+HEARTBEAT_INTERVAL = timedelta(seconds=10)
+"""How often agents send heartbeats."""
+
 ONLINE = timedelta(seconds=20)
 STALE = timedelta(seconds=60)
 """Up to these ages of its last heartbeat an agent counts as online, and as stale; older ones are offline."""

@@ -13,7 +13,7 @@ from cictl_server.services.jobs import get_job
 from cictl_server.services.logs import LogFiles
 from cictl_server.services.reports import ReportFiles
 from cictl_server.services.settling import Settler
-from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord
 
 _PENDING = (JobStatus.QUEUED, JobStatus.LEASED)
@@ -60,14 +60,16 @@ class RemovalService:
             self._remove(tx, jobs)
         return len(jobs)
 
-    def flush_history(self) -> int:
+    def flush_history(self, *, agent_id: str | None = None) -> int:
         """Remove everything that is over, and return how many executions those were.
 
         Executions of a run that still has something waiting stay: their results decide what becomes of it.
+
+        Args:
+            agent_id: Only what this agent held, and scripts that were meant for it.
         """
         with self._store.write() as tx:
-            jobs = [job for status in _FINISHED for job in tx.jobs.with_status(status)]
-            jobs = [job for job in jobs if not tx.jobs.blocked_of_run(job.metadata.get("pipeline_run_id", ""))]
+            jobs = [job for job in _finished(tx, agent_id) if not _is_awaited(tx, job)]
             self._remove(tx, jobs)
         return len(jobs)
 
@@ -86,3 +88,17 @@ class RemovalService:
             self._artifacts.delete(number)
             self._reports.delete(number)
             self._hub.publish(job_topic(number))
+
+
+def _finished(view: View, agent_id: str | None) -> list[JobRecord]:
+    if agent_id is None:
+        return [job for status in _FINISHED for job in view.jobs.with_status(status)]
+    held = [job for job in view.jobs.of_agent(agent_id) if job.status.is_terminal]
+    failed = view.jobs.with_status(JobStatus.FAILED)
+    never_held = [job for job in failed if not job.agent_id and job.metadata.get("adhoc_agent_id") == agent_id]
+    return held + never_held
+
+
+def _is_awaited(view: View, job: JobRecord) -> bool:
+    """Whether the execution's run has something that waits."""
+    return bool(view.jobs.blocked_of_run(job.metadata.get("pipeline_run_id", "")))

@@ -1,0 +1,152 @@
+"""What admins order of agents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from cictl.wire.agents import AgentActionRequest, AgentActionResponse, QueuedScript
+from cictl_server.errors import InvalidRequest
+from cictl_server.services.agents import get_agent_record
+from cictl_server.services.hub import QUEUE, Hub
+from cictl_server.services.jobs import JobService
+from cictl_server.services.orders import Order, OrderBook
+from cictl_server.services.presence import PresenceBook
+from cictl_server.services.removal import RemovalService
+from cictl_server.services.rollout import Rollout
+from cictl_server.services.scripts import ScriptService
+from cictl_server.services.targets import manual_target
+from cictl_server.services.versions import compare_versions, is_release
+from cictl_server.store.contract import Store
+
+ACTIONS = (
+    "activate",
+    "deactivate",
+    "flush-job-history",
+    "refresh-tools",
+    "restart",
+    "run-script",
+    "update",
+    "wipe-cache",
+)
+
+
+@dataclass(frozen=True)
+class _Errand:
+    """An action that is only an order for the agent: the order, the answer's message, the line in the agent's log."""
+
+    order: Order
+    message: str
+    line: str
+
+
+_ERRANDS = {
+    "refresh-tools": _Errand(Order.REFRESH_TOOLS, "tools refresh requested", "manual tools refresh requested"),
+    "restart": _Errand(Order.RESTART, "agent restart requested", "manual restart requested"),
+    "wipe-cache": _Errand(Order.WIPE_CACHE, "agent cache wipe requested", "manual cache wipe requested"),
+}
+
+
+class AgentActionService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        jobs: JobService,
+        removal: RemovalService,
+        scripts: ScriptService,
+        presence: PresenceBook,
+        orders: OrderBook,
+        rollout: Rollout,
+        hub: Hub,
+        server_version: str,
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._removal = removal
+        self._scripts = scripts
+        self._presence = presence
+        self._orders = orders
+        self._rollout = rollout
+        self._hub = hub
+        self._server_version = server_version
+
+    def act(self, agent_id: str, request: AgentActionRequest) -> AgentActionResponse | QueuedScript:
+        """Carry out one of `ACTIONS`.
+
+        Raises:
+            InvalidRequest: Blank agent id, blank or unknown action, or what the action itself can't accept.
+            NotFound: No such agent.
+        """
+        if not agent_id.strip():
+            raise InvalidRequest("agent id is required")
+        match request.action.strip().lower():
+            case "":
+                raise InvalidRequest("action is required")
+            case ("refresh-tools" | "restart" | "wipe-cache") as errand:
+                return self._send(agent_id, _ERRANDS[errand])
+            case ("activate" | "deactivate") as action:
+                return self._set_deactivated(agent_id, deactivated=action == "deactivate")
+            case "flush-job-history":
+                return self._flush_history(agent_id)
+            case "update":
+                return self._update(agent_id)
+            case "run-script":
+                queued = self._scripts.enqueue(agent_id, request)
+                self._presence.note(agent_id, f"ad-hoc script queued ({queued.shell}) job={queued.job_execution_id}")
+                return queued
+            case _:
+                raise InvalidRequest("unsupported action", hint=f"one of: {', '.join(ACTIONS)}")
+
+    def _send(self, agent_id: str, errand: _Errand) -> AgentActionResponse:
+        self._check_known(agent_id)
+        self._orders.give(agent_id, errand.order)
+        self._presence.note(agent_id, errand.line)
+        return AgentActionResponse(requested=True, agent_id=agent_id, message=errand.message)
+
+    def _set_deactivated(self, agent_id: str, *, deactivated: bool) -> AgentActionResponse:
+        """Change the flag; deactivating also cancels what the agent holds."""
+        with self._store.write() as tx:
+            record = get_agent_record(tx, agent_id)
+            if record.deactivated is not deactivated:
+                tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
+        self._presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
+        self._hub.publish(QUEUE)
+        message = f"agent {'deactivated' if deactivated else 'activated'}"
+        if deactivated and (cancelled := self._jobs.cancel_active_of(agent_id)):
+            self._presence.note(agent_id, f"deactivation cancelled active job count={cancelled}")
+            message += f"; cancelled active jobs={cancelled}"
+        return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
+
+    def _flush_history(self, agent_id: str) -> AgentActionResponse:
+        """Remove what the agent ran from the history, and tell it to do the same with its own files."""
+        self._check_known(agent_id)
+        count = self._removal.flush_history(agent_id=agent_id)
+        self._orders.give(agent_id, Order.FLUSH_JOB_HISTORY)
+        self._presence.note(agent_id, "manual agent job history flush requested")
+        message = f"agent job history flushed: sqlite={count}, disk={count}, local=queued"
+        return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
+
+    def _update(self, agent_id: str) -> AgentActionResponse:
+        """Let the agent be asked to update at its next idle heartbeat.
+
+        Raises:
+            InvalidRequest: The server is no release.
+            NotFound: No such agent.
+        """
+        if not is_release(self._server_version):
+            raise InvalidRequest("server version is not a release version")
+        with self._store.read() as view:
+            target = manual_target(view, server_version=self._server_version)
+            record = get_agent_record(view, agent_id)
+        if compare_versions(target, record.version) == 0:
+            self._presence.note(agent_id, "manual update requested but agent is already at target version")
+            return AgentActionResponse(requested=False, message="agent is already at target version")
+        self._rollout.order(agent_id, target)
+        self._presence.note(agent_id, f"manual update requested to {target}")
+        return AgentActionResponse(requested=True, agent_id=agent_id, target=target)
+
+    def _check_known(self, agent_id: str) -> None:
+        with self._store.read() as view:
+            get_agent_record(view, agent_id)
