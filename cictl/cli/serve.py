@@ -34,6 +34,7 @@ def serve(
       cictl serve --port 9000 --data-dir /var/lib/cictl
     """
     import logging
+    import os
     import signal
     from datetime import timedelta
 
@@ -42,6 +43,7 @@ def serve(
     from cictl import __version__
     from cictl_server.errors import CictlError
     from cictl_server.serve import Server, ServerConfig
+    from cictl_server.services.update_source import UpdateSource
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
@@ -54,6 +56,7 @@ def serve(
         no_auth=no_auth,
         version=__version__,
         agent_timeout=timedelta(seconds=agent_timeout),
+        update_source=UpdateSource.from_environment(os.environ),
     )
     try:
         server = Server(config)
