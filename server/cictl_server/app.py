@@ -43,6 +43,7 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/api/v1/projects/{project_id}", projects.ProjectResource, ""),
     ("/api/v1/projects/{project_id}/reload", projects.ProjectReloadResource, ""),
     ("/api/v1/pipelines/{pipeline_id}/run-selection", projects.PipelineRunResource, ""),
+    ("/api/v1/pipeline-chains/{chain_id}/run", projects.ChainRunResource, ""),
 )
 """Path, resource, and the ending of its responders' names where one resource serves several paths."""
 

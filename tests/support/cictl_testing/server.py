@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import falcon.testing
-from cictl_server.store.tiny import TinyStore
 
 from cictl.project_file import parse
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
@@ -17,7 +16,8 @@ from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseRespon
 from cictl.wire.projects import RunRequest, RunResponse
 from cictl_server.app import create_app
 from cictl_server.services import Services
-from cictl_server.store.records import PipelineRecord, ProjectRecord
+from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
+from cictl_server.store.tiny import TinyStore
 
 T = TypeVar("T")
 
@@ -120,8 +120,12 @@ class RunningServer:
 
     def define(self, jobs: str) -> int:
         """Store a project with one pipeline that has these *jobs* (YAML, a flow sequence), and return its id."""
-        text = f"version: 1\nproject: {{name: shop}}\npipelines: [{{id: build, jobs: {jobs}}}]"
-        definition = parse(text, config_file="cictl.yaml").pipelines[0]
+        return self.define_project(f"pipelines: [{{id: build, jobs: {jobs}}}]")["build"]
+
+    def define_project(self, rest: str) -> dict[str, int]:
+        """Store a project with this *rest* of its file, and return the ids of its pipelines and chains by name."""
+        definition = parse(f"version: 1\nproject: {{name: shop}}\n{rest}", config_file="cictl.yaml")
+        ids: dict[str, int] = {}
         with self.store.write() as tx:
             project_id = tx.projects.next_id()
             record = ProjectRecord(
@@ -135,14 +139,27 @@ class RunningServer:
                 updated=self.clock(),
             )
             tx.projects.put(record)
-            pipeline = PipelineRecord(id=tx.pipelines.next_id(), project_id=project_id, definition=definition)
-            tx.pipelines.put(pipeline)
-        return pipeline.id
+            for pipeline in definition.pipelines:
+                ids[pipeline.id] = tx.pipelines.next_id()
+                tx.pipelines.put(PipelineRecord(id=ids[pipeline.id], project_id=project_id, definition=pipeline))
+            for chain in definition.pipeline_chains:
+                ids[chain.id] = tx.chains.next_id()
+                tx.chains.put(
+                    ChainRecord(id=ids[chain.id], project_id=project_id, chain_id=chain.id, pipelines=chain.pipelines)
+                )
+        return ids
 
     def run(self, pipeline_id: int, **fields: Any) -> list[str]:
         """Run a pipeline and return the ids of its executions; the clock moves, so that ids tell ages."""
         self.clock.step(0.001)
         answer = self.post(f"/api/v1/pipelines/{pipeline_id}/run-selection", RunRequest(**fields))
+        assert answer.status_code == 201, answer.text
+        return decode(answer.content, RunResponse).job_execution_ids
+
+    def run_chain(self, chain_id: int, **fields: Any) -> list[str]:
+        """Run a chain and return the ids of its executions."""
+        self.clock.step(0.001)
+        answer = self.post(f"/api/v1/pipeline-chains/{chain_id}/run", RunRequest(**fields))
         assert answer.status_code == 201, answer.text
         return decode(answer.content, RunResponse).job_execution_ids
 
