@@ -41,6 +41,7 @@ class RunningServer:
 
     directory: Path
     clock: SteppedClock = field(default_factory=SteppedClock)
+    version: str = "1.2.3"
 
     def __post_init__(self) -> None:
         self.start()
@@ -48,7 +49,7 @@ class RunningServer:
     def start(self) -> None:
         """Open the data and build everything, as `cictl serve` does."""
         self.store = TinyStore.open(self.directory)
-        self.services = Services.build(self.store, self.directory, version="1.2.3", clock=self.clock)
+        self.services = Services.build(self.store, self.directory, version=self.version, clock=self.clock)
         self.services.maintenance.start_up()
         self.http = falcon.testing.TestClient(create_app(self.services), headers={"Host": "localhost"})
 
