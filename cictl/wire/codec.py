@@ -57,10 +57,19 @@ def decode(body: bytes, type_: type[T]) -> T:
 def _first_value(body: bytes) -> Any:
     try:
         text = body.decode().lstrip(" \t\r\n")
-        value, _ = json.JSONDecoder().raw_decode(text)
+        value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(text)
+        return json.loads(_whole_characters(json.dumps(value, ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"not JSON: {error}") from error
-    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _whole_characters(text: str) -> str:
+    """Put U+FFFD where an escape is half a surrogate pair, as the reference does: no such text can be encoded again."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _fit(value: Any, type_: Any) -> Any:

@@ -120,6 +120,11 @@ def test_a_cursor_goes_on_and_ends(server: RunningServer) -> None:
     assert seen == created[::-1]
 
 
+def test_a_cursor_that_no_list_gave_is_refused(server: RunningServer) -> None:
+    answer = server.get("/api/v1/jobs", query_string="run=x&cursor=y")
+    assert (answer.status_code, answer.text) == (400, "invalid cursor\n")
+
+
 class TestUnmetRequirements:
     def unmet(self, server: RunningServer, job: str = "{}") -> list[str]:
         [job_id] = server.run(server.define(f'[{{id: j, {job} steps: [{{run: "true"}}]}}]'))

@@ -36,6 +36,7 @@ def logged(server: RunningServer, text: str) -> str:
         ("offset=4&limit=3", b"456"),
         ("offset=10", b""),
         ("offset=99", b""),
+        pytest.param(f"offset={10**18 - 1}", b"", id="further than any file reaches"),
     ],
 )
 def test_ranges(server: RunningServer, query: str, expected: bytes) -> None:
@@ -94,6 +95,13 @@ def test_a_follower_sees_what_is_appended_while_it_waits(server: RunningServer) 
     assert seen
     pieces = [base64.b64decode(str(data["data_base64"])) for name, data in events(seen[0]) if name == "log"]
     assert b"".join(pieces) == b"one two"
+
+
+def test_a_last_event_id_that_no_log_gave_is_passed_over(server: RunningServer) -> None:
+    job_id = logged(server, "0123456789")
+    server.report(job_id, "succeeded")
+    answer = server.get(f"/api/v1/jobs/{job_id}/log", query_string="follow=1", headers={"Last-Event-ID": "9" * 5000})
+    assert [name for name, _ in events(answer.text)] == ["log", "end"]
 
 
 def test_followers_beyond_the_places_are_told_to_come_back(server: RunningServer) -> None:

@@ -27,6 +27,9 @@ from cictl.wire.server import NEVER, RuntimeState
         pytest.param(b'{"agent_id":"a","capabilities":null}', LeaseRequest(agent_id="a"), id="null means absent"),
         pytest.param(b"null", LeaseRequest(), id="a null body has no fields"),
         pytest.param(
+            rb'{"agent_id":"a\ud800b\ud83d\ude00"}', LeaseRequest(agent_id="a\ufffdb\U0001f600"), id="half a character"
+        ),
+        pytest.param(
             b'{"capabilities":{"a":null}}', LeaseRequest(capabilities={"a": ""}), id="null in a map is the empty text"
         ),
     ],
@@ -44,6 +47,7 @@ def test_a_request_is_read_leniently(body: bytes, expected: LeaseRequest) -> Non
         pytest.param(b"[]", id="another shape"),
         pytest.param(b'{"agent_id":1}', id="wrong type"),
         pytest.param(b'{"wait_seconds":1.5}', id="a fraction for an integer"),
+        pytest.param(b'{"wait_seconds":NaN}', id="no JSON number"),
         pytest.param(b"[" * 100_000, id="too deep"),
     ],
 )

@@ -70,8 +70,8 @@ class JobLogResource:
         resp.data = piece.data
 
     def _follow(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        last = req.get_header("Last-Event-ID") or ""
-        offset = int(last) if last.isascii() and last.isdigit() else _number(req, "offset", default=0)
+        last = _offset(req.get_header("Last-Event-ID") or "")
+        offset = _number(req, "offset", default=0) if last is None else last
         self._jobs.get_state(job_id)
         self._hub.take_place()
         resp.content_type = "text/event-stream"
@@ -115,6 +115,12 @@ def _number(req: falcon.Request, name: str, *, default: int) -> int:
     text = req.get_param(name)
     if text is None:
         return default
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        return int(text)
-    raise InvalidRequest(f"{name} must be a number of bytes, 0 or more")
+    number = _offset(text)
+    if number is None:
+        raise InvalidRequest(f"{name} must be a number of bytes, 0 or more")
+    return number
+
+
+def _offset(text: str) -> int | None:
+    """Return *text* as a number of bytes, or None where it is none that a log could have."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

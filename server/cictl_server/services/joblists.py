@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus, JobSummary
-from cictl_server.errors import InvalidRequest
+from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.ids import job_number
 from cictl_server.services.views import job_view
@@ -118,7 +118,7 @@ def _matching(view: View, where: JobFilter) -> Iterator[JobRecord]:
         raise InvalidRequest(
             f'status "{where.status}" is unknown', hint="one of: " + ", ".join(filter(None, _STATUSES))
         )
-    before = job_number(where.cursor) if where.cursor else None
+    before = _cursor_number(where.cursor) if where.cursor else None
     statuses = _STATUSES[where.status]
     if where.run:
         run = [j for j in reversed(view.jobs.of_run(where.run)) if before is None or j.number < before]
@@ -126,6 +126,13 @@ def _matching(view: View, where: JobFilter) -> Iterator[JobRecord]:
     else:
         jobs = view.jobs.newest_first(before=before, statuses=statuses)
     return (job for job in jobs if _matches(job, where))
+
+
+def _cursor_number(cursor: str) -> int:
+    try:
+        return job_number(cursor)
+    except NotFound:
+        raise InvalidRequest("invalid cursor", hint="use the next_cursor of the list before") from None
 
 
 def _matches(job: JobRecord, where: JobFilter) -> bool:
