@@ -14,6 +14,7 @@ from cictl.wire.agents import (
     AgentResponse,
     HeartbeatRequest,
     HeartbeatResponse,
+    QueuedScript,
 )
 from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import DecodeError, encode
@@ -118,14 +119,19 @@ class Client:
         """Return one agent; `NotFound` if the server does not know it."""
         return self._transport.get(AgentResponse, f"/api/v1/agents/{_segment(agent_id)}").agent
 
-    def agent_action(
-        self, agent_id: str, action: str, *, script: str = "", shell: str = "", timeout_seconds: int = 0
-    ) -> AgentActionResponse:
-        """Order something of an agent, such as `deactivate`."""
-        request = AgentActionRequest(action=action, script=script, shell=shell, timeout_seconds=timeout_seconds)
-        return self._transport.post(
-            AgentActionResponse, f"/api/v1/agents/{_segment(agent_id)}/actions", encode(request)
-        )
+    def agent_action(self, agent_id: str, action: str) -> AgentActionResponse:
+        """Order something of an agent.
+
+        Args:
+            action: `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history` or `update`.
+        """
+        request = AgentActionRequest(action=action)
+        return self._transport.post(AgentActionResponse, _actions(agent_id), encode(request))
+
+    def run_script(self, agent_id: str, script: str, *, shell: str, timeout_seconds: int = 0) -> QueuedScript:
+        """Queue a script for an agent; without a limit it gets ten minutes."""
+        request = AgentActionRequest(action="run-script", script=script, shell=shell, timeout_seconds=timeout_seconds)
+        return self._transport.post(QueuedScript, _actions(agent_id), encode(request))
 
     # Projects and runs
 
@@ -377,6 +383,10 @@ class Client:
 
 def _job(job_id: str) -> str:
     return f"/api/v1/jobs/{_segment(job_id)}"
+
+
+def _actions(agent_id: str) -> str:
+    return f"/api/v1/agents/{_segment(agent_id)}/actions"
 
 
 def _segment(text: str) -> str:

@@ -16,6 +16,7 @@ from cictl.wire.agents import (
     AgentResponse,
     HeartbeatRequest,
     HeartbeatResponse,
+    QueuedScript,
 )
 from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
@@ -83,6 +84,7 @@ RUNTIME = RuntimeState(
     git_available=True,
 )
 ACTION = AgentActionResponse(requested=True, agent_id="a/1")
+QUEUED = QueuedScript(queued=True, agent_id="a/1", job_execution_id="job-1", shell="posix", timeout_seconds=9)
 BEAT = HeartbeatResponse(accepted=True)
 LEASED = LeaseResponse(assigned=True, job_execution=JOB)
 OF_JOB = "/api/v1/jobs/job-1"
@@ -114,8 +116,16 @@ CASES = [
         "agent_action",
         "POST /api/v1/agents/a/1/actions",
         ACTION,
-        lambda c: c.agent_action("a/1", "run-script", script="id", shell="posix", timeout_seconds=9),
+        lambda c: c.agent_action("a/1", "update"),
         ACTION,
+        AgentActionRequest(action="update"),
+    ),
+    case(
+        "run_script",
+        "POST /api/v1/agents/a/1/actions",
+        QUEUED,
+        lambda c: c.run_script("a/1", "id", shell="posix", timeout_seconds=9),
+        QUEUED,
         AgentActionRequest(action="run-script", script="id", shell="posix", timeout_seconds=9),
     ),
     case("list_projects", "GET /api/v1/projects", ProjectList(projects=[PROJECT]), Client.list_projects, [PROJECT]),
