@@ -8,6 +8,7 @@ instants are ISO 8601.
 from __future__ import annotations
 
 import os
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from typing import Any, Generic, TextIO, TypeVar
 from cictl.plain import plain
 
 T = TypeVar("T")
+Line = tuple[str, str]
+"""A line of prose: what stands before the text, and the text, which is folded below itself."""
+
 Cell = str | int | float | datetime | timedelta | list[str] | None
 
 _GAP = 2
@@ -78,6 +82,7 @@ class Result(Generic[T]):
         empty: Said on stderr when there are no rows.
         detailed: Show each row as lines of `Title: value` instead of a table.
         names: All names, where there isn't one for each row.
+        prose: The lines to show instead of a table; gets what turns an instant into text.
     """
 
     message: object
@@ -87,6 +92,7 @@ class Result(Generic[T]):
     empty: str = ""
     detailed: bool = False
     names: tuple[str, ...] | None = None
+    prose: Callable[[Callable[[datetime], str]], Sequence[Line]] | None = None
 
     def all_names(self) -> Sequence[str]:
         return [self.name(row) for row in self.rows] if self.names is None else self.names
@@ -115,6 +121,8 @@ class Renderer:
             self._write("".join(f"{plain(name)}\n" for name in result.all_names()))
         elif not result.rows:
             self.note(result.empty)
+        elif result.prose is not None:
+            self._write(self._prose(result.prose))
         elif result.detailed:
             self._write(self._details(result, wide=form is Format.WIDE))
         else:
@@ -169,6 +177,13 @@ class Renderer:
         )
         console.print(table)
         stream.flush()
+
+    def _prose(self, prose: Callable[[Callable[[datetime], str]], Sequence[Line]]) -> str:
+        """Return lines of text, folded where a screen is narrow; words, such as ids, stay whole."""
+        terminal = is_terminal(self.stdout)
+        width = columns_of(self.stdout, self._env) if terminal else None
+        lines = prose(lambda instant: self._text(instant, terminal=terminal))
+        return "".join(_folded(plain(lead), plain(text), width=width) for lead, text in lines)
 
     def _details(self, result: Result[Any], *, wide: bool) -> str:
         columns = _columns(result, wide=wide)
@@ -313,6 +328,21 @@ def _aligned(columns: Sequence[Column[Any]], rows: list[list[str]]) -> str:
     widths = _widths(columns, rows)
     lines = ((" " * _GAP).join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in table)
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _folded(lead: str, text: str, *, width: int | None) -> str:
+    if width is None or len(lead) + len(text) <= width:
+        return f"{lead}{text}".rstrip() + "\n"
+    indent = " " * len(lead)
+    folded = textwrap.fill(
+        text,
+        width=width,
+        initial_indent=lead,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return folded + "\n"
 
 
 def _padded(text: str, width: int) -> str:

@@ -5,7 +5,7 @@ _cictl() {
     local trail="cictl" commands="" options="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$trail ${COMP_WORDS[i]}" in
-        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
+        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$previous" in
@@ -23,7 +23,7 @@ _cictl() {
             ;;
         "cictl run-agent")
             commands=""
-            options="--server --debug -h --help"
+            options="--server --id --work-dir --token-file --log-level --debug -h --help"
             ;;
         "cictl demo")
             commands=""
@@ -106,7 +106,7 @@ _cictl() {
             options="--matrix --matrix-index --dry-run --ref --agent --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
             ;;
         "cictl jobs")
-            commands="list show logs cancel artifacts download tests watch"
+            commands="list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch"
             options="-y --yes -o --output --query --server --context --debug -h --help"
             ;;
         "cictl jobs list")
@@ -125,6 +125,22 @@ _cictl() {
             commands=""
             options="-o --output --query --server --context --debug -h --help"
             ;;
+        "cictl jobs rerun")
+            commands=""
+            options="--wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs delete")
+            commands=""
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs clear-queue")
+            commands=""
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs flush-history")
+            commands=""
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
         "cictl jobs artifacts")
             commands=""
             options="-o --output --query --server --context --debug -h --help"
@@ -134,6 +150,10 @@ _cictl() {
             options="--prefix -C --directory --force -o --output --query --server --context --debug -h --help"
             ;;
         "cictl jobs tests")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl jobs explain")
             commands=""
             options="-o --output --query --server --context --debug -h --help"
             ;;

@@ -6,7 +6,7 @@ _cictl() {
     local -a commands options
     for ((i = 2; i < CURRENT; i++)); do
         case "$trail ${words[i]}" in
-        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs watch"|"cictl version") trail="$trail ${words[i]}" ;;
+        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl version") trail="$trail ${words[i]}" ;;
         esac
     done
     case "${words[CURRENT-1]}" in
@@ -15,7 +15,7 @@ _cictl() {
     esac
     case "$trail" in
         "cictl")
-            commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate.' 'projects:Projects: list show import reload delete.' 'pipelines:Pipelines: list show run.' 'jobs:Jobs: list show logs cancel artifacts download tests watch.' 'version:Show the version of cictl.')
+            commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate.' 'projects:Projects: list show import reload delete.' 'pipelines:Pipelines: list show run.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'version:Show the version of cictl.')
             options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
             ;;
         "cictl serve")
@@ -24,7 +24,7 @@ _cictl() {
             ;;
         "cictl run-agent")
             commands=()
-            options=('--server:URL' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            options=('--server:The server; else CICTL_SERVER_URL.' '--id:This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' '--work-dir:Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' '--token-file:A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
             ;;
         "cictl demo")
             commands=()
@@ -107,7 +107,7 @@ _cictl() {
             options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--dry-run:Skip the steps that the project file marks for it.' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
             ;;
         "cictl jobs")
-            commands=('list:List the newest jobs; a run is never cut apart.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log.' 'cancel:Cancel a job; one that is over stays as it is.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those below a directory, or all in a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'watch:Follow the states of jobs until all are over.')
+            commands=('list:List the newest jobs; a run is never cut apart.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log.' 'cancel:Cancel a job; one that is over stays as it is.' 'rerun:Enqueue a job once more, as a new job of the same run.' 'delete:Delete a job that has not started; what waits for it ends.' 'clear-queue:Delete all jobs that are queued or leased.' 'flush-history:Delete all jobs that are over, logs included.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those below a directory, or all in a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'explain:Tell why a job waits, and what would help.' 'watch:Follow the states of jobs until all are over.')
             options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
             ;;
         "cictl jobs list")
@@ -126,6 +126,22 @@ _cictl() {
             commands=()
             options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
             ;;
+        "cictl jobs rerun")
+            commands=()
+            options=('--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs delete")
+            commands=()
+            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs clear-queue")
+            commands=()
+            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs flush-history")
+            commands=()
+            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
         "cictl jobs artifacts")
             commands=()
             options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
@@ -135,6 +151,10 @@ _cictl() {
             options=('--prefix:Every artifact below this directory.' '-C:Where to put files. [default: .]' '--directory:Where to put files. [default: .]' '--force:Overwrite files that exist.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
             ;;
         "cictl jobs tests")
+            commands=()
+            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+            ;;
+        "cictl jobs explain")
             commands=()
             options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
             ;;

@@ -217,7 +217,7 @@ class Follower:
                 self._unmet.add(job_id)
                 reasons = ", ".join(job.unmet_requirements)
                 self._session.note(
-                    f"{self._labels[job_id]}: no agent can take it: {reasons}; `cictl agents list` shows the agents"
+                    f"{self._labels[job_id]}: no agent can take it: {reasons}; `cictl jobs explain {job_id}` tells more"
                 )
 
     def _raise_broken_pipe(self) -> None:

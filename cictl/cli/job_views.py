@@ -135,6 +135,11 @@ def job_result(job: JobExecution) -> Result[JobExecution]:
     )
 
 
+def enqueued_result(job: JobExecution) -> Result[JobExecution]:
+    """Return an execution that was just enqueued, as one row of the list."""
+    return Result(message=JobResponse(job_execution=job), rows=[job], columns=JOB_COLUMNS, name=lambda j: j.id)
+
+
 def tests_result(report: TestReport) -> Result[TestReport]:
     """Return a test report: its counts and what failed."""
     return Result(

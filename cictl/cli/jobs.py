@@ -7,18 +7,21 @@ from typing import Annotated
 
 import typer
 
-from cictl.cli.commands import Command, new_group
+from cictl.cli.commands import Command, DestructiveCommand, new_group
 from cictl.cli.failures import not_found, usage
-from cictl.cli.following import Follower, Waiting
-from cictl.cli.job_views import job_result, jobs_result, outcome, tests_result
-from cictl.cli.run import CancelOnInterrupt, Timeout
+from cictl.cli.following import Follower, Waiting, attach_command
+from cictl.cli.job_views import enqueued_result, job_result, jobs_result, outcome, tests_result
+from cictl.cli.run import CancelOnInterrupt, Follow, Timeout, Wait
 from cictl.cli.selecting import MAX_JOBS, find_agent, find_job_id
 from cictl.cli.session import Session
 from cictl.cli.views import artifacts_result
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_client import Client
 
-app = new_group("cictl jobs list --status failed\ncictl jobs logs -f job-17954\ncictl jobs watch --run run-17954")
+app = new_group(
+    "cictl jobs list --status failed\ncictl jobs logs -f job-17954\n"
+    "cictl jobs explain job-17954\ncictl jobs watch --run run-17954"
+)
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or its beginning, with or without `job-`.")]
 
@@ -100,6 +103,70 @@ def cancel_job(context: typer.Context, job: JobId) -> None:
     session.show_done(job_result(cancelled), f"{job_id}: {text}")
 
 
+@app.command(
+    "rerun",
+    cls=Command,
+    epilog="cictl jobs rerun job-17954\ncictl jobs rerun job-17954 --follow\n"
+    "cictl jobs rerun job-17954 --wait --timeout 600 -o json",
+)
+def rerun_job(
+    context: typer.Context,
+    job: JobId,
+    wait: Wait = False,
+    follow: Follow = False,
+    timeout: Timeout = None,
+    cancel_on_interrupt: CancelOnInterrupt = False,
+) -> None:
+    """Enqueue a job once more, as a new job of the same run.
+
+    With --wait or --follow the exit code is the new job's result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while it
+    goes on. A job that never started can't be rerun; run its pipeline.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"rerun job {job}")
+    job_id = find_job_id(session.client, job)
+    again = session.client.rerun_job(job_id)
+    session.note(f"enqueued {again.id}, a rerun of {job_id}")
+    waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
+    if waiting.wanted:
+        raise typer.Exit(Follower(session, [again.id], waiting=waiting).run())
+    session.show(enqueued_result(again))
+    session.note(f"follow with: {attach_command(session, [again.id], '')}")
+
+
+@app.command("delete", cls=DestructiveCommand, epilog="cictl jobs delete job-17954\ncictl jobs delete job-17954 --yes")
+def delete_job(context: typer.Context, job: JobId) -> None:
+    """Delete a job that has not started; what waits for it ends.
+
+    Says what ends with it, asks on a terminal, and needs --yes elsewhere. A job that has started can be cancelled.
+    """
+    from cictl.cli import removing
+
+    removing.delete_job(Session.of(context), job)
+
+
+@app.command("clear-queue", cls=DestructiveCommand, epilog="cictl jobs clear-queue\ncictl jobs clear-queue --yes")
+def clear_queue(context: typer.Context) -> None:
+    """Delete all jobs that are queued or leased.
+
+    Says how many those are, asks on a terminal, and needs --yes elsewhere. What runs goes on.
+    """
+    from cictl.cli import removing
+
+    removing.clear_queue(Session.of(context))
+
+
+@app.command("flush-history", cls=DestructiveCommand, epilog="cictl jobs flush-history\ncictl jobs flush-history --yes")
+def flush_history(context: typer.Context) -> None:
+    """Delete all jobs that are over, logs included.
+
+    Artifacts and test reports go with them. Says how many those are, asks on a terminal, and needs --yes elsewhere. Jobs stay whose run still waits for something.
+    """
+    from cictl.cli import removing
+
+    removing.flush_history(Session.of(context))
+
+
 @app.command("artifacts", cls=Command, epilog="cictl jobs artifacts job-17954\ncictl jobs artifacts job-17954 -o name")
 def list_artifacts(context: typer.Context, job: JobId) -> None:
     """List the files that a job left."""
@@ -144,6 +211,23 @@ def show_tests(context: typer.Context, job: JobId) -> None:
     """Show a job's test report: the counts, and what failed."""
     session = Session.of(context)
     session.show(tests_result(session.client.get_test_report(find_job_id(session.client, job))))
+
+
+@app.command(
+    "explain",
+    cls=Command,
+    epilog="cictl jobs explain job-17954\ncictl jobs explain job-17954 -o json\n"
+    "cictl jobs explain job-17954 --query 'fixes[].command' -o name",
+)
+def explain_job(context: typer.Context, job: JobId) -> None:
+    """Tell why a job waits, and what would help.
+
+    Lists the agents, the nearest first, with what each one lacks. Of a job that does not wait it tells how it stands or how it ended.
+    """
+    from cictl.cli.explaining import explain, explanation_result
+
+    session = Session.of(context)
+    session.show(explanation_result(explain(session.client, find_job_id(session.client, job))))
 
 
 @app.command(

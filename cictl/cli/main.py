@@ -33,7 +33,11 @@ COMMANDS: dict[str, Entry] = {
     "agents": Entry("cictl.cli.agents", "app", "Agents: list show activate deactivate."),
     "projects": Entry("cictl.cli.projects", "app", "Projects: list show import reload delete."),
     "pipelines": Entry("cictl.cli.pipelines", "app", "Pipelines: list show run."),
-    "jobs": Entry("cictl.cli.jobs", "app", "Jobs: list show logs cancel artifacts download tests watch."),
+    "jobs": Entry(
+        "cictl.cli.jobs",
+        "app",
+        "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
+    ),
     "version": Entry("cictl.cli.version", "version", "Show the version of cictl.", LocalCommand),
 }
 

@@ -17,6 +17,7 @@ from typing import Any
 import falcon
 import msgspec
 import pytest
+from cictl_testing.server import RunningServer
 from waitress import wasyncore
 from waitress.server import create_server
 
@@ -54,6 +55,8 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl_server.app import create_app
+from tests.client.conftest import LocalServer
 
 LONG_AGO = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -467,6 +470,19 @@ def cli(run: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the program against the fake server."""
     monkeypatch.setenv("CICTL_SERVER_URL", fake.url)
     return run
+
+
+@pytest.fixture
+def server(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
+    """A whole server on a port, with a clock of its own; `run` calls it."""
+    rules = RunningServer(tmp_path / "data")
+    http = LocalServer(create_app(rules.services))
+    http.start()
+    monkeypatch.setenv("CICTL_SERVER_URL", http.url)
+    yield rules
+    rules.services.hub.close()
+    http.close()
+    rules.close()
 
 
 @pytest.fixture

@@ -222,6 +222,7 @@ def test_time_limit_without_any_fitting_agent_is_11(cli: Run, one: FakeServer, m
     ran = cli("run", "build", "--wait", "--timeout", "0.3")
     assert ran.code == ExitCode.NO_AGENT
     assert ran.err.count("no agent can take it: missing tool go") == 1
+    assert "`cictl jobs explain job-1`" in ran.err
 
 
 def test_wait_goes_on_through_server_errors(cli: Run, one: FakeServer) -> None:

@@ -53,7 +53,7 @@ def test_pinned_to_an_agent_that_never_came(server: RunningServer) -> None:
     found = explain(server, server.enqueue(agent_id="mac"))
     assert (found.reason, found.agents) == (Reason.NO_AGENTS, [])
     assert found.summary == "it is pinned to agent mac, which never connected"
-    assert found.fixes[0].text == "start agent mac"
+    assert found.fixes == [Fix(text="start agent mac", command="cictl run-agent --id mac")]
 
 
 def test_of_a_pinned_execution_only_that_agent_counts(server: RunningServer) -> None:
@@ -165,7 +165,7 @@ def test_an_agent_is_offline_a_minute_after_its_last_sign(server: RunningServer)
     found = explain(server, job_id)
     assert (found.reason, found.agents[0].last_seen_utc) == (Reason.AGENT_OFFLINE, seen)
     assert found.summary == "agent a fits, but is offline"
-    assert found.fixes == [Fix(text="start agent a again on rack-7", command="cictl run-agent")]
+    assert found.fixes == [Fix(text="start agent a again on rack-7", command="cictl run-agent --id a")]
 
 
 def test_everything_that_keeps_the_nearest_agent_is_to_be_mended(server: RunningServer) -> None:
@@ -173,7 +173,7 @@ def test_everything_that_keeps_the_nearest_agent_is_to_be_mended(server: Running
     server.act("deactivate")
     server.clock.step(61)
     found = needing_go(server)
-    assert commands(found) == ["cictl agents refresh-tools a", "cictl run-agent", "cictl agents activate a"]
+    assert commands(found) == ["cictl agents refresh-tools a", "cictl run-agent --id a", "cictl agents activate a"]
 
 
 def test_busy_agents_and_older_jobs(server: RunningServer) -> None:
@@ -256,6 +256,12 @@ def test_a_run_whose_agent_went_silent(server: RunningServer) -> None:
     found = explain(server, job_id)
     assert "nothing was heard of that agent" in found.summary
     assert commands(found)[-1] == "cictl agents show a"
+
+
+def test_the_silence_of_an_agent_without_heartbeats_means_nothing(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.running()
+    assert explain(server, job_id).summary == "it runs on agent a"
 
 
 def test_a_failed_execution(server: RunningServer) -> None:

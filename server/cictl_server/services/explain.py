@@ -71,7 +71,9 @@ class ExplainService:
         return msgspec.structs.replace(base, reason=obstacle(agents[0]), summary=sentence(agents), fixes=nearest)
 
     def _active(self, job: JobRecord) -> Explanation:
-        is_away = not self._presence.is_available(job.agent_id)
+        # An agent may work without heartbeats; then its silence means nothing.
+        is_known = self._presence.seen_at(job.agent_id) is not None
+        is_away = is_known and not self._presence.is_available(job.agent_id)
         if job.status is JobStatus.LEASED:
             summary = (
                 f"agent {job.agent_id} took it and has not started it yet; if it does not, the job is queued again"
@@ -151,8 +153,9 @@ def _no_agents(job: JobRecord) -> str:
 
 
 def _first_agent(job: JobRecord) -> Fix:
-    wanted = pinned_to(job)
-    return Fix(text=f"start agent {wanted}" if wanted else "start an agent", command="cictl run-agent")
+    if wanted := pinned_to(job):
+        return Fix(text=f"start agent {wanted}", command=f"cictl run-agent --id {wanted}")
+    return Fix(text="start an agent", command="cictl run-agent")
 
 
 def _blockers(job: JobRecord, view: View) -> list[Blocker]:

@@ -74,7 +74,7 @@ def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
         )
     if agent.offline:
         place = f" on {agent.hostname}" if agent.hostname else ""
-        yield Fix(text=f"start agent {agent.agent_id} again{place}", command="cictl run-agent")
+        yield Fix(text=f"start agent {agent.agent_id} again{place}", command=f"cictl run-agent --id {agent.agent_id}")
     if agent.deactivated:
         yield Fix(text=f"activate agent {agent.agent_id}", command=f"cictl agents activate {agent.agent_id}")
     if agent.busy_with:
