@@ -223,6 +223,42 @@ def test_a_blocked_execution_tells_what_would_stop_it_later(server: RunningServe
     assert commands(explain(server, b)) == [f"cictl jobs explain {a}", "cictl agents refresh-tools a"]
 
 
+def test_of_a_chain_unfinished_pipelines_block(server: RunningServer) -> None:
+    pipelines = "[{id: base, jobs: [{id: x, steps: [{run: y}]}]}, {id: top, depends_on: [base], jobs: [{id: x, steps: [{run: y}]}]}]"
+    ids = server.define_project(f"pipelines: {pipelines}\npipeline_chains: [{{id: all, pipelines: [base, top]}}]")
+    base, top = server.run_chain(ids["all"])
+    found = explain(server, top)
+    assert (found.reason, found.summary) == (Reason.BLOCKED, "it waits for base (queued)")
+    assert [(blocker.pipeline_id, blocker.job_execution_id) for blocker in found.blocked_by] == [("base", base)]
+
+
+def test_a_rerun_blocks_in_place_of_what_it_repeats(server: RunningServer) -> None:
+    jobs = "[{id: a, steps: [{run: x}]}, {id: z, steps: [{run: x}]}, {id: b, needs: [a, z], steps: [{run: x}]}]"
+    a, z, b = server.run(server.define(jobs))
+    server.finish("succeeded")
+    again = server.post(f"/api/v1/jobs/{a}/rerun").json["job_execution"]["id"]
+    assert [blocker.job_execution_id for blocker in explain(server, b).blocked_by] == [again, z]
+
+
+@pytest.mark.parametrize("go", ["1.22", "1.20", ""])
+@pytest.mark.parametrize("state", ["free", "busy", "deactivated"])
+def test_it_says_ready_exactly_when_a_lease_succeeds(server: RunningServer, go: str, state: str) -> None:
+    server.heartbeat("a", capabilities={"tool.go": go})
+    if state == "busy":
+        server.enqueue()
+        server.leased()
+    if state == "deactivated":
+        server.act("deactivate")
+    found = needing_go(server)
+    assert (found.reason is Reason.READY) is server.lease().assigned
+
+
+def test_commands_are_safe_to_paste(server: RunningServer) -> None:
+    server.heartbeat("a; reboot")
+    server.act("deactivate", "a; reboot")
+    assert commands(explain(server, server.enqueue())) == ["cictl agents activate 'a; reboot'"]
+
+
 def test_a_released_execution_is_not_blocked(server: RunningServer) -> None:
     _, b = server.run(server.define(CHAIN))
     server.heartbeat("a")

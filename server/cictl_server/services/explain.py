@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice, takewhile
@@ -11,9 +12,11 @@ import msgspec
 from cictl.wire.explain import AgentFit, Blocker, Explanation, Fix, Reason
 from cictl.wire.jobs import Cause, Dependency, JobStatus
 from cictl.wire.requirements import meets_all
-from cictl_server.services.fitting import fixes_for, nearest_first, obstacle, pinned_to, sentence
+from cictl_server.services.chaining import upstream_of
+from cictl_server.services.fitting import command, fixes_for, nearest_first, obstacle, pinned_to, sentence
 from cictl_server.services.fleet import effective_capabilities
 from cictl_server.services.jobs import JobService, get_job
+from cictl_server.services.needs import needs_of
 from cictl_server.services.presence import PresenceBook
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
@@ -81,10 +84,10 @@ class ExplainService:
             fixes = []
         else:
             summary = f"it runs on agent {job.agent_id}"
-            fixes = [Fix(text="follow its log", command=f"cictl jobs logs -f {job.id}")]
+            fixes = [Fix(text="follow its log", command=command("jobs", "logs", "-f", job.id))]
         if is_away:
             summary += "; nothing was heard of that agent for more than a minute"
-            fixes.append(Fix(text="look at the agent", command=f"cictl agents show {job.agent_id}"))
+            fixes.append(Fix(text="look at the agent", command=command("agents", "show", job.agent_id)))
         return msgspec.structs.replace(_explanation(job), summary=summary, fixes=fixes)
 
     def _ended(self, job: JobRecord) -> Explanation:
@@ -140,10 +143,9 @@ def _count_older(job: JobRecord, view: View, agents: Iterable[AgentFit]) -> int:
     if not able:
         return 0
     queue = islice(view.jobs.with_status(JobStatus.QUEUED), _QUEUE_LOOK)
-    return sum(
-        not older.is_blocked and any(meets_all(older.required_capabilities, capabilities) for capabilities in able)
-        for older in takewhile(lambda queued: queued.number < job.number, queue)
-    )
+    older = [queued for queued in takewhile(lambda queued: queued.number < job.number, queue) if not queued.is_blocked]
+    kinds = Counter(tuple(sorted(queued.required_capabilities.items())) for queued in older)
+    return sum(count for kind, count in kinds.items() if any(meets_all(dict(kind), have) for have in able))
 
 
 def _no_agents(job: JobRecord) -> str:
@@ -154,8 +156,8 @@ def _no_agents(job: JobRecord) -> str:
 
 def _first_agent(job: JobRecord) -> Fix:
     if wanted := pinned_to(job):
-        return Fix(text=f"start agent {wanted}", command=f"cictl run-agent --id {wanted}")
-    return Fix(text="start an agent", command="cictl run-agent")
+        return Fix(text=f"start agent {wanted}", command=command("run-agent", "--id", wanted))
+    return Fix(text="start an agent", command=command("run-agent"))
 
 
 def _blockers(job: JobRecord, view: View) -> list[Blocker]:
@@ -163,17 +165,13 @@ def _blockers(job: JobRecord, view: View) -> list[Blocker]:
     blockers: list[Blocker] = []
     if job.metadata.get("needs_blocked") == "1":
         siblings = _deciding(view.jobs.of_run(job.metadata.get("pipeline_run_id", "")))
-        for need in _words(job, "needs_job_ids"):
+        for need in needs_of(job):
             blockers += _unfinished(need, [j for j in siblings if j.metadata.get("pipeline_job_id") == need])
     if job.metadata.get("chain_blocked") == "1":
         members = _deciding(view.jobs.of_chain_run(job.metadata.get("chain_run_id", "")))
-        for pipeline in _words(job, "chain_depends_on_pipelines"):
+        for pipeline in upstream_of(job):
             blockers += _unfinished(pipeline, [j for j in members if j.metadata.get("pipeline_id") == pipeline])
     return blockers
-
-
-def _words(job: JobRecord, key: str) -> list[str]:
-    return [word for word in job.metadata.get(key, "").split(",") if word]
 
 
 def _deciding(executions: Iterable[JobRecord]) -> list[JobRecord]:
@@ -213,9 +211,9 @@ def _blocker_fixes(blockers: list[Blocker]) -> Iterator[Fix]:
     waiting = [b.job_execution_id for b in blockers if b.status is JobStatus.QUEUED]
     active = [b.job_execution_id for b in blockers if b.status is not None and b.status.is_active]
     if active:
-        yield Fix(text=f"wait for {' and '.join(active[:3])}", command=f"cictl jobs watch {' '.join(active[:3])}")
+        yield Fix(text=f"wait for {' and '.join(active[:3])}", command=command("jobs", "watch", *active[:3]))
     if waiting:
-        yield Fix(text=f"see why {waiting[0]} waits itself", command=f"cictl jobs explain {waiting[0]}")
+        yield Fix(text=f"see why {waiting[0]} waits itself", command=command("jobs", "explain", waiting[0]))
 
 
 def _culprit(dependency: Dependency) -> Blocker:
@@ -243,21 +241,21 @@ def _failure(job: JobRecord, place: str) -> str:
 def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
     if culprit is not None:
         culprit_id = culprit.job_execution_id
-        yield Fix(text=f"see why {culprit_id} failed", command=f"cictl jobs explain {culprit_id}")
+        yield Fix(text=f"see why {culprit_id} failed", command=command("jobs", "explain", culprit_id))
     if job.started is None:
         if target := "/".join(filter(None, (job.metadata.get(key) for key in ("project", "pipeline_id")))):
-            yield Fix(text="run its pipeline again", command=f"cictl run {target}")
+            yield Fix(text="run its pipeline again", command=command("run", target))
         return
     match job.cause:
         case Cause.CANCELLED:
             pass
         case Cause.AGENT_LOST:
-            yield Fix(text="look at the agent", command=f"cictl agents show {job.agent_id}")
+            yield Fix(text="look at the agent", command=command("agents", "show", job.agent_id))
         case Cause.TIMED_OUT:
             yield Fix(
                 text="see where the time went; `timeout_seconds` of the job is its limit",
-                command=f"cictl jobs logs {job.id} --tail 50",
+                command=command("jobs", "logs", job.id, "--tail", "50"),
             )
         case _:
-            yield Fix(text="read the end of its log", command=f"cictl jobs logs {job.id} --tail 50")
-    yield Fix(text="run it once more", command=f"cictl jobs rerun {job.id}")
+            yield Fix(text="read the end of its log", command=command("jobs", "logs", job.id, "--tail", "50"))
+    yield Fix(text="run it once more", command=command("jobs", "rerun", job.id))

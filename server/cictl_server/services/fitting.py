@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
 from cictl.wire.explain import AgentFit, Fix, Reason, UnmetRequirement
@@ -30,6 +31,11 @@ def nearest_first(job: JobRecord, view: View, presence: PresenceBook) -> list[Ag
 def pinned_to(job: JobRecord) -> str:
     """Return the only agent that may take *job*, empty when any may."""
     return job.required_capabilities.get("agent_id", "")
+
+
+def command(*words: str) -> str:
+    """Return a cictl command to paste into a shell; ids come from agents and must not act there."""
+    return shlex.join(["cictl", *words])
 
 
 def obstacle(agent: AgentFit) -> Reason:
@@ -64,21 +70,25 @@ def sentence(agents: list[AgentFit]) -> str:
 def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
     """Yield what together lets *agent* take *job*; where nothing on it can be mended, what other agent would do."""
     if any(not _is_installable(unmet) for unmet in agent.unmet):
-        yield Fix(text=f"start an agent that has {_wishes(job)}", command="cictl run-agent")
+        yield Fix(text=f"start an agent that has {_wishes(job)}", command=command("run-agent"))
         return
     tools = [_tool_text(unmet.requirement.removeprefix(TOOL), unmet.want) for unmet in agent.unmet]
     if tools:
         yield Fix(
             text=f"install {' and '.join(tools)} on {agent.agent_id}, then let it look again",
-            command=f"cictl agents refresh-tools {agent.agent_id}",
+            command=command("agents", "refresh-tools", agent.agent_id),
         )
     if agent.offline:
         place = f" on {agent.hostname}" if agent.hostname else ""
-        yield Fix(text=f"start agent {agent.agent_id} again{place}", command=f"cictl run-agent --id {agent.agent_id}")
+        yield Fix(
+            text=f"start agent {agent.agent_id} again{place}", command=command("run-agent", "--id", agent.agent_id)
+        )
     if agent.deactivated:
-        yield Fix(text=f"activate agent {agent.agent_id}", command=f"cictl agents activate {agent.agent_id}")
+        yield Fix(text=f"activate agent {agent.agent_id}", command=command("agents", "activate", agent.agent_id))
     if agent.busy_with:
-        yield Fix(text=f"wait for {agent.busy_with}, or add an agent", command=f"cictl jobs watch {agent.busy_with}")
+        yield Fix(
+            text=f"wait for {agent.busy_with}, or add an agent", command=command("jobs", "watch", agent.busy_with)
+        )
 
 
 def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook) -> AgentFit:
