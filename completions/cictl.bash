@@ -5,7 +5,7 @@ _cictl() {
     local trail="cictl" commands="" options="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$trail ${COMP_WORDS[i]}" in
-        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
+        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl agents refresh-tools"|"cictl agents restart"|"cictl agents wipe-cache"|"cictl agents flush-history"|"cictl agents update"|"cictl agents exec"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$previous" in
@@ -46,7 +46,7 @@ _cictl() {
             options="--matrix --matrix-index --dry-run --ref --agent --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
             ;;
         "cictl agents")
-            commands="list show activate deactivate"
+            commands="list show activate deactivate refresh-tools restart wipe-cache flush-history update exec"
             options="-y --yes -o --output --query --server --context --debug -h --help"
             ;;
         "cictl agents list")
@@ -64,6 +64,30 @@ _cictl() {
         "cictl agents deactivate")
             commands=""
             options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents refresh-tools")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents restart")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents wipe-cache")
+            commands=""
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents flush-history")
+            commands=""
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents update")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl agents exec")
+            commands=""
+            options="--shell --timeout --wait -f --follow --wait-timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
             ;;
         "cictl projects")
             commands="list show import reload delete"

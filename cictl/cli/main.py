@@ -30,7 +30,11 @@ COMMANDS: dict[str, Entry] = {
     "info": Entry("cictl.cli.info", "info", "Show the server and its state."),
     "lint": Entry("cictl.cli.lint", "lint", "Check a project file; needs no server.", LocalCommand),
     "run": Entry("cictl.cli.run", "run", "Run a pipeline, one of its jobs, or a chain."),
-    "agents": Entry("cictl.cli.agents", "app", "Agents: list show activate deactivate."),
+    "agents": Entry(
+        "cictl.cli.agents",
+        "app",
+        "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.",
+    ),
     "projects": Entry("cictl.cli.projects", "app", "Projects: list show import reload delete."),
     "pipelines": Entry("cictl.cli.pipelines", "app", "Pipelines: list show run."),
     "jobs": Entry(

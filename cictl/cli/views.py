@@ -39,6 +39,20 @@ def _state_now(agent: Agent) -> str:
     return agent_state(agent, datetime.now(UTC))
 
 
+def _update_text(agent: Agent) -> str:
+    """Return how the update that the agent was or will be asked for stands; empty when there is none."""
+    if not agent.update_requested:
+        return ""
+    parts = [f"to {agent.update_target}", f"attempt {agent.update_attempts}" if agent.update_attempts else ""]
+    if agent.update_in_progress:
+        parts.append("in progress")
+    elif agent.update_next_retry_utc is not None:
+        parts.append(f"next attempt at {agent.update_next_retry_utc:%Y-%m-%dT%H:%M:%SZ}")
+    else:
+        parts.append("next attempt once it is idle")
+    return ", ".join(part for part in parts if part)
+
+
 AGENT_COLUMNS: tuple[Column[Agent], ...] = (
     Column("AGENT", lambda a: a.agent_id),
     Column("STATE", _state_now),
@@ -60,6 +74,7 @@ AGENT_DETAILS: tuple[Column[Agent], ...] = (
     Column("Platform", lambda a: f"{a.os}/{a.arch}"),
     Column("Version", lambda a: a.version),
     Column("Needs update", lambda a: f"yes, to {a.update_target}" if a.needs_update else ""),
+    Column("Update", _update_text),
     Column("Update error", lambda a: a.update_last_error),
     Column("Capabilities", lambda a: [f"{key}={value}" for key, value in sorted((a.capabilities or {}).items())]),
     Column("Recent log", lambda a: a.recent_log),

@@ -22,7 +22,14 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from cictl.cli.main import main
-from cictl.wire.agents import Agent, AgentActionRequest, AgentActionResponse, AgentList, AgentResponse
+from cictl.wire.agents import (
+    Agent,
+    AgentActionRequest,
+    AgentActionResponse,
+    AgentList,
+    AgentResponse,
+    QueuedScript,
+)
 from cictl.wire.artifacts import Artifact, ArtifactList
 from cictl.wire.codec import decode, encode
 from cictl.wire.jobs import (
@@ -133,6 +140,7 @@ class FakeServer:
     )
     enqueue: list[JobExecution] = field(default_factory=list)
     run_requests: list[tuple[str, RunRequest]] = field(default_factory=list)
+    actions: list[tuple[str, AgentActionRequest]] = field(default_factory=list)
     refusals: dict[str, list[Problem]] = field(default_factory=dict)
     on_state: Callable[[str], None] = lambda _: None
     requests: list[str] = field(default_factory=list)
@@ -200,7 +208,7 @@ class _Api:
             case ["GET", "agents", agent_id]:
                 resp.data = encode(AgentResponse(agent=self.agent(agent_id)))
             case ["POST", "agents", agent_id, "actions"]:
-                resp.data = encode(self.act(agent_id, decode(req.bounded_stream.read(), AgentActionRequest)))
+                self.act(resp, agent_id, decode(req.bounded_stream.read(), AgentActionRequest))
             case [_, "projects", *rest]:
                 self.projects(req, resp, rest)
             case ["POST", ("pipelines" | "pipeline-chains") as kind, number, "run-selection" | "run"]:
@@ -232,10 +240,32 @@ class _Api:
             raise _missing("agent")
         return self.fake.agents[agent_id]
 
-    def act(self, agent_id: str, request: AgentActionRequest) -> AgentActionResponse:
+    def act(self, resp: falcon.Response, agent_id: str, request: AgentActionRequest) -> None:
         agent = self.agent(agent_id)
-        self.fake.agents[agent_id] = msgspec.structs.replace(agent, deactivated=request.action == "deactivate")
-        return AgentActionResponse(requested=True, agent_id=agent_id, message=f"agent {request.action}d")
+        self.fake.actions.append((agent_id, request))
+        answer = AgentActionResponse(requested=True, agent_id=agent_id, message=f"agent {request.action}d")
+        match request.action:
+            case "activate" | "deactivate":
+                self.fake.agents[agent_id] = msgspec.structs.replace(agent, deactivated=request.action == "deactivate")
+            case "update" if agent.version == self.fake.info.version:
+                answer = AgentActionResponse(requested=False, message="agent is already at target version")
+            case "update":
+                answer = AgentActionResponse(requested=True, agent_id=agent_id, target=self.fake.info.version)
+            case "run-script":
+                [queued] = self.fake.enqueue or [job("job-7")]
+                self.fake.jobs[queued.id] = queued
+                resp.status = 201
+                resp.data = encode(
+                    QueuedScript(
+                        queued=True,
+                        agent_id=agent_id,
+                        job_execution_id=queued.id,
+                        shell=request.shell,
+                        timeout_seconds=request.timeout_seconds,
+                    )
+                )
+                return
+        resp.data = encode(answer)
 
     def projects(self, req: falcon.Request, resp: falcon.Response, rest: list[str]) -> None:
         imported = ImportResponse(
@@ -270,7 +300,9 @@ class _Api:
         for parameter, key in wanted.items():
             if req.get_param(parameter):
                 jobs = [j for j in jobs if j.metadata.get(key) == req.get_param(parameter)]
-        if req.get_param("status"):
+        if req.get_param("status") == "finished":
+            jobs = [j for j in jobs if j.status.is_terminal]
+        elif req.get_param("status"):
             jobs = [j for j in jobs if j.status == req.get_param("status")]
         count = req.get_param_as_int("max") or 150
         return JobList(job_executions=jobs[::-1][:count], next_cursor="more" if len(jobs) > count else "")

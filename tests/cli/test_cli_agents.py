@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from datetime import UTC, datetime
+
+import msgspec
 import pytest
 
 from cictl.exit_codes import ExitCode
-from tests.cli.conftest import FakeServer, Run
+from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobStatus
+from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
 
 
 def test_list_as_table(cli: Run) -> None:
@@ -88,3 +93,149 @@ def test_doing_it_twice_is_fine(cli: Run, fake: FakeServer, argv: tuple[str, str
 
 def test_answer_as_json(cli: Run) -> None:
     assert cli("agents", "deactivate", "build-1", "-o", "json").json()["requested"] is True
+
+
+def ordered(fake: FakeServer) -> list[tuple[str, str]]:
+    return [(agent_id, request.action) for agent_id, request in fake.actions]
+
+
+@pytest.mark.parametrize("action", ["refresh-tools", "restart"])
+def test_orders_that_destroy_nothing(cli: Run, fake: FakeServer, action: str) -> None:
+    ran = cli("agents", action, "build-1")
+    assert (ran.code, ran.out, ran.err) == (0, "", f"build-1: agent {action}d\n")
+    assert ordered(fake) == [("build-1", action)]
+
+
+@pytest.mark.parametrize(("command", "action"), [("wipe-cache", "wipe-cache"), ("flush-history", "flush-job-history")])
+def test_orders_that_destroy_need_yes(cli: Run, fake: FakeServer, command: str, action: str) -> None:
+    refused = cli("agents", command, "build-1")
+    assert (refused.code, ordered(fake)) == (ExitCode.USAGE, [])
+    assert "needs --yes" in refused.err
+    done = cli("agents", command, "build-1", "--yes", "-o", "json")
+    assert (done.code, done.json()["agent_id"], ordered(fake)) == (0, "build-1", [("build-1", action)])
+
+
+def test_flush_history_says_what_dies(cli: Run, fake: FakeServer) -> None:
+    fake.jobs = {
+        "job-1": job("job-1", JobStatus.SUCCEEDED, leased_by_agent_id="build-1"),
+        "job-2": job("job-2", JobStatus.FAILED, leased_by_agent_id="build-2"),
+        "job-3": job("job-3", JobStatus.RUNNING, leased_by_agent_id="build-1"),
+    }
+    assert "this deletes 1 finished job of build-1, with logs" in cli("agents", "flush-history", "build-1").err
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("0.1.0", "agent is already at target version"), ("0.2.0", "update to 0.2.0 requested")]
+)
+def test_update(cli: Run, fake: FakeServer, version: str, said: str) -> None:
+    fake.info = msgspec.structs.replace(fake.info, version=version)
+    ran = cli("agents", "update", "build-1")
+    assert (ran.code, ran.err) == (0, f"build-1: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        pytest.param({}, "", id="none"),
+        pytest.param({"update_requested": True}, "to 0.2.0, next attempt once it is idle", id="asked for"),
+        pytest.param(
+            {"update_requested": True, "update_attempts": 2, "update_in_progress": True},
+            "to 0.2.0, attempt 2, in progress",
+            id="in progress",
+        ),
+        pytest.param(
+            {"update_requested": True, "update_attempts": 2, "update_next_retry_utc": datetime(2026, 1, 2, tzinfo=UTC)},
+            "to 0.2.0, attempt 2, next attempt at 2026-01-02T00:00:00Z",
+            id="waiting",
+        ),
+    ],
+)
+def test_show_tells_how_an_update_stands(cli: Run, fake: FakeServer, fields: dict[str, object], shown: str) -> None:
+    fake.agents["build-1"] = msgspec.structs.replace(fake.agents["build-1"], update_target="0.2.0", **fields)
+    lines = [line for line in cli("agents", "show", "build-1").out.splitlines() if line.startswith("Update")]
+    assert [line.partition(" ")[2].strip() for line in lines] == ([shown] if shown else [])
+
+
+@pytest.mark.parametrize("words", [("df -h; uptime",), ("df", "-h;", "uptime")], ids=["one word", "several"])
+def test_exec_queues_a_script(cli: Run, fake: FakeServer, words: tuple[str, ...]) -> None:
+    ran = cli("agents", "exec", "build-1", "--timeout", "9", "-o", "name", "--", *words)
+    assert (ran.code, ran.out) == (0, "job-7\n")
+    assert "follow with: cictl jobs logs -f job-7" in ran.err
+    [(agent_id, request)] = fake.actions
+    assert (agent_id, request.script, request.shell, request.timeout_seconds) == (
+        "build-1",
+        "df -h; uptime",
+        "posix",
+        9,
+    )
+
+
+def test_exec_as_json_is_the_api_shape(cli: Run, fake: FakeServer) -> None:
+    assert cli("agents", "exec", "build-1", "-o", "json", "--", "id").json() == {
+        "queued": True,
+        "agent_id": "build-1",
+        "job_execution_id": "job-7",
+        "shell": "posix",
+        "timeout_seconds": 600,
+    }
+
+
+def test_exec_reads_a_script_from_standard_input(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("echo 1\necho 2\n"))
+    assert cli("agents", "exec", "build-1", "--", "-").code == 0
+    assert fake.actions[0][1].script == "echo 1\necho 2\n"
+
+
+@pytest.mark.parametrize(
+    ("shells", "option", "expected"),
+    [
+        pytest.param("cmd, powershell", (), "cmd", id="the first"),
+        pytest.param("cmd,posix", (), "posix", id="posix where there is one"),
+        pytest.param("", (), "posix", id="none named"),
+        pytest.param("posix", ("--shell", "powershell"), "powershell", id="as asked"),
+    ],
+)
+def test_exec_chooses_the_shell(
+    cli: Run, fake: FakeServer, shells: str, option: tuple[str, ...], expected: str
+) -> None:
+    agent = msgspec.structs.replace(fake.agents["build-1"], capabilities={"executor": "script", "shells": shells})
+    fake.agents["build-1"] = agent
+    cli("agents", "exec", "build-1", *option, "--", "id")
+    assert fake.actions[0][1].shell == expected
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        pytest.param({"status": JobStatus.SUCCEEDED}, ExitCode.OK, id="succeeded"),
+        pytest.param({"status": JobStatus.FAILED, "error": "exit status 3"}, ExitCode.FAILED, id="failed"),
+        pytest.param(
+            {"status": JobStatus.FAILED, "error": CANCELLED_BY_USER, "cause": Cause.CANCELLED},
+            ExitCode.CANCELLED,
+            id="cancelled",
+        ),
+    ],
+)
+def test_exec_that_is_followed_ends_as_the_script_did(
+    cli: Run, fake: FakeServer, end: dict[str, object], code: ExitCode
+) -> None:
+    fake.enqueue = [msgspec.structs.replace(job("job-7", started_utc=LONG_AGO, finished_utc=LONG_AGO), **end)]
+    fake.logs["job-7"] = b"hello\n"
+    ran = cli("agents", "exec", "build-1", "--follow", "--", "echo hello")
+    assert (ran.code, ran.out) == (code, "hello\n")
+
+
+def test_exec_stops_waiting_when_told(cli: Run, fake: FakeServer) -> None:
+    ran = cli("agents", "exec", "build-1", "--wait", "--wait-timeout", "0.1", "--", "id")
+    assert ran.code == ExitCode.TIMED_OUT
+    assert "cictl jobs watch job-7" in ran.err
+
+
+def test_exec_on_a_deactivated_agent_says_so(cli: Run, fake: FakeServer) -> None:
+    ran = cli("agents", "exec", "mac", "--", "id")
+    assert (ran.code, "`cictl agents activate mac` lets it begin" in ran.err) == (0, True)
+
+
+def test_exec_of_nothing_is_a_usage_error(cli: Run, fake: FakeServer) -> None:
+    assert cli("agents", "exec", "build-1", "--", " ").code == ExitCode.USAGE
+    assert fake.requests == []

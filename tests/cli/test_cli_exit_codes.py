@@ -37,6 +37,12 @@ READS = [
 WRITES = [
     ("agents", "activate", "mac"),
     ("agents", "deactivate", "build-1"),
+    ("agents", "refresh-tools", "build-1"),
+    ("agents", "restart", "build-1"),
+    ("agents", "wipe-cache", "build-1", "--yes"),
+    ("agents", "flush-history", "build-1", "--yes"),
+    ("agents", "update", "build-1"),
+    ("agents", "exec", "build-1", "id"),
     ("projects", "import", "https://example.com/shop.git"),
     ("projects", "reload", "shop"),
     ("projects", "delete", "shop", "--yes"),
