@@ -96,11 +96,14 @@ def test_a_restart_is_ordered_until_something_is_heard_of_it_three_times_at_most
     assert answers == [["restart"]] * 3 + [[]] * 2
 
 
-def test_a_greeting_ends_a_restart(server: RunningServer) -> None:
+@pytest.mark.parametrize("received", [None, ""], ids=["does not acknowledge", "acknowledges"])
+def test_a_greeting_ends_a_restart(server: RunningServer, received: str | None) -> None:
+    """The new process does not know what the old one received."""
     order(server, "restart")
-    server.heartbeat()
+    server.heartbeat(orders_received=received)
     server.clock.step(90)
-    assert orders(server.heartbeat(restart_status="ciwi agent has (re)started (pid=1)")) == []
+    greeting = "ciwi agent has (re)started (pid=1)"
+    assert orders(server.heartbeat(orders_received=received, restart_status=greeting)) == []
 
 
 def test_a_restart_waits_until_everything_else_arrived(server: RunningServer) -> None:

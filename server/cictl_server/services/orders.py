@@ -6,8 +6,9 @@ An order that was handed out is in flight until the agent's next heartbeat tells
   the `orders_id` of one. Nothing can be lost, and what arrived is not repeated.
 - Of an agent that does not, an answer counts as arrived when the next heartbeat comes within two intervals; a longer
   silence means that the agent, or the connection, broke down in between, and the orders are handed out again. A restart
-  is proved in another way: a heartbeat with a restart status must follow, be it the greeting of the new process or the
-  news that it has to wait for a job. Without one the restart is ordered again, three times in all.
+  needs better proof; without any it is ordered again, three times in all.
+- A heartbeat with a restart status proves that a restart arrived, whatever else it says: it is the greeting of the new
+  process, which cannot know what the old one received, or the news that the restart has to wait for a job.
 
 An agent carries out a restart before it wipes anything, and then forgets the rest. So a restart is held back until
 everything else has arrived.
@@ -102,9 +103,11 @@ class OrderBook:
             return agent.flight
 
     def _arrived(self, agent: _Agent, order: Order, *, received: str | None, has_restart_status: bool) -> bool:
+        if order is Order.RESTART and has_restart_status:
+            return True
         if received is not None:
             return received == agent.flight.id
         if order is Order.RESTART:
-            return has_restart_status or agent.waiting[order] >= RESTART_ATTEMPTS
+            return agent.waiting[order] >= RESTART_ATTEMPTS
         assert agent.departed is not None
         return self._clock() - agent.departed <= ARRIVAL_LIMIT
