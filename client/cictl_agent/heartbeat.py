@@ -36,6 +36,7 @@ class Heartbeat:
         running_job_ids: Callable[[], list[str]],
         on_answer: Callable[[HeartbeatResponse], None],
         clock: Clock,
+        interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         """Prepare the first heartbeat.
 
@@ -49,9 +50,11 @@ class Heartbeat:
         self._running_job_ids = running_job_ids
         self._on_answer = on_answer
         self._clock = clock
+        self._interval_seconds = interval_seconds
         self._remarks = deque([greeting])
         self._update_failures: deque[str] = deque()
         self._wake = threading.Event()
+        self._orders_received = ""
         self._is_closed = False
         self._is_troubled = False
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -84,10 +87,10 @@ class Heartbeat:
     def _run(self) -> None:
         while not self._is_closed:
             self._wake.clear()
-            seconds = INTERVAL_SECONDS if self._beat() else _RETRY_SECONDS
-            if self._is_closed or (seconds == INTERVAL_SECONDS and (self._remarks or self._update_failures)):
-                continue
-            self._wake.wait(seconds)
+            is_answered = self._beat()
+            has_more = bool(self._remarks or self._update_failures)
+            if not self._is_closed and not (is_answered and has_more):
+                self._wake.wait(self._interval_seconds if is_answered else _RETRY_SECONDS)
 
     def _beat(self) -> bool:
         """Send one heartbeat, and tell whether it was answered."""
@@ -110,6 +113,7 @@ class Heartbeat:
         logger.debug("heartbeat agent=%s", self._agent_id)
         self.is_known.set()
         self._on_answer(answer)
+        self._orders_received = answer.orders_id or self._orders_received
         return True
 
     def _request(self, remark: str, failure: str) -> HeartbeatRequest:
@@ -123,5 +127,6 @@ class Heartbeat:
             restart_status=remark,
             update_failure=failure,
             running_job_ids=self._running_job_ids(),
+            orders_received=self._orders_received,
             timestamp_utc=self._clock(),
         )
