@@ -1,0 +1,154 @@
+"""Schemathesis against a running server: its command as a child, told which ids exist and what fields may hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cictl.wire.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.projects import ImportRequest
+from cictl.wire.reports import TestReport, TestReportUpload
+from cictl_testing.files import make_repository
+from cictl_testing.server import RunningServer
+
+_HOOKS = Path(__file__).with_name("fuzz_hooks.py")
+_ENVIRONMENT = {
+    "SCHEMATHESIS_HOOKS": str(_HOOKS),
+    "PYTHONPATH": str(_HOOKS.parent.parent),
+    "NO_COLOR": "1",
+    "NO_PROXY": "127.0.0.1",
+}
+_PROJECT = """\
+version: 1
+project: {name: shop}
+pipelines:
+  - id: build
+    vcs_source: {repo: "%s"}
+    jobs:
+      - {id: test, matrix: {include: [{name: one}, {name: two}]}, steps: [{run: "true"}]}
+      - {id: pack, needs: [test], steps: [{run: "true"}]}
+  - id: deploy
+    depends_on: [build]
+    jobs: [{id: push, steps: [{run: "true"}]}]
+pipeline_chains: [{id: all, pipelines: [build, deploy]}]
+"""
+
+# Which fields a request needs depends on other fields, and queries count unusable numbers as absent: the server answers
+# 400 to some bodies that fit their schema and 200 to some that don't, as the contract has it.
+_EXCLUDED_CHECKS = ("positive_data_acceptance", "negative_data_rejection")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeds:
+    """What exists in the data that is fuzzed; `over` holds executions that have ended, `all` those and others."""
+
+    repository: str
+    over: Sequence[str]
+    all: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fuzzed:
+    """How a run ended; `answers` are method, path and status of what was sent."""
+
+    exit_code: int
+    output: str
+    answers: Sequence[tuple[str, str, int]]
+
+
+def sow(directory: Path, repository: Path) -> Seeds:
+    """Fill a server's data in *directory* with a bit of everything, and close it."""
+    make_repository(repository, {"cictl.yaml": _PROJECT % repository})
+    server = RunningServer(directory)
+    assert server.post("/api/v1/projects/import", ImportRequest(repo_url=str(repository))).status_code == 201
+    server.heartbeat("a", capabilities={"executor": "script", "shells": "posix"})
+    server.heartbeat("b")
+    over = [_finished(server, status) for status in ("succeeded", "failed")]
+    pipeline = server.define('[{id: one, steps: [{run: "true"}]}, {id: two, needs: [one], steps: [{run: "true"}]}]')
+    for _ in range(4):
+        server.run(pipeline)
+    running = server.running("a").id
+    everything = [job["id"] for job in server.get("/api/v1/jobs").json["job_executions"]]
+    assert running in everything
+    server.close()
+    return Seeds(repository=str(repository), over=over, all=everything)
+
+
+def _finished(server: RunningServer, status: str) -> str:
+    """Run one execution that has a log, artifacts and a test report."""
+    server.enqueue()
+    job = server.running("a")
+    server.report(job.id, "running", output_append="hello\n", output_offset=0)
+    upload = ArtifactUpload(agent_id="a", artifacts=[ArtifactData(path="out/report.txt", data_base64="aGVsbG8=")])
+    assert server.post(f"/api/v1/jobs/{job.id}/artifacts", upload).status_code == 200
+    report = TestReportUpload(agent_id="a", report=TestReport(total=1, passed=1))
+    assert server.post(f"/api/v1/jobs/{job.id}/tests", report).status_code == 200
+    assert server.report(job.id, status).status_code == 200
+    return job.id
+
+
+def fuzz(url: str, seeds: Seeds, directory: Path, *, options: Sequence[str]) -> Fuzzed:
+    """Run schemathesis with *options* against the server at *url*; files go to *directory*."""
+    config, report = directory / "schemathesis.toml", directory / "requests.json"
+    config.write_text(_configuration(seeds))
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
+    command += ["--exclude-checks", ",".join(_EXCLUDED_CHECKS), "--warnings", "off", "--request-timeout", "60"]
+    command += ["--seed", "1", "--generation-database", "none"]
+    done = subprocess.run(
+        [*command, "--report", "har", "--report-har-path", str(report), *options, f"{url}/api/v1/openapi.json"],
+        cwd=directory,
+        env={**os.environ, **_ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    entries = json.loads(report.read_text())["log"]["entries"] if report.exists() else []
+    answers = [(e["request"]["method"], urlsplit(e["request"]["url"]).path, e["response"]["status"]) for e in entries]
+    return Fuzzed(exit_code=done.returncode, output=done.stdout + done.stderr, answers=answers)
+
+
+def _configuration(seeds: Seeds) -> str:
+    """Say where values come from lists of likely ones; strings and lists of JSON are TOML too."""
+    lists: Mapping[str, Sequence[str | int]] = {
+        "jobs": seeds.all,
+        "over": seeds.over,
+        "agents": ["a", "b"],
+        "numbers": [1],
+        "statuses": ["running", "succeeded", "failed", "queued"],
+        "actions": ["activate", "deactivate", "refresh-tools", "restart", "wipe-cache", "flush-job-history", "update"],
+        "repositories": [seeds.repository],
+        "paths": ["out/report.txt", "out", "test-report.json", "x/../out"],
+        "follow": ["1", "true"],
+    }
+    bindings = {
+        "path.job_id": ("jobs", 0.8),
+        "path.agent_id": ("agents", 0.8),
+        "path.project_id": ("numbers", 0.8),
+        "path.pipeline_id": ("numbers", 0.8),
+        "path.chain_id": ("numbers", 0.8),
+        "path.path": ("paths", 0.5),
+        "query.prefix": ("paths", 0.5),
+        "query.agent_id": ("agents", 0.5),
+        "body.agent_id": ("agents", 0.8),
+        "body.status": ("statuses", 0.8),
+        "body.action": ("actions", 0.6),
+        "body.repo_url": ("repositories", 0.5),
+    }
+    lines = [
+        line for name, values in lists.items() for line in (f"[dictionaries.{name}]", f"values = {json.dumps(values)}")
+    ]
+    lines += ["[parameters]", *(f'"{key}" = {_binding(*value)}' for key, value in bindings.items())]
+    # A followed log ends with its execution, so only ended ones are asked for.
+    lines += ["[[operations]]", 'include-operation-id = "get_job_log"', "[operations.parameters]"]
+    return "\n".join([*lines, f'"path.job_id" = {_binding("over", 1.0)}']) + "\n"
+
+
+def _binding(name: str, probability: float) -> str:
+    return f'{{ dictionary = "{name}", probability = {probability} }}'
