@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,8 @@ def probe_tool(name: str, known: Mapping[str, str]) -> str:
     for arguments in (_TOOLS[name],) if name in _TOOLS else _LAST_RESORTS:
         if version := _version(name, arguments):
             return version
-    return known.get(f"tool.{name}", _PRESENT if shutil.which(name) else "")
+    is_present = name not in _TOOLS and shutil.which(name) is not None
+    return known.get(f"tool.{name}", _PRESENT if is_present else "")
 
 
 def unmet_tools(required: Mapping[str, str], versions: Mapping[str, str]) -> str:
@@ -151,16 +153,21 @@ def _run(command: list[str]) -> tuple[int, str]:
     """
     with tempfile.TemporaryFile() as output:
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                timeout=_PROBE_SECONDS,
-                check=False,
+                process_group=0,
                 env={**os.environ, "LC_ALL": "C"},
             )
-        except (OSError, subprocess.TimeoutExpired):
+        except OSError:
+            return -1, ""
+        try:
+            code = process.wait(timeout=_PROBE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             return -1, ""
         output.seek(0)
-        return done.returncode, output.read(_MOST_OUTPUT).decode(errors="replace")
+        return code, output.read(_MOST_OUTPUT).decode(errors="replace")

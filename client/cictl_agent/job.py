@@ -287,4 +287,4 @@ def _redacted(suite: TestSuite, log: JobLog) -> TestSuite:
         msgspec.structs.replace(case, name=log.redact(case.name), output=log.redact(case.output))
         for case in suite.cases
     ]
-    return msgspec.structs.replace(suite, cases=cases)
+    return msgspec.structs.replace(suite, name=log.redact(suite.name), cases=cases)

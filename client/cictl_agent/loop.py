@@ -16,7 +16,7 @@ from cictl_agent.asking import LOG_APPEND, Asking
 from cictl_agent.capabilities import base_capabilities, scan_tools
 from cictl_agent.clock import Clock, utc_now
 from cictl_agent.config import AgentConfig, ConfigError
-from cictl_agent.heartbeat import Heartbeat
+from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
 from cictl_agent.interruption import Reason
 from cictl_agent.job import JobRun
 from cictl_agent.orders import Orders
@@ -45,12 +45,20 @@ class Agent:
     ```
     """
 
-    def __init__(self, config: AgentConfig, *, adopts_orphans: bool = False, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        config: AgentConfig,
+        *,
+        adopts_orphans: bool = False,
+        clock: Clock = utc_now,
+        heartbeat_seconds: float = INTERVAL_SECONDS,
+    ) -> None:
         """Prepare an agent; nothing happens yet.
 
         Args:
             adopts_orphans: `adopt_orphans` worked, and this process is an agent and nothing else.
         """
+        self._heartbeat_seconds = heartbeat_seconds
         self._config = config
         self._adopts_orphans = adopts_orphans
         self._clock = clock
@@ -91,6 +99,7 @@ class Agent:
             running_job_ids=self._running_job_ids,
             on_answer=lambda answer: self._obey(answer, orders),
             clock=self._clock,
+            interval_seconds=self._heartbeat_seconds,
         )
         orders = Orders(self._config, refresh_tools=lambda: self._scan(heartbeat), speaker=heartbeat)
         return heartbeat, orders

@@ -72,8 +72,9 @@ class Redactor:
         covered = [(0, self._covered)] if self._covered else []
         spans = _merged([*covered, *_occurrences(text, self._patterns)])
         shown = _masked(text, spans, end=end, is_masked_before=bool(covered))
+        begun = (stop for start, stop in spans if start < end or (covered and start == 0))
         self._held = text[end:]
-        self._covered = max((stop - end for start, stop in spans if start < end < stop), default=0)
+        self._covered = max((stop - end for stop in begun if stop > end), default=0)
         return shown
 
     def _undecided_from(self, text: str) -> int:

@@ -36,7 +36,7 @@ class Steps:
     def __init__(self, context: JobContext, environment: Mapping[str, str]) -> None:
         self._context = context
         self._environment = environment
-        self._prefix = _prefix(context.job, context.config)
+        self._prefix = script_prefix(context.job.metadata, context.config)
         self.suites: list[TestSuite] = []
         self.coverage: Coverage | None = None
 
@@ -116,9 +116,9 @@ def step_text(step: Step) -> str:
     return f"{position}: {name}" if name else position
 
 
-def _prefix(job: JobExecution, config: AgentConfig) -> str:
+def script_prefix(metadata: Mapping[str, str], config: AgentConfig) -> str:
     """Return what stands before each script; jobs with secrets and ad-hoc scripts are never traced."""
-    is_private = job.metadata.get("has_secrets") == "1" or job.metadata.get("adhoc") == "1"
+    is_private = metadata.get("has_secrets") == "1" or metadata.get("adhoc") == "1"
     return "set -e\nset -x\n" if config.trace_shell and not is_private else "set -e\n"
 
 

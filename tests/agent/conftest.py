@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cictl_testing.agent_thread import AgentThread
+from cictl_testing.scripted_server import ScriptedServer
+
+from cictl_agent.interruption import Interruption
+from cictl_agent.processes import JobProcesses
+from cictl_agent.redact import Redactor
+from cictl_agent.spool import JobLog
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    scripted = ScriptedServer()
+    yield scripted
+    scripted.close()
+
+
+@pytest.fixture
+def agent(server: ScriptedServer, tmp_path: Path) -> Iterator[AgentThread]:
+    """An agent that works for the server."""
+    running = AgentThread(server, tmp_path / "work")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[JobLog]:
+    with JobLog(tmp_path / "spool" / "job.log", Redactor([])) as job_log:
+        yield job_log
+
+
+@pytest.fixture
+def interruption() -> Interruption:
+    return Interruption()
+
+
+@pytest.fixture
+def processes() -> Iterator[JobProcesses]:
+    found = JobProcesses("job-of-a-test")
+    yield found
+    found.kill_all()

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from cictl_testing.agent_thread import gone, is_alive
+from cictl_testing.processes import eventually
+
+from cictl_agent.commands import CommandTimedOut, Exit, run_command
+from cictl_agent.interruption import Interrupted, Interruption, Reason
+from cictl_agent.processes import JOB_VARIABLE, JobProcesses
+
+
+class Shell:
+    """Runs scripts as a job's steps are run, and gathers what they print."""
+
+    def __init__(self, directory: Path, interruption: Interruption, processes: JobProcesses) -> None:
+        self._directory = directory
+        self._interruption = interruption
+        self._processes = processes
+        self._output = bytearray()
+
+    @property
+    def output(self) -> str:
+        return self._output.decode()
+
+    def run(self, script: str, *, limit_seconds: float | None = None) -> Exit:
+        return run_command(
+            ["sh", "-c", script],
+            directory=self._directory,
+            environment={**os.environ, JOB_VARIABLE: "job-of-a-test"},
+            sink=self._output.extend,
+            interruption=self._interruption,
+            processes=self._processes,
+            limit_seconds=limit_seconds,
+        )
+
+    def interrupt_at(self, text: str) -> None:
+        """Give the order to stop as soon as *text* was printed."""
+
+        def watch() -> None:
+            eventually(lambda: text in self.output, what=text)
+            self._interruption.give(Reason.OVER)
+
+        threading.Thread(target=watch).start()
+
+    def pid(self, name: str) -> int:
+        """Return the process id that a script wrote into a file."""
+        path = self._directory / name
+        return int(eventually(lambda: path.read_text() if path.exists() else "", what=name))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, interruption: Interruption, processes: JobProcesses) -> Shell:
+    return Shell(tmp_path, interruption, processes)
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "text"),
+    [
+        pytest.param("exit 0", 0, "exit status 0", id="success"),
+        pytest.param("exit 3", 3, "exit status 3", id="failure"),
+        pytest.param("kill -KILL $$", -1, "signal: killed", id="signal"),
+        pytest.param("kill -TERM $$", -1, "signal: terminated", id="terminated"),
+        pytest.param("exec >&- 2>&-; exit 4", 4, "exit status 4", id="output-closed-early"),
+    ],
+)
+def test_ends_are_told_apart(shell: Shell, script: str, code: int, text: str) -> None:
+    ended = shell.run(script)
+    assert (ended.code, ended.text) == (code, text)
+
+
+def test_both_outputs_arrive_in_order_and_input_is_empty(shell: Shell) -> None:
+    shell.run("echo one; echo two >&2; cat; echo three")
+    assert shell.output == "one\ntwo\nthree\n"
+
+
+def test_large_output_arrives_whole(shell: Shell) -> None:
+    shell.run(f"{sys.executable} -c \"print('x' * 3_000_000)\"")
+    assert len(shell.output) == 3_000_001
+
+
+def test_command_leads_a_session_of_its_own(shell: Shell) -> None:
+    shell.run("ps -o sid= -p $$; echo $$")
+    session, pid = shell.output.split()
+    assert session == pid
+
+
+def test_interrupted_group_gets_the_chance_to_tidy_up(shell: Shell) -> None:
+    shell.interrupt_at("ready")
+    with pytest.raises(Interrupted) as caught:
+        shell.run("trap 'echo tidied; exit 7' INT; echo ready; while :; do sleep 0.05; done")
+    assert "tidied" in shell.output
+    assert caught.value.exit_code == 7
+
+
+def test_child_that_ignores_interrupts_is_killed(shell: Shell) -> None:
+    shell.interrupt_at("ready")
+    with pytest.raises(Interrupted) as caught:
+        shell.run("trap '' INT; echo $$ > pid; echo ready; while :; do sleep 0.05; done")
+    assert caught.value.exit_code == -1
+    assert gone(shell.pid("pid"))
+
+
+def test_grandchildren_are_killed_also_those_in_another_session(shell: Shell) -> None:
+    shell.interrupt_at("ready")
+    with pytest.raises(Interrupted):
+        shell.run(
+            "setsid sh -c 'trap \"\" INT; echo $$ > stray; sleep 100 & echo $! > child; wait' &"
+            " while [ ! -s child ]; do sleep 0.02; done; echo ready; wait"
+        )
+    assert gone(shell.pid("stray"))
+    assert gone(shell.pid("child"))
+
+
+def test_background_child_that_keeps_the_output_does_not_hold_the_step(shell: Shell) -> None:
+    ended = shell.run("sleep 1000 & echo $! > pid; echo done")
+    assert ended.code == 0
+    assert shell.output == "done\n"
+    assert gone(shell.pid("pid"))
+
+
+def test_background_child_that_let_go_of_the_output_lives_until_the_job_ends(
+    shell: Shell, processes: JobProcesses
+) -> None:
+    shell.run("setsid sleep 1000 > /dev/null 2>&1 & echo $! > pid")
+    pid = shell.pid("pid")
+    assert is_alive(pid)
+    processes.kill_all()
+    assert gone(pid)
+
+
+def test_stray_of_another_job_is_left_alone(shell: Shell) -> None:
+    shell.run("setsid sleep 1000 > /dev/null 2>&1 & echo $! > pid")
+    pid = shell.pid("pid")
+    JobProcesses("another-job").kill_all()
+    assert is_alive(pid)
+
+
+def test_command_that_takes_too_long_is_stopped(shell: Shell) -> None:
+    with pytest.raises(CommandTimedOut, match=r"0\.2 s"):
+        shell.run("echo $$ > pid; sleep 1000", limit_seconds=0.2)
+    assert gone(shell.pid("pid"))
+
+
+def test_sink_that_fails_leaves_no_process(tmp_path: Path, interruption: Interruption, processes: JobProcesses) -> None:
+    def full(data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        run_command(
+            ["sh", "-c", "echo $$ > pid; echo x; sleep 1000"],
+            directory=tmp_path,
+            environment=os.environ,
+            sink=full,
+            interruption=interruption,
+            processes=processes,
+        )
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_first_reason_stands(interruption: Interruption) -> None:
+    interruption.give(Reason.TIMED_OUT, "late")
+    interruption.give(Reason.OVER, "over")
+    assert (interruption.reason, interruption.detail) == (Reason.TIMED_OUT, "late")
+
+
+def test_agent_process_adopts_and_ends_orphans_without_any_mark(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from pathlib import Path
+from cictl_agent.commands import run_command
+from cictl_agent.interruption import Interruption
+from cictl_agent.processes import JobProcesses, adopt_orphans
+assert adopt_orphans()
+processes = JobProcesses("job-1", adopts_orphans=True)
+run_command(["sh", "-c", "env -i setsid sh -c 'echo $$ > pid; exec sleep 1000' > /dev/null 2>&1 &"
+    " while [ ! -s pid ]; do sleep 0.02; done"], directory=Path(sys.argv[1]),
+    environment=os.environ, sink=lambda data: None, interruption=Interruption(), processes=processes)
+processes.kill_all()
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("no children")
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout == "no children\n", done.stderr
+    assert gone(int((tmp_path / "pid").read_text()))

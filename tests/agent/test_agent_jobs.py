@@ -1,0 +1,291 @@
+"""Whole jobs, through an agent and a scripted server."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cictl_testing.agent_thread import AgentThread, gone
+from cictl_testing.files import make_repository, zipped
+from cictl_testing.scripted_server import ScriptedServer, ServedJob
+
+from cictl.wire.jobs import CacheSpec, Cause, JobStatus, Source, Step
+from cictl_agent.config import AgentConfig
+from cictl_agent.steps import script_prefix
+
+RunJob = Callable[..., ServedJob]
+
+
+@pytest.fixture
+def run(server: ScriptedServer, agent: AgentThread) -> RunJob:
+    """Return a verb that has a job run to its end."""
+
+    def run_job(**fields: Any) -> ServedJob:
+        return server.finished(server.enqueue(**fields))
+
+    return run_job
+
+
+def plan(*scripts: str, **fields: Any) -> list[Step]:
+    """Return a step plan; *fields* go to each of its steps."""
+    numbered = enumerate(scripts, start=1)
+    return [Step(index=i, total=len(scripts), name=f"step_{i}", script=s, **fields) for i, s in numbered]
+
+
+def test_script_without_a_plan(run: RunJob) -> None:
+    job = run(script="echo hello")
+    assert (job.status, job.last.exit_code, job.last.error) == (JobStatus.SUCCEEDED, 0, "")
+    assert job.text.endswith("hello\n")
+
+
+def test_script_without_a_plan_fails_with_its_code(run: RunJob) -> None:
+    last = run(script="exit 3").last
+    assert (last.status, last.exit_code, last.error, last.cause) == ("failed", 3, "exit status 3", Cause.STEP_FAILED)
+
+
+def test_first_failing_step_ends_the_job(run: RunJob) -> None:
+    job = run(step_plan=plan("echo one", "false\necho not here", "echo never"))
+    assert (job.last.error, job.last.exit_code) == ("Step 2/3: step 2: exit status 1", 1)
+    assert job.text.endswith(
+        "[run] Step 2/3: step 2\nfalse\necho not here\n[run] step failed: Step 2/3: step 2 (exit=1)\n"
+    )
+
+
+def test_step_killed_by_a_signal(run: RunJob) -> None:
+    last = run(step_plan=plan("kill -KILL $$")).last
+    assert (last.error, last.exit_code) == ("Step 1/1: step 1: signal: killed", -1)
+
+
+def test_steps_are_told_as_events_without_scripts_and_environments(run: RunJob) -> None:
+    job = run(step_plan=plan("true", "true", env={"A": "b"}))
+    events = [event for report in job.reports for event in report.events]
+    assert [(e.type, e.step.index, e.step.name) for e in events if e.step] == [
+        ("step.started", 1, "step_1"),
+        ("step.started", 2, "step_2"),
+    ]
+    assert all(e.timestamp_utc and e.step and not e.step.script and not e.step.env for e in events)
+
+
+def test_first_report_is_that_the_job_runs(run: RunJob) -> None:
+    first = run(script="true").reports[0]
+    assert (first.status, first.current_step, first.output_append) == ("running", "Preparing execution", "")
+
+
+def test_skipped_and_blank_steps(run: RunJob) -> None:
+    job = run(step_plan=[Step(index=1, total=2, name="push", kind="dryrun_skip"), Step(index=2, total=2, name="blank")])
+    assert job.status is JobStatus.SUCCEEDED
+    assert "[dry-run] skipped step: push" in job.text
+    assert "blank" not in job.text
+
+
+def test_environment_of_steps(run: RunJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROM_AGENT", "agent")
+    monkeypatch.setenv("CICTL_TOKEN", "t0ken")
+    monkeypatch.setenv("CIWI_GITHUB_TOKEN", "t0ken")
+    job = run(
+        env={"CIWI_PIPELINE_VERSION": "1.2", "WHO": "job", "WHERE": "job"},
+        step_plan=plan('echo "$FROM_AGENT,$WHO,$WHERE,$CICTL_PIPELINE_VERSION,$GOFLAGS"; env', env={"WHERE": "step"}),
+    )
+    assert "agent,job,step,1.2,-v\n" in job.text
+    assert "t0ken" not in job.text
+
+
+@pytest.mark.parametrize(
+    ("metadata", "is_traced"), [({}, True), ({"has_secrets": "1"}, False), ({"adhoc": "1"}, False)]
+)
+def test_shell_is_traced_unless_that_would_tell_too_much(
+    tmp_path: Path, metadata: dict[str, str], is_traced: bool
+) -> None:
+    config = AgentConfig(agent_id="a", work_dir=tmp_path)
+    assert ("set -x" in script_prefix(metadata, config)) is is_traced
+
+
+def test_source_is_checked_out_and_steps_run_in_it(run: RunJob, tmp_path: Path) -> None:
+    origin = make_repository(tmp_path / "origin", {"f.txt": "content"})
+    job = run(source=Source(repo=str(origin), ref="main"), step_plan=plan("cat f.txt"))
+    assert job.text.endswith("content")
+
+
+def test_failed_checkout_fails_the_job_with_gits_code(run: RunJob, tmp_path: Path) -> None:
+    last = run(source=Source(repo=str(tmp_path / "nowhere"))).last
+    assert (last.exit_code, last.error) == (128, "checkout failed: git clone: exit status 128")
+
+
+def test_workspace_is_empty_at_each_start(run: RunJob) -> None:
+    metadata = {"project": "shop", "project_id": "1", "pipeline_job_id": "build"}
+    run(script="touch left; mkdir d; touch d/f; chmod 500 d", metadata=metadata)
+    assert run(script="ls", metadata=metadata).text.endswith("env-default\n")
+
+
+def test_secrets_are_masked_in_log_error_and_tests(run: RunJob) -> None:
+    report = '<testsuite><testcase name="hunter22"><failure>hunter22</failure></testcase></testsuite>'
+    step = Step(
+        index=1,
+        name="say hunter22",
+        kind="test",
+        test_report="r.xml",
+        test_format="junit",
+        script=f"printf hunt; printf er22; echo '{report}' > r.xml; exit 1",
+    )
+    job = run(step_plan=[step], sensitive_values=["hunter22"])
+    assert job.last.error == "Step 1: say ***: exit status 1"
+    assert job.tests is not None
+    assert "***" in job.text
+    assert "hunter22" not in job.text + str(job.tests)
+
+
+def test_artifacts_are_kept_with_their_modes_also_of_a_failed_job(run: RunJob) -> None:
+    job = run(script="mkdir out; echo x > out/tool; chmod 755 out/tool; exit 4", artifact_globs=["out/**"])
+    assert job.last.exit_code == 4
+    assert job.files == {"out/tool": b"x\n"}
+    with zipfile.ZipFile(io.BytesIO(job.archive)) as archive:
+        assert archive.getinfo("out/tool").external_attr >> 16 & 0o777 == 0o755
+
+
+def test_artifacts_go_as_json_when_the_zip_is_refused(server: ScriptedServer, run: RunJob) -> None:
+    server.fail_next("upload-zip", status=405)
+    assert run(script="echo x > f", artifact_globs=["f"]).files == {"f": b"x\n"}
+
+
+def test_artifacts_survive_a_passing_outage(server: ScriptedServer, run: RunJob) -> None:
+    server.fail_next("upload-zip", status=503)
+    job = run(script="echo x > f", artifact_globs=["f"])
+    assert (job.status, job.files) == (JobStatus.SUCCEEDED, {"f": b"x\n"})
+
+
+def test_failed_upload_fails_a_good_job(server: ScriptedServer, run: RunJob) -> None:
+    server.fail_next("artifacts", status=413, times=9, text="too big")
+    last = run(script="echo x > f", artifact_globs=["f"]).last
+    assert (last.status, last.error, last.exit_code) == ("failed", "artifact upload failed: too big", None)
+
+
+def test_failed_upload_does_not_hide_the_steps_own_error(server: ScriptedServer, run: RunJob) -> None:
+    server.fail_next("artifacts", status=413, times=9)
+    last = run(script="echo x > f; exit 5", artifact_globs=["f"]).last
+    assert (last.error, last.exit_code) == ("exit status 5", 5)
+
+
+def test_dependency_artifacts_are_restored_before_the_steps(server: ScriptedServer, run: RunJob) -> None:
+    server.dependencies["job-a"] = zipped({"bin/tool": b"#!/bin/sh\necho ran", "test-report.json": b"{}"}, mode=0o755)
+    job = run(script="ls; bin/tool", env={"CIWI_DEP_ARTIFACT_JOB_ID": "job-a"})
+    assert job.text.endswith("bin\nran\n")
+
+
+def test_broken_dependency_archive_falls_back_to_single_files(server: ScriptedServer, run: RunJob) -> None:
+    server.dependencies["job-a"] = zipped({"f": b"from a"})
+    server.fail_next("download-all", status=404)
+    assert run(script="cat f", env={"CIWI_DEP_ARTIFACT_JOB_ID": "job-a"}).text.endswith("from a")
+
+
+def test_missing_dependency_fails_the_job(server: ScriptedServer, run: RunJob) -> None:
+    server.fail_next("job-x/artifacts", status=404, text="no such job")
+    last = run(env={"CIWI_DEP_ARTIFACT_JOB_IDS": "job-x"}).last
+    assert last.error == "dependency artifact download failed: job-x: no such job"
+
+
+def test_caches_live_on_and_are_measured(run: RunJob) -> None:
+    spec = [CacheSpec(id="Deps", env="DEPS_DIR")]
+    first = run(script='echo abc > "$DEPS_DIR/f"', caches=spec).last.cache_stats[0]
+    second = run(script='cat "$DEPS_DIR/f"', caches=spec)
+    assert (first.source, second.last.cache_stats[0].source) == ("miss", "hit")
+    assert (first.files, first.size_bytes, first.env, Path(first.path).name) == (2, 4, "DEPS_DIR", "deps")
+    assert second.text.endswith("abc\n")
+
+
+def junit(script_end: str = "", **fields: Any) -> list[Step]:
+    content = (
+        '<testsuite name="s"><testcase name="a"/><testcase name="b"><failure message="no"/></testcase></testsuite>'
+    )
+    script = f"echo '{content}' > r.xml\n{script_end}"
+    return [Step(index=1, name="unit", kind="test", script=script, **{"test_report": "r.xml", **fields})]
+
+
+def test_failed_tests_fail_a_good_job(run: RunJob) -> None:
+    job = run(step_plan=junit(test_format="junit-xml"))
+    assert job.last.error == "test report contains failures: failed=1"
+    assert job.tests is not None
+    assert (job.tests.total, job.tests.passed, job.tests.failed, job.tests.suites[0].name) == (2, 1, 1, "unit")
+
+
+def test_tests_of_a_failed_step_are_reported(run: RunJob) -> None:
+    job = run(step_plan=junit("exit 9", test_format="junit-xml"))
+    assert (job.last.error, job.last.exit_code) == ("Step 1: unit: exit status 9", 9)
+    assert job.tests is not None
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        pytest.param({"test_report": "no.xml"}, 'Step 1: unit: read report "no.xml": No such file', id="missing"),
+        pytest.param({"test_format": "tap"}, 'Step 1: unit: unsupported test format "tap"', id="format"),
+        pytest.param({"test_format": "go-test-json", "coverage_report": "r.xml"}, "line 1 is not of a Go", id="broken"),
+    ],
+)
+def test_report_that_cannot_be_read_fails_a_good_step(run: RunJob, fields: dict[str, str], error: str) -> None:
+    last = run(step_plan=junit(**fields)).last
+    assert last.status == "failed"
+    assert error in last.error
+
+
+def test_coverage_is_reported(run: RunJob) -> None:
+    script = "printf 'SF:a.c\\nDA:1,1\\nDA:2,0\\nend_of_record\\n' > c.info"
+    job = run(step_plan=[Step(index=1, kind="test", script=script, coverage_report="c.info")])
+    assert job.tests is not None
+    assert job.tests.coverage is not None
+    assert job.tests.coverage.percent == 50
+
+
+def test_job_that_takes_too_long(run: RunJob) -> None:
+    last = run(script="sleep 1000", timeout_seconds=1).last
+    assert (last.error, last.cause, last.exit_code) == ("job timed out", Cause.TIMED_OUT, -1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        pytest.param(
+            {"metadata": {"runtime_probe.container_image": "x"}},
+            "containers are not supported by this agent yet",
+            id="container",
+        ),
+        pytest.param(
+            {"required_capabilities": {"requires.container.tool.git": "*"}},
+            "container tool requirements require runs_on.container_image",
+            id="container-tool",
+        ),
+        pytest.param(
+            {"required_capabilities": {"shell": "cmd"}}, 'resolve job shell: unsupported shell "cmd"', id="shell"
+        ),
+        pytest.param(
+            {"required_capabilities": {"requires.tool.nonesuch": ">=1"}},
+            "host tool requirements unmet: nonesuch missing on agent runtime (required >=1)",
+            id="tool",
+        ),
+    ],
+)
+def test_what_this_agent_cannot_offer_fails_the_job(run: RunJob, fields: dict[str, Any], error: str) -> None:
+    assert run(**fields).last.error == error
+
+
+def test_tool_version_is_looked_at_again(run: RunJob) -> None:
+    last = run(required_capabilities={"requires.tool.git": ">=1000"}).last
+    assert last.error.startswith("host tool requirements unmet: git=")
+    assert last.error.endswith(" does not satisfy >=1000")
+    assert last.runtime_capabilities["host.tool.git"] in last.error
+
+
+def test_processes_left_behind_are_gone_when_the_job_is_over(run: RunJob) -> None:
+    job = run(script="setsid sleep 1000 > /dev/null 2>&1 & echo pid=$!")
+    pid = int(job.text.rpartition("pid=")[2])
+    assert gone(pid)
+
+
+def test_nothing_of_a_finished_job_stays_in_the_spool(run: RunJob, agent: AgentThread) -> None:
+    run(script="echo x")
+    run(script="echo y")
+    agent.stop()
+    assert list(agent.config.spool_dir.iterdir()) == []

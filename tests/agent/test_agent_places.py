@@ -1,0 +1,225 @@
+"""Configuration, environment, workspaces, caches, capabilities: the small parts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cictl_testing.agent_thread import gone
+
+from cictl.wire.jobs import CacheSpec, JobExecution, JobStatus
+from cictl_agent.caches import cache_environment, cache_name, measure, open_caches
+from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools, unmet_tools
+from cictl_agent.config import AgentConfig, ConfigError, load_config
+from cictl_agent.environment import job_environment
+from cictl_agent.workspace import prepare_workspace, remove_tree, workspace_name
+
+
+def job(metadata: dict[str, str] | None = None, required: dict[str, str] | None = None, **env: str) -> JobExecution:
+    return JobExecution(
+        id="job-7",
+        script="",
+        required_capabilities=required,
+        timeout_seconds=0,
+        status=JobStatus.LEASED,
+        created_utc=datetime(2026, 1, 1, tzinfo=UTC),
+        metadata=metadata or {},
+        env=env,
+    )
+
+
+def digest(text: str) -> str:
+    return "env-" + hashlib.sha1(text.encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "required", "expected"),
+    [
+        pytest.param({}, None, "project-unknown_project-unknown_job-7_env-default", id="nothing-known"),
+        pytest.param(
+            {"project_id": "3", "project": "my shop!", "pipeline_job_id": "build"},
+            {},
+            "3_my_shop_build_env-default",
+            id="known",
+        ),
+        pytest.param(
+            {"project_id": "3", "project": "../..", "pipeline_job_id": "b", "matrix_index": "0"},
+            {"os": "linux", "zone": "x"},
+            "3_x_b_idx-0_" + digest("os=linux"),
+            id="matrix-index",
+        ),
+        pytest.param(
+            {"project_id": "3", "project": "s", "pipeline_job_id": "b", "matrix_index": "0", "matrix_name": "arm"},
+            {"zone": "x", "gpu": "1"},
+            "3_s_b_arm_" + digest("gpu=1|zone=x"),
+            id="other-requirements",
+        ),
+        pytest.param(
+            {"project_id": "3", "project": "p" * 200, "pipeline_job_id": "b"},
+            {"shell": "posix", "arch": "arm64"},
+            ("3_" + "p" * 200)[:120] + "_" + digest("arch=arm64|shell=posix"),
+            id="long",
+        ),
+    ],
+)
+def test_workspace_names(metadata: dict[str, str], required: dict[str, str] | None, expected: str) -> None:
+    assert workspace_name(job(metadata, required)) == expected
+
+
+def test_workspace_is_emptied_without_following_links(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    workspace = tmp_path / "w"
+    (workspace / "d").mkdir(parents=True)
+    (workspace / "link").symlink_to(outside)
+    prepare_workspace(workspace)
+    assert list(workspace.iterdir()) == []
+    assert (outside / "kept").exists()
+
+
+def test_linked_workspace_is_unlinked_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "kept").touch()
+    (tmp_path / "w").symlink_to(tmp_path / "real")
+    remove_tree(tmp_path / "w")
+    assert (tmp_path / "real" / "kept").exists()
+
+
+def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
+    remove_tree(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("cache_id", "name"),
+    [("Go Mod", "go-mod"), ("../../etc", "etc"), ("..", "cache"), ("a/b", "a-b"), ("", "cache"), ("v1.2_x", "v1.2_x")],
+)
+def test_cache_names_stay_in_their_directory(cache_id: str, name: str) -> None:
+    assert cache_name(cache_id) == name
+
+
+def test_cache_that_cannot_be_made_falls_back_into_the_execution_directory(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    [cache] = open_caches([CacheSpec(id="c", env="C")], cache_dir=blocked, execution_dir=tmp_path / "x")
+    assert (cache.source, cache.path) == ("fallback", tmp_path / "x" / ".ciwi-cache" / "c")
+    assert measure(cache).error
+
+
+def test_caches_without_a_variable_are_left_out(tmp_path: Path) -> None:
+    assert open_caches([CacheSpec(id="c")], cache_dir=tmp_path, execution_dir=tmp_path) == []
+
+
+def test_caches_are_counted_by_kind(tmp_path: Path) -> None:
+    specs = [
+        CacheSpec(id="x", env="FETCHCONTENT_BASE_DIR"),
+        CacheSpec(id="ccache", env="D"),
+        CacheSpec(id="y", env="Y"),
+    ]
+    opened = open_caches(specs, cache_dir=tmp_path, execution_dir=tmp_path)
+    (opened[2].path / "sub").mkdir()
+    (opened[2].path / "sub" / "f").write_bytes(b"12345")
+    assert [measure(cache).type for cache in opened] == ["fetchcontent", "ccache", "generic"]
+    stat = measure(opened[2])
+    assert (stat.files, stat.directories, stat.size_bytes) == (2, 1, 5)
+    assert cache_environment(opened)["Y"] == str(tmp_path / "y")
+
+
+def test_settings_fall_back_from_flag_to_ours_to_the_references_to_default(tmp_path: Path) -> None:
+    env = {"CICTL_AGENT_ID": "ours", "CIWI_AGENT_ID": "theirs", "CIWI_SERVER_URL": "http://h:1/", "CICTL_TOKEN": "t"}
+    config = load_config(env, work_dir=tmp_path)
+    assert (config.agent_id, config.server_url, config.token) == ("ours", "http://h:1", "t")
+    assert load_config(env, agent_id="flag").agent_id == "flag"
+    assert load_config({}).agent_id.startswith("agent-")
+    assert load_config({}).work_dir == Path.cwd() / ".cictl-agent" / "work"
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("0", False), ("Off", False), ("yes", True), ("maybe", True), ("", True)]
+)
+def test_truth_values(word: str, expected: bool) -> None:
+    assert load_config({"CIWI_AGENT_TRACE_SHELL": word}).trace_shell is expected
+
+
+def test_token_file_wins_and_never_shows(tmp_path: Path) -> None:
+    (tmp_path / "t").write_text("s3cret\n")
+    config = load_config({"CICTL_TOKEN": "other"}, token_file=tmp_path / "t")
+    assert config.token == "s3cret"
+    assert "s3cret" not in repr(config)
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "h:8112", "http://"])
+def test_unusable_urls_are_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="not an http or https URL"):
+        load_config({}, server=url)
+
+
+def test_missing_token_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read the token file"):
+        load_config({"CICTL_TOKEN_FILE": str(tmp_path / "none")})
+
+
+def test_job_environment_hides_credentials_and_adds_twins(tmp_path: Path) -> None:
+    own = {
+        "PATH": "/bin",
+        "CICTL_TOKEN_FILE": "f",
+        "CICTL_GITHUB_TOKEN": "t",
+        "CIWI_SERVER_URL": "http://u:p@h:1/x",
+        "GOFLAGS": "-mod=mod",
+    }
+    config = AgentConfig(agent_id="a", work_dir=tmp_path)
+    env = job_environment(own, job(CIWI_DRY_RUN="1", CIWI_X="1", CICTL_X="2"), config, {"C": "/c"})
+    assert env == {
+        "PATH": "/bin",
+        "CIWI_SERVER_URL": "http://h:1/x",
+        "GOFLAGS": "-mod=mod",
+        "CIWI_DRY_RUN": "1",
+        "CICTL_DRY_RUN": "1",
+        "CIWI_X": "1",
+        "CICTL_X": "2",
+        "C": "/c",
+        "CICTL_JOB_EXECUTION_ID": "job-7",
+    }
+
+
+def test_scan_finds_tools_with_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, script in {"go": "echo go version go1.22.1 linux/amd64", "ninja": "exit 0", "zip": "exit 1"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/nowhere")
+    assert scan_tools() == {"tool.go": "1.22.1", "tool.zip": "1"}
+
+
+def test_tool_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cictl_agent.capabilities._PROBE_SECONDS", 0.5)
+    (tmp_path / "go").write_text(f"#!/bin/sh\nsleep 1000 & echo $! > {tmp_path}/pid\nwait\n")
+    (tmp_path / "go").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert probe_tool("go", {}) == ""
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("required", "versions", "text"),
+    [
+        ({"requires.tool.a": ">=1"}, {"a": "2"}, ""),
+        ({"requires.tool.a": ""}, {}, "a missing on agent runtime"),
+        (
+            {"requires.tool.a": ">=1", "requires.tool.b": ">=2", "os": "x"},
+            {"b": "1"},
+            "a missing on agent runtime (required >=1); b=1 does not satisfy >=2",
+        ),
+        ({"requires.container.tool.a": "*"}, {}, ""),
+    ],
+)
+def test_unmet_tools(required: dict[str, str], versions: dict[str, str], text: str) -> None:
+    assert unmet_tools(required, versions) == text
+
+
+def test_machine_is_named_in_gos_words() -> None:
+    capabilities = base_capabilities()
+    assert capabilities["os"] in ("linux", "darwin")
+    assert capabilities["arch"] in ("amd64", "arm64", "386", "arm")
