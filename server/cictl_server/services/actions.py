@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +20,8 @@ from cictl_server.services.scripts import ScriptService
 from cictl_server.services.targets import manual_target
 from cictl_server.services.versions import compare_versions, is_release
 from cictl_server.store.contract import Store
+
+logger = logging.getLogger(__name__)
 
 ACTIONS = (
     "activate",
@@ -81,12 +84,18 @@ class AgentActionService:
         """
         if not agent_id.strip():
             raise InvalidRequest("agent id is required")
-        match request.action.strip().lower():
-            case "":
-                raise InvalidRequest("action is required")
-            case ("refresh-tools" | "restart" | "wipe-cache") as errand:
-                return self._send(agent_id, _ERRANDS[errand])
-            case ("activate" | "deactivate") as action:
+        action = request.action.strip().lower()
+        if not action:
+            raise InvalidRequest("action is required")
+        answer = self._carry_out(agent_id, action, request)
+        logger.info("agent action=%s agent=%s", action, agent_id)
+        return answer
+
+    def _carry_out(self, agent_id: str, action: str, request: AgentActionRequest) -> AgentActionResponse | QueuedScript:
+        match action:
+            case "refresh-tools" | "restart" | "wipe-cache":
+                return self._send(agent_id, _ERRANDS[action])
+            case "activate" | "deactivate":
                 return self._set_deactivated(agent_id, deactivated=action == "deactivate")
             case "flush-job-history":
                 return self._flush_history(agent_id)
