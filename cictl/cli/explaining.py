@@ -8,7 +8,7 @@ from datetime import datetime
 from cictl.cli.failures import Failure
 from cictl.exit_codes import ExitCode
 from cictl.render import Line, Result
-from cictl.wire.explain import AgentFit, Explanation, Reason
+from cictl.wire.explain import COUNTED_JOBS, AgentFit, Explanation, Reason
 from cictl.wire.jobs import Cause, JobStatus
 from cictl_client import Client, NotFound
 
@@ -36,18 +36,22 @@ def explain(client: Client, job_id: str) -> Explanation:
         ) from None
 
 
-def explanation_result(found: Explanation) -> Result[Explanation]:
-    """Return the explanation as text for people; JSON and YAML have all agents."""
+def explanation_result(found: Explanation, *, options: str = "") -> Result[Explanation]:
+    """Return the explanation as text for people; JSON and YAML have all agents.
+
+    Args:
+        options: What the shown commands need behind them, to reach the same server.
+    """
     return Result(
         message=found,
         rows=[found],
         columns=(),
         name=lambda e: e.job_execution_id,
-        prose=lambda tell: list(_lines(found, tell)),
+        prose=lambda tell: list(_lines(found, tell, options)),
     )
 
 
-def _lines(found: Explanation, tell: Tell) -> Iterator[Line]:
+def _lines(found: Explanation, tell: Tell, options: str) -> Iterator[Line]:
     yield "", f"{found.job_execution_id} ({found.name})" if found.name else found.job_execution_id
     yield "", f"{_state(found)} {tell(found.since_utc)}: {_sentence(found)}."
     if found.blocked_by:
@@ -55,7 +59,7 @@ def _lines(found: Explanation, tell: Tell) -> Iterator[Line]:
     if found.agents:
         yield from _section("Agents, the nearest first", _agents(found, tell))
     if found.fixes:
-        yield from _section("What to do", _fixes(found))
+        yield from _section("What to do", _fixes(found, options))
 
 
 def _state(found: Explanation) -> str:
@@ -69,7 +73,8 @@ def _sentence(found: Explanation) -> str:
     if found.status is JobStatus.RUNNING and found.current_step:
         text += f"; now in {found.current_step}"
     if found.older_jobs and found.reason in (Reason.READY, Reason.AGENT_BUSY):
-        text += f"; {found.older_jobs} older {'job goes' if found.older_jobs == 1 else 'jobs go'} first"
+        least = "at least " if found.older_jobs >= COUNTED_JOBS else ""
+        text += f"; {least}{found.older_jobs} older {'job goes' if found.older_jobs == 1 else 'jobs go'} first"
     return text
 
 
@@ -111,8 +116,9 @@ def _rest(count: int) -> Iterator[Line]:
         yield "  ", f"and {count} more; `-o json` has all"
 
 
-def _fixes(found: Explanation) -> Iterator[Line]:
+def _fixes(found: Explanation, options: str) -> Iterator[Line]:
     for fix in found.fixes:
         yield "  - ", fix.text
         if fix.command:
-            yield "      ", fix.command
+            # An agent is started where it runs, with settings of its own.
+            yield "      ", fix.command + ("" if fix.command.startswith("cictl run-agent") else options)

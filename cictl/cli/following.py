@@ -318,10 +318,13 @@ def attach_command(session: Session, job_ids: Sequence[str], run_id: str, *, log
         command = f"cictl jobs watch --run {run_id}"
     else:
         command = f"cictl jobs watch {' '.join(job_ids)}"
-    for option in ("server", "context"):
-        if session.options.get(option):
-            command += f" --{option} {session.options[option]}"
-    return command
+    return command + server_options(session)
+
+
+def server_options(session: Session) -> str:
+    """Return what a command that is shown needs behind it, to reach the server of this one."""
+    given = [option for option in ("server", "context") if session.options.get(option)]
+    return "".join(f" --{option} {session.options[option]}" for option in given)
 
 
 def plain_tail(output: str, count: int = TAIL_LINES) -> list[str]:

@@ -9,7 +9,7 @@ import typer
 
 from cictl.cli.commands import Command, DestructiveCommand, new_group
 from cictl.cli.failures import not_found, usage
-from cictl.cli.following import Follower, Waiting, attach_command
+from cictl.cli.following import Follower, Waiting, attach_command, server_options
 from cictl.cli.job_views import enqueued_result, job_result, jobs_result, outcome, tests_result
 from cictl.cli.run import CancelOnInterrupt, Follow, Timeout, Wait
 from cictl.cli.selecting import MAX_JOBS, find_agent, find_job_id
@@ -227,7 +227,8 @@ def explain_job(context: typer.Context, job: JobId) -> None:
     from cictl.cli.explaining import explain, explanation_result
 
     session = Session.of(context)
-    session.show(explanation_result(explain(session.client, find_job_id(session.client, job))))
+    found = explain(session.client, find_job_id(session.client, job))
+    session.show(explanation_result(found, options=server_options(session)))
 
 
 @app.command(

@@ -10,6 +10,9 @@ import msgspec
 from cictl.wire.codec import Message
 from cictl.wire.jobs import Cause, JobStatus
 
+COUNTED_JOBS = 1000
+"""Waiting executions, the oldest first, that `older_jobs` looks at; bounds what one question may cost."""
+
 
 class Reason(StrEnum):
     """What an execution waits for, or the state of one that does not wait. The first that applies, in this order."""

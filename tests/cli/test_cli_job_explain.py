@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.cli.explaining import explanation_result
 from cictl.exit_codes import ExitCode
 from cictl.render import Format, Renderer
-from cictl.wire.explain import Explanation
-from tests.cli.conftest import FakeServer, Run, job
+from cictl.wire.explain import COUNTED_JOBS, Explanation, Reason
+from cictl.wire.jobs import JobStatus
+from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
 
 NEEDS_GO = '[{id: compile, requires: {tools: {go: ">=1.22"}}, steps: [{run: "true"}]}]'
 CHAIN = '[{id: compile, steps: [{run: "true"}]}, {id: test, needs: [compile], steps: [{run: "true"}]}]'
@@ -54,6 +58,15 @@ def test_the_command_that_it_names_helps(run: Run, server: RunningServer) -> Non
     [command] = run("jobs", "explain", job_id, "--query", "fixes[].command", "-o", "name").out.splitlines()
     assert run(*command.split()[1:]).code == 0
     assert "agent a fits and is free" in run("jobs", "explain", job_id).out
+
+
+def test_its_commands_reach_the_same_server(run: Run, server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = server.enqueue()
+    server.cancel(job_id)
+    url = os.environ["CICTL_SERVER_URL"]
+    monkeypatch.delenv("CICTL_SERVER_URL")
+    assert f"      cictl jobs rerun {job_id} --server {url}\n" in run("jobs", "explain", job_id, "--server", url).out
+    assert "      cictl run-agent\n" in run("jobs", "explain", server.enqueue(), "--server", url).out
 
 
 def test_what_a_blocked_job_waits_for(run: Run, server: RunningServer) -> None:
@@ -112,6 +125,22 @@ def test_many_agents_are_cut_only_in_the_text(run: Run, server: RunningServer) -
     assert len(run("jobs", "explain", job_id, "-o", "json").json()["agents"]) == 10
 
 
+def test_a_count_that_reaches_its_limit_is_a_least_one() -> None:
+    found = Explanation(
+        job_execution_id="job-1",
+        name="",
+        status=JobStatus.QUEUED,
+        reason=Reason.READY,
+        summary="agent a fits",
+        since_utc=LONG_AGO,
+        older_jobs=COUNTED_JOBS,
+    )
+    prose = explanation_result(found).prose
+    assert prose is not None
+    [_, (_, sentence)] = prose(str)
+    assert sentence.endswith("agent a fits; at least 1000 older jobs go first.")
+
+
 class Terminal:
     """A stream that is a terminal of 80 columns."""
 
@@ -132,8 +161,6 @@ class Terminal:
 
 
 def test_on_a_terminal_lines_fit_and_instants_are_ages(server: RunningServer) -> None:
-    from cictl.cli.explaining import explanation_result
-
     found = server.read(Explanation, f"/api/v1/jobs/{three_agents(server)}/explain")
     screen = Terminal()
     renderer = Renderer(stdout=screen, stderr=screen, env={"COLUMNS": "80"}, now=server.clock)  # type: ignore[arg-type]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
+import pexpect
 import pytest
 from cictl_testing.server import RunningServer
 
@@ -158,6 +160,19 @@ def test_removal_needs_yes_when_nobody_can_be_asked(run: Run, server: RunningSer
     assert "this deletes" in ran.err
     assert "--yes" in ran.err
     assert ids(server) == [waiting, over]
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y", ExitCode.OK, 0), ("n", ExitCode.ERROR, 2)])
+def test_on_a_terminal_it_asks(server: RunningServer, answer: str, code: ExitCode, left: int) -> None:
+    for _ in range(2):
+        server.enqueue()
+    child = pexpect.spawn(sys.executable, ["-m", "cictl.cli.main", "jobs", "clear-queue"], encoding="utf-8", timeout=60)
+    child.expect_exact("this deletes 2 jobs (2 queued)")
+    child.expect_exact("clear the queue? [y/N]")
+    child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (child.exitstatus, len(ids(server))) == (code, left)
 
 
 @pytest.mark.parametrize("argv", [("rerun", "1"), ("delete", "1"), ("clear-queue",), ("flush-history",)])

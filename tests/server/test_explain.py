@@ -216,6 +216,15 @@ def test_of_a_matrix_only_unfinished_rows_block(server: RunningServer) -> None:
     assert [blocker.matrix_name for blocker in explain(server, b).blocked_by] == ["y"]
 
 
+def test_a_failed_row_will_end_what_waits(server: RunningServer) -> None:
+    jobs = "[{id: m, matrix: {include: [{name: x}, {name: y}]}, steps: [{run: x}]}, {id: b, needs: [m], steps: [{run: x}]}]"
+    x, y, b = server.run(server.define(jobs))
+    server.finish("failed")
+    found = explain(server, b)
+    assert found.summary == "it waits for m (failed, queued)"
+    assert commands(found)[:2] == [f"cictl jobs explain {x}", f"cictl jobs explain {y}"]
+
+
 def test_a_blocked_execution_tells_what_would_stop_it_later(server: RunningServer) -> None:
     server.heartbeat("a")
     jobs = CHAIN.replace("needs: [a]", 'needs: [a], requires: {tools: {go: "*"}}')

@@ -9,7 +9,7 @@ from itertools import islice, takewhile
 
 import msgspec
 
-from cictl.wire.explain import AgentFit, Blocker, Explanation, Fix, Reason
+from cictl.wire.explain import COUNTED_JOBS, AgentFit, Blocker, Explanation, Fix, Reason
 from cictl.wire.jobs import Cause, Dependency, JobStatus
 from cictl.wire.requirements import meets_all
 from cictl_server.services.chaining import upstream_of
@@ -20,9 +20,6 @@ from cictl_server.services.needs import needs_of
 from cictl_server.services.presence import PresenceBook
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
-
-_QUEUE_LOOK = 1000
-"""Waiting executions that are looked at to count the older ones; bounds what one question may cost."""
 
 _REASONS = {
     JobStatus.LEASED: Reason.LEASED,
@@ -142,7 +139,7 @@ def _count_older(job: JobRecord, view: View, agents: Iterable[AgentFit]) -> int:
     able = [effective_capabilities(record, agent_id=record.agent_id) for record in records if record]
     if not able:
         return 0
-    queue = islice(view.jobs.with_status(JobStatus.QUEUED), _QUEUE_LOOK)
+    queue = islice(view.jobs.with_status(JobStatus.QUEUED), COUNTED_JOBS)
     older = [queued for queued in takewhile(lambda queued: queued.number < job.number, queue) if not queued.is_blocked]
     kinds = Counter(tuple(sorted(queued.required_capabilities.items())) for queued in older)
     return sum(count for kind, count in kinds.items() if any(meets_all(dict(kind), have) for have in able))
@@ -208,8 +205,14 @@ def _names(blockers: list[Blocker]) -> str:
 
 def _blocker_fixes(blockers: list[Blocker]) -> Iterator[Fix]:
     """Yield where to look next: what waits itself, and what is at work."""
+    failed = [b.job_execution_id for b in blockers if b.status is JobStatus.FAILED]
     waiting = [b.job_execution_id for b in blockers if b.status is JobStatus.QUEUED]
     active = [b.job_execution_id for b in blockers if b.status is not None and b.status.is_active]
+    if failed:
+        yield Fix(
+            text=f"see why {failed[0]} failed; unless it is run again, this job ends without having run",
+            command=command("jobs", "explain", failed[0]),
+        )
     if active:
         yield Fix(text=f"wait for {' and '.join(active[:3])}", command=command("jobs", "watch", *active[:3]))
     if waiting:
