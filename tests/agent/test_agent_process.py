@@ -1,0 +1,87 @@
+"""`cictl run-agent` as a process of its own: signals, exit codes, what it prints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cictl_testing.agent_thread import gone
+from cictl_testing.processes import Process, eventually
+from cictl_testing.scripted_server import ScriptedServer
+
+HOLD = "setsid sh -c 'echo $$ > ../../stray; exec sleep 1000' & while [ ! -s ../../stray ]; do sleep 0.02; done"
+
+
+@pytest.fixture
+def process(server: ScriptedServer, tmp_path: Path) -> Iterator[Process]:
+    """An agent that has said where it works, and asks for work."""
+    clean = {key: "" for key in os.environ if key.startswith(("CICTL_", "CIWI_"))}
+    work = str(tmp_path / "work")
+    arguments = ("run-agent", "--server", server.url, "--id", "a", "--work-dir", work)
+    running = Process(*arguments, environment=clean, directory=tmp_path)
+    running.wait_for_line(f"agent a polling {server.url}, work in {work}")
+    eventually(lambda: server.leases, what="a lease")
+    yield running
+    running.stop()
+
+
+def test_idle_agent_stops_on_a_signal(process: Process) -> None:
+    process.process.terminate()
+    assert process.wait() == 0
+    assert process.output.endswith("stopped\n")
+
+
+def test_interrupted_agent_stops_its_job_with_all_its_processes_and_reports_it(
+    server: ScriptedServer, process: Process, tmp_path: Path
+) -> None:
+    job_id = server.enqueue(script=f"{HOLD}; echo ready; sleep 1000")
+    server.begun(job_id, "ready")
+    process.interrupt()
+    assert process.wait() == 0
+    job = server.finished(job_id)
+    assert (job.last.status, job.last.error) == ("failed", "agent stopped")
+    assert gone(int((tmp_path / "work" / "stray").read_text()))
+
+
+def test_second_signal_ends_everything_at_once(server: ScriptedServer, process: Process, tmp_path: Path) -> None:
+    job_id = server.enqueue(script=f"trap 'touch ../../told' INT; {HOLD}; echo ready; while :; do sleep 0.05; done")
+    server.begun(job_id, "ready")
+    process.interrupt()
+    eventually((tmp_path / "work" / "told").exists, what="the first signal")
+    process.interrupt()
+    assert process.wait() == 1
+    assert gone(int((tmp_path / "work" / "stray").read_text()))
+
+
+def test_second_agent_in_the_same_directory_is_refused(
+    server: ScriptedServer, process: Process, tmp_path: Path
+) -> None:
+    arguments = ("run-agent", "--server", server.url, "--work-dir", str(tmp_path / "work"))
+    other = Process(*arguments, environment={}, directory=tmp_path)
+    assert other.wait() == 1
+    other.stop()
+    assert "error: another agent works in" in other.output
+
+
+def test_unusable_server_is_refused(tmp_path: Path) -> None:
+    other = Process("run-agent", "--server", "nonsense", environment={}, directory=tmp_path)
+    assert other.wait() == 1
+    other.stop()
+    assert "error: not an http or https URL: 'nonsense'" in other.output
+
+
+def test_agent_that_was_killed_greets_anew_and_clears_its_spool(
+    server: ScriptedServer, process: Process, tmp_path: Path
+) -> None:
+    server.begun(server.enqueue(script="echo ready; while kill -0 $PPID; do sleep 0.05; done"), "ready")
+    process.kill()
+    spool = tmp_path / "work" / "spool"
+    assert list(spool.iterdir())
+    arguments = ("run-agent", "--server", server.url, "--id", "a", "--work-dir", str(tmp_path / "work"))
+    again = Process(*arguments, environment={}, directory=tmp_path)
+    eventually(lambda: server.heartbeats[-1].restart_status.endswith(f"(pid={again.process.pid})"), what="the greeting")
+    server.finished(server.enqueue())
+    again.stop()
+    assert not list(spool.iterdir())
