@@ -69,6 +69,13 @@ def test_a_run_past_its_limit_and_the_grace_is_ended(server: RunningServer) -> N
     assert ended.output == "[control] job timed out while running (server maintenance)"
 
 
+def test_a_limit_beyond_all_time_is_none(server: RunningServer) -> None:
+    server.run(server.define(f'[{{id: slow, timeout_seconds: {10**15}, steps: [{{run: "true"}}]}}]'))
+    job = server.running()
+    server.services.maintenance.run_once()
+    assert server.job(job.id).status == "running"
+
+
 def test_the_work_of_a_silent_agent_is_given_up(server: RunningServer) -> None:
     server.heartbeat()
     server.enqueue()

@@ -113,4 +113,5 @@ def _is_stale(job: JobRecord, now: datetime) -> bool:
 def _is_timed_out(job: JobRecord, now: datetime) -> bool:
     if job.timeout_seconds <= 0 or job.started is None:
         return False
-    return now - job.started >= timedelta(seconds=job.timeout_seconds) + TIMEOUT_GRACE
+    # Compared as numbers: a limit may be longer than any timedelta.
+    return (now - job.started - TIMEOUT_GRACE).total_seconds() >= job.timeout_seconds
