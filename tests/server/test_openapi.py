@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Iterator
@@ -126,14 +127,19 @@ class TestFuzzing:
         return sow(tmp_path / "data", tmp_path / "repository")
 
     @pytest.fixture
-    def url(self, tmp_path: Path, seeds: Seeds) -> Iterator[str]:
+    def url(self, tmp_path: Path, seeds: Seeds, caplog: pytest.LogCaptureFixture) -> Iterator[str]:
+        """Serve the seeds; afterwards nothing may have been logged as an error, nor may maintenance stumble."""
         running = Server(ServerConfig(data_dir=tmp_path / "data", port=0))
         thread = threading.Thread(target=running.run)
         thread.start()
-        yield running.url
-        running.stop()
-        thread.join(timeout=60)
+        try:
+            yield running.url
+            running.services.maintenance.run_once()
+        finally:
+            running.stop()
+            thread.join(timeout=60)
         assert not thread.is_alive()
+        assert not [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
 
     @pytest.mark.slow
     def test_what_keeps_the_data(self, url: str, seeds: Seeds, tmp_path: Path) -> None:

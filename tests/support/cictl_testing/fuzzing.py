@@ -69,7 +69,8 @@ def sow(directory: Path, repository: Path) -> Seeds:
     assert server.post("/api/v1/projects/import", ImportRequest(repo_url=str(repository))).status_code == 201
     server.heartbeat("a", capabilities={"executor": "script", "shells": "posix"})
     server.heartbeat("b")
-    over = [_finished(server, status) for status in ("succeeded", "failed")]
+    # Of an agent that no request names, so the history of the first one can be flushed and something is left.
+    over = [_finished(server, "c"), _finished(server, "a")]
     pipeline = server.define('[{id: one, steps: [{run: "true"}]}, {id: two, needs: [one], steps: [{run: "true"}]}]')
     for _ in range(4):
         server.run(pipeline)
@@ -80,16 +81,16 @@ def sow(directory: Path, repository: Path) -> Seeds:
     return Seeds(repository=str(repository), over=over, all=everything)
 
 
-def _finished(server: RunningServer, status: str) -> str:
+def _finished(server: RunningServer, agent_id: str) -> str:
     """Run one execution that has a log, artifacts and a test report."""
     server.enqueue()
-    job = server.running("a")
-    server.report(job.id, "running", output_append="hello\n", output_offset=0)
-    upload = ArtifactUpload(agent_id="a", artifacts=[ArtifactData(path="out/report.txt", data_base64="aGVsbG8=")])
+    job = server.running(agent_id)
+    server.report(job.id, "running", agent_id, output_append="hello\n", output_offset=0)
+    upload = ArtifactUpload(agent_id=agent_id, artifacts=[ArtifactData(path="out/report.txt", data_base64="aGVsbG8=")])
     assert server.post(f"/api/v1/jobs/{job.id}/artifacts", upload).status_code == 200
-    report = TestReportUpload(agent_id="a", report=TestReport(total=1, passed=1))
+    report = TestReportUpload(agent_id=agent_id, report=TestReport(total=1, passed=1))
     assert server.post(f"/api/v1/jobs/{job.id}/tests", report).status_code == 200
-    assert server.report(job.id, status).status_code == 200
+    assert server.report(job.id, "succeeded", agent_id).status_code == 200
     return job.id
 
 
@@ -122,7 +123,8 @@ def _configuration(seeds: Seeds) -> str:
         "agents": ["a", "b"],
         "numbers": [1],
         "statuses": ["running", "succeeded", "failed", "queued"],
-        "actions": ["activate", "deactivate", "refresh-tools", "restart", "wipe-cache", "flush-job-history", "update"],
+        "actions": ["activate", "deactivate", "refresh-tools", "flush-job-history", "update", "run-script"],
+        "shells": ["posix"],
         "repositories": [seeds.repository],
         "paths": ["out/report.txt", "out", "test-report.json", "x/../out"],
         "follow": ["1", "true"],
@@ -138,7 +140,8 @@ def _configuration(seeds: Seeds) -> str:
         "query.agent_id": ("agents", 0.5),
         "body.agent_id": ("agents", 0.8),
         "body.status": ("statuses", 0.8),
-        "body.action": ("actions", 0.6),
+        "body.action": ("actions", 0.8),
+        "body.shell": ("shells", 0.8),
         "body.repo_url": ("repositories", 0.5),
     }
     lines = [
