@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,7 @@ def test_a_power_cut_at_any_step_loses_nothing_acknowledged(tmp_path: Path) -> N
     cuts: list[tuple[Path, list[int]]] = []
 
     def cut(name: str, args: tuple[Any, ...]) -> None:
-        left = tmp_path / f"cut-{len(cuts)}"
-        disk.restore(left)
-        cuts.append((left, list(acknowledged)))
+        cuts.extend((left, list(acknowledged)) for left in disk.restore(tmp_path / f"cut-{len(cuts)}"))
         disk.note(name, args)
 
     with watched(cut), TinyStore.open(tmp_path / "data") as store:
@@ -84,17 +83,48 @@ def test_a_power_cut_at_any_step_loses_nothing_acknowledged(tmp_path: Path) -> N
         assert found_in(left)[: len(promised)] == promised
 
 
-def test_a_snapshot_without_the_shortened_journal_is_read_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lines", [3, 2, 1])
+def test_what_the_snapshot_holds_is_not_read_from_the_journal_again(tmp_path: Path, lines: int) -> None:
     with TinyStore.open(tmp_path) as store:
         write_jobs(store, 1, 2)
         with store.write() as tx:
             tx.jobs.delete(1)
-        journal = (tmp_path / "state.journal").read_bytes()
-    (tmp_path / "state.journal").write_bytes(journal)
+        journal = (tmp_path / "state.journal").read_bytes().splitlines(keepends=True)
+    (tmp_path / "state.journal").write_bytes(b"".join(journal[:lines]))
     with TinyStore.open(tmp_path) as store:
         assert numbers(store) == [2]
         write_jobs(store, 3)
-    assert found_in(tmp_path) == [2, 3]
+        shutil.copytree(tmp_path, tmp_path / "copy")
+    assert found_in(tmp_path / "copy") == [2, 3]
+
+
+def test_a_snapshot_holds_nothing_that_the_journal_could_not_keep(tmp_path: Path) -> None:
+    is_flushing, has_begun = threading.Event(), threading.Event()
+    errors: list[BaseException] = []
+
+    def fail_late(name: str, args: tuple[Any, ...]) -> None:
+        if name == "open" and Path(args[0]).name == "state.json-new":
+            has_begun.set()
+        if name == "fsync" and path_of(args[0]).name == "state.journal":
+            is_flushing.set()
+            has_begun.wait(0.3)  # a snapshot that did not wait for the flush would be written now
+            raise OSError(errno.EIO, "broken")
+
+    def catch(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except StoreFailed as error:
+            errors.append(error)
+
+    with TinyStore.open(tmp_path) as store, watched(fail_late):
+        writer = threading.Thread(target=catch, args=(lambda: write_jobs(store, 1),))
+        writer.start()
+        assert is_flushing.wait(60)
+        catch(store.compact)
+        writer.join()
+        assert len(errors) == 2
+    assert not (tmp_path / "state.json").exists()
+    assert found_in(tmp_path) == []
 
 
 def test_writers_go_on_while_compacting_in_the_background(tmp_path: Path) -> None:
@@ -135,6 +165,19 @@ def test_the_journal_may_grow_to_the_size_of_the_snapshot(tmp_path: Path) -> Non
         assert len(before) > 6000
         write_jobs(store, *range(100, 130))
         assert (tmp_path / "state.journal").stat().st_size > 2000
+        assert (tmp_path / "state.json").read_bytes() == before
+
+
+def test_the_journal_may_grow_to_the_size_of_a_snapshot_just_written(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path, compaction_bytes=6000) as store:
+        for start in (1, 41, 81):
+            with store.write() as tx:
+                for number in range(start, start + 40):
+                    tx.jobs.put(make_job(number))
+            store.compact()
+        before = (tmp_path / "state.json").read_bytes()
+        write_jobs(store, *range(121, 191))
+        assert 6000 < (tmp_path / "state.journal").stat().st_size < len(before)
         assert (tmp_path / "state.json").read_bytes() == before
 
 

@@ -62,9 +62,8 @@ def test_a_torn_last_line_is_dropped_with_a_warning(
     whole = journal.read_bytes()
     with TinyStore.open(data) as store:
         assert numbers(store) == [1, 2]
-        assert whole.startswith(journal.read_bytes())
+        assert journal.read_bytes() == b"".join(whole.splitlines(keepends=True)[:2])
         write_jobs(store, 4)
-        assert len(journal.read_bytes().splitlines()) == 3
     assert "dropping a torn last line" in caplog.text
     with TinyStore.open(data) as store:
         assert numbers(store) == [1, 2, 4]

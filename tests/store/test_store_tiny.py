@@ -94,9 +94,11 @@ def test_an_unreadable_snapshot_is_refused_and_the_directory_let_go(
     tmp_path: Path, content: bytes, reason: str
 ) -> None:
     (tmp_path / "state.json").write_bytes(content)
+    refused: list[StoreCorrupt] = []  # keeps what failed alive: nothing may depend on its being collected
     for _ in range(2):
         with pytest.raises(StoreCorrupt, match=reason) as caught:
             TinyStore.open(tmp_path)
+        refused.append(caught.value)
         assert str(tmp_path / "state.json") in str(caught.value)
     assert (tmp_path / "state.json").read_bytes() == content
 

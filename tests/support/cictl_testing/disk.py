@@ -48,28 +48,36 @@ def path_of(file: int) -> Path:
 
 
 class PowerCut:
-    """What a disk is sure to hold of a directory if the power fails now: only what was flushed.
+    """What a disk may hold of a directory if the power fails now.
 
-    A file's content is that of its last fsync, and the names are those of the directory's last fsync.
+    A file's content is that of its last fsync, and the names are those of the directory's last fsync; of the renames since
+    then any may have happened.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._contents: dict[int, bytes] = {}
         self._names: dict[str, int] = {}
+        self._renamed: dict[str, int] = {}
 
     def note(self, name: str, args: tuple[Any, ...]) -> None:
         """Follow a call, as `watched` tells of it."""
-        if name == "fsync":
-            state = os.fstat(args[0])
-            if stat.S_ISDIR(state.st_mode):
-                self._names = {path.name: path.stat().st_ino for path in self._directory.iterdir()}
-            else:
-                self._contents[state.st_ino] = Path(f"/proc/self/fd/{args[0]}").read_bytes()
+        if name == "replace":
+            self._renamed[Path(args[1]).name] = Path(args[0]).stat().st_ino
+        if name != "fsync":
+            return
+        state = os.fstat(args[0])
+        if stat.S_ISDIR(state.st_mode):
+            self._names = {path.name: path.stat().st_ino for path in self._directory.iterdir()}
+            self._renamed.clear()
+        else:
+            self._contents[state.st_ino] = Path(f"/proc/self/fd/{args[0]}").read_bytes()
 
-    def restore(self, directory: Path) -> None:
-        """Write what is left to *directory*."""
-        directory.mkdir()
-        for name, inode in self._names.items():
-            if name != "lock":
-                (directory / name).write_bytes(self._contents.get(inode, b""))
+    def restore(self, directory: Path) -> list[Path]:
+        """Write each thing that may be left to a directory below *directory*, and return those."""
+        images = [self._names, *({**self._names, name: inode} for name, inode in self._renamed.items())]
+        for number, image in enumerate(images):
+            (directory / str(number)).mkdir(parents=True)
+            for name in image.keys() - {"lock"}:
+                (directory / str(number) / name).write_bytes(self._contents.get(image[name], b""))
+        return [directory / str(number) for number in range(len(images))]
