@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from cictl.wire.codec import Message
-from cictl.wire.jobs import CacheSpec
+from cictl.wire.jobs import CacheSpec, SecretRef
 
 
 class PipelineSummary(Message):
@@ -160,3 +160,120 @@ class RunResponse(Message):
     enqueued: int
     job_execution_ids: list[str]
     pipeline_run_id: str = ""
+
+
+class PreviewRequest(Message):
+    """`dry-run-preview`: as a run, always dry.
+
+    Attributes:
+        offline_cached_only: Take version and commit from an earlier run, and ask no remote.
+    """
+
+    pipeline_job_id: str = ""
+    matrix_name: str = ""
+    matrix_index: int | None = None
+    source_ref: str = ""
+    agent_id: str = ""
+    offline_cached_only: bool = False
+
+
+class PreviewStep(Message):
+    """A step of a preview; `kind` is run, test or dryrun_skip."""
+
+    index: int
+    total: int = 0
+    name: str = ""
+    script: str = ""
+    kind: str = ""
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+    vault_connection: str = ""
+    vault_secrets: list[SecretRef] = msgspec.field(default_factory=list)
+    test_name: str = ""
+    test_format: str = ""
+    test_report: str = ""
+    coverage_format: str = ""
+    coverage_report: str = ""
+    skip_dry_run: bool = False
+
+
+class PendingJob(Message):
+    """One execution that a run would enqueue.
+
+    Attributes:
+        dependency_blocked: It would wait for others.
+        missing_needs: Needs that the selection leaves out (ours); such a run is refused.
+    """
+
+    pipeline_job_id: str
+    step_count: int
+    matrix_name: str = ""
+    required_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    source_repo: str = ""
+    source_ref: str = ""
+    step_plan: list[PreviewStep] = msgspec.field(default_factory=list)
+    artifact_globs: list[str] = msgspec.field(default_factory=list)
+    dependency_blocked: bool = False
+    pipeline_id: str = ""
+    missing_needs: list[str] = msgspec.field(default_factory=list)
+
+
+class PreviewResponse(Message):
+    """What a run would enqueue. The agents are null when there is nothing to execute.
+
+    Attributes:
+        mode: `normal`, or `degraded_offline`.
+        cache_source: `dependency` or `pipeline_history`, with `cache_used`.
+        version: The version it would have (ours).
+    """
+
+    mode: str
+    offline_cached_only: bool
+    cache_used: bool
+    pipeline_id: str
+    pending_jobs: list[PendingJob]
+    eligible_agent_ids: list[str] | None
+    cache_source: str = ""
+    warnings: list[str] = msgspec.field(default_factory=list)
+    version: str = ""
+
+
+class EligibleAgents(Message):
+    """Who could take every execution of a run; null when there is none."""
+
+    eligible_agent_ids: list[str] | None
+    pending_jobs: int
+
+
+class SourceRef(Message):
+    name: str
+    ref: str
+
+
+class SourceRefs(Message):
+    """The branches that a run could be made from, by name."""
+
+    source_repo: str
+    refs: list[SourceRef]
+    default_ref: str = ""
+
+
+class VersionStep(Message):
+    """One event of `version-resolve`; `status` is running, ok or error. The last one has `step` done."""
+
+    step: str
+    status: str
+    message: str
+
+
+class VersionResolved(Message):
+    """The last event of a version that was resolved; unknown values are empty."""
+
+    step: str
+    status: str
+    message: str
+    pipeline_version: str
+    pipeline_version_raw: str
+    source_ref_resolved: str
+    version_file: str
+    tag_prefix: str
+    auto_bump: str

@@ -6,7 +6,19 @@ from typing import Any
 
 import falcon
 
-from cictl_server.resources import agents, artifacts, errors, explain, jobs, logs, openapi, projects, reports, server
+from cictl_server.resources import (
+    agents,
+    artifacts,
+    errors,
+    explain,
+    jobs,
+    logs,
+    openapi,
+    pipelines,
+    projects,
+    reports,
+    server,
+)
 from cictl_server.resources.guard import Guard
 from cictl_server.services import Services
 
@@ -42,8 +54,15 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/api/v1/projects/import", projects.ProjectImportResource, ""),
     ("/api/v1/projects/{project_id}", projects.ProjectResource, ""),
     ("/api/v1/projects/{project_id}/reload", projects.ProjectReloadResource, ""),
-    ("/api/v1/pipelines/{pipeline_id}/run-selection", projects.PipelineRunResource, ""),
-    ("/api/v1/pipeline-chains/{chain_id}/run", projects.ChainRunResource, ""),
+    ("/api/v1/pipelines/{pipeline_id}/run-selection", pipelines.PipelineRunResource, ""),
+    ("/api/v1/pipelines/{pipeline_id}/dry-run-preview", pipelines.PreviewResource, "pipeline"),
+    ("/api/v1/pipelines/{pipeline_id}/eligible-agents", pipelines.EligibleAgentsResource, "pipeline"),
+    ("/api/v1/pipelines/{pipeline_id}/source-refs", pipelines.SourceRefsResource, "pipeline"),
+    ("/api/v1/pipelines/{pipeline_id}/version-resolve", pipelines.VersionResolveResource, ""),
+    ("/api/v1/pipeline-chains/{chain_id}/run", pipelines.ChainRunResource, ""),
+    ("/api/v1/pipeline-chains/{chain_id}/dry-run-preview", pipelines.PreviewResource, "chain"),
+    ("/api/v1/pipeline-chains/{chain_id}/eligible-agents", pipelines.EligibleAgentsResource, "chain"),
+    ("/api/v1/pipeline-chains/{chain_id}/source-refs", pipelines.SourceRefsResource, "chain"),
 )
 """Path, resource, and the ending of its responders' names where one resource serves several paths."""
 

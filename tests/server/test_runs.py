@@ -109,7 +109,7 @@ def test_selections(server: RunningServer, selection: dict[str, Any], expected: 
         ({"matrix_name": "one"}, 'selection excludes required job "lint" needed by "test"'),
         ({"source_ref": "main"}, "source_ref override requires pipeline vcs_source.repo"),
         ({"source_ref": "-x"}, 'source_ref must not begin with "-"'),
-        ({"execution_mode": "fast"}, 'execution_mode "fast" is not supported by this server'),
+        ({"execution_mode": "fast"}, 'execution_mode "fast" is unknown'),
         ({"matrix_index": "x"}, "invalid JSON body"),
     ],
 )

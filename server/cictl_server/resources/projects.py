@@ -9,8 +9,6 @@ from cictl.wire.projects import (
     ImportResponse,
     ProjectList,
     ProjectResponse,
-    RunRequest,
-    RunResponse,
 )
 from cictl_server.resources import media
 from cictl_server.resources.describe import api
@@ -70,31 +68,3 @@ class ProjectReloadResource:
     def on_post(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
         """Read the project file again. A body is ignored."""
         media.write(resp, self._projects.reload_project(media.path_id(project_id, noun="project")))
-
-
-class PipelineRunResource:
-    """`/api/v1/pipelines/{pipeline_id}/run-selection`"""
-
-    def __init__(self, services: Services) -> None:
-        self._runs = services.runs
-
-    @api(request=RunRequest, answers={201: RunResponse, 400: "what can't be run", 404: "unknown"})
-    def on_post(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
-        """Enqueue a run of a pipeline, whole or in part."""
-        number = media.path_id(pipeline_id, noun="pipeline")
-        request = media.read(req, RunRequest)
-        media.write(resp, self._runs.run_pipeline(number, request), status=201)
-
-
-class ChainRunResource:
-    """`/api/v1/pipeline-chains/{chain_id}/run`"""
-
-    def __init__(self, services: Services) -> None:
-        self._runs = services.runs
-
-    @api(request=RunRequest, answers={201: RunResponse, 400: "what can't be run", 404: "unknown"})
-    def on_post(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
-        """Enqueue a run of a chain's pipelines, all or none; the body may be empty."""
-        number = media.path_id(chain_id, noun="pipeline chain")
-        request = media.read(req, RunRequest, empty_is_null=True)
-        media.write(resp, self._runs.run_chain(number, request), status=201)

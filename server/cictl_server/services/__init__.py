@@ -20,7 +20,9 @@ from cictl_server.services.leasing import LeasingService
 from cictl_server.services.logs import LogFiles
 from cictl_server.services.maintenance import MaintenanceService
 from cictl_server.services.orders import OrderBook
+from cictl_server.services.preparing import Preparer
 from cictl_server.services.presence import PresenceBook
+from cictl_server.services.previews import PreviewService
 from cictl_server.services.projects import ProjectService
 from cictl_server.services.removal import RemovalService
 from cictl_server.services.reporting import ReportingService
@@ -30,7 +32,9 @@ from cictl_server.services.runs import RunService
 from cictl_server.services.runtime import RuntimeService
 from cictl_server.services.scripts import ScriptService
 from cictl_server.services.settling import Settler
+from cictl_server.services.sourcerefs import SourceRefService
 from cictl_server.services.update_source import UpdateSource
+from cictl_server.services.versionsteps import VersionService
 from cictl_server.store.contract import Store
 
 DEFAULT_WAITING_PLACES = 64
@@ -56,12 +60,15 @@ class Services:
     jobs: JobService
     leasing: LeasingService
     maintenance: MaintenanceService
+    previews: PreviewService
     projects: ProjectService
     removal: RemovalService
     reporting: ReportingService
     reports: ReportService
     runs: RunService
     runtime: RuntimeService
+    source_refs: SourceRefService
+    versions: VersionService
 
     @classmethod
     def build(
@@ -98,6 +105,8 @@ class Services:
             clock=clock,
         )
         orders, rollout = OrderBook(clock, numbers), Rollout(clock)
+        preparer = Preparer(store=store, numbers=numbers)
+        runtime = RuntimeService(presence=presence, clock=clock, version=version, instance_id=uuid.uuid4().hex)
         return cls(
             store=store,
             hub=hub,
@@ -133,6 +142,9 @@ class Services:
             removal=removal,
             reporting=ReportingService(store=store, logs=logs, settler=settler, presence=presence, clock=clock),
             reports=ReportService(report_files, store=store, presence=presence),
-            runs=RunService(store=store, settler=settler, numbers=numbers, clock=clock),
-            runtime=RuntimeService(presence=presence, clock=clock, version=version, instance_id=uuid.uuid4().hex),
+            runs=RunService(store=store, settler=settler, preparer=preparer, numbers=numbers, clock=clock),
+            runtime=runtime,
+            previews=PreviewService(preparer=preparer, fleet=fleet, runtime=runtime),
+            source_refs=SourceRefService(store=store),
+            versions=VersionService(store=store),
         )

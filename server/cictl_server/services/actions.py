@@ -115,15 +115,16 @@ class AgentActionService:
         return AgentActionResponse(requested=True, agent_id=agent_id, message=errand.message)
 
     def _set_deactivated(self, agent_id: str, *, deactivated: bool) -> AgentActionResponse:
-        """Change the flag; deactivating also cancels what the agent holds."""
+        """Change the flag; deactivating also cancels what the agent holds, in one step that no kill can part."""
         with self._store.write() as tx:
             record = get_agent_record(tx, agent_id)
             if record.deactivated is not deactivated:
                 tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
+            cancelled = self._jobs.cancel_active_of(tx, agent_id) if deactivated else 0
         self._presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
         self._hub.publish(QUEUE)
         message = f"agent {'deactivated' if deactivated else 'activated'}"
-        if deactivated and (cancelled := self._jobs.cancel_active_of(agent_id)):
+        if cancelled:
             self._presence.note(agent_id, f"deactivation cancelled active job count={cancelled}")
             message += f"; cancelled active jobs={cancelled}"
         return AgentActionResponse(requested=True, agent_id=agent_id, message=message)

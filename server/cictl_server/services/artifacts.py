@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import lzma
 import os
 import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +29,16 @@ from cictl_server.store.contract import Store
 from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
 
 _BLOCK = 1 << 20
+_DAMAGED_ZIP = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    IndexError,
+    RuntimeError,  # encrypted, or (its child NotImplementedError) compressed in an unknown way
+    ValueError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +105,10 @@ class ArtifactService:
             shutil.copyfileobj(body, spool, _BLOCK)
             if spool.tell() == 0:
                 return self.upload_files(job_id, agent_id=agent_id, files=[])
-            try:
-                with zipfile.ZipFile(spool) as archive:
-                    return self._unpack(job_id, archive)
-            except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-                raise InvalidRequest(f"read artifact zip: {error}") from error
+            with _reading_zip():
+                archive = zipfile.ZipFile(spool)
+            with archive:
+                return self._unpack(job_id, archive)
 
     def list_artifacts(self, job_id: str) -> list[Artifact]:
         """Return the artifacts; reports that were not uploaded under their name are added, and the list is sorted then."""
@@ -255,14 +266,30 @@ def _decoded(file: ArtifactData) -> bytes:
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
     """Unpack one entry, never more than the bytes it declares; only its executable bit is kept of its mode."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(info) as source, target.open("xb") as sink:
+    with _reading_zip():
+        source = archive.open(info)
+    with source, target.open("xb") as sink:
         left = info.file_size
-        while block := source.read(min(_BLOCK, left + 1)):
+        while block := _read_block(source, limit=min(_BLOCK, left + 1)):
             left -= len(block)
             if left < 0:
                 raise InvalidRequest(f'read artifact zip: "{info.filename}" is larger than it says')
             sink.write(block)
     target.chmod(0o755 if info.external_attr >> 16 & 0o100 else 0o644)
+
+
+def _read_block(source: IO[bytes], *, limit: int) -> bytes:
+    with _reading_zip():
+        return source.read(limit)
+
+
+@contextmanager
+def _reading_zip() -> Iterator[None]:
+    """Refuse the zip for whatever zipfile raises at damaged bytes, an OSError among it; so never put a write in here."""
+    try:
+        yield
+    except (*_DAMAGED_ZIP, OSError) as error:
+        raise InvalidRequest(f"read artifact zip: {error}") from error
 
 
 def _sync_tree(directory: Path) -> None:

@@ -27,6 +27,7 @@ _SAFE = (
     "-c", "fetch.fsckObjects=false",
     "-c", "gc.auto=0",
 )  # fmt: skip
+_LONGEST_ARGUMENT = 4096
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 
@@ -50,6 +51,8 @@ def check_argument(value: str, *, field: str) -> str:
     trimmed = value.strip()
     if trimmed.startswith("-"):
         raise InvalidRequest(f'{field} must not begin with "-"')
+    if len(trimmed) > _LONGEST_ARGUMENT:
+        raise InvalidRequest(f"{field} is longer than {_LONGEST_ARGUMENT} characters")
     if any(ord(character) < 32 or ord(character) == 127 for character in trimmed):
         raise InvalidRequest(f"{field} must not contain control characters")
     return trimmed
@@ -128,6 +131,18 @@ def default_branch(repo: str, *, seconds: float = 20) -> str:
             if line.startswith("ref: refs/heads/"):
                 return line.removeprefix("ref: refs/heads/").split("\t")[0]
     return ""
+
+
+def list_branches(repo: str, *, seconds: float = 20) -> list[str]:
+    """Return the names of the remote's branches.
+
+    Raises:
+        GitFailed: The remote can't be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="cictl-git-") as directory:
+        git = Git(Path(directory), seconds=seconds)
+        lines = git.run("ls-remote", "--heads", "--end-of-options", repo).decode(errors="replace").splitlines()
+    return [line.partition("\trefs/heads/")[2] for line in lines if "\trefs/heads/" in line]
 
 
 def _run(arguments: list[str], *, seconds: float) -> bytes:

@@ -125,6 +125,9 @@ class JobService:
     def rerun(self, job_id: str) -> JobExecution:
         """Enqueue the same work again, as a new execution of the same run; there the newest one decides.
 
+        Where the old one was cancelled while it was blocked, the new one waits too, unless what it needs is settled: then
+        it is released, or has ended already when it is returned.
+
         Raises:
             NotFound: No such execution.
             Conflict: It never started, so it may still wait for others.
@@ -149,6 +152,8 @@ class JobService:
                 step_plan=job.step_plan,
             )
             self._settler.put(tx, again)
+            self._settler.settle(tx, [again], now=again.created)
+            again = get_job(tx, again.id)
         return job_view(again)
 
     def blocked_by(self, job_id: str) -> BlockedBy:
@@ -164,12 +169,11 @@ class JobService:
                 return BlockedBy(blocked=False)
             return BlockedBy(blocked=True, dependency=_dependency(view, job, need=match[1], upstream=match[2]))
 
-    def cancel_active_of(self, agent_id: str) -> int:
+    def cancel_active_of(self, tx: Transaction, agent_id: str) -> int:
         """Cancel what *agent_id* holds, and return how many executions that were."""
-        with self._store.write() as tx:
-            active = tx.jobs.active_of_agent(agent_id)
-            for job in active:
-                self._cancel(tx, job)
+        active = tx.jobs.active_of_agent(agent_id)
+        for job in active:
+            self._cancel(tx, job)
         return len(active)
 
     def _cancel(self, tx: Transaction, job: JobRecord) -> JobRecord:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from dataclasses import replace as replace_job
 
 from msgspec.structs import replace
 
@@ -78,6 +78,7 @@ def plan(
     source: SourceContext,
     identity: RunIdentity,
     dependencies: Mapping[str, PastRun] | None = None,
+    tolerates_missing_needs: bool = False,
 ) -> list[PlannedJob]:
     """Return what a run of *pipeline* would enqueue, in the order of the file: jobs, then matrix rows.
 
@@ -85,22 +86,41 @@ def plan(
 
     Args:
         dependencies: The run that satisfies each dependency; their artifacts are restored before the steps.
+        tolerates_missing_needs: Plan jobs whose needs are not selected too; their metadata names what is missing.
 
     Raises:
         InvalidRequest: The selection leaves out what it needs, a pin contradicts a job, or nothing is left to execute in
             a job.
     """
     selected = _select(pipeline, request)
-    _check_needs(pipeline, selected)
+    missing = _missing_needs(selected)
+    if missing and not tolerates_missing_needs:
+        job_id, needs = next(iter(missing.items()))
+        raise InvalidRequest(f'selection excludes required job "{needs[0]}" needed by "{job_id}"')
     planned = [
         _plan_job(pipeline, job, row, request=request, source=source, identity=identity) for job, row in selected
     ]
+    if missing:
+        planned = [_with_missing(one, missing.get(one.pipeline_job_id, [])) for one in planned]
     if not dependencies:
         return planned
     return [
-        replace_job(one, env={**one.env, **artifact_environment(dependencies, job.id, matrix_variables(job, row))})
+        dataclasses.replace(
+            one, env={**one.env, **artifact_environment(dependencies, job.id, matrix_variables(job, row))}
+        )
         for one, (job, row) in zip(planned, selected, strict=True)
     ]
+
+
+def selects(request: RunRequest, pipeline: Pipeline) -> bool:
+    """Whether anything of *pipeline* is selected."""
+    return bool(_select(pipeline, request))
+
+
+def _with_missing(planned: PlannedJob, needs: list[str]) -> PlannedJob:
+    if not needs:
+        return planned
+    return dataclasses.replace(planned, metadata={**planned.metadata, "missing_needs_job_ids": ",".join(needs)})
 
 
 def _select(pipeline: Pipeline, request: RunRequest) -> list[tuple[Job, int]]:
@@ -115,14 +135,11 @@ def _select(pipeline: Pipeline, request: RunRequest) -> list[tuple[Job, int]]:
     ]
 
 
-def _check_needs(pipeline: Pipeline, selected: list[tuple[Job, int]]) -> None:
-    """A selection must not strand a job: each need of a selected job has to be selected with all its rows."""
-    chosen = {(job.id, row) for job, row in selected}
-    rows = {job.id: range(max(1, len(job.matrix))) for job in pipeline.jobs}
-    for job, _ in selected:
-        for need in job.needs:
-            if not any((need, row) in chosen for row in rows[need]):
-                raise InvalidRequest(f'selection excludes required job "{need}" needed by "{job.id}"')
+def _missing_needs(selected: list[tuple[Job, int]]) -> dict[str, list[str]]:
+    """Return for each selected job the needs of which no row is selected; such a job would wait for ever."""
+    chosen = {job.id for job, _ in selected}
+    missing = {job.id: [need for need in job.needs if need not in chosen] for job, _ in selected}
+    return {job_id: needs for job_id, needs in missing.items() if needs}
 
 
 def _plan_job(

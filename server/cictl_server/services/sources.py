@@ -61,13 +61,18 @@ def _fetch(repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str
         if versioning is None:
             return tree.commit, ""
         try:
-            return tree.commit, _read_version(tree.show(versioning.file), versioning.file)
+            return tree.commit, read_version(tree.show(versioning.file), versioning.file)
         except (GitFailed, InvalidRequest) as error:
             logger.warning("run goes on without version ref=%s: %s", ref, error)
             return tree.commit, ""
 
 
-def _read_version(content: bytes, file: str) -> str:
+def read_version(content: bytes, file: str) -> str:
+    """Return the version in a version file.
+
+    Raises:
+        InvalidRequest: It is not `x.y.z`.
+    """
     text = content.decode(errors="replace").strip()
     if not _SEMVER_CORE.fullmatch(text):
         raise InvalidRequest(f'version file "{file}" must contain semver core (x.y.z), got "{text[:80]}"')

@@ -1,0 +1,133 @@
+"""Pipelines and chains: runs, previews, and what a run could be made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import falcon
+import msgspec
+
+from cictl.wire.projects import (
+    EligibleAgents,
+    PreviewRequest,
+    PreviewResponse,
+    RunRequest,
+    RunResponse,
+    SourceRefs,
+)
+from cictl_server.resources import media
+from cictl_server.resources.describe import Content, api
+from cictl_server.services import Services
+from cictl_server.services.versionsteps import Event
+
+_UNRUNNABLE = "what can't be run"
+
+
+class PipelineRunResource:
+    """`/api/v1/pipelines/{pipeline_id}/run-selection`"""
+
+    def __init__(self, services: Services) -> None:
+        self._runs = services.runs
+
+    @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown"})
+    def on_post(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
+        """Enqueue a run of a pipeline, whole or in part."""
+        number = _pipeline(pipeline_id)
+        media.write(resp, self._runs.run_pipeline(number, media.read(req, RunRequest)), status=201)
+
+
+class ChainRunResource:
+    """`/api/v1/pipeline-chains/{chain_id}/run`"""
+
+    def __init__(self, services: Services) -> None:
+        self._runs = services.runs
+
+    @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown"})
+    def on_post(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
+        """Enqueue a run of a chain's pipelines, all or none; the body may be empty."""
+        number = _chain(chain_id)
+        request = media.read(req, RunRequest, empty_is_null=True)
+        media.write(resp, self._runs.run_chain(number, request), status=201)
+
+
+class PreviewResource:
+    """`…/dry-run-preview` of a pipeline and of a chain"""
+
+    def __init__(self, services: Services) -> None:
+        self._previews = services.previews
+
+    @api(request=PreviewRequest, answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown"})
+    def on_post_pipeline(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
+        """Show what a dry run of a pipeline would enqueue; nothing is stored."""
+        number = _pipeline(pipeline_id)
+        media.write(resp, self._previews.preview_pipeline(number, media.read(req, PreviewRequest)))
+
+    @api(request=PreviewRequest, answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown"})
+    def on_post_chain(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
+        """Show what a dry run of a chain would enqueue; nothing is stored."""
+        number = _chain(chain_id)
+        media.write(resp, self._previews.preview_chain(number, media.read(req, PreviewRequest)))
+
+
+class EligibleAgentsResource:
+    """`…/eligible-agents` of a pipeline and of a chain"""
+
+    def __init__(self, services: Services) -> None:
+        self._previews = services.previews
+
+    @api(request=RunRequest, answers={200: EligibleAgents, 400: _UNRUNNABLE, 404: "unknown"})
+    def on_post_pipeline(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
+        """Tell which agents could take every execution of a run."""
+        number = _pipeline(pipeline_id)
+        media.write(resp, self._previews.eligible_for_pipeline(number, media.read(req, RunRequest)))
+
+    @api(request=RunRequest, answers={200: EligibleAgents, 400: _UNRUNNABLE, 404: "unknown"})
+    def on_post_chain(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
+        """Tell which agents could take every execution of a chain run."""
+        number = _chain(chain_id)
+        media.write(resp, self._previews.eligible_for_chain(number, media.read(req, RunRequest)))
+
+
+class SourceRefsResource:
+    """`…/source-refs` of a pipeline and of a chain"""
+
+    def __init__(self, services: Services) -> None:
+        self._refs = services.source_refs
+
+    @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown"})
+    def on_get_pipeline(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
+        """List the branches that a pipeline could be run from."""
+        media.write(resp, self._refs.of_pipeline(_pipeline(pipeline_id)))
+
+    @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown"})
+    def on_get_chain(self, _req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
+        """List the branches that a chain could be run from: those of its first pipeline."""
+        media.write(resp, self._refs.of_chain(_chain(chain_id)))
+
+
+class VersionResolveResource:
+    """`/api/v1/pipelines/{pipeline_id}/version-resolve`"""
+
+    def __init__(self, services: Services) -> None:
+        self._versions = services.versions
+
+    @api(answers={200: Content(media=("text/event-stream",), text="one VersionStep an event"), 404: "unknown"})
+    def on_get(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
+        """Resolve a pipeline's version, one event a step, each a VersionStep; the last, `done`, may be a VersionResolved."""
+        record = self._versions.find(_pipeline(pipeline_id))
+        resp.content_type = "text/event-stream"
+        resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        resp.stream = _events(self._versions.resolve(record))
+
+
+def _events(steps: Iterator[Event]) -> Iterator[bytes]:
+    for step in steps:
+        yield b"data: " + msgspec.json.encode(step) + b"\n\n"
+
+
+def _pipeline(text: str) -> int:
+    return media.path_id(text, noun="pipeline")
+
+
+def _chain(text: str) -> int:
+    return media.path_id(text, noun="pipeline chain")

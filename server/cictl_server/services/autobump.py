@@ -1,0 +1,122 @@
+"""`auto_bump`: after a good run, the last step of its one execution raises the version file on the branch."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from msgspec.structs import replace
+
+from cictl.project_file import Pipeline, Versioning
+from cictl.wire.jobs import SecretRef, Step
+from cictl_server.errors import InvalidRequest
+from cictl_server.services.planning import PlannedJob, SourceContext
+
+_COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
+
+# Fetching with a refspec of its own makes origin/<branch> exist after a shallow clone of another branch; the token is
+# never in an argument that git prints, and never in the repository's configuration.
+_SCRIPT = """\
+set -eu
+file=$CIWI_PIPELINE_VERSION_FILE
+if [ "${CIWI_DRY_RUN:-}" = 1 ]; then
+    echo "[dry-run] skipping automatic version bump"
+    exit 0
+fi
+ref=${CIWI_PIPELINE_SOURCE_REF_RAW:-}
+case $ref in
+    refs/heads/*) branch=${ref#refs/heads/} ;;
+    refs/*) echo "auto bump: $ref is not a branch" >&2; exit 1 ;;
+    "") branch=$(git symbolic-ref --quiet --short HEAD || true) ;;
+    *)
+        if expr "$ref" : '[0-9a-fA-F]\\{7,40\\}$' > /dev/null; then
+            echo "auto bump: $ref looks like a commit, not a branch" >&2
+            exit 1
+        fi
+        branch=$ref ;;
+esac
+if [ -z "$branch" ]; then
+    branch=$(git ls-remote --symref origin HEAD | sed -n 's#^ref: refs/heads/\\(.*\\)[[:space:]]HEAD$#\\1#p')
+fi
+[ -n "$branch" ] || { echo "auto bump: no branch to push to" >&2; exit 1; }
+git fetch -q --depth 1 origin "+refs/heads/$branch:refs/remotes/origin/$branch"
+git checkout -q -B ciwi-auto-bump "refs/remotes/origin/$branch"
+found=$(tr -d '[:space:]' < "$file")
+if [ "$found" != "$CIWI_PIPELINE_VERSION_RAW" ]; then
+    echo "auto bump: $branch moved: $file says $found, not $CIWI_PIPELINE_VERSION_RAW" >&2
+    exit 1
+fi
+echo "@NEXT@" > "$file"
+git add -- "$file"
+git commit -q -m "chore: bump $file to @NEXT@ [skip ci]"
+token=${GITHUB_TOKEN:-${GH_TOKEN:-}}
+url=$(git remote get-url origin)
+case $url in
+    https://github.com/*)
+        if [ -n "$token" ]; then
+            url="https://x-access-token:$token@github.com/${url#https://github.com/}"
+        fi ;;
+esac
+set +x
+git push -q "$url" "HEAD:refs/heads/$branch" || { echo "auto bump: push to $branch failed" >&2; exit 1; }
+echo "auto bump: $branch is at @NEXT@"
+"""
+
+
+def next_version(raw: str, kind: str) -> str:
+    """Return the version after *raw* (x.y.z), by kind patch, minor or major."""
+    major, minor, patch = (int(part) for part in raw.split("."))
+    match kind:
+        case "major":
+            return f"{major + 1}.0.0"
+        case "minor":
+            return f"{major}.{minor + 1}.0"
+        case _:
+            return f"{major}.{minor}.{patch + 1}"
+
+
+def branch_of(ref: str) -> str:
+    """Return the branch that *ref* names, empty for other refs and commits."""
+    if ref.startswith("refs/heads/"):
+        return ref.removeprefix("refs/heads/")
+    return "" if ref.startswith("refs/") or _COMMIT.fullmatch(ref) else ref
+
+
+def with_auto_bump(pipeline: Pipeline, planned: list[PlannedJob], source: SourceContext) -> list[PlannedJob]:
+    """Append the bump to the one execution of a wet run, where the pipeline asks for it.
+
+    Raises:
+        InvalidRequest: More than one execution, or no version to raise.
+    """
+    versioning = pipeline.versioning
+    if versioning is None or not versioning.auto_bump or not planned:
+        return planned
+    if len(planned) != 1:
+        raise InvalidRequest("versioning.auto_bump requires exactly one job execution in the pipeline run")
+    if not source.version_raw:
+        raise InvalidRequest(f'versioning.auto_bump needs a version in "{versioning.file}"')
+    [job] = planned
+    following = next_version(source.version_raw, versioning.auto_bump)
+    script = _SCRIPT.replace("@NEXT@", following)
+    total = len(job.step_plan) + 1
+    steps = [replace(step, total=total) for step in job.step_plan]
+    steps.append(_step(versioning, script, index=total))
+    branch = branch_of(source.ref_raw)
+    metadata = {**job.metadata, "next_version": following, **({"auto_bump_branch": branch} if branch else {})}
+    return [dataclasses.replace(job, script=f"{job.script}\n{script}", step_plan=steps, metadata=metadata)]
+
+
+def _step(versioning: Versioning, script: str, *, index: int) -> Step:
+    vault = versioning.auto_bump_vault
+    return Step(
+        index=index,
+        total=index,
+        name="auto bump",
+        script=script,
+        env={"GITHUB_TOKEN": versioning.auto_bump_vcs_token.strip()},
+        vault_connection=vault.connection if vault else "",
+        vault_secrets=[
+            SecretRef(name=s.name, path=s.path, key=s.key, mount=s.mount, kv_version=s.kv_version)
+            for s in (vault.secrets if vault else [])
+        ],
+    )

@@ -1,0 +1,128 @@
+"""Resolving a pipeline's version step by step, for people who watch."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from cictl.project_file import Pipeline
+from cictl.wire.projects import VersionResolved, VersionStep
+from cictl_server.errors import CictlError, GitFailed, InvalidRequest, NotFound
+from cictl_server.services.dependencies import Inherited, inherit
+from cictl_server.services.git import Fetched, check_argument, fetched
+from cictl_server.services.sources import read_version
+from cictl_server.store.contract import Store
+from cictl_server.store.records import PipelineRecord
+
+Event = VersionStep | VersionResolved
+
+_SECONDS = 45.0
+
+
+class VersionService:
+    def __init__(self, *, store: Store) -> None:
+        self._store = store
+
+    def find(self, pipeline_db_id: int) -> PipelineRecord:
+        """Return the pipeline.
+
+        Raises:
+            NotFound: No such pipeline.
+        """
+        with self._store.read() as view:
+            record = view.pipelines.find(pipeline_db_id)
+        if record is None:
+            raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
+        return record
+
+    def resolve(self, record: PipelineRecord) -> Iterator[Event]:
+        """Yield what happens, the result last, exactly once; closing the iterator ends git too."""
+        pipeline = record.definition
+        yield _running("start", f'resolving version for pipeline "{pipeline.id}"')
+        try:
+            inherited = yield from self._dependencies(record)
+            yield from _version(pipeline, inherited)
+        except CictlError as error:
+            yield VersionStep(step="done", status="error", message=str(error))
+
+    def _dependencies(self, record: PipelineRecord) -> Generator[Event, None, Inherited]:
+        """Yield the look at the dependencies, and return what they give."""
+        pipeline = record.definition
+        if not pipeline.depends_on:
+            yield _ok("dependencies", "no dependencies declared")
+            return Inherited()
+        yield _running("dependencies", f"checking {len(pipeline.depends_on)} dependency pipeline(s)")
+        for name in pipeline.depends_on:
+            yield _running("dependencies", f'checking latest run for dependency "{name}"')
+        try:
+            with self._store.read() as view:
+                inherited = inherit(view, record.project_id, pipeline, for_dry_run=False)
+        except InvalidRequest as error:
+            short = str(error).removeprefix(f'pipeline "{pipeline.id}" ')
+            yield VersionStep(step="dependencies", status="error", message=short)
+            raise
+        version = f"; inherited version={inherited.version}" if inherited.version else ""
+        yield _ok("dependencies", f"dependencies satisfied{version}")
+        return inherited
+
+
+def _version(pipeline: Pipeline, inherited: Inherited) -> Iterator[Event]:
+    versioning = pipeline.versioning
+    if inherited.version:
+        yield _ok("version", f"using inherited dependency version {inherited.version}")
+        yield _done(pipeline, version=inherited.version, raw=inherited.version_raw, commit=inherited.commit)
+        return
+    if versioning is None or pipeline.vcs_source is None:
+        yield _ok("version", "pipeline versioning not configured")
+        yield _done(pipeline)
+        return
+    repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
+    ref = check_argument(pipeline.vcs_source.ref, field="vcs_source.ref")
+    yield _running("version", f"resolving from {repo} at ref {ref}")
+    yield _running("checkout", f'fetching source ref "{ref}"' if ref else "fetching the default branch")
+    try:
+        with fetched(repo, ref, seconds=_SECONDS) as tree:
+            yield _ok("checkout", f"resolved source commit {tree.commit}")
+            yield _running("version-file", f"reading {versioning.file}")
+            raw = _read(tree, versioning.file)
+            yield _ok("version-file", f"validated {versioning.file} as {raw}")
+            commit = tree.commit
+    except (GitFailed, InvalidRequest) as error:
+        if versioning.auto_bump:
+            yield VersionStep(step="version", status="error", message=str(error))
+            raise
+        yield VersionStep(step="version", status="error", message=f"version not resolved: {error}")
+        yield _done(pipeline)
+        return
+    version = versioning.tag_prefix + raw
+    yield _ok("version", f"resolved version={version} (raw={raw})")
+    yield _done(pipeline, version=version, raw=raw, commit=commit)
+
+
+def _read(tree: Fetched, file: str) -> str:
+    try:
+        return read_version(tree.show(file), file)
+    except GitFailed as error:
+        raise GitFailed(f'read version file "{file}": {error}') from error
+
+
+def _running(step: str, message: str) -> VersionStep:
+    return VersionStep(step=step, status="running", message=message)
+
+
+def _ok(step: str, message: str) -> VersionStep:
+    return VersionStep(step=step, status="ok", message=message)
+
+
+def _done(pipeline: Pipeline, *, version: str = "", raw: str = "", commit: str = "") -> VersionResolved:
+    versioning = pipeline.versioning if version else None
+    return VersionResolved(
+        step="done",
+        status="ok",
+        message="version resolution completed",
+        pipeline_version=version,
+        pipeline_version_raw=raw,
+        source_ref_resolved=commit,
+        version_file=versioning.file if versioning else "",
+        tag_prefix=versioning.tag_prefix if versioning else "",
+        auto_bump=versioning.auto_bump if versioning else "",
+    )
