@@ -101,3 +101,14 @@ def test_an_agent_gets_its_whole_time_again_after_a_restart_of_the_server(server
     server.clock.step(59)
     server.services.maintenance.run_once()
     assert server.job(job.id).status == "running"
+
+
+def test_deactivation_is_one_step(server: RunningServer) -> None:
+    """A kill can't come between the flag and the end of what the agent holds."""
+    server.heartbeat()
+    server.enqueue()
+    server.running()
+    journal = server.directory / "state.journal"
+    before = journal.read_bytes().count(b"\n")
+    server.act("deactivate")
+    assert journal.read_bytes().count(b"\n") == before + 1

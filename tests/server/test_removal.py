@@ -154,3 +154,26 @@ def test_blocked_by_names_the_culprit(server: RunningServer) -> None:
     assert server.get(f"/api/v1/jobs/{c}/blocked-by").json["dependency"]["job_execution_id"] == b
     assert server.get(f"/api/v1/jobs/{a}/blocked-by").json == {"blocked": False}
     assert rerun(server, b).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("end_of_need", "status", "error"),
+    [("succeeded", "queued", ""), ("failed", "failed", "cancelled: required job a failed")],
+)
+def test_a_rerun_of_what_was_cancelled_while_it_waited_does_not_wait_in_vain(
+    server: RunningServer, end_of_need: str, status: str, error: str
+) -> None:
+    _, b, _ = server.run(server.define(CHAIN))
+    server.cancel(b)
+    server.finish(end_of_need)
+    again = rerun(server, b).json["job_execution"]
+    assert (again["status"], again.get("error", "")) == (status, error)
+    assert "needs_blocked" not in again["metadata"]
+
+
+def test_a_rerun_of_what_was_cancelled_while_it_waited_waits_for_what_is_still_to_come(server: RunningServer) -> None:
+    a, b, _ = server.run(server.define(CHAIN))
+    server.cancel(b)
+    again = rerun(server, b).json["job_execution"]["id"]
+    assert server.finish("succeeded").id == a
+    assert server.finish("succeeded").id == again
