@@ -53,13 +53,19 @@ class Orders:
         with self._lock:
             self._wipes_cache |= answer.wipe_cache_requested
             self._flushes_history |= answer.flush_job_history_requested
+            is_needed = self._wipes_cache or self._flushes_history
+        if is_needed:  # beside, because a large cache takes longer to delete than heartbeats may wait
+            threading.Thread(target=self._carry_out_if_idle, name="orders", daemon=True).start()
+        if answer.restart_requested:
+            self._speaker.remark(NO_RESTART)
+
+    def _carry_out_if_idle(self) -> None:
+        """Do what had to wait, unless a job runs: it is done after that."""
         if self.files.acquire(blocking=False):
             try:
                 self.carry_out()
             finally:
                 self.files.release()
-        if answer.restart_requested:
-            self._speaker.remark(NO_RESTART)
 
     def carry_out(self) -> None:
         """Do what had to wait; the caller holds `files`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
 
@@ -36,7 +36,9 @@ def url_secrets(url: str) -> list[str]:
     if not at or parts.scheme not in ("http", "https", "ftp", "ftps"):
         return []
     user, _, password = user_info.partition(":")
-    return [user_info + at] + [text for text in (password, "" if password else user) if len(text) >= _SHORTEST_PART]
+    alone = password or user
+    texts = dict.fromkeys((user_info + at, alone, unquote(alone)))
+    return [text for text in texts if len(text) >= _SHORTEST_PART]
 
 
 class Redactor:

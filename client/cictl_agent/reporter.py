@@ -19,7 +19,7 @@ from cictl_client import ApiError, Client, ClientError, Conflict, InvalidRequest
 logger = logging.getLogger(__name__)
 
 SNAPSHOT_BYTES = 524_288
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = SNAPSHOT_BYTES // 2
 
 _LEAST_CHUNK_BYTES = 1 << 12
 _BATCH_SECONDS = 0.02
@@ -131,10 +131,10 @@ class Reporter:
             except (NotFound, Conflict) as error:
                 logger.info("the server wants no report job=%s: %s", self._job_id, error)
                 return
-            except TooLarge:
-                self._shrink()
-            except InvalidRequest as error:
-                logger.error("report refused, sending its essence job=%s: %s", self._job_id, error)  # noqa: TRY400
+            except (TooLarge, InvalidRequest) as error:
+                if isinstance(error, TooLarge) and self._shrink():
+                    continue
+                logger.warning("report refused, sending its essence job=%s: %s", self._job_id, error)
                 report = _essence(report)
             except ClientError as error:
                 self._complain(error)
@@ -198,8 +198,7 @@ class Reporter:
             self._interruption.give(Reason.OVER, f"the server does not want it any more: {error}")
         except TooLarge:
             self._put_back(pending, had_pending)
-            self._shrink()
-            return False
+            return self._shrink()
         except ClientError as error:
             if not isinstance(error, InvalidRequest):
                 self._put_back(pending, had_pending)
@@ -235,7 +234,7 @@ class Reporter:
             arrived = self._sent + len(data)
         else:
             arrived = self._log.size
-            fields = {"output": self._log.tail(SNAPSHOT_BYTES)} if arrived != self._sent or _is_last(request) else {}
+            fields = {"output": self._log.tail(2 * self._chunk)} if arrived != self._sent or _is_last(request) else {}
         state = self._post(msgspec.structs.replace(request, **fields))
         self._sent = arrived
         self._is_troubled = False
@@ -256,12 +255,14 @@ class Reporter:
 
     def _resume(self, gap: LogGap) -> bool:
         """Go on from the server's end of the log; tell whether that changes anything."""
-        before, self._sent = self._sent, min(gap.log_size, self._log.size)
+        before, self._sent = self._sent, self._log.character_start(gap.log_size)
         logger.info("the server's log ends at %d, not %d job=%s", gap.log_size, before, self._job_id)
         return self._sent != before
 
-    def _shrink(self) -> None:
-        self._chunk = max(_LEAST_CHUNK_BYTES, self._chunk // 2)
+    def _shrink(self) -> bool:
+        """Send smaller pieces from now on; tell whether that is possible."""
+        before, self._chunk = self._chunk, max(_LEAST_CHUNK_BYTES, self._chunk // 2)
+        return self._chunk < before
 
     def _complain(self, error: ClientError) -> None:
         """Log the first of a row of failures."""

@@ -66,6 +66,17 @@ class JobLog:
             data = self._reader.read(max(0, min(limit, self._size - offset)))
         return data if offset + len(data) == self._size else _whole_characters(data)
 
+    def character_start(self, offset: int) -> int:
+        """Return where the character that *offset* lies in begins; past the end, the end."""
+        offset = min(offset, self._size)
+        before = max(0, offset - 3)
+        with self._lock:
+            self._reader.seek(before)
+            around = self._reader.read(offset + 1 - before)
+        while offset > before and offset - before < len(around) and around[offset - before] & 0xC0 == 0x80:
+            offset -= 1
+        return offset
+
     def tail(self, limit: int) -> str:
         """Return the last *limit* bytes as text, from the start of a character."""
         size = self._size

@@ -60,9 +60,10 @@ class Steps:
                 self._run_step(step)
 
     def _run_step(self, step: Step) -> None:
-        text = step_text(step)
-        self._context.reporter.note_step(text, step=_without_script(step))
         log = self._context.log
+        text = log.redact(step_text(step))
+        shown = msgspec.structs.replace(_without_script(step), name=log.redact(step.name))
+        self._context.reporter.note_step(text, step=shown)
         if step.kind == _SKIPPED:
             log.line(f"[dry-run] skipped step: {step.name}")
             return

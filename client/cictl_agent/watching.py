@@ -55,7 +55,7 @@ class Watch:
         self._ended.set()
 
     def _run_clock(self) -> None:
-        if not self._ended.wait(self._timeout_seconds):
+        if not self._ended.wait(min(self._timeout_seconds, threading.TIMEOUT_MAX)):
             self._interruption.give(Reason.TIMED_OUT, "job timed out")
 
     def _poll(self) -> None:

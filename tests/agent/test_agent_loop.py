@@ -191,11 +191,18 @@ def test_log_is_byte_identical_through_a_restart_of_the_server(server: ScriptedS
 
 
 def test_log_that_the_server_lost_is_sent_again(server: ScriptedServer, agent: AgentThread) -> None:
-    job_id = server.enqueue(script=f"echo ready; while [ ! -e ../../go ]; do sleep 0.02; done; {COUNT}")
+    job_id = server.enqueue(script=f"echo '€ ready'; while [ ! -e ../../go ]; do sleep 0.02; done; {COUNT}")
     job = server.begun(job_id, "ready")
-    del job.log[3:]
+    del job.log[job.log.index("€".encode()) + 1 :]
     (agent.config.work_dir / "go").touch()
-    assert server.finished(job_id).text.endswith("ready\n" + COUNTED)
+    assert server.finished(job_id).text.endswith("€ ready\n" + COUNTED)
+
+
+def test_pieces_that_are_too_large_for_the_server_become_smaller(server: ScriptedServer, agent: AgentThread) -> None:
+    server.largest_body = 100_000
+    job = server.finished(server.enqueue(script=COUNT))
+    assert job.text.endswith(COUNTED)
+    assert job.last.runtime_capabilities
 
 
 def test_pieces_of_the_log_are_small_and_follow_each_other(server: ScriptedServer, agent: AgentThread) -> None:

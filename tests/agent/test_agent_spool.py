@@ -66,6 +66,12 @@ def test_tail_begins_at_a_character(log: JobLog) -> None:
     assert log.tail(7) == "€€"
 
 
+@pytest.mark.parametrize(("offset", "start"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 4), (5, 4), (7, 7), (99, 7)])
+def test_start_of_the_character_at_an_offset(log: JobLog, offset: int, start: int) -> None:
+    log.write("a€€".encode())
+    assert log.character_start(offset) == start
+
+
 def test_digest_is_that_of_the_file(log: JobLog) -> None:
     log.write(b"abc")
     log.line("[x]")

@@ -84,6 +84,7 @@ class ScriptedServer:
         self.heartbeats: list[HeartbeatRequest] = []
         self.leases: list[LeaseRequest] = []
         self.requests: list[str] = []
+        self.largest_body: int | None = None
         self.dependencies: dict[str, bytes] = {}
         self.orders: deque[HeartbeatResponse] = deque()
         self.lease_answers: deque[LeaseResponse] = deque()
@@ -187,6 +188,8 @@ class ScriptedServer:
         with self._lock:
             self.requests.append(f"{req.method} {path}")
         early = self._take_fault(path, is_late=False)
+        if self.largest_body is not None and len(body) > self.largest_body:
+            early = Fault(path=path, times=1, status=413, text="too large", is_late=False)
         if early is None:
             self._route(req, resp, path, body)
         if fault := early or self._take_fault(path, is_late=True):
