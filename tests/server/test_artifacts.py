@@ -106,6 +106,24 @@ def test_what_is_not_a_zip_is_refused(server: RunningServer, job: JobExecution) 
     assert answer.text.startswith("read artifact zip: ")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_zips_are_refused(server: RunningServer, job: JobExecution, method: int) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("a/b.txt", bytes(range(256)))
+    whole = buffer.getvalue()
+    statuses = {
+        upload_zip(server, job.id, whole[:position] + b"\xff" + whole[position + 1 :]).status_code
+        for position in range(len(whole))
+    }
+    assert statuses == {200, 400}  # some bytes, such as those of times, are damaged without harm
+
+
+def test_an_entry_without_a_name_is_refused(server: RunningServer, job: JobExecution) -> None:
+    body = zipped({"": b"x"})
+    assert upload_zip(server, job.id, body).text == 'invalid artifact path: ""\n'
+
+
 def test_links_in_zips_are_refused(server: RunningServer, job: JobExecution) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -35,7 +35,6 @@ _DAMAGED_ZIP = (
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    IndexError,
     RuntimeError,  # encrypted, or (its child NotImplementedError) compressed in an unknown way
     ValueError,
 )
@@ -184,7 +183,7 @@ class ArtifactService:
         self._presence.touch(agent_id)
 
     def _unpack(self, job_id: str, archive: zipfile.ZipFile) -> list[Artifact]:
-        entries = [info for info in archive.infolist() if not info.is_dir()]
+        entries = [info for info in archive.infolist() if not info.filename.endswith("/")]  # is_dir() wants a name
         paths = [clean_artifact_path(info.filename) for info in entries]
         self._check_paths(paths)
         self._check_size(sum(info.file_size for info in entries))
