@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import IO, cast
-from urllib.parse import quote
 
 import falcon
 
@@ -15,12 +12,12 @@ from cictl.wire.artifacts import ArtifactList, ArtifactUpload
 from cictl_server.errors import InvalidRequest
 from cictl_server.resources import media
 from cictl_server.resources.describe import Content, Parameter, api
+from cictl_server.resources.files import FileStream, send_file
 from cictl_server.services import Services
 from cictl_server.services.paths import clean_artifact_path
 
 _ZIP = Content(media=("application/zip",), text="A zip of the files.")
 _REFUSED = {400: "no agent id, a bad path or bad data", 404: "unknown", 409: "another agent's execution"}
-_BLOCK = 1 << 18
 _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -95,7 +92,7 @@ class JobArtifactsArchiveResource:
             raise
         resp.content_type = "application/zip"
         resp.set_header("Content-Disposition", f'attachment; filename="{name}"')
-        resp.stream = _FileStream(archive, stack)
+        resp.stream = FileStream(archive, stack)
 
 
 class ArtifactFileResource:
@@ -107,38 +104,20 @@ class ArtifactFileResource:
     @api(
         answers={
             200: Content(media=("*/*",), text="The file; the type is guessed from its name."),
+            206: Content(media=("*/*",), text="The range of bytes that was asked for."),
+            304: "unchanged since the ETag in If-None-Match",
             404: "unknown",
+            416: "a range past the end",
         }
     )
-    def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
-        """Download one artifact, as an attachment that no browser runs."""
-        stored = self._artifacts.open_file(job_id, path)
-        stack = ExitStack()
-        file = stack.enter_context(stored.path.open("rb"))
-        resp.content_type = mimetypes.guess_type(stored.name)[0] or "application/octet-stream"
-        resp.set_headers(
-            {
-                "Content-Disposition": f"attachment; filename*=UTF-8''{quote(stored.name, safe='')}",
-                "Content-Security-Policy": "sandbox; default-src 'none'",
-                "X-Content-Type-Options": "nosniff",
-            }
-        )
-        resp.set_stream(_FileStream(file, stack), stored.size)
+    def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
+        """Download one artifact, as an attachment that no browser runs; ranges and ETags are understood."""
+        send_file(req, resp, self._artifacts.open_file(job_id, path))
 
-
-class _FileStream:
-    """The blocks of an open file; closes what belongs to it when the answer is over, read or not."""
-
-    def __init__(self, file: IO[bytes], resources: ExitStack) -> None:
-        self._file = file
-        self._resources = resources
-
-    def __iter__(self) -> Iterator[bytes]:
-        while block := self._file.read(_BLOCK):
-            yield block
-
-    def close(self) -> None:
-        self._resources.close()
+    @api(answers={200: "headers alone", 206: "headers alone", 304: "unchanged", 404: "unknown", 416: "past the end"})
+    def on_head(self, req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
+        """Tell size, type and ETag of one artifact."""
+        send_file(req, resp, self._artifacts.open_file(job_id, path))
 
 
 def _download_name(stem: str) -> str:

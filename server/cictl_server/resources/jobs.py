@@ -70,15 +70,19 @@ class JobResource:
         self._removal = services.removal
 
     @api(
-        answers={200: (JobResponse, JobStateResponse), 404: "unknown"},
+        answers={
+            200: (JobResponse, JobStateResponse),
+            304: "unchanged since the ETag in If-None-Match",
+            404: "unknown",
+        },
         query=[Parameter(name="view", choices=("state",), text="A JobStateResponse instead: small and cheap.")],
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Show one execution with the end of its log."""
         if req.get_param("view") == "state":
-            media.write(resp, JobStateResponse(job_execution=self._jobs.get_state(job_id)))
+            media.write_tagged(req, resp, JobStateResponse(job_execution=self._jobs.get_state(job_id)))
         else:
-            media.write(resp, JobResponse(job_execution=self._jobs.get_job(job_id)))
+            media.write_tagged(req, resp, JobResponse(job_execution=self._jobs.get_job(job_id)))
 
     @api(answers={200: DeletedJob, 404: "unknown", 409: "started already"})
     def on_delete(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TypeVar
 
 import falcon
@@ -9,6 +10,7 @@ import msgspec
 
 from cictl.wire.codec import decode, encode
 from cictl_server.errors import InvalidRequest, TooLarge
+from cictl_server.resources.files import is_known
 
 T = TypeVar("T")
 
@@ -37,6 +39,18 @@ def write(resp: falcon.Response, message: msgspec.Struct, *, status: int = 200) 
     resp.content_type = "application/json"
     resp.set_headers(_NO_STORE)
     resp.data = encode(message)
+
+
+def write_tagged(req: falcon.Request, resp: falcon.Response, message: msgspec.Struct) -> None:
+    """Answer with *message* and an ETag of its content, or with 304 where the client has it already."""
+    body = encode(message)
+    etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    resp.set_headers({**_NO_STORE, "ETag": etag})
+    if is_known(req, etag):
+        resp.status = falcon.HTTP_304
+        return
+    resp.content_type = "application/json"
+    resp.data = body
 
 
 def query_int(req: falcon.Request, name: str, *, default: int, low: int, high: int) -> int:
