@@ -110,7 +110,7 @@ def test_what_is_not_a_zip_is_refused(server: RunningServer, job: JobExecution) 
 def test_damaged_zips_are_refused(server: RunningServer, job: JobExecution, method: int) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
-        archive.writestr("a/b.txt", bytes(range(256)))
+        archive.writestr("a", bytes(range(64)))
     whole = buffer.getvalue()
     statuses = {
         upload_zip(server, job.id, whole[:position] + b"\xff" + whole[position + 1 :]).status_code
