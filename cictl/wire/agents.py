@@ -41,7 +41,7 @@ class HeartbeatResponse(Message):
     """The server's answer; the `…_requested` flags are orders for the agent.
 
     Attributes:
-        cancel_job_ids: Of the agent's `running_job_ids`, those that are over on the server (ours).
+        cancel_job_ids: Of the agent's `running_job_ids`, those that are over on the server or another's (ours).
         orders_id: Names the one-shot orders of this answer, for `orders_received` (ours); empty without any.
     """
 

@@ -112,3 +112,14 @@ def test_refused_actions(server: RunningServer, agent_id: str, action: str, code
 def test_an_unknown_agent(server: RunningServer) -> None:
     answer = server.get("/api/v1/agents/z")
     assert (answer.status_code, answer.text) == (404, "agent not found\n")
+
+
+def test_an_agent_is_told_to_stop_what_another_one_holds_by_now(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    server.leased("a")
+    server.clock.step(45)
+    server.services.maintenance.run_once()
+    assert server.heartbeat("a", running_job_ids=[job_id]).cancel_job_ids == []
+    server.leased("b")
+    assert server.heartbeat("a", running_job_ids=[job_id]).cancel_job_ids == [job_id]
+    assert server.heartbeat("b", running_job_ids=[job_id]).cancel_job_ids == []

@@ -51,7 +51,7 @@ def test_a_heartbeat_is_told_which_of_its_executions_are_over(server: RunningSer
     server.enqueue()
     cancelled, going_on = server.running("a"), server.running("b")
     server.cancel(cancelled.id)
-    answer = server.heartbeat("a", running_job_ids=[cancelled.id, going_on.id, "job-77", "odd"])
+    answer = server.heartbeat("b", running_job_ids=[cancelled.id, going_on.id, "job-77", "odd"])
     assert answer.cancel_job_ids == [cancelled.id, "job-77", "odd"]
 
 

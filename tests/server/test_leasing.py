@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
 from cictl_testing.server import RunningServer
@@ -136,3 +138,38 @@ def test_without_a_free_place_the_answer_comes_at_once(server: RunningServer) ->
     for _ in range(64):
         server.services.hub.take_place()
     assert server.lease(wait_seconds=25).message == "no matching queued job"
+
+
+def test_a_late_repeat_of_the_request_that_got_an_execution_does_not_end_it(server: RunningServer) -> None:
+    server.enqueue()
+    server.enqueue()
+    job = server.lease(request_id="r1").job_execution
+    assert job is not None
+    server.report(job.id, "running")
+    server.clock.step(30)
+    assert server.lease(request_id="r1").message == "agent already has an active job"
+    assert server.job(job.id).status == "running"
+
+
+def test_a_request_that_still_waits_on_a_broken_connection_ends_nothing(server: RunningServer) -> None:
+    """Its agent asked again, got an execution and runs it; the next one that is enqueued wakes the old request."""
+    [job_id] = server.run(server.define('[{id: work, runs_on: {gpu: "1"}, steps: [{run: "true"}]}]'))
+    answers: list[LeaseResponse] = []
+    waiting = threading.Thread(target=lambda: answers.append(server.lease(wait_seconds=20, request_id="old")))
+    waiting.start()
+    until(lambda: server.services.hub.waiting == 1)
+    assert server.lease(request_id="new", capabilities={"gpu": "1"}).assigned
+    server.report(job_id, "running")
+    server.clock.step(6)
+    server.enqueue()
+    waiting.join(timeout=20)
+    assert [answer.message for answer in answers] == ["agent already has an active job"]
+    assert server.job(job_id).status == "running"
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for another thread; ten seconds are for ever here."""
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

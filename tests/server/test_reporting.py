@@ -179,3 +179,44 @@ def test_what_an_agent_sends_after_a_cancel_does_not_count(server: RunningServer
     assert server.report(job.id, "failed", output_append="after\n", output_offset=7).status_code == 200
     assert server.log(job.id) == b"before\n[control] job cancelled by user"
     assert server.job(job.id).error == "cancelled by user"
+
+
+def test_an_agent_with_an_execution_cannot_begin_another_one(server: RunningServer) -> None:
+    """Not even one that it was given once: a late report of an expired lease must not make it the owner of two."""
+    first, second = server.enqueue(), server.enqueue()
+    server.leased("b")
+    server.leased("a")
+    server.clock.step(45)
+    server.report(second, "running", "a")
+    server.services.maintenance.run_once()
+    answer = server.report(first, "running", "a")
+    assert (answer.status_code, answer.text) == (409, "job is not leased\n")
+    assert server.job(first).status == "queued"
+
+
+@pytest.mark.parametrize("begin", ["lease", "report"])
+def test_the_next_holder_begins_with_an_empty_log(server: RunningServer, begin: str) -> None:
+    """A terminal report that is refused for want of log bytes leaves those that it brought."""
+    job = prepare(server, "leased")
+    assert server.report(job.id, "failed", output_append="a's", output_offset=0, output_size=9).status_code == 409
+    server.clock.step(45)
+    server.services.maintenance.run_once()
+    if begin == "lease":
+        server.leased("b")
+    server.report(job.id, "running", "b", output_append="b", output_offset=0)
+    assert server.log(job.id) == b"b"
+
+
+def test_an_older_snapshot_that_arrives_late_takes_nothing_away(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", output="one\ntwo\n")
+    server.report(job.id, "running", output="one\n")
+    assert server.log(job.id) == b"one\ntwo\n"
+
+
+def test_an_older_tail_that_arrives_late_takes_nothing_away(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    whole = "".join(f"line {n}\n" for n in range(70_000))
+    for end in (400_000, 600_000, 700_000, 600_000):
+        server.report(job.id, "running", output=whole[max(0, end - 524_288) : end])
+    assert server.log(job.id).decode() == whole[:700_000]

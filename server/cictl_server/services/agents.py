@@ -91,13 +91,14 @@ class AgentService:
         with self._store.write() as tx:
             known = tx.agents.find(request.agent_id) or AgentRecord(agent_id=request.agent_id, seen=now)
             tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
+            tx.after_commit(lambda: self._events.add("agent", request.agent_id))
 
     def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
-        """Return what follows for the agent's version, and those of its executions that are over, or gone."""
+        """Return what follows for the agent's version, and those of its executions that it must stop."""
         with self._store.read() as view:
             target = automatic_target(view, server_version=self._server_version)
             is_busy = bool(view.jobs.active_of_agent(request.agent_id))
-            over = [job_id for job_id in request.running_job_ids or [] if _is_over(view, job_id)]
+            over = [job_id for job_id in request.running_job_ids or [] if not _may_run(view, job_id, request.agent_id)]
         decision = self._rollout.beat(
             request.agent_id,
             version=request.version,
@@ -172,12 +173,13 @@ def _lines(handout: Handout, decision: Decision, *, restart_status: str) -> Iter
         yield f"server requested update to {decision.target} (attempt={decision.attempt})"
 
 
-def _is_over(view: View, job_id: str) -> bool:
+def _may_run(view: View, job_id: str, agent_id: str) -> bool:
+    """Whether the execution goes on, and is not another agent's by now; an unowned one is whose report comes first."""
     try:
         job = view.jobs.find(job_number(job_id))
     except NotFound:
-        return True
-    return job is None or job.status.is_terminal
+        return False
+    return job is not None and not job.status.is_terminal and job.agent_id in ("", agent_id)
 
 
 def _described(record: AgentRecord, request: HeartbeatRequest) -> AgentRecord:

@@ -73,24 +73,30 @@ class LeasingService:
         with self._hub.watch(QUEUE) as watch:
             while True:
                 watch.clear()
-                answer = self._try(request)
+                answer = self._try(request, is_waiting=True)
                 left = deadline - time.monotonic()
                 if answer.message != _NOTHING or left <= 0 or self._hub.is_closed:
                     return answer
                 watch.wait(left)
                 self._presence.touch(request.agent_id)
 
-    def _try(self, request: LeaseRequest) -> LeaseResponse:
-        """Check and claim in one transaction, so that simultaneous requests of one agent get one job."""
+    def _try(self, request: LeaseRequest, *, is_waiting: bool = False) -> LeaseResponse:
+        """Check and claim in one transaction, so that simultaneous requests of one agent get one job.
+
+        Args:
+            is_waiting: The request waited for work. What its agent holds now, it got by a later one: its own connection
+                broke meanwhile, and it tells nothing about that execution.
+        """
         with self._store.write() as tx:
             record = tx.agents.find(request.agent_id)
             if record is not None and record.deactivated:
                 return LeaseResponse(assigned=False, message=AGENT_DEACTIVATED)
             for held in tx.jobs.active_of_agent(request.agent_id):
-                if self._is_unanswered(held, request):
+                if not is_waiting and self._is_unanswered(held, request):
                     logger.info("lease offered again execution=%s agent=%s", held.id, request.agent_id)
                     return LeaseResponse(assigned=True, job_execution=job_view(held))
-                if held.status is JobStatus.LEASED or not self._give_up(tx, held):
+                is_repeat = bool(request.request_id) and request.request_id == held.lease_request_id
+                if held.status is JobStatus.LEASED or is_waiting or is_repeat or not self._give_up(tx, held):
                     return LeaseResponse(assigned=False, message=_ACTIVE)
             capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
             job = self._claim(tx, request, capabilities)
@@ -111,6 +117,7 @@ class LeasingService:
             lease_request_id=request.request_id,
         )
         self._settler.put(tx, leased)
+        self._logs.reset(job.number)  # what an earlier holder left
         return leased
 
     def _is_unanswered(self, held: JobRecord, request: LeaseRequest) -> bool:

@@ -66,7 +66,8 @@ class LogFiles:
         """Make *snapshot*, the whole log or the last `SNAPSHOT_LIMIT` bytes of it, the end of the log.
 
         What continues the stored bytes is appended; a tail is joined to them where they overlap, so a log stays whole
-        although its agent sends tails. Anything else replaces the log, as the contract says.
+        although its agent sends tails; an older snapshot that arrives late changes nothing. Anything else replaces the
+        log, as the contract says.
         """
         with self._lock(number), self._open(number) as file:
             size = file.seek(0, os.SEEK_END)
@@ -91,7 +92,7 @@ class LogFiles:
             return hashlib.sha256().hexdigest()
 
     def reset(self, number: int) -> None:
-        """Forget the bytes of a log that turned out to be damaged; the agent sends it anew."""
+        """Forget the bytes of a log that is damaged, or that an agent left which lost its lease; it begins anew."""
         with self._lock(number), suppress(FileNotFoundError):
             os.truncate(self.path(number), 0)
 
@@ -140,13 +141,13 @@ class _LogHandle:
 
 def _joint(known: bytes, snapshot: bytes, *, is_whole: bool) -> int | None:
     """Return how many bytes of *snapshot* are the end of *known*, or None where they do not join."""
-    if is_whole and snapshot.startswith(known):
-        return len(known)
+    if is_whole and known[: len(snapshot)] == snapshot[: len(known)]:
+        return min(len(known), len(snapshot))
     anchor = snapshot[:_ANCHOR]
     position = known.find(anchor) if len(snapshot) > SNAPSHOT_LIMIT - _ANCHOR else -1
     while position >= 0:
-        overlap = len(known) - position
-        if known[position:] == snapshot[:overlap]:
-            return overlap
+        shared = known[position : position + len(snapshot)]
+        if snapshot.startswith(shared):
+            return len(shared)
         position = known.find(anchor, position + 1)
     return None

@@ -63,6 +63,8 @@ class ReportingService:
         self._presence.touch(request.agent_id)
         if is_settled:
             return job
+        if job.status is JobStatus.QUEUED:
+            self._logs.reset(job.number)  # what an earlier holder left
         self._write_log(job, request, is_last=status.is_terminal)
         with self._store.write() as tx:
             job = get_job(tx, job_id)
@@ -146,6 +148,7 @@ def _check_owner(view: View, job: JobRecord, request: StatusRequest, status: Job
     if job.status is JobStatus.QUEUED:
         # A lease that ran out before its agent began; the agent that begins first gets it back.
         agent = view.agents.find(request.agent_id)
-        if status.is_terminal or job.is_blocked or (agent is not None and agent.deactivated):
+        is_taken = bool(view.jobs.active_of_agent(request.agent_id)) or (agent is not None and agent.deactivated)
+        if status.is_terminal or job.is_blocked or is_taken:
             raise Conflict("job is not leased", hint="lease it first")
     return False
