@@ -11,7 +11,7 @@ from cictl_testing.stores import Reopenable
 from msgspec.structs import replace
 
 from cictl_server.store.contract import Store, StoreFailed, Transaction
-from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
+from cictl_server.store.records import ArtifactEntry, ArtifactsRecord, SettingRecord
 
 
 def test_a_committed_record_is_found(store: Store) -> None:
@@ -147,6 +147,15 @@ def test_agents_come_by_ascending_id_also_after_deletions(place: Reopenable) -> 
         tx.agents.put(make_agent("a"))
     with place.reopen().read() as view:
         assert [agent.agent_id for agent in view.agents.iter_all()] == ["a", "b", "c"]
+
+
+def test_settings_are_kept_by_key(place: Reopenable) -> None:
+    with place.store.write() as tx:
+        tx.settings.put(SettingRecord(key="b", value="1"))
+        tx.settings.put(SettingRecord(key="a", value="2"))
+        tx.settings.put(SettingRecord(key="b", value="3"))
+    with place.reopen().read() as view:
+        assert [(setting.key, setting.value) for setting in view.settings.iter_all()] == [("a", "2"), ("b", "3")]
 
 
 def test_pipelines_and_chains_of_a_project_come_in_byte_order(store: Store) -> None:

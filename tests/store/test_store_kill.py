@@ -20,6 +20,7 @@ KILLS = 200
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_nothing_acknowledged_is_lost_in_200_kills(tmp_path: Path) -> None:
     acknowledged = 0
     snapshots: set[int] = set()

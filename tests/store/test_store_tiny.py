@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 import tinydb
+from cictl_testing.disk import watched
 from cictl_testing.records import make_agent, make_job, make_project
 
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import StoreCorrupt, StoreLocked, StoreTooNew
+from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew
 from cictl_server.store.tiny import TinyStore
 
 
@@ -203,3 +204,30 @@ def test_a_document_that_is_no_record_is_refused_whole(tmp_path: Path, document:
             store.db.table("jobs").insert(document)
         assert store.db.table("jobs").all() == []
     TinyStore.open(tmp_path).close()
+
+
+def test_a_second_document_of_one_agent_is_refused(tmp_path: Path) -> None:
+    with TinyStore.open(tmp_path) as store:
+        with store.write() as tx:
+            tx.agents.put(make_agent("mac"))
+        with pytest.raises(msgspec.ValidationError, match="two documents of agents are mac"):
+            store.db.table("agents").insert(msgspec.to_builtins(make_agent("mac", os="darwin")))
+        with store.read() as view:
+            assert list(view.agents.iter_all()) == [make_agent("mac")]
+
+
+def test_no_change_slips_in_while_closing(tmp_path: Path) -> None:
+    def write(name: str, _: tuple[Any, ...]) -> None:
+        if name == "replace":
+            with pytest.raises(StoreFailed, match="closed"), store.write() as tx:
+                tx.jobs.put(make_job(2))
+            refused.append(name)
+
+    refused: list[str] = []
+    store = TinyStore.open(tmp_path)
+    with store.write() as tx:
+        tx.jobs.put(make_job(1))
+    with watched(write):
+        store.close()
+    assert len(refused) == 2
+    assert json.loads((tmp_path / "state.json").read_text())["jobs"].keys() == {"1"}

@@ -107,7 +107,7 @@ class _Named(Table[str, R]):
         self._decoder = msgspec.json.Decoder(type_)
         self._rows = _Rows(engine, name, type_, key=self._number)
         for number, document in engine.tables.get(name, {}).items():
-            self._numbers[self._key_in(document)] = number
+            self._numbers[self._free_key_in(document, number)] = number
         engine.observe(self._follow)
 
     def find(self, key: str) -> R | None:
@@ -133,14 +133,22 @@ class _Named(Table[str, R]):
     def _key_in(self, document: bytes) -> str:
         return self._key(self._decoder.decode(document))
 
+    def _free_key_in(self, document: bytes, number: int) -> str:
+        """Return the key of *document*, which no other may have; TinyDB's own API cannot know."""
+        key = self._key_in(document)
+        if self._numbers.get(key, number) != number:
+            raise msgspec.ValidationError(f"two documents of {self._name} are {key}")
+        return key
+
     def _follow(self, change: Change) -> None:
         table, number, before, after = change
         if table != self._name:
             return
+        key = None if after is None else self._free_key_in(after, number)
         if before is not None:
             self._numbers.pop(self._key_in(before), None)
-        if after is not None:
-            self._numbers[self._key_in(after)] = number
+        if key is not None:
+            self._numbers[key] = number
 
 
 class _Jobs(_Rows[JobRecord], Jobs):
