@@ -11,8 +11,8 @@ import msgspec
 from cictl.wire.jobs import JobState
 from cictl_server.errors import CictlError, InvalidRequest
 from cictl_server.resources.describe import Content, Parameter, api
+from cictl_server.resources.streams import PlacedStream
 from cictl_server.services import Services
-from cictl_server.services.hub import Hub
 from cictl_server.services.joblog import LogSlice
 
 _LIMIT = 8 << 20
@@ -73,32 +73,18 @@ class JobLogResource:
         last = _offset(req.get_header("Last-Event-ID") or "")
         offset = _number(req, "offset", default=0) if last is None else last
         self._jobs.get_state(job_id)
-        self._hub.take_place()
+        stream = PlacedStream(self._hub, lambda: self._events(job_id, offset))
         resp.content_type = "text/event-stream"
         resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        resp.stream = _LogStream(self._jobs.follow_log(job_id, offset=offset), self._hub)
+        resp.stream = stream
 
-
-class _LogStream:
-    """The encoded events of one follower; gives its place back when the server closes it, read or not."""
-
-    def __init__(self, pieces: Iterator[LogSlice | JobState | None], hub: Hub) -> None:
-        self._pieces = pieces
-        self._hub = hub
-        self._is_open = True
-
-    def __iter__(self) -> Iterator[bytes]:
+    def _events(self, job_id: str, offset: int) -> Iterator[bytes]:
         yield b": follow\n\n"
         try:
-            for piece in self._pieces:
+            for piece in self._jobs.follow_log(job_id, offset=offset):
                 yield _event(piece)
         except CictlError:
             return  # deleted meanwhile: the client asks again and is told so
-
-    def close(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            self._hub.leave_place()
 
 
 def _event(piece: LogSlice | JobState | None) -> bytes:

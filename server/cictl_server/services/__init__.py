@@ -10,6 +10,7 @@ from pathlib import Path
 from cictl_server.services.actions import AgentActionService
 from cictl_server.services.agents import AgentService
 from cictl_server.services.artifacts import ArtifactService
+from cictl_server.services.events import EventLog
 from cictl_server.services.explain import ExplainService
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.hub import Hub
@@ -55,6 +56,7 @@ class Services:
     actions: AgentActionService
     agents: AgentService
     artifacts: ArtifactService
+    events: EventLog
     explain: ExplainService
     job_lists: JobListService
     jobs: JobService
@@ -87,12 +89,13 @@ class Services:
             last = view.jobs.last_number()
             known = {agent.agent_id: agent.seen for agent in view.agents.iter_all()}
         hub = Hub(places=waiting_places)
-        settler = Settler(hub)
+        numbers = NumberSource(clock, last=last)
+        events = EventLog(hub, first=numbers.next())
+        settler = Settler(hub, events)
         logs = LogFiles(directory / "logs")
         presence = PresenceBook(clock, known)
         fleet = Fleet(store, presence)
         report_files = ReportFiles(directory / "reports")
-        numbers = NumberSource(clock, last=last)
         jobs = JobService(store=store, logs=logs, settler=settler, hub=hub, fleet=fleet, clock=clock, numbers=numbers)
         artifacts = ArtifactService(directory / "artifacts", store=store, reports=report_files, presence=presence)
         removal = RemovalService(
@@ -103,6 +106,7 @@ class Services:
             artifacts=artifacts,
             reports=report_files,
             clock=clock,
+            events=events,
         )
         orders, rollout = OrderBook(clock, numbers), Rollout(clock)
         preparer = Preparer(store=store, numbers=numbers)
@@ -119,6 +123,7 @@ class Services:
                 presence=presence,
                 orders=orders,
                 rollout=rollout,
+                events=events,
                 hub=hub,
                 server_version=version,
             ),
@@ -127,11 +132,13 @@ class Services:
                 presence=presence,
                 orders=orders,
                 rollout=rollout,
+                events=events,
                 clock=clock,
                 server_version=version,
                 update_source=update_source,
             ),
             artifacts=artifacts,
+            events=events,
             explain=ExplainService(store=store, jobs=jobs, presence=presence),
             job_lists=JobListService(store=store, fleet=fleet),
             leasing=LeasingService(store=store, settler=settler, logs=logs, presence=presence, hub=hub, clock=clock),

@@ -10,6 +10,7 @@ import msgspec
 from cictl.wire.agents import AgentActionRequest, AgentActionResponse, QueuedScript
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.agents import get_agent_record
+from cictl_server.services.events import EventLog
 from cictl_server.services.hub import QUEUE, Hub
 from cictl_server.services.jobs import JobService
 from cictl_server.services.orders import Order, OrderBook
@@ -62,6 +63,7 @@ class AgentActionService:
         presence: PresenceBook,
         orders: OrderBook,
         rollout: Rollout,
+        events: EventLog,
         hub: Hub,
         server_version: str,
     ) -> None:
@@ -72,6 +74,7 @@ class AgentActionService:
         self._presence = presence
         self._orders = orders
         self._rollout = rollout
+        self._events = events
         self._hub = hub
         self._server_version = server_version
 
@@ -120,6 +123,7 @@ class AgentActionService:
             record = get_agent_record(tx, agent_id)
             if record.deactivated is not deactivated:
                 tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
+                tx.after_commit(lambda: self._events.add("agent", agent_id))
             cancelled = self._jobs.cancel_active_of(tx, agent_id) if deactivated else 0
         self._presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
         self._hub.publish(QUEUE)

@@ -8,6 +8,7 @@ import msgspec
 
 from cictl.wire.agents import Agent, HeartbeatRequest, HeartbeatResponse
 from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.services.events import EventLog
 from cictl_server.services.ids import Clock, job_number
 from cictl_server.services.orders import Handout, Order, OrderBook
 from cictl_server.services.presence import PresenceBook
@@ -31,6 +32,7 @@ class AgentService:
         presence: PresenceBook,
         orders: OrderBook,
         rollout: Rollout,
+        events: EventLog,
         clock: Clock,
         server_version: str,
         update_source: UpdateSource,
@@ -39,6 +41,7 @@ class AgentService:
         self._presence = presence
         self._orders = orders
         self._rollout = rollout
+        self._events = events
         self._clock = clock
         self._server_version = server_version
         self._update_source = update_source

@@ -12,6 +12,9 @@ from cictl_server.errors import NoCapacity
 QUEUE = "queue"
 """Topic: an execution became leasable."""
 
+EVENTS = "events"
+"""Topic: the event log has more."""
+
 
 def job_topic(number: int) -> str:
     """Topic: the state or the log of one execution changed."""
@@ -42,6 +45,10 @@ class Hub:
     def waiting(self) -> int:
         """How many places are taken."""
         return self._taken
+
+    def is_watched(self, topic: str) -> bool:
+        with self._lock:
+            return topic in self._watches
 
     def publish(self, topic: str) -> None:
         with self._lock:

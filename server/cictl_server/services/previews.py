@@ -17,6 +17,7 @@ from cictl_server.services.fleet import Fleet
 from cictl_server.services.planning import PlannedJob
 from cictl_server.services.preparing import NO_MATCH, Mode, Prepared, Preparer, as_dry_run
 from cictl_server.services.runtime import RuntimeService
+from cictl_server.services.views import Candidate, unmet_by_all
 
 
 class PreviewService:
@@ -78,13 +79,14 @@ class PreviewService:
         )
 
     def _preview(self, request: PreviewRequest, prepared: Prepared) -> PreviewResponse:
+        candidates = self._fleet.candidates()
         return PreviewResponse(
             mode=self._runtime.state().mode,
             offline_cached_only=request.offline_cached_only,
             cache_used=bool(prepared.cache_source),
             cache_source=prepared.cache_source,
             pipeline_id=prepared.name,
-            pending_jobs=[_pending(job) for job in prepared.planned],
+            pending_jobs=[_pending(job, candidates) for job in prepared.planned],
             eligible_agent_ids=self._agents(prepared.planned),
             warnings=prepared.warnings,
             version=next((job.metadata.get("pipeline_version", "") for job in prepared.planned), ""),
@@ -107,13 +109,13 @@ def _as_run(request: PreviewRequest) -> RunRequest:
     )
 
 
-def _pending(job: PlannedJob) -> PendingJob:
-    metadata = job.metadata
+def _pending(job: PlannedJob, candidates: list[Candidate]) -> PendingJob:
+    metadata, required = job.metadata, job.required_capabilities
     return PendingJob(
         pipeline_job_id=job.pipeline_job_id,
         pipeline_id=metadata["pipeline_id"],
         matrix_name=metadata.get("matrix_name", ""),
-        required_capabilities=job.required_capabilities,
+        required_capabilities=required,
         source_repo=job.source.repo if job.source else "",
         source_ref=job.source.ref if job.source else "",
         step_count=len(job.step_plan),
@@ -121,6 +123,8 @@ def _pending(job: PlannedJob) -> PendingJob:
         artifact_globs=job.artifact_globs,
         dependency_blocked="needs_blocked" in metadata or "chain_blocked" in metadata,
         missing_needs=[need for need in metadata.get("missing_needs_job_ids", "").split(",") if need],
+        eligible_agent_ids=[agent.agent_id for agent in candidates if meets_all(required, agent.capabilities)],
+        unmet_requirements=unmet_by_all(required, candidates),
     )
 
 

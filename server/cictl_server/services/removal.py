@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cictl.wire.jobs import JobStatus
 from cictl_server.errors import Conflict
 from cictl_server.services.artifacts import ArtifactService
+from cictl_server.services.events import EventLog
 from cictl_server.services.hub import Hub, job_topic
 from cictl_server.services.ids import Clock
 from cictl_server.services.jobs import get_job
@@ -31,6 +32,7 @@ class RemovalService:
         artifacts: ArtifactService,
         reports: ReportFiles,
         clock: Clock,
+        events: EventLog,
     ) -> None:
         self._store = store
         self._settler = settler
@@ -39,6 +41,7 @@ class RemovalService:
         self._artifacts = artifacts
         self._reports = reports
         self._clock = clock
+        self._events = events
 
     def delete(self, job_id: str) -> None:
         """Remove an execution that has not started; what waits for it ends.
@@ -88,6 +91,7 @@ class RemovalService:
             self._artifacts.delete(number)
             self._reports.delete(number)
             self._hub.publish(job_topic(number))
+            self._events.add("job", f"job-{number}")
 
 
 def _finished(view: View, agent_id: str | None) -> list[JobRecord]:

@@ -9,7 +9,16 @@ from cictl_server.services import git
 from cictl_server.services.ids import Clock
 from cictl_server.services.presence import ONLINE, STALE, PresenceBook
 
-FEATURES = ("explain", "job-state", "lease-wait", "log-append", "log-follow", "minimal-replies", "problem-json")
+FEATURES = (
+    "events",
+    "explain",
+    "job-state",
+    "lease-wait",
+    "log-append",
+    "log-follow",
+    "minimal-replies",
+    "problem-json",
+)
 """The extensions of the contract that this server speaks."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from cictl.wire.jobs import JobStatus
 from cictl_server.services.chaining import settled_by_chain
+from cictl_server.services.events import EventLog
 from cictl_server.services.hub import QUEUE, Hub, job_topic
 from cictl_server.services.lifecycle import Ending, Event, advance
 from cictl_server.services.needs import settled_by_needs
@@ -22,12 +23,14 @@ from cictl_server.store.records import JobRecord
 class Settler:
     """Makes the changes that end things, and tells the hub once they are durable."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, events: EventLog) -> None:
         self._hub = hub
+        self._events = events
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
         """Store a changed execution and tell those who watch it."""
         tx.jobs.put(job)
+        tx.after_commit(lambda: self._events.add("job", job.id))
         self.announce(tx, job)
 
     def announce(self, tx: Transaction, job: JobRecord) -> None:

@@ -74,21 +74,21 @@ def job_state(job: JobRecord, *, log_size: int) -> JobState:
 
 
 def unmet_requirements(job: JobRecord, candidates: Iterable[Candidate]) -> list[str]:
-    """Return why no agent could take a queued execution now, sorted; empty when one could, or when it is not queued.
+    """Return why no agent could take a queued execution now, sorted; empty when one could, or when it is not queued."""
+    return unmet_by_all(job.required_capabilities, candidates) if job.status is JobStatus.QUEUED else []
+
+
+def unmet_by_all(required: Mapping[str, str], candidates: Iterable[Candidate]) -> list[str]:
+    """Return why no agent meets what is *required*, sorted; empty when one does.
 
     Where every requirement is met by some agent but no agent meets them all, the requirements that the nearest agent
     lacks are named.
     """
-    if job.status is not JobStatus.QUEUED:
-        return []
     agents = list(candidates)
     if not agents:
         return ["no agents connected"]
-    lacking = [
-        [(k, v) for k, v in job.required_capabilities.items() if not meets(k, v, agent.capabilities)]
-        for agent in agents
-    ]
-    everywhere = [(k, v) for k, v in job.required_capabilities.items() if all((k, v) in lack for lack in lacking)]
+    lacking = [[(k, v) for k, v in required.items() if not meets(k, v, agent.capabilities)] for agent in agents]
+    everywhere = [(k, v) for k, v in required.items() if all((k, v) in lack for lack in lacking)]
     return sorted(_unmet_text(k, v, agents) for k, v in everywhere or min(lacking, key=len))
 
 

@@ -1,0 +1,60 @@
+"""What happens on the server, as server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import falcon
+import msgspec
+
+from cictl.wire.events import AgentChanged, JobChanged
+from cictl_server.errors import CictlError
+from cictl_server.resources.describe import Content, Parameter, api
+from cictl_server.resources.streams import PlacedStream
+from cictl_server.services import Services
+from cictl_server.services.events import Happening
+
+_TEXT = "Events `job` (JobChanged), `agent` (AgentChanged) and `reset`: some were missed, look at everything anew."
+
+
+class EventsResource:
+    """`/api/v1/events`"""
+
+    def __init__(self, services: Services) -> None:
+        self._events = services.events
+        self._jobs = services.jobs
+        self._hub = services.hub
+
+    @api(
+        answers={
+            200: Content(media=("text/event-stream",), text=_TEXT),
+            503: "all places for waiting requests are taken",
+        },
+        headers=[Parameter(name="Last-Event-ID", text="Go on after this event.")],
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Follow the changes of executions and agents. A comment comes every 15 s."""
+        last = req.get_header("Last-Event-ID") or ""
+        after = int(last) if last.isascii() and last.isdigit() and len(last) <= 20 else None
+        resp.content_type = "text/event-stream"
+        resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        resp.stream = PlacedStream(self._hub, lambda: self._encoded(after))
+
+    def _encoded(self, after: int | None) -> Iterator[bytes]:
+        yield b": events\n\n"
+        for event in self._events.follow(after=after):
+            yield b": keepalive\n\n" if event is None else self._event(event)
+
+    def _event(self, event: Happening) -> bytes:
+        return b"event: %s\nid: %d\ndata: %s\n\n" % (event.kind.encode(), event.number, self._data(event))
+
+    def _data(self, event: Happening) -> bytes:
+        """Return the subject as it is now: events tell that something changed, not what it was at that moment."""
+        if event.kind == "agent":
+            return msgspec.json.encode(AgentChanged(agent_id=event.subject))
+        if event.kind != "job":
+            return b"{}"
+        try:
+            return msgspec.json.encode(JobChanged(id=event.subject, state=self._jobs.get_state(event.subject)))
+        except CictlError:
+            return msgspec.json.encode(JobChanged(id=event.subject))

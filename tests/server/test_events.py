@@ -1,0 +1,82 @@
+"""The stream of what happens."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+from cictl_testing.processes import eventually
+from cictl_testing.server import RunningServer
+
+from cictl_server.services.hub import EVENTS
+
+
+class Follower:
+    """Reads the stream in a thread, as one connection does."""
+
+    def __init__(self, server: RunningServer, *, last: str = "") -> None:
+        self._server = server
+        self.text = ""
+        headers = {"Last-Event-ID": last} if last else {}
+        self._thread = threading.Thread(target=self._read, args=(headers,))
+        self._thread.start()
+        eventually(lambda: server.services.hub.is_watched(EVENTS), what="the follower")
+
+    def stop(self) -> list[tuple[str, int, Any]]:
+        """End the server's streams, and return kind, number and data of what came."""
+        self._server.services.hub.close()
+        self._thread.join(timeout=20)
+        found = []
+        for block in self.text.split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+            if fields:
+                found.append((fields["event"], int(fields["id"]), json.loads(fields["data"])))
+        return found
+
+    def _read(self, headers: dict[str, str]) -> None:
+        self.text = self._server.get("/api/v1/events", headers=headers).text
+
+
+def test_changes_of_executions_and_agents_are_told(server: RunningServer) -> None:
+    follower = Follower(server)
+    server.heartbeat("a")
+    job_id = server.enqueue()
+    server.running()
+    server.report(job_id, "running", output_append="just log", output_offset=0)
+    server.report(job_id, "succeeded")
+    events = follower.stop()
+    assert [(kind, data.get("agent_id") or data["id"]) for kind, _, data in events] == [
+        ("agent", "a"),
+        *[("job", job_id)] * 4,
+    ]
+    assert events[-1][2]["state"]["status"] == "succeeded"
+    numbers = [number for _, number, _ in events]
+    assert numbers == list(range(numbers[0], numbers[0] + 5))
+
+
+def test_a_follower_goes_on_after_the_event_it_saw_last(server: RunningServer) -> None:
+    follower = Follower(server)
+    a, b = server.enqueue(), server.enqueue()
+    (_, number, data), (_, _, other) = follower.stop()
+    assert (data["id"], other["id"]) == (a, b)
+    again = server.services.events.follow(after=number)
+    assert [event.subject for event in again if event] == [b]
+
+
+def test_one_that_missed_too_much_is_told_to_look_anew(server: RunningServer) -> None:
+    follower = Follower(server, last="5")
+    assert [kind for kind, _, _ in follower.stop()] == ["reset"]
+
+
+def test_without_a_place_there_is_no_stream(server: RunningServer) -> None:
+    for _ in range(64):
+        server.services.hub.take_place()
+    assert server.get("/api/v1/events").status_code == 503
+
+
+def test_a_deleted_execution_has_no_state(server: RunningServer) -> None:
+    follower = Follower(server)
+    job_id = server.enqueue()
+    server.http.simulate_delete(f"/api/v1/jobs/{job_id}")
+    assert follower.stop()[-1][2] == {"id": job_id}
