@@ -32,24 +32,31 @@ from cictl.wire.jobs import (
     StatusRequest,
 )
 from cictl.wire.projects import (
+    EligibleAgents,
     ImportRequest,
     ImportResponse,
+    PreviewRequest,
+    PreviewResponse,
     ProjectDetail,
     ProjectList,
     ProjectResponse,
     ProjectSummary,
     RunRequest,
     RunResponse,
+    SourceRefs,
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import Health, RuntimeState, ServerInfo
-from cictl_client import following
+from cictl_client import following, versions
 from cictl_client.errors import UnexpectedAnswer
 from cictl_client.following import LogChunk, OnReconnect
 from cictl_client.transport import RawResponse, Transport, came
+from cictl_client.versions import VersionEvent
 
 _BLOCK = 1 << 18
 _UPLOAD_SECONDS = 600.0
+_GIT_SECONDS = 150.0
+"""The server asks remotes: two minutes at most for a whole project, less for a run."""
 
 Progress = Callable[[int], None]
 
@@ -144,23 +151,62 @@ class Client:
 
     def import_project(self, request: ImportRequest) -> ImportResponse:
         """Import a repository; `InvalidProject` says what is wrong with its file, `GitFailed` why it can't be read."""
-        return self._transport.post(ImportResponse, "/api/v1/projects/import", encode(request), timeout=150)
+        return self._transport.post(ImportResponse, "/api/v1/projects/import", encode(request), timeout=_GIT_SECONDS)
 
     def reload_project(self, project_id: int) -> ImportResponse:
-        return self._transport.post(ImportResponse, f"/api/v1/projects/{project_id}/reload", timeout=150)
+        return self._transport.post(ImportResponse, f"/api/v1/projects/{project_id}/reload", timeout=_GIT_SECONDS)
 
     def delete_project(self, project_id: int) -> None:
         self._transport.send("DELETE", f"/api/v1/projects/{project_id}")
 
     def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline, or of a part of it."""
-        path = f"/api/v1/pipelines/{pipeline_db_id}/run-selection"
-        return self._transport.post(RunResponse, path, encode(request), timeout=150)
+        path = f"{_pipeline(pipeline_db_id)}/run-selection"
+        return self._transport.post(RunResponse, path, encode(request), timeout=_GIT_SECONDS)
 
     def run_chain(self, chain_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline chain."""
-        path = f"/api/v1/pipeline-chains/{chain_db_id}/run"
-        return self._transport.post(RunResponse, path, encode(request), timeout=150)
+        path = f"{_chain(chain_db_id)}/run"
+        return self._transport.post(RunResponse, path, encode(request), timeout=_GIT_SECONDS)
+
+    def preview_pipeline(self, pipeline_db_id: int, request: PreviewRequest) -> PreviewResponse:
+        """Return what a dry run of a pipeline would enqueue, and who could take it; nothing is stored."""
+        path = f"{_pipeline(pipeline_db_id)}/dry-run-preview"
+        return self._transport.post(PreviewResponse, path, encode(request), timeout=_GIT_SECONDS)
+
+    def preview_chain(self, chain_db_id: int, request: PreviewRequest) -> PreviewResponse:
+        """Return what a dry run of a chain would enqueue, and who could take it; nothing is stored."""
+        path = f"{_chain(chain_db_id)}/dry-run-preview"
+        return self._transport.post(PreviewResponse, path, encode(request), timeout=_GIT_SECONDS)
+
+    def eligible_agents_for_pipeline(self, pipeline_db_id: int, request: RunRequest) -> EligibleAgents:
+        """Return which agents could take every execution of a run."""
+        path = f"{_pipeline(pipeline_db_id)}/eligible-agents"
+        return self._transport.post(EligibleAgents, path, encode(request), timeout=_GIT_SECONDS)
+
+    def eligible_agents_for_chain(self, chain_db_id: int, request: RunRequest) -> EligibleAgents:
+        """Return which agents could take every execution of a chain run."""
+        path = f"{_chain(chain_db_id)}/eligible-agents"
+        return self._transport.post(EligibleAgents, path, encode(request), timeout=_GIT_SECONDS)
+
+    def source_refs_of_pipeline(self, pipeline_db_id: int) -> SourceRefs:
+        """Return the branches that a pipeline could be run from; none for a pipeline without a repository."""
+        return self._transport.get(SourceRefs, f"{_pipeline(pipeline_db_id)}/source-refs")
+
+    def source_refs_of_chain(self, chain_db_id: int) -> SourceRefs:
+        """Return the branches that a chain could be run from: those of its first pipeline."""
+        return self._transport.get(SourceRefs, f"{_chain(chain_db_id)}/source-refs")
+
+    def resolve_version(self, pipeline_db_id: int) -> Iterator[VersionEvent]:
+        """Let the server resolve a pipeline's version, and yield each step as it happens.
+
+        The last one has `step` done: a `VersionResolved`, or a `VersionStep` whose `status` is error.
+
+        Raises:
+            NotFound: There is no such pipeline.
+            Unreachable: The connection broke before the last step.
+        """
+        return versions.resolve_version(self._transport, f"{_pipeline(pipeline_db_id)}/version-resolve")
 
     # Jobs
 
@@ -383,6 +429,14 @@ class Client:
 
 def _job(job_id: str) -> str:
     return f"/api/v1/jobs/{_segment(job_id)}"
+
+
+def _pipeline(pipeline_db_id: int) -> str:
+    return f"/api/v1/pipelines/{pipeline_db_id}"
+
+
+def _chain(chain_db_id: int) -> str:
+    return f"/api/v1/pipeline-chains/{chain_db_id}"
 
 
 def _actions(agent_id: str) -> str:

@@ -38,14 +38,20 @@ from cictl.wire.jobs import (
 )
 from cictl.wire.problems import Code
 from cictl.wire.projects import (
+    EligibleAgents,
     ImportRequest,
     ImportResponse,
+    PendingJob,
+    PreviewRequest,
+    PreviewResponse,
     ProjectDetail,
     ProjectList,
     ProjectResponse,
     ProjectSummary,
     RunRequest,
     RunResponse,
+    SourceRef,
+    SourceRefs,
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import Health, RuntimeState, ServerInfo
@@ -70,6 +76,16 @@ PROJECT = ProjectSummary(id=3, name="shop", config_path="x", updated_utc=NOW, pi
 DETAIL = ProjectDetail(id=3, name="shop", updated_utc=NOW)
 IMPORTED = ImportResponse(project_name="shop", repo_url="u", config_file="cictl.yaml", pipelines=1)
 RAN = RunResponse(project_name="shop", pipeline_id="build", enqueued=1, job_execution_ids=["job-1"])
+ELIGIBLE = EligibleAgents(eligible_agent_ids=["a"], pending_jobs=1)
+PREVIEW = PreviewResponse(
+    mode="normal",
+    offline_cached_only=True,
+    cache_used=False,
+    pipeline_id="build",
+    pending_jobs=[PendingJob(pipeline_job_id="compile", step_count=1, eligible_agent_ids=[])],
+    eligible_agent_ids=None,
+)
+REFS = SourceRefs(source_repo="u", refs=[SourceRef(name="main", ref="refs/heads/main")])
 FILE = Artifact(id=1, job_execution_id="job-1", path="app", url="/artifacts/job-1/app", size_bytes=3)
 REPORT = TestReport(total=1, passed=1)
 HEALTH = Health(status="ok")
@@ -155,6 +171,52 @@ CASES = [
         lambda c: c.run_chain(2, RunRequest()),
         RAN,
         RunRequest(),
+    ),
+    case(
+        "preview_pipeline",
+        "POST /api/v1/pipelines/7/dry-run-preview",
+        PREVIEW,
+        lambda c: c.preview_pipeline(7, PreviewRequest(offline_cached_only=True)),
+        PREVIEW,
+        PreviewRequest(offline_cached_only=True),
+    ),
+    case(
+        "preview_chain",
+        "POST /api/v1/pipeline-chains/2/dry-run-preview",
+        PREVIEW,
+        lambda c: c.preview_chain(2, PreviewRequest(source_ref="main")),
+        PREVIEW,
+        PreviewRequest(source_ref="main"),
+    ),
+    case(
+        "eligible_agents_for_pipeline",
+        "POST /api/v1/pipelines/7/eligible-agents",
+        ELIGIBLE,
+        lambda c: c.eligible_agents_for_pipeline(7, RunRequest(pipeline_job_id="compile")),
+        ELIGIBLE,
+        RunRequest(pipeline_job_id="compile"),
+    ),
+    case(
+        "eligible_agents_for_chain",
+        "POST /api/v1/pipeline-chains/2/eligible-agents",
+        ELIGIBLE,
+        lambda c: c.eligible_agents_for_chain(2, RunRequest()),
+        ELIGIBLE,
+        RunRequest(),
+    ),
+    case(
+        "source_refs_of_pipeline",
+        "GET /api/v1/pipelines/7/source-refs",
+        REFS,
+        lambda c: c.source_refs_of_pipeline(7),
+        REFS,
+    ),
+    case(
+        "source_refs_of_chain",
+        "GET /api/v1/pipeline-chains/2/source-refs",
+        REFS,
+        lambda c: c.source_refs_of_chain(2),
+        REFS,
     ),
     case(
         "list_jobs",
@@ -249,7 +311,8 @@ CASES = [
     ),
 ]
 ELSEWHERE = {
-    "base_url", "close", "download_all", "download_artifact", "follow_log", "read_log", "request", "wait_for_job",
+    "base_url", "close", "download_all", "download_artifact", "follow_log", "read_log", "request", "resolve_version",
+    "wait_for_job",
 }  # fmt: skip
 """Public names whose tests are below, or in a module of their own."""
 
