@@ -202,6 +202,8 @@ class PendingJob(Message):
     Attributes:
         dependency_blocked: It would wait for others.
         missing_needs: Needs that the selection leaves out (ours); such a run is refused.
+        eligible_agent_ids: Who could take this one (ours); None where the server does not tell.
+        unmet_requirements: Why nobody could, as a queued execution has it (ours).
     """
 
     pipeline_job_id: str
@@ -215,6 +217,8 @@ class PendingJob(Message):
     dependency_blocked: bool = False
     pipeline_id: str = ""
     missing_needs: list[str] = msgspec.field(default_factory=list)
+    eligible_agent_ids: list[str] | None = None
+    unmet_requirements: list[str] = msgspec.field(default_factory=list)
 
 
 class PreviewResponse(Message):
