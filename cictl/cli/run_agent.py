@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
-    from types import FrameType
-
     from cictl_agent.loop import Agent
+
+_LOOK_SECONDS = 0.1
 
 
 def run_agent(
@@ -41,8 +39,6 @@ def run_agent(
     """
     import logging
     import os
-    import signal
-    import threading
 
     from cictl_agent.config import ConfigError, load_config
     from cictl_agent.loop import Agent
@@ -52,30 +48,47 @@ def run_agent(
     if level is None:
         raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    stop = threading.Event()
     try:
         config = load_config(os.environ, server=server, agent_id=agent_id, work_dir=work_dir, token_file=token_file)
-        agent = Agent(config, adopts_orphans=adopt_orphans())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _stopper(agent, stop))
         typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
-        agent.run(stop)
+        _run_until_signal(Agent(config, adopts_orphans=adopt_orphans()))
     except ConfigError as error:
         _fail(error)
     typer.echo("stopped", err=True)
 
 
-def _stopper(agent: Agent, stop: threading.Event) -> Callable[[int, FrameType | None], None]:
-    """Return the signal handler: the first signal stops gently, the second ends everything."""
-    import os
+def _run_until_signal(agent: Agent) -> None:
+    """Run the agent in a thread; the first signal stops it gently, the second ends everything.
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+    The handler takes no lock: whatever the main thread was doing may hold it.
+    """
+    import os
+    import signal
+    import threading
+
+    stop = threading.Event()
+    signals: list[int] = []
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            agent.run(stop)
+        except Exception as error:  # noqa: BLE001 raised again in the main thread
+            errors.append(error)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: signals.append(received))
+    worker = threading.Thread(target=work, name="agent")
+    worker.start()
+    while worker.is_alive():
+        worker.join(_LOOK_SECONDS)
+        if signals:
+            stop.set()
+        if len(signals) > 1:
             agent.kill()
             os._exit(1)
-        stop.set()
-
-    return handle
+    if errors:
+        raise errors[0]
 
 
 def _fail(error: Exception) -> NoReturn:
