@@ -21,6 +21,7 @@ from cictl_server.resources import (
     server,
 )
 from cictl_server.resources.guard import Guard
+from cictl_server.resources.idempotency import Idempotency
 from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]
@@ -75,7 +76,7 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
     Args:
         is_loopback: The server is reachable from this machine only; other names in Host headers are refused.
     """
-    app: Application = falcon.App(middleware=[Guard(is_loopback=is_loopback)])
+    app: Application = falcon.App(middleware=[Guard(is_loopback=is_loopback), Idempotency(services.idempotency)])
     errors.install(app)
     app.req_options.keep_blank_qs_values = True
     for path, resource, suffix in ROUTES:

@@ -14,6 +14,7 @@ from cictl_server.services.events import EventLog
 from cictl_server.services.explain import ExplainService
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.hub import Hub
+from cictl_server.services.idempotency import IdempotencyService
 from cictl_server.services.ids import Clock, NumberSource
 from cictl_server.services.joblists import JobListService
 from cictl_server.services.jobs import JobService
@@ -58,6 +59,7 @@ class Services:
     artifacts: ArtifactService
     events: EventLog
     explain: ExplainService
+    idempotency: IdempotencyService
     job_lists: JobListService
     jobs: JobService
     leasing: LeasingService
@@ -110,6 +112,7 @@ class Services:
         )
         orders, rollout = OrderBook(clock, numbers), Rollout(clock)
         preparer = Preparer(store=store, numbers=numbers)
+        idempotency = IdempotencyService(store=store, clock=clock)
         runtime = RuntimeService(presence=presence, clock=clock, version=version, instance_id=uuid.uuid4().hex)
         return cls(
             store=store,
@@ -140,10 +143,17 @@ class Services:
             artifacts=artifacts,
             events=events,
             explain=ExplainService(store=store, jobs=jobs, presence=presence),
+            idempotency=idempotency,
             job_lists=JobListService(store=store, fleet=fleet),
             leasing=LeasingService(store=store, settler=settler, logs=logs, presence=presence, hub=hub, clock=clock),
             maintenance=MaintenanceService(
-                store=store, settler=settler, logs=logs, presence=presence, clock=clock, agent_timeout=agent_timeout
+                store=store,
+                settler=settler,
+                logs=logs,
+                presence=presence,
+                clock=clock,
+                idempotency=idempotency,
+                agent_timeout=agent_timeout,
             ),
             projects=ProjectService(store=store, clock=clock),
             removal=removal,

@@ -6,6 +6,7 @@ import logging
 from datetime import datetime, timedelta
 
 from cictl.wire.jobs import Cause, JobStatus
+from cictl_server.services.idempotency import IdempotencyService
 from cictl_server.services.ids import Clock
 from cictl_server.services.lifecycle import Ending, Event, advance
 from cictl_server.services.logs import LogFiles
@@ -38,6 +39,7 @@ class MaintenanceService:
         logs: LogFiles,
         presence: PresenceBook,
         clock: Clock,
+        idempotency: IdempotencyService,
         agent_timeout: timedelta,
     ) -> None:
         """Give up on an agent's running work when nothing was heard of it for *agent_timeout*."""
@@ -46,6 +48,7 @@ class MaintenanceService:
         self._logs = logs
         self._presence = presence
         self._clock = clock
+        self._idempotency = idempotency
         self._agent_timeout = agent_timeout
         self._started = clock()
 
@@ -56,6 +59,7 @@ class MaintenanceService:
         self.run_once()
 
     def run_once(self) -> None:
+        self._idempotency.expire()
         now = self._clock()
         with self._store.read() as view:
             leased = [job for job in view.jobs.with_status(JobStatus.LEASED) if _is_stale(job, now)]

@@ -12,6 +12,7 @@ from cictl_server.services.presence import ONLINE, STALE, PresenceBook
 FEATURES = (
     "events",
     "explain",
+    "idempotency-key",
     "job-state",
     "lease-wait",
     "log-append",

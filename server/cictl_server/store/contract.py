@@ -23,6 +23,7 @@ from cictl.wire.problems import Code
 from cictl_server.errors import StoreError
 from cictl_server.store.records import (
     AgentRecord,
+    AnswerRecord,
     ArtifactsRecord,
     ChainRecord,
     JobRecord,
@@ -171,6 +172,7 @@ class View(ABC):
     chains: Chains
     artifacts: Table[int, ArtifactsRecord]
     settings: Table[str, SettingRecord]
+    answers: Table[str, AnswerRecord]
 
 
 class Transaction(View):

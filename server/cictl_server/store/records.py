@@ -131,3 +131,18 @@ class SettingRecord(Record, frozen=True, kw_only=True):
 
     key: str
     value: str
+
+
+class AnswerRecord(Record, frozen=True, kw_only=True):
+    """What a request with an `Idempotency-Key` was answered.
+
+    Attributes:
+        key: Digest of method, path and the client's key.
+        status: HTTP status; 0 while it is not answered yet.
+    """
+
+    key: str
+    created: datetime
+    status: int = 0
+    content_type: str = ""
+    body: str = ""

@@ -26,6 +26,7 @@ from cictl_server.store.engine import COMPACTION_BYTES, Change, Engine
 from cictl_server.store.indexes import JobIndex
 from cictl_server.store.records import (
     AgentRecord,
+    AnswerRecord,
     ArtifactsRecord,
     ChainRecord,
     JobRecord,
@@ -215,6 +216,7 @@ class _Transaction(Transaction):
         self.chains = _Chains(engine, "chains", ChainRecord, key=lambda chain: chain.id)
         self.artifacts = _Rows(engine, "artifacts", ArtifactsRecord, key=lambda artifacts: artifacts.number)
         self.settings = _Named(engine, "settings", SettingRecord, key=lambda setting: setting.key)
+        self.answers = _Named(engine, "answers", AnswerRecord, key=lambda answer: answer.key)
         self.actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:
