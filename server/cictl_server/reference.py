@@ -45,6 +45,9 @@ An error is plain text by default: the message and a newline. Clients that send 
 | --- | --- |
 {codes}
 
+A POST or DELETE may carry an `Idempotency-Key` of up to 255 characters: a repeat with the same key to the same address
+gets the first one's answer, with `Idempotency-Replayed: true`, for 24 hours, also over a restart; nothing is done twice.
+
 What every route can answer is not repeated below:
 
 | status | when |
