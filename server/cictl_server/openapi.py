@@ -85,7 +85,7 @@ def _parameters(operation: Operation) -> Iterator[Json]:
     for name in operation.path_parameters:
         described = {"name": name, "in": "path", "required": True, "schema": _PATH_SCHEMAS.get(name, _TEXT)}
         yield described | ({"description": _PATH_TEXTS[name]} if name in _PATH_TEXTS else {})
-    for place, parameters in (("query", operation.description.query), ("header", operation.description.headers)):
+    for place, parameters in (("query", operation.description.query), ("header", operation.headers)):
         for parameter in parameters:
             yield {
                 "name": parameter.name,

@@ -13,7 +13,7 @@ from typing import Any
 
 import cictl.wire
 from cictl.wire.codec import Message
-from cictl_server.resources.describe import Answer, Description, description_of
+from cictl_server.resources.describe import Answer, Description, Parameter, description_of
 
 Route = tuple[str, type[Any], str]
 """Path, resource, and the ending of its responders' names."""
@@ -30,6 +30,13 @@ DISK_FULL = "the disk is full; nothing was changed"
 TOO_LARGE = "the body is larger than the server takes"
 MALFORMED = "the body is not JSON of this form"
 NO_NUMBER = "an id is not a positive number"
+BAD_KEY = "the `Idempotency-Key` is longer than 255 characters, or not printable"
+KEY_IN_USE = "the first request with this `Idempotency-Key` is being answered, or was interrupted"
+
+IDEMPOTENCY_KEY = Parameter(
+    name="Idempotency-Key",
+    text="A repeat with the same key gets the first one's answer, with `Idempotency-Replayed: true`, for 24 hours.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +64,15 @@ class Operation:
         return _PLACEHOLDER.findall(self.path)
 
     @property
+    def headers(self) -> tuple[Parameter, ...]:
+        """The request headers that mean something, with those that every such operation shares."""
+        return (*self.description.headers, *((IDEMPOTENCY_KEY,) if self._changes_something else ()))
+
+    @property
+    def _changes_something(self) -> bool:
+        return self.method not in ("get", "head")
+
+    @property
     def answers(self) -> dict[int, Answer]:
         """All that can be answered, with what every such operation shares, by status."""
         answers: dict[int, Answer] = dict(self.description.answers)
@@ -71,11 +87,14 @@ class Operation:
             yield 400, MALFORMED
         if NUMBER_IDS.intersection(self.path_parameters):
             yield 400, NO_NUMBER
+        if self._changes_something:
+            yield 400, BAD_KEY
+            yield 409, KEY_IN_USE
         yield 403, FORBIDDEN
         if request is not None:
             yield 413, TOO_LARGE
         yield 500, FAULT
-        if self.method not in ("get", "head"):
+        if self._changes_something:
             yield 507, DISK_FULL
 
 

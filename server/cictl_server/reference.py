@@ -9,14 +9,17 @@ import re
 import sys
 import types
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
 from cictl_server.operations import (
+    BAD_KEY,
     DISK_FULL,
     FAULT,
     FORBIDDEN,
+    KEY_IN_USE,
     MALFORMED,
     NO_NUMBER,
     TOO_LARGE,
@@ -60,9 +63,11 @@ What every route can answer is not repeated below:
 _SHARED = (
     (400, MALFORMED),
     (400, NO_NUMBER),
+    (400, BAD_KEY),
     (403, FORBIDDEN),
     (404, "an unknown path: `404 page not found`"),
     (405, "a wrong method"),
+    (409, KEY_IN_USE),
     (413, TOO_LARGE),
     (500, FAULT),
     (507, DISK_FULL),
@@ -153,6 +158,8 @@ def _type_text(type_: Any) -> str:
         return f"map of {_type_text(arguments[0])} to {_type_text(arguments[1])}"
     if type_ in wire_types().values():
         return f"[{type_.__name__}](#{type_.__name__.lower()})"
+    if isinstance(type_, type) and issubclass(type_, StrEnum):
+        return ", ".join(f"`{member}`" for member in type_)
     plain = {str: "text", int: "integer", float: "number", bool: "boolean"}
     name = str(type_.__name__)
     return plain.get(type_, "instant" if name == "datetime" else name)
