@@ -14,10 +14,14 @@ from cictl_server.services.planning import PlannedJob, SourceContext
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
 
-# Fetching with a refspec of its own makes origin/<branch> exist after a shallow clone of another branch; the token is
-# never in an argument that git prints, and never in the repository's configuration.
+# Fetching with a refspec of its own makes origin/<branch> exist after a shallow clone of another branch. The token is never
+# written to the repository's configuration, and git leaves it out of the URLs that it prints.
 _SCRIPT = """\
 set -eu
+fail() {
+    echo "auto bump: $1" >&2
+    exit 1
+}
 file=$CIWI_PIPELINE_VERSION_FILE
 if [ "${CIWI_DRY_RUN:-}" = 1 ]; then
     echo "[dry-run] skipping automatic version bump"
@@ -26,39 +30,40 @@ fi
 ref=${CIWI_PIPELINE_SOURCE_REF_RAW:-}
 case $ref in
     refs/heads/*) branch=${ref#refs/heads/} ;;
-    refs/*) echo "auto bump: $ref is not a branch" >&2; exit 1 ;;
+    refs/*) fail "$ref is not a branch" ;;
     "") branch=$(git symbolic-ref --quiet --short HEAD || true) ;;
     *)
-        if expr "$ref" : '[0-9a-fA-F]\\{7,40\\}$' > /dev/null; then
-            echo "auto bump: $ref looks like a commit, not a branch" >&2
-            exit 1
+        if expr "X$ref" : 'X[0-9a-fA-F]\\{7,40\\}$' > /dev/null; then
+            fail "$ref looks like a commit, not a branch"
         fi
         branch=$ref ;;
 esac
 if [ -z "$branch" ]; then
     branch=$(git ls-remote --symref origin HEAD | sed -n 's#^ref: refs/heads/\\(.*\\)[[:space:]]HEAD$#\\1#p')
 fi
-[ -n "$branch" ] || { echo "auto bump: no branch to push to" >&2; exit 1; }
-git fetch -q --depth 1 origin "+refs/heads/$branch:refs/remotes/origin/$branch"
-git checkout -q -B ciwi-auto-bump "refs/remotes/origin/$branch"
-found=$(tr -d '[:space:]' < "$file")
+[ -n "$branch" ] || fail "no branch to push to"
+git fetch -q --depth 1 origin "+refs/heads/$branch:refs/remotes/origin/$branch" || fail "fetch of $branch failed"
+git checkout -q -B ciwi-auto-bump "refs/remotes/origin/$branch" || fail "checkout of $branch failed"
+found=$(tr -d '[:space:]' < "$file") || fail "$branch has no $file"
 if [ "$found" != "$CIWI_PIPELINE_VERSION_RAW" ]; then
-    echo "auto bump: $branch moved: $file says $found, not $CIWI_PIPELINE_VERSION_RAW" >&2
-    exit 1
+    fail "$branch moved: $file says $found, not $CIWI_PIPELINE_VERSION_RAW"
 fi
 echo "@NEXT@" > "$file"
 git add -- "$file"
-git commit -q -m "chore: bump $file to @NEXT@ [skip ci]"
+set --
+git config user.email > /dev/null || set -- -c user.name=cictl -c user.email=cictl@localhost
+git "$@" commit -q -m "chore: bump $file to @NEXT@ [skip ci]" || fail "commit failed"
+set +x
 token=${GITHUB_TOKEN:-${GH_TOKEN:-}}
-url=$(git remote get-url origin)
-case $url in
+url=origin
+case $(git remote get-url origin) in
     https://github.com/*)
         if [ -n "$token" ]; then
+            url=$(git remote get-url origin)
             url="https://x-access-token:$token@github.com/${url#https://github.com/}"
         fi ;;
 esac
-set +x
-git push -q "$url" "HEAD:refs/heads/$branch" || { echo "auto bump: push to $branch failed" >&2; exit 1; }
+git push -q "$url" "HEAD:refs/heads/$branch" || fail "push to $branch failed"
 echo "auto bump: $branch is at @NEXT@"
 """
 
@@ -82,17 +87,25 @@ def branch_of(ref: str) -> str:
     return "" if ref.startswith("refs/") or _COMMIT.fullmatch(ref) else ref
 
 
+def check_auto_bump(pipeline: Pipeline, planned: list[PlannedJob]) -> None:
+    """
+    Raises:
+        InvalidRequest: The pipeline asks for the bump, and a wet run of it would have more than one execution.
+    """
+    if pipeline.versioning is not None and pipeline.versioning.auto_bump and len(planned) > 1:
+        raise InvalidRequest("versioning.auto_bump requires exactly one job execution in the pipeline run")
+
+
 def with_auto_bump(pipeline: Pipeline, planned: list[PlannedJob], source: SourceContext) -> list[PlannedJob]:
     """Append the bump to the one execution of a wet run, where the pipeline asks for it.
 
     Raises:
         InvalidRequest: More than one execution, or no version to raise.
     """
+    check_auto_bump(pipeline, planned)
     versioning = pipeline.versioning
     if versioning is None or not versioning.auto_bump or not planned:
         return planned
-    if len(planned) != 1:
-        raise InvalidRequest("versioning.auto_bump requires exactly one job execution in the pipeline run")
     if not source.version_raw:
         raise InvalidRequest(f'versioning.auto_bump needs a version in "{versioning.file}"')
     [job] = planned

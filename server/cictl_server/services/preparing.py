@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cictl.project_file import Pipeline
 from cictl.wire.projects import RunRequest
 from cictl_server.errors import InvalidRequest, NotFound
-from cictl_server.services.autobump import with_auto_bump
+from cictl_server.services.autobump import check_auto_bump, with_auto_bump
 from cictl_server.services.chains import Member, chain_members
 from cictl_server.services.dependencies import Inherited, inherit
 from cictl_server.services.ids import NumberSource
@@ -23,7 +23,7 @@ from cictl_server.services.offline import (
     check_offline_source,
 )
 from cictl_server.services.planning import PlannedJob, RunIdentity, SourceContext, plan, selects
-from cictl_server.services.sources import resolve_source
+from cictl_server.services.sources import resolve_source, with_own_version
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ProjectRecord
 
@@ -37,6 +37,8 @@ class Mode(StrEnum):
     RUN_OFFLINE = "run_offline"
     PREVIEW = "preview"
     PREVIEW_OFFLINE = "preview_offline"
+    INSPECT = "inspect"
+    """As a run, for its scripts; nothing is enqueued, so needs that are left out matter to nobody."""
     ELIGIBLE = "eligible"
     """Only requirements matter: nothing is resolved."""
 
@@ -106,7 +108,8 @@ class Preparer:
         source = cached.source if cached else _resolved(pipeline, request, inherited, mode)
         if cached and mode.is_run:
             check_offline_source(pipeline, cached, in_chain=False)
-        identity = self._identity(project)
+        prefix = "offline" if mode is Mode.RUN_OFFLINE else "run"
+        identity = self._identity(project, f"{prefix}-{self._numbers.next()}")
         planned = plan(
             pipeline,
             request,
@@ -143,7 +146,7 @@ class Preparer:
             check_offline_source(first, cached, in_chain=True)
             check_offline_chain([member.pipeline for member in members])
         run_id = f"chain-{self._numbers.next()}"
-        identities = self._identities(project, chain.chain_id, run_id, members, request)
+        identities = self._identities(project, chain.chain_id, run_id, members, request, mode)
         planned: list[PlannedJob] = []
         for index, (member, identity) in enumerate(zip(members, identities, strict=True)):
             own = source if index == 0 else _member_source(member.pipeline, source, mode)
@@ -159,7 +162,13 @@ class Preparer:
         return _prepared(project, chain.chain_id, run_id, planned, cached, mode)
 
     def _identities(
-        self, project: ProjectRecord, chain_id: str, run_id: str, members: list[Member], request: RunRequest
+        self,
+        project: ProjectRecord,
+        chain_id: str,
+        run_id: str,
+        members: list[Member],
+        request: RunRequest,
+        mode: Mode,
     ) -> list[RunIdentity]:
         """Return each member's place in the chain run; one that the selection leaves out is not waited for."""
         present = {member.pipeline.id for member in members if selects(request, member.pipeline)}
@@ -174,15 +183,15 @@ class Preparer:
                 "pipeline_chain_position": str(index + 1),
                 "pipeline_chain_total": str(len(members)),
             }
-            identities.append(self._identity(project, chain={**place, **block}))
+            own_id = f"offline-{run_id}-{index}" if mode is Mode.RUN_OFFLINE else f"run-{self._numbers.next()}"
+            identities.append(self._identity(project, own_id, chain={**place, **block}))
         return identities
 
-    def _identity(self, project: ProjectRecord, *, chain: dict[str, str] | None = None) -> RunIdentity:
+    def _identity(
+        self, project: ProjectRecord, pipeline_run_id: str, *, chain: dict[str, str] | None = None
+    ) -> RunIdentity:
         return RunIdentity(
-            project=project.name,
-            project_id=project.id,
-            pipeline_run_id=f"run-{self._numbers.next()}",
-            chain=chain or {},
+            project=project.name, project_id=project.id, pipeline_run_id=pipeline_run_id, chain=chain or {}
         )
 
 
@@ -199,23 +208,29 @@ def _resolved(pipeline: Pipeline, request: RunRequest, inherited: Inherited, mod
 
 
 def _member_source(pipeline: Pipeline, first: SourceContext, mode: Mode) -> SourceContext:
-    """Return a later member's source: the first one's version, and its commit and ref where the repository is the same."""
+    """Return a later member's source: the first one's version, and its commit and ref where the repository is the same.
+
+    Where the first has no version the member's own is read, from the same commit: a chain never straddles two.
+    """
     if mode is Mode.ELIGIBLE:
         return SourceContext()
     own = pipeline.vcs_source
     versioning = pipeline.versioning
-    if mode.is_offline or (own is not None and own.repo.strip() == first.repo and first.commit):
-        return SourceContext(
-            repo=own.repo.strip() if own else "",
-            ref_raw=first.ref_raw,
-            commit=first.commit,
-            version_raw=first.version_raw,
-            version=first.version,
-            tag_prefix=versioning.tag_prefix if versioning else "",
-            version_file=versioning.file if versioning else "",
+    if not mode.is_offline and (own is None or own.repo.strip() != first.repo):
+        inherited = Inherited(
+            version_raw=first.version_raw, version=first.version, repo=first.repo, commit=first.commit
         )
-    inherited = Inherited(version_raw=first.version_raw, version=first.version, repo=first.repo, commit=first.commit)
-    return resolve_source(pipeline, source_ref="", inherited=inherited)
+        return resolve_source(pipeline, source_ref="", inherited=inherited)
+    source = SourceContext(
+        repo=own.repo.strip() if own else "",
+        ref_raw=first.ref_raw,
+        commit=first.commit,
+        version_raw=first.version_raw,
+        version=first.version,
+        tag_prefix=versioning.tag_prefix if versioning else "",
+        version_file=versioning.file if versioning else "",
+    )
+    return source if first.version or mode.is_offline else with_own_version(pipeline, source)
 
 
 def _finished(
@@ -225,9 +240,12 @@ def _finished(
     if mode is Mode.RUN_OFFLINE:
         check_offline_jobs(pipeline, planned, dry_run=request.dry_run)
         return [_marked(job) for job in planned]
-    if mode is Mode.RUN and not request.dry_run:
-        return with_auto_bump(pipeline, planned, source)
-    return planned
+    if request.dry_run or mode.is_offline:
+        return planned
+    if mode is Mode.ELIGIBLE:
+        check_auto_bump(pipeline, planned)
+        return planned
+    return with_auto_bump(pipeline, planned, source)
 
 
 def _marked(job: PlannedJob) -> PlannedJob:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 
 from cictl.project_file import Pipeline, Versioning
 from cictl_server.errors import GitFailed, InvalidRequest
 from cictl_server.services.dependencies import Inherited
-from cictl_server.services.git import check_argument, fetched, is_commit
+from cictl_server.services.git import Fetched, check_argument, fetched, is_commit
 from cictl_server.services.planning import SourceContext
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited)
         source_ref: A ref to use instead of the pipeline's own; empty for none.
 
     Raises:
-        InvalidRequest: An override for a pipeline without repository, or a ref that looks like an option.
+        InvalidRequest: An override for a pipeline without repository, a ref that looks like an option, or no version where
+            an automatic bump is to raise it.
         GitFailed: The override can't be resolved.
     """
     override = check_argument(source_ref, field="source_ref")
@@ -47,6 +49,9 @@ def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited)
     except GitFailed as error:
         if override:
             raise GitFailed(f'fetch source ref "{override}": {error}', hint=error.hint) from error
+        if not has_version and versioning is not None and versioning.auto_bump:
+            what = f'fetch source ref "{ref}"' if ref else "clone source"
+            raise InvalidRequest(f"{what} for version resolution: {error}", hint=error.hint) from error
         logger.warning("run goes on unpinned pipeline=%s ref=%s: %s", pipeline.id, ref, error)
         commit, raw = (ref if is_commit(ref) else ""), ""
     if has_version or versioning is None or not raw:
@@ -55,16 +60,53 @@ def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited)
     return _context(repo, ref, commit, versioning, own)
 
 
+def with_own_version(pipeline: Pipeline, source: SourceContext) -> SourceContext:
+    """Return *source* with the version that *pipeline*'s version file has in its commit; as it is where there is none.
+
+    Raises:
+        InvalidRequest: No version where an automatic bump is to raise it.
+    """
+    versioning = pipeline.versioning
+    if versioning is None or not source.commit:
+        return source
+    try:
+        with fetched(source.repo, source.commit, seconds=_SECONDS) as tree:
+            raw = _tolerant_version(tree, versioning)
+    except GitFailed as error:
+        logger.warning("run goes on without version pipeline=%s commit=%s: %s", pipeline.id, source.commit, error)
+        return source
+    return dataclasses.replace(source, version_raw=raw, version=versioning.tag_prefix + raw) if raw else source
+
+
 def _fetch(repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str]:
     """Return the commit of *ref* and the raw version in its version file, empty where there is none."""
     with fetched(repo, ref, seconds=_SECONDS) as tree:
-        if versioning is None:
-            return tree.commit, ""
-        try:
-            return tree.commit, read_version(tree.show(versioning.file), versioning.file)
-        except (GitFailed, InvalidRequest) as error:
-            logger.warning("run goes on without version ref=%s: %s", ref, error)
-            return tree.commit, ""
+        return tree.commit, "" if versioning is None else _tolerant_version(tree, versioning)
+
+
+def _tolerant_version(tree: Fetched, versioning: Versioning) -> str:
+    """Return the raw version, empty where there is none and nothing is to raise it."""
+    try:
+        return version_in(tree, versioning.file)
+    except (GitFailed, InvalidRequest) as error:
+        if versioning.auto_bump:
+            raise InvalidRequest(str(error)) from error
+        logger.warning("run goes on without version commit=%s: %s", tree.commit, error)
+        return ""
+
+
+def version_in(tree: Fetched, file: str) -> str:
+    """Return the raw version in a version file.
+
+    Raises:
+        GitFailed: The commit has no such file.
+        InvalidRequest: It is not `x.y.z`.
+    """
+    try:
+        content = tree.show(file)
+    except GitFailed as error:
+        raise GitFailed(f'read version file "{file}": {error}') from error
+    return read_version(content, file)
 
 
 def read_version(content: bytes, file: str) -> str:
