@@ -281,3 +281,28 @@ class VersionResolved(Message):
     version_file: str
     tag_prefix: str
     auto_bump: str
+
+
+class InspectRequest(Message):
+    """`projects/{id}/inspect`: which view of which pipeline.
+
+    Attributes:
+        matrix_index: Row of the matrix of `pipeline_job_id`, from 0.
+        test_secrets: With the view of secrets, ask Vault whether they can be read; values are never shown.
+        view: raw_yaml, executor_script or secret_mappings; empty means the first.
+    """
+
+    pipeline_db_id: int = 0
+    pipeline_job_id: str = ""
+    matrix_index: int | None = None
+    dry_run: bool = False
+    test_secrets: bool = False
+    view: str = ""
+
+
+class InspectResponse(Message):
+    """A view as text to show."""
+
+    view: str
+    content: str
+    title: str = ""

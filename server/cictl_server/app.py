@@ -22,6 +22,7 @@ from cictl_server.resources import (
 )
 from cictl_server.resources.guard import Guard
 from cictl_server.resources.idempotency import Idempotency
+from cictl_server.resources.targets import Targets
 from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]
@@ -56,6 +57,8 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/api/v1/projects", projects.ProjectsResource, ""),
     ("/api/v1/projects/import", projects.ProjectImportResource, ""),
     ("/api/v1/projects/{project_id}", projects.ProjectResource, ""),
+    ("/api/v1/projects/{project_id}/icon", projects.ProjectIconResource, ""),
+    ("/api/v1/projects/{project_id}/inspect", projects.ProjectInspectResource, ""),
     ("/api/v1/projects/{project_id}/reload", projects.ProjectReloadResource, ""),
     ("/api/v1/pipelines/{pipeline_id}/run-selection", pipelines.PipelineRunResource, ""),
     ("/api/v1/pipelines/{pipeline_id}/dry-run-preview", pipelines.PreviewResource, "pipeline"),
@@ -76,7 +79,9 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
     Args:
         is_loopback: The server is reachable from this machine only; other names in Host headers are refused.
     """
-    app: Application = falcon.App(middleware=[Guard(is_loopback=is_loopback), Idempotency(services.idempotency)])
+    app: Application = falcon.App(
+        middleware=[Guard(is_loopback=is_loopback), Targets(services), Idempotency(services.idempotency)]
+    )
     errors.install(app)
     app.req_options.keep_blank_qs_values = True
     for path, resource, suffix in ROUTES:

@@ -8,6 +8,7 @@ CictlError
 │   └── LogGap            log bytes that do not follow what is stored
 ├── TooLarge              more bytes, files or entries than allowed
 ├── GitFailed             a repository could not be read
+│   └── GitMissing        the server's machine has no git
 ├── NoCapacity            all places for waiting requests are taken
 └── StoreError            see store/contract.py
 """
@@ -70,6 +71,13 @@ class TooLarge(CictlError):
 
 class GitFailed(CictlError):
     code = Code.GIT_FAILED
+
+
+class GitMissing(GitFailed):
+    code = Code.INTERNAL
+
+    def __init__(self) -> None:
+        super().__init__("git not found on server", hint="install git on the server's machine")
 
 
 class NoCapacity(CictlError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 import falcon
 import msgspec
@@ -17,6 +18,7 @@ from cictl.wire.projects import (
 )
 from cictl_server.resources import media
 from cictl_server.resources.describe import Content, api
+from cictl_server.resources.streams import PlacedStream
 from cictl_server.services import Services
 from cictl_server.services.versionsteps import Event
 
@@ -110,19 +112,29 @@ class VersionResolveResource:
 
     def __init__(self, services: Services) -> None:
         self._versions = services.versions
+        self._hub = services.hub
 
-    @api(answers={200: Content(media=("text/event-stream",), text="one VersionStep an event"), 404: "unknown"})
+    @api(
+        answers={
+            200: Content(media=("text/event-stream",), text="one VersionStep an event"),
+            404: "unknown",
+            503: "all places for waiting requests are taken",
+        }
+    )
     def on_get(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Resolve a pipeline's version, one event a step, each a VersionStep; the last, `done`, may be a VersionResolved."""
         record = self._versions.find(_pipeline(pipeline_id))
+        stream = PlacedStream(self._hub, lambda: _encoded(self._versions.resolve(record)))
         resp.content_type = "text/event-stream"
         resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        resp.stream = _events(self._versions.resolve(record))
+        resp.stream = stream
 
 
-def _events(steps: Iterator[Event]) -> Iterator[bytes]:
-    for step in steps:
-        yield b"data: " + msgspec.json.encode(step) + b"\n\n"
+def _encoded(events: Generator[Event | None, None, None]) -> Iterator[bytes]:
+    """Yield the events as a browser's EventSource reads them; a comment is invisible to it. Closing this closes *events*."""
+    with closing(events):
+        for event in events:
+            yield b": keepalive\n\n" if event is None else b"data: " + msgspec.json.encode(event) + b"\n\n"
 
 
 def _pipeline(text: str) -> int:

@@ -7,11 +7,13 @@ import falcon
 from cictl.wire.projects import (
     ImportRequest,
     ImportResponse,
+    InspectRequest,
+    InspectResponse,
     ProjectList,
     ProjectResponse,
 )
 from cictl_server.resources import media
-from cictl_server.resources.describe import api
+from cictl_server.resources.describe import Content, Parameter, api
 from cictl_server.services import Services
 
 
@@ -68,3 +70,50 @@ class ProjectReloadResource:
     def on_post(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
         """Read the project file again. A body is ignored."""
         media.write(resp, self._projects.reload_project(media.path_id(project_id, noun="project")))
+
+
+class ProjectIconResource:
+    """`/api/v1/projects/{project_id}/icon`"""
+
+    def __init__(self, services: Services) -> None:
+        self._projects = services.projects
+
+    @api(
+        answers={
+            200: Content(
+                media=("image/png", "image/jpeg", "image/bmp"),
+                text="The image.",
+                headers={"ETag": "SHA-256 of the bytes."},
+            ),
+            304: "the ETag is in `If-None-Match`",
+            404: "no such project, or none with an icon",
+        },
+        headers=[Parameter(name="If-None-Match", text="ETags that the client has, or `*`.")],
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
+        """Return the image that the project's repository has as its icon or logo."""
+        icon = self._projects.find_icon(media.path_id(project_id, noun="project"))
+        if icon is None:
+            raise falcon.HTTPNotFound
+        resp.set_headers(
+            {"ETag": icon.etag, "Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
+        )
+        known = [tag.strip() for tag in (req.get_header("If-None-Match") or "").split(",")]
+        if "*" in known or icon.etag in known:
+            resp.status = 304
+            return
+        resp.content_type = icon.media_type
+        resp.data = icon.data
+
+
+class ProjectInspectResource:
+    """`/api/v1/projects/{project_id}/inspect`"""
+
+    def __init__(self, services: Services) -> None:
+        self._inspecting = services.inspecting
+
+    @api(request=InspectRequest, answers={200: InspectResponse, 400: "what can't be shown", 404: "no such pipeline"})
+    def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
+        """Show a pipeline or a job: as YAML, as the scripts of a run, or as the secrets that its steps name."""
+        number = media.path_id(project_id, noun="project")
+        media.write(resp, self._inspecting.inspect(number, media.read(req, InspectRequest)))

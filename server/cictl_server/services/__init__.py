@@ -14,8 +14,10 @@ from cictl_server.services.events import EventLog
 from cictl_server.services.explain import ExplainService
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.hub import Hub
+from cictl_server.services.icons import IconFiles
 from cictl_server.services.idempotency import IdempotencyService
 from cictl_server.services.ids import Clock, NumberSource
+from cictl_server.services.inspecting import InspectService
 from cictl_server.services.joblists import JobListService
 from cictl_server.services.jobs import JobService
 from cictl_server.services.leasing import LeasingService
@@ -60,6 +62,7 @@ class Services:
     events: EventLog
     explain: ExplainService
     idempotency: IdempotencyService
+    inspecting: InspectService
     job_lists: JobListService
     jobs: JobService
     leasing: LeasingService
@@ -86,7 +89,7 @@ class Services:
         agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
         update_source: UpdateSource = DEFAULT_UPDATE_SOURCE,
     ) -> Services:
-        """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports)."""
+        """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons)."""
         with store.read() as view:
             last = view.jobs.last_number()
             known = {agent.agent_id: agent.seen for agent in view.agents.iter_all()}
@@ -144,6 +147,7 @@ class Services:
             events=events,
             explain=ExplainService(store=store, jobs=jobs, presence=presence),
             idempotency=idempotency,
+            inspecting=InspectService(store=store, preparer=preparer),
             job_lists=JobListService(store=store, fleet=fleet),
             leasing=LeasingService(store=store, settler=settler, logs=logs, presence=presence, hub=hub, clock=clock),
             maintenance=MaintenanceService(
@@ -155,7 +159,7 @@ class Services:
                 idempotency=idempotency,
                 agent_timeout=agent_timeout,
             ),
-            projects=ProjectService(store=store, clock=clock),
+            projects=ProjectService(store=store, icons=IconFiles(directory / "icons"), clock=clock),
             removal=removal,
             reporting=ReportingService(store=store, logs=logs, settler=settler, presence=presence, clock=clock),
             reports=ReportService(report_files, store=store, presence=presence),
@@ -163,5 +167,5 @@ class Services:
             runtime=runtime,
             previews=PreviewService(preparer=preparer, fleet=fleet, runtime=runtime),
             source_refs=SourceRefService(store=store),
-            versions=VersionService(store=store),
+            versions=VersionService(store=store, hub=hub),
         )

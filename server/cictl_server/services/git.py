@@ -12,13 +12,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cictl_server.errors import GitFailed, InvalidRequest
+from cictl_server.errors import GitFailed, GitMissing, InvalidRequest
 
 _SAFE = (
     "-c", "protocol.ext.allow=never",
@@ -28,8 +29,18 @@ _SAFE = (
     "-c", "gc.auto=0",
 )  # fmt: skip
 _LONGEST_ARGUMENT = 4096
+_LINK = "120000"
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
+
+# What tells git where it works: a server that was started from a hook must not hand that on.
+_PLACES = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
+)
+
+_PUBLIC_HOST = "https://github.com/"
+_WITHOUT_CONFIG = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+_WANTS_LOGIN = ("authentication failed", "could not read username", "terminal prompts disabled")
 
 
 def is_available() -> bool:
@@ -63,6 +74,43 @@ def mask_credentials(text: str) -> str:
     return _CREDENTIALS.sub("***@", text)
 
 
+class Stop:
+    """Ends the git of another thread, and lets no more begin."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._is_set = False
+
+    def set(self) -> None:
+        with self._lock:
+            self._is_set = True
+            if self._child is not None:
+                _kill(self._child)
+
+    @contextmanager
+    def holding(self, child: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Let `set` end *child* while the block runs."""
+        with self._lock:
+            self._child = child
+            if self._is_set:
+                _kill(child)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._child = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeFile:
+    """A regular file of a commit; `size` in bytes."""
+
+    path: str
+    blob: str
+    size: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
     """One commit of a remote, in a temporary repository."""
@@ -84,43 +132,78 @@ class Fetched:
             return True
         return False
 
+    def files(self) -> Iterator[TreeFile]:
+        """Yield all regular files of the commit; links and submodules are none."""
+        for entry in self.git.run("ls-tree", "-r", "-l", "-z", "--full-tree", self.commit).split(b"\0"):
+            head, _, path = entry.partition(b"\t")
+            match head.decode().split():
+                case [mode, "blob", blob, size] if mode != _LINK:
+                    yield TreeFile(path=path.decode(errors="replace"), blob=blob, size=int(size))
+
+    def read(self, file: TreeFile) -> bytes:
+        return self.git.run("cat-file", "blob", file.blob)
+
 
 class Git:
     """Runs git in one directory until a common deadline."""
 
-    def __init__(self, directory: Path, *, seconds: float) -> None:
+    def __init__(self, directory: Path, *, seconds: float, stop: Stop | None = None) -> None:
         self._directory = directory
         self._deadline = time.monotonic() + seconds
+        self._stop = stop or Stop()
 
-    def run(self, *arguments: str) -> bytes:
+    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
         """Return git's standard output.
 
+        Args:
+            environment: Variables beside the usual ones.
+
         Raises:
-            GitFailed: It failed, or the time was up; the text is git's own.
+            GitFailed: It failed, was stopped, or the time was up; the text is git's own.
         """
-        return _run([*_SAFE, "-C", str(self._directory), *arguments], seconds=self._deadline - time.monotonic())
+        return _run(
+            [*_SAFE, "-C", str(self._directory), *arguments],
+            seconds=self._deadline - time.monotonic(),
+            stop=self._stop,
+            environment={**_environment(), **(environment or {})},
+        )
 
 
 @contextmanager
-def fetched(repo: str, ref: str, *, seconds: float = 120) -> Iterator[Fetched]:
+def fetched(repo: str, ref: str, *, seconds: float = 120, stop: Stop | None = None) -> Iterator[Fetched]:
     """Fetch one commit of *repo* into a temporary bare repository.
 
     Args:
         ref: Branch, tag, full ref name or commit; empty for the remote's default branch.
         seconds: Limit for everything that is done with the result.
+        stop: Ends it early, from another thread.
 
     Raises:
         GitFailed: The repository or the ref can't be read.
     """
     with tempfile.TemporaryDirectory(prefix="cictl-git-") as directory:
-        git = Git(Path(directory), seconds=seconds)
+        git = Git(Path(directory), seconds=seconds, stop=stop)
         git.run("init", "-q", "--bare")
         try:
-            git.run("fetch", "-q", "--depth", "1", "--no-tags", "--end-of-options", repo, ref or "HEAD")
+            _fetch(git, repo, ref or "HEAD")
         except GitFailed as error:
             raise GitFailed(f"git fetch failed: {error}", hint=_fetch_hint(str(error), repo=repo, ref=ref)) from error
         commit = git.run("rev-parse", "--verify", "-q", "FETCH_HEAD^{commit}").decode().strip()
         yield Fetched(git=git, commit=commit)
+
+
+def _fetch(git: Git, repo: str, ref: str) -> None:
+    """Fetch; from GitHub first without the host's configuration, whose rewriting of URLs to ssh may need a key."""
+    arguments = ("fetch", "-q", "--depth", "1", "--no-tags", "--end-of-options", repo, ref)
+    if repo.casefold().startswith(_PUBLIC_HOST):
+        try:
+            git.run(*arguments, environment=_WITHOUT_CONFIG)
+        except GitFailed as error:
+            if not any(words in str(error).casefold() for words in _WANTS_LOGIN):
+                raise
+        else:
+            return
+    git.run(*arguments)
 
 
 def default_branch(repo: str, *, seconds: float = 20) -> str:
@@ -145,22 +228,24 @@ def list_branches(repo: str, *, seconds: float = 20) -> list[str]:
     return [line.partition("\trefs/heads/")[2] for line in lines if "\trefs/heads/" in line]
 
 
-def _run(arguments: list[str], *, seconds: float) -> bytes:
+def _run(arguments: list[str], *, seconds: float, stop: Stop, environment: Mapping[str, str]) -> bytes:
     if not is_available():
-        raise GitFailed("git not found on server", hint="install git on the server's machine")
-    with subprocess.Popen(
-        ["git", *arguments],
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as child:
+        raise GitMissing
+    with (
+        subprocess.Popen(
+            ["git", *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as child,
+        stop.holding(child),
+    ):
         try:
             stdout, stderr = child.communicate(timeout=max(0.0, seconds))
         except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
+            _kill(child)
             child.communicate()
             raise GitFailed("git took too long", hint="check that the remote can be reached from the server") from None
     if child.returncode == 0:
@@ -169,9 +254,17 @@ def _run(arguments: list[str], *, seconds: float) -> bytes:
     raise GitFailed(f"exit status {child.returncode}\n{detail}")
 
 
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End *child* and the helpers that it started."""
+    if child.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+
+
 def _environment() -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in _PLACES}
     return {
-        **os.environ,
+        **inherited,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "true",
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=15"),

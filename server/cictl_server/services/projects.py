@@ -11,6 +11,7 @@ from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileE
 from cictl.wire.projects import ImportRequest, ImportResponse, ProjectDetail, ProjectSummary
 from cictl_server.errors import GitFailed, InvalidProject, InvalidRequest, NotFound
 from cictl_server.services.git import check_argument, default_branch, fetched
+from cictl_server.services.icons import Icon, IconFiles, find_icon
 from cictl_server.services.ids import Clock
 from cictl_server.services.projectviews import project_detail, project_summary
 from cictl_server.store.contract import Store, Transaction, View
@@ -19,13 +20,14 @@ from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecor
 
 @dataclass(frozen=True, kw_only=True)
 class _Loaded:
-    """A project file as fetched: where from, and what it says."""
+    """A project file as fetched: where from, what it says, and the repository's icon."""
 
     repo_url: str
     repo_ref: str
     config_file: str
     commit: str
     definition: ProjectFile
+    icon: bytes | None
 
     @property
     def identity(self) -> str:
@@ -34,8 +36,9 @@ class _Loaded:
 
 
 class ProjectService:
-    def __init__(self, *, store: Store, clock: Clock) -> None:
+    def __init__(self, *, store: Store, icons: IconFiles, clock: Clock) -> None:
         self._store = store
+        self._icons = icons
         self._clock = clock
 
     def list_projects(self) -> list[ProjectSummary]:
@@ -97,6 +100,33 @@ class ProjectService:
             for chain in tx.chains.of_project(project_id):
                 tx.chains.delete(chain.id)
             tx.projects.delete(project_id)
+            tx.after_commit(lambda: self._icons.put(project_id, None))
+
+    def find_icon(self, project_id: int) -> Icon | None:
+        """Return a project's icon; None where it has none, or there is no such project."""
+        return self._icons.find(project_id)
+
+    def check_pipeline(self, pipeline_db_id: int) -> None:
+        """
+        Raises:
+            NotFound: No such pipeline.
+        """
+        with self._store.read() as view:
+            if view.pipelines.find(pipeline_db_id) is None:
+                raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
+
+    def check_chain(self, chain_db_id: int) -> None:
+        """
+        Raises:
+            NotFound: No such chain.
+            InvalidRequest: It is empty.
+        """
+        with self._store.read() as view:
+            chain = view.chains.find(chain_db_id)
+        if chain is None:
+            raise NotFound("pipeline chain", hint="`cictl chains list` shows them")
+        if not chain.pipelines:
+            raise InvalidRequest("pipeline chain has no pipelines")
 
     def _store_loaded(self, tx: Transaction, loaded: _Loaded, known: ProjectRecord | None) -> ImportResponse:
         project = ProjectRecord(
@@ -112,6 +142,7 @@ class ProjectService:
         tx.projects.put(project)
         _store_pipelines(tx, project, loaded.definition)
         _store_chains(tx, project, loaded.definition)
+        tx.after_commit(lambda: self._icons.put(project.id, loaded.icon))
         return ImportResponse(
             project_name=project.name,
             repo_url=project.repo_url,
@@ -144,13 +175,13 @@ def _load(repo_url: str, repo_ref: str, config_file: str) -> _Loaded:
             text = tree.show(name)
         except GitFailed as error:
             raise InvalidProject(f'repo is not a valid cictl project: missing root file "{name}"') from error
-        commit = tree.commit
+        commit, icon = tree.commit, find_icon(tree)
     try:
         definition = parse(text, config_file=name)
     except ProjectFileError as error:
         raise InvalidProject(str(error), hint="`cictl lint FILE` checks a file without a server") from error
     ref = repo_ref or default_branch(repo_url)
-    return _Loaded(repo_url=repo_url, repo_ref=ref, config_file=name, commit=commit, definition=definition)
+    return _Loaded(repo_url=repo_url, repo_ref=ref, config_file=name, commit=commit, definition=definition, icon=icon)
 
 
 def _store_pipelines(tx: Transaction, project: ProjectRecord, definition: ProjectFile) -> None:

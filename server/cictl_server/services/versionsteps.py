@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections import deque
 from collections.abc import Generator, Iterator
 
 from cictl.project_file import Pipeline
 from cictl.wire.projects import VersionResolved, VersionStep
 from cictl_server.errors import CictlError, GitFailed, InvalidRequest, NotFound
 from cictl_server.services.dependencies import Inherited, inherit
-from cictl_server.services.git import Fetched, check_argument, fetched
-from cictl_server.services.sources import read_version
+from cictl_server.services.git import Stop, check_argument, fetched, mask_credentials
+from cictl_server.services.hub import Hub
+from cictl_server.services.sources import version_in
 from cictl_server.store.contract import Store
 from cictl_server.store.records import PipelineRecord
+
+logger = logging.getLogger(__name__)
 
 Event = VersionStep | VersionResolved
 
 _SECONDS = 45.0
+KEEPALIVE_SECONDS = 10.0
 
 
 class VersionService:
-    def __init__(self, *, store: Store) -> None:
+    """Resolves in a thread of its own for each watcher, so that the watcher is told something also while git is silent."""
+
+    def __init__(self, *, store: Store, hub: Hub, keepalive_seconds: float = KEEPALIVE_SECONDS) -> None:
         self._store = store
+        self._hub = hub
+        self._keepalive_seconds = keepalive_seconds
 
     def find(self, pipeline_db_id: int) -> PipelineRecord:
         """Return the pipeline.
@@ -34,13 +45,50 @@ class VersionService:
             raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
         return record
 
-    def resolve(self, record: PipelineRecord) -> Iterator[Event]:
-        """Yield what happens, the result last, exactly once; closing the iterator ends git too."""
+    def resolve(self, record: PipelineRecord) -> Generator[Event | None, None, None]:
+        """Yield what happens, None whenever nothing did for a while, and the result last, exactly once.
+
+        Closing the iterator ends git too. When the server stops it ends without a result.
+        """
+        stop, found = Stop(), deque[Event | None]()
+        with self._hub.watch(f"versions:{id(stop)}") as wake:
+            worker = threading.Thread(target=self._work, args=(record, stop, found, wake), name="version", daemon=True)
+            worker.start()
+            try:
+                yield from self._told(found, wake)
+            finally:
+                stop.set()
+                worker.join()
+
+    def _told(self, found: deque[Event | None], wake: threading.Event) -> Iterator[Event | None]:
+        while not self._hub.is_closed:
+            wake.clear()
+            while found:
+                event = found.popleft()
+                if event is None:
+                    return
+                yield event
+            if not wake.wait(self._keepalive_seconds):
+                yield None
+
+    def _work(self, record: PipelineRecord, stop: Stop, found: deque[Event | None], wake: threading.Event) -> None:
+        """Put each event, and a closing None, into *found*."""
+        try:
+            for event in self._steps(record, stop):
+                found.append(event)
+                wake.set()
+        except Exception:  # the watcher must hear of it too
+            logger.exception("version not resolved pipeline=%d", record.id)
+            found.append(VersionStep(step="done", status="error", message="internal error"))
+        found.append(None)
+        wake.set()
+
+    def _steps(self, record: PipelineRecord, stop: Stop) -> Iterator[Event]:
         pipeline = record.definition
         yield _running("start", f'resolving version for pipeline "{pipeline.id}"')
         try:
             inherited = yield from self._dependencies(record)
-            yield from _version(pipeline, inherited)
+            yield from _version(pipeline, inherited, stop)
         except CictlError as error:
             yield VersionStep(step="done", status="error", message=str(error))
 
@@ -65,11 +113,13 @@ class VersionService:
         return inherited
 
 
-def _version(pipeline: Pipeline, inherited: Inherited) -> Iterator[Event]:
+def _version(pipeline: Pipeline, inherited: Inherited, stop: Stop) -> Iterator[Event]:
     versioning = pipeline.versioning
     if inherited.version:
         yield _ok("version", f"using inherited dependency version {inherited.version}")
-        yield _done(pipeline, version=inherited.version, raw=inherited.version_raw, commit=inherited.commit)
+        is_same = pipeline.vcs_source is not None and pipeline.vcs_source.repo.strip() == inherited.repo
+        commit = inherited.commit if is_same else ""
+        yield _done(pipeline, version=inherited.version, raw=inherited.version_raw, commit=commit)
         return
     if versioning is None or pipeline.vcs_source is None:
         yield _ok("version", "pipeline versioning not configured")
@@ -77,13 +127,16 @@ def _version(pipeline: Pipeline, inherited: Inherited) -> Iterator[Event]:
         return
     repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
     ref = check_argument(pipeline.vcs_source.ref, field="vcs_source.ref")
-    yield _running("version", f"resolving from {repo} at ref {ref}")
-    yield _running("checkout", f'fetching source ref "{ref}"' if ref else "fetching the default branch")
+    yield _running("version", f"resolving from {mask_credentials(repo)}" + (f" at ref {ref}" if ref else ""))
+    yield _running("checkout", "cloning repository")
+    if ref:
+        yield _running("checkout", f'fetching source ref "{ref}"')
+    yield _running("checkout", "resolving source commit")
     try:
-        with fetched(repo, ref, seconds=_SECONDS) as tree:
+        with fetched(repo, ref, seconds=_SECONDS, stop=stop) as tree:
             yield _ok("checkout", f"resolved source commit {tree.commit}")
             yield _running("version-file", f"reading {versioning.file}")
-            raw = _read(tree, versioning.file)
+            raw = version_in(tree, versioning.file)
             yield _ok("version-file", f"validated {versioning.file} as {raw}")
             commit = tree.commit
     except (GitFailed, InvalidRequest) as error:
@@ -96,13 +149,6 @@ def _version(pipeline: Pipeline, inherited: Inherited) -> Iterator[Event]:
     version = versioning.tag_prefix + raw
     yield _ok("version", f"resolved version={version} (raw={raw})")
     yield _done(pipeline, version=version, raw=raw, commit=commit)
-
-
-def _read(tree: Fetched, file: str) -> str:
-    try:
-        return read_version(tree.show(file), file)
-    except GitFailed as error:
-        raise GitFailed(f'read version file "{file}": {error}') from error
 
 
 def _running(step: str, message: str) -> VersionStep:
