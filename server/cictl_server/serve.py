@@ -26,6 +26,8 @@ SPARE_THREADS = 32
 _GRACE_SECONDS = 5
 _BACKLOG = 1024
 _CONNECTION_LIMIT = 1000
+_UNSENT_LIMIT = 1 << 20
+"""Bytes that an answer may be ahead of a slow client before its thread waits."""
 _BODY_LIMIT = 16 << 30
 """waitress keeps bodies on disk; the services have tighter limits for what is in them."""
 
@@ -118,6 +120,7 @@ class Server:
             connection_limit=_CONNECTION_LIMIT,
             max_request_body_size=_BODY_LIMIT,
             channel_timeout=120,
+            outbuf_high_watermark=_UNSENT_LIMIT,
             backlog=_BACKLOG,
             ident="cictl",
             clear_untrusted_proxy_headers=True,

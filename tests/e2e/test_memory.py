@@ -1,0 +1,84 @@
+"""What passes through the server does not stay in its memory."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from cictl_testing.files import make_repository
+from cictl_testing.processes import Workplace
+
+from cictl.wire.jobs import JobExecution, LeaseRequest, StatusRequest
+from cictl_client import Client
+
+LIMIT = 64 << 20
+MIB = 1 << 20
+
+
+def resident(place: Workplace) -> int:
+    """Return the bytes that the server holds in memory."""
+    status = Path(f"/proc/{place.server.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+def peak(place: Workplace) -> int:
+    """Return the most that the server ever held."""
+    status = Path(f"/proc/{place.server.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+@pytest.fixture
+def job(workplace: Workplace) -> JobExecution:
+    """An execution that the test itself runs, as agent `a`."""
+    text = "version: 1\nproject: {name: big}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: 'true'}]}]}]\n"
+    repository = make_repository(workplace.directory / "repository", {"cictl.yaml": text})
+    workplace.ok("projects", "import", str(repository))
+    workplace.ok("run", "big/p")
+    with Client(workplace.url) as client:
+        leased = client.lease(LeaseRequest(agent_id="a")).job_execution
+    assert leased is not None
+    return leased
+
+
+def report(client: Client, job: JobExecution, text: str, offset: int, status: str = "running") -> None:
+    request = StatusRequest(agent_id="a", status=status, output_append=text, output_offset=offset)
+    client.report_status(job.id, request, minimal=True)
+
+
+@pytest.mark.slow
+def test_a_log_of_200_mb(workplace: Workplace, job: JobExecution) -> None:
+    block = ("x" * 99 + "\n") * 10_000
+    with Client(workplace.url) as client:
+        report(client, job, "begin\n", 0)
+        before = resident(workplace)
+        offset = 6
+        for _ in range(200):
+            report(client, job, block, offset)
+            offset += len(block)
+        report(client, job, "", offset, status="succeeded")
+        followed = sum(len(chunk.data) for chunk in client.follow_log(job.id))
+        assert len(client.get_job(job.id).output) <= MIB
+    assert followed == offset == 200 * len(block) + 6
+    assert peak(workplace) - before < LIMIT
+
+
+@pytest.mark.slow
+def test_an_artifact_of_2_gb(workplace: Workplace, job: JobExecution) -> None:
+    size = 2048 * MIB
+    with Client(workplace.url, timeout=300) as client, tempfile.TemporaryFile(dir=workplace.directory) as body:
+        report(client, job, "begin\n", 0)
+        before = resident(workplace)
+        with (
+            zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            archive.open("big.bin", "w", force_zip64=True) as entry,
+        ):
+            for _ in range(size // MIB):
+                entry.write(bytes(MIB))
+        body.seek(0)
+        [stored] = client.upload_artifacts_zip(job.id, "a", body)
+        assert stored.size_bytes == size
+        with Path("/dev/null").open("wb") as sink:
+            assert client.download_artifact(client.list_artifacts(job.id)[0], sink) == size
+    assert peak(workplace) - before < LIMIT
