@@ -13,6 +13,9 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.services.planning import PlannedJob, SourceContext
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
+_PLACEHOLDER = re.compile(r"\s*\{\{\s*secret\.[A-Za-z0-9_-]+\s*\}\}\s*")
+_STEP_NAME = "auto bump"
+_TOKEN = "GITHUB_TOKEN"  # noqa: S105 - the name of a variable
 
 # Fetching with a refspec of its own makes origin/<branch> exist after a shallow clone of another branch. The token is never
 # written to the repository's configuration, and git leaves it out of the URLs that it prints.
@@ -87,6 +90,20 @@ def branch_of(ref: str) -> str:
     return "" if ref.startswith("refs/") or _COMMIT.fullmatch(ref) else ref
 
 
+def visible_token(token: str) -> str:
+    """Return *token* if it only names a secret; of a literal one nothing is shown."""
+    return token if not token or _PLACEHOLDER.fullmatch(token) else "***"
+
+
+def without_token(step_plan: list[Step]) -> list[Step]:
+    """Return a plan to show: as it is, but for a literal token of the automatic bump."""
+    if not step_plan or step_plan[-1].name != _STEP_NAME:
+        return step_plan
+    *others, bump = step_plan
+    env = {key: visible_token(value) if key == _TOKEN else value for key, value in bump.env.items()}
+    return [*others, replace(bump, env=env)]
+
+
 def check_auto_bump(pipeline: Pipeline, planned: list[PlannedJob]) -> None:
     """
     Raises:
@@ -124,9 +141,9 @@ def _step(versioning: Versioning, script: str, *, index: int) -> Step:
     return Step(
         index=index,
         total=index,
-        name="auto bump",
+        name=_STEP_NAME,
         script=script,
-        env={"GITHUB_TOKEN": versioning.auto_bump_vcs_token.strip()},
+        env={_TOKEN: versioning.auto_bump_vcs_token.strip()},
         vault_connection=vault.connection if vault else "",
         vault_secrets=[
             SecretRef(name=s.name, path=s.path, key=s.key, mount=s.mount, kv_version=s.kv_version)

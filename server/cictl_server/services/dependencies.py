@@ -138,7 +138,7 @@ def combine(runs: Mapping[str, PastRun]) -> Inherited:
     Raises:
         InvalidRequest: Two versions, or two commits of one repository.
     """
-    versions = {run.get("pipeline_version_raw") or run.get("pipeline_version"): run for run in runs.values()}
+    versions = {run.get("pipeline_version") or run.get("pipeline_version_raw"): run for run in runs.values()}
     versions.pop("", None)
     if len(versions) > 1:
         first, second = list(versions)[:2]

@@ -94,7 +94,7 @@ class LeasingService:
             for held in tx.jobs.active_of_agent(request.agent_id):
                 if not is_waiting and self._is_unanswered(held, request):
                     logger.info("lease offered again execution=%s agent=%s", held.id, request.agent_id)
-                    return LeaseResponse(assigned=True, job_execution=job_view(held))
+                    return LeaseResponse(assigned=True, job_execution=job_view(held, is_leased=True))
                 is_repeat = bool(request.request_id) and request.request_id == held.lease_request_id
                 if held.status is JobStatus.LEASED or is_waiting or is_repeat or not self._give_up(tx, held):
                     return LeaseResponse(assigned=False, message=_ACTIVE)
@@ -103,7 +103,7 @@ class LeasingService:
             if job is None:
                 return LeaseResponse(assigned=False, message=_NOTHING)
         logger.info("leased execution=%s agent=%s", job.id, request.agent_id)
-        return LeaseResponse(assigned=True, job_execution=job_view(job))
+        return LeaseResponse(assigned=True, job_execution=job_view(job, is_leased=True))
 
     def _claim(self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str]) -> JobRecord | None:
         job = tx.jobs.claimable(lambda required: meets_all(required, capabilities))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from cictl.project_file import Job, Pipeline, Step, VaultUse, Versioning
-
-MASK = "***"
-
-_PLACEHOLDER = re.compile(r"\s*\{\{\s*secret\.[A-Za-z0-9_-]+\s*\}\}\s*")
+from cictl_server.services.autobump import visible_token
 
 _Node = dict[str, Any]
 
@@ -33,11 +29,6 @@ def pipeline_yaml(pipeline: Pipeline) -> str:
 
 def job_yaml(job: Job) -> str:
     return _dump(_job(job))
-
-
-def masked_token(token: str) -> str:
-    """Return *token* if it only names a secret; of a literal one nothing is shown."""
-    return token if not token or _PLACEHOLDER.fullmatch(token) else MASK
 
 
 def _job(job: Job) -> _Node:
@@ -84,7 +75,7 @@ def _versioning(versioning: Versioning) -> _Node:
         "tag_prefix": versioning.tag_prefix,
         **_present(
             auto_bump=versioning.auto_bump,
-            auto_bump_vcs_token=masked_token(versioning.auto_bump_vcs_token),
+            auto_bump_vcs_token=visible_token(versioning.auto_bump_vcs_token),
             auto_bump_vault=_vault(versioning.auto_bump_vault),
         ),
     }

@@ -7,8 +7,9 @@ import threading
 from cictl.project_file import Pipeline
 from cictl.wire.projects import SourceRef, SourceRefs
 from cictl_server.errors import GitFailed, InvalidRequest, NotFound
+from cictl_server.services.autobump import branch_of
 from cictl_server.services.chains import chain_members
-from cictl_server.services.git import check_argument, list_branches
+from cictl_server.services.git import check_argument, list_branches, mask_credentials
 from cictl_server.store.contract import Store
 
 _PREFIX = "refs/heads/"
@@ -56,7 +57,7 @@ class SourceRefService:
         repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
         names = sorted(self._names(repo, project_id, pipeline), key=lambda name: (name.casefold(), name.encode()))
         if not names:
-            raise InvalidRequest(f"no remote branches found in {repo}")
+            raise InvalidRequest(f"no remote branches found in {mask_credentials(repo)}")
         return SourceRefs(
             source_repo=repo,
             refs=[SourceRef(name=name, ref=_PREFIX + name) for name in names],
@@ -69,7 +70,7 @@ class SourceRefService:
         except GitFailed as error:
             known = self._known(repo, project_id, pipeline)
             if not known:
-                raise GitFailed(f"list source refs from {repo}: {error}", hint=error.hint) from error
+                raise GitFailed(f"list source refs from {mask_credentials(repo)}: {error}", hint=error.hint) from error
             return known
         with self._lock:
             self._last[repo] = names
@@ -81,9 +82,9 @@ class SourceRefService:
             names = set(self._last.get(repo, ()))
         with self._store.read() as view:
             for job, _ in zip(view.jobs.of_pipeline(str(project_id), pipeline.id), range(500), strict=False):
-                ref = job.metadata.get("pipeline_source_ref_raw", "")
-                if ref and job.metadata.get("pipeline_source_repo") == repo:
-                    names.add(ref.removeprefix(_PREFIX))
+                branch = branch_of(job.metadata.get("pipeline_source_ref_raw", ""))
+                if branch and job.metadata.get("pipeline_source_repo") == repo:
+                    names.add(branch)
         return list(names)
 
 

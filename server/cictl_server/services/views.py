@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
+from cictl_server.services.autobump import without_token
 from cictl_server.store.records import JobRecord
 
 
@@ -19,13 +20,19 @@ class Candidate:
 
 
 def job_view(
-    job: JobRecord, *, candidates: Iterable[Candidate] | None = None, output: str = "", log_size: int = 0
+    job: JobRecord,
+    *,
+    candidates: Iterable[Candidate] | None = None,
+    output: str = "",
+    log_size: int = 0,
+    is_leased: bool = False,
 ) -> JobExecution:
     """Return the view of *job*.
 
     Args:
         candidates: Agents that could take a job now, to tell what a queued one lacks; None leaves that out, and the test
             summary too, as in the answers to agents and to changes.
+        is_leased: It goes to the agent that is to execute it, which needs the token of an automatic bump.
     """
     is_listed = candidates is not None
     return JobExecution(
@@ -40,7 +47,7 @@ def job_view(
         caches=job.caches,
         source=job.source,
         metadata=job.metadata,
-        step_plan=job.step_plan,
+        step_plan=job.step_plan if is_leased else without_token(job.step_plan),
         current_step=job.current_step,
         cache_stats=job.cache_stats,
         runtime_capabilities=job.runtime_capabilities,
