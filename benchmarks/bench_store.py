@@ -16,7 +16,9 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from statistics import median
 
 from msgspec.structs import replace
 
@@ -107,29 +109,51 @@ def claim_rate(store: TinyStore, *, times: int) -> float:
     return rate(claim, times)
 
 
+def update_rate(store: TinyStore, times: int) -> float:
+    """Return how many times a second one execution is changed, durably."""
+    job = make_job(10**9)
+
+    def update(index: int) -> None:
+        with store.write() as tx:
+            tx.jobs.put(replace(job, log_size=index))
+
+    return rate(update, times)
+
+
 def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
-def measure(directory: Path, *, scale: int) -> None:
-    commits, history, queue = 16_000 // scale, 50_000 // scale, 20_000 // scale
-    with TinyStore.open(directory / "a") as store:
-        one = commit_rate(store, threads=1, commits=commits, start=0)
-        sixteen = commit_rate(store, threads=16, commits=commits, start=commits)
-    print(f"durable commits/s, 1 thread        {one:10,.0f}")
-    print(f"durable commits/s, 16 threads      {sixteen:10,.0f}   x{sixteen / one:.2f}")
-    with TinyStore.open(directory / "b") as store:
-        fill(store, 0, 20, JobStatus.QUEUED)
-        few = claim_rate(store, times=commits // 8)
-        fill(store, 20, queue, JobStatus.QUEUED)
-        many = claim_rate(store, times=commits // 8)
-        print(f"claim and put back/s, 20 queued    {few:10,.0f}")
-        print(f"claim and put back/s, {queue:6,} queued{many:9,.0f}   x{many / few:.2f}")
-    with TinyStore.open(directory / "c") as store:
-        empty = commit_rate(store, threads=1, commits=commits // 4, start=0)
-        fill(store, commits, commits + history, JobStatus.SUCCEEDED)
-        full = commit_rate(store, threads=1, commits=commits // 4, start=commits + history)
-        print(f"commits/s, {history:6,} finished         {full:10,.0f}   x{full / empty:.2f} of empty")
+def in_turns(first: Callable[[], float], second: Callable[[], float], *, rounds: int = 9) -> tuple[float, float, float]:
+    """Return the medians of both rates and of their ratio; taking turns evens out what else the machine does."""
+    pairs = [(first(), second()) for _ in range(rounds)]
+    return median(a for a, _ in pairs), median(b for _, b in pairs), median(b / a for a, b in pairs)
+
+
+def measure_threads(store: TinyStore, *, commits: int) -> None:
+    starts = count(0, commits)
+    one, sixteen, ratio = in_turns(
+        lambda: commit_rate(store, threads=1, commits=commits, start=next(starts)),
+        lambda: commit_rate(store, threads=16, commits=commits, start=next(starts)),
+    )
+    print(f"durable commits/s, 1 thread          {one:9,.0f}")
+    print(f"durable commits/s, 16 threads        {sixteen:9,.0f}   x{ratio:.2f}")
+
+
+def measure_claims(short: TinyStore, long: TinyStore, *, queued: int, times: int) -> None:
+    fill(short, 0, 20, JobStatus.QUEUED)
+    fill(long, 0, queued, JobStatus.QUEUED)
+    few, many, ratio = in_turns(lambda: claim_rate(short, times=times), lambda: claim_rate(long, times=times))
+    print(f"claim and put back/s,     20 queued  {few:9,.0f}")
+    print(f"claim and put back/s, {queued:6,} queued  {many:9,.0f}   x{ratio:.2f}")
+
+
+def measure_history(empty: TinyStore, full: TinyStore, *, finished: int, commits: int) -> None:
+    fill(full, 0, finished, JobStatus.SUCCEEDED)
+
+    nothing, much, ratio = in_turns(lambda: update_rate(empty, commits), lambda: update_rate(full, commits))
+    print(f"commits/s,      0 finished           {nothing:9,.0f}")
+    print(f"commits/s, {finished:6,} finished           {much:9,.0f}   x{ratio:.2f}")
 
 
 def measure_opening(directory: Path, *, jobs: int) -> None:
@@ -147,7 +171,7 @@ def open_and_report(directory: Path) -> None:
         seconds = time.perf_counter() - begin
         jobs = view.jobs.count()
         grown = resident_bytes() - before
-        print(f"open {jobs:7,} jobs                  {seconds:10.2f} s, {grown / jobs:,.0f} bytes resident each")
+        print(f"open {jobs:7,} jobs                    {seconds:9.2f} s, {grown / jobs:,.0f} bytes resident each")
 
 
 def main() -> None:
@@ -159,9 +183,15 @@ def main() -> None:
         open_and_report(arguments.open)
         return
     directory = Path(tempfile.mkdtemp(prefix="bench-store-", dir="."))  # /tmp may be memory
+    scale = 10 if arguments.quick else 1
     try:
-        measure(directory, scale=10 if arguments.quick else 1)
-        measure_opening(directory / "d", jobs=100_000 // (10 if arguments.quick else 1))
+        with TinyStore.open(directory / "threads") as store:
+            measure_threads(store, commits=3_200 // scale)
+        with TinyStore.open(directory / "short") as short, TinyStore.open(directory / "long") as long:
+            measure_claims(short, long, queued=20_000 // scale, times=300 // scale)
+        with TinyStore.open(directory / "empty") as empty, TinyStore.open(directory / "full") as full:
+            measure_history(empty, full, finished=50_000 // scale, commits=1_000 // scale)
+        measure_opening(directory / "large", jobs=100_000 // scale)
     finally:
         shutil.rmtree(directory)
 
