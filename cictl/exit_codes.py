@@ -41,7 +41,7 @@ _MEANINGS = {
     ExitCode.TIMED_OUT: "the wait timed out; the job goes on",
     ExitCode.UNREACHABLE: "the server can't be reached",
     ExitCode.SERVER_ERROR: "the server failed, is degraded, or is no cictl server",
-    ExitCode.NO_AGENT: "the wait timed out and no agent could take the job",
+    ExitCode.NO_AGENT: "no agent could take the job: a wait that timed out, a preview",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C; the job goes on",
     ExitCode.BROKEN_PIPE: "the reader of stdout went away (128 + SIGPIPE)",
 }

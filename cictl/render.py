@@ -45,6 +45,11 @@ _STYLES = {
 }
 
 
+def style_of(word: str) -> str:
+    """Return how a state is coloured; empty for any other word."""
+    return _STYLES.get(word, "")
+
+
 class Format(StrEnum):
     """What `-o` takes."""
 
@@ -166,7 +171,7 @@ class Renderer:
             least = min(width, _FOLDED_WIDTH) if column.folds else width
             table.add_column(column.title, overflow="fold", no_wrap=not column.folds, min_width=least)
         for texts in rows:
-            table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in texts))
+            table.add_row(*(Text(text, style=style_of(text)) for text in texts))
         console = Console(
             file=stream,
             width=max(columns_of(stream, self._env), _least_width(columns, widths)),

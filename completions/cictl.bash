@@ -5,7 +5,7 @@ _cictl() {
     local trail="cictl" commands="" options="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$trail ${COMP_WORDS[i]}" in
-        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl agents refresh-tools"|"cictl agents restart"|"cictl agents wipe-cache"|"cictl agents flush-history"|"cictl agents update"|"cictl agents exec"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
+        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl agents refresh-tools"|"cictl agents restart"|"cictl agents wipe-cache"|"cictl agents flush-history"|"cictl agents update"|"cictl agents exec"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl pipelines preview"|"cictl pipelines source-refs"|"cictl pipelines eligible-agents"|"cictl pipelines version"|"cictl chains"|"cictl chains list"|"cictl chains show"|"cictl chains run"|"cictl chains preview"|"cictl chains source-refs"|"cictl chains eligible-agents"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$previous" in
@@ -14,7 +14,7 @@ _cictl() {
     esac
     case "$trail" in
         "cictl")
-            commands="serve run-agent demo healthcheck info lint run agents projects pipelines jobs version"
+            commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs version"
             options="--version -y --yes -o --output --query --server --context --debug -h --help"
             ;;
         "cictl serve")
@@ -43,7 +43,7 @@ _cictl() {
             ;;
         "cictl run")
             commands=""
-            options="--matrix --matrix-index --dry-run --ref --agent --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+            options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
             ;;
         "cictl agents")
             commands="list show activate deactivate refresh-tools restart wipe-cache flush-history update exec"
@@ -114,7 +114,7 @@ _cictl() {
             options="-y --yes -o --output --query --server --context --debug -h --help"
             ;;
         "cictl pipelines")
-            commands="list show run"
+            commands="list show run preview source-refs eligible-agents version"
             options="-y --yes -o --output --query --server --context --debug -h --help"
             ;;
         "cictl pipelines list")
@@ -127,7 +127,51 @@ _cictl() {
             ;;
         "cictl pipelines run")
             commands=""
-            options="--matrix --matrix-index --dry-run --ref --agent --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+            options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl pipelines preview")
+            commands=""
+            options="--matrix --matrix-index --ref --agent --offline -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl pipelines source-refs")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl pipelines eligible-agents")
+            commands=""
+            options="--matrix --matrix-index --agent --dry-run -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl pipelines version")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl chains")
+            commands="list show run preview source-refs eligible-agents"
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl chains list")
+            commands=""
+            options="--project -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl chains show")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl chains run")
+            commands=""
+            options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl chains preview")
+            commands=""
+            options="--matrix --matrix-index --ref --agent --offline -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl chains source-refs")
+            commands=""
+            options="-o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl chains eligible-agents")
+            commands=""
+            options="--matrix --matrix-index --agent --dry-run -o --output --query --server --context --debug -h --help"
             ;;
         "cictl jobs")
             commands="list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch"

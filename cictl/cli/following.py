@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from cictl.cli.boards import Board, board_for
 from cictl.cli.failures import Failure
 from cictl.cli.job_views import label as label_of
-from cictl.cli.job_views import outcome, result_code, summary_result
+from cictl.cli.job_views import label_in_chain, outcome, result_code, state_text, summary_result
 from cictl.cli.log_output import LogTail, LogWriter, read_piece
 from cictl.cli.session import Session
 from cictl.exit_codes import ExitCode
 from cictl.plain import LogCleaner, plain
-from cictl.render import duration
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_client import ApiError, Client, Conflict, Unreachable
 
@@ -129,13 +129,17 @@ class Follower:
         self._began = time.monotonic()
         self._unmet_check_at = self._began + UNMET_AFTER_SECONDS
         deadline = None if waiting.timeout is None else self._began + waiting.timeout
-        self._outage = _Outage(session.note, deadline=deadline)
+        self._board = Board(session)
+        self._outage = _Outage(self._note, deadline=deadline)
         stream = session.stderr if session.wants_data else session.stdout
         self._writer = LogWriter(stream, labelled=len(self._ids) > 1)
 
     @property
     def _client(self) -> Client:
         return self._session.client
+
+    def _note(self, text: str) -> None:
+        self._board.note(text)
 
     def run(self) -> ExitCode:
         """Wait for the end and return the result.
@@ -155,6 +159,7 @@ class Follower:
             return self._interrupted()
         finally:
             self._stop.set()
+            self._board.close()
 
     def _job(self, job_id: str) -> JobExecution:
         return self._outage.through(partial(self._client.get_job, job_id))
@@ -163,10 +168,14 @@ class Follower:
         """Give each execution a label of its own, as short as the run allows."""
         jobs = [self._job(job_id) for job_id in self._ids]
         short = [label_of(job) for job in jobs]
-        long = [f"{job.metadata.get('pipeline_id', job.id)}/{text}" for job, text in zip(jobs, short, strict=True)]
+        long = [label_in_chain(job) for job in jobs]
         ids = [job.id for job in jobs]
-        labels = ids if len(ids) == 1 else next(names for names in (short, long, ids) if len(set(names)) == len(ids))
+        several = len({job.metadata.get("pipeline_id") for job in jobs}) > 1
+        choices = (long, ids) if several else (short, long, ids)
+        labels = ids if len(ids) == 1 else next(names for names in choices if len(set(names)) == len(ids))
         self._labels = dict(zip(ids, labels, strict=True))
+        if not self._waiting.follow:
+            self._board = board_for(self._session, jobs)
 
     def _start_tails(self) -> None:
         if not self._waiting.follow or len(self._ids) > MAX_LOGS:
@@ -197,11 +206,11 @@ class Follower:
     def _saw(self, job_id: str, state: JobState) -> None:
         self._states[job_id] = state
         self._steps[job_id] = state.current_step or self._steps.get(job_id, "")
-        text = _state_text(state)
+        text = state_text(state)
         if self._seen.get(job_id) == text:
             return
         self._seen[job_id] = text
-        self._session.note(f"{self._labels[job_id]}: {text}")
+        self._board.saw(state, f"{self._labels[job_id]}: {text}")
         if state.status is JobStatus.FAILED and self._waiting.follow and len(self._ids) > MAX_LOGS:
             self._show_whole_log(job_id)
 
@@ -216,7 +225,7 @@ class Follower:
             if job.status is JobStatus.QUEUED and job.unmet_requirements:
                 self._unmet.add(job_id)
                 reasons = ", ".join(job.unmet_requirements)
-                self._session.note(
+                self._note(
                     f"{self._labels[job_id]}: no agent can take it: {reasons}; `cictl jobs explain {job_id}` tells more"
                 )
 
@@ -236,6 +245,7 @@ class Follower:
                 self._session.note(f"{tail.name}: {tail.error}")
 
     def _finish(self) -> ExitCode:
+        self._board.close()
         jobs = [self._job(job_id) for job_id in self._ids]
         for job in jobs:
             if job.status is JobStatus.FAILED:
@@ -256,7 +266,8 @@ class Follower:
         if not self._waiting.follow:
             lines = plain_tail(job.output)
             if lines:
-                self._session.note(f"the last {len(lines)} lines of its log (`cictl jobs logs {job.id}` shows all):")
+                whose = "its log" if len(self._ids) == 1 else self._labels[job.id]
+                self._session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {job.id}` shows all):")
             for line in lines:
                 self._session.note(f"  {line}")
 
@@ -275,6 +286,7 @@ class Follower:
         return [i for i in self._ids if i not in self._states or not self._states[i].status.is_terminal]
 
     def _timed_out(self) -> Failure:
+        self._board.close()
         waiting = self._open()
         names = ", ".join(self._labels.get(i, i) for i in waiting[:5]) + (" …" if len(waiting) > 5 else "")
         if waiting and all(i in self._unmet and self._states[i].status is JobStatus.QUEUED for i in waiting):
@@ -293,6 +305,7 @@ class Follower:
 
     def _interrupted(self) -> ExitCode:
         self._stop.set()
+        self._board.close()
         self._session.note("")
         if self._waiting.cancel_on_interrupt:
             for job_id in self._open():
@@ -332,18 +345,3 @@ def plain_tail(output: str, count: int = TAIL_LINES) -> list[str]:
     cleaner = LogCleaner()
     cleaned = cleaner.feed(output.encode(errors="replace")) + cleaner.close()
     return [plain(line) for line in deque(cleaned.decode(errors="replace").splitlines(), maxlen=count)]
-
-
-def _state_text(state: JobState) -> str:
-    match state.status:
-        case JobStatus.LEASED:
-            return f"leased by {state.leased_by_agent_id or 'an agent'}"
-        case JobStatus.RUNNING:
-            return f"running: {state.current_step}" if state.current_step else "running"
-        case JobStatus.SUCCEEDED | JobStatus.FAILED:
-            took = state.finished_utc - state.started_utc if state.finished_utc and state.started_utc else None
-            after = f" after {duration(took)}" if took is not None else ""
-            why = f": {state.error}" if state.error and outcome(state) == "failed" else ""
-            return f"{outcome(state)}{after}{why}"
-        case _:
-            return str(state.status)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from cictl.exit_codes import ExitCode
-from cictl.render import Column, Result
+from cictl.render import Column, Result, duration
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobList, JobResponse, JobState, JobStatus
 from cictl.wire.reports import TestCase, TestReport, TestReportResponse
 
@@ -31,6 +31,22 @@ def outcome(job: JobExecution | JobState) -> str:
     return "cancelled" if job.status is JobStatus.FAILED and was_cancelled(job) else str(job.status)
 
 
+def state_text(job: JobExecution | JobState) -> str:
+    """Return the state in a few words: who has it, which step runs, how it ended."""
+    match job.status:
+        case JobStatus.LEASED:
+            return f"leased by {job.leased_by_agent_id or 'an agent'}"
+        case JobStatus.RUNNING:
+            return f"running: {job.current_step}" if job.current_step else "running"
+        case JobStatus.SUCCEEDED | JobStatus.FAILED:
+            took = job.finished_utc - job.started_utc if job.finished_utc and job.started_utc else None
+            after = f" after {duration(took)}" if took is not None else ""
+            why = f": {job.error}" if job.error and outcome(job) == "failed" else ""
+            return f"{outcome(job)}{after}{why}"
+        case _:
+            return str(job.status)
+
+
 def result_code(jobs: Sequence[JobExecution | JobState]) -> ExitCode:
     """Return the result of a run whose executions are all over.
 
@@ -50,6 +66,11 @@ def label(job: JobExecution) -> str:
     """Return `job/matrix` for the lines of a run, the id where an execution has no job name."""
     name = job.metadata.get("pipeline_job_id", "") or job.id
     return f"{name}/{job.metadata['matrix_name']}" if job.metadata.get("matrix_name") else name
+
+
+def label_in_chain(job: JobExecution) -> str:
+    """Return `pipeline/job/matrix` for the lines of a run of several pipelines."""
+    return f"{job.metadata.get('pipeline_id', job.id)}/{label(job)}"
 
 
 def full_label(job: JobExecution) -> str:
@@ -125,7 +146,10 @@ def jobs_result(jobs: list[JobExecution], *, next_cursor: str = "") -> Result[Jo
 def summary_result(jobs: Sequence[JobExecution]) -> Result[JobExecution]:
     """Return how the executions of a run ended; as in lists, without their output."""
     listed = [msgspec.structs.replace(job, output="") for job in jobs]
-    return Result(message=JobList(job_executions=listed), rows=listed, columns=SUMMARY_COLUMNS, name=lambda j: j.id)
+    columns = SUMMARY_COLUMNS
+    if len({full_label(job) for job in jobs}) > 1:
+        columns = (Column("JOB", label_in_chain, folds=True), *columns[1:])
+    return Result(message=JobList(job_executions=listed), rows=listed, columns=columns, name=lambda j: j.id)
 
 
 def job_result(job: JobExecution) -> Result[JobExecution]:

@@ -36,7 +36,10 @@ COMMANDS: dict[str, Entry] = {
         "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.",
     ),
     "projects": Entry("cictl.cli.projects", "app", "Projects: list show import reload delete."),
-    "pipelines": Entry("cictl.cli.pipelines", "app", "Pipelines: list show run."),
+    "pipelines": Entry(
+        "cictl.cli.pipelines", "app", "Pipelines: list show run preview source-refs eligible-agents version."
+    ),
+    "chains": Entry("cictl.cli.chains", "app", "Chains: list show run preview source-refs eligible-agents."),
     "jobs": Entry(
         "cictl.cli.jobs",
         "app",

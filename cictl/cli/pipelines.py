@@ -8,12 +8,19 @@ import typer
 
 from cictl.cli.commands import Command, new_group
 from cictl.cli.failures import not_found
-from cictl.cli.run import RUN_EXAMPLES, run
+from cictl.cli.previewing import preview, show_eligible_agents, show_source_refs
+from cictl.cli.resolving import resolve
+from cictl.cli.run import RUN_EXAMPLES, AgentOption, DryRun, Matrix, MatrixIndex, Offline, Ref, TargetName, run
 from cictl.cli.selecting import find_project, find_target, list_targets
 from cictl.cli.session import Session
 from cictl.cli.views import pipeline_result, pipelines_result
+from cictl.wire.projects import PreviewRequest, RunRequest
 
-app = new_group("cictl pipelines list\ncictl pipelines show shop/build\ncictl pipelines run shop/build --wait")
+app = new_group("cictl pipelines list\ncictl pipelines preview shop/build\ncictl pipelines run shop/build --wait")
+
+PipelineName = Annotated[
+    str, typer.Argument(metavar="PIPELINE", help="PROJECT/PIPELINE, a unique name, or a database id.")
+]
 
 
 @app.command("list", cls=Command, epilog="cictl pipelines list\ncictl pipelines list --project shop -o name")
@@ -31,10 +38,7 @@ def list_pipelines(
 
 
 @app.command("show", cls=Command, epilog="cictl pipelines show shop/build\ncictl pipelines show 7 -o yaml")
-def show_pipeline(
-    context: typer.Context,
-    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="PROJECT/PIPELINE, a unique name, or an id.")],
-) -> None:
+def show_pipeline(context: typer.Context, pipeline: PipelineName) -> None:
     """Show one pipeline with its jobs and steps."""
     session = Session.of(context)
     target = find_target(session.client, pipeline, chains=False)
@@ -52,3 +56,75 @@ app.command(
     epilog=RUN_EXAMPLES.replace("cictl run", "cictl pipelines run"),
     help="Run a pipeline, or one of its jobs.\n\nThe same as `cictl run`, for where a chain has the same name.",
 )(run)
+
+
+@app.command(
+    "preview",
+    cls=Command,
+    epilog="cictl pipelines preview shop/build\ncictl pipelines preview shop/build/test --matrix linux --ref feature-1\n"
+    "cictl pipelines preview shop/build --query 'pending_jobs[].eligible_agent_ids'",
+)
+def preview_pipeline(
+    context: typer.Context,
+    target: TargetName,
+    matrix: Matrix = "",
+    matrix_index: MatrixIndex = None,
+    ref: Ref = "",
+    agent: AgentOption = "",
+    offline: Offline = False,
+) -> None:
+    """Show what a dry run would enqueue: jobs, steps, source, version, agents, and what is missing.
+
+    Nothing is started. The exit code tells what a run would meet: 0 it could go, 1 it would be refused, 11 no agent could
+    take one of its jobs.
+    """
+    session = Session.of(context)
+    request = PreviewRequest(matrix_name=matrix, matrix_index=matrix_index, source_ref=ref, offline_cached_only=offline)
+    preview(session, find_target(session.client, target, chains=False), request, agent=agent)
+
+
+@app.command(
+    "source-refs",
+    cls=Command,
+    epilog="cictl pipelines source-refs shop/build\ncictl pipelines source-refs shop/build -o name",
+)
+def source_refs(context: typer.Context, pipeline: PipelineName) -> None:
+    """List the branches that a pipeline could be run from."""
+    session = Session.of(context)
+    show_source_refs(session, find_target(session.client, pipeline, chains=False))
+
+
+@app.command(
+    "eligible-agents",
+    cls=Command,
+    epilog="cictl pipelines eligible-agents shop/build\ncictl pipelines eligible-agents shop/build/test -o name",
+)
+def eligible_agents(
+    context: typer.Context,
+    target: TargetName,
+    matrix: Matrix = "",
+    matrix_index: MatrixIndex = None,
+    agent: AgentOption = "",
+    dry_run: DryRun = False,
+) -> None:
+    """List the agents that could take every job of a run.
+
+    Exit code 11 when no agent could.
+    """
+    session = Session.of(context)
+    request = RunRequest(matrix_name=matrix, matrix_index=matrix_index, dry_run=dry_run)
+    show_eligible_agents(session, find_target(session.client, target, chains=False), request, agent=agent)
+
+
+@app.command(
+    "version",
+    cls=Command,
+    epilog="cictl pipelines version shop/build\nVERSION=$(cictl pipelines version shop/build -o name)",
+)
+def version(context: typer.Context, pipeline: PipelineName) -> None:
+    """Resolve the version that a run would have now.
+
+    The steps come on stderr as they happen. A pipeline without versioning has no version, which is no error.
+    """
+    session = Session.of(context)
+    resolve(session, find_target(session.client, pipeline, chains=False))

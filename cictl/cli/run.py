@@ -28,6 +28,9 @@ MatrixIndex = Annotated[
     int | None, typer.Option("--matrix-index", metavar="N", min=0, help="Only this matrix entry, counted from 0.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Skip the steps that the project file marks for it.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Build the commit and version of an earlier run; the server asks no remote.")
+]
 Ref = Annotated[str, typer.Option("--ref", metavar="REF", help="Branch, tag or commit instead of the pipeline's own.")]
 AgentOption = Annotated[str, typer.Option("--agent", metavar="AGENT", help="Run every job on this agent.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code is the result.")]
@@ -49,6 +52,7 @@ def run(
     dry_run: DryRun = False,
     ref: Ref = "",
     agent: AgentOption = "",
+    offline: Offline = False,
     wait: Wait = False,
     follow: Follow = False,
     timeout: Timeout = None,
@@ -59,16 +63,36 @@ def run(
     With --wait or --follow the exit code is the result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while the jobs go
     on. Ctrl-C stops the waiting only, unless --cancel-on-interrupt is given.
     """
-    request = RunRequest(matrix_name=matrix, matrix_index=matrix_index, dry_run=dry_run, source_ref=ref)
+    request = run_request(matrix=matrix, matrix_index=matrix_index, dry_run=dry_run, ref=ref, offline=offline)
     waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
     pipelines_only = context.parent is not None and context.parent.info_name == "pipelines"
     start(Session.of(context), target, request, agent=agent, waiting=waiting, chains=not pipelines_only)
 
 
-def start(session: Session, text: str, request: RunRequest, *, agent: str, waiting: Waiting, chains: bool) -> None:
+def run_request(*, matrix: str, matrix_index: int | None, dry_run: bool, ref: str, offline: bool) -> RunRequest:
+    """Return the request that the options of a run make."""
+    return RunRequest(
+        matrix_name=matrix,
+        matrix_index=matrix_index,
+        dry_run=dry_run,
+        source_ref=ref,
+        execution_mode="offline_cached" if offline else "",
+    )
+
+
+def start(
+    session: Session,
+    text: str,
+    request: RunRequest,
+    *,
+    agent: str,
+    waiting: Waiting,
+    chains: bool = True,
+    pipelines: bool = True,
+) -> None:
     """Enqueue what *text* names; with a wait, end the command with the result's exit code."""
     session.refuse_if_readonly(f"run {text}")
-    target = find_target(session.client, text, chains=chains)
+    target = find_target(session.client, text, chains=chains, pipelines=pipelines)
     pin = find_agent(session.client, agent).agent_id if agent else ""
     request = msgspec.structs.replace(request, pipeline_job_id=target.job, agent_id=pin)
     enqueue = session.client.run_chain if target.is_chain else session.client.run_pipeline

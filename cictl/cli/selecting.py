@@ -93,10 +93,11 @@ def find_project(client: Client, text: str) -> ProjectSummary:
     return choose(text, projects, names=lambda p: (p.name,), noun="project", listing="cictl projects list")
 
 
-def find_target(client: Client, text: str, *, chains: bool = True) -> Target:
+def find_target(client: Client, text: str, *, chains: bool = True, pipelines: bool = True) -> Target:
     """Return what *text* names: `PROJECT/PIPELINE[/JOB]`, `PROJECT/CHAIN`, a unique pipeline or chain, a database id."""
-    targets = list_targets(client, chains=chains)
-    noun, listing = "pipeline or chain" if chains else "pipeline", "cictl pipelines list"
+    targets = list_targets(client, chains=chains, pipelines=pipelines)
+    noun = " or ".join(["pipeline"] * pipelines + ["chain"] * chains)
+    listing = f"cictl {'pipelines' if pipelines else 'chains'} list"
     if text.isdigit():
         numbered = [t for t in targets if t.definition.id == int(text)]
         if numbered:
@@ -109,11 +110,13 @@ def find_target(client: Client, text: str, *, chains: bool = True) -> Target:
     raise unknown(text, names, noun, listing)
 
 
-def list_targets(client: Client, *, chains: bool = True) -> list[Target]:
-    """Return every pipeline, and every chain if wanted, of every project."""
+def list_targets(client: Client, *, chains: bool = True, pipelines: bool = True) -> list[Target]:
+    """Return every pipeline, and every chain, as far as wanted, of every project."""
     targets = []
     for project in client.list_projects():
-        definitions: list[PipelineSummary | ChainSummary] = [*project.pipelines]
+        definitions: list[PipelineSummary | ChainSummary] = []
+        if pipelines:
+            definitions += project.pipelines
         if chains:
             definitions += project.pipeline_chains
         targets += [Target(project=project, definition=d) for d in definitions]

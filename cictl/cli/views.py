@@ -1,4 +1,4 @@
-"""What the tables of agents, projects, pipelines and artifacts show."""
+"""What the tables of agents, projects, pipelines, chains and artifacts show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cictl.wire.agents import Agent, AgentList, AgentResponse
 from cictl.wire.artifacts import Artifact, ArtifactList
 from cictl.wire.codec import Message
 from cictl.wire.projects import (
+    ChainSummary,
     JobDetail,
     PipelineDetail,
     PipelineSummary,
@@ -217,6 +218,85 @@ def pipeline_result(project: str, pipeline: PipelineDetail) -> Result[PipelineDe
         name=lambda p: f"{project}/{p.pipeline_id}",
         detailed=True,
     )
+
+
+class ListedChain(ChainSummary):
+    """A chain as the list of projects has it, with the project that owns it."""
+
+    project: str = ""
+    project_id: int = 0
+
+
+class ChainList(Message):
+    """What `chains list` shows; the API has chains inside projects only."""
+
+    pipeline_chains: list[ListedChain]
+
+
+class ChainResponse(Message):
+    """What `chains show` shows: a chain, and its pipelines as the project's detail has them."""
+
+    project: str
+    pipeline_chain: ChainSummary
+    pipelines: list[PipelineDetail]
+
+
+CHAIN_COLUMNS: tuple[Column[ListedChain], ...] = (
+    Column("ID", lambda c: c.id),
+    Column("CHAIN", lambda c: f"{c.project}/{c.chain_id}"),
+    Column("PIPELINES", lambda c: c.pipelines, folds=True),
+    Column("DRY RUN", lambda c: "yes" if c.supports_dry_run else "no"),
+)
+
+
+def chains_result(targets: Sequence[Target]) -> Result[ListedChain]:
+    """Return the list of the chains among *targets*."""
+    listed = [
+        ListedChain(
+            **{name: getattr(t.definition, name) for name in ChainSummary.__struct_fields__},
+            project=t.project.name,
+            project_id=t.project.id,
+        )
+        for t in targets
+        if t.is_chain
+    ]
+    return Result(
+        message=ChainList(pipeline_chains=listed),
+        rows=listed,
+        columns=CHAIN_COLUMNS,
+        name=lambda c: f"{c.project}/{c.chain_id}",
+        empty="no chains; a project file declares them as `pipeline_chains`",
+    )
+
+
+def chain_result(project: str, chain: ChainSummary, pipelines: Sequence[PipelineDetail]) -> Result[ChainSummary]:
+    """Return one chain in detail; *pipelines* are those of its project."""
+    known = {p.pipeline_id: p for p in pipelines}
+    members = [known[name] for name in chain.pipelines if name in known]
+    lines = [
+        f"{number}. {_member_text(name, known.get(name), chain.pipelines)}"
+        for number, name in enumerate(chain.pipelines, start=1)
+    ]
+    return Result(
+        message=ChainResponse(project=project, pipeline_chain=chain, pipelines=members),
+        rows=[chain],
+        columns=(
+            Column("Chain", lambda c: f"{project}/{c.chain_id}"),
+            Column("Id", lambda c: c.id),
+            Column("Dry run", lambda c: "yes" if c.supports_dry_run else "no"),
+            Column("Pipelines", lambda _: lines),
+        ),
+        name=lambda c: f"{project}/{c.chain_id}",
+        detailed=True,
+    )
+
+
+def _member_text(name: str, pipeline: PipelineDetail | None, members: Sequence[str]) -> str:
+    if pipeline is None:
+        return f"{name} (gone)"
+    waits_for = [needed for needed in pipeline.depends_on if needed in members]
+    after = f"; after {', '.join(waits_for)}" if waits_for else ""
+    return f"{name} (id {pipeline.id}): {_job_names(pipeline.jobs)}{after}"
 
 
 def artifacts_result(job_id: str, artifacts: list[Artifact]) -> Result[Artifact]:

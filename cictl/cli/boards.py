@@ -1,0 +1,146 @@
+"""Where a wait shows the states that it sees: lines on stderr, or on a terminal a live picture of a chain run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from cictl.cli.job_views import label, outcome, state_text
+from cictl.cli.session import Session
+from cictl.plain import plain
+from cictl.render import has_colour, style_of
+from cictl.wire.jobs import JobExecution, JobState, JobStatus
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+SHOWN_JOBS = 12
+"""Of one pipeline, at most; what failed or runs comes first."""
+
+_ACTIVE = (JobStatus.LEASED, JobStatus.RUNNING)
+
+
+class Board:
+    """Writes one line for each new state; the shape for pipes, for logs in between, and for single pipelines."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def note(self, text: str) -> None:
+        """Write a remark; called from any thread."""
+        self._session.note(text)
+
+    def saw(self, _state: JobState, line: str) -> None:
+        """Take in a new state, which *line* tells in words."""
+        self._session.note(line)
+
+    def close(self) -> None:
+        """Show nothing more; may be called again."""
+
+
+class TreeBoard(Board):
+    """Draws the chain, its pipelines and their jobs, and draws them again at each new state; remarks stay above."""
+
+    def __init__(self, session: Session, stream: TextIO, jobs: Sequence[JobExecution]) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__(session)
+        self._picture = ChainPicture(jobs)
+        # Transient: the table of the results takes its place.
+        self._live = Live(
+            self._picture.draw(),
+            console=Console(file=stream, highlight=False),
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start(refresh=True)
+
+    def note(self, text: str) -> None:
+        if text:
+            self._live.console.print(plain(text), markup=False, soft_wrap=True)
+
+    def saw(self, state: JobState, _line: str) -> None:
+        self._picture.states[state.id] = state
+        self._live.update(self._picture.draw(), refresh=True)
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+class ChainPicture:
+    """A chain run as a tree.
+
+    Attributes:
+        states: The last state of each execution, by id.
+    """
+
+    def __init__(self, jobs: Sequence[JobExecution]) -> None:
+        self.states: dict[str, JobExecution | JobState] = {job.id: job for job in jobs}
+        first = jobs[0].metadata
+        self._title = f"{first.get('project', '-')}/{first.get('pipeline_chain_id', '-')}  {first['chain_run_id']}"
+        self._members: dict[str, list[JobExecution]] = {}
+        for job in jobs:
+            self._members.setdefault(job.metadata.get("pipeline_id", "-"), []).append(job)
+
+    def draw(self) -> Tree:
+        from rich.tree import Tree
+
+        tree = Tree(_line(self._title), guide_style="dim")
+        for name, jobs in self._members.items():
+            branch = tree.add(_line(name, *self._pipeline_state(jobs)))
+            if any(self.states[job.id].status in (*_ACTIVE, JobStatus.FAILED) for job in jobs):
+                self._add_jobs(branch, jobs)
+        return tree
+
+    def _add_jobs(self, branch: Tree, jobs: Sequence[JobExecution]) -> None:
+        shown = sorted(jobs, key=self._urgency)[:SHOWN_JOBS]
+        width = max(len(label(job)) for job in shown)
+        for job in (job for job in jobs if job in shown):
+            state = self.states[job.id]
+            branch.add(_line(f"{label(job):<{width}}", outcome(state), state_text(state)))
+        if len(jobs) > len(shown):
+            branch.add(_line(f"and {len(jobs) - len(shown)} more"))
+
+    def _urgency(self, job: JobExecution) -> int:
+        order = [JobStatus.FAILED, JobStatus.RUNNING, JobStatus.LEASED, JobStatus.QUEUED, JobStatus.SUCCEEDED]
+        return order.index(self.states[job.id].status)
+
+    def _pipeline_state(self, jobs: Sequence[JobExecution]) -> tuple[str, str]:
+        """Return the word that colours a pipeline, and what is said of it."""
+        states = [self.states[job.id] for job in jobs]
+        total = f"{len(jobs)} job" + ("" if len(jobs) == 1 else "s")
+        over = sum(state.status.is_terminal for state in states)
+        bad = {outcome(state) for state in states if state.status is JobStatus.FAILED}
+        if over == len(jobs):
+            word = "failed" if "failed" in bad else "cancelled" if bad else "succeeded"
+            return word, f"{word}, {total}"
+        if over or any(state.status in _ACTIVE for state in states):
+            return "failed" if bad else "running", f"running, {over} of {total} over"
+        waits_for = [name for name in self._needed_by(jobs[0]) if not self._has_succeeded(name)]
+        return "queued", f"waits for {', '.join(waits_for)}, {total}" if waits_for else f"queued, {total}"
+
+    def _needed_by(self, job: JobExecution) -> list[str]:
+        return [name for name in job.metadata.get("chain_depends_on_pipelines", "").split(",") if name]
+
+    def _has_succeeded(self, pipeline: str) -> bool:
+        return all(self.states[j.id].status is JobStatus.SUCCEEDED for j in self._members.get(pipeline, []))
+
+
+def board_for(session: Session, jobs: Sequence[JobExecution]) -> Board:
+    """Return the board for a wait for *jobs*: a picture where all are of one chain run and somebody can see it move."""
+    runs = {job.metadata.get("chain_run_id", "") for job in jobs}
+    if len(runs) == 1 and "" not in runs and has_colour(session.stderr, session.env):
+        return TreeBoard(session, session.stderr, jobs)
+    return Board(session)
+
+
+def _line(name: str, word: str = "", text: str = "") -> Text:
+    """Return one line, cut at the edge of the screen: a picture that wraps can't be drawn over."""
+    from rich.text import Text
+
+    line = Text(plain(name), no_wrap=True, overflow="ellipsis")
+    return line.append(f"  {plain(text)}", style=style_of(word)) if text else line
