@@ -22,6 +22,7 @@ class Code(StrEnum):
     LOG_GAP = "log_gap"
     TOO_LARGE = "too_large"
     GIT_FAILED = "git_failed"
+    GIT_MISSING = "git_missing"
     NO_CAPACITY = "no_capacity"
     STORE_FAILED = "store_failed"
     STORE_FULL = "store_full"

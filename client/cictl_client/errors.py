@@ -15,6 +15,7 @@ ClientError
     │   └── LogGap         log_size: where the next bytes belong
     ├── TooLarge
     ├── GitFailed
+    │   └── GitMissing
     ├── NoCapacity
     └── ServerError
         └── StoreFailed
@@ -132,6 +133,12 @@ class GitFailed(ApiError):
     code = Code.GIT_FAILED
 
 
+class GitMissing(GitFailed):
+    """The server's machine has no git."""
+
+    code = Code.GIT_MISSING
+
+
 class NoCapacity(ApiError):
     code = Code.NO_CAPACITY
 
@@ -161,6 +168,7 @@ _BY_CODE: dict[Code, type[ApiError]] = {
         LogGap,
         TooLarge,
         GitFailed,
+        GitMissing,
         NoCapacity,
         ServerError,
         StoreFailed,

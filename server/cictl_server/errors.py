@@ -74,7 +74,7 @@ class GitFailed(CictlError):
 
 
 class GitMissing(GitFailed):
-    code = Code.INTERNAL
+    code = Code.GIT_MISSING
 
     def __init__(self) -> None:
         super().__init__("git not found on server", hint="install git on the server's machine")

@@ -26,6 +26,7 @@ STATUS: dict[Code, int] = {
     Code.LOG_GAP: 409,
     Code.TOO_LARGE: 413,
     Code.INTERNAL: 500,
+    Code.GIT_MISSING: 500,
     Code.STORE_FAILED: 500,
     Code.NO_CAPACITY: 503,
     Code.STORE_FULL: 507,
