@@ -63,6 +63,7 @@ def import_project(server: RunningServer, url: str, **fields: str) -> dict[str, 
 
 
 def finish_everything(server: RunningServer, status: str = "succeeded") -> None:
-    """Lease and end executions until none is left to lease."""
+    """Lease and end executions, as an agent with a POSIX shell, until none is left to lease."""
+    server.heartbeat(capabilities={"executor": "script", "shells": "posix"})
     while (job := server.lease().job_execution) is not None:
         assert server.report(job.id, status).status_code == 200
