@@ -120,6 +120,7 @@ class Server:
             connection_limit=_CONNECTION_LIMIT,
             max_request_body_size=_BODY_LIMIT,
             channel_timeout=120,
+            channel_request_lookahead=1,  # so that a broken connection is noticed while its request waits
             outbuf_high_watermark=_UNSENT_LIMIT,
             backlog=_BACKLOG,
             ident="cictl",

@@ -6,16 +6,21 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cictl_testing.processes import eventually
 
+from cictl.project_file import parse
+from cictl.wire.codec import encode
 from cictl.wire.jobs import LeaseRequest, LeaseResponse
+from cictl.wire.projects import RunRequest
 from cictl_client import Client, ClientError
 from cictl_server.errors import InvalidRequest
 from cictl_server.serve import Server, ServerConfig
 from cictl_server.store.contract import StoreLocked
+from cictl_server.store.records import PipelineRecord, ProjectRecord
 
 
 @contextmanager
@@ -75,6 +80,49 @@ def test_health_is_answered_while_all_places_are_taken(tmp_path: Path) -> None:
         server.services.hub.close()
         for agent in agents:
             agent.join(timeout=20)
+
+
+def test_an_agent_that_has_gone_gets_no_job(tmp_path: Path) -> None:
+    """Else the execution would wait out the lease of a process that was stopped while it asked for work."""
+    with running(tmp_path) as server, Client(server.url) as client:
+        body = encode(LeaseRequest(agent_id="gone", wait_seconds=25))
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as connection:
+            head = f"POST /api/v1/agent/lease HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            eventually(lambda: server.services.hub.waiting, what="the agent")
+        pipeline = define(server)
+        eventually(lambda: connection_is_closed(server), what="the server to notice")
+        [job_id] = client.run_pipeline(pipeline, RunRequest()).job_execution_ids
+        eventually(lambda: not server.services.hub.waiting, what="the request to end")
+        assert client.get_job(job_id).status == "queued"
+
+
+def define(server: Server) -> int:
+    """Store a pipeline with one job, and return its id."""
+    text = "version: 1\nproject: {name: p}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: 'true'}]}]}]"
+    definition = parse(text, config_file="cictl.yaml").pipelines[0]
+    with server.services.store.write() as tx:
+        tx.projects.put(
+            ProjectRecord(
+                id=1,
+                name="p",
+                identity="p",
+                repo_url="",
+                repo_ref="",
+                config_file="",
+                loaded_commit="",
+                updated=datetime.now(UTC),
+            )
+        )
+        tx.pipelines.put(PipelineRecord(id=1, project_id=1, definition=definition))
+    return 1
+
+
+def connection_is_closed(server: Server) -> bool:
+    """Whether the server's end of the only other connection has seen the end of its input."""
+    port = int(server.url.rpartition(":")[2])
+    states = [line.split()[3] for line in Path("/proc/net/tcp").read_text().splitlines() if f":{port:04X} " in line]
+    return "08" not in states  # CLOSE_WAIT: the client has gone, and we have not looked yet
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.test"])

@@ -40,7 +40,8 @@ class LeaseResource:
     @api(request=LeaseRequest, answers={200: LeaseResponse, 400: "no `agent_id`"})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Ask for work; the answer comes after up to `wait_seconds`."""
-        media.write(resp, self._leasing.lease(media.read(req, LeaseRequest)))
+        is_abandoned = req.env.get("waitress.client_disconnected", lambda: False)
+        media.write(resp, self._leasing.lease(media.read(req, LeaseRequest), is_abandoned=is_abandoned))
 
 
 class AgentsResource:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from cictl.wire.agents import AGENT_DEACTIVATED
@@ -45,10 +45,13 @@ class LeasingService:
         self._hub = hub
         self._clock = clock
 
-    def lease(self, request: LeaseRequest) -> LeaseResponse:
+    def lease(self, request: LeaseRequest, *, is_abandoned: Callable[[], bool] = lambda: False) -> LeaseResponse:
         """Give the agent an execution, waiting up to `wait_seconds` for one.
 
         Where all places for waiting are taken the answer comes at once.
+
+        Args:
+            is_abandoned: Tells whether the agent broke the connection off: then nothing is claimed for it any more.
 
         Raises:
             InvalidRequest: No agent id.
@@ -64,15 +67,17 @@ class LeasingService:
         except NoCapacity:
             return answer
         try:
-            return self._wait(request, seconds=wait)
+            return self._wait(request, seconds=wait, is_abandoned=is_abandoned)
         finally:
             self._hub.leave_place()
 
-    def _wait(self, request: LeaseRequest, *, seconds: int) -> LeaseResponse:
+    def _wait(self, request: LeaseRequest, *, seconds: int, is_abandoned: Callable[[], bool]) -> LeaseResponse:
         deadline = time.monotonic() + seconds
         with self._hub.watch(QUEUE) as watch:
             while True:
                 watch.clear()
+                if is_abandoned():
+                    return LeaseResponse(assigned=False, message=_NOTHING)
                 answer = self._try(request, is_waiting=True)
                 left = deadline - time.monotonic()
                 if answer.message != _NOTHING or left <= 0 or self._hub.is_closed:
