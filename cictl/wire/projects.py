@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from cictl.wire.codec import Message
-from cictl.wire.jobs import CacheSpec, SecretRef
+from cictl.wire.jobs import CacheSpec, Step
 
 
 class PipelineSummary(Message):
@@ -177,22 +177,9 @@ class PreviewRequest(Message):
     offline_cached_only: bool = False
 
 
-class PreviewStep(Message):
-    """A step of a preview; `kind` is run, test or dryrun_skip."""
+class PreviewStep(Step):
+    """A step of a preview; `kind` is run, test or dryrun_skip, never empty."""
 
-    index: int
-    total: int = 0
-    name: str = ""
-    script: str = ""
-    kind: str = ""
-    env: dict[str, str] = msgspec.field(default_factory=dict)
-    vault_connection: str = ""
-    vault_secrets: list[SecretRef] = msgspec.field(default_factory=list)
-    test_name: str = ""
-    test_format: str = ""
-    test_report: str = ""
-    coverage_format: str = ""
-    coverage_report: str = ""
     skip_dry_run: bool = False
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from cictl.wire.jobs import Step
 from cictl.wire.projects import (
     EligibleAgents,
@@ -129,19 +131,5 @@ def _pending(job: PlannedJob, candidates: list[Candidate]) -> PendingJob:
 
 
 def _step(step: Step) -> PreviewStep:
-    return PreviewStep(
-        index=step.index,
-        total=step.total,
-        name=step.name,
-        script=step.script,
-        kind=step.kind or "run",
-        env=step.env,
-        vault_connection=step.vault_connection,
-        vault_secrets=step.vault_secrets,
-        test_name=step.test_name,
-        test_format=step.test_format,
-        test_report=step.test_report,
-        coverage_format=step.coverage_format,
-        coverage_report=step.coverage_report,
-        skip_dry_run=step.kind == "dryrun_skip",
-    )
+    fields = msgspec.structs.asdict(step)
+    return PreviewStep(**{**fields, "kind": step.kind or "run"}, skip_dry_run=step.kind == "dryrun_skip")
