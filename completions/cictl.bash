@@ -5,7 +5,7 @@ _cictl() {
     local trail="cictl" commands="" options="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$trail ${COMP_WORDS[i]}" in
-        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl agents refresh-tools"|"cictl agents restart"|"cictl agents wipe-cache"|"cictl agents flush-history"|"cictl agents update"|"cictl agents exec"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl pipelines preview"|"cictl pipelines source-refs"|"cictl pipelines eligible-agents"|"cictl pipelines version"|"cictl chains"|"cictl chains list"|"cictl chains show"|"cictl chains run"|"cictl chains preview"|"cictl chains source-refs"|"cictl chains eligible-agents"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
+        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl agents refresh-tools"|"cictl agents restart"|"cictl agents wipe-cache"|"cictl agents flush-history"|"cictl agents update"|"cictl agents exec"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl projects icon"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl pipelines preview"|"cictl pipelines source-refs"|"cictl pipelines eligible-agents"|"cictl pipelines version"|"cictl chains"|"cictl chains list"|"cictl chains show"|"cictl chains run"|"cictl chains preview"|"cictl chains source-refs"|"cictl chains eligible-agents"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$previous" in
@@ -90,7 +90,7 @@ _cictl() {
             options="--shell --timeout --wait -f --follow --wait-timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
             ;;
         "cictl projects")
-            commands="list show import reload delete"
+            commands="list show import reload delete icon"
             options="-y --yes -o --output --query --server --context --debug -h --help"
             ;;
         "cictl projects list")
@@ -112,6 +112,10 @@ _cictl() {
         "cictl projects delete")
             commands=""
             options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl projects icon")
+            commands=""
+            options="--to --force -o --output --query --server --context --debug -h --help"
             ;;
         "cictl pipelines")
             commands="list show run preview source-refs eligible-agents version"

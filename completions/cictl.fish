@@ -3,7 +3,7 @@
 function __cictl_at
     set -l trail cictl
     for word in (commandline -opc)[2..]
-        if contains -- "$trail $word" 'cictl serve' 'cictl run-agent' 'cictl demo' 'cictl healthcheck' 'cictl info' 'cictl lint' 'cictl run' 'cictl agents' 'cictl agents list' 'cictl agents show' 'cictl agents activate' 'cictl agents deactivate' 'cictl agents refresh-tools' 'cictl agents restart' 'cictl agents wipe-cache' 'cictl agents flush-history' 'cictl agents update' 'cictl agents exec' 'cictl projects' 'cictl projects list' 'cictl projects show' 'cictl projects import' 'cictl projects reload' 'cictl projects delete' 'cictl pipelines' 'cictl pipelines list' 'cictl pipelines show' 'cictl pipelines run' 'cictl pipelines preview' 'cictl pipelines source-refs' 'cictl pipelines eligible-agents' 'cictl pipelines version' 'cictl chains' 'cictl chains list' 'cictl chains show' 'cictl chains run' 'cictl chains preview' 'cictl chains source-refs' 'cictl chains eligible-agents' 'cictl jobs' 'cictl jobs list' 'cictl jobs show' 'cictl jobs logs' 'cictl jobs cancel' 'cictl jobs rerun' 'cictl jobs delete' 'cictl jobs clear-queue' 'cictl jobs flush-history' 'cictl jobs artifacts' 'cictl jobs download' 'cictl jobs tests' 'cictl jobs explain' 'cictl jobs watch' 'cictl version'
+        if contains -- "$trail $word" 'cictl serve' 'cictl run-agent' 'cictl demo' 'cictl healthcheck' 'cictl info' 'cictl lint' 'cictl run' 'cictl agents' 'cictl agents list' 'cictl agents show' 'cictl agents activate' 'cictl agents deactivate' 'cictl agents refresh-tools' 'cictl agents restart' 'cictl agents wipe-cache' 'cictl agents flush-history' 'cictl agents update' 'cictl agents exec' 'cictl projects' 'cictl projects list' 'cictl projects show' 'cictl projects import' 'cictl projects reload' 'cictl projects delete' 'cictl projects icon' 'cictl pipelines' 'cictl pipelines list' 'cictl pipelines show' 'cictl pipelines run' 'cictl pipelines preview' 'cictl pipelines source-refs' 'cictl pipelines eligible-agents' 'cictl pipelines version' 'cictl chains' 'cictl chains list' 'cictl chains show' 'cictl chains run' 'cictl chains preview' 'cictl chains source-refs' 'cictl chains eligible-agents' 'cictl jobs' 'cictl jobs list' 'cictl jobs show' 'cictl jobs logs' 'cictl jobs cancel' 'cictl jobs rerun' 'cictl jobs delete' 'cictl jobs clear-queue' 'cictl jobs flush-history' 'cictl jobs artifacts' 'cictl jobs download' 'cictl jobs tests' 'cictl jobs explain' 'cictl jobs watch' 'cictl version'
             set trail "$trail $word"
         end
     end
@@ -17,7 +17,7 @@ complete -c cictl -n '__cictl_at "cictl"' -f -a info -d 'Show the server and its
 complete -c cictl -n '__cictl_at "cictl"' -f -a lint -d 'Check a project file; needs no server.'
 complete -c cictl -n '__cictl_at "cictl"' -f -a run -d 'Run a pipeline, one of its jobs, or a chain.'
 complete -c cictl -n '__cictl_at "cictl"' -f -a agents -d 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a projects -d 'Projects: list show import reload delete.'
+complete -c cictl -n '__cictl_at "cictl"' -f -a projects -d 'Projects: list show import reload delete icon.'
 complete -c cictl -n '__cictl_at "cictl"' -f -a pipelines -d 'Pipelines: list show run preview source-refs eligible-agents version.'
 complete -c cictl -n '__cictl_at "cictl"' -f -a chains -d 'Chains: list show run preview source-refs eligible-agents.'
 complete -c cictl -n '__cictl_at "cictl"' -f -a jobs -d 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.'
@@ -172,6 +172,7 @@ complete -c cictl -n '__cictl_at "cictl projects"' -f -a show -d 'Show one proje
 complete -c cictl -n '__cictl_at "cictl projects"' -f -a import -d 'Import a project from a git repository.'
 complete -c cictl -n '__cictl_at "cictl projects"' -f -a reload -d 'Read a project'\''s file again from its repository.'
 complete -c cictl -n '__cictl_at "cictl projects"' -f -a delete -d 'Delete a project, its pipelines and its chains.'
+complete -c cictl -n '__cictl_at "cictl projects"' -f -a icon -d 'Get the image that a project'\''s repository has as its icon or logo.'
 complete -c cictl -n '__cictl_at "cictl projects"' -s y -l yes -d 'Do not ask; go on.'
 complete -c cictl -n '__cictl_at "cictl projects"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
 complete -c cictl -n '__cictl_at "cictl projects"' -l query -r -d 'Show what this expression finds in the JSON.'
@@ -212,6 +213,14 @@ complete -c cictl -n '__cictl_at "cictl projects delete"' -l server -r -d 'The s
 complete -c cictl -n '__cictl_at "cictl projects delete"' -l context -r -d 'A named server of the context file.'
 complete -c cictl -n '__cictl_at "cictl projects delete"' -l debug -d 'Show requests, and tracebacks of errors.'
 complete -c cictl -n '__cictl_at "cictl projects delete"' -s h -l help -d 'Show this message and exit.'
+complete -c cictl -n '__cictl_at "cictl projects icon"' -l to -r -d 'Write the image into this file.'
+complete -c cictl -n '__cictl_at "cictl projects icon"' -l force -d 'Overwrite the file.'
+complete -c cictl -n '__cictl_at "cictl projects icon"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
+complete -c cictl -n '__cictl_at "cictl projects icon"' -l query -r -d 'Show what this expression finds in the JSON.'
+complete -c cictl -n '__cictl_at "cictl projects icon"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
+complete -c cictl -n '__cictl_at "cictl projects icon"' -l context -r -d 'A named server of the context file.'
+complete -c cictl -n '__cictl_at "cictl projects icon"' -l debug -d 'Show requests, and tracebacks of errors.'
+complete -c cictl -n '__cictl_at "cictl projects icon"' -s h -l help -d 'Show this message and exit.'
 complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a list -d 'List the pipelines of all projects.'
 complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a show -d 'Show one pipeline with its jobs and steps.'
 complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a run -d 'Run a pipeline, or one of its jobs.'

@@ -35,7 +35,7 @@ COMMANDS: dict[str, Entry] = {
         "app",
         "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.",
     ),
-    "projects": Entry("cictl.cli.projects", "app", "Projects: list show import reload delete."),
+    "projects": Entry("cictl.cli.projects", "app", "Projects: list show import reload delete icon."),
     "pipelines": Entry(
         "cictl.cli.pipelines", "app", "Pipelines: list show run preview source-refs eligible-agents version."
     ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cictl.cli.commands import Command, DestructiveCommand, new_group
+from cictl.cli.icons import show_icon
 from cictl.cli.selecting import find_project
 from cictl.cli.session import Session
 from cictl.cli.views import project_result, projects_result
@@ -90,6 +92,25 @@ def delete_project(context: typer.Context, project: ProjectName) -> None:
     answer = DeletedProject(deleted=True, project_id=found.id, project_name=found.name)
     result = Result(message=answer, rows=[answer], columns=(), name=lambda a: a.project_name)
     session.show_done(result, f"deleted project {found.name} (id {found.id})")
+
+
+@app.command(
+    "icon",
+    cls=Command,
+    epilog="cictl projects icon shop --to shop.png\ncictl projects icon shop > shop.png\ncictl projects icon shop -o json",
+)
+def icon(
+    context: typer.Context,
+    project: ProjectName,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write the image into this file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Get the image that a project's repository has as its icon or logo.
+
+    It goes to stdout, unless that is a terminal, or to a file; with -o json or -o yaml its kind and size are shown instead.
+    """
+    session = Session.of(context)
+    show_icon(session, find_project(session.client, project), to=to, force=force)
 
 
 def _what_dies(project: ProjectSummary) -> str:

@@ -55,6 +55,7 @@ from cictl_client.versions import VersionEvent
 
 _BLOCK = 1 << 18
 _UPLOAD_SECONDS = 600.0
+_IMAGES = "image/*, application/problem+json"
 _GIT_SECONDS = 150.0
 """The server asks remotes: two minutes at most for a whole project, less for a run."""
 
@@ -158,6 +159,10 @@ class Client:
 
     def delete_project(self, project_id: int) -> None:
         self._transport.send("DELETE", f"/api/v1/projects/{project_id}")
+
+    def get_project_icon(self, project_id: int) -> RawResponse:
+        """Return the image of a project as it came, its kind in the headers; `NotFound` if there is none."""
+        return self._transport.send("GET", f"/api/v1/projects/{project_id}/icon", headers={"Accept": _IMAGES})
 
     def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline, or of a part of it."""

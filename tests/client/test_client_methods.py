@@ -311,7 +311,7 @@ CASES = [
     ),
 ]
 ELSEWHERE = {
-    "base_url", "close", "download_all", "download_artifact", "follow_log", "read_log", "request", "resolve_version",
+    "base_url", "close", "download_all", "download_artifact", "follow_log", "get_project_icon", "read_log", "request", "resolve_version",
     "wait_for_job",
 }  # fmt: skip
 """Public names whose tests are below, or in a module of their own."""
@@ -355,6 +355,13 @@ def test_deleting_may_be_answered_with_nothing(client: Client, server: ScriptedS
     server.on("DELETE /api/v1/projects/3", Reply((b"",), status=204))
     client.delete_project(3)
     assert server.count("DELETE /api/v1/projects/3") == 1
+
+
+def test_icon_comes_as_it_is(client: Client, server: ScriptedServer) -> None:
+    server.on("GET /api/v1/projects/3/icon", Reply((b"\x89PNG",), kind="image/png"))
+    icon = client.get_project_icon(3)
+    assert (icon.headers["Content-Type"], icon.body) == ("image/png", b"\x89PNG")
+    assert server.seen[0].headers["accept"].startswith("image/*")
 
 
 def test_only_filters_that_say_something_are_sent(client: Client, server: ScriptedServer) -> None:
