@@ -1,0 +1,294 @@
+"""`cictl pipelines`: what a run would do, against a real server and a real repository."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from cictl_testing.files import git, make_repository
+from cictl_testing.server import RunningServer
+
+from cictl.exit_codes import ExitCode
+from tests.cli.conftest import FakeServer, Run, job
+
+PROJECT = """\
+version: 1
+project: {name: shop}
+pipelines:
+  - id: build
+    vcs_source: {repo: "%s"}
+    versioning: {file: VERSION}
+    jobs:
+      - id: compile
+        runs_on: {os: linux, executor: script, shell: posix}
+        requires: {tools: {go: ">=1.20"}}
+        artifacts: ["dist/**"]
+        matrix: {include: [{name: one}, {name: two}]}
+        steps:
+          - run: "make {{name}}\\nmake check"
+          - {run: ./push.sh, skip_dry_run: true}
+      - {id: test, needs: [compile], steps: [{run: make test}]}
+  - id: deploy
+    depends_on: [build]
+    jobs: [{id: ship, steps: [{run: ship}]}]
+  - id: lint
+    jobs: [{id: lint, steps: [{run: ruff}]}]
+pipeline_chains: [{id: release, pipelines: [build, deploy]}]
+"""
+SUBJECTS = ["preview", "source-refs", "eligible-agents", "version", "run"]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, server: RunningServer, run: Run) -> Path:
+    """The repository of shop, which the server has imported."""
+    path = tmp_path / "repository"
+    make_repository(path, {"cictl.yaml": PROJECT % path, "VERSION": "1.4.2\n"})
+    git(path, "branch", "feature/blue")
+    assert run("projects", "import", str(path)).code == 0
+    return path
+
+
+def heartbeat(server: RunningServer, agent_id: str = "builder-1", **tools: str) -> None:
+    capabilities = {"executor": "script", "shells": "posix", **{f"tool.{name}": text for name, text in tools.items()}}
+    server.heartbeat(agent_id, capabilities=capabilities)
+
+
+def build_once(server: RunningServer, run: Run) -> None:
+    """Run shop/build to its end, with success."""
+    heartbeat(server, go="1.22")
+    assert run("run", "shop/build").code == 0
+    for _ in range(3):
+        assert server.finish("succeeded", "builder-1").error == ""
+
+
+def test_preview_shows_what_would_run_where_and_from_what(run: Run, server: RunningServer, repository: Path) -> None:
+    heartbeat(server, go="1.22")
+    heartbeat(server, "builder-2")
+    ran = run("pipelines", "preview", "build", "--matrix-index", "0")
+    assert (ran.code, ran.err) == (0, "")
+    assert (
+        ran.out
+        == f"""\
+A dry run of shop/build would enqueue 2 jobs as version v1.4.2.
+Source:    {repository}@{git(repository, "rev-parse", "HEAD")}
+Agents:    builder-1
+
+compile/one
+  requires   executor=script, os=linux, go >=1.20, shell=posix
+  agents     builder-1
+  step 1     make one
+             make check
+  step 2     ./push.sh  (skipped by a dry run)
+  artifacts  dist/**
+
+test
+  agents     builder-1, builder-2
+  waits      for other jobs of the run
+  step 1     make test
+"""
+    )
+
+
+def test_preview_as_json_is_the_api_shape(run: Run, server: RunningServer, repository: Path) -> None:
+    heartbeat(server, go="1.22")
+    found = run("pipelines", "preview", "build", "-o", "json").json()
+    assert (found["version"], found["eligible_agent_ids"]) == ("v1.4.2", ["builder-1"])
+    assert [job["pipeline_job_id"] for job in found["pending_jobs"]] == ["compile", "compile", "test"]
+
+
+def test_preview_names_its_jobs(run: Run, server: RunningServer, repository: Path) -> None:
+    heartbeat(server, go="1.22")
+    assert run("pipelines", "preview", "build", "-o", "name").out == "compile/one\ncompile/two\ntest\n"
+
+
+def test_preview_is_11_when_no_agent_fits_one_job(run: Run, server: RunningServer, repository: Path) -> None:
+    heartbeat(server, go="1.18")
+    ran = run("pipelines", "preview", "shop/build")
+    assert ran.code == ExitCode.NO_AGENT
+    assert "  agents     none: tool go does not satisfy >=1.20\n" in ran.out
+    assert "error: no agent could take compile/one, compile/two: tool go does not satisfy >=1.20\n" in ran.err
+
+
+def test_preview_without_agents_as_json(run: Run, server: RunningServer, repository: Path) -> None:
+    ran = run("pipelines", "preview", "build", "-o", "json")
+    assert (ran.code, ran.error()["code"]) == (ExitCode.NO_AGENT, "no_agent")
+    assert ran.json()["pending_jobs"][0]["unmet_requirements"] == ["no agents connected"]
+
+
+def test_preview_for_one_agent(run: Run, server: RunningServer, repository: Path) -> None:
+    heartbeat(server, "builder-1", go="1.22")
+    heartbeat(server, "other", go="1.22")
+    assert "Agents:    other\n" in run("pipelines", "preview", "build", "--agent", "oth").out
+    assert run("pipelines", "preview", "build", "--agent", "none").code == ExitCode.NOT_FOUND
+
+
+def test_preview_of_another_branch(run: Run, server: RunningServer, repository: Path) -> None:
+    heartbeat(server, go="1.22")
+    git(repository, "checkout", "-q", "feature/blue")
+    make_repository(repository, {"VERSION": "2.0.0\n"})
+    assert "as version v2.0.0.\n" in run("pipelines", "preview", "build", "--ref", "feature/blue").out
+
+
+def test_preview_of_an_unknown_branch_says_so(run: Run, server: RunningServer, repository: Path) -> None:
+    ran = run("pipelines", "preview", "build", "--ref", "nowhere", "-o", "json")
+    assert (ran.code, ran.out, ran.error()["status"]) == (ExitCode.ERROR, "", 400)
+    assert "nowhere" in ran.error()["message"]
+
+
+def test_preview_of_a_job_whose_need_is_left_out(run: Run, server: RunningServer, repository: Path) -> None:
+    heartbeat(server)
+    ran = run("pipelines", "preview", "shop/build/test")
+    assert ran.code == ExitCode.ERROR
+    assert "  missing    needs compile, not selected; a run would be refused\n" in ran.out
+    assert "a run would be refused: test needs compile" in ran.err
+    assert run("run", "shop/build/test").code == ExitCode.ERROR
+
+
+@pytest.mark.parametrize("command", ["preview", "eligible-agents"])
+def test_selection_that_leaves_nothing(run: Run, server: RunningServer, repository: Path, command: str) -> None:
+    ran = run("pipelines", command, "build", "--matrix", "three", "-o", "json")
+    assert (ran.code, ran.error()["code"]) == (ExitCode.ERROR, "invalid_request")
+    assert ran.json()["eligible_agent_ids"] is None
+
+
+def test_preview_and_run_of_what_depends_on_a_run_that_never_was(
+    run: Run, server: RunningServer, repository: Path
+) -> None:
+    heartbeat(server)
+    for command in ("preview", "run"):
+        ran = run("pipelines", command, "deploy")
+        assert (ran.code, ran.out) == (ExitCode.ERROR, "")
+        assert 'dependency "build" not satisfied: no previous run found' in ran.err
+
+
+def test_offline_needs_an_earlier_run(run: Run, server: RunningServer, repository: Path) -> None:
+    for command in ("preview", "run"):
+        ran = run("pipelines", command, "build", "--offline")
+        assert ran.code == ExitCode.ERROR
+        assert 'a prior successful "build" run' in ran.err
+
+
+def test_offline_preview_asks_no_remote(run: Run, server: RunningServer, repository: Path) -> None:
+    build_once(server, run)
+    shutil.rmtree(repository)
+    ran = run("pipelines", "preview", "build", "--offline")
+    assert (ran.code, ran.err) == (0, "")
+    assert "as version v1.4.2.\n" in ran.out
+    assert "Offline:   commit and version come from an earlier run of the pipeline\n" in ran.out
+
+
+def test_offline_run_builds_the_commit_of_the_earlier_one(run: Run, server: RunningServer, repository: Path) -> None:
+    build_once(server, run)
+    commit = git(repository, "rev-parse", "HEAD")
+    shutil.rmtree(repository)
+    ids = run("run", "shop/build", "--offline", "--dry-run", "-o", "name").out.split()
+    assert len(ids) == 3
+    source = server.job(ids[0]).source
+    assert source is not None
+    assert source.ref == commit
+
+
+@pytest.mark.parametrize("argv", [("run", "build"), ("pipelines", "run", "build"), ("chains", "run", "release")])
+def test_offline_is_asked_for(cli: Run, fake: FakeServer, argv: tuple[str, ...]) -> None:
+    fake.enqueue = [job("job-1")]
+    assert cli(*argv, "--offline").code == 0
+    assert fake.run_requests[0][1].execution_mode == "offline_cached"
+
+
+def test_source_refs(run: Run, server: RunningServer, repository: Path) -> None:
+    ran = run("pipelines", "source-refs", "shop/build")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "BRANCH        DEFAULT\nfeature/blue  -\nmain          yes\n"
+    assert run("pipelines", "source-refs", "build", "-o", "name").out == "feature/blue\nmain\n"
+    assert run("pipelines", "source-refs", "build", "-o", "json").json()["default_ref"] == "refs/heads/main"
+
+
+def test_source_refs_without_a_repository(run: Run, server: RunningServer, repository: Path) -> None:
+    ran = run("pipelines", "source-refs", "lint")
+    assert (ran.code, ran.out, ran.err) == (0, "", "shop/lint has no repository\n")
+
+
+def test_source_refs_of_a_remote_that_is_gone(run: Run, server: RunningServer, repository: Path) -> None:
+    shutil.rmtree(repository)
+    ran = run("pipelines", "source-refs", "build", "-o", "json")
+    assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.ERROR, "", "git_failed")
+
+
+def test_eligible_agents(run: Run, server: RunningServer, repository: Path) -> None:
+    heartbeat(server, "builder-1", go="1.22")
+    heartbeat(server, "builder-2")
+    ran = run("pipelines", "eligible-agents", "build")
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["AGENT", "builder-1"]
+    assert run("pipelines", "eligible-agents", "build", "-o", "name").out == "builder-1\n"
+    found = run("pipelines", "eligible-agents", "lint", "-o", "json").json()
+    assert found == {"eligible_agent_ids": ["builder-1", "builder-2"], "pending_jobs": 1}
+
+
+def test_eligible_agents_is_11_when_there_is_none(run: Run, server: RunningServer, repository: Path) -> None:
+    heartbeat(server)
+    ran = run("pipelines", "eligible-agents", "build", "-o", "json")
+    assert (ran.code, ran.error()["code"]) == (ExitCode.NO_AGENT, "no_agent")
+    assert ran.json()["eligible_agent_ids"] == []
+    assert ran.error()["hint"].startswith("`cictl pipelines preview shop/build`")
+
+
+def test_version_tells_its_steps(run: Run, server: RunningServer, repository: Path) -> None:
+    ran = run("pipelines", "version", "build")
+    assert ran.code == 0
+    assert ran.err.splitlines()[:2] == [
+        'start: resolving version for pipeline "build"',
+        "dependencies: no dependencies declared",
+    ]
+    assert ran.err.splitlines()[-1] == "version: resolved version=v1.4.2 (raw=1.4.2)"
+    assert "Version:         v1.4.2\n" in ran.out
+    assert git(repository, "rev-parse", "HEAD") in ran.out
+
+
+def test_version_for_scripts(run: Run, server: RunningServer, repository: Path) -> None:
+    assert run("pipelines", "version", "sh/bui", "-o", "name").out == "v1.4.2\n"
+    found = run("pipelines", "version", "build", "-o", "json").json()
+    assert (found["pipeline_version_raw"], found["version_file"]) == ("1.4.2", "VERSION")
+
+
+@pytest.mark.parametrize("output", ["table", "name"])
+def test_version_of_a_pipeline_without_versioning(
+    run: Run, server: RunningServer, repository: Path, output: str
+) -> None:
+    ran = run("pipelines", "version", "lint", "-o", output)
+    assert (ran.code, ran.out) == (0, "")
+    assert "version: pipeline versioning not configured\n" in ran.err
+
+
+def test_version_that_the_file_does_not_have(run: Run, server: RunningServer, repository: Path) -> None:
+    make_repository(repository, {"VERSION": "soon\n"})
+    ran = run("pipelines", "version", "build", "-o", "json")
+    assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.ERROR, "", "version_unresolved")
+    assert 'got "soon"' in ran.error()["message"]
+    assert ran.error()["hint"] == "a run goes on without a version"
+
+
+def test_version_of_what_depends_on_a_run_that_never_was(run: Run, server: RunningServer, repository: Path) -> None:
+    ran = run("pipelines", "version", "deploy")
+    assert (ran.code, ran.out) == (ExitCode.ERROR, "")
+    assert ran.err.count("no previous run found") == 2
+    assert "`cictl pipelines show shop/deploy`" in ran.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", SUBJECTS)
+def test_typo_is_answered_with_a_suggestion(run: Run, server: RunningServer, repository: Path, command: str) -> None:
+    ran = run("pipelines", command, "shop/biuld")
+    assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
+    assert ran.err.startswith("error: pipeline 'shop/biuld' not found; did you mean shop/build")
+
+
+@pytest.mark.parametrize("command", SUBJECTS)
+def test_chain_is_no_pipeline(run: Run, server: RunningServer, repository: Path, command: str) -> None:
+    assert run("pipelines", command, "release").code == ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("command", SUBJECTS)
+def test_unreachable_server(run: Run, dead_url: str, command: str) -> None:
+    ran = run("pipelines", command, "build", "--server", dead_url, "-o", "json")
+    assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.UNREACHABLE, "", "unreachable")
