@@ -48,10 +48,11 @@ class TreeBoard(Board):
 
         super().__init__(session)
         self._picture = ChainPicture(jobs)
+        self._console = Console(file=stream, highlight=False)
         # Transient: the table of the results takes its place.
         self._live = Live(
-            self._picture.draw(),
-            console=Console(file=stream, highlight=False),
+            self._draw(),
+            console=self._console,
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,
@@ -61,14 +62,17 @@ class TreeBoard(Board):
 
     def note(self, text: str) -> None:
         if text:
-            self._live.console.print(plain(text), markup=False, soft_wrap=True)
+            self._console.print(plain(text), markup=False, soft_wrap=True)
 
     def saw(self, state: JobState, _line: str) -> None:
         self._picture.states[state.id] = state
-        self._live.update(self._picture.draw(), refresh=True)
+        self._live.update(self._draw(), refresh=True)
 
     def close(self) -> None:
         self._live.stop()
+
+    def _draw(self) -> Tree:
+        return self._picture.draw(height=self._console.height - 1)
 
 
 class ChainPicture:
@@ -86,15 +90,34 @@ class ChainPicture:
         for job in jobs:
             self._members.setdefault(job.metadata.get("pipeline_id", "-"), []).append(job)
 
-    def draw(self) -> Tree:
+    def draw(self, *, height: int) -> Tree:
+        """Return the tree; what is over or waits is only counted where it would need more than *height* lines."""
         from rich.tree import Tree
 
         tree = Tree(_line(self._title), guide_style="dim")
+        words = {name: self._pipeline_state(jobs)[0] for name, jobs in self._members.items()}
+        done = [name for name in words if words[name] == "succeeded"]
+        waiting = [name for name in words if words[name] == "queued"]
+        excess = 1 + len(words) + sum(self._lines_of_jobs(jobs) for jobs in self._members.values()) - height
+        folded_done = set(done) if excess > 0 and len(done) > 1 else set()
+        excess -= max(0, len(folded_done) - 1)
+        folded_waiting = set(waiting[-(excess + 1) :]) if excess > 0 and len(waiting) > 1 else set()
+        if folded_done:
+            tree.add(_line(f"{len(folded_done)} pipelines", "succeeded", "succeeded"))
         for name, jobs in self._members.items():
-            branch = tree.add(_line(name, *self._pipeline_state(jobs)))
-            if any(self.states[job.id].status in (*_ACTIVE, JobStatus.FAILED) for job in jobs):
-                self._add_jobs(branch, jobs)
+            if name not in folded_done | folded_waiting:
+                branch = tree.add(_line(name, *self._pipeline_state(jobs)))
+                if self._is_open(jobs):
+                    self._add_jobs(branch, jobs)
+        if folded_waiting:
+            tree.add(_line(f"{len(folded_waiting)} pipelines", "queued", "wait"))
         return tree
+
+    def _is_open(self, jobs: Sequence[JobExecution]) -> bool:
+        return any(self.states[job.id].status in (*_ACTIVE, JobStatus.FAILED) for job in jobs)
+
+    def _lines_of_jobs(self, jobs: Sequence[JobExecution]) -> int:
+        return min(len(jobs), SHOWN_JOBS + 1) if self._is_open(jobs) else 0
 
     def _add_jobs(self, branch: Tree, jobs: Sequence[JobExecution]) -> None:
         shown = sorted(jobs, key=self._urgency)[:SHOWN_JOBS]

@@ -100,9 +100,10 @@ def preview_chain(
     agent: AgentOption = "",
     offline: Offline = False,
 ) -> None:
-    """Show what a dry run would enqueue: jobs, steps, source, version, agents, and what is missing.
+    """Show what a run would do, and what it lacks.
 
-    Nothing is started. The exit code tells what a run would meet: 0 it could go, 1 it would be refused, 11 no agent could
+    Lists the jobs that a dry run would enqueue, with their steps, source, version, agents, and what is missing; nothing is
+    started. The exit code tells what a run would meet: 0 it could go, 1 it would be refused, 11 no agent could
     take one of its jobs.
     """
     session = Session.of(context)

@@ -74,10 +74,10 @@ def member(job_id: str, pipeline: str, name: str, *, waits_for: str = "", **fiel
     return job(job_id, metadata=metadata, **fields)
 
 
-def drawn(*jobs: JobExecution, width: int = 80) -> list[str]:
+def drawn(*jobs: JobExecution, width: int = 80, height: int = 40) -> list[str]:
     """Return the lines of the picture of *jobs*."""
     stream = io.StringIO()
-    Console(file=stream, width=width, color_system=None).print(ChainPicture(jobs).draw())
+    Console(file=stream, width=width, color_system=None).print(ChainPicture(jobs).draw(height=height))
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
@@ -301,6 +301,23 @@ def test_picture_of_many_jobs_shows_the_urgent_ones() -> None:
     assert len(lines) == 2 + SHOWN_JOBS + 1
     assert "    ├── part-40  failed: exit status 1" in lines
     assert lines[-1] == "    └── and 38 more"
+
+
+@pytest.mark.parametrize(
+    ("height", "lines"),
+    [
+        pytest.param(11, ["p0", "p1", "p2", "p3", "j", "p4", "p5", "p6", "p7", "p8"], id="enough"),
+        pytest.param(10, ["3 pipelines", "p3", "j", "p4", "p5", "p6", "p7", "p8"], id="what is over is counted"),
+        pytest.param(8, ["3 pipelines", "p3", "j", "p4", "p5", "p6", "2 pipelines"], id="and what waits longest"),
+        pytest.param(5, ["3 pipelines", "p3", "j", "5 pipelines"], id="and all that waits"),
+    ],
+)
+def test_picture_of_many_pipelines_fits_the_screen(height: int, lines: list[str]) -> None:
+    jobs = [member(f"job-{n}", f"p{n}", "j", status=JobStatus.SUCCEEDED) for n in range(3)]
+    jobs.append(member("job-3", "p3", "j", status=JobStatus.RUNNING))
+    jobs += [member(f"job-{n}", f"p{n}", "j", waits_for="p3") for n in range(4, 9)]
+    shown = [line.split("── ")[1].partition("  ")[0] for line in drawn(*jobs, height=height)[1:]]
+    assert shown == lines
 
 
 def test_picture_never_wraps() -> None:
