@@ -1,0 +1,65 @@
+"""Large runs: all executions or none, in one step of the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cictl_testing.server import RunningServer
+
+from cictl_server.store.contract import StoreFailed
+
+ROWS = 5_000
+
+
+def wide(server: RunningServer, rows: int) -> dict[str, int]:
+    matrix = ", ".join(f'{{name: "r{row}"}}' for row in range(rows))
+    return server.define_project(
+        f"pipelines:\n"
+        f"  - {{id: wide, jobs: [{{id: j, matrix: {{include: [{matrix}]}}, steps: [{{run: 'do {{{{name}}}}'}}]}}]}}\n"
+        f"  - {{id: end, jobs: [{{id: e, steps: [{{run: x}}]}}]}}\n"
+        f"pipeline_chains: [{{id: all, pipelines: [wide, end]}}]"
+    )
+
+
+def entries(server: RunningServer) -> int:
+    """Count the transactions that the journal holds."""
+    return sum(path.read_bytes().count(b"\n") for path in Path(server.directory).glob("state.journal*"))
+
+
+def test_a_run_of_five_thousand_is_one_entry_of_the_journal(server: RunningServer) -> None:
+    ids = wide(server, ROWS)
+    before = entries(server)
+    jobs = server.run(ids["wide"])
+    assert entries(server) == before + 1
+    assert len(set(jobs)) == ROWS
+    assert [int(job_id.removeprefix("job-")) for job_id in jobs] == sorted(int(j.removeprefix("job-")) for j in jobs)
+    assert server.job(jobs[-1]).script == f"do r{ROWS - 1}"
+    server.restart()
+    assert server.leased().id == jobs[0], "the order of the file is the order of leasing"
+
+
+def test_a_chain_is_one_entry_too(server: RunningServer) -> None:
+    ids = wide(server, 100)
+    before = entries(server)
+    assert len(server.run_chain(ids["all"])) == 101
+    assert entries(server) == before + 1
+
+
+def test_a_run_that_cannot_be_stored_leaves_nothing(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = wide(server, 10)
+    put = server.services.runs._settler.put
+    seen = 0
+
+    def failing(*arguments: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > 5:
+            raise StoreFailed("no")
+        put(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(server.services.runs._settler, "put", failing)
+    assert server.post(f"/api/v1/pipelines/{ids['wide']}/run-selection", {}).status_code == 500
+    assert server.get("/api/v1/jobs").json == {"job_executions": []}
+    server.restart()
+    assert server.get("/api/v1/jobs").json == {"job_executions": []}
