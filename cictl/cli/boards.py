@@ -122,7 +122,8 @@ class ChainPicture:
     def _add_jobs(self, branch: Tree, jobs: Sequence[JobExecution]) -> None:
         shown = sorted(jobs, key=self._urgency)[:SHOWN_JOBS]
         width = max(len(label(job)) for job in shown)
-        for job in (job for job in jobs if job in shown):
+        ids = {job.id for job in shown}
+        for job in (job for job in jobs if job.id in ids):
             state = self.states[job.id]
             branch.add(_line(f"{label(job):<{width}}", outcome(state), state_text(state)))
         if len(jobs) > len(shown):

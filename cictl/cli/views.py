@@ -294,9 +294,9 @@ def chain_result(project: str, chain: ChainSummary, pipelines: Sequence[Pipeline
 def _member_text(name: str, pipeline: PipelineDetail | None, members: Sequence[str]) -> str:
     if pipeline is None:
         return f"{name} (gone)"
-    waits_for = [needed for needed in pipeline.depends_on if needed in members]
-    after = f"; after {', '.join(waits_for)}" if waits_for else ""
-    return f"{name} (id {pipeline.id}): {_job_names(pipeline.jobs)}{after}"
+    within = [needed for needed in pipeline.depends_on if needed in members]
+    needs = f"; depends on {', '.join(within)}" if within else ""
+    return f"{name} (id {pipeline.id}): {_job_names(pipeline.jobs)}{needs}"
 
 
 def artifacts_result(job_id: str, artifacts: list[Artifact]) -> Result[Artifact]:

@@ -107,7 +107,7 @@ def test_show(run: Run, server: RunningServer, repository: Path, text: str) -> N
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (
         "Chain:    shop/release\nId:       1\nDry run:  no\nPipelines:\n"
-        "  1. build (id 1): compile\n  2. deploy (id 2): ship; after build\n"
+        "  1. build (id 1): compile\n  2. deploy (id 2): ship; depends on build\n"
     )
 
 
