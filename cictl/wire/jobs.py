@@ -65,7 +65,7 @@ class Step(Message):
         script: Shell text; empty for a skipped step.
     """
 
-    index: int
+    index: int = msgspec.field(default_factory=int)  # always sent, may be missing in an event
     total: int = 0
     name: str = ""
     script: str = ""
@@ -90,7 +90,7 @@ class CacheSpec(Message):
 class CacheStat(Message):
     """What an agent found in a cache. Sizes in bytes; `source` is hit, miss or fallback."""
 
-    id: str
+    id: str = msgspec.field(default_factory=str)  # always sent, may be missing in a report
     env: str = ""
     type: str = ""
     path: str = ""

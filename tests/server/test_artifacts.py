@@ -186,6 +186,14 @@ def test_archives(server: RunningServer, job: JobExecution) -> None:
         assert (answer.status_code, answer.text) == (code, text + "\n")
 
 
+def test_an_archive_passes_over_what_is_gone_from_the_disk(server: RunningServer, job: JobExecution) -> None:
+    upload(server, job.id, {"gone": b"1", "there": b"2"})
+    [gone] = (server.directory / "artifacts").rglob("gone")
+    gone.unlink()
+    answer = server.get(f"/api/v1/jobs/{job.id}/artifacts/download-all")
+    assert zipfile.ZipFile(io.BytesIO(answer.content)).namelist() == ["there"]
+
+
 def test_unknown_executions_have_empty_lists_and_archives(server: RunningServer) -> None:
     assert paths(server, "job-9") == []
     assert server.get("/api/v1/jobs/job-9/artifacts/download-all").status_code == 200

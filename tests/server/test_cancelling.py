@@ -69,6 +69,18 @@ def test_a_run_past_its_limit_and_the_grace_is_ended(server: RunningServer) -> N
     assert ended.output == "[control] job timed out while running (server maintenance)"
 
 
+def test_an_agent_that_is_online_may_still_upload_what_its_run_made(server: RunningServer) -> None:
+    """Its own limit does not cover that, and it says nothing of the job meanwhile; the heartbeats go on."""
+    server.run(server.define('[{id: slow, timeout_seconds: 30, steps: [{run: "true"}]}]'))
+    job = server.running()
+    for seconds, status in ((30 + 15 + 599, "running"), (1, "failed")):
+        server.clock.step(seconds)
+        server.heartbeat()
+        server.services.maintenance.run_once()
+        assert server.job(job.id).status == status
+    assert server.job(job.id).cause == "timed_out"
+
+
 def test_a_limit_beyond_all_time_is_none(server: RunningServer) -> None:
     server.run(server.define(f'[{{id: slow, timeout_seconds: {10**15}, steps: [{{run: "true"}}]}}]'))
     job = server.running()

@@ -42,7 +42,7 @@ def lose_its_agent(server: RunningServer, _job: JobExecution) -> None:
 
 def let_it_run_out_of_time(server: RunningServer, _job: JobExecution) -> None:
     server.heartbeat()
-    server.clock.step(60)
+    server.clock.step(660)
     server.heartbeat()
     server.services.maintenance.run_once()
 

@@ -89,5 +89,6 @@ class AgentActionsResource:
         The actions are `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history`, `update`
         and `run-script`; the last one alone is answered 201.
         """
+        self._actions.check_id(agent_id)
         answer = self._actions.act(agent_id, media.read(req, AgentActionRequest))
         media.write(resp, answer, status=201 if isinstance(answer, QueuedScript) else 200)

@@ -9,16 +9,17 @@ from typing import IO, cast
 import falcon
 
 from cictl.wire.artifacts import ArtifactList, ArtifactUpload
-from cictl_server.errors import InvalidRequest
+from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.resources import media
 from cictl_server.resources.describe import Content, Parameter, api
 from cictl_server.resources.files import FileStream, send_file
 from cictl_server.services import Services
+from cictl_server.services.artifacts import StoredFile
 from cictl_server.services.paths import clean_artifact_path
 
 _ZIP = Content(media=("application/zip",), text="A zip of the files.")
 _REFUSED = {400: "no agent id, a bad path or bad data", 404: "unknown", 409: "another agent's execution"}
-_UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class JobArtifactsResource:
@@ -112,12 +113,19 @@ class ArtifactFileResource:
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
         """Download one artifact, as an attachment that no browser runs; ranges and ETags are understood."""
-        send_file(req, resp, self._artifacts.open_file(job_id, path))
+        send_file(req, resp, self._find(job_id, path))
 
     @api(answers={200: "headers alone", 206: "headers alone", 304: "unchanged", 404: "unknown", 416: "past the end"})
     def on_head(self, req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
         """Tell size, type and ETag of one artifact."""
-        send_file(req, resp, self._artifacts.open_file(job_id, path))
+        send_file(req, resp, self._find(job_id, path))
+
+    def _find(self, job_id: str, path: str) -> StoredFile:
+        """Return the file, or answer as for any path that names nothing."""
+        try:
+            return self._artifacts.open_file(job_id, path)
+        except NotFound:
+            raise falcon.HTTPNotFound from None
 
 
 def _download_name(stem: str) -> str:

@@ -64,6 +64,8 @@ def _handle_http(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPE
     """Falcon's own errors: unknown routes, wrong methods, malformed requests."""
     if error.headers:
         resp.set_headers(error.headers)
+    if isinstance(error, falcon.HTTPMethodNotAllowed):
+        _set_allow(resp)
     match error.status_code:
         case 404:
             title, code = "404 page not found", Code.NOT_FOUND
@@ -74,6 +76,15 @@ def _handle_http(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPE
         case _:
             title, code = error.description or error.title or "invalid request", Code.INVALID_REQUEST
     answer(req, resp, Problem(title=title, status=error.status_code, code=code))
+
+
+def _set_allow(resp: falcon.Response) -> None:
+    """Leave OPTIONS, which falcon adds and this server refuses, out of the methods that a path understands."""
+    methods = [m for m in (resp.get_header("Allow") or "").split(", ") if m not in ("", "OPTIONS")]
+    if methods:
+        resp.set_header("Allow", ", ".join(methods))
+    else:
+        resp.delete_header("Allow")
 
 
 def _handle_fault(req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, Any]) -> None:

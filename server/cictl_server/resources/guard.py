@@ -19,7 +19,7 @@ class ForbiddenOrigin(CictlError):
 
 
 class Guard:
-    """Refuses what a browser was tricked into sending, and OPTIONS; cuts slashes at the ends of some paths."""
+    """Refuses what a browser was tricked into sending, and OPTIONS; cuts slashes around what some paths name."""
 
     def __init__(self, *, is_loopback: bool) -> None:
         """Check the Host header too when only this machine should reach the server (DNS rebinding)."""
@@ -33,8 +33,11 @@ class Guard:
         origin = req.get_header("Origin")
         if origin and req.method not in _SAFE_METHODS and urlsplit(origin).netloc.casefold() != req.netloc.casefold():
             raise ForbiddenOrigin("cross-origin requests may not change anything")
-        if req.path.startswith(_LOOSE_PREFIXES):
-            req.path = req.path.rstrip("/")
+        prefix = next((p for p in _LOOSE_PREFIXES if req.path.startswith(p)), None)
+        if prefix is not None:
+            req.path = prefix + req.path.removeprefix(prefix).strip("/")
+            if req.path == prefix:
+                raise falcon.HTTPNotFound  # the noun and a slash name nothing
 
 
 def is_loopback_name(host: str) -> bool:

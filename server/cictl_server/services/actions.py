@@ -78,15 +78,22 @@ class AgentActionService:
         self._hub = hub
         self._server_version = server_version
 
+    def check_id(self, agent_id: str) -> None:
+        """Refuse a blank agent id, before anything else about the request matters.
+
+        Raises:
+            InvalidRequest: It is blank.
+        """
+        if not agent_id.strip():
+            raise InvalidRequest("agent id is required")
+
     def act(self, agent_id: str, request: AgentActionRequest) -> AgentActionResponse | QueuedScript:
         """Carry out one of `ACTIONS`.
 
         Raises:
-            InvalidRequest: Blank agent id, blank or unknown action, or what the action itself can't accept.
+            InvalidRequest: Blank or unknown action, or what the action itself can't accept.
             NotFound: No such agent.
         """
-        if not agent_id.strip():
-            raise InvalidRequest("agent id is required")
         action = request.action.strip().lower()
         if not action:
             raise InvalidRequest("action is required")

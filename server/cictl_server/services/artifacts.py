@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -165,7 +165,8 @@ class ArtifactService:
         with tempfile.TemporaryFile(dir=self._directory) as spool:
             with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED) as archive:
                 for artifact in artifacts:
-                    archive.write(self.open_file(job_id, artifact.path).path, artifact.path)
+                    with suppress(NotFound):  # replaced or removed since it was listed
+                        archive.write(self.open_file(job_id, artifact.path).path, artifact.path)
             spool.seek(0)
             yield spool
 

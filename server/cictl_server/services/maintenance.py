@@ -23,6 +23,10 @@ LEASE_LIFETIME = timedelta(seconds=45)
 TIMEOUT_GRACE = timedelta(seconds=15)
 """Agents enforce the time limit themselves; the server steps in this much later."""
 
+UPLOAD_LIMIT = timedelta(minutes=10)
+"""The longest that an agent's one request takes. Its limit does not cover the upload of artifacts, during which it says
+nothing of its job; so while it is online the server steps in this much later again."""
+
 INTERVAL_SECONDS = 5.0
 
 _TIMED_OUT = "job timed out while running (server maintenance)"
@@ -82,7 +86,7 @@ class MaintenanceService:
         job = tx.jobs.find(number)
         if job is None or not self._is_over(job, now):
             return
-        if _is_timed_out(job, now):
+        if self._is_timed_out(job, now):
             error, cause = _TIMED_OUT, Cause.TIMED_OUT
         else:
             seconds = int(self._agent_timeout.total_seconds())
@@ -100,7 +104,14 @@ class MaintenanceService:
     def _is_over(self, job: JobRecord, now: datetime) -> bool:
         if job.status is not JobStatus.RUNNING:
             return False
-        return _is_timed_out(job, now) or self._is_agent_lost(job, now)
+        return self._is_timed_out(job, now) or self._is_agent_lost(job, now)
+
+    def _is_timed_out(self, job: JobRecord, now: datetime) -> bool:
+        if job.timeout_seconds <= 0 or job.started is None:
+            return False
+        grace = TIMEOUT_GRACE + UPLOAD_LIMIT if self._presence.is_online(job.agent_id) else TIMEOUT_GRACE
+        # Compared as numbers: a limit may be longer than any timedelta.
+        return (now - job.started - grace).total_seconds() >= job.timeout_seconds
 
     def _is_agent_lost(self, job: JobRecord, now: datetime) -> bool:
         """An agent gets the whole limit again after a start of the server: it could not report before."""
@@ -112,10 +123,3 @@ class MaintenanceService:
 
 def _is_stale(job: JobRecord, now: datetime) -> bool:
     return job.status is JobStatus.LEASED and (job.leased is None or now - job.leased >= LEASE_LIFETIME)
-
-
-def _is_timed_out(job: JobRecord, now: datetime) -> bool:
-    if job.timeout_seconds <= 0 or job.started is None:
-        return False
-    # Compared as numbers: a limit may be longer than any timedelta.
-    return (now - job.started - TIMEOUT_GRACE).total_seconds() >= job.timeout_seconds

@@ -84,6 +84,11 @@ class PresenceBook:
             entry = self._entries.get(agent_id)
             return entry is not None and entry.has_reported
 
+    def is_online(self, agent_id: str) -> bool:
+        """Whether the agent was heard of within the last two heartbeats."""
+        seen = self.seen_at(agent_id)
+        return seen is not None and self._clock() - seen <= ONLINE
+
     def is_available(self, agent_id: str) -> bool:
         """Whether the agent was heard of within the last minute."""
         seen = self.seen_at(agent_id)
