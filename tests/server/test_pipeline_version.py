@@ -147,6 +147,21 @@ def test_a_bad_version_file(
 
 
 @pytest.mark.parametrize(
+    ("bump", "ending", "prefix"),
+    [("", "ok", "version not resolved: "), (BUMP, "error", "")],
+    ids=["tolerated", "needed"],
+)
+def test_a_remote_that_is_gone(server: RunningServer, origin: Origin, bump: str, ending: str, prefix: str) -> None:
+    ids = imported(server, origin, bump=bump)
+    origin.hide()
+    *_, failure, done = resolve(server, ids["build"])
+    text = 'fetch source ref "main" for version resolution: git fetch failed: exit status 128'
+    assert failure[:2] == ("version", "error")
+    assert failure[2].startswith(prefix + text)
+    assert done[:2] == ("done", ending)
+
+
+@pytest.mark.parametrize(
     ("pipeline", "code", "text"), [("9", 404, "pipeline not found"), ("x", 400, "invalid pipeline id")]
 )
 def test_errors_before_the_stream_are_plain(server: RunningServer, pipeline: str, code: int, text: str) -> None:

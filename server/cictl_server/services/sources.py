@@ -50,8 +50,7 @@ def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited)
         if override:
             raise GitFailed(f'fetch source ref "{override}": {error}', hint=error.hint) from error
         if not has_version and versioning is not None and versioning.auto_bump:
-            what = f'fetch source ref "{ref}"' if ref else "clone source"
-            raise InvalidRequest(f"{what} for version resolution: {error}", hint=error.hint) from error
+            raise InvalidRequest(unfetched(ref, error), hint=error.hint) from error
         logger.warning("run goes on unpinned pipeline=%s ref=%s: %s", pipeline.id, ref, error)
         commit, raw = (ref if is_commit(ref) else ""), ""
     if has_version or versioning is None or not raw:
@@ -93,6 +92,12 @@ def _tolerant_version(tree: Fetched, versioning: Versioning) -> str:
             raise InvalidRequest(str(error)) from error
         logger.warning("run goes on without version commit=%s: %s", tree.commit, error)
         return ""
+
+
+def unfetched(ref: str, error: GitFailed) -> str:
+    """Return the text for a version that is not known since its commit could not be fetched."""
+    what = f'fetch source ref "{ref}"' if ref else "clone source"
+    return f"{what} for version resolution: {error}"
 
 
 def version_in(tree: Fetched, file: str) -> str:

@@ -13,7 +13,7 @@ from cictl_server.errors import CictlError, GitFailed, InvalidRequest, NotFound
 from cictl_server.services.dependencies import Inherited, inherit
 from cictl_server.services.git import Stop, check_argument, fetched, mask_credentials
 from cictl_server.services.hub import Hub
-from cictl_server.services.sources import version_in
+from cictl_server.services.sources import unfetched, version_in
 from cictl_server.store.contract import Store
 from cictl_server.store.records import PipelineRecord
 
@@ -128,27 +128,43 @@ def _version(pipeline: Pipeline, inherited: Inherited, stop: Stop) -> Iterator[E
     repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
     ref = check_argument(pipeline.vcs_source.ref, field="vcs_source.ref")
     yield _running("version", f"resolving from {mask_credentials(repo)}" + (f" at ref {ref}" if ref else ""))
+    commit = ""
+    try:
+        yield from _checkout(ref)
+        with fetched(repo, ref, seconds=_SECONDS, stop=stop) as tree:
+            commit = tree.commit
+            yield _ok("checkout", f"resolved source commit {commit}")
+            yield _running("version-file", f"reading {versioning.file}")
+            raw = version_in(tree, versioning.file)
+    except (GitFailed, InvalidRequest) as error:
+        text = unfetched(ref, error) if isinstance(error, GitFailed) and not commit else str(error)
+        yield from _unresolved(pipeline, text, is_needed=bool(versioning.auto_bump))
+        return
+    version = versioning.tag_prefix + raw
+    yield _ok("version-file", f"validated {versioning.file} as {raw}")
+    yield _ok("version", f"resolved version={version} (raw={raw})")
+    yield _done(pipeline, version=version, raw=raw, commit=commit)
+
+
+def _checkout(ref: str) -> Iterator[Event]:
+    """Yield what one fetch does, in the steps that watchers know."""
     yield _running("checkout", "cloning repository")
     if ref:
         yield _running("checkout", f'fetching source ref "{ref}"')
     yield _running("checkout", "resolving source commit")
-    try:
-        with fetched(repo, ref, seconds=_SECONDS, stop=stop) as tree:
-            yield _ok("checkout", f"resolved source commit {tree.commit}")
-            yield _running("version-file", f"reading {versioning.file}")
-            raw = version_in(tree, versioning.file)
-            yield _ok("version-file", f"validated {versioning.file} as {raw}")
-            commit = tree.commit
-    except (GitFailed, InvalidRequest) as error:
-        if versioning.auto_bump:
-            yield VersionStep(step="version", status="error", message=str(error))
-            raise
-        yield VersionStep(step="version", status="error", message=f"version not resolved: {error}")
-        yield _done(pipeline)
-        return
-    version = versioning.tag_prefix + raw
-    yield _ok("version", f"resolved version={version} (raw={raw})")
-    yield _done(pipeline, version=version, raw=raw, commit=commit)
+
+
+def _unresolved(pipeline: Pipeline, text: str, *, is_needed: bool) -> Iterator[Event]:
+    """Yield that there is no version.
+
+    Raises:
+        InvalidRequest: A run would be refused for it.
+    """
+    message = text if is_needed else f"version not resolved: {text}"
+    yield VersionStep(step="version", status="error", message=message)
+    if is_needed:
+        raise InvalidRequest(text)
+    yield _done(pipeline)
 
 
 def _running(step: str, message: str) -> VersionStep:
