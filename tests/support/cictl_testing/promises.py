@@ -1,0 +1,181 @@
+"""What a server promises about its executions, checked against its own records, lists and logs.
+
+Written from the rules, not from the server's code: where both could share a mistake, this says it in another way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.requirements import meets_all
+from cictl_server.services.joblists import JobFilter
+from cictl_server.store.records import JobRecord
+from cictl_testing.agents import Works
+from cictl_testing.server import RunningServer
+
+_LIMIT = 2000
+_WHOLE = 1 << 24
+
+_STEPS = {
+    "queued": {"queued", "leased", "running", "failed"},
+    "leased": {"queued", "leased", "running", "succeeded", "failed"},
+    "running": {"running", "succeeded", "failed"},
+    "succeeded": {"succeeded"},
+    "failed": {"failed"},
+}
+"""Where an execution may be after one request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One execution at the time of the last check, with its whole log."""
+
+    job: JobRecord
+    log: bytes
+
+
+@dataclass(kw_only=True)
+class Promises:
+    """The memory of one server's executions, which `check` compares with what they are now."""
+
+    server: RunningServer
+    works: Works
+    seen: dict[int, Seen] = field(default_factory=dict)
+    removable: frozenset[JobStatus] = frozenset()
+    """The statuses whose executions may be gone at the next check."""
+
+    def check(self, capabilities: Iterable[dict[str, str]]) -> None:
+        """Compare everything.
+
+        Args:
+            capabilities: Those of agents that could ask for work, their ids included.
+        """
+        with self.server.store.read() as view:
+            jobs = list(view.jobs.iter_all())
+            for offered in capabilities:
+                self._check_next(jobs, offered)
+            deactivated = {agent.agent_id for agent in view.agents.iter_all() if agent.deactivated}
+            assert view.jobs.count_by_status() == {s: sum(j.status is s for j in jobs) for s in JobStatus}
+        _check_owners(jobs, deactivated)
+        _check_needs(jobs)
+        self._check_lists(jobs)
+        self._check_blockers(jobs)
+        now = {job.number: Seen(job=job, log=self._log(job)) for job in jobs}
+        self._check_history(now)
+        for seen in now.values():
+            self._check_log(seen)
+        self.seen, self.removable = now, frozenset()
+
+    def _log(self, job: JobRecord) -> bytes:
+        return self.server.services.jobs.read_log(job.id, offset=0, limit=_WHOLE).data
+
+    def _check_next(self, jobs: list[JobRecord], offered: dict[str, str]) -> None:
+        """The oldest execution that may be leased and that fits is the one that an agent would get."""
+        waiting = (j for j in jobs if j.status is JobStatus.QUEUED and not j.is_blocked)
+        expected = next((j.number for j in waiting if meets_all(j.required_capabilities, offered)), None)
+        with self.server.store.read() as view:
+            found = view.jobs.claimable(lambda required: meets_all(required, offered))
+        assert (found and found.number) == expected
+
+    def _check_lists(self, jobs: list[JobRecord]) -> None:
+        lists = self.server.services.job_lists
+        ids = [job.id for job in reversed(jobs)]
+        assert [view.id for view in lists.list_jobs(JobFilter(), limit=_LIMIT).job_executions] == ids
+        for status in JobStatus:
+            listed = lists.list_jobs(JobFilter(status=status), limit=_LIMIT).job_executions
+            assert [view.id for view in listed] == [job.id for job in reversed(jobs) if job.status is status]
+        summary = lists.summary(limit=_LIMIT)
+        finished = sum(job.status.is_terminal for job in jobs)
+        assert (summary.total, summary.queued_count, summary.history_count) == (
+            len(jobs),
+            len(jobs) - finished,
+            finished,
+        )
+
+    def _check_blockers(self, jobs: list[JobRecord]) -> None:
+        """Whoever ended for want of another execution says so, and names a failed one of its run if it is still there."""
+        for job in jobs:
+            answer = self.server.services.jobs.blocked_by(job.id)
+            assert answer.blocked is (job.cause is Cause.DEPENDENCY_FAILED)
+            if not answer.blocked:
+                continue
+            assert (job.started, job.agent_id, job.is_blocked) == (None, "", False)
+            need = job.error.removeprefix("cancelled: required job ").removesuffix(" failed")
+            assert need in _needs(job)
+            culprits = [j.id for j in _executions(jobs, job, need) if j.status is JobStatus.FAILED]
+            named = answer.dependency.job_execution_id if answer.dependency else None
+            assert named == (culprits[-1] if culprits else None)
+
+    def _check_history(self, now: dict[int, Seen]) -> None:
+        for number, before in self.seen.items():
+            after = now.get(number)
+            if after is None:
+                assert before.job.status in self.removable, f"{before.job.id} is gone, it was {before.job.status}"
+                continue
+            assert after.job.status in _STEPS[before.job.status], f"{before.job.status} -> {after.job.status}"
+            if before.job.status.is_terminal:
+                assert _without_reports(after.job) == _without_reports(before.job)
+                assert after.log == before.log
+            elif before.job.agent_id and after.job.agent_id == before.job.agent_id:
+                assert after.log.startswith(before.log), "a log became shorter"
+
+    def _check_log(self, seen: Seen) -> None:
+        """A log is what its agent wrote, from the start; then the server's line if the server ended it."""
+        job, log = seen.job, seen.log
+        spools = [w.spool.encode() for (agent, job_id), w in self.works.items() if job_id == job.id and agent]
+        owner = self.works.get((job.agent_id, job.id))
+        if job.closing_line:
+            assert log.endswith(job.closing_line.encode())
+            log = log.removesuffix(job.closing_line.encode())
+            assert not log or log.endswith(b"\n")
+            log = log if any(s.startswith(log) for s in spools) else log.removesuffix(b"\n")
+        elif job.status.is_terminal:
+            assert owner is not None
+            assert (log, job.status) == (owner.spool.encode(), owner.ending)
+        if owner is not None:
+            spools = [owner.spool.encode()]
+        assert not log or any(spool.startswith(log) for spool in spools)
+
+
+def _without_reports(job: JobRecord) -> JobRecord:
+    """A test report may come after the end."""
+    return msgspec.structs.replace(job, test_summary=None)
+
+
+def _check_owners(jobs: list[JobRecord], deactivated: set[str]) -> None:
+    active = [job for job in jobs if job.status.is_active]
+    owners = Counter(job.agent_id for job in active)
+    assert all(count == 1 for count in owners.values()), f"an agent with several executions: {owners}"
+    assert not owners.keys() & ({""} | deactivated)
+    assert not any(job.agent_id for job in jobs if job.status is JobStatus.QUEUED)
+
+
+def _check_needs(jobs: list[JobRecord]) -> None:
+    """A blocked execution waits for something that is still to come, and nothing that was met or missed."""
+    for job in jobs:
+        if job.status is JobStatus.QUEUED and job.is_blocked:
+            verdicts = {_verdict(_executions(jobs, job, need)) for need in _needs(job)}
+            assert "open" in verdicts, f"{job.id} is stuck: {verdicts}"
+            assert "missed" not in verdicts, f"{job.id} waits in vain"
+
+
+def _needs(job: JobRecord) -> list[str]:
+    return job.metadata["needs_job_ids"].split(",")
+
+
+def _executions(jobs: list[JobRecord], of: JobRecord, need: str) -> list[JobRecord]:
+    """Return the executions of the job *need* in the run of *of*, oldest first."""
+    wanted = (of.metadata["pipeline_run_id"], need)
+    return [j for j in jobs if (j.metadata["pipeline_run_id"], j.metadata["pipeline_job_id"]) == wanted]
+
+
+def _verdict(executions: list[JobRecord]) -> str:
+    newest = {job.metadata.get("matrix_index"): job.status for job in executions}.values()
+    if any(not status.is_terminal for status in newest):
+        return "open"
+    return "met" if newest and all(status is JobStatus.SUCCEEDED for status in newest) else "missed"
