@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -411,9 +413,31 @@ class Client:
             print(client.request("GET", "/api/v1/jobs", params={"view": "summary"}).body.decode())
         ```
         """
+        with self.stream_request(method, path, json_body=json_body, params=params) as (head, blocks):
+            return replace(head, body=b"".join(blocks))
+
+    @contextmanager
+    def stream_request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json_body: bytes | None = None,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[tuple[RawResponse, Iterator[bytes]]]:
+        """Send any request, and yield its answer without its body, and the body in pieces as they come.
+
+        Args:
+            timeout: Seconds for each wait for bytes, instead of the client's own.
+        """
         headers = {} if json_body is None else {"Content-Type": "application/json"}
         path = path if "://" in path else "/" + path.lstrip("/")
-        return self._transport.send(method.upper(), path, body=json_body, params=params, headers=headers)
+        with self._transport.open(
+            method.upper(), path, body=json_body, params=params, headers=headers, timeout=timeout
+        ) as response:
+            head = RawResponse(status=response.status_code, headers=response.headers)
+            yield head, response.iter_content(None)
 
     def _download(self, path: str, sink: IO[bytes], *, progress: Progress | None) -> int:
         written = 0

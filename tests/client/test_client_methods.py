@@ -55,8 +55,8 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import Health, RuntimeState, ServerInfo
-from cictl_client import Client, Conflict, LogChunk, NotFound, UnexpectedAnswer
-from tests.client.conftest import Reply, ScriptedServer, problem, refusal, reply
+from cictl_client import Client, Conflict, LogChunk, NotFound, UnexpectedAnswer, Unreachable
+from tests.client.conftest import Reply, ScriptedServer, drop, problem, refusal, reply
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 JOB = JobExecution(
@@ -312,7 +312,7 @@ CASES = [
 ]
 ELSEWHERE = {
     "base_url", "close", "download_all", "download_artifact", "follow_log", "get_project_icon", "read_log", "request", "resolve_version",
-    "wait_for_job",
+    "stream_request", "wait_for_job",
 }  # fmt: skip
 """Public names whose tests are below, or in a module of their own."""
 
@@ -459,6 +459,19 @@ def test_any_request_can_be_sent(client: Client, server: ScriptedServer, path: s
     assert (answer.status, answer.headers["x-thing"], answer.body) == (202, "yes", b"[1]")
     assert (server.seen[0].body, server.seen[0].query) == (b"{}", {"max": "2"})
     assert server.seen[0].headers["content-type"] == "application/json"
+
+
+def test_the_answer_to_any_request_can_be_read_as_it_comes(client: Client, server: ScriptedServer) -> None:
+    server.on("GET /api/v1/events", Reply((b"one\n", b"two\n"), kind="text/event-stream"))
+    with client.stream_request("GET", "/api/v1/events") as (head, blocks):
+        assert (head.status, head.body, head.headers["content-type"]) == (200, b"", "text/event-stream")
+        assert b"".join(blocks) == b"one\ntwo\n"
+
+
+def test_an_answer_that_breaks_off_is_unreachable(client: Client, server: ScriptedServer) -> None:
+    server.on("GET /api/v1/events", Reply((b"one\n", drop)))
+    with pytest.raises(Unreachable), client.stream_request("GET", "/api/v1/events") as (_, blocks):
+        list(blocks)
 
 
 def test_any_request_raises_what_the_others_raise(client: Client, server: ScriptedServer) -> None:
