@@ -1,45 +1,15 @@
-"""Where a command's settings come from: flag, environment, context file, default, in that order.
-
-The context file, `$XDG_CONFIG_HOME/cictl/config.yaml`, names servers:
-
-    current: prod
-    contexts:
-      prod:
-        server: https://ci.example.com
-        token_file: ~/.config/cictl/prod.token
-"""
+"""Where a command's settings come from: flag, environment, context file, default, in that order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from cictl.contexts import Context, ContextFile, SettingsError, read_contexts
+
 DEFAULT_SERVER = "http://127.0.0.1:8112"
-
-
-class SettingsError(Exception):
-    """A setting can't be used; the text names where it came from.
-
-    Attributes:
-        hint: What to do about it.
-    """
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """One named server of the context file."""
-
-    name: str
-    server: str = ""
-    token: str = field(default="", repr=False)
-    token_file: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +19,21 @@ class Settings:
     Attributes:
         server: Base URL, without a slash at its end.
         source: Where the URL came from, for messages: `--server`, `CICTL_SERVER_URL`, `context prod`, `default`.
+        context: The context that was chosen, even where a URL from elsewhere wins over its own; else empty.
+        context_source: Where that choice came from: `--context`, `CICTL_CONTEXT`, or the file's path.
         token: None when no token was configured.
+        token_source: Where the token came from; empty without one.
+        protected: The protected context that has this server, whoever named the server; else empty.
         warnings: Lines to tell the user once.
     """
 
     server: str
     source: str
+    context: str = ""
+    context_source: str = ""
     token: str | None = field(default=None, repr=False)
+    token_source: str = ""
+    protected: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -72,20 +50,60 @@ def load_settings(env: Mapping[str, str], *, server: str = "", context: str = ""
     Raises:
         SettingsError: An unusable URL, an unreadable file, an unknown context.
     """
-    chosen, warnings = _context(env, context=context, needed=not server)
+    file = read_contexts(env)
+    chosen, context_source = _context(env, file, context=context, needed=not server)
     url, source = _server(env, server=server, named=bool(context), chosen=chosen)
+    token, token_source = _token(env, chosen if chosen and url == chosen.server else None)
+    warning = file.permission_warning()
     return Settings(
-        server=_checked_url(url, source),
+        server=checked_url(url, source),
         source=source,
-        token=_token(env, chosen if chosen and url == chosen.server else None),
-        warnings=warnings,
+        context=chosen.name if chosen else "",
+        context_source=context_source,
+        token=token,
+        token_source=token_source,
+        protected=file.protecting(url),
+        warnings=(warning,) if warning else (),
     )
 
 
-def config_path(env: Mapping[str, str]) -> Path:
-    """Return the path of the context file, whether it exists or not."""
-    base = env.get("XDG_CONFIG_HOME") or str(Path(env.get("HOME") or "~").expanduser() / ".config")
-    return Path(base) / "cictl" / "config.yaml"
+def checked_url(url: str, source: str) -> str:
+    """Return *url* without a slash at its end.
+
+    Args:
+        source: Where it came from, for the message.
+
+    Raises:
+        SettingsError: It is not the URL of an HTTP server.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            f"not a server URL: {without_user_info(url)!r} (from {source})", hint=f"write it like {DEFAULT_SERVER}"
+        )
+    return url.rstrip("/")
+
+
+def read_token(path: str, source: str) -> str:
+    """Return the token in the file *path*, without the blanks around it.
+
+    Args:
+        source: Who named the file, for the message.
+
+    Raises:
+        SettingsError: The file can't be read, or is empty.
+    """
+    try:
+        token = Path(path).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the token file {path} (from {source}): {error}") from error
+    if not token:
+        raise SettingsError(f"the token file {path} is empty (from {source})")
+    return token
 
 
 def without_user_info(url: str) -> str:
@@ -93,6 +111,17 @@ def without_user_info(url: str) -> str:
     head, separator, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     return head + separator + authority.rpartition("@")[2] + slash + path
+
+
+def _context(env: Mapping[str, str], file: ContextFile, *, context: str, needed: bool) -> tuple[Context | None, str]:
+    """Return the context that was chosen, and who chose it; where none is *needed* no choice of the environment is."""
+    if context:
+        return file.get(context), "--context"
+    if env.get("CICTL_CONTEXT") and (needed or file.contexts):
+        return file.get(env["CICTL_CONTEXT"]), "CICTL_CONTEXT"
+    if file.current:
+        return file.get(file.current), str(file.path)
+    return None, ""
 
 
 def _server(env: Mapping[str, str], *, server: str, named: bool, chosen: Context | None) -> tuple[str, str]:
@@ -108,89 +137,14 @@ def _server(env: Mapping[str, str], *, server: str, named: bool, chosen: Context
     return DEFAULT_SERVER, "default"
 
 
-def _checked_url(url: str, source: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise SettingsError(
-            f"not a server URL: {without_user_info(url)!r} (from {source})", hint=f"write it like {DEFAULT_SERVER}"
-        )
-    return url.rstrip("/")
-
-
-def _token(env: Mapping[str, str], context: Context | None) -> str | None:
+def _token(env: Mapping[str, str], context: Context | None) -> tuple[str | None, str]:
+    """Return the token, and where it came from."""
     if env.get("CICTL_TOKEN"):
-        return env["CICTL_TOKEN"].strip()
+        return env["CICTL_TOKEN"].strip(), "CICTL_TOKEN"
     if env.get("CICTL_TOKEN_FILE"):
-        return _read_token(env["CICTL_TOKEN_FILE"], "CICTL_TOKEN_FILE")
+        return read_token(env["CICTL_TOKEN_FILE"], "CICTL_TOKEN_FILE"), "CICTL_TOKEN_FILE"
     if context and context.token:
-        return context.token
+        return context.token, f"context {context.name}"
     if context and context.token_file:
-        return _read_token(context.token_file, f"context {context.name}")
-    return None
-
-
-def _read_token(path: str, source: str) -> str:
-    try:
-        token = Path(path).expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the token file {path} (from {source}): {error}") from error
-    if not token:
-        raise SettingsError(f"the token file {path} is empty (from {source})")
-    return token
-
-
-def _context(env: Mapping[str, str], *, context: str, needed: bool) -> tuple[Context | None, tuple[str, ...]]:
-    path = config_path(env)
-    if not path.exists():
-        if context or (needed and env.get("CICTL_CONTEXT")):
-            name = context or env["CICTL_CONTEXT"]
-            raise SettingsError(f"no context {name!r}: {path} does not exist", hint="use --server URL")
-        return None, ()
-    contexts, current = _read_contexts(path)
-    name = context or env.get("CICTL_CONTEXT") or current
-    if not name:
-        return None, ()
-    if name not in contexts:
-        known = ", ".join(sorted(contexts)) or "none"
-        raise SettingsError(f"no context {name!r} in {path}", hint=f"known contexts: {known}")
-    return contexts[name], _permission_warnings(path, contexts[name])
-
-
-def _permission_warnings(path: Path, context: Context) -> tuple[str, ...]:
-    if context.token and path.stat().st_mode & 0o077:
-        return (f"{path} holds a token and others can read it; run: chmod 600 {path}",)
-    return ()
-
-
-def _read_contexts(path: Path) -> tuple[dict[str, Context], str]:
-    import yaml
-
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        contexts = {str(name): _parse_context(str(name), value) for name, value in _contexts_of(document).items()}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
-        reason = str(error).replace("\n", " ")
-        raise SettingsError(f"cannot use {path}: {reason}", hint="see `cictl --help` for its form") from error
-    return contexts, str(document.get("current") or "")
-
-
-def _contexts_of(document: Any) -> dict[Any, Any]:
-    contexts = document.get("contexts", {}) if isinstance(document, dict) else None
-    if not isinstance(contexts, dict):
-        raise TypeError("expected a mapping with the keys current and contexts")
-    return contexts
-
-
-def _parse_context(name: str, value: Any) -> Context:
-    if not isinstance(value, dict):
-        raise TypeError(f"context {name} is not a mapping")
-    unknown = set(value) - {"server", "token", "token_file"}
-    if unknown:
-        raise ValueError(f"context {name} has unknown keys: {', '.join(sorted(map(str, unknown)))}")
-    if not value.get("server"):
-        raise ValueError(f"context {name} has no server")
-    return Context(name=name, **{key: str(item) for key, item in value.items() if item is not None})
+        return read_token(context.token_file, f"context {context.name}"), f"{context.token_file}"
+    return None, ""

@@ -5,7 +5,7 @@ _cictl() {
     local trail="cictl" commands="" options="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$trail ${COMP_WORDS[i]}" in
-        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl agents refresh-tools"|"cictl agents restart"|"cictl agents wipe-cache"|"cictl agents flush-history"|"cictl agents update"|"cictl agents exec"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl projects icon"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl pipelines preview"|"cictl pipelines source-refs"|"cictl pipelines eligible-agents"|"cictl pipelines version"|"cictl chains"|"cictl chains list"|"cictl chains show"|"cictl chains run"|"cictl chains preview"|"cictl chains source-refs"|"cictl chains eligible-agents"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
+        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl agents refresh-tools"|"cictl agents restart"|"cictl agents wipe-cache"|"cictl agents flush-history"|"cictl agents update"|"cictl agents exec"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl projects icon"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl pipelines preview"|"cictl pipelines source-refs"|"cictl pipelines eligible-agents"|"cictl pipelines version"|"cictl chains"|"cictl chains list"|"cictl chains show"|"cictl chains run"|"cictl chains preview"|"cictl chains source-refs"|"cictl chains eligible-agents"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl api"|"cictl context"|"cictl context list"|"cictl context use"|"cictl context set"|"cictl context delete"|"cictl context show"|"cictl completion"|"cictl completion show"|"cictl completion install"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
         esac
     done
     case "$previous" in
@@ -14,7 +14,7 @@ _cictl() {
     esac
     case "$trail" in
         "cictl")
-            commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs version"
+            commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs api context completion version"
             options="--version -y --yes -o --output --query --server --context --debug -h --help"
             ;;
         "cictl serve")
@@ -232,6 +232,46 @@ _cictl() {
         "cictl jobs watch")
             commands=""
             options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl api")
+            commands=""
+            options="-f --field -F --typed-field --input --paginate -y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl context")
+            commands="list use set delete show"
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl context list")
+            commands=""
+            options="-o --output --query --debug -h --help"
+            ;;
+        "cictl context use")
+            commands=""
+            options="-o --output --query --debug -h --help"
+            ;;
+        "cictl context set")
+            commands=""
+            options="--server --token-file --token-stdin --no-token --protected --unprotected --use -o --output --query --debug -h --help"
+            ;;
+        "cictl context delete")
+            commands=""
+            options="-y --yes -o --output --query --debug -h --help"
+            ;;
+        "cictl context show")
+            commands=""
+            options="--origins -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl completion")
+            commands="show install"
+            options="-y --yes -o --output --query --server --context --debug -h --help"
+            ;;
+        "cictl completion show")
+            commands=""
+            options="-o --output --query --debug -h --help"
+            ;;
+        "cictl completion install")
+            commands=""
+            options="-o --output --query --debug -h --help"
             ;;
         "cictl version")
             commands=""

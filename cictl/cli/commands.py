@@ -131,6 +131,14 @@ class DestructiveCommand(Command):
         return [_yes_option(), *Command.shared()]
 
 
+class LocalDestructiveCommand(LocalCommand):
+    """A command that calls no server, and asks before it destroys something here."""
+
+    @staticmethod
+    def shared() -> list[TyperOption]:
+        return [_yes_option(), *LocalCommand.shared()]
+
+
 class Group(TyperGroup):
     """A noun with its verbs; it takes the shared options too."""
 

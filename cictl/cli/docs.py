@@ -56,9 +56,13 @@ contexts:
   prod:
     server: https://ci.example.com
     token_file: ~/.config/cictl/prod.token
+    protected: true
 ```
 
-A context's token is sent to that context's server only.
+`cictl context set`, `use` and `delete` write it, readable by its owner only (comments in it are lost), and
+`cictl context show --origins` tells which setting came from where. A context's token is sent to that context's server
+only. On the server of a protected context, what destroys asks for the context's name, and `--yes` alone does not do: a
+script gives `--context NAME --yes`.
 """
 
 _WAITING = """## Waiting

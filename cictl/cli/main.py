@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperOption
 
 import cictl
-from cictl.cli.commands import Entry, LazyGroup, LocalCommand, PlainCommand
+from cictl.cli.commands import DestructiveCommand, Entry, LazyGroup, LocalCommand, PlainCommand
 from cictl.cli.failures import Failure, failure_of, is_client_error, usage
 from cictl.cli.session import Session, new_session
 from cictl.exit_codes import ExitCode
@@ -45,6 +45,9 @@ COMMANDS: dict[str, Entry] = {
         "app",
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
+    "api": Entry("cictl.cli.api", "api", "Call the API itself, as it is.", DestructiveCommand),
+    "context": Entry("cictl.cli.context", "app", "Named servers: list use set delete show."),
+    "completion": Entry("cictl.cli.completion", "app", "Completion in a shell: show install."),
     "version": Entry("cictl.cli.version", "version", "Show the version of cictl.", LocalCommand),
 }
 

@@ -64,7 +64,8 @@ class Session:
     @cached_property
     def settings(self) -> Settings:
         """The settings; a problem with them is a usage failure."""
-        from cictl.settings import SettingsError, load_settings
+        from cictl.contexts import SettingsError
+        from cictl.settings import load_settings
 
         flags = {"server": self.options.get("server") or "", "context": self.options.get("context") or ""}
         try:
@@ -112,9 +113,13 @@ class Session:
             self.show(result)
         self.note(text)
 
+    @property
+    def is_readonly(self) -> bool:
+        return self.env.get("CICTL_READONLY", "").strip().lower() in ("1", "true", "yes", "on")
+
     def refuse_if_readonly(self, what: str) -> None:
         """Fail when CICTL_READONLY forbids *what*; every writing command calls this before its first request."""
-        if self.env.get("CICTL_READONLY", "").strip().lower() in ("1", "true", "yes", "on"):
+        if self.is_readonly:
             raise Failure(
                 f"will not {what}: CICTL_READONLY is set",
                 exit_code=ExitCode.NOT_ALLOWED,
@@ -123,14 +128,36 @@ class Session:
             )
 
     def confirm(self, question: str) -> None:
+        """Ask *question* before something on the server is destroyed; when the answer is not yes, fail.
+
+        In a protected context the answer is the context's name: typed, or given as `--context NAME --yes`.
+        """
+        name = self.settings.protected
+        if not name:
+            self.ask(question)
+        elif not (self.options.get("yes") and self.options.get("context") == name):
+            if not self._can_ask():
+                raise usage(
+                    f"{question} needs --context {name} --yes: that context is protected",
+                    hint=f"name it: --context {name} --yes",
+                )
+            self._expect(f"{question} context {name} is protected; type its name to go on: ", (name,))
+
+    def ask(self, question: str) -> None:
         """Ask *question* on a terminal; elsewhere, or when the answer is not yes, fail."""
         if self.options.get("yes"):
             return
-        if not (self.stdin.isatty() and self.stderr.isatty()):
+        if not self._can_ask():
             raise usage(f"{question} needs --yes when nobody can be asked", hint="add --yes")
-        self.stderr.write(f"{question} [y/N] ")
+        self._expect(f"{question} [y/N] ", ("y", "yes", "Y", "Yes", "YES"))
+
+    def _can_ask(self) -> bool:
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    def _expect(self, prompt: str, answers: tuple[str, ...]) -> None:
+        self.stderr.write(prompt)
         self.stderr.flush()
-        if self.stdin.readline().strip().lower() not in ("y", "yes"):
+        if self.stdin.readline().strip() not in answers:
             raise Failure("nothing was changed", exit_code=ExitCode.ERROR, code="declined")
 
     def close(self) -> None:

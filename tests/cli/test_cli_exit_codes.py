@@ -33,6 +33,7 @@ READS = [
     ("jobs", "download", "job-1"),
     ("jobs", "tests", "job-1"),
     ("jobs", "watch", "job-1"),
+    ("api", "GET", "agents"),
 ]
 WRITES = [
     ("agents", "activate", "mac"),
@@ -49,6 +50,7 @@ WRITES = [
     ("pipelines", "run", "shop/build"),
     ("run", "shop/build"),
     ("jobs", "cancel", "job-1"),
+    ("api", "POST", "agents/build-1/actions", "-f", "action=activate"),
 ]
 EVERY = [pytest.param(argv, id=" ".join(argv[:2])) for argv in READS + WRITES]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cictl.settings import DEFAULT_SERVER, SettingsError, load_settings
+from cictl.contexts import SettingsError
+from cictl.settings import DEFAULT_SERVER, load_settings
 
 
 def write_config(home: Path, text: str) -> dict[str, str]:
@@ -93,6 +94,8 @@ def test_readable_token_is_warned_about(tmp_path: Path) -> None:
         pytest.param({}, "contexts: []", "expected a mapping", id="not a mapping"),
         pytest.param({}, "contexts: {a: {sever: x}}", "unknown keys: sever", id="misspelt key"),
         pytest.param({}, "contexts: {a: {}}", "has no server", id="no server"),
+        pytest.param({}, "contexts: {a: {server: 'http://a', protected: 2}}", "true or false", id="not a boolean"),
+        pytest.param({}, "contexts: {a: {server: 'http://a', name: b}}", "unknown keys: name", id="name inside"),
     ],
 )
 def test_unusable_settings_say_why(tmp_path: Path, flags: dict[str, str], config: str, message: str) -> None:

@@ -1,0 +1,184 @@
+"""The context file: servers by name, so that nobody has to type addresses and tokens.
+
+`$XDG_CONFIG_HOME/cictl/config.yaml`:
+
+    current: prod
+    contexts:
+      prod:
+        server: https://ci.example.com
+        token_file: /home/me/.config/cictl/prod.token
+        protected: true
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
+
+
+class SettingsError(Exception):
+    """A setting can't be used; the text names where it came from.
+
+    Attributes:
+        hint: What to do about it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One named server.
+
+    Attributes:
+        token: Stored here, or else in `token_file`, or nowhere.
+        protected: What destroys asks for the context's name.
+    """
+
+    name: str
+    server: str
+    token: str = field(default="", repr=False)
+    token_file: str = ""
+    protected: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextFile:
+    """What the context file says; one that does not exist says nothing."""
+
+    path: Path
+    contexts: Mapping[str, Context] = field(default_factory=dict)
+    current: str = ""
+
+    def get(self, name: str) -> Context:
+        """Return the context *name*.
+
+        Raises:
+            SettingsError: There is none.
+        """
+        if name in self.contexts:
+            return self.contexts[name]
+        if not self.path.exists():
+            raise SettingsError(f"no context {name!r}: {self.path} does not exist", hint=_SET_HINT)
+        known = ", ".join(sorted(self.contexts)) or "none"
+        raise SettingsError(f"no context {name!r} in {self.path}", hint=f"known contexts: {known}")
+
+    def with_context(self, context: Context) -> ContextFile:
+        """Return the same with *context* added or replaced; the first one becomes the current one.
+
+        Raises:
+            SettingsError: Its name has characters that a shell or a file would trip over.
+        """
+        if not _NAME.fullmatch(context.name):
+            raise SettingsError(f"not a name for a context: {context.name!r}", hint="letters, digits, and . _ - @")
+        current = self.current or ("" if self.contexts else context.name)
+        return replace(self, contexts={**self.contexts, context.name: context}, current=current)
+
+    def without(self, name: str) -> ContextFile:
+        """Return the same without the context *name*; when that was the current one, none is."""
+        rest = {other: context for other, context in self.contexts.items() if other != name}
+        return replace(self, contexts=rest, current="" if self.current == name else self.current)
+
+    def using(self, name: str) -> ContextFile:
+        """Return the same with *name* as the current context."""
+        return replace(self, current=self.get(name).name)
+
+    def protecting(self, server: str) -> str:
+        """Return the name of the protected context that has the address *server*; empty when there is none."""
+        address = server.rstrip("/")
+        return next((c.name for c in self.contexts.values() if c.protected and c.server.rstrip("/") == address), "")
+
+    def save(self) -> None:
+        """Write the file anew, readable by its owner only; a reader sees the old one or the new one."""
+        import tempfile
+
+        import yaml
+
+        path = self.path.resolve()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".config-")  # with mode 0600
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+                yaml.safe_dump(self._document(), sink, sort_keys=False, allow_unicode=True)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def permission_warning(self) -> str:
+        """Return what to say when others can read a token in the file; else nothing."""
+        has_token = any(context.token for context in self.contexts.values())
+        if has_token and os.name == "posix" and self.path.stat().st_mode & 0o077:
+            return f"{self.path} holds a token and others can read it; run: chmod 600 {self.path}"
+        return ""
+
+    def _document(self) -> dict[str, Any]:
+        contexts = {name: _written(context) for name, context in self.contexts.items()}
+        return {"current": self.current, "contexts": contexts} if self.current else {"contexts": contexts}
+
+
+_SET_HINT = "`cictl context set NAME --server URL` adds one; `--server URL` needs none"
+
+
+def config_path(env: Mapping[str, str]) -> Path:
+    """Return the path of the context file, whether it exists or not."""
+    base = env.get("XDG_CONFIG_HOME") or str(Path(env.get("HOME") or "~").expanduser() / ".config")
+    return Path(base) / "cictl" / "config.yaml"
+
+
+def read_contexts(env: Mapping[str, str]) -> ContextFile:
+    """Read the context file.
+
+    Raises:
+        SettingsError: It can't be read, or says something that is not known.
+    """
+    path = config_path(env)
+    if not path.exists():
+        return ContextFile(path=path)
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        contexts = {str(name): _parse_context(str(name), value) for name, value in _contexts_of(document).items()}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
+        reason = str(error).replace("\n", " ")
+        raise SettingsError(f"cannot use {path}: {reason}", hint="correct it, or move it away") from error
+    return ContextFile(path=path, contexts=contexts, current=str(document.get("current") or ""))
+
+
+def _contexts_of(document: Any) -> dict[Any, Any]:
+    contexts = document.get("contexts") if isinstance(document, dict) else ()
+    if contexts is None:
+        return {}
+    if not isinstance(contexts, dict):
+        raise TypeError("expected a mapping with the keys current and contexts")
+    return contexts
+
+
+def _parse_context(name: str, value: Any) -> Context:
+    if not isinstance(value, dict):
+        raise TypeError(f"context {name} is not a mapping")
+    unknown = set(value) - {f.name for f in fields(Context)} | set(value) & {"name"}
+    if unknown:
+        raise ValueError(f"context {name} has unknown keys: {', '.join(sorted(map(str, unknown)))}")
+    if not value.get("server"):
+        raise ValueError(f"context {name} has no server")
+    protected = value.get("protected") or False
+    if not isinstance(protected, bool):
+        raise TypeError(f"context {name}: protected is true or false")
+    texts = {key: str(item) for key, item in value.items() if key != "protected" and item is not None}
+    return Context(name=name, **texts, protected=protected)
+
+
+def _written(context: Context) -> dict[str, Any]:
+    """Return what is written of *context*: what it says, not what it leaves open."""
+    said = {f.name: getattr(context, f.name) for f in fields(context) if f.name != "name"}
+    return {key: value for key, value in said.items() if value}

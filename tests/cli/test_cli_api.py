@@ -1,0 +1,228 @@
+"""`cictl api`: requests as they are."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+from cictl_testing.server import RunningServer
+
+from cictl.exit_codes import ExitCode
+from cictl.wire.jobs import JobStatus
+from cictl.wire.problems import Code
+from tests.cli.conftest import FakeServer, Run, job
+from tests.client.conftest import Reply, ScriptedServer, reply
+
+ALICE = {"name": "alice", "count": 2}
+
+
+@pytest.fixture
+def scripted(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A server that answers what a test says; `run` calls it."""
+    server = ScriptedServer()
+    server.start()
+    monkeypatch.setenv("CICTL_SERVER_URL", server.url)
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("path", ["agents/build-1", "api/v1/agents/build-1", "/api/v1/agents/build-1"])
+def test_the_body_comes_as_it_is(cli: Run, fake: FakeServer, path: str) -> None:
+    ran = cli("api", "get", path)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith('{"agent":{"agent_id":"build-1"')
+    assert fake.requests == ["GET /api/v1/agents/build-1"]
+
+
+def test_a_path_with_a_slash_is_whole(cli: Run, fake: FakeServer) -> None:
+    assert cli("api", "GET", "/healthz").json() == {"status": "ok"}
+
+
+def test_bytes_stay_bytes(scripted: ScriptedServer) -> None:
+    scripted.on("GET /api/v1/x", Reply((b"\x00\xff\x1b[31m\r\n",), kind="application/octet-stream"))
+    argv = [sys.executable, "-m", "cictl", "api", "GET", "x"]
+    assert subprocess.run(argv, check=True, capture_output=True, timeout=60).stdout == b"\x00\xff\x1b[31m\r\n"
+
+
+def test_fields_of_a_get_are_its_query(cli: Run, fake: FakeServer) -> None:
+    fake.jobs["job-1"] = job("job-1", JobStatus.FAILED)
+    fake.jobs["job-2"] = job("job-2")
+    ran = cli("api", "GET", "jobs", "-f", "status=failed", "-F", "max=10")
+    assert [j["id"] for j in ran.json()["job_executions"]] == ["job-1"]
+    assert fake.requests == ["GET /api/v1/jobs?status=failed&max=10"]
+
+
+def test_fields_of_a_post_are_its_body(run: Run, scripted: ScriptedServer) -> None:
+    scripted.on("POST /api/v1/things", reply(ALICE, status=201))
+    typed = ["t=true", "f=false", "n=null", "i=-12", "d=1.5", "s=1.5.2", "o=01", "w=True"]
+    argv = [word for pair in typed for word in ("-F", pair)]
+    assert run("api", "POST", "things", "-f", "true=true", "-f", "e=a=b", "-f", "empty=", *argv).json() == ALICE
+    assert json.loads(scripted.seen[0].body) == {
+        "true": "true", "e": "a=b", "empty": "", "t": True, "f": False, "n": None, "i": -12, "d": 1.5, "s": "1.5.2", "o": "01", "w": "True",
+    }  # fmt: skip
+    assert scripted.seen[0].headers["content-type"] == "application/json"
+
+
+def test_a_post_without_fields_has_an_empty_object(run: Run, scripted: ScriptedServer) -> None:
+    scripted.on("POST /api/v1/things", reply(ALICE))
+    assert run("api", "POST", "things").code == 0
+    assert scripted.seen[0].body == b"{}"
+
+
+@pytest.mark.parametrize("source", ["file", "stdin"])
+def test_input_is_the_body(
+    run: Run, scripted: ScriptedServer, home: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    scripted.on("POST /api/v1/things", reply(ALICE))
+    (home / "body.json").write_bytes(b'{"a": "\xc3\xa4"}\n')
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"a": "\xc3\xa4"}\n')))
+    assert run("api", "POST", "things", "--input", str(home / "body.json") if source == "file" else "-").code == 0
+    assert scripted.seen[0].body == b'{"a": "\xc3\xa4"}\n'
+
+
+def test_an_empty_answer_says_so_on_stderr(run: Run, scripted: ScriptedServer) -> None:
+    scripted.on("DELETE /api/v1/things/1", Reply(status=204))
+    ran = run("api", "DELETE", "things/1", "--yes")
+    assert (ran.code, ran.out, ran.err) == (0, "", "done: status 204, no body\n")
+    assert run("api", "DELETE", "things/1", "--yes", "-o", "json").out == "null\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "out"),
+    [
+        pytest.param(("--query", "name"), '"alice"\n', id="query"),
+        pytest.param(("--query", "name", "-o", "name"), "alice\n", id="bare value"),
+        pytest.param(("-o", "yaml"), "name: alice\ncount: 2\n", id="yaml"),
+        pytest.param(("-o", "json"), '{\n  "name": "alice",\n  "count": 2\n}\n', id="json"),
+    ],
+)
+def test_output_formats(run: Run, scripted: ScriptedServer, argv: tuple[str, ...], out: str) -> None:
+    scripted.on("GET /api/v1/things", reply(ALICE))
+    assert run("api", "GET", "things", *argv).out == out
+
+
+def test_a_query_of_no_json_is_an_error(run: Run, scripted: ScriptedServer) -> None:
+    scripted.on("GET /metrics", Reply((b"up 1\n",), kind="text/plain"))
+    assert run("api", "GET", "/metrics").out == "up 1\n"
+    ran = run("api", "GET", "/metrics", "--query", "up")
+    assert ran.code == ExitCode.ERROR
+    assert "not JSON" in ran.err
+
+
+def test_an_event_stream_comes_as_it_is(run: Run, scripted: ScriptedServer) -> None:
+    scripted.on("GET /api/v1/events", Reply((b"id: 1\n\n", b"id: 2\n\n"), kind="text/event-stream"))
+    assert run("api", "GET", "events").out == "id: 1\n\nid: 2\n\n"
+
+
+def test_paginate_joins_all_pages(run: Run, scripted: ScriptedServer) -> None:
+    pages = [{"items": [1, 2], "next_cursor": "b", "kind": "x"}, {"items": None, "next_cursor": "c"}, {"items": [3]}]
+    scripted.on("GET /api/v1/things", *(reply(page) for page in pages))
+    assert run("api", "GET", "things", "-f", "max=2", "--paginate").json() == {"items": [1, 2, 3], "kind": "x"}
+    assert [seen.query for seen in scripted.seen] == [
+        {"max": "2"},
+        {"max": "2", "cursor": "b"},
+        {"max": "2", "cursor": "c"},
+    ]
+
+
+def test_paginate_takes_a_query_over_all(run: Run, scripted: ScriptedServer) -> None:
+    scripted.on("GET /api/v1/things", reply({"items": [1], "next_cursor": "b"}), reply({"items": [2]}))
+    assert run("api", "GET", "things", "--paginate", "--query", "items[]", "-o", "name").out == "1\n2\n"
+
+
+def test_paginate_does_not_go_in_circles(run: Run, scripted: ScriptedServer) -> None:
+    scripted.on("GET /api/v1/things", reply({"items": [1], "next_cursor": "b"}))
+    assert run("api", "GET", "things", "--paginate").code == ExitCode.SERVER_ERROR
+    assert len(scripted.seen) == 2
+
+
+def test_paginate_reads_the_pages_of_a_whole_server(run: Run, server: RunningServer) -> None:
+    ids = [server.enqueue() for _ in range(5)]
+    ran = run("api", "GET", "jobs?status=queued", "-F", "max=2", "--paginate", "--query", "job_executions[].id")
+    assert sorted(ran.json()) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        pytest.param(("GET", "jobs", "-f", "status"), "not a field: 'status'", id="no value"),
+        pytest.param(("GET", "jobs", "-f", "=x"), "not a field", id="no key"),
+        pytest.param(("GET", "jobs", "-f", "a=1", "-F", "a=2"), "a is given twice", id="twice"),
+        pytest.param(("GET", "jobs", "--input", "x"), "--input goes with", id="a GET has no body"),
+        pytest.param(("POST", "x", "--input", "x", "-f", "a=1"), "--input goes with", id="input and fields"),
+        pytest.param(("POST", "x", "--paginate"), "--paginate goes with GET", id="pages of a POST"),
+        pytest.param(("jobs", ""), "not a request", id="no path"),
+        pytest.param(("GET", "jobs", "-o", "name"), "needs --query", id="names of what"),
+    ],
+)
+def test_wrong_usage(cli: Run, fake: FakeServer, argv: tuple[str, ...], text: str) -> None:
+    ran = cli("api", *argv)
+    assert ran.code == ExitCode.USAGE
+    assert text in ran.err
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "exit_code"),
+    [
+        (400, Code.INVALID_REQUEST, ExitCode.ERROR),
+        (401, Code.UNAUTHENTICATED, ExitCode.NOT_ALLOWED),
+        (404, Code.NOT_FOUND, ExitCode.NOT_FOUND),
+        (409, Code.CONFLICT, ExitCode.CONFLICT),
+        (500, Code.INTERNAL, ExitCode.SERVER_ERROR),
+    ],
+)
+def test_refusals_end_by_the_table(cli: Run, fake: FakeServer, status: int, code: Code, exit_code: ExitCode) -> None:
+    fake.refuse("GET /api/v1/agents", status, code, "no and no")
+    ran = cli("api", "GET", "agents")
+    assert (ran.code, ran.out) == (exit_code, "")
+    assert "no and no" in ran.err
+
+
+def test_a_dead_server_is_9(run: Run, dead_url: str) -> None:
+    assert run("api", "GET", "agents", "--server", dead_url).code == ExitCode.UNREACHABLE
+
+
+def test_another_server_is_never_asked(cli: Run, dead_url: str) -> None:
+    assert cli("api", "GET", f"{dead_url}/api/v1/agents").code == ExitCode.SERVER_ERROR
+
+
+def test_readonly_allows_reading_alone(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CICTL_READONLY", "1")
+    assert cli("api", "GET", "agents").code == 0
+    assert cli("api", "POST", "jobs/job-1/cancel").code == ExitCode.NOT_ALLOWED
+    assert fake.posts() == []
+
+
+def test_delete_needs_yes(cli: Run, fake: FakeServer) -> None:
+    ran = cli("api", "DELETE", "projects/3")
+    assert ran.code == ExitCode.USAGE
+    assert "DELETE /api/v1/projects/3? needs --yes" in ran.err
+    assert cli("api", "DELETE", "projects/3", "--yes").code == 0
+    assert fake.projects == []
+
+
+def test_a_protected_context_guards_every_write(run: Run, fake: FakeServer) -> None:
+    fake.jobs["job-1"] = job("job-1")
+    run("context", "set", "prod", "--server", fake.url, "--protected")
+    assert run("api", "GET", "agents").code == 0
+    assert run("api", "POST", "jobs/job-1/cancel", "--yes").code == ExitCode.USAGE
+    assert run("api", "POST", "jobs/job-1/cancel", "--yes", "--context", "prod").code == 0
+
+
+def test_a_terminal_gets_indented_json_without_control_characters(scripted: ScriptedServer) -> None:
+    scripted.on("GET /api/v1/things", reply({"name": "alice\x85", "list": [1]}))
+    env = {**os.environ, "TERM": "dumb"}
+    child = pexpect.spawn(
+        sys.executable, ["-m", "cictl", "api", "GET", "things"], env=env, encoding="utf-8", timeout=60
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert str(child.before).splitlines() == ["{", '  "name": "alice",', '  "list": [', "    1", "  ]", "}"]
