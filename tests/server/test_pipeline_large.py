@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.wire.jobs import JobStatus
+from cictl_server.services.ids import job_number
 from cictl_server.store.contract import StoreFailed
 
 ROWS = 5_000
@@ -17,7 +20,7 @@ def wide(server: RunningServer, rows: int) -> dict[str, int]:
     return server.define_project(
         f"pipelines:\n"
         f"  - {{id: wide, jobs: [{{id: j, matrix: {{include: [{matrix}]}}, steps: [{{run: 'do {{{{name}}}}'}}]}}]}}\n"
-        f"  - {{id: end, jobs: [{{id: e, steps: [{{run: x}}]}}]}}\n"
+        f"  - {{id: end, depends_on: [wide], jobs: [{{id: e, steps: [{{run: x}}]}}]}}\n"
         f"pipeline_chains: [{{id: all, pipelines: [wide, end]}}]"
     )
 
@@ -63,3 +66,14 @@ def test_a_run_that_cannot_be_stored_leaves_nothing(server: RunningServer, monke
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
     server.restart()
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
+
+
+def test_a_run_larger_than_the_usual_history_satisfies_too(server: RunningServer) -> None:
+    ids = wide(server, ROWS + 1)
+    numbers = [job_number(job_id) for job_id in server.run(ids["wide"])]
+    with server.store.write() as tx:
+        for number in numbers:
+            job = tx.jobs.find(number)
+            assert job is not None
+            tx.jobs.put(msgspec.structs.replace(job, status=JobStatus.SUCCEEDED))
+    assert len(server.run(ids["end"])) == 1

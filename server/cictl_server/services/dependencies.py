@@ -17,7 +17,8 @@ from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
 
 _HISTORY = 5000
-"""How many executions of a pipeline are looked at; older runs don't satisfy anything."""
+_LARGE_RUNS = 4
+"""How many executions of a pipeline are looked at, or how many runs where each is large; older ones satisfy nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class PastRun:
         rows = {
             (job.metadata.get("pipeline_job_id"), job.metadata.get("pipeline_job_index")) for job in self.executions
         }
-        return all((job.id, str(row)) in rows for job in pipeline.jobs for row in range(max(1, len(job.matrix))))
+        return all((job_id, str(row)) in rows for job_id, row in _rows(pipeline))
 
 
 class Unsatisfied(Exception):
@@ -100,7 +101,8 @@ def satisfying_run(view: View, project_id: int, pipeline: Pipeline | None, *, fo
     """
     if pipeline is None:
         raise Unsatisfied("no previous run found")
-    executions = islice(view.jobs.of_pipeline(str(project_id), pipeline.id), _HISTORY)
+    enough = max(_HISTORY, _LARGE_RUNS * len(_rows(pipeline)))
+    executions = islice(view.jobs.of_pipeline(str(project_id), pipeline.id), enough)
     runs = [run for run in past_runs(executions) if run.covers(pipeline) and (for_dry_run or not run.is_dry)]
     if not runs:
         raise Unsatisfied("no previous run found")
@@ -197,6 +199,11 @@ def _environment(job_ids: list[str]) -> dict[str, str]:
 def declared_dependencies(pipeline: Pipeline, members: list[str]) -> list[str]:
     """Return the dependencies of *pipeline* that are members of its chain, each once, in the order of the definition."""
     return [name for name in dict.fromkeys(pipeline.depends_on) if name in members]
+
+
+def _rows(pipeline: Pipeline) -> list[tuple[str, int]]:
+    """Return each job and row that a whole run has an execution for."""
+    return [(job.id, row) for job in pipeline.jobs for row in range(max(1, len(job.matrix)))]
 
 
 def matrix_variables(job: Job, row: int) -> Mapping[str, str]:
