@@ -157,11 +157,14 @@ def test_what_git_says_beside_is_no_part_of_the_file(
 
 
 def test_the_place_of_another_repository_is_not_handed_on(
-    server: RunningServer, origin: Origin, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As when the server was started from a git hook: its fetches must not end up in that repository."""
     pipeline = imported(server, origin)
-    monkeypatch.setenv("GIT_DIR", str(origin.work / ".git"))
+    place = tmp_path / "hook.git"
+    monkeypatch.setenv("GIT_DIR", str(place))
     assert run(server, pipeline).script == "v=v1.4.2"
+    assert not place.exists()
 
 
 def test_a_server_without_git(server: RunningServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_no_file_fits(server: RunningServer, origin: Origin, files: dict[str, by
 
 
 def test_a_link_is_no_icon(server: RunningServer, origin: Origin) -> None:
-    (origin.work / "icon.png").symlink_to("/etc/hostname")
+    (origin.work / "icon.png").symlink_to("BM: a link's text could pass for an image")
     origin.commit({})
     import_project(server, origin.url)
     assert server.get(ICON).status_code == 404
