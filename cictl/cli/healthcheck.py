@@ -14,7 +14,8 @@ from cictl.plain import plain
 from cictl.render import Column, Result
 from cictl.wire.codec import Message
 from cictl.wire.server import API_VERSION, RuntimeState
-from cictl_client import Client, ClientError, Unreachable
+from cictl_client import ClientError, Unreachable
+from cictl_client.probe import Probe
 
 NAMES = ("cictl", "ciwi")
 RETRY_SECONDS = 0.5
@@ -58,12 +59,12 @@ def healthcheck(
     Exit codes: 0 healthy, 9 unreachable, 10 degraded or no cictl server.
     """
     session = Session.of(context)
-    client = session.new_client(timeout=10.0, retries=0)
-    report = examine(client, session.settings.shown_server)
+    probe = session.new_probe()
+    report = examine(probe, session.settings.shown_server)
     until = time.monotonic() + (timeout if wait else 0.0)
     while not report.healthy and time.monotonic() < until:
         time.sleep(min(RETRY_SECONDS, max(0.0, until - time.monotonic())))
-        report = examine(client, session.settings.shown_server)
+        report = examine(probe, session.settings.shown_server)
     if session.wants_data:
         session.show(_result(report))
     else:
@@ -71,7 +72,7 @@ def healthcheck(
     raise typer.Exit(_EXIT_CODES[report.status])
 
 
-def examine(client: Client, server: str) -> Report:
+def examine(probe: Probe, server: str) -> Report:
     """Ask the server how it is; the first check that fails ends the examination.
 
     Raises:
@@ -81,7 +82,7 @@ def examine(client: Client, server: str) -> Report:
     status = "healthy"
     for name, look in (("healthz", _healthz), ("server-info", _server_info), ("runtime-state", _runtime_state)):
         try:
-            status, detail = look(client)
+            status, detail = look(probe)
         except ClientError as error:
             if getattr(error, "status", 0) in (401, 403):
                 raise
@@ -92,20 +93,20 @@ def examine(client: Client, server: str) -> Report:
     return Report(healthy=status == "healthy", status=status, server=server, checks=checks)
 
 
-def _healthz(client: Client) -> tuple[str, str]:
-    word = client.health().status
+def _healthz(probe: Probe) -> tuple[str, str]:
+    word = probe.health().status
     return ("healthy" if word == "ok" else "unhealthy"), f"status {word}"
 
 
-def _server_info(client: Client) -> tuple[str, str]:
-    info = client.server_info()
+def _server_info(probe: Probe) -> tuple[str, str]:
+    info = probe.server_info()
     known = info.name in NAMES and info.api_version == API_VERSION
     text = f"{info.name} {info.version}, API version {info.api_version}"
     return ("healthy", text) if known else ("unhealthy", f"not a server that cictl knows: {text}")
 
 
-def _runtime_state(client: Client) -> tuple[str, str]:
-    state = client.runtime_state()
+def _runtime_state(probe: Probe) -> tuple[str, str]:
+    state = probe.runtime_state()
     if state.mode != "normal":
         return "degraded", ", ".join(state.reasons) or state.mode
     return "healthy", f"{state.online_agents} of {_known_agents(state)} agents online"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cictl.render import Renderer, Result
     from cictl.settings import Settings
     from cictl_client import Client
+    from cictl_client.probe import Probe
 
 RETRIES = 2
 """Repeats of a read that failed, within half a second: a command at a terminal must not hang on a server that is away."""
@@ -85,12 +86,22 @@ class Session:
         """Return another client, for a thread of its own; closed with the session."""
         from cictl_client import Client
 
-        if self.debug and self._log_handler is None:
-            self._log_handler = _log_requests(self.stderr)
+        self._log_if_debugging()
         retries = RETRIES if retries is None else retries
         client = Client(self.settings.server, token=self.settings.token, timeout=timeout, retries=retries)
         self._clients.append(client)
         return client
+
+    def new_probe(self) -> Probe:
+        """Return what asks small questions without loading the whole client."""
+        from cictl_client.probe import Probe
+
+        self._log_if_debugging()
+        return Probe(self.settings.server, token=self.settings.token)
+
+    def _log_if_debugging(self) -> None:
+        if self.debug and self._log_handler is None:
+            self._log_handler = _log_requests(self.stderr)
 
     def show(self, result: Result[Any]) -> None:
         """Write *result* in the format that was asked for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import string
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,10 +23,10 @@ T = TypeVar("T")
 
 logger = logging.getLogger("cictl_client")
 
-_ACCEPT = f"application/json, {PROBLEM_JSON}"
+ACCEPT = f"application/json, {PROBLEM_JSON}"
 _SHOWN_BYTES = 60
 _TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
-_REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,31 @@ class RawResponse:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server is, without user info, and the header that says who asks; empty for nobody."""
+
+    base_url: str
+    authorization: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, url: str, *, token: str | None) -> Address:
+        """Take *url* apart; user info in it becomes Basic authentication, unless there is a *token*.
+
+        Raises:
+            Unreachable: *url* is not an http or https URL.
+            Unauthenticated: No header can carry *token*.
+        """
+        parts = _split(url)
+        base_url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")).rstrip("/")
+        if token:
+            return cls(base_url, f"Bearer {_checked(token.strip())}")
+        if parts.username is None:
+            return cls(base_url)
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        return cls(base_url, f"Basic {b64encode(pair.encode()).decode()}")
 
 
 class Transport:
@@ -54,23 +80,19 @@ class Transport:
         """
         import requests
         from requests.adapters import HTTPAdapter
-        from requests.auth import HTTPBasicAuth
 
         from cictl_client.retrying import SafeRetry
 
-        parts = _split(base_url)
-        self.base_url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")).rstrip("/")
+        address = Address.of(base_url, token=token)
+        self.base_url = address.base_url
         self._timeout = timeout
         self._session = requests.Session()
         self._session.trust_env = False  # a netrc entry or a proxy must not change who is asked, or as whom
         self._session.max_redirects = 3
-        self._session.headers["Accept"] = _ACCEPT
+        self._session.headers["Accept"] = ACCEPT
         self._session.headers["User-Agent"] = "cictl"
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {_checked(token.strip())}"
-        elif parts.username is not None:
-            user, password = unquote(parts.username), unquote(parts.password or "")
-            self._session.auth = HTTPBasicAuth(user.encode(), password.encode())
+        if address.authorization:
+            self._session.headers["Authorization"] = address.authorization
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=SafeRetry.of(retries), pool_maxsize=32))
 
@@ -149,18 +171,18 @@ class Transport:
                 stream=True,
                 allow_redirects=method in ("GET", "HEAD"),
             ) as response:
-                logger.debug("%s %s %d %.0f ms", method, masked(url), response.status_code, _milliseconds(begun))
+                logger.debug("%s %s %d %.0f ms", method, masked(url), response.status_code, milliseconds(begun))
                 self._refuse(response)
                 yield response
         except requests.RequestException as error:
-            logger.debug("%s %s %s %.0f ms", method, masked(url), type(error).__name__, _milliseconds(begun))
-            raise Unreachable(self.base_url, _detail(error)) from error
+            logger.debug("%s %s %s %.0f ms", method, masked(url), type(error).__name__, milliseconds(begun))
+            raise Unreachable(self.base_url, cause_of(error)) from error
 
     def _refuse(self, response: requests.Response) -> None:
         """Raise what the status of *response* says; do nothing if that is success."""
         if response.status_code >= 400:
             raise error_of(response.status_code, response.headers.get("Content-Type", ""), response.content)
-        if response.status_code in _REDIRECTS:
+        if response.status_code in REDIRECTS:
             target = masked(response.headers.get("Location", "nowhere"))
             raise UnexpectedAnswer(self.base_url, f"it redirects to {target}; if that is the server, use its address")
 
@@ -173,10 +195,19 @@ class Transport:
         return path
 
     def _read(self, type_: type[T], path: str, response: RawResponse) -> T:
-        try:
-            return decode(response.body, type_)
-        except DecodeError as error:
-            raise UnexpectedAnswer(self.base_url + path, f"{error}; {came(response)}") from error
+        return read_as(type_, response, self.base_url + path)
+
+
+def read_as(type_: type[T], response: RawResponse, url: str) -> T:
+    """Return the answer that came from *url* as *type_*.
+
+    Raises:
+        UnexpectedAnswer: It has another shape.
+    """
+    try:
+        return decode(response.body, type_)
+    except DecodeError as error:
+        raise UnexpectedAnswer(url, f"{error}; {came(response)}") from error
 
 
 def came(response: RawResponse) -> str:
@@ -204,11 +235,12 @@ def _checked(token: str) -> str:
     return token
 
 
-def _milliseconds(begun: float) -> float:
+def milliseconds(begun: float) -> float:
+    """Return how long ago *begun*, a reading of the monotonic clock, was."""
     return (time.monotonic() - begun) * 1000
 
 
-def _detail(error: Exception) -> str:
+def cause_of(error: Exception) -> str:
     """Return the cause of a failed request in a few words; the library's own text is a page long."""
     text = str(error)
     for needle, meaning in (
@@ -220,6 +252,7 @@ def _detail(error: Exception) -> str:
         ("timed out", "timed out"),
         ("Connection aborted", "the connection broke"),
         ("Connection reset", "the connection broke"),
+        ("closed connection", "the connection broke"),
         ("IncompleteRead", "the connection broke"),
         ("prematurely", "the connection broke"),
         ("Broken pipe", "the connection broke"),
