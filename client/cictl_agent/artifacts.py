@@ -17,6 +17,7 @@ from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl_agent.failures import JobFailed
 from cictl_agent.globs import BadPattern, GlobSet, State
 from cictl_agent.interruption import Interruption
+from cictl_agent.listings import Listing
 from cictl_agent.spool import JobLog
 from cictl_agent.transient import PASSING, persist
 from cictl_client import ApiError, Client, ClientError, NotFound, TooLarge
@@ -66,6 +67,7 @@ def upload(
     scratch_dir: Path,
     log: JobLog,
     interruption: Interruption,
+    listing: Listing,
 ) -> None:
     """Send the files as a zip that is built on disk, or where the server refuses that, once as JSON.
 
@@ -73,7 +75,8 @@ def upload(
         JobFailed: `artifact upload failed: …`
     """
     size = sum(file.size for file in found)
-    log.line(f"[artifacts] uploading {len(found)} files, {size} bytes")
+    names = [f"{file.path} ({file.size} bytes)" for file in found]
+    listing.tell(log, "artifacts", f"uploading {len(found)} files, {size} bytes", names)
     try:
         with tempfile.TemporaryFile(dir=scratch_dir) as archive:
             _write_zip(found, archive)

@@ -6,23 +6,21 @@ import os
 import platform
 import re
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, satisfies
+from cictl_agent.questions import Answer, ask
 
 _PROBE_SECONDS = 2
 _PROBES_AT_ONCE = 4
-_MOST_OUTPUT = 1 << 16
 _VERSION = re.compile(r"\d+(?:\.\d+){1,3}")
-_PRESENT = "1"
+PRESENT = "1"
+"""The version of a tool that is there and tells none."""
 
-_TOOLS: dict[str, tuple[str, ...]] = {
+TOOLS: dict[str, tuple[str, ...]] = {
     "git": ("--version",),
     "go": ("version",),
     "gh": ("--version",),
@@ -45,7 +43,8 @@ _PRESENCE = ("productsign", "notarytool", "stapler", "zip")
 
 _PLIST_BUDDY = Path("/usr/libexec/PlistBuddy")
 _XORG_MODULES = ("x11", "xext", "xrandr", "xi", "xcursor", "xinerama", "xfixes", "xscrnsaver")
-_LAST_RESORTS = (("--version",), ("version",), ("-version",), ("-v",))
+LAST_RESORTS = (("--version",), ("version",), ("-version",), ("-v",))
+"""What may make an unknown tool tell its version."""
 
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i386": "386", "i686": "386"}
 
@@ -61,31 +60,32 @@ def architecture() -> str:
     return _MACHINES.get(machine, "arm" if machine.startswith("arm") else machine)
 
 
-def base_capabilities() -> dict[str, str]:
+def base_capabilities(*, is_service: bool = False) -> dict[str, str]:
     """Return what is known without looking at tools.
 
-    `run_mode` would be `service` for an agent that can update itself.
+    Args:
+        is_service: Whether something starts the agent anew when it ends.
     """
     return {
         "executor": "script",
         "shells": "posix",
         "os": operating_system(),
         "arch": architecture(),
-        "run_mode": "manual",
+        "run_mode": "service" if is_service else "manual",
     }
 
 
 def scan_tools() -> dict[str, str]:
     """Return `tool.<name>` with the version of each tool that is there; takes up to some seconds."""
     with ThreadPoolExecutor(_PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
-        versions = dict(zip(_TOOLS, pool.map(_version, _TOOLS, _TOOLS.values()), strict=True))
+        versions = dict(zip(TOOLS, pool.map(_version, TOOLS, TOOLS.values()), strict=True))
         xorg = pool.submit(_has_xorg)
     found = {name: version for name, version in versions.items() if version}
-    found |= {name: _PRESENT for name in _PRESENCE if shutil.which(name)}
+    found |= {name: PRESENT for name in _PRESENCE if shutil.which(name)}
     if _PLIST_BUDDY.exists():
-        found["plistbuddy"] = _PRESENT
+        found["plistbuddy"] = PRESENT
     if xorg.result():
-        found["xorg-dev"] = _PRESENT
+        found["xorg-dev"] = PRESENT
     return {f"tool.{name}": version for name, version in sorted(found.items())}
 
 
@@ -94,32 +94,31 @@ def probe_tool(name: str, known: Mapping[str, str]) -> str:
 
     Tools that can't be asked keep what *known*, the last scan, says.
     """
-    for arguments in (_TOOLS[name],) if name in _TOOLS else _LAST_RESORTS:
+    for arguments in (TOOLS[name],) if name in TOOLS else LAST_RESORTS:
         if version := _version(name, arguments):
             return version
-    is_present = name not in _TOOLS and shutil.which(name) is not None
-    return known.get(f"tool.{name}", _PRESENT if is_present else "")
+    is_present = name not in TOOLS and shutil.which(name) is not None
+    return known.get(f"tool.{name}", PRESENT if is_present else "")
 
 
-def unmet_tools(required: Mapping[str, str], versions: Mapping[str, str]) -> str:
+def unmet_tools(required: Mapping[str, str], versions: Mapping[str, str], *, in_container: bool = False) -> str:
     """Return what of the required tools *versions* (by name) lack, as one text; empty when nothing is missing."""
+    place = "in runtime container" if in_container else "on agent runtime"
     problems = []
-    for key, constraint in sorted(required.items()):
-        if not key.startswith(TOOL) or key.startswith(CONTAINER_TOOL):
-            continue
-        name = key.removeprefix(TOOL)
+    for name, constraint in sorted(required_tools(required, in_container=in_container).items()):
         version = versions.get(name, "")
         if not version:
             suffix = f" (required {constraint})" if constraint else ""
-            problems.append(f"{name} missing on agent runtime{suffix}")
+            problems.append(f"{name} missing {place}{suffix}")
         elif not satisfies(constraint, version):
             problems.append(f"{name}={version} does not satisfy {constraint}")
     return "; ".join(problems)
 
 
-def required_tools(required: Mapping[str, str]) -> Iterable[str]:
-    """Return the names of the tools that must be on this machine."""
-    return [key.removeprefix(TOOL) for key in required if key.startswith(TOOL)]
+def required_tools(required: Mapping[str, str], *, in_container: bool = False) -> dict[str, str]:
+    """Return the constraints, by name, of the tools that must be on this machine, or in the job's container."""
+    prefix = CONTAINER_TOOL if in_container else TOOL
+    return {key.removeprefix(prefix): constraint for key, constraint in required.items() if key.startswith(prefix)}
 
 
 def runtime_capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
@@ -127,47 +126,22 @@ def runtime_capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
     return {f"host.{key}": value for key, value in capabilities.items()}
 
 
+def version_in(answer: Answer) -> str:
+    """Return the first thing that a tool says and that looks like a version; empty where nothing does."""
+    match = _VERSION.search(answer.output) if answer.code != -1 else None
+    return match[0] if match else ""
+
+
 def _version(name: str, arguments: tuple[str, ...]) -> str:
     path = shutil.which(name)
-    if path is None:
-        return ""
-    match = _VERSION.search(_output([path, *arguments]))
-    return match[0] if match else ""
+    return version_in(_ask([path, *arguments])) if path else ""
 
 
 def _has_xorg() -> bool:
     if sys.platform != "linux" or shutil.which("pkg-config") is None:
         return False
-    return _run(["pkg-config", "--exists", *_XORG_MODULES])[0] == 0
+    return _ask(["pkg-config", "--exists", *_XORG_MODULES]).code == 0
 
 
-def _output(command: list[str]) -> str:
-    """Return what a command prints on both outputs; nothing when it can't be run or takes too long."""
-    return _run(command)[1]
-
-
-def _run(command: list[str]) -> tuple[int, str]:
-    """Run a command and return its exit code and output; -1 when it can't be run or takes too long.
-
-    Its output goes to a file: on a pipe, a process it leaves behind could hold us longer than the time limit.
-    """
-    with tempfile.TemporaryFile() as output:
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-        except OSError:
-            return -1, ""
-        try:
-            code = process.wait(timeout=_PROBE_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return -1, ""
-        output.seek(0)
-        return code, output.read(_MOST_OUTPUT).decode(errors="replace")
+def _ask(command: list[str]) -> Answer:
+    return ask(command, limit_seconds=_PROBE_SECONDS, environment={**os.environ, "LC_ALL": "C"})

@@ -51,24 +51,30 @@ def run_command(
     interruption: Interruption,
     processes: JobProcesses,
     limit_seconds: float | None = None,
+    script: IO[bytes] | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> Exit:
-    """Run a command to its end, without input, with both outputs in *sink*.
+    """Run a command to its end, with both outputs in *sink*.
 
     It leads a session of its own. When it is to stop its group gets SIGINT, and after two seconds whatever is left of
     the job SIGKILL. A process that stays behind and keeps the output open is killed a second after the command's end;
     one that let go of the output lives on until the job ends.
+
+    Args:
+        script: A file that the command reads as its input; without it there is none.
+        on_stop: Called in the place of the SIGINT, for what the signal would not reach.
 
     Raises:
         Interrupted: The job was to stop; the command and all it started are gone.
         CommandTimedOut: *limit_seconds* passed; the same.
         OSError: It can't be started.
     """
-    with _Running(arguments, directory, environment, sink, processes) as running:
+    with _Running(arguments, directory, environment, sink, processes, script) as running:
         deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
         while running.process.poll() is None:
             is_late = deadline is not None and time.monotonic() >= deadline
             if interruption.is_given or is_late:
-                code = running.stop()
+                code = running.stop(on_stop)
                 if not interruption.is_given:
                     raise CommandTimedOut(limit_seconds or 0)
                 raise Interrupted(Exit(code).code)
@@ -87,12 +93,13 @@ class _Running:
         environment: Mapping[str, str],
         sink: Callable[[bytes], None],
         processes: JobProcesses,
+        script: IO[bytes] | None,
     ) -> None:
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
             arguments,
             cwd=directory,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=script or subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -141,9 +148,12 @@ class _Running:
             self._processes.signal_group(self.process.pid, signal.SIGKILL)
             self._pump_until(time.monotonic() + _TICK_SECONDS)
 
-    def stop(self) -> int:
+    def stop(self, on_stop: Callable[[], None] | None) -> int:
         """Stop the command and everything of the job, and return how the command ended."""
-        self._processes.signal_group(self.process.pid, signal.SIGINT)
+        if on_stop:
+            on_stop()
+        else:
+            self._processes.signal_group(self.process.pid, signal.SIGINT)
         deadline = time.monotonic() + _GRACE_SECONDS
         while self._is_alive() and time.monotonic() < deadline:
             self.pump(_TICK_SECONDS)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from cictl_agent.listings import Level, Listing
+
 DEFAULT_SERVER = "http://127.0.0.1:8112"
 DEFAULT_WORK_DIR = Path(".cictl-agent/work")
+
+DEFAULT_SERVICE = "cictl-agent.service"
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -28,6 +34,9 @@ class AgentConfig:
         work_dir: Absolute. Workspaces, caches and logs on their way live below it; one agent at a time uses it.
         trace_shell: Whether steps run under `set -x`; jobs with secrets never do.
         verbose_go: Whether steps get `GOFLAGS=-v` when nothing sets GOFLAGS.
+        container_engine: Name or path of its command; empty for docker, else podman.
+        service: Name of the systemd service that starts this agent anew when it ends; empty when none does.
+        artifact_listing: How much the log tells of artifacts that are kept; `dependency_listing`: of those restored.
     """
 
     agent_id: str
@@ -36,6 +45,10 @@ class AgentConfig:
     token: str | None = field(default=None, repr=False)
     trace_shell: bool = True
     verbose_go: bool = True
+    container_engine: str = ""
+    service: str = ""
+    artifact_listing: Listing = field(default_factory=Listing)
+    dependency_listing: Listing = field(default_factory=Listing)
 
     @property
     def shown_server(self) -> str:
@@ -45,6 +58,11 @@ class AgentConfig:
     @property
     def cache_dir(self) -> Path:
         return self.work_dir / "cache"
+
+    @property
+    def containers_dir(self) -> Path:
+        """Holds an empty file for each container that is to be removed."""
+        return self.work_dir / "containers"
 
     @property
     def workspaces_dir(self) -> Path:
@@ -80,6 +98,10 @@ def load_config(
         token=_token(env, token_file),
         trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=True),
         verbose_go=_flag(env, "AGENT_GO_BUILD_VERBOSE", default=True),
+        container_engine=_variable(env, "CONTAINER_ENGINE"),
+        service=_service(env),
+        artifact_listing=_listing(env, "ARTIFACT_LOG_LEVEL", "ARTIFACT_LOG_MAX_INCLUDE_LINES"),
+        dependency_listing=_listing(env, "DEP_ARTIFACT_LOG_LEVEL", "DEP_ARTIFACT_LOG_MAX_RESTORED_LINES"),
     )
 
 
@@ -100,6 +122,30 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     """Read a truth value; a word that is none counts as not given."""
     word = _variable(env, name).lower()
     return True if word in _YES else False if word in _NO else default
+
+
+def _listing(env: Mapping[str, str], level_name: str, lines_name: str) -> Listing:
+    """Read how much to tell; what can't be understood counts as not given."""
+    default = Listing()
+    level, lines = _variable(env, level_name).lower(), _variable(env, lines_name)
+    return Listing(
+        level=Level(level) if level in list(Level) else default.level,
+        most_lines=int(lines) if lines.isdecimal() else default.most_lines,
+    )
+
+
+def _service(env: Mapping[str, str]) -> str:
+    """Return the name of the systemd service that this process is.
+
+    systemd marks the processes of a service with INVOCATION_ID. A terminal that is a service passes that on to whatever is
+    started in it, so where systemd also tells which process it started, that must be this one or its parent.
+    """
+    started = env.get("SYSTEMD_EXEC_PID", "")
+    if sys.platform != "linux" or not env.get("INVOCATION_ID"):
+        return ""
+    if started and started not in (str(os.getpid()), str(os.getppid())):
+        return ""
+    return _variable(env, "AGENT_SYSTEMD_SERVICE_NAME") or DEFAULT_SERVICE
 
 
 def _token(env: Mapping[str, str], token_file: Path | None) -> str | None:

@@ -14,6 +14,7 @@ from typing import IO
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact
 from cictl_agent.failures import JobFailed
 from cictl_agent.interruption import Interruption
+from cictl_agent.listings import Listing
 from cictl_agent.spool import JobLog
 from cictl_agent.transient import persist
 from cictl_client import ApiError, Client, ClientError
@@ -34,7 +35,13 @@ def dependency_ids(environment: Mapping[str, str]) -> list[str]:
 
 
 def restore_dependencies(
-    job_ids: Iterable[str], *, client: Client, directory: Path, log: JobLog, interruption: Interruption
+    job_ids: Iterable[str],
+    *,
+    client: Client,
+    directory: Path,
+    log: JobLog,
+    interruption: Interruption,
+    listing: Listing,
 ) -> None:
     """Download the artifacts of each execution into *directory*; later ones overwrite earlier ones.
 
@@ -50,26 +57,30 @@ def restore_dependencies(
             restored = _restore(job_id, client, directory, log, interruption)
         except (ClientError, OSError) as error:
             raise JobFailed(f"dependency artifact download failed: {job_id}: {error}") from error
-        log.line(f"[dep-artifacts] {job_id}: restored {restored} files")
+        listing.tell(log, "dep-artifacts", f"{job_id}: restored {len(restored)} files", restored)
 
 
-def _restore(job_id: str, client: Client, directory: Path, log: JobLog, interruption: Interruption) -> int:
+def _restore(job_id: str, client: Client, directory: Path, log: JobLog, interruption: Interruption) -> list[str]:
+    """Restore one execution's artifacts, and return their names."""
     listed = persist(lambda: client.list_artifacts(job_id), interruption)
     wanted = {a.path: a for a in listed if a.id != 0 or a.path not in _SYNTHETIC}
     if not wanted:
-        return 0
+        return []
     try:
         return persist(lambda: _restore_zip(job_id, client, wanted, directory, log), interruption)
     except (ApiError, zipfile.BadZipFile) as error:
         log.line(f"[dep-artifacts] {job_id}: no usable archive ({error}), taking file by file")
-    return sum(
-        persist(lambda a=artifact: _restore_file(a, client, directory, log), interruption)  # type: ignore[misc]
+    return [
+        artifact.path
         for artifact in wanted.values()
-    )
+        if persist(lambda a=artifact: _restore_file(a, client, directory, log), interruption)  # type: ignore[misc]
+    ]
 
 
-def _restore_zip(job_id: str, client: Client, wanted: Mapping[str, Artifact], directory: Path, log: JobLog) -> int:
-    restored = 0
+def _restore_zip(
+    job_id: str, client: Client, wanted: Mapping[str, Artifact], directory: Path, log: JobLog
+) -> list[str]:
+    restored = []
     with tempfile.TemporaryFile(dir=directory.parent) as file:
         client.download_all(job_id, file)
         with zipfile.ZipFile(file) as archive:
@@ -81,30 +92,31 @@ def _restore_zip(job_id: str, client: Client, wanted: Mapping[str, Artifact], di
                     log.line(f"[dep-artifacts] skipped {entry.filename}: it is a link")
                     continue
                 with archive.open(entry) as content:
-                    restored += _place(entry.filename, content, mode & 0o777, directory, log)
+                    if _place(entry.filename, content, mode & 0o777, directory, log):
+                        restored.append(entry.filename)
     return restored
 
 
-def _restore_file(artifact: Artifact, client: Client, directory: Path, log: JobLog) -> int:
+def _restore_file(artifact: Artifact, client: Client, directory: Path, log: JobLog) -> bool:
     with tempfile.TemporaryFile(dir=directory.parent) as file:
         client.download_artifact(artifact, file)
         file.seek(0)
         return _place(artifact.path, file, 0, directory, log)
 
 
-def _place(name: str, content: IO[bytes], mode: int, directory: Path, log: JobLog) -> int:
-    """Write one file, and return 1; a name that leads out is logged and counts 0."""
+def _place(name: str, content: IO[bytes], mode: int, directory: Path, log: JobLog) -> bool:
+    """Write one file, and tell whether that was done; a name that leads out is logged."""
     try:
         target = safe_target(directory, name)
     except UnsafePath as error:
         log.line(f"[dep-artifacts] skipped {name!r}: {error}")
-        return 0
+        return False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     with target.open("xb") as file:
         shutil.copyfileobj(content, file)
     target.chmod(mode | stat.S_IRUSR | stat.S_IWUSR if mode else _DEFAULT_MODE)
-    return 1
+    return True
 
 
 def safe_target(directory: Path, name: str) -> Path:

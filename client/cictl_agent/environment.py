@@ -28,7 +28,7 @@ def job_environment(
 ) -> dict[str, str]:
     """Return what all steps of a job see: the agent's environment, the job's, its caches, in that order.
 
-    Each `CIWI_X` of the job has a twin `CICTL_X`.
+    Each `CIWI_X` of the job has a twin `CICTL_X`. In a container nothing of the agent's is seen: there *env* is empty.
     """
     twins = {f"CICTL_{k.removeprefix('CIWI_')}": v for k, v in job.env.items() if k.startswith("CIWI_")}
     result = {**inherited_environment(env), **twins, **job.env, **caches, JOB_VARIABLE: job.id}

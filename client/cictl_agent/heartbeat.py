@@ -57,6 +57,7 @@ class Heartbeat:
         self._orders_received = ""
         self._is_closed = False
         self._is_troubled = False
+        self._is_settled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self.is_known = threading.Event()
         """Set once the server has answered the greeting; no job may run before."""
@@ -76,8 +77,13 @@ class Heartbeat:
 
     def remark(self, text: str) -> None:
         """Tell the server, at once, of something about restarts."""
+        self._is_settled.clear()
         self._remarks.append(text)
         self.beat_now()
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until the server has every remark, and tell whether it has; not for the heartbeat's own thread."""
+        return self._is_settled.wait(seconds)
 
     def report_update_failure(self, text: str) -> None:
         """Tell the server, at once, why an update did not happen."""
@@ -108,6 +114,8 @@ class Heartbeat:
         self._is_troubled = False
         if remark:
             self._remarks.popleft()
+        if not self._remarks:
+            self._is_settled.set()
         if failure:
             self._update_failures.popleft()
         logger.debug("heartbeat agent=%s", self._agent_id)

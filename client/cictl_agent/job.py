@@ -12,11 +12,11 @@ import msgspec
 
 from cictl.wire.jobs import CacheStat, Cause, JobExecution, JobStatus, StatusRequest
 from cictl.wire.reports import TestReportUpload, TestSuite
-from cictl.wire.requirements import CONTAINER_TOOL
 from cictl_agent import artifacts, caches, capabilities
 from cictl_agent.checkout import Checkout
 from cictl_agent.clock import Clock
 from cictl_agent.config import AgentConfig
+from cictl_agent.containers import Container, running_container
 from cictl_agent.context import JobContext
 from cictl_agent.dependencies import dependency_ids, restore_dependencies
 from cictl_agent.environment import inherited_environment, job_environment
@@ -26,6 +26,7 @@ from cictl_agent.processes import JOB_VARIABLE, JobProcesses
 from cictl_agent.redact import Redactor, url_secrets
 from cictl_agent.reporter import Reporter
 from cictl_agent.reports import combine
+from cictl_agent.shells import ContainerShell, LocalShell, Shell
 from cictl_agent.spool import JobLog
 from cictl_agent.steps import Steps, require_shell
 from cictl_agent.transient import persist
@@ -160,8 +161,6 @@ class JobRun:
     def _run_stages(self, context: JobContext) -> None:
         """Do stages 4 to 10 of the contract's job sequence."""
         job = self.job
-        if job.metadata.get("runtime_probe.container_image"):
-            raise JobFailed("containers are not supported by this agent yet")
         if job.source:
             context.reporter.note_step(CHECKING_OUT)
             Checkout(
@@ -178,17 +177,24 @@ class JobRun:
             directory=context.directory,
             log=context.log,
             interruption=self.interruption,
+            listing=self.config.dependency_listing,
         )
         self._caches = caches.open_caches(job.caches, cache_dir=self.config.cache_dir, execution_dir=context.directory)
         for cache in self._caches:
             context.log.line(f"[cache] {cache.spec.id}: {cache.source} {cache.path}")
-        self._check_requirements()
-        context.reporter.note_step(PREPARING, runtime_capabilities=self._runtime)
-        environment = job_environment(os.environ, job, self.config, caches.cache_environment(self._caches))
-        self._steps = Steps(context, environment)
-        self._steps.run()
+        with running_container(context, [cache.path for cache in self._caches]) as container:
+            self._check_requirements(container)
+            context.reporter.note_step(PREPARING, runtime_capabilities=self._runtime)
+            self._steps = Steps(context, self._shell(context, container))
+            self._steps.run()
 
-    def _check_requirements(self) -> None:
+    def _shell(self, context: JobContext, container: Container | None) -> Shell:
+        variables = caches.cache_environment(self._caches)
+        if container:
+            return ContainerShell(context, container, job_environment({}, self.job, self.config, variables))
+        return LocalShell(context, job_environment(os.environ, self.job, self.config, variables))
+
+    def _check_requirements(self, container: Container | None) -> None:
         """Look again at what the job needs: tools may have changed since the last scan.
 
         Raises:
@@ -196,9 +202,18 @@ class JobRun:
         """
         required = self.job.required_capabilities or {}
         self._runtime = capabilities.runtime_capabilities(self.capabilities)
-        if any(key.startswith(CONTAINER_TOOL) for key in required):
-            raise JobFailed("container tool requirements require runs_on.container_image")
         require_shell(self.job)
+        self._check_host(required)
+        wanted = capabilities.required_tools(required, in_container=True)
+        if container:
+            self._runtime |= container.probe(wanted)
+            versions = {name: self._runtime.get(f"container.tool.{name}", "") for name in wanted}
+            if unmet := capabilities.unmet_tools(required, versions, in_container=True):
+                raise JobFailed(f"container tool requirements unmet: {unmet}")
+        elif wanted:
+            raise JobFailed("container tool requirements require runs_on.container_image")
+
+    def _check_host(self, required: Mapping[str, str]) -> None:
         names = capabilities.required_tools(required)
         versions = {name: capabilities.probe_tool(name, self.capabilities) for name in names}
         self._runtime |= {f"host.tool.{name}": version for name, version in versions.items() if version}
@@ -241,7 +256,7 @@ class JobRun:
             return
         found = artifacts.collect(self.job.artifact_globs, context.directory, context.log)
         if not found:
-            context.log.line("[artifacts] nothing matches")
+            self.config.artifact_listing.tell(context.log, "artifacts", "nothing matches")
             return
         artifacts.upload(
             found,
@@ -251,6 +266,7 @@ class JobRun:
             scratch_dir=self.config.work_dir,
             log=context.log,
             interruption=self.aftermath,
+            listing=self.config.artifact_listing,
         )
 
     def _upload_tests(self, context: JobContext) -> int:

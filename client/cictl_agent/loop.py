@@ -16,10 +16,12 @@ from cictl_agent.asking import LOG_APPEND, Asking
 from cictl_agent.capabilities import base_capabilities, scan_tools
 from cictl_agent.clock import Clock, utc_now
 from cictl_agent.config import AgentConfig, ConfigError
+from cictl_agent.containers import remove_leftovers
 from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
 from cictl_agent.interruption import Reason
 from cictl_agent.job import JobRun
 from cictl_agent.orders import Orders
+from cictl_agent.processes import JobProcesses
 from cictl_agent.workspace import remove_tree
 from cictl_client import Client
 
@@ -69,6 +71,8 @@ class Agent:
     def run(self, stop: threading.Event) -> None:
         """Work until *stop* is set; a running job is stopped and reported as failed then.
 
+        An agent that is a service sets *stop* itself when the server wants it to restart.
+
         Raises:
             ConfigError: The work directory can't be used, or another agent uses it.
         """
@@ -76,7 +80,8 @@ class Agent:
             _claimed(self._config),
             Client(self._config.server_url, token=self._config.token) as client,
         ):
-            heartbeat, orders = self._build(client)
+            remove_leftovers(self._config)
+            heartbeat, orders = self._build(client, stop)
             self._scan(heartbeat)
             heartbeat.start()
             threading.Thread(target=self._interrupt_at, args=(stop,), name="stop", daemon=True).start()
@@ -90,7 +95,7 @@ class Agent:
         if current := self._current:
             current.processes.kill_all()
 
-    def _build(self, client: Client) -> tuple[Heartbeat, Orders]:
+    def _build(self, client: Client, stop: threading.Event) -> tuple[Heartbeat, Orders]:
         heartbeat = Heartbeat(
             client=client,
             agent_id=self._config.agent_id,
@@ -101,7 +106,13 @@ class Agent:
             clock=self._clock,
             interval_seconds=self._heartbeat_seconds,
         )
-        orders = Orders(self._config, refresh_tools=lambda: self._scan(heartbeat), speaker=heartbeat)
+        orders = Orders(
+            self._config,
+            refresh_tools=lambda: self._scan(heartbeat),
+            speaker=heartbeat,
+            is_busy=lambda: self._current is not None,
+            stop=stop,
+        )
         return heartbeat, orders
 
     def _work(self, client: Client, heartbeat: Heartbeat, orders: Orders, stop: threading.Event) -> None:
@@ -113,8 +124,9 @@ class Agent:
         asking = Asking(client=client, agent_id=self._config.agent_id, capabilities=self._capabilities, stop=stop)
         while (job := asking.next_job()) is not None:
             with orders.files:
-                self._run_job(job, client, stop, appends=LOG_APPEND in asking.features)
-                orders.carry_out()
+                if not orders.is_restarting:  # a job that is not begun is handed out again
+                    self._run_job(job, client, stop, appends=LOG_APPEND in asking.features)
+            orders.carry_out_if_idle()
 
     def _run_job(self, job: JobExecution, client: Client, stop: threading.Event, *, appends: bool) -> None:
         logger.info("job begins job=%s", job.id)
@@ -152,7 +164,7 @@ class Agent:
         orders.take(answer)
 
     def _capabilities(self) -> dict[str, str]:
-        return {**base_capabilities(), **self._tools}
+        return {**base_capabilities(is_service=bool(self._config.service)), **self._tools}
 
     def _running_job_ids(self) -> list[str]:
         current = self._current
@@ -183,7 +195,7 @@ def _claimed(config: AgentConfig) -> Iterator[None]:
     try:
         config.work_dir.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
-        remove_tree(config.spool_dir)
+        _clear_spool(config)
     except Timeout as error:
         raise ConfigError(f"another agent works in {config.work_dir}; give this one a --work-dir of its own") from error
     except OSError as error:
@@ -192,3 +204,10 @@ def _claimed(config: AgentConfig) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _clear_spool(config: AgentConfig) -> None:
+    """Delete the logs of jobs that a killed agent left, and end what still runs of those jobs."""
+    for log in config.spool_dir.glob("*.log"):
+        JobProcesses(log.stem).kill_all()
+    remove_tree(config.spool_dir)

@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 NO_UPDATE = "agent is not running as a service; self-update disabled"
 """Servers look for this text, to leave agents alone that can't update themselves."""
 NO_RESTART = "restart unavailable: this agent does not restart itself; restart its process"
+RESTART_DEFERRED = "restart deferred: agent busy with active job"
+
+_SETTLE_SECONDS = 5.0
 
 
 class Speaker(Protocol):
@@ -26,22 +29,47 @@ class Speaker(Protocol):
 
     def report_update_failure(self, text: str) -> None: ...
 
+    def settle(self, seconds: float) -> bool: ...
+
 
 class Orders:
-    """Carries orders out: looking at tools at once, what touches files only while no job runs.
+    """Carries orders out: looking at tools at once, what touches files, and restarting, only while no job runs.
 
-    Wiping comes before restarting, so that a restart can't make it forgotten.
+    Wiping comes before restarting, so that a restart can't make it forgotten. An agent restarts by ending: only one whose
+    end a service manager notices does it.
     """
 
-    def __init__(self, config: AgentConfig, *, refresh_tools: Callable[[], None], speaker: Speaker) -> None:
+    def __init__(
+        self,
+        config: AgentConfig,
+        *,
+        refresh_tools: Callable[[], None],
+        speaker: Speaker,
+        is_busy: Callable[[], bool],
+        stop: threading.Event,
+    ) -> None:
+        """Begin without orders.
+
+        Args:
+            is_busy: Whether a job runs.
+            stop: Set in order to restart.
+        """
         self._config = config
         self._refresh_tools = refresh_tools
         self._speaker = speaker
+        self._is_busy = is_busy
+        self._stop = stop
         self._lock = threading.Lock()
         self._wipes_cache = False
         self._flushes_history = False
+        self._restarts = False
         self.files = threading.Lock()
         """Held by whoever uses caches and workspaces."""
+
+    @property
+    def is_restarting(self) -> bool:
+        """Whether no further job may begin."""
+        return self._restarts
 
     def take(self, answer: HeartbeatResponse) -> None:
         """Note what the server wants, and do what can be done now; never blocks for a job."""
@@ -50,25 +78,31 @@ class Orders:
             self._refresh_tools()
         if answer.update_requested:
             self._speaker.report_update_failure(NO_UPDATE)
+        restarts = answer.restart_requested and bool(self._config.service)
         with self._lock:
             self._wipes_cache |= answer.wipe_cache_requested
             self._flushes_history |= answer.flush_job_history_requested
-            is_needed = self._wipes_cache or self._flushes_history
-        if is_needed:  # beside, because a large cache takes longer to delete than heartbeats may wait
-            threading.Thread(target=self._carry_out_if_idle, name="orders", daemon=True).start()
-        if answer.restart_requested:
+            self._restarts |= restarts
+        if restarts and self._is_busy():
+            self._speaker.remark(RESTART_DEFERRED)
+        if self._has_to_do():  # beside, because a large cache takes longer to delete than heartbeats may wait
+            threading.Thread(target=self.carry_out_if_idle, name="orders", daemon=True).start()
+        if answer.restart_requested and not restarts:
             self._speaker.remark(NO_RESTART)
 
-    def _carry_out_if_idle(self) -> None:
-        """Do what had to wait, unless a job runs: it is done after that."""
-        if self.files.acquire(blocking=False):
+    def carry_out_if_idle(self) -> None:
+        """Do what had to wait, unless `files` is held: whoever holds it calls this afterwards."""
+        while self._has_to_do() and self.files.acquire(blocking=False):
             try:
-                self.carry_out()
+                self._carry_out()
             finally:
                 self.files.release()
 
-    def carry_out(self) -> None:
-        """Do what had to wait; the caller holds `files`."""
+    def _has_to_do(self) -> bool:
+        with self._lock:
+            return self._wipes_cache or self._flushes_history or (self._restarts and not self._stop.is_set())
+
+    def _carry_out(self) -> None:
         with self._lock:
             wipes, self._wipes_cache = self._wipes_cache, False
             flushes, self._flushes_history = self._flushes_history, False
@@ -81,6 +115,15 @@ class Orders:
         except OSError as error:
             self._speaker.remark(f"wipe failed: {error}")
             logger.warning("wipe failed: %s", error)
+        if self._restarts and not self._stop.is_set():
+            self._restart()
+
+    def _restart(self) -> None:
+        """End the agent, once the server knows why, or has not answered for five seconds."""
+        logger.info("server requested a restart service=%s", self._config.service)
+        self._speaker.remark(f"restart via systemd self-exit requested ({self._config.service})")
+        self._speaker.settle(_SETTLE_SECONDS)
+        self._stop.set()
 
     def _flush_history(self) -> None:
         """Delete the workspaces, and the `job-…` directories that agents of the reference leave."""

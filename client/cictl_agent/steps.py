@@ -8,11 +8,12 @@ import msgspec
 
 from cictl.wire.jobs import Cause, JobExecution, Step
 from cictl.wire.reports import Coverage, TestSuite
-from cictl_agent.commands import Exit, run_command
+from cictl_agent.commands import Exit
 from cictl_agent.config import AgentConfig
 from cictl_agent.context import JobContext
 from cictl_agent.failures import JobFailed
 from cictl_agent.reports import ReportError, read_coverage, read_tests
+from cictl_agent.shells import Shell
 
 WHOLE_SCRIPT = "Running job script"
 
@@ -33,9 +34,9 @@ def require_shell(job: JobExecution) -> None:
 class Steps:
     """The steps of one job, and the reports that they leave behind."""
 
-    def __init__(self, context: JobContext, environment: Mapping[str, str]) -> None:
+    def __init__(self, context: JobContext, shell: Shell) -> None:
         self._context = context
-        self._environment = environment
+        self._shell = shell
         self._prefix = script_prefix(context.job.metadata, context.config)
         self.suites: list[TestSuite] = []
         self.coverage: Coverage | None = None
@@ -79,16 +80,8 @@ class Steps:
             raise JobFailed(f"{text}: {problem}", cause=Cause.STEP_FAILED)
 
     def _run_script(self, script: str, extra: Mapping[str, str]) -> Exit:
-        context = self._context
         try:
-            return run_command(
-                ["sh", "-c", self._prefix + script],
-                directory=context.directory,
-                environment={**self._environment, **extra},
-                sink=context.log.write,
-                interruption=context.interruption,
-                processes=context.processes,
-            )
+            return self._shell.run(self._prefix + script, extra)
         except ValueError as error:  # a NUL in the script or the environment
             raise JobFailed(f"start shell: {error}", cause=Cause.STEP_FAILED) from error
 

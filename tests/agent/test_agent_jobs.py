@@ -248,11 +248,6 @@ def test_job_that_takes_too_long(run: RunJob) -> None:
     ("fields", "error"),
     [
         pytest.param(
-            {"metadata": {"runtime_probe.container_image": "x"}},
-            "containers are not supported by this agent yet",
-            id="container",
-        ),
-        pytest.param(
             {"required_capabilities": {"requires.container.tool.git": "*"}},
             "container tool requirements require runs_on.container_image",
             id="container-tool",

@@ -12,10 +12,25 @@ from cictl_testing.scripted_server import ScriptedServer
 
 
 class AgentThread:
-    """An agent for a scripted server, named `a`; it does not trace its shell."""
+    """An agent for a scripted server, named `a`; it does not trace its shell, and is no service, unless told so."""
 
-    def __init__(self, server: ScriptedServer, work_dir: Path) -> None:
-        self.config = AgentConfig(agent_id="a", work_dir=work_dir, server_url=server.url, trace_shell=False)
+    def __init__(
+        self,
+        server: ScriptedServer,
+        work_dir: Path,
+        *,
+        service: str = "",
+        container_engine: str = "",
+        traces: bool = False,
+    ) -> None:
+        self.config = AgentConfig(
+            agent_id="a",
+            work_dir=work_dir,
+            server_url=server.url,
+            trace_shell=traces,
+            service=service,
+            container_engine=container_engine,
+        )
         self.stopped = threading.Event()
         self._thread = threading.Thread(target=Agent(self.config, heartbeat_seconds=1).run, args=(self.stopped,))
         self._thread.start()
