@@ -2,7 +2,7 @@
 
 import sys
 
-from cictl.cli.main import main
+from cictl.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,287 +1,478 @@
 # Completion for cictl; generated from its commands by `make docs`.
 # Source it, or copy it to ~/.local/share/bash-completion/completions/cictl
+_cictl_node() {
+    case "$1" in
+    "cictl")
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs api context completion version"
+        options="--version -y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl serve")
+        commands=""
+        options="--host --port --data-dir --no-auth --agent-timeout --log-level --debug -h --help"
+        valued="--host --port --data-dir --agent-timeout --log-level"
+        arguments="" repeated=""
+        ;;
+    "cictl run-agent")
+        commands=""
+        options="--server --id --work-dir --token-file --log-level --debug -h --help"
+        valued="--server --id --work-dir --token-file --log-level"
+        arguments="" repeated=""
+        ;;
+    "cictl demo")
+        commands=""
+        options="--keep --debug -h --help"
+        valued=""
+        arguments="" repeated=""
+        ;;
+    "cictl healthcheck")
+        commands=""
+        options="--wait --timeout -o --output --query --server --context --debug -h --help"
+        valued="--timeout -o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl info")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl lint")
+        commands=""
+        options="-o --output --query --debug -h --help"
+        valued="-o --output --query"
+        arguments="-" repeated=""
+        ;;
+    "cictl run")
+        commands=""
+        options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
+        arguments="targets" repeated=""
+        ;;
+    "cictl agents")
+        commands="list show activate deactivate refresh-tools restart wipe-cache flush-history update exec"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl agents list")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl agents show")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="agents" repeated=""
+        ;;
+    "cictl agents activate")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="agents" repeated=""
+        ;;
+    "cictl agents deactivate")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="agents" repeated=""
+        ;;
+    "cictl agents refresh-tools")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="agents" repeated=""
+        ;;
+    "cictl agents restart")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="agents" repeated=""
+        ;;
+    "cictl agents wipe-cache")
+        commands=""
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="agents" repeated=""
+        ;;
+    "cictl agents flush-history")
+        commands=""
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="agents" repeated=""
+        ;;
+    "cictl agents update")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="agents" repeated=""
+        ;;
+    "cictl agents exec")
+        commands=""
+        options="--shell --timeout --wait -f --follow --wait-timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        valued="--shell --timeout --wait-timeout -o --output --query --server --context"
+        arguments="agents -" repeated=""
+        ;;
+    "cictl projects")
+        commands="list show import reload delete icon"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl projects list")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl projects show")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects import")
+        commands=""
+        options="--ref --file -o --output --query --server --context --debug -h --help"
+        valued="--ref --file -o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl projects reload")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects delete")
+        commands=""
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects icon")
+        commands=""
+        options="--to --force -o --output --query --server --context --debug -h --help"
+        valued="--to -o --output --query --server --context"
+        arguments="projects" repeated=""
+        ;;
+    "cictl pipelines")
+        commands="list show run preview source-refs eligible-agents version"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl pipelines list")
+        commands=""
+        options="--project -o --output --query --server --context --debug -h --help"
+        valued="--project -o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl pipelines show")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="pipelines" repeated=""
+        ;;
+    "cictl pipelines run")
+        commands=""
+        options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
+        arguments="pipeline-targets" repeated=""
+        ;;
+    "cictl pipelines preview")
+        commands=""
+        options="--matrix --matrix-index --ref --agent --offline -o --output --query --server --context --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context"
+        arguments="pipeline-targets" repeated=""
+        ;;
+    "cictl pipelines source-refs")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="pipelines" repeated=""
+        ;;
+    "cictl pipelines eligible-agents")
+        commands=""
+        options="--matrix --matrix-index --agent --dry-run -o --output --query --server --context --debug -h --help"
+        valued="--matrix --matrix-index --agent -o --output --query --server --context"
+        arguments="pipeline-targets" repeated=""
+        ;;
+    "cictl pipelines version")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="pipelines" repeated=""
+        ;;
+    "cictl chains")
+        commands="list show run preview source-refs eligible-agents"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl chains list")
+        commands=""
+        options="--project -o --output --query --server --context --debug -h --help"
+        valued="--project -o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl chains show")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="chains" repeated=""
+        ;;
+    "cictl chains run")
+        commands=""
+        options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
+        arguments="chains" repeated=""
+        ;;
+    "cictl chains preview")
+        commands=""
+        options="--matrix --matrix-index --ref --agent --offline -o --output --query --server --context --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context"
+        arguments="chains" repeated=""
+        ;;
+    "cictl chains source-refs")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="chains" repeated=""
+        ;;
+    "cictl chains eligible-agents")
+        commands=""
+        options="--matrix --matrix-index --agent --dry-run -o --output --query --server --context --debug -h --help"
+        valued="--matrix --matrix-index --agent -o --output --query --server --context"
+        arguments="chains" repeated=""
+        ;;
+    "cictl jobs")
+        commands="list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl jobs list")
+        commands=""
+        options="--status --project --pipeline --agent --run --limit -o --output --query --server --context --debug -h --help"
+        valued="--status --project --pipeline --agent --run --limit -o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl jobs show")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="jobs" repeated=""
+        ;;
+    "cictl jobs logs")
+        commands=""
+        options="-f --follow --offset --tail --raw -o --output --query --server --context --debug -h --help"
+        valued="--offset --tail -o --output --query --server --context"
+        arguments="jobs" repeated=""
+        ;;
+    "cictl jobs cancel")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="jobs" repeated=""
+        ;;
+    "cictl jobs rerun")
+        commands=""
+        options="--wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        valued="--timeout -o --output --query --server --context"
+        arguments="jobs" repeated=""
+        ;;
+    "cictl jobs delete")
+        commands=""
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="jobs" repeated=""
+        ;;
+    "cictl jobs clear-queue")
+        commands=""
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl jobs flush-history")
+        commands=""
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl jobs artifacts")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="jobs" repeated=""
+        ;;
+    "cictl jobs download")
+        commands=""
+        options="--prefix -C --directory --force -o --output --query --server --context --debug -h --help"
+        valued="--prefix -C --directory -o --output --query --server --context"
+        arguments="jobs -" repeated=""
+        ;;
+    "cictl jobs tests")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="jobs" repeated=""
+        ;;
+    "cictl jobs explain")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="jobs" repeated=""
+        ;;
+    "cictl jobs watch")
+        commands=""
+        options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        valued="--run --timeout -o --output --query --server --context"
+        arguments="jobs" repeated="jobs"
+        ;;
+    "cictl api")
+        commands=""
+        options="-f --field -F --typed-field --input --paginate -y --yes -o --output --query --server --context --debug -h --help"
+        valued="-f --field -F --typed-field --input -o --output --query --server --context"
+        arguments="methods -" repeated=""
+        ;;
+    "cictl context")
+        commands="list use set delete show"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl context list")
+        commands=""
+        options="-o --output --query --debug -h --help"
+        valued="-o --output --query"
+        arguments="" repeated=""
+        ;;
+    "cictl context use")
+        commands=""
+        options="-o --output --query --debug -h --help"
+        valued="-o --output --query"
+        arguments="contexts" repeated=""
+        ;;
+    "cictl context set")
+        commands=""
+        options="--server --token-file --token-stdin --no-token --protected --unprotected --use -o --output --query --debug -h --help"
+        valued="--server --token-file -o --output --query"
+        arguments="contexts" repeated=""
+        ;;
+    "cictl context delete")
+        commands=""
+        options="-y --yes -o --output --query --debug -h --help"
+        valued="-o --output --query"
+        arguments="contexts" repeated=""
+        ;;
+    "cictl context show")
+        commands=""
+        options="--origins -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="contexts" repeated=""
+        ;;
+    "cictl completion")
+        commands="show install"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl completion show")
+        commands=""
+        options="-o --output --query --debug -h --help"
+        valued="-o --output --query"
+        arguments="shells" repeated=""
+        ;;
+    "cictl completion install")
+        commands=""
+        options="-o --output --query --debug -h --help"
+        valued="-o --output --query"
+        arguments="shells" repeated=""
+        ;;
+    "cictl version")
+        commands=""
+        options="-o --output --query --debug -h --help"
+        valued="-o --output --query"
+        arguments="" repeated=""
+        ;;
+    *) return 1 ;;
+    esac
+}
+
+_cictl_kind() {
+    case "$1" in
+    --agent) kind=agents ;;
+    --context) kind=contexts ;;
+    --pipeline) kind=pipeline-names ;;
+    --project) kind=projects ;;
+    --run) kind=runs ;;
+    --status) kind=statuses ;;
+    -o|--output) kind=formats ;;
+    *) kind="" ;;
+    esac
+}
+
 _cictl() {
-    local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
-    local trail="cictl" commands="" options="" i
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case "$trail ${COMP_WORDS[i]}" in
-        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl agents refresh-tools"|"cictl agents restart"|"cictl agents wipe-cache"|"cictl agents flush-history"|"cictl agents update"|"cictl agents exec"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl projects icon"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl pipelines preview"|"cictl pipelines source-refs"|"cictl pipelines eligible-agents"|"cictl pipelines version"|"cictl chains"|"cictl chains list"|"cictl chains show"|"cictl chains run"|"cictl chains preview"|"cictl chains source-refs"|"cictl chains eligible-agents"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl api"|"cictl context"|"cictl context list"|"cictl context use"|"cictl context set"|"cictl context delete"|"cictl context show"|"cictl completion"|"cictl completion show"|"cictl completion install"|"cictl version") trail="$trail ${COMP_WORDS[i]}" ;;
-        esac
+    local words word current typed name breaks skip="" kind="" trail="cictl" position=0 i
+    local commands options valued arguments repeated
+    local line="${COMP_LINE:0:COMP_POINT}"
+    read -ra words <<<"$line"
+    [[ $line == *[[:space:]] ]] && words+=("")
+    current="${words[${#words[@]} - 1]}"
+    _cictl_node cictl
+    for ((i = 1; i < ${#words[@]} - 1; i++)); do
+        word="${words[i]}"
+        if [[ -n $skip ]]; then
+            skip=""
+        elif [[ " $valued " == *" $word "* ]]; then
+            skip="$word"
+        elif [[ $word == -* ]]; then
+            :
+        elif [[ -n $commands ]] && _cictl_node "$trail $word"; then
+            trail="$trail $word"
+        else
+            position=$((position + 1))
+        fi
     done
-    case "$previous" in
-        -o|--output) COMPREPLY=($(compgen -W "table wide json yaml name" -- "$current")); return ;;
-        --status) COMPREPLY=($(compgen -W "queued leased running succeeded failed" -- "$current")); return ;;
-    esac
-    case "$trail" in
-        "cictl")
-            commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs api context completion version"
-            options="--version -y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl serve")
-            commands=""
-            options="--host --port --data-dir --no-auth --agent-timeout --log-level --debug -h --help"
-            ;;
-        "cictl run-agent")
-            commands=""
-            options="--server --id --work-dir --token-file --log-level --debug -h --help"
-            ;;
-        "cictl demo")
-            commands=""
-            options="--keep --debug -h --help"
-            ;;
-        "cictl healthcheck")
-            commands=""
-            options="--wait --timeout -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl info")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl lint")
-            commands=""
-            options="-o --output --query --debug -h --help"
-            ;;
-        "cictl run")
-            commands=""
-            options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents")
-            commands="list show activate deactivate refresh-tools restart wipe-cache flush-history update exec"
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents list")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents show")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents activate")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents deactivate")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents refresh-tools")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents restart")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents wipe-cache")
-            commands=""
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents flush-history")
-            commands=""
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents update")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl agents exec")
-            commands=""
-            options="--shell --timeout --wait -f --follow --wait-timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl projects")
-            commands="list show import reload delete icon"
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl projects list")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl projects show")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl projects import")
-            commands=""
-            options="--ref --file -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl projects reload")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl projects delete")
-            commands=""
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl projects icon")
-            commands=""
-            options="--to --force -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl pipelines")
-            commands="list show run preview source-refs eligible-agents version"
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl pipelines list")
-            commands=""
-            options="--project -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl pipelines show")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl pipelines run")
-            commands=""
-            options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl pipelines preview")
-            commands=""
-            options="--matrix --matrix-index --ref --agent --offline -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl pipelines source-refs")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl pipelines eligible-agents")
-            commands=""
-            options="--matrix --matrix-index --agent --dry-run -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl pipelines version")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl chains")
-            commands="list show run preview source-refs eligible-agents"
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl chains list")
-            commands=""
-            options="--project -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl chains show")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl chains run")
-            commands=""
-            options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl chains preview")
-            commands=""
-            options="--matrix --matrix-index --ref --agent --offline -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl chains source-refs")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl chains eligible-agents")
-            commands=""
-            options="--matrix --matrix-index --agent --dry-run -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs")
-            commands="list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch"
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs list")
-            commands=""
-            options="--status --project --pipeline --agent --run --limit -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs show")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs logs")
-            commands=""
-            options="-f --follow --offset --tail --raw -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs cancel")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs rerun")
-            commands=""
-            options="--wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs delete")
-            commands=""
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs clear-queue")
-            commands=""
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs flush-history")
-            commands=""
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs artifacts")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs download")
-            commands=""
-            options="--prefix -C --directory --force -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs tests")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs explain")
-            commands=""
-            options="-o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl jobs watch")
-            commands=""
-            options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl api")
-            commands=""
-            options="-f --field -F --typed-field --input --paginate -y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl context")
-            commands="list use set delete show"
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl context list")
-            commands=""
-            options="-o --output --query --debug -h --help"
-            ;;
-        "cictl context use")
-            commands=""
-            options="-o --output --query --debug -h --help"
-            ;;
-        "cictl context set")
-            commands=""
-            options="--server --token-file --token-stdin --no-token --protected --unprotected --use -o --output --query --debug -h --help"
-            ;;
-        "cictl context delete")
-            commands=""
-            options="-y --yes -o --output --query --debug -h --help"
-            ;;
-        "cictl context show")
-            commands=""
-            options="--origins -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl completion")
-            commands="show install"
-            options="-y --yes -o --output --query --server --context --debug -h --help"
-            ;;
-        "cictl completion show")
-            commands=""
-            options="-o --output --query --debug -h --help"
-            ;;
-        "cictl completion install")
-            commands=""
-            options="-o --output --query --debug -h --help"
-            ;;
-        "cictl version")
-            commands=""
-            options="-o --output --query --debug -h --help"
-            ;;
-    esac
-    if [[ $current == -* ]]; then
+    COMPREPLY=()
+    if [[ -n $skip ]]; then
+        _cictl_kind "$skip"
+    elif [[ $current == --*=* ]]; then
+        _cictl_kind "${current%%=*}"
+        words[${#words[@]} - 1]="${current#*=}"
+        current="${current#*=}"
+    elif [[ $current == -* ]]; then
         COMPREPLY=($(compgen -W "$options" -- "$current"))
-    else
+        return
+    elif [[ -n $commands ]]; then
         COMPREPLY=($(compgen -W "$commands" -- "$current"))
+        return
+    else
+        local kinds=($arguments)
+        kind="${kinds[position]:-$repeated}"
+        kind="${kind#-}"
     fi
+    [[ -z $kind ]] && return
+    case "$kind" in
+    formats) COMPREPLY=($(compgen -W "table wide json yaml name" -- "$current")) ;;
+    statuses) COMPREPLY=($(compgen -W "queued leased running succeeded failed" -- "$current")) ;;
+    shells) COMPREPLY=($(compgen -W "bash zsh fish powershell" -- "$current")) ;;
+    methods) COMPREPLY=($(compgen -W "GET POST DELETE" -- "$current")) ;;
+    *)
+        compopt +o default 2>/dev/null
+        # Behind a colon bash completes a word of its own.
+        breaks="${COMP_WORDBREAKS//[!:=]/}"
+        typed="$current"
+        [[ -n $breaks ]] && typed="${current##*[$breaks]}"
+        while IFS=$'\t' read -r name _; do
+            [[ $name == "$current"* ]] || continue
+            printf -v name %q "${name#"${current%"$typed"}"}"
+            COMPREPLY+=("$name")
+        done < <(command cictl __complete "$kind" "${words[@]}" 2>/dev/null)
+        ;;
+    esac
 }
 complete -o default -F _cictl cictl

@@ -1,566 +1,486 @@
 # Completion for cictl; generated from its commands by `make docs`.
 # Copy it to ~/.config/fish/completions/cictl.fish
-function __cictl_at
+function __cictl_node
+    switch $argv[1]
+        case 'cictl'
+            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' projects 'Projects: list show import reload delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' api 'Call the API itself, as it is.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
+            set -g __cictl_options --version 'Show the version and exit.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl serve'
+            set -g __cictl_commands
+            set -g __cictl_options --host 'Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: 127.0.0.1]' --port 'Port; 0 takes a free one. [env var: CICTL_PORT; default: 8112; 0<=x<=65535]' --data-dir 'Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' --no-auth 'Listen beyond loopback although nothing authenticates callers.' --agent-timeout 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' --log-level 'debug, info, warning or error. [default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --host --port --data-dir --agent-timeout --log-level
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl run-agent'
+            set -g __cictl_commands
+            set -g __cictl_options --server 'The server; else CICTL_SERVER_URL.' --id 'This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' --work-dir 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' --token-file 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' --log-level 'debug, info, warning or error. [default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --server --id --work-dir --token-file --log-level
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl demo'
+            set -g __cictl_commands
+            set -g __cictl_options --keep 'Leave server and agent running afterwards.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl healthcheck'
+            set -g __cictl_commands
+            set -g __cictl_options --wait 'Try again until it is healthy.' --timeout 'How long --wait tries. [default: 60.0; x>=0]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --timeout -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl info'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl lint'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query
+            set -g __cictl_arguments -
+            set -g __cictl_repeated ''
+        case 'cictl run'
+            set -g __cictl_commands
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --dry-run 'Skip the steps that the project file marks for it.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent --timeout -o --output --query --server --context
+            set -g __cictl_arguments targets
+            set -g __cictl_repeated ''
+        case 'cictl agents'
+            set -g __cictl_commands list 'List the agents.' show 'Show one agent, its capabilities and its recent log.' activate 'Let a deactivated agent lease jobs again.' deactivate 'Stop an agent from leasing jobs; cancels its active job.' refresh-tools 'Let an agent look again which tools it has, even while it works.' restart 'Let an agent restart itself, once its job is over.' wipe-cache 'Let an agent delete all its caches, once its job is over.' flush-history 'Delete the jobs that an agent has finished, and its workspaces.' update 'Let an agent update itself to the server'\''s version, once its job is over.' exec 'Run a script on one agent, as a job outside all projects.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl agents list'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl agents show'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments agents
+            set -g __cictl_repeated ''
+        case 'cictl agents activate'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments agents
+            set -g __cictl_repeated ''
+        case 'cictl agents deactivate'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments agents
+            set -g __cictl_repeated ''
+        case 'cictl agents refresh-tools'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments agents
+            set -g __cictl_repeated ''
+        case 'cictl agents restart'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments agents
+            set -g __cictl_repeated ''
+        case 'cictl agents wipe-cache'
+            set -g __cictl_commands
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments agents
+            set -g __cictl_repeated ''
+        case 'cictl agents flush-history'
+            set -g __cictl_commands
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments agents
+            set -g __cictl_repeated ''
+        case 'cictl agents update'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments agents
+            set -g __cictl_repeated ''
+        case 'cictl agents exec'
+            set -g __cictl_commands
+            set -g __cictl_options --shell 'posix, cmd or powershell; default: the agent'\''s first.' --timeout 'Stop the script after this long. [default: 600; x>=1]' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --wait-timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --shell --timeout --wait-timeout -o --output --query --server --context
+            set -g __cictl_arguments agents -
+            set -g __cictl_repeated ''
+        case 'cictl projects'
+            set -g __cictl_commands list 'List the projects.' show 'Show one project with its pipelines and chains.' import 'Import a project from a git repository.' reload 'Read a project'\''s file again from its repository.' delete 'Delete a project, its pipelines and its chains.' icon 'Get the image that a project'\''s repository has as its icon or logo.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl projects list'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl projects show'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments projects
+            set -g __cictl_repeated ''
+        case 'cictl projects import'
+            set -g __cictl_commands
+            set -g __cictl_options --ref 'Branch, tag or commit; else the default branch.' --file 'Name of the project file in the root.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --ref --file -o --output --query --server --context
+            set -g __cictl_arguments -
+            set -g __cictl_repeated ''
+        case 'cictl projects reload'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments projects
+            set -g __cictl_repeated ''
+        case 'cictl projects delete'
+            set -g __cictl_commands
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments projects
+            set -g __cictl_repeated ''
+        case 'cictl projects icon'
+            set -g __cictl_commands
+            set -g __cictl_options --to 'Write the image into this file.' --force 'Overwrite the file.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --to -o --output --query --server --context
+            set -g __cictl_arguments projects
+            set -g __cictl_repeated ''
+        case 'cictl pipelines'
+            set -g __cictl_commands list 'List the pipelines of all projects.' show 'Show one pipeline with its jobs and steps.' run 'Run a pipeline, or one of its jobs.' preview 'Show what a run would do, and what it lacks.' source-refs 'List the branches that a pipeline could be run from.' eligible-agents 'List the agents that could take every job of a run.' version 'Resolve the version that a run would have now.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl pipelines list'
+            set -g __cictl_commands
+            set -g __cictl_options --project 'Only this project'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --project -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl pipelines show'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments pipelines
+            set -g __cictl_repeated ''
+        case 'cictl pipelines run'
+            set -g __cictl_commands
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --dry-run 'Skip the steps that the project file marks for it.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent --timeout -o --output --query --server --context
+            set -g __cictl_arguments pipeline-targets
+            set -g __cictl_repeated ''
+        case 'cictl pipelines preview'
+            set -g __cictl_commands
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent -o --output --query --server --context
+            set -g __cictl_arguments pipeline-targets
+            set -g __cictl_repeated ''
+        case 'cictl pipelines source-refs'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments pipelines
+            set -g __cictl_repeated ''
+        case 'cictl pipelines eligible-agents'
+            set -g __cictl_commands
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --agent 'Run every job on this agent.' --dry-run 'Skip the steps that the project file marks for it.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --agent -o --output --query --server --context
+            set -g __cictl_arguments pipeline-targets
+            set -g __cictl_repeated ''
+        case 'cictl pipelines version'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments pipelines
+            set -g __cictl_repeated ''
+        case 'cictl chains'
+            set -g __cictl_commands list 'List the pipeline chains of all projects.' show 'Show one chain with its pipelines, in their order.' run 'Run the pipelines of a chain in the order of their dependencies.' preview 'Show what a run would do, and what it lacks.' source-refs 'List the branches that a chain could be run from: those of its first pipeline.' eligible-agents 'List the agents that could take every job of a chain'\''s run.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl chains list'
+            set -g __cictl_commands
+            set -g __cictl_options --project 'Only this project'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --project -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl chains show'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments chains
+            set -g __cictl_repeated ''
+        case 'cictl chains run'
+            set -g __cictl_commands
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --dry-run 'Skip the steps that the project file marks for it.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent --timeout -o --output --query --server --context
+            set -g __cictl_arguments chains
+            set -g __cictl_repeated ''
+        case 'cictl chains preview'
+            set -g __cictl_commands
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent -o --output --query --server --context
+            set -g __cictl_arguments chains
+            set -g __cictl_repeated ''
+        case 'cictl chains source-refs'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments chains
+            set -g __cictl_repeated ''
+        case 'cictl chains eligible-agents'
+            set -g __cictl_commands
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --agent 'Run every job on this agent.' --dry-run 'Skip the steps that the project file marks for it.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --agent -o --output --query --server --context
+            set -g __cictl_arguments chains
+            set -g __cictl_repeated ''
+        case 'cictl jobs'
+            set -g __cictl_commands list 'List the newest jobs; a run is never cut apart.' show 'Show one job: its state, what it waits for, its steps.' logs 'Show a job'\''s log.' cancel 'Cancel a job; one that is over stays as it is.' rerun 'Enqueue a job once more, as a new job of the same run.' delete 'Delete a job that has not started; what waits for it ends.' clear-queue 'Delete all jobs that are queued or leased.' flush-history 'Delete all jobs that are over, logs included.' artifacts 'List the files that a job left.' download 'Download a job'\''s artifacts: one, those below a directory, or all in a zip.' tests 'Show a job'\''s test report: the counts, and what failed.' explain 'Tell why a job waits, and what would help.' watch 'Follow the states of jobs until all are over.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl jobs list'
+            set -g __cictl_commands
+            set -g __cictl_options --status 'One of queued, leased, running, succeeded, failed.' --project 'Only this project'\''s.' --pipeline 'Only this pipeline'\''s.' --agent 'Only those that this agent has or had.' --run 'Only those of this pipeline or chain run.' --limit 'How many at most. [default: 50; 1<=x<=2000]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --status --project --pipeline --agent --run --limit -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl jobs show'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments jobs
+            set -g __cictl_repeated ''
+        case 'cictl jobs logs'
+            set -g __cictl_commands
+            set -g __cictl_options -f 'Go on until the job is over.' --follow 'Go on until the job is over.' --offset 'Begin at this byte. [default: 0; x>=0]' --tail 'Only the last N lines. [x>=0]' --raw 'Leave terminal control sequences in.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --offset --tail -o --output --query --server --context
+            set -g __cictl_arguments jobs
+            set -g __cictl_repeated ''
+        case 'cictl jobs cancel'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments jobs
+            set -g __cictl_repeated ''
+        case 'cictl jobs rerun'
+            set -g __cictl_commands
+            set -g __cictl_options --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --timeout -o --output --query --server --context
+            set -g __cictl_arguments jobs
+            set -g __cictl_repeated ''
+        case 'cictl jobs delete'
+            set -g __cictl_commands
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments jobs
+            set -g __cictl_repeated ''
+        case 'cictl jobs clear-queue'
+            set -g __cictl_commands
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl jobs flush-history'
+            set -g __cictl_commands
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl jobs artifacts'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments jobs
+            set -g __cictl_repeated ''
+        case 'cictl jobs download'
+            set -g __cictl_commands
+            set -g __cictl_options --prefix 'Every artifact below this directory.' -C 'Where to put files. [default: .]' --directory 'Where to put files. [default: .]' --force 'Overwrite files that exist.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --prefix -C --directory -o --output --query --server --context
+            set -g __cictl_arguments jobs -
+            set -g __cictl_repeated ''
+        case 'cictl jobs tests'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments jobs
+            set -g __cictl_repeated ''
+        case 'cictl jobs explain'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments jobs
+            set -g __cictl_repeated ''
+        case 'cictl jobs watch'
+            set -g __cictl_commands
+            set -g __cictl_options --run 'All jobs of this pipeline or chain run.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --run --timeout -o --output --query --server --context
+            set -g __cictl_arguments jobs
+            set -g __cictl_repeated 'jobs'
+        case 'cictl api'
+            set -g __cictl_commands
+            set -g __cictl_options -f 'A text of the body, or of the query.' --field 'A text of the body, or of the query.' -F 'The same; true, false, null, numbers are those.' --typed-field 'The same; true, false, null, numbers are those.' --input 'Send this file as the body; - is standard input.' --paginate 'Follow next_cursor, and show all pages as one.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -f --field -F --typed-field --input -o --output --query --server --context
+            set -g __cictl_arguments methods -
+            set -g __cictl_repeated ''
+        case 'cictl context'
+            set -g __cictl_commands list 'List the named servers.' use 'Choose the server that commands call from now on.' set 'Add a named server, or change one; what is not named stays as it is.' delete 'Forget a named server and its token; the server itself stays as it is.' show 'Show the settings that commands work with; calls no server.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl context list'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl context use'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query
+            set -g __cictl_arguments contexts
+            set -g __cictl_repeated ''
+        case 'cictl context set'
+            set -g __cictl_commands
+            set -g __cictl_options --server 'The server'\''s address.' --token-file 'Read the token from this file, at each command.' --token-stdin 'Store the token that comes on standard input.' --no-token 'Forget the token.' --protected 'What destroys asks for the context'\''s name.' --unprotected 'What destroys asks for the context'\''s name.' --use 'Use it from now on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --server --token-file -o --output --query
+            set -g __cictl_arguments contexts
+            set -g __cictl_repeated ''
+        case 'cictl context delete'
+            set -g __cictl_commands
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query
+            set -g __cictl_arguments contexts
+            set -g __cictl_repeated ''
+        case 'cictl context show'
+            set -g __cictl_commands
+            set -g __cictl_options --origins 'Say of each setting where it came from.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments contexts
+            set -g __cictl_repeated ''
+        case 'cictl completion'
+            set -g __cictl_commands show 'Print the script for a shell.' install 'Put the script for a shell where the shell finds it, and say what is left to do.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl completion show'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query
+            set -g __cictl_arguments shells
+            set -g __cictl_repeated ''
+        case 'cictl completion install'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query
+            set -g __cictl_arguments shells
+            set -g __cictl_repeated ''
+        case 'cictl version'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case '*'
+            return 1
+    end
+end
+
+function __cictl_kind
+    switch $argv[1]
+        case --agent
+            echo agents
+        case --context
+            echo contexts
+        case --pipeline
+            echo pipeline-names
+        case --project
+            echo projects
+        case --run
+            echo runs
+        case --status
+            echo statuses
+        case -o --output
+            echo formats
+    end
+end
+
+function __cictl_offer
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l skip ''
+    set -l kind ''
     set -l trail cictl
-    for word in (commandline -opc)[2..]
-        if contains -- "$trail $word" 'cictl serve' 'cictl run-agent' 'cictl demo' 'cictl healthcheck' 'cictl info' 'cictl lint' 'cictl run' 'cictl agents' 'cictl agents list' 'cictl agents show' 'cictl agents activate' 'cictl agents deactivate' 'cictl agents refresh-tools' 'cictl agents restart' 'cictl agents wipe-cache' 'cictl agents flush-history' 'cictl agents update' 'cictl agents exec' 'cictl projects' 'cictl projects list' 'cictl projects show' 'cictl projects import' 'cictl projects reload' 'cictl projects delete' 'cictl projects icon' 'cictl pipelines' 'cictl pipelines list' 'cictl pipelines show' 'cictl pipelines run' 'cictl pipelines preview' 'cictl pipelines source-refs' 'cictl pipelines eligible-agents' 'cictl pipelines version' 'cictl chains' 'cictl chains list' 'cictl chains show' 'cictl chains run' 'cictl chains preview' 'cictl chains source-refs' 'cictl chains eligible-agents' 'cictl jobs' 'cictl jobs list' 'cictl jobs show' 'cictl jobs logs' 'cictl jobs cancel' 'cictl jobs rerun' 'cictl jobs delete' 'cictl jobs clear-queue' 'cictl jobs flush-history' 'cictl jobs artifacts' 'cictl jobs download' 'cictl jobs tests' 'cictl jobs explain' 'cictl jobs watch' 'cictl api' 'cictl context' 'cictl context list' 'cictl context use' 'cictl context set' 'cictl context delete' 'cictl context show' 'cictl completion' 'cictl completion show' 'cictl completion install' 'cictl version'
+    set -l position 1
+    __cictl_node cictl
+    for word in $words[2..-1]
+        if test -n "$skip"
+            set skip ''
+        else if contains -- $word $__cictl_valued
+            set skip $word
+        else if string match -q -- '-*' $word
+        else if set -q __cictl_commands[1]; and __cictl_node "$trail $word"
             set trail "$trail $word"
+        else
+            set position (math $position + 1)
         end
     end
-    test "$trail" = "$argv[1]"
+    if test -n "$skip"
+        set kind (__cictl_kind $skip)
+    else if string match -q -- '--*=*' $current
+        set -l option (string split -m 1 = -- $current)
+        set kind (__cictl_kind $option[1])
+        __cictl_names "$kind" $words $option[2] | string replace -r -- '^' "$option[1]="
+        return
+    else if string match -q -- '-*' $current
+        printf '%s\t%s\n' $__cictl_options
+        return
+    else if set -q __cictl_commands[1]
+        printf '%s\t%s\n' $__cictl_commands
+        return
+    else if set -q __cictl_arguments[$position]
+        set kind (string replace -r '^-' '' -- $__cictl_arguments[$position])
+    else
+        set kind $__cictl_repeated
+    end
+    if test -n "$kind"
+        __cictl_names $kind $words $current
+    else
+        __fish_complete_path $current
+    end
 end
-complete -c cictl -n '__cictl_at "cictl"' -f -a serve -d 'Run the server.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a run-agent -d 'Run an agent that executes jobs.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a demo -d 'Try everything: a server, an agent, a project.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a healthcheck -d 'Check that the server is up and well.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a info -d 'Show the server and its state.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a lint -d 'Check a project file; needs no server.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a run -d 'Run a pipeline, one of its jobs, or a chain.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a agents -d 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a projects -d 'Projects: list show import reload delete icon.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a pipelines -d 'Pipelines: list show run preview source-refs eligible-agents version.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a chains -d 'Chains: list show run preview source-refs eligible-agents.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a jobs -d 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a api -d 'Call the API itself, as it is.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a context -d 'Named servers: list use set delete show.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a completion -d 'Completion in a shell: show install.'
-complete -c cictl -n '__cictl_at "cictl"' -f -a version -d 'Show the version of cictl.'
-complete -c cictl -n '__cictl_at "cictl"' -l version -d 'Show the version and exit.'
-complete -c cictl -n '__cictl_at "cictl"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl serve"' -l host -r -d 'Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: 127.0.0.1]'
-complete -c cictl -n '__cictl_at "cictl serve"' -l port -r -d 'Port; 0 takes a free one. [env var: CICTL_PORT; default: 8112; 0<=x<=65535]'
-complete -c cictl -n '__cictl_at "cictl serve"' -l data-dir -r -d 'Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]'
-complete -c cictl -n '__cictl_at "cictl serve"' -l no-auth -d 'Listen beyond loopback although nothing authenticates callers.'
-complete -c cictl -n '__cictl_at "cictl serve"' -l agent-timeout -r -d 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]'
-complete -c cictl -n '__cictl_at "cictl serve"' -l log-level -r -d 'debug, info, warning or error. [default: info]'
-complete -c cictl -n '__cictl_at "cictl serve"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl serve"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl run-agent"' -l server -r -d 'The server; else CICTL_SERVER_URL.'
-complete -c cictl -n '__cictl_at "cictl run-agent"' -l id -r -d 'This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.'
-complete -c cictl -n '__cictl_at "cictl run-agent"' -l work-dir -r -d 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.'
-complete -c cictl -n '__cictl_at "cictl run-agent"' -l token-file -r -d 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.'
-complete -c cictl -n '__cictl_at "cictl run-agent"' -l log-level -r -d 'debug, info, warning or error. [default: info]'
-complete -c cictl -n '__cictl_at "cictl run-agent"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl run-agent"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl demo"' -l keep -d 'Leave server and agent running afterwards.'
-complete -c cictl -n '__cictl_at "cictl demo"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl demo"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl healthcheck"' -l wait -d 'Try again until it is healthy.'
-complete -c cictl -n '__cictl_at "cictl healthcheck"' -l timeout -r -d 'How long --wait tries. [default: 60.0; x>=0]'
-complete -c cictl -n '__cictl_at "cictl healthcheck"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl healthcheck"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl healthcheck"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl healthcheck"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl healthcheck"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl healthcheck"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl info"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl info"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl info"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl info"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl info"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl info"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl lint"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl lint"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl lint"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl lint"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl run"' -l matrix -r -d 'Only the matrix entry of this name.'
-complete -c cictl -n '__cictl_at "cictl run"' -l matrix-index -r -d 'Only this matrix entry, counted from 0. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl run"' -l dry-run -d 'Skip the steps that the project file marks for it.'
-complete -c cictl -n '__cictl_at "cictl run"' -l ref -r -d 'Branch, tag or commit instead of the pipeline'\''s own.'
-complete -c cictl -n '__cictl_at "cictl run"' -l agent -r -d 'Run every job on this agent.'
-complete -c cictl -n '__cictl_at "cictl run"' -l offline -d 'Build the commit and version of an earlier run; the server asks no remote.'
-complete -c cictl -n '__cictl_at "cictl run"' -l wait -d 'Wait for the end; the exit code is the result.'
-complete -c cictl -n '__cictl_at "cictl run"' -s f -l follow -d 'Wait, and show the logs as they grow.'
-complete -c cictl -n '__cictl_at "cictl run"' -l timeout -r -d 'Stop waiting; exit code 8. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl run"' -l cancel-on-interrupt -d 'Let Ctrl-C cancel the jobs instead of leaving them.'
-complete -c cictl -n '__cictl_at "cictl run"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl run"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl run"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl run"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl run"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl run"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a list -d 'List the agents.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a show -d 'Show one agent, its capabilities and its recent log.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a activate -d 'Let a deactivated agent lease jobs again.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a deactivate -d 'Stop an agent from leasing jobs; cancels its active job.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a refresh-tools -d 'Let an agent look again which tools it has, even while it works.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a restart -d 'Let an agent restart itself, once its job is over.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a wipe-cache -d 'Let an agent delete all its caches, once its job is over.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a flush-history -d 'Delete the jobs that an agent has finished, and its workspaces.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a update -d 'Let an agent update itself to the server'\''s version, once its job is over.'
-complete -c cictl -n '__cictl_at "cictl agents"' -f -a exec -d 'Run a script on one agent, as a job outside all projects.'
-complete -c cictl -n '__cictl_at "cictl agents"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl agents"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents list"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents list"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents list"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents list"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents list"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents list"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents show"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents show"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents show"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents show"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents show"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents show"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents activate"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents activate"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents activate"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents activate"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents activate"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents activate"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents deactivate"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents deactivate"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents deactivate"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents deactivate"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents deactivate"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents deactivate"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents refresh-tools"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents refresh-tools"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents refresh-tools"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents refresh-tools"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents refresh-tools"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents refresh-tools"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents restart"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents restart"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents restart"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents restart"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents restart"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents restart"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents wipe-cache"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl agents wipe-cache"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents wipe-cache"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents wipe-cache"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents wipe-cache"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents wipe-cache"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents wipe-cache"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents flush-history"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl agents flush-history"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents flush-history"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents flush-history"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents flush-history"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents flush-history"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents flush-history"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents update"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents update"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents update"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents update"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents update"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents update"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -l shell -r -d 'posix, cmd or powershell; default: the agent'\''s first.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -l timeout -r -d 'Stop the script after this long. [default: 600; x>=1]'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -l wait -d 'Wait for the end; the exit code is the result.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -s f -l follow -d 'Wait, and show the logs as they grow.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -l wait-timeout -r -d 'Stop waiting; exit code 8. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -l cancel-on-interrupt -d 'Let Ctrl-C cancel the jobs instead of leaving them.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl agents exec"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl projects"' -f -a list -d 'List the projects.'
-complete -c cictl -n '__cictl_at "cictl projects"' -f -a show -d 'Show one project with its pipelines and chains.'
-complete -c cictl -n '__cictl_at "cictl projects"' -f -a import -d 'Import a project from a git repository.'
-complete -c cictl -n '__cictl_at "cictl projects"' -f -a reload -d 'Read a project'\''s file again from its repository.'
-complete -c cictl -n '__cictl_at "cictl projects"' -f -a delete -d 'Delete a project, its pipelines and its chains.'
-complete -c cictl -n '__cictl_at "cictl projects"' -f -a icon -d 'Get the image that a project'\''s repository has as its icon or logo.'
-complete -c cictl -n '__cictl_at "cictl projects"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl projects"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl projects"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl projects"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl projects"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl projects"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl projects"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl projects list"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl projects list"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl projects list"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl projects list"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl projects list"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl projects list"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl projects show"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl projects show"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl projects show"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl projects show"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl projects show"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl projects show"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl projects import"' -l ref -r -d 'Branch, tag or commit; else the default branch.'
-complete -c cictl -n '__cictl_at "cictl projects import"' -l file -r -d 'Name of the project file in the root.'
-complete -c cictl -n '__cictl_at "cictl projects import"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl projects import"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl projects import"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl projects import"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl projects import"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl projects import"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl projects reload"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl projects reload"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl projects reload"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl projects reload"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl projects reload"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl projects reload"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl projects delete"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl projects delete"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl projects delete"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl projects delete"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl projects delete"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl projects delete"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl projects delete"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl projects icon"' -l to -r -d 'Write the image into this file.'
-complete -c cictl -n '__cictl_at "cictl projects icon"' -l force -d 'Overwrite the file.'
-complete -c cictl -n '__cictl_at "cictl projects icon"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl projects icon"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl projects icon"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl projects icon"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl projects icon"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl projects icon"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a list -d 'List the pipelines of all projects.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a show -d 'Show one pipeline with its jobs and steps.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a run -d 'Run a pipeline, or one of its jobs.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a preview -d 'Show what a run would do, and what it lacks.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a source-refs -d 'List the branches that a pipeline could be run from.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a eligible-agents -d 'List the agents that could take every job of a run.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -f -a version -d 'Resolve the version that a run would have now.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl pipelines"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl pipelines list"' -l project -r -d 'Only this project'\''s.'
-complete -c cictl -n '__cictl_at "cictl pipelines list"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl pipelines list"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl pipelines list"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl pipelines list"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl pipelines list"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl pipelines list"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl pipelines show"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl pipelines show"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl pipelines show"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl pipelines show"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl pipelines show"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl pipelines show"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l matrix -r -d 'Only the matrix entry of this name.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l matrix-index -r -d 'Only this matrix entry, counted from 0. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l dry-run -d 'Skip the steps that the project file marks for it.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l ref -r -d 'Branch, tag or commit instead of the pipeline'\''s own.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l agent -r -d 'Run every job on this agent.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l offline -d 'Build the commit and version of an earlier run; the server asks no remote.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l wait -d 'Wait for the end; the exit code is the result.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -s f -l follow -d 'Wait, and show the logs as they grow.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l timeout -r -d 'Stop waiting; exit code 8. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l cancel-on-interrupt -d 'Let Ctrl-C cancel the jobs instead of leaving them.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl pipelines run"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -l matrix -r -d 'Only the matrix entry of this name.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -l matrix-index -r -d 'Only this matrix entry, counted from 0. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -l ref -r -d 'Branch, tag or commit instead of the pipeline'\''s own.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -l agent -r -d 'Run every job on this agent.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -l offline -d 'Build the commit and version of an earlier run; the server asks no remote.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl pipelines preview"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl pipelines source-refs"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl pipelines source-refs"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl pipelines source-refs"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl pipelines source-refs"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl pipelines source-refs"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl pipelines source-refs"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -l matrix -r -d 'Only the matrix entry of this name.'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -l matrix-index -r -d 'Only this matrix entry, counted from 0. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -l agent -r -d 'Run every job on this agent.'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -l dry-run -d 'Skip the steps that the project file marks for it.'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl pipelines eligible-agents"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl pipelines version"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl pipelines version"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl pipelines version"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl pipelines version"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl pipelines version"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl pipelines version"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl chains"' -f -a list -d 'List the pipeline chains of all projects.'
-complete -c cictl -n '__cictl_at "cictl chains"' -f -a show -d 'Show one chain with its pipelines, in their order.'
-complete -c cictl -n '__cictl_at "cictl chains"' -f -a run -d 'Run the pipelines of a chain in the order of their dependencies.'
-complete -c cictl -n '__cictl_at "cictl chains"' -f -a preview -d 'Show what a run would do, and what it lacks.'
-complete -c cictl -n '__cictl_at "cictl chains"' -f -a source-refs -d 'List the branches that a chain could be run from: those of its first pipeline.'
-complete -c cictl -n '__cictl_at "cictl chains"' -f -a eligible-agents -d 'List the agents that could take every job of a chain'\''s run.'
-complete -c cictl -n '__cictl_at "cictl chains"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl chains"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl chains"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl chains"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl chains"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl chains"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl chains"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl chains list"' -l project -r -d 'Only this project'\''s.'
-complete -c cictl -n '__cictl_at "cictl chains list"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl chains list"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl chains list"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl chains list"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl chains list"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl chains list"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl chains show"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl chains show"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl chains show"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl chains show"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl chains show"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl chains show"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l matrix -r -d 'Only the matrix entry of this name.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l matrix-index -r -d 'Only this matrix entry, counted from 0. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l dry-run -d 'Skip the steps that the project file marks for it.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l ref -r -d 'Branch, tag or commit instead of the pipeline'\''s own.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l agent -r -d 'Run every job on this agent.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l offline -d 'Build the commit and version of an earlier run; the server asks no remote.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l wait -d 'Wait for the end; the exit code is the result.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -s f -l follow -d 'Wait, and show the logs as they grow.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l timeout -r -d 'Stop waiting; exit code 8. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l cancel-on-interrupt -d 'Let Ctrl-C cancel the jobs instead of leaving them.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl chains run"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -l matrix -r -d 'Only the matrix entry of this name.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -l matrix-index -r -d 'Only this matrix entry, counted from 0. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -l ref -r -d 'Branch, tag or commit instead of the pipeline'\''s own.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -l agent -r -d 'Run every job on this agent.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -l offline -d 'Build the commit and version of an earlier run; the server asks no remote.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl chains preview"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl chains source-refs"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl chains source-refs"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl chains source-refs"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl chains source-refs"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl chains source-refs"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl chains source-refs"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -l matrix -r -d 'Only the matrix entry of this name.'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -l matrix-index -r -d 'Only this matrix entry, counted from 0. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -l agent -r -d 'Run every job on this agent.'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -l dry-run -d 'Skip the steps that the project file marks for it.'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl chains eligible-agents"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a list -d 'List the newest jobs; a run is never cut apart.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a show -d 'Show one job: its state, what it waits for, its steps.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a logs -d 'Show a job'\''s log.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a cancel -d 'Cancel a job; one that is over stays as it is.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a rerun -d 'Enqueue a job once more, as a new job of the same run.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a delete -d 'Delete a job that has not started; what waits for it ends.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a clear-queue -d 'Delete all jobs that are queued or leased.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a flush-history -d 'Delete all jobs that are over, logs included.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a artifacts -d 'List the files that a job left.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a download -d 'Download a job'\''s artifacts: one, those below a directory, or all in a zip.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a tests -d 'Show a job'\''s test report: the counts, and what failed.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a explain -d 'Tell why a job waits, and what would help.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -f -a watch -d 'Follow the states of jobs until all are over.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l status -x -a 'queued leased running succeeded failed' -d 'One of queued, leased, running, succeeded, failed.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l project -r -d 'Only this project'\''s.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l pipeline -r -d 'Only this pipeline'\''s.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l agent -r -d 'Only those that this agent has or had.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l run -r -d 'Only those of this pipeline or chain run.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l limit -r -d 'How many at most. [default: 50; 1<=x<=2000]'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs list"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs show"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs show"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs show"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs show"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs show"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs show"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -s f -l follow -d 'Go on until the job is over.'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -l offset -r -d 'Begin at this byte. [default: 0; x>=0]'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -l tail -r -d 'Only the last N lines. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -l raw -d 'Leave terminal control sequences in.'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs logs"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs cancel"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs cancel"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs cancel"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs cancel"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs cancel"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs cancel"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -l wait -d 'Wait for the end; the exit code is the result.'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -s f -l follow -d 'Wait, and show the logs as they grow.'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -l timeout -r -d 'Stop waiting; exit code 8. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -l cancel-on-interrupt -d 'Let Ctrl-C cancel the jobs instead of leaving them.'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs rerun"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs delete"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl jobs delete"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs delete"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs delete"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs delete"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs delete"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs delete"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs clear-queue"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl jobs clear-queue"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs clear-queue"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs clear-queue"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs clear-queue"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs clear-queue"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs clear-queue"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs flush-history"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl jobs flush-history"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs flush-history"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs flush-history"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs flush-history"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs flush-history"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs flush-history"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs artifacts"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs artifacts"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs artifacts"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs artifacts"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs artifacts"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs artifacts"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs download"' -l prefix -r -d 'Every artifact below this directory.'
-complete -c cictl -n '__cictl_at "cictl jobs download"' -s C -l directory -r -d 'Where to put files. [default: .]'
-complete -c cictl -n '__cictl_at "cictl jobs download"' -l force -d 'Overwrite files that exist.'
-complete -c cictl -n '__cictl_at "cictl jobs download"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs download"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs download"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs download"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs download"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs download"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs tests"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs tests"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs tests"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs tests"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs tests"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs tests"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs explain"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs explain"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs explain"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs explain"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs explain"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs explain"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl jobs watch"' -l run -r -d 'All jobs of this pipeline or chain run.'
-complete -c cictl -n '__cictl_at "cictl jobs watch"' -l timeout -r -d 'Stop waiting; exit code 8. [x>=0]'
-complete -c cictl -n '__cictl_at "cictl jobs watch"' -l cancel-on-interrupt -d 'Let Ctrl-C cancel the jobs instead of leaving them.'
-complete -c cictl -n '__cictl_at "cictl jobs watch"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl jobs watch"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl jobs watch"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl jobs watch"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl jobs watch"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl jobs watch"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl api"' -s f -l field -r -d 'A text of the body, or of the query.'
-complete -c cictl -n '__cictl_at "cictl api"' -s F -l typed-field -r -d 'The same; true, false, null, numbers are those.'
-complete -c cictl -n '__cictl_at "cictl api"' -l input -r -d 'Send this file as the body; - is standard input.'
-complete -c cictl -n '__cictl_at "cictl api"' -l paginate -d 'Follow next_cursor, and show all pages as one.'
-complete -c cictl -n '__cictl_at "cictl api"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl api"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl api"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl api"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl api"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl api"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl api"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl context"' -f -a list -d 'List the named servers.'
-complete -c cictl -n '__cictl_at "cictl context"' -f -a use -d 'Choose the server that commands call from now on.'
-complete -c cictl -n '__cictl_at "cictl context"' -f -a set -d 'Add a named server, or change one; what is not named stays as it is.'
-complete -c cictl -n '__cictl_at "cictl context"' -f -a delete -d 'Forget a named server and its token; the server itself stays as it is.'
-complete -c cictl -n '__cictl_at "cictl context"' -f -a show -d 'Show the settings that commands work with; calls no server.'
-complete -c cictl -n '__cictl_at "cictl context"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl context"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl context"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl context"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl context"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl context"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl context"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl context list"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl context list"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl context list"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl context list"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl context use"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl context use"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl context use"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl context use"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl context set"' -l server -r -d 'The server'\''s address.'
-complete -c cictl -n '__cictl_at "cictl context set"' -l token-file -r -d 'Read the token from this file, at each command.'
-complete -c cictl -n '__cictl_at "cictl context set"' -l token-stdin -d 'Store the token that comes on standard input.'
-complete -c cictl -n '__cictl_at "cictl context set"' -l no-token -d 'Forget the token.'
-complete -c cictl -n '__cictl_at "cictl context set"' -l protected -l unprotected -d 'What destroys asks for the context'\''s name.'
-complete -c cictl -n '__cictl_at "cictl context set"' -l use -d 'Use it from now on.'
-complete -c cictl -n '__cictl_at "cictl context set"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl context set"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl context set"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl context set"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl context delete"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl context delete"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl context delete"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl context delete"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl context delete"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl context show"' -l origins -d 'Say of each setting where it came from.'
-complete -c cictl -n '__cictl_at "cictl context show"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl context show"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl context show"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl context show"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl context show"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl context show"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl completion"' -f -a show -d 'Print the script for a shell.'
-complete -c cictl -n '__cictl_at "cictl completion"' -f -a install -d 'Put the script for a shell where the shell finds it, and say what is left to do.'
-complete -c cictl -n '__cictl_at "cictl completion"' -s y -l yes -d 'Do not ask; go on.'
-complete -c cictl -n '__cictl_at "cictl completion"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl completion"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl completion"' -l server -r -d 'The server; else CICTL_SERVER_URL, else the context.'
-complete -c cictl -n '__cictl_at "cictl completion"' -l context -r -d 'A named server of the context file.'
-complete -c cictl -n '__cictl_at "cictl completion"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl completion"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl completion show"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl completion show"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl completion show"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl completion show"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl completion install"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl completion install"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl completion install"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl completion install"' -s h -l help -d 'Show this message and exit.'
-complete -c cictl -n '__cictl_at "cictl version"' -s o -l output -x -a 'table wide json yaml name' -d 'One of table, wide, json, yaml, name.'
-complete -c cictl -n '__cictl_at "cictl version"' -l query -r -d 'Show what this expression finds in the JSON.'
-complete -c cictl -n '__cictl_at "cictl version"' -l debug -d 'Show requests, and tracebacks of errors.'
-complete -c cictl -n '__cictl_at "cictl version"' -s h -l help -d 'Show this message and exit.'
+
+function __cictl_names
+    switch $argv[1]
+        case ''
+        case formats
+            printf '%s\n' table wide json yaml name
+        case statuses
+            printf '%s\n' queued leased running succeeded failed
+        case shells
+            printf '%s\n' bash zsh fish powershell
+        case methods
+            printf '%s\n' GET POST DELETE
+        case '*'
+            command cictl __complete $argv 2>/dev/null
+    end
+end
+
+complete -c cictl -f -k -a '(__cictl_offer)'

@@ -1,292 +1,470 @@
 #compdef cictl
 # Completion for cictl; generated from its commands by `make docs`.
 # Copy it as _cictl into a directory of $fpath.
+_cictl_node() {
+    case "$1" in
+    "cictl")
+        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' 'projects:Projects: list show import reload delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'api:Call the API itself, as it is.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
+        options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl serve")
+        commands=()
+        options=('--host:Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: 127.0.0.1]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: 8112; 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Listen beyond loopback although nothing authenticates callers.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--host --port --data-dir --agent-timeout --log-level"
+        arguments=() repeated=""
+        ;;
+    "cictl run-agent")
+        commands=()
+        options=('--server:The server; else CICTL_SERVER_URL.' '--id:This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' '--work-dir:Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' '--token-file:A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--server --id --work-dir --token-file --log-level"
+        arguments=() repeated=""
+        ;;
+    "cictl demo")
+        commands=()
+        options=('--keep:Leave server and agent running afterwards.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued=""
+        arguments=() repeated=""
+        ;;
+    "cictl healthcheck")
+        commands=()
+        options=('--wait:Try again until it is healthy.' '--timeout:How long --wait tries. [default: 60.0; x>=0]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--timeout -o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl info")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl lint")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query"
+        arguments=(-) repeated=""
+        ;;
+    "cictl run")
+        commands=()
+        options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--dry-run:Skip the steps that the project file marks for it.' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
+        arguments=(targets) repeated=""
+        ;;
+    "cictl agents")
+        commands=('list:List the agents.' 'show:Show one agent, its capabilities and its recent log.' 'activate:Let a deactivated agent lease jobs again.' 'deactivate:Stop an agent from leasing jobs; cancels its active job.' 'refresh-tools:Let an agent look again which tools it has, even while it works.' 'restart:Let an agent restart itself, once its job is over.' 'wipe-cache:Let an agent delete all its caches, once its job is over.' 'flush-history:Delete the jobs that an agent has finished, and its workspaces.' 'update:Let an agent update itself to the server'\''s version, once its job is over.' 'exec:Run a script on one agent, as a job outside all projects.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl agents list")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl agents show")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(agents) repeated=""
+        ;;
+    "cictl agents activate")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(agents) repeated=""
+        ;;
+    "cictl agents deactivate")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(agents) repeated=""
+        ;;
+    "cictl agents refresh-tools")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(agents) repeated=""
+        ;;
+    "cictl agents restart")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(agents) repeated=""
+        ;;
+    "cictl agents wipe-cache")
+        commands=()
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(agents) repeated=""
+        ;;
+    "cictl agents flush-history")
+        commands=()
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(agents) repeated=""
+        ;;
+    "cictl agents update")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(agents) repeated=""
+        ;;
+    "cictl agents exec")
+        commands=()
+        options=('--shell:posix, cmd or powershell; default: the agent'\''s first.' '--timeout:Stop the script after this long. [default: 600; x>=1]' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--wait-timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--shell --timeout --wait-timeout -o --output --query --server --context"
+        arguments=(agents -) repeated=""
+        ;;
+    "cictl projects")
+        commands=('list:List the projects.' 'show:Show one project with its pipelines and chains.' 'import:Import a project from a git repository.' 'reload:Read a project'\''s file again from its repository.' 'delete:Delete a project, its pipelines and its chains.' 'icon:Get the image that a project'\''s repository has as its icon or logo.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl projects list")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl projects show")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(projects) repeated=""
+        ;;
+    "cictl projects import")
+        commands=()
+        options=('--ref:Branch, tag or commit; else the default branch.' '--file:Name of the project file in the root.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--ref --file -o --output --query --server --context"
+        arguments=(-) repeated=""
+        ;;
+    "cictl projects reload")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(projects) repeated=""
+        ;;
+    "cictl projects delete")
+        commands=()
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(projects) repeated=""
+        ;;
+    "cictl projects icon")
+        commands=()
+        options=('--to:Write the image into this file.' '--force:Overwrite the file.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--to -o --output --query --server --context"
+        arguments=(projects) repeated=""
+        ;;
+    "cictl pipelines")
+        commands=('list:List the pipelines of all projects.' 'show:Show one pipeline with its jobs and steps.' 'run:Run a pipeline, or one of its jobs.' 'preview:Show what a run would do, and what it lacks.' 'source-refs:List the branches that a pipeline could be run from.' 'eligible-agents:List the agents that could take every job of a run.' 'version:Resolve the version that a run would have now.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl pipelines list")
+        commands=()
+        options=('--project:Only this project'\''s.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project -o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl pipelines show")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(pipelines) repeated=""
+        ;;
+    "cictl pipelines run")
+        commands=()
+        options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--dry-run:Skip the steps that the project file marks for it.' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
+        arguments=(pipeline-targets) repeated=""
+        ;;
+    "cictl pipelines preview")
+        commands=()
+        options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context"
+        arguments=(pipeline-targets) repeated=""
+        ;;
+    "cictl pipelines source-refs")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(pipelines) repeated=""
+        ;;
+    "cictl pipelines eligible-agents")
+        commands=()
+        options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--agent:Run every job on this agent.' '--dry-run:Skip the steps that the project file marks for it.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--matrix --matrix-index --agent -o --output --query --server --context"
+        arguments=(pipeline-targets) repeated=""
+        ;;
+    "cictl pipelines version")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(pipelines) repeated=""
+        ;;
+    "cictl chains")
+        commands=('list:List the pipeline chains of all projects.' 'show:Show one chain with its pipelines, in their order.' 'run:Run the pipelines of a chain in the order of their dependencies.' 'preview:Show what a run would do, and what it lacks.' 'source-refs:List the branches that a chain could be run from: those of its first pipeline.' 'eligible-agents:List the agents that could take every job of a chain'\''s run.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl chains list")
+        commands=()
+        options=('--project:Only this project'\''s.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project -o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl chains show")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(chains) repeated=""
+        ;;
+    "cictl chains run")
+        commands=()
+        options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--dry-run:Skip the steps that the project file marks for it.' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
+        arguments=(chains) repeated=""
+        ;;
+    "cictl chains preview")
+        commands=()
+        options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context"
+        arguments=(chains) repeated=""
+        ;;
+    "cictl chains source-refs")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(chains) repeated=""
+        ;;
+    "cictl chains eligible-agents")
+        commands=()
+        options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--agent:Run every job on this agent.' '--dry-run:Skip the steps that the project file marks for it.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--matrix --matrix-index --agent -o --output --query --server --context"
+        arguments=(chains) repeated=""
+        ;;
+    "cictl jobs")
+        commands=('list:List the newest jobs; a run is never cut apart.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log.' 'cancel:Cancel a job; one that is over stays as it is.' 'rerun:Enqueue a job once more, as a new job of the same run.' 'delete:Delete a job that has not started; what waits for it ends.' 'clear-queue:Delete all jobs that are queued or leased.' 'flush-history:Delete all jobs that are over, logs included.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those below a directory, or all in a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'explain:Tell why a job waits, and what would help.' 'watch:Follow the states of jobs until all are over.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl jobs list")
+        commands=()
+        options=('--status:One of queued, leased, running, succeeded, failed.' '--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--agent:Only those that this agent has or had.' '--run:Only those of this pipeline or chain run.' '--limit:How many at most. [default: 50; 1<=x<=2000]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--status --project --pipeline --agent --run --limit -o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl jobs show")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(jobs) repeated=""
+        ;;
+    "cictl jobs logs")
+        commands=()
+        options=('-f:Go on until the job is over.' '--follow:Go on until the job is over.' '--offset:Begin at this byte. [default: 0; x>=0]' '--tail:Only the last N lines. [x>=0]' '--raw:Leave terminal control sequences in.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--offset --tail -o --output --query --server --context"
+        arguments=(jobs) repeated=""
+        ;;
+    "cictl jobs cancel")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(jobs) repeated=""
+        ;;
+    "cictl jobs rerun")
+        commands=()
+        options=('--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--timeout -o --output --query --server --context"
+        arguments=(jobs) repeated=""
+        ;;
+    "cictl jobs delete")
+        commands=()
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(jobs) repeated=""
+        ;;
+    "cictl jobs clear-queue")
+        commands=()
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl jobs flush-history")
+        commands=()
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl jobs artifacts")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(jobs) repeated=""
+        ;;
+    "cictl jobs download")
+        commands=()
+        options=('--prefix:Every artifact below this directory.' '-C:Where to put files. [default: .]' '--directory:Where to put files. [default: .]' '--force:Overwrite files that exist.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--prefix -C --directory -o --output --query --server --context"
+        arguments=(jobs -) repeated=""
+        ;;
+    "cictl jobs tests")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(jobs) repeated=""
+        ;;
+    "cictl jobs explain")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(jobs) repeated=""
+        ;;
+    "cictl jobs watch")
+        commands=()
+        options=('--run:All jobs of this pipeline or chain run.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--run --timeout -o --output --query --server --context"
+        arguments=(jobs) repeated="jobs"
+        ;;
+    "cictl api")
+        commands=()
+        options=('-f:A text of the body, or of the query.' '--field:A text of the body, or of the query.' '-F:The same; true, false, null, numbers are those.' '--typed-field:The same; true, false, null, numbers are those.' '--input:Send this file as the body; - is standard input.' '--paginate:Follow next_cursor, and show all pages as one.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-f --field -F --typed-field --input -o --output --query --server --context"
+        arguments=(methods -) repeated=""
+        ;;
+    "cictl context")
+        commands=('list:List the named servers.' 'use:Choose the server that commands call from now on.' 'set:Add a named server, or change one; what is not named stays as it is.' 'delete:Forget a named server and its token; the server itself stays as it is.' 'show:Show the settings that commands work with; calls no server.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl context list")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query"
+        arguments=() repeated=""
+        ;;
+    "cictl context use")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query"
+        arguments=(contexts) repeated=""
+        ;;
+    "cictl context set")
+        commands=()
+        options=('--server:The server'\''s address.' '--token-file:Read the token from this file, at each command.' '--token-stdin:Store the token that comes on standard input.' '--no-token:Forget the token.' '--protected:What destroys asks for the context'\''s name.' '--unprotected:What destroys asks for the context'\''s name.' '--use:Use it from now on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--server --token-file -o --output --query"
+        arguments=(contexts) repeated=""
+        ;;
+    "cictl context delete")
+        commands=()
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query"
+        arguments=(contexts) repeated=""
+        ;;
+    "cictl context show")
+        commands=()
+        options=('--origins:Say of each setting where it came from.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(contexts) repeated=""
+        ;;
+    "cictl completion")
+        commands=('show:Print the script for a shell.' 'install:Put the script for a shell where the shell finds it, and say what is left to do.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl completion show")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query"
+        arguments=(shells) repeated=""
+        ;;
+    "cictl completion install")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query"
+        arguments=(shells) repeated=""
+        ;;
+    "cictl version")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query"
+        arguments=() repeated=""
+        ;;
+    *) return 1 ;;
+    esac
+}
+
+_cictl_kind() {
+    case "$1" in
+    --agent) kind=agents ;;
+    --context) kind=contexts ;;
+    --pipeline) kind=pipeline-names ;;
+    --project) kind=projects ;;
+    --run) kind=runs ;;
+    --status) kind=statuses ;;
+    -o|--output) kind=formats ;;
+    *) kind="" ;;
+    esac
+}
+
 _cictl() {
-    local trail="cictl" i
-    local -a commands options
+    local word line valued repeated skip="" kind="" trail="cictl"
+    local -i i position=1
+    local -a commands options arguments names
+    _cictl_node cictl
     for ((i = 2; i < CURRENT; i++)); do
-        case "$trail ${words[i]}" in
-        "cictl serve"|"cictl run-agent"|"cictl demo"|"cictl healthcheck"|"cictl info"|"cictl lint"|"cictl run"|"cictl agents"|"cictl agents list"|"cictl agents show"|"cictl agents activate"|"cictl agents deactivate"|"cictl agents refresh-tools"|"cictl agents restart"|"cictl agents wipe-cache"|"cictl agents flush-history"|"cictl agents update"|"cictl agents exec"|"cictl projects"|"cictl projects list"|"cictl projects show"|"cictl projects import"|"cictl projects reload"|"cictl projects delete"|"cictl projects icon"|"cictl pipelines"|"cictl pipelines list"|"cictl pipelines show"|"cictl pipelines run"|"cictl pipelines preview"|"cictl pipelines source-refs"|"cictl pipelines eligible-agents"|"cictl pipelines version"|"cictl chains"|"cictl chains list"|"cictl chains show"|"cictl chains run"|"cictl chains preview"|"cictl chains source-refs"|"cictl chains eligible-agents"|"cictl jobs"|"cictl jobs list"|"cictl jobs show"|"cictl jobs logs"|"cictl jobs cancel"|"cictl jobs rerun"|"cictl jobs delete"|"cictl jobs clear-queue"|"cictl jobs flush-history"|"cictl jobs artifacts"|"cictl jobs download"|"cictl jobs tests"|"cictl jobs explain"|"cictl jobs watch"|"cictl api"|"cictl context"|"cictl context list"|"cictl context use"|"cictl context set"|"cictl context delete"|"cictl context show"|"cictl completion"|"cictl completion show"|"cictl completion install"|"cictl version") trail="$trail ${words[i]}" ;;
-        esac
+        word="${words[i]}"
+        if [[ -n $skip ]]; then
+            skip=""
+        elif [[ " $valued " == *" $word "* ]]; then
+            skip="$word"
+        elif [[ $word == -* ]]; then
+            :
+        elif ((${#commands})) && _cictl_node "$trail $word"; then
+            trail="$trail $word"
+        else
+            position+=1
+        fi
     done
-    case "${words[CURRENT-1]}" in
-        -o|--output) compadd -- table wide json yaml name; return ;;
-        --status) compadd -- queued leased running succeeded failed; return ;;
-    esac
-    case "$trail" in
-        "cictl")
-            commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' 'projects:Projects: list show import reload delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'api:Call the API itself, as it is.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
-            options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl serve")
-            commands=()
-            options=('--host:Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: 127.0.0.1]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: 8112; 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Listen beyond loopback although nothing authenticates callers.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl run-agent")
-            commands=()
-            options=('--server:The server; else CICTL_SERVER_URL.' '--id:This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' '--work-dir:Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' '--token-file:A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl demo")
-            commands=()
-            options=('--keep:Leave server and agent running afterwards.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl healthcheck")
-            commands=()
-            options=('--wait:Try again until it is healthy.' '--timeout:How long --wait tries. [default: 60.0; x>=0]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl info")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl lint")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl run")
-            commands=()
-            options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--dry-run:Skip the steps that the project file marks for it.' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents")
-            commands=('list:List the agents.' 'show:Show one agent, its capabilities and its recent log.' 'activate:Let a deactivated agent lease jobs again.' 'deactivate:Stop an agent from leasing jobs; cancels its active job.' 'refresh-tools:Let an agent look again which tools it has, even while it works.' 'restart:Let an agent restart itself, once its job is over.' 'wipe-cache:Let an agent delete all its caches, once its job is over.' 'flush-history:Delete the jobs that an agent has finished, and its workspaces.' 'update:Let an agent update itself to the server'\''s version, once its job is over.' 'exec:Run a script on one agent, as a job outside all projects.')
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents list")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents show")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents activate")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents deactivate")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents refresh-tools")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents restart")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents wipe-cache")
-            commands=()
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents flush-history")
-            commands=()
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents update")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl agents exec")
-            commands=()
-            options=('--shell:posix, cmd or powershell; default: the agent'\''s first.' '--timeout:Stop the script after this long. [default: 600; x>=1]' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--wait-timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl projects")
-            commands=('list:List the projects.' 'show:Show one project with its pipelines and chains.' 'import:Import a project from a git repository.' 'reload:Read a project'\''s file again from its repository.' 'delete:Delete a project, its pipelines and its chains.' 'icon:Get the image that a project'\''s repository has as its icon or logo.')
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl projects list")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl projects show")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl projects import")
-            commands=()
-            options=('--ref:Branch, tag or commit; else the default branch.' '--file:Name of the project file in the root.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl projects reload")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl projects delete")
-            commands=()
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl projects icon")
-            commands=()
-            options=('--to:Write the image into this file.' '--force:Overwrite the file.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl pipelines")
-            commands=('list:List the pipelines of all projects.' 'show:Show one pipeline with its jobs and steps.' 'run:Run a pipeline, or one of its jobs.' 'preview:Show what a run would do, and what it lacks.' 'source-refs:List the branches that a pipeline could be run from.' 'eligible-agents:List the agents that could take every job of a run.' 'version:Resolve the version that a run would have now.')
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl pipelines list")
-            commands=()
-            options=('--project:Only this project'\''s.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl pipelines show")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl pipelines run")
-            commands=()
-            options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--dry-run:Skip the steps that the project file marks for it.' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl pipelines preview")
-            commands=()
-            options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl pipelines source-refs")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl pipelines eligible-agents")
-            commands=()
-            options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--agent:Run every job on this agent.' '--dry-run:Skip the steps that the project file marks for it.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl pipelines version")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl chains")
-            commands=('list:List the pipeline chains of all projects.' 'show:Show one chain with its pipelines, in their order.' 'run:Run the pipelines of a chain in the order of their dependencies.' 'preview:Show what a run would do, and what it lacks.' 'source-refs:List the branches that a chain could be run from: those of its first pipeline.' 'eligible-agents:List the agents that could take every job of a chain'\''s run.')
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl chains list")
-            commands=()
-            options=('--project:Only this project'\''s.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl chains show")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl chains run")
-            commands=()
-            options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--dry-run:Skip the steps that the project file marks for it.' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl chains preview")
-            commands=()
-            options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--ref:Branch, tag or commit instead of the pipeline'\''s own.' '--agent:Run every job on this agent.' '--offline:Build the commit and version of an earlier run; the server asks no remote.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl chains source-refs")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl chains eligible-agents")
-            commands=()
-            options=('--matrix:Only the matrix entry of this name.' '--matrix-index:Only this matrix entry, counted from 0. [x>=0]' '--agent:Run every job on this agent.' '--dry-run:Skip the steps that the project file marks for it.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs")
-            commands=('list:List the newest jobs; a run is never cut apart.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log.' 'cancel:Cancel a job; one that is over stays as it is.' 'rerun:Enqueue a job once more, as a new job of the same run.' 'delete:Delete a job that has not started; what waits for it ends.' 'clear-queue:Delete all jobs that are queued or leased.' 'flush-history:Delete all jobs that are over, logs included.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those below a directory, or all in a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'explain:Tell why a job waits, and what would help.' 'watch:Follow the states of jobs until all are over.')
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs list")
-            commands=()
-            options=('--status:One of queued, leased, running, succeeded, failed.' '--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--agent:Only those that this agent has or had.' '--run:Only those of this pipeline or chain run.' '--limit:How many at most. [default: 50; 1<=x<=2000]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs show")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs logs")
-            commands=()
-            options=('-f:Go on until the job is over.' '--follow:Go on until the job is over.' '--offset:Begin at this byte. [default: 0; x>=0]' '--tail:Only the last N lines. [x>=0]' '--raw:Leave terminal control sequences in.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs cancel")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs rerun")
-            commands=()
-            options=('--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs delete")
-            commands=()
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs clear-queue")
-            commands=()
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs flush-history")
-            commands=()
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs artifacts")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs download")
-            commands=()
-            options=('--prefix:Every artifact below this directory.' '-C:Where to put files. [default: .]' '--directory:Where to put files. [default: .]' '--force:Overwrite files that exist.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs tests")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs explain")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl jobs watch")
-            commands=()
-            options=('--run:All jobs of this pipeline or chain run.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl api")
-            commands=()
-            options=('-f:A text of the body, or of the query.' '--field:A text of the body, or of the query.' '-F:The same; true, false, null, numbers are those.' '--typed-field:The same; true, false, null, numbers are those.' '--input:Send this file as the body; - is standard input.' '--paginate:Follow next_cursor, and show all pages as one.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl context")
-            commands=('list:List the named servers.' 'use:Choose the server that commands call from now on.' 'set:Add a named server, or change one; what is not named stays as it is.' 'delete:Forget a named server and its token; the server itself stays as it is.' 'show:Show the settings that commands work with; calls no server.')
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl context list")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl context use")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl context set")
-            commands=()
-            options=('--server:The server'\''s address.' '--token-file:Read the token from this file, at each command.' '--token-stdin:Store the token that comes on standard input.' '--no-token:Forget the token.' '--protected:What destroys asks for the context'\''s name.' '--unprotected:What destroys asks for the context'\''s name.' '--use:Use it from now on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl context delete")
-            commands=()
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl context show")
-            commands=()
-            options=('--origins:Say of each setting where it came from.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl completion")
-            commands=('show:Print the script for a shell.' 'install:Put the script for a shell where the shell finds it, and say what is left to do.')
-            options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl completion show")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl completion install")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-        "cictl version")
-            commands=()
-            options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-            ;;
-    esac
-    if [[ "${words[CURRENT]}" == -* ]]; then
+    if [[ -n $skip ]]; then
+        _cictl_kind "$skip"
+    elif [[ $PREFIX == --*=* ]]; then
+        _cictl_kind "${PREFIX%%=*}"
+        compset -P '*='
+    elif [[ $PREFIX == -* ]]; then
         _describe -o option options
+        return
     elif ((${#commands})); then
         _describe command commands
+        return
     else
-        _files
+        kind="${arguments[position]:-$repeated}"
+        kind="${kind#-}"
     fi
+    case "$kind" in
+    "") _files ;;
+    formats) compadd -- table wide json yaml name ;;
+    statuses) compadd -- queued leased running succeeded failed ;;
+    shells) compadd -- bash zsh fish powershell ;;
+    methods) compadd -- GET POST DELETE ;;
+    *)
+        for line in "${(@f)$(command cictl __complete "$kind" "${(@)words[1,CURRENT-1]}" "$PREFIX" 2>/dev/null)}"; do
+            [[ -n $line ]] && names+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+        done
+        ((${#names})) && _describe -V -t names "$kind" names
+        ;;
+    esac
 }
+
 if [[ "${funcstack[1]}" == "_cictl" ]]; then
     _cictl "$@"
 else

@@ -46,6 +46,7 @@ A flag wins over the environment, which wins over the context file, which wins o
 | token | none, on purpose | `CICTL_TOKEN`, `CICTL_TOKEN_FILE` | `token`, `token_file` |
 | output | `-o` | `CICTL_OUTPUT` | |
 | refuse writes | | `CICTL_READONLY=1` | |
+| how long completion asks the server | none | `CICTL_COMPLETION_SECONDS`, else 0.3 | |
 
 The default server is `http://127.0.0.1:8112`. The context file is `$XDG_CONFIG_HOME/cictl/config.yaml`
 (`~/.config/cictl/config.yaml`):
@@ -74,9 +75,36 @@ jobs alone; `--cancel-on-interrupt` cancels them. The log of one job comes as it
 """
 
 
+_COMPLETION = """## Completion in a shell
+
+`cictl completion install` puts the script for your shell (bash, zsh, fish or PowerShell) where the shell finds it, and
+says what is left to do. The TAB key then completes commands, options and their words, and the names that exist: agents,
+projects, `PROJECT/PIPELINE[/JOB]`, chains, jobs, runs and contexts. Names are asked of the server that the line, the
+environment or the context names, within 0.3 seconds; when it is away, nothing is offered and nothing is said.
+"""
+
+_RAW = """## The API itself
+
+`cictl api METHOD PATH` sends any request: `jobs` is `/api/v1/jobs`, `/healthz` is just that. `-f KEY=VALUE` is a text,
+`-F KEY=VALUE` is typed where the value is `true`, `false`, `null` or a number; they become the query of a GET and the JSON
+body of anything else, and `--input FILE` is a body as it stands. The answer is printed as it comes, byte for byte in a
+pipe. `--paginate` follows `next_cursor` and shows all pages as one; `--query` and `-o` work as everywhere, and a refusal
+has the same exit code as from any other command.
+"""
+
+
 def reference(nodes: Sequence[Node]) -> str:
     """Return the reference page."""
-    parts = [_INTRODUCTION, _exit_codes(), _SETTINGS, _WAITING, _global_options(nodes), "## Commands\n"]
+    parts = [
+        _INTRODUCTION,
+        _exit_codes(),
+        _SETTINGS,
+        _WAITING,
+        _RAW,
+        _COMPLETION,
+        _global_options(nodes),
+        "## Commands\n",
+    ]
     parts += [_section(node) for node in nodes if node.path != "cictl"]
     return "\n".join(parts)
 

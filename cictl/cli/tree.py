@@ -8,11 +8,41 @@ from dataclasses import dataclass
 from typing import Any
 
 from cictl.cli.commands import FORMATS
+from cictl.cli.completion import SHELLS
 from cictl.cli.main import COMMANDS, build_program
 from cictl.wire.jobs import JobStatus
 
-CHOICES: dict[str, tuple[str, ...]] = {"--output": FORMATS, "--status": tuple(JobStatus)}
-"""The words that an option takes, by its long name."""
+WORDS: dict[str, tuple[str, ...]] = {
+    "formats": FORMATS,
+    "statuses": tuple(JobStatus),
+    "shells": tuple(SHELLS),
+    "methods": ("GET", "POST", "DELETE"),
+}
+"""The words of the kinds that never change; those of all other kinds are asked for, see `candidates`."""
+
+_OPTIONS = {
+    "--output": "formats",
+    "--status": "statuses",
+    "--agent": "agents",
+    "--project": "projects",
+    "--pipeline": "pipeline-names",
+    "--run": "runs",
+    "--context": "contexts",
+}
+"""What an option takes, by its long name."""
+
+_ARGUMENTS = {
+    "AGENT": "agents",
+    "PROJECT": "projects",
+    "PIPELINE": "pipelines",
+    "CHAIN": "chains",
+    "TARGET": "targets",
+    "JOB": "jobs",
+    "CONTEXT": "contexts",
+    "SHELL": "shells",
+    "METHOD": "methods",
+}
+"""What an argument is, by its metavar."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +53,8 @@ class Parameter:
         words: `-o`, `--output`; of an argument, its metavar.
         takes_value: An option that is followed by a value.
         shared: An option that most commands have.
+        kind: What a shell can complete here; empty where that is a file's name, or nothing.
+        repeats: An argument that may come again.
     """
 
     words: tuple[str, ...]
@@ -31,10 +63,8 @@ class Parameter:
     takes_value: bool
     is_option: bool
     shared: bool
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        return next((CHOICES[word] for word in self.words if word in CHOICES), ())
+    kind: str = ""
+    repeats: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +82,10 @@ class Node:
     @property
     def options(self) -> tuple[Parameter, ...]:
         return tuple(p for p in self.parameters if p.is_option)
+
+    @property
+    def arguments(self) -> tuple[Parameter, ...]:
+        return tuple(p for p in self.parameters if not p.is_option)
 
 
 def command_tree() -> list[Node]:
@@ -93,12 +127,26 @@ def _parameters(command: Any, context: Any) -> Iterator[Parameter]:
         if record is None:
             continue
         is_option = param.param_type_name == "option"
+        # Short ones first; the names of --help come out of a set.
+        words = tuple(sorted((*param.opts, *param.secondary_opts), key=len)) if is_option else (record[0],)
+        takes_value = is_option and not param.is_flag and not param.count
         yield Parameter(
-            # Short ones first; the names of --help come out of a set.
-            words=tuple(sorted((*param.opts, *param.secondary_opts), key=len)) if is_option else (record[0],),
+            words=words,
             shown=record[0],
             help=" ".join(record[1].split()),
-            takes_value=is_option and not param.is_flag and not param.count,
+            takes_value=takes_value,
             is_option=is_option,
+            kind=_option_kind(words) if takes_value else "" if is_option else _argument_kind(words[0], context),
+            repeats=not is_option and "..." in words[0],
             shared=is_option and not param.expose_value and "--yes" not in param.opts,
         )
+
+
+def _option_kind(words: tuple[str, ...]) -> str:
+    return next((_OPTIONS[word] for word in words if word in _OPTIONS), "")
+
+
+def _argument_kind(metavar: str, context: Any) -> str:
+    kind = _ARGUMENTS.get(metavar.strip("[].,"), "")
+    group = context.parent.info_name if context.parent else ""
+    return "pipeline-targets" if kind == "targets" and group == "pipelines" else kind

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,28 +40,3 @@ def test_one_line_helps_of_groups_name_their_commands() -> None:
 
 def test_write_puts_every_file_below_the_directory(tmp_path: Path) -> None:
     assert {str(path.relative_to(tmp_path)) for path in write(tmp_path)} == set(files(command_tree()))
-
-
-def complete(*words: str) -> list[str]:
-    """Return what bash offers for the last of *words*."""
-    line = " ".join(f"'{word}'" for word in words)
-    code = f". {ROOT}/completions/cictl.bash; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _cictl; "
-    code += 'printf "%s\\n" "${COMPREPLY[@]}"'
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=30, check=True)
-    return done.stdout.split()
-
-
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        pytest.param(("cictl", "jo"), ["jobs"], id="command"),
-        pytest.param(("cictl", "agents", "de"), ["deactivate"], id="verb"),
-        pytest.param(("cictl", "-o", "json", "jobs", "l"), ["list", "logs"], id="verb behind options"),
-        pytest.param(("cictl", "jobs", "list", "--sta"), ["--status"], id="option"),
-        pytest.param(("cictl", "jobs", "list", "-o", "j"), ["json"], id="value of -o"),
-        pytest.param(("cictl", "jobs", "list", "--status", "s"), ["succeeded"], id="value of --status"),
-        pytest.param(("cictl", "run", "x"), [], id="nothing static"),
-    ],
-)
-def test_bash_completion(words: tuple[str, ...], offered: list[str]) -> None:
-    assert complete(*words) == offered
