@@ -142,7 +142,8 @@ WEAKNESSES: dict[str, tuple[str, ...]] = {
         "test_agent_dependencies::test_permission_bits_are_kept",
     ),
     "12.8 containers start late and outlive a cancel": (
-        "test_agent_jobs::test_what_this_agent_cannot_offer_fails_the_job",
+        "test_agent_containers::test_pull_takes_as_long_as_the_job_may",
+        "test_agent_containers::test_cancel_ends_what_runs_inside",
     ),
     "12.9 links lead out of the workspace": ("test_agent_artifacts::test_what_is_collected",),
     "12.9 a failed upload hides the step's error": (
