@@ -141,7 +141,7 @@ def test_steps_have_no_input(run: RunJob) -> None:
 def test_trace_shows_the_script_and_nothing_of_its_environment(
     server: ScriptedServer, engine: StandInEngine, tmp_path: Path
 ) -> None:
-    agent = AgentThread(server, tmp_path / "work", traces=True)
+    agent = AgentThread(server, tmp_path / "work", trace_shell=True)
     job = server.finished(server.enqueue(script="echo one", metadata=IN_IMAGE, env={"A": "b"}))
     agent.stop()
     assert job.text.endswith("+ echo one\none\n")

@@ -15,6 +15,7 @@ from cictl_testing.scripted_server import ScriptedServer, ServedJob
 
 from cictl.wire.jobs import CacheSpec, Cause, JobStatus, Source, Step
 from cictl_agent.config import AgentConfig
+from cictl_agent.listings import Level, Listing
 from cictl_agent.steps import script_prefix
 
 RunJob = Callable[..., ServedJob]
@@ -45,6 +46,30 @@ def test_script_without_a_plan(run: RunJob) -> None:
 def test_script_without_a_plan_fails_with_its_code(run: RunJob) -> None:
     last = run(script="exit 3").last
     assert (last.status, last.exit_code, last.error, last.cause) == ("failed", 3, "exit status 3", Cause.STEP_FAILED)
+
+
+@pytest.mark.parametrize("length", [131_000, 131_071, 131_072, 400_000])
+def test_script_may_be_longer_than_a_command_line(run: RunJob, length: int) -> None:
+    begin, end = "echo begin; cat; cat /dev/stdin\n: ", "\nfalse\necho never"
+    padding = "x" * (length - len("set -e\n" + begin + end))
+    job = run(script=begin + padding + end)
+    assert job.text.endswith("\nbegin\n")
+    assert (job.last.error, job.last.exit_code) == ("exit status 1", 1)
+
+
+def test_long_script_is_traced_like_a_short_one_and_leaves_nothing(server: ScriptedServer, tmp_path: Path) -> None:
+    agent = AgentThread(server, tmp_path / "work", trace_shell=True)
+    filler = "# " + "x" * 200_000
+    short, long = (server.finished(server.enqueue(script=f"{text}\necho one\nexit 3")) for text in ("# x", filler))
+    files = [path.name for path in agent.config.spool_dir.rglob("*")]
+    agent.stop()
+    assert long.text.partition("\n")[2] == short.text.partition("\n")[2] == "+ echo one\none\n+ exit 3\n"
+    assert files == []
+
+
+@pytest.mark.parametrize("length", [1, 200_000])
+def test_script_with_a_nul_fails_the_job(run: RunJob, length: int) -> None:
+    assert run(script="x" * length + "\0").last.error == "start shell: embedded null byte"
 
 
 def test_first_failing_step_ends_the_job(run: RunJob) -> None:
@@ -179,6 +204,31 @@ def test_broken_dependency_archive_falls_back_to_single_files(server: ScriptedSe
     server.dependencies["job-a"] = zipped({"f": b"from a"})
     server.fail_next("download-all", status=404)
     assert run(script="cat f", env={"CIWI_DEP_ARTIFACT_JOB_ID": "job-a"}).text.endswith("from a")
+
+
+def test_files_that_move_are_listed_as_far_as_wanted(server: ScriptedServer, tmp_path: Path) -> None:
+    server.dependencies["job-a"] = zipped({"in/x": b"1", "in/y": b"22"})
+    listing = Listing(level=Level.VERBOSE, most_lines=2)
+    agent = AgentThread(server, tmp_path / "work", artifact_listing=listing, dependency_listing=listing)
+    fields: dict[str, Any] = {"env": {"CIWI_DEP_ARTIFACT_JOB_ID": "job-a"}, "artifact_globs": ["out/*"]}
+    text = server.finished(server.enqueue(script="mkdir out; cd out; touch a b c", **fields)).text
+    agent.stop()
+    restored = "[dep-artifacts] job-a: restored 2 files\n[dep-artifacts]   in/x\n[dep-artifacts]   in/y\n"
+    listed = "[artifacts]   out/a (0 bytes)\n[artifacts]   out/b (0 bytes)\n[artifacts]   and 1 more\n"
+    assert restored in text
+    assert text.endswith("[artifacts] uploading 3 files, 0 bytes\n" + listed)
+
+
+def test_files_that_move_are_not_mentioned_where_that_is_not_wanted(server: ScriptedServer, tmp_path: Path) -> None:
+    server.dependencies["job-a"] = zipped({"in/x": b"1"})
+    listing = Listing(level=Level.NONE)
+    agent = AgentThread(server, tmp_path / "work", artifact_listing=listing, dependency_listing=listing)
+    fields: dict[str, Any] = {"env": {"CIWI_DEP_ARTIFACT_JOB_ID": "job-a"}, "artifact_globs": ["*/x", "[a"]}
+    text = server.finished(server.enqueue(script="true", **fields)).text
+    agent.stop()
+    assert "[dep-artifacts]" not in text
+    assert text.count("[artifacts]") == 1
+    assert "[artifacts] pattern '[a' skipped" in text
 
 
 def test_missing_dependency_fails_the_job(server: ScriptedServer, run: RunJob) -> None:

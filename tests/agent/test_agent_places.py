@@ -15,6 +15,7 @@ from cictl_agent.caches import cache_environment, cache_name, measure, open_cach
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools, unmet_tools
 from cictl_agent.config import AgentConfig, ConfigError, load_config
 from cictl_agent.environment import job_environment
+from cictl_agent.listings import Level, Listing
 from cictl_agent.workspace import prepare_workspace, remove_tree, workspace_name
 
 
@@ -135,6 +136,48 @@ def test_settings_fall_back_from_flag_to_ours_to_the_references_to_default(tmp_p
     assert load_config(env, agent_id="flag").agent_id == "flag"
     assert load_config({}).agent_id.startswith("agent-")
     assert load_config({}).work_dir == Path.cwd() / ".cictl-agent" / "work"
+
+
+@pytest.mark.parametrize(
+    ("env", "listing"),
+    [
+        ({}, Listing(level=Level.SUMMARY, most_lines=25)),
+        (
+            {"CIWI_ARTIFACT_LOG_LEVEL": "Verbose", "CICTL_ARTIFACT_LOG_MAX_INCLUDE_LINES": "3"},
+            Listing(level=Level.VERBOSE, most_lines=3),
+        ),
+        ({"CICTL_ARTIFACT_LOG_LEVEL": "none", "CIWI_ARTIFACT_LOG_LEVEL": "verbose"}, Listing(level=Level.NONE)),
+        ({"CIWI_ARTIFACT_LOG_LEVEL": "much", "CIWI_ARTIFACT_LOG_MAX_INCLUDE_LINES": "-1"}, Listing()),
+    ],
+)
+def test_how_much_is_told_of_artifacts(env: dict[str, str], listing: Listing) -> None:
+    assert load_config(env).artifact_listing == listing
+    twins = {key.replace("_ARTIFACT_", "_DEP_ARTIFACT_").replace("INCLUDE", "RESTORED"): env[key] for key in env}
+    assert load_config(twins).dependency_listing == listing
+    assert load_config(twins).artifact_listing == Listing()
+
+
+@pytest.mark.parametrize(
+    ("env", "service"),
+    [
+        pytest.param({}, "", id="started-by-hand"),
+        pytest.param({"INVOCATION_ID": "x"}, "cictl-agent.service", id="systemd"),
+        pytest.param({"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": str(os.getpid())}, "cictl-agent.service", id="itself"),
+        pytest.param(
+            {"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": str(os.getppid())}, "cictl-agent.service", id="wrapped"
+        ),
+        pytest.param({"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": "0"}, "", id="terminal-in-a-service"),
+        pytest.param({"INVOCATION_ID": "x", "CIWI_AGENT_SYSTEMD_SERVICE_NAME": "b.service"}, "b.service", id="named"),
+    ],
+)
+def test_service_that_the_agent_is(env: dict[str, str], service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    assert load_config(env).service == service
+
+
+def test_agent_elsewhere_than_on_linux_is_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert load_config({"INVOCATION_ID": "x"}).service == ""
 
 
 @pytest.mark.parametrize(

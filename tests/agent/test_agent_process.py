@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import gone
+from cictl_testing.agent_thread import gone, is_alive
 from cictl_testing.processes import Process, eventually
 from cictl_testing.scripted_server import ScriptedServer
+
+from cictl.wire.agents import HeartbeatResponse
 
 HOLD = "setsid sh -c 'echo $$ > ../../stray; exec sleep 1000' & while [ ! -s ../../stray ]; do sleep 0.02; done"
 
@@ -70,6 +72,30 @@ def test_unusable_server_is_refused(tmp_path: Path) -> None:
     assert other.wait() == 1
     other.stop()
     assert "error: not an http or https URL: 'nonsense'" in other.output
+
+
+def test_what_a_killed_agent_left_running_ends_when_the_next_one_starts(
+    server: ScriptedServer, process: Process, tmp_path: Path
+) -> None:
+    server.begun(server.enqueue(script=f"{HOLD}; echo ready; sleep 1000"), "ready")
+    process.kill()
+    stray = int((tmp_path / "work" / "stray").read_text())
+    assert is_alive(stray)
+    arguments = ("run-agent", "--server", server.url, "--id", "a", "--work-dir", str(tmp_path / "work"))
+    again = Process(*arguments, environment={}, directory=tmp_path)
+    assert gone(stray)
+    again.stop()
+
+
+def test_service_that_is_to_restart_ends(server: ScriptedServer, tmp_path: Path) -> None:
+    environment = {"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": "", "CICTL_AGENT_SYSTEMD_SERVICE_NAME": "x.service"}
+    server.orders.append(HeartbeatResponse(accepted=True, restart_requested=True))
+    arguments = ("run-agent", "--server", server.url, "--id", "a", "--work-dir", str(tmp_path / "work"))
+    agent = Process(*arguments, environment=environment, directory=tmp_path)
+    assert agent.wait() == 0
+    agent.stop()
+    said = [heartbeat.restart_status for heartbeat in server.heartbeats]
+    assert "restart via systemd self-exit requested (x.service)" in said
 
 
 def test_agent_that_was_killed_greets_anew_and_clears_its_spool(

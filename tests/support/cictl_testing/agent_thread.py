@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 from cictl_agent.config import AgentConfig
 from cictl_agent.loop import Agent
@@ -12,31 +13,21 @@ from cictl_testing.scripted_server import ScriptedServer
 
 
 class AgentThread:
-    """An agent for a scripted server, named `a`; it does not trace its shell, and is no service, unless told so."""
+    """An agent for a scripted server, named `a`; unless *settings* say otherwise, it does not trace its shell."""
 
-    def __init__(
-        self,
-        server: ScriptedServer,
-        work_dir: Path,
-        *,
-        service: str = "",
-        container_engine: str = "",
-        traces: bool = False,
-    ) -> None:
-        self.config = AgentConfig(
-            agent_id="a",
-            work_dir=work_dir,
-            server_url=server.url,
-            trace_shell=traces,
-            service=service,
-            container_engine=container_engine,
-        )
+    def __init__(self, server: ScriptedServer, work_dir: Path, **settings: Any) -> None:
+        defaults = {"agent_id": "a", "work_dir": work_dir, "server_url": server.url, "trace_shell": False}
+        self.config = AgentConfig(**{**defaults, **settings})
         self.stopped = threading.Event()
         self._thread = threading.Thread(target=Agent(self.config, heartbeat_seconds=1).run, args=(self.stopped,))
         self._thread.start()
 
     def stop(self) -> None:
         self.stopped.set()
+        self.join()
+
+    def join(self) -> None:
+        """Wait until the agent has ended, on its own or because it was stopped."""
         self._thread.join()
 
 
