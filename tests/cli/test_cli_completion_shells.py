@@ -18,7 +18,7 @@ import pytest
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.projects import ProjectSummary
-from tests.cli.conftest import LONG_AGO, FakeServer, job
+from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
 
 ROOT = Path(__file__).parents[2]
 SHELLS = [shell for shell in ("bash", "zsh", "fish") if shell == "bash" or shutil.which(shell)]
@@ -37,6 +37,13 @@ LOADING = {
     "fish": f"source '{ROOT}/completions/cictl.fish'",
 }
 
+INSTALLED = {
+    "bash": "source '{home}/data/bash-completion/completions/cictl'",
+    "zsh": "fpath=('{home}/data/zsh/site-functions' $fpath); autoload -U compinit && compinit -D -u",
+    "fish": "set fish_complete_path '{home}/config/fish/completions' $fish_complete_path",
+}
+"""What the shell's start-up file does, or has to do, after `cictl completion install`."""
+
 # Answers the shell's questions as the program does, and writes down how it was called otherwise.
 PROGRAM = """#!/bin/sh
 if [ "$1" = __complete ]; then exec '{python}' -m cictl "$@"; fi
@@ -47,13 +54,13 @@ printf '%s\\n' "$@" > '{record}.new' && mv '{record}.new' '{record}'
 class Keyboard:
     """Types into a shell, and tells what the shell ran."""
 
-    def __init__(self, shell: str, env: dict[str, str], home: Path) -> None:
+    def __init__(self, shell: str, env: dict[str, str], home: Path, *, loading: str) -> None:
         self._record = home / "called"
         command, *arguments = COMMANDS[shell]
         self._child = pexpect.spawn(
             command, arguments, env=env, cwd=str(home), dimensions=(50, 200), encoding="utf-8", timeout=DEADLINE_SECONDS
         )
-        self._child.sendline(f"{LOADING[shell]}; echo loa''ded")
+        self._child.sendline(f"{loading}; echo loa''ded")
         self._child.expect_exact("loaded\r\n")
 
     def run(self, line: str) -> list[str]:
@@ -108,8 +115,9 @@ def open_shell(home: Path, fake: FakeServer) -> Iterator[OpenShell]:
     }
     opened: list[Keyboard] = []
 
-    def start(shell: str, server: str = "") -> Keyboard:
-        opened.append(Keyboard(shell, {**env, "CICTL_SERVER_URL": server or fake.url}, home))
+    def start(shell: str, *, server: str = "", loading: str = "") -> Keyboard:
+        environment = {**env, "CICTL_SERVER_URL": server or fake.url}
+        opened.append(Keyboard(shell, environment, home, loading=loading or LOADING[shell]))
         return opened[-1]
 
     yield start
@@ -182,16 +190,27 @@ def test_a_name_with_a_colon(keyboard: Keyboard, fake: FakeServer) -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_nothing_is_said_when_the_server_is_away(open_shell: OpenShell, dead_url: str, home: Path, shell: str) -> None:
     (home / "makefile").touch()
-    keyboard = open_shell(shell, dead_url)
+    keyboard = open_shell(shell, server=dead_url)
     assert keyboard.run("cictl agents show ma") == ["agents", "show", "ma"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_server_of_the_line_is_asked(open_shell: OpenShell, dead_url: str, fake: FakeServer, shell: str) -> None:
-    keyboard = open_shell(shell, dead_url)
+    keyboard = open_shell(shell, server=dead_url)
     assert keyboard.run(f"cictl --server {fake.url} agents show ma")[-1] == "mac"
 
 
 def test_names_of_files_where_there_are_no_others(keyboard: Keyboard, home: Path) -> None:
     (home / "release.yaml").touch()
     assert keyboard.run("cictl lint rel") == ["lint", "release.yaml"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_was_installed_works(
+    open_shell: OpenShell, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    assert run("completion", "install", shell).code == 0
+    keyboard = open_shell(shell, loading=INSTALLED[shell].format(home=home))
+    assert keyboard.run("cictl agents show ma") == ["agents", "show", "mac"]
+    assert keyboard.run("cictl agents deact") == ["agents", "deactivate"]
