@@ -1,4 +1,4 @@
-"""How soon a command is there, against `python -c pass`. Targets: a command that does nothing 6, --help 8, healthcheck 12."""
+"""How soon a command is there, against `python -c pass`. Targets: a command that does nothing 6, --help 8, healthcheck 12, the TAB key 10."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def main() -> None:
     repeats = 5 if parser.parse_args().quick else 15
     from cictl_server.serve import Server, ServerConfig
 
-    cictl = [sys.executable, "-c", "import sys; from cictl.cli.main import main; sys.exit(main())"]
+    cictl = [sys.executable, "-c", "import sys; from cictl.cli.entry import main; sys.exit(main())"]
     with tempfile.TemporaryDirectory() as home:
         server = Server(ServerConfig(data_dir=Path(home), port=0))
         thread = threading.Thread(target=server.run)
@@ -42,6 +42,7 @@ def main() -> None:
                 ("cictl version", ["version"], 6),
                 ("cictl --help", ["--help"], 8),
                 ("cictl healthcheck", ["healthcheck"], 12),
+                ("names for the TAB key", ["__complete", "agents", "cictl", "agents", "show", ""], 10),
             ):
                 found = _seconds([*cictl, *arguments], environment, repeats=repeats)
                 print(f"{name:44} {found * 1000:8.0f} ms   {found / base:5.1f} times   (target {target})")
