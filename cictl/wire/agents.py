@@ -11,6 +11,9 @@ from cictl.wire.codec import Message
 AGENT_DEACTIVATED = "agent is deactivated"
 """The lease message that a deactivated agent gets."""
 
+GREETING = "ciwi agent has (re)started"
+"""The beginning of the `restart_status` of an agent's first heartbeat; its process id follows."""
+
 
 class HeartbeatRequest(Message):
     """`POST heartbeat`, every ten seconds.

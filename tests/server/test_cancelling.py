@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from cictl_testing.server import RunningServer
 
 
@@ -100,6 +101,44 @@ def test_the_work_of_a_silent_agent_is_given_up(server: RunningServer) -> None:
     ended = server.job(job.id)
     assert (ended.status, ended.cause) == ("failed", "agent_lost")
     assert ended.error == "agent lost: nothing heard of a for 60 s"
+
+
+def greet(server: RunningServer, pid: int) -> None:
+    server.heartbeat(restart_status=f"ciwi agent has (re)started (pid={pid})")
+
+
+def test_a_new_process_ends_what_the_old_one_ran(server: RunningServer) -> None:
+    greet(server, 1)
+    server.run(server.define('[{id: a, steps: [{run: "true"}]}, {id: b, needs: [a], steps: [{run: "true"}]}]'))
+    job = server.running()
+    server.heartbeat(restart_status="restart deferred: agent busy with active job")
+    assert server.job(job.id).status == "running"
+    greet(server, 2)
+    lost = server.job(job.id)
+    assert (lost.status, lost.cause) == ("failed", "agent_lost")
+    assert lost.error == "agent lost: it has started anew while this job was running"
+    assert [job["status"] for job in server.get("/api/v1/jobs").json["job_executions"]] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_greeting_that_may_be_a_repeat_ends_nothing(server: RunningServer, is_restarted: bool) -> None:
+    """An agent of the reference repeats it until it is answered, and takes work meanwhile."""
+    greet(server, 1)
+    server.enqueue()
+    job = server.running()
+    if is_restarted:
+        server.restart()
+    greet(server, 1)
+    assert server.job(job.id).status == "running"
+
+
+def test_a_new_process_is_offered_what_the_old_one_had_not_begun(server: RunningServer) -> None:
+    greet(server, 1)
+    job_id = server.enqueue()
+    server.leased()
+    greet(server, 2)
+    server.clock.step(5)
+    assert server.leased().id == job_id
 
 
 def test_an_agent_gets_its_whole_time_again_after_a_restart_of_the_server(server: RunningServer) -> None:

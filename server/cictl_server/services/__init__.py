@@ -22,6 +22,7 @@ from cictl_server.services.joblists import JobListService
 from cictl_server.services.jobs import JobService
 from cictl_server.services.leasing import LeasingService
 from cictl_server.services.logs import LogFiles
+from cictl_server.services.losses import LostWork
 from cictl_server.services.maintenance import MaintenanceService
 from cictl_server.services.orders import OrderBook
 from cictl_server.services.preparing import Preparer
@@ -99,6 +100,7 @@ class Services:
         settler = Settler(hub, events)
         logs = LogFiles(directory / "logs")
         presence = PresenceBook(clock, known)
+        losses = LostWork(store=store, settler=settler, logs=logs, clock=clock)
         fleet = Fleet(store, presence)
         report_files = ReportFiles(directory / "reports")
         jobs = JobService(store=store, logs=logs, settler=settler, hub=hub, fleet=fleet, clock=clock, numbers=numbers)
@@ -135,6 +137,7 @@ class Services:
             ),
             agents=AgentService(
                 store=store,
+                losses=losses,
                 presence=presence,
                 orders=orders,
                 rollout=rollout,
@@ -149,7 +152,9 @@ class Services:
             idempotency=idempotency,
             inspecting=InspectService(store=store, preparer=preparer),
             job_lists=JobListService(store=store, fleet=fleet),
-            leasing=LeasingService(store=store, settler=settler, logs=logs, presence=presence, hub=hub, clock=clock),
+            leasing=LeasingService(
+                store=store, settler=settler, logs=logs, losses=losses, presence=presence, hub=hub, clock=clock
+            ),
             maintenance=MaintenanceService(
                 store=store,
                 settler=settler,

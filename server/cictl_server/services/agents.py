@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cictl.wire.agents import Agent, HeartbeatRequest, HeartbeatResponse
+from cictl.wire.agents import GREETING, Agent, HeartbeatRequest, HeartbeatResponse
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.events import EventLog
 from cictl_server.services.ids import Clock, job_number
+from cictl_server.services.losses import LostWork
 from cictl_server.services.orders import Handout, Order, OrderBook
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.rollout import Decision, Rollout
@@ -29,6 +30,7 @@ class AgentService:
         self,
         *,
         store: Store,
+        losses: LostWork,
         presence: PresenceBook,
         orders: OrderBook,
         rollout: Rollout,
@@ -38,6 +40,7 @@ class AgentService:
         update_source: UpdateSource,
     ) -> None:
         self._store = store
+        self._losses = losses
         self._presence = presence
         self._orders = orders
         self._rollout = rollout
@@ -49,7 +52,8 @@ class AgentService:
     def heartbeat(self, request: HeartbeatRequest) -> HeartbeatResponse:
         """Note that the agent lives, and answer with what it should do.
 
-        An answer that asks for an update carries no orders: the agent would end before it carried them out.
+        The greeting of a new process ends what the old one ran. An answer that asks for an update carries no orders: the
+        agent would end before it carried them out.
 
         Raises:
             InvalidRequest: No agent id.
@@ -59,6 +63,8 @@ class AgentService:
             raise InvalidRequest("agent_id is required")
         status = _one_line(request.restart_status)
         self._remember(request)
+        if status.startswith(GREETING) and self._presence.is_new_start(agent_id, status):
+            self._losses.end_running_of(agent_id, reason="it has started anew while this job was running")
         self._presence.beat(agent_id, version=request.version, platform=f"{request.os}/{request.arch}")
         decision, over = self._decide(request)
         self._orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))

@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from cictl.wire.agents import AGENT_DEACTIVATED
-from cictl.wire.jobs import Cause, JobStatus, LeaseRequest, LeaseResponse
+from cictl.wire.jobs import JobStatus, LeaseRequest, LeaseResponse
 from cictl.wire.requirements import meets_all
 from cictl_server.errors import InvalidRequest, NoCapacity
 from cictl_server.services.fleet import effective_capabilities
 from cictl_server.services.hub import QUEUE, Hub
 from cictl_server.services.ids import Clock
-from cictl_server.services.lifecycle import Ending, Event, advance
+from cictl_server.services.lifecycle import Event, advance
 from cictl_server.services.logs import LogFiles
+from cictl_server.services.losses import LostWork
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.settling import Settler
 from cictl_server.services.views import job_view
@@ -36,11 +37,20 @@ _NOTHING = "no matching queued job"
 
 class LeasingService:
     def __init__(
-        self, *, store: Store, settler: Settler, logs: LogFiles, presence: PresenceBook, hub: Hub, clock: Clock
+        self,
+        *,
+        store: Store,
+        settler: Settler,
+        logs: LogFiles,
+        losses: LostWork,
+        presence: PresenceBook,
+        hub: Hub,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._settler = settler
         self._logs = logs
+        self._losses = losses
         self._presence = presence
         self._hub = hub
         self._clock = clock
@@ -138,16 +148,7 @@ class LeasingService:
 
         Told apart from a second agent with the same id by the age of the execution's last sign: see `REOFFER_AFTER`.
         """
-        now = self._clock()
-        if held.started is not None and now - held.started < REOFFER_AFTER:
+        if held.started is not None and self._clock() - held.started < REOFFER_AFTER:
             return False
-        text = "agent lost: it asked for new work while this job was running"
-        logger.warning("execution given up execution=%s agent=%s", held.id, held.agent_id)
-        ending = Ending(
-            log_size=self._logs.size(held.number),
-            error=text,
-            cause=Cause.AGENT_LOST,
-            closing_line=f"[control] {text}",
-        )
-        self._settler.end(tx, held, Event.FAIL, ending, now=now)
+        self._losses.end(tx, held, reason="it asked for new work while this job was running")
         return True

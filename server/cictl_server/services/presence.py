@@ -25,6 +25,7 @@ _HEARTBEAT = " heartbeat version="
 class _Presence:
     seen: datetime
     has_reported: bool = False
+    greeting: str = ""
     log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
 
 
@@ -48,6 +49,18 @@ class PresenceBook:
                 entry.log[-1] = line
             else:
                 entry.log.append(line)
+
+    def is_new_start(self, agent_id: str, greeting: str) -> bool:
+        """Note the *greeting* of an agent's process, and tell whether it proves that another process was there before.
+
+        To be called before `beat`. A greeting that is known is no proof: its answer was lost, or the message came late.
+        Nor is one of an agent that has sent nothing since the server's start, because that could be a repeat too.
+        """
+        with self._lock:
+            entry = self._entries.setdefault(agent_id, _Presence(seen=self._clock()))
+            is_proof = entry.has_reported and entry.greeting != greeting
+            entry.greeting = greeting
+            return is_proof
 
     def touch(self, agent_id: str) -> None:
         """Count another request of an agent that is known already as a sign of life."""
