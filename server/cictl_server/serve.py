@@ -8,10 +8,10 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from cictl_server.app import create_app
 from cictl_server.errors import InvalidRequest
+from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.resources.guard import is_loopback_name
 from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_UPDATE_SOURCE, DEFAULT_WAITING_PLACES, Services
 from cictl_server.services.maintenance import INTERVAL_SECONDS
@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 SPARE_THREADS = 32
 """Threads beyond the waiting places: with fewer threads than busy connections waitress collapses."""
 
-_GRACE_SECONDS = 5
-_BACKLOG = 1024
 _CONNECTION_LIMIT = 1000
 _UNSENT_LIMIT = 1 << 20
 """Bytes that an answer may be ahead of a slow client before its thread waits."""
@@ -70,11 +68,11 @@ class Server:
                 f"refusing to listen on {config.host}: everybody who reaches it could run commands on your agents",
                 hint="bind to 127.0.0.1, or pass --no-auth if the network itself is trusted",
             )
-        self._socket = _bind(config.host, config.port)
+        listener = _bind(config.host, config.port)
         try:
             self._store = TinyStore.open(config.data_dir)
         except BaseException:
-            self._socket.close()
+            listener.close()
             raise
         self.services = Services.build(
             self._store,
@@ -85,10 +83,19 @@ class Server:
             update_source=config.update_source,
         )
         self.services.maintenance.start_up()
-        self._app = create_app(self.services, is_loopback=is_loopback)
-        self._threads = config.waiting_places + SPARE_THREADS
+        host, port = listener.getsockname()[:2]
+        self._httpd = Httpd(
+            create_app(self.services, is_loopback=is_loopback),
+            listener,
+            threads=config.waiting_places + SPARE_THREADS,
+            connection_limit=_CONNECTION_LIMIT,
+            max_request_body_size=_BODY_LIMIT,
+            channel_timeout=120,
+            channel_request_lookahead=1,  # so that a broken connection is noticed while its request waits
+            outbuf_high_watermark=_UNSENT_LIMIT,
+            ident="cictl",
+        )
         self._stopping = threading.Event()
-        host, port = self._socket.getsockname()[:2]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def run(self) -> None:
@@ -96,56 +103,17 @@ class Server:
         maintenance = threading.Thread(target=self._maintain, name="maintenance")
         maintenance.start()
         try:
-            self._serve()
+            self._httpd.run()
         finally:
-            self._stopping.set()
+            self.stop()
             maintenance.join()
-            self._socket.close()
             self._store.close()
 
     def stop(self) -> None:
         """Ask `run` to end; may be called from a signal handler, and twice."""
         self._stopping.set()
+        self._httpd.stop()
         self.services.hub.close()
-
-    def _serve(self) -> None:
-        from waitress.server import create_server
-
-        sockets: dict[int, Any] = {}
-        server = create_server(
-            self._app,
-            map=sockets,
-            sockets=[self._socket],
-            threads=self._threads,
-            connection_limit=_CONNECTION_LIMIT,
-            max_request_body_size=_BODY_LIMIT,
-            channel_timeout=120,
-            channel_request_lookahead=1,  # so that a broken connection is noticed while its request waits
-            outbuf_high_watermark=_UNSENT_LIMIT,
-            backlog=_BACKLOG,
-            ident="cictl",
-            clear_untrusted_proxy_headers=True,
-        )
-        answered = threading.Event()
-        drain = threading.Thread(target=self._drain_when_asked, args=(server, answered), name="drain")
-        drain.start()
-        try:
-            _loop(sockets, until=answered)
-        finally:
-            self.stop()
-            drain.join()
-            _close(sockets)
-
-    def _drain_when_asked(self, server: Any, answered: threading.Event) -> None:
-        """Let the threads finish their answers, then end the loop.
-
-        The sockets are closed by the loop's own thread afterwards: closing them here would race with its poll, and
-        waitress's `close` leaks threads.
-        """
-        self._stopping.wait()
-        server.task_dispatcher.shutdown(cancel_pending=True, timeout=_GRACE_SECONDS)
-        answered.set()
-        server.trigger.pull_trigger()
 
     def _maintain(self) -> None:
         while not self._stopping.wait(INTERVAL_SECONDS):
@@ -155,32 +123,13 @@ class Server:
                 logger.exception("maintenance failed")
 
 
-def _loop(sockets: dict[int, Any], *, until: threading.Event) -> None:
-    """Run waitress's event loop; by poll, since its own way, select, ends at 1024 descriptors."""
-    from waitress import wasyncore
-
-    while not until.is_set():
-        wasyncore.loop(timeout=1.0, use_poll=True, map=sockets, count=1)
-
-
-def _close(sockets: dict[int, Any]) -> None:
-    """Send what is still to be sent, for a second at most, and close everything."""
-    from waitress import wasyncore
-
-    for _ in range(20):
-        if not any(getattr(channel, "total_outbufs_len", 0) for channel in sockets.values()):
-            break
-        wasyncore.loop(timeout=0.05, use_poll=True, map=sockets, count=1)
-    wasyncore.close_all(sockets, ignore_all=True)
-
-
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host.strip("[]"), port))
-        bound.listen(_BACKLOG)  # from here on connections wait; they are never refused while the data is being opened
+        bound.listen(BACKLOG)  # from here on connections wait; they are never refused while the data is being opened
     except BaseException:
         bound.close()
         raise

@@ -18,8 +18,7 @@ import falcon
 import msgspec
 import pytest
 from cictl_testing.server import RunningServer
-from waitress import wasyncore
-from waitress.server import create_server
+from cictl_testing.threads import ThreadedServer
 
 from cictl.cli.main import main
 from cictl.wire.agents import (
@@ -449,7 +448,7 @@ def _project() -> ProjectSummary:
 
 
 class _served:  # noqa: N801 - used like a function
-    """Serves on a free port; stops in the order that leaves no thread and no descriptor behind."""
+    """Serves on a free port for the length of a block."""
 
     def __init__(self, fake: FakeServer) -> None:
         self.fake = fake
@@ -457,21 +456,13 @@ class _served:  # noqa: N801 - used like a function
     def __enter__(self) -> FakeServer:
         app = falcon.App()
         app.add_sink(_Api(self.fake), prefix="/")
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.channels: dict[int, Any] = {}
-        self.server = create_server(
-            app, sockets=[listener], map=self.channels, threads=16, clear_untrusted_proxy_headers=True
-        )
-        self.fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
-        self.thread.start()
+        self.server = ThreadedServer(app)
+        self.fake.url = self.server.url
         return self.fake
 
     def __exit__(self, *_: object) -> None:
         self.fake.stopping = True
-        self.server.task_dispatcher.shutdown()
-        self.server.trigger.pull_trigger(lambda: wasyncore.close_all(self.channels))
-        self.thread.join()
+        self.server.stop()
 
 
 @pytest.fixture

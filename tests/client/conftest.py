@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from waitress import wasyncore
-from waitress.server import create_server
+from cictl_testing.threads import ThreadedServer
 
 from cictl.wire.codec import encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
@@ -26,8 +25,7 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
 class LocalServer:
     """A WSGI application on a port of its own.
 
-    Between `stop` and `start` the port stays ours, and refuses connections. Waitress's loop runs here instead of in
-    `server.run()`, so that nothing closes its descriptors while another thread may still write to its trigger.
+    Between `stop` and `start` the port stays ours, and refuses connections.
     """
 
     def __init__(self, app: WsgiApp) -> None:
@@ -36,36 +34,22 @@ class LocalServer:
         self.port: int = self._reserved.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._running: ThreadedServer | None = None
 
     def start(self) -> None:
         self.stopping = threading.Event()
-        self._channels: dict[int, Any] = {}
-        listener = self._bind(self.port)
-        self._server = create_server(
-            self._app, sockets=[listener], map=self._channels, threads=8, clear_untrusted_proxy_headers=True
-        )
-        self._thread = threading.Thread(target=self._loop, name=f"server {self.port}", daemon=True)
-        self._thread.start()
+        self._running = ThreadedServer(self._app, port=self.port, threads=8)
 
     def stop(self) -> None:
         """Let the threads finish, and close every connection; does nothing when it is stopped."""
-        if self._thread is None:
-            return
         self.stopping.set()
-        self._server.task_dispatcher.shutdown()
-        self._server.trigger.pull_trigger()
-        self._thread.join()
-        wasyncore.close_all(self._channels)
-        self._thread = None
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
 
     def close(self) -> None:
         self.stop()
         self._reserved.close()
-
-    def _loop(self) -> None:
-        while not (self.stopping.is_set() and not self._server.task_dispatcher.threads):
-            wasyncore.loop(timeout=0.5, map=self._channels, count=1)
 
     @staticmethod
     def _bind(port: int) -> socket.socket:

@@ -14,8 +14,6 @@ from typing import Any
 
 import falcon
 import msgspec
-from waitress import wasyncore
-from waitress.server import create_server
 
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
 from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
@@ -33,6 +31,7 @@ from cictl.wire.jobs import (
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import ServerInfo
+from cictl_server.httpd import Httpd
 from cictl_testing.processes import eventually
 
 FEATURES = ("job-state", "lease-wait", "log-append", "minimal-replies")
@@ -105,12 +104,11 @@ class ScriptedServer:
 
     def start(self) -> None:
         self._is_stopping = False
-        self._map: dict[int, Any] = {}
         app = falcon.App()
         app.add_sink(self._answer, "/")
         listener = _bound(self._port)
-        self._server = create_server(app, sockets=[listener], map=self._map, threads=8)
-        self._thread = threading.Thread(target=self._loop)
+        self._httpd = Httpd(app, listener, threads=8)
+        self._thread = threading.Thread(target=self._httpd.run)
         self._thread.start()
 
     def stop(self) -> None:
@@ -118,18 +116,12 @@ class ScriptedServer:
         with self._arrived:
             self._is_stopping = True
             self._arrived.notify_all()
-        self._server.task_dispatcher.shutdown()
-        self._server.trigger.pull_trigger()
+        self._httpd.stop()
         self._thread.join()
-        wasyncore.close_all(self._map)
 
     def close(self) -> None:
         self.stop()
         self._reserved.close()
-
-    def _loop(self) -> None:
-        while not self._is_stopping or self._server.task_dispatcher.threads:
-            wasyncore.loop(timeout=0.5, map=self._map, count=1)
 
     def enqueue(self, **fields: Any) -> str:
         """Add a job to the queue; `script` alone is enough."""

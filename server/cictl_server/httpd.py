@@ -1,0 +1,80 @@
+"""waitress on one socket, with an end that neither races nor leaks; knows no application."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from waitress import wasyncore
+from waitress.server import create_server
+
+GRACE_SECONDS = 5
+BACKLOG = 1024
+
+
+class Httpd:
+    """A WSGI application behind a bound socket; `run` serves until `stop`, from whatever thread."""
+
+    def __init__(self, app: Callable[..., Any], listener: socket.socket, *, threads: int, **options: Any) -> None:
+        """Prepare; connections wait in the socket's queue until `run`.
+
+        Args:
+            options: waitress's adjustments, by name.
+        """
+        self._stopping = threading.Event()
+        self._channels: dict[int, Any] = {}
+        self._server = create_server(
+            app,
+            map=self._channels,
+            sockets=[listener],
+            threads=threads,
+            backlog=BACKLOG,
+            clear_untrusted_proxy_headers=True,
+            **options,
+        )
+
+    def run(self) -> None:
+        """Serve until `stop`, finish what is being answered, and close everything, the socket too.
+
+        The loop polls, since waitress's own way, select, ends at 1024 descriptors.
+        """
+        answered = threading.Event()
+        drain = threading.Thread(target=self._drain_when_asked, args=(answered,), name="drain")
+        drain.start()
+        try:
+            while not answered.is_set():
+                wasyncore.loop(timeout=1.0, use_poll=True, map=self._channels, count=1)
+        finally:
+            self.stop()
+            drain.join()
+            self._close()
+
+    def stop(self) -> None:
+        """Ask `run` to end; may be called from a signal handler, and twice."""
+        self._stopping.set()
+
+    def _drain_when_asked(self, answered: threading.Event) -> None:
+        """Let the threads finish their answers, then end the loop.
+
+        The sockets are closed by the loop's own thread afterwards: closing them here would race with its poll, and
+        waitress's `close` leaks threads.
+        """
+        self._stopping.wait()
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=GRACE_SECONDS)
+        answered.set()
+        self._server.trigger.pull_trigger()
+
+    def _close(self) -> None:
+        """Send what is still to be sent, for a second at most, and close everything."""
+        for _ in range(20):
+            if not any(getattr(channel, "total_outbufs_len", 0) for channel in self._channels.values()):
+                break
+            wasyncore.loop(timeout=0.05, use_poll=True, map=self._channels, count=1)
+        for channel in list(self._channels.values()):
+            if hasattr(channel, "outbufs"):
+                channel.handle_close()  # closes the temporary files of large answers too; `close_all` leaves them open
+                if channel.request is not None:
+                    channel.request.close()
+        wasyncore.close_all(self._channels, ignore_all=True)
