@@ -202,3 +202,15 @@ def test_a_cleared_queue_leaves_nothing_that_waits(server: RunningServer) -> Non
     server.finish("succeeded")
     assert server.post("/api/v1/jobs/clear-queue", {}).json["cleared"] == 4
     assert [job["status"] for job in server.get("/api/v1/jobs").json["job_executions"]] == ["succeeded"]
+
+
+def test_a_flushed_history_keeps_what_a_chain_still_waits_for(server: RunningServer) -> None:
+    """Removed, the results of finished members would end those that wait for others too."""
+    base, l1, l2, r, t = server.run_chain(server.define_project(DIAMOND)["all"])
+    for _ in (base, l1, l2):
+        server.finish("succeeded")
+    assert server.post("/api/v1/jobs/flush-history", {}).json["flushed"] == 0
+    assert server.job(t).status == "queued"
+    assert server.finish("succeeded").id == r
+    assert server.finish("succeeded").id == t
+    assert server.post("/api/v1/jobs/flush-history", {}).json["flushed"] == 5

@@ -68,6 +68,44 @@ def test_a_run_that_cannot_be_stored_leaves_nothing(server: RunningServer, monke
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
 
 
+@pytest.mark.parametrize("is_chain", [False, True])
+def test_the_end_of_one_of_many_rows_does_not_read_them_all(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, is_chain: bool
+) -> None:
+    matrix = ", ".join(f'{{name: "r{row}"}}' for row in range(50))
+    ids = server.define_project(
+        f"pipelines:\n"
+        f"  - {{id: a, jobs: [{{id: j, matrix: {{include: [{matrix}]}}, steps: [{{run: x}}]}},"
+        f" {{id: z, needs: [j], steps: [{{run: x}}]}}]}}\n"
+        f"  - {{id: b, jobs: [{{id: e, steps: [{{run: x}}]}}]}}\n"
+        f"pipeline_chains: [{{id: all, pipelines: [a, b]}}]"
+    )
+    last = (server.run_chain(ids["all"]) if is_chain else server.run(ids["a"]))[-1]
+    with server.store.read() as view:
+        jobs = type(view.jobs)
+    whole: list[str] = []
+
+    def watch(name: str) -> None:
+        read = getattr(jobs, name)
+
+        def watched(table: object, run: str) -> object:
+            whole.append(name)
+            return read(table, run)
+
+        monkeypatch.setattr(jobs, name, watched)
+
+    watch("of_run")
+    watch("of_chain_run")
+    for _ in range(49):
+        server.finish("succeeded")
+    assert whole == []
+    server.finish("succeeded")
+    assert whole, "the last row settles what waits for all of them"
+    for _ in range(2 if is_chain else 1):
+        server.finish("succeeded")
+    assert server.job(last).status == "succeeded"
+
+
 def test_a_run_larger_than_the_usual_history_satisfies_too(server: RunningServer) -> None:
     ids = wide(server, ROWS + 1)
     numbers = [job_number(job_id) for job_id in server.run(ids["wide"])]

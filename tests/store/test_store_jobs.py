@@ -104,6 +104,27 @@ def test_the_blocked_executions_of_a_run_are_found(store: Store) -> None:
         assert numbers(view.jobs.blocked_of_run("r")) == [2]
 
 
+def test_what_is_blocked_or_not_over_is_found_by_run_and_chain_run(store: Store) -> None:
+    place = {"pipeline_run_id": "r", "chain_run_id": "c"}
+    put(
+        store,
+        make_job(3, metadata={**place, "chain_blocked": "1"}),
+        make_job(1, "running", metadata=place),
+        make_job(2, "succeeded", metadata=place),
+        make_job(4, "leased", metadata={"pipeline_run_id": "r", "needs_blocked": "1"}),
+    )
+    with store.read() as view:
+        assert numbers(view.jobs.unfinished_of_run("r")) == [1, 3, 4]
+        assert numbers(view.jobs.unfinished_of_chain_run("c")) == [1, 3]
+        assert numbers(view.jobs.blocked_of_chain_run("c")) == [3]
+    put(store, make_job(3, metadata=place), make_job(1, "failed", metadata=place))
+    with store.write() as tx:
+        tx.jobs.delete(4)
+    with store.read() as view:
+        assert numbers(view.jobs.unfinished_of_run("r")) == numbers(view.jobs.unfinished_of_chain_run("c")) == [3]
+        assert numbers(view.jobs.blocked_of_chain_run("c")) == []
+
+
 def test_the_oldest_waiting_execution_is_claimed_first(store: Store) -> None:
     put(
         store,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 
 from cictl.project_file import Pipeline
-from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.jobs import Cause
 from cictl_server.services.dependencies import (
     PastRun,
     Unsatisfied,
@@ -18,6 +19,7 @@ from cictl_server.services.dependencies import (
     satisfying_run,
 )
 from cictl_server.services.lifecycle import Ending, Event, advance
+from cictl_server.services.needs import all_have_unfinished
 from cictl_server.store.contract import Transaction, View
 from cictl_server.store.records import JobRecord
 
@@ -27,17 +29,23 @@ def upstream_of(job: JobRecord) -> list[str]:
     return [name for name in job.metadata.get("chain_depends_on_pipelines", "").split(",") if name]
 
 
-def settled_by_chain(tx: Transaction, chain_run_id: str, *, now: datetime) -> list[JobRecord]:
+def settled_by_chain(
+    tx: Transaction, chain_run_id: str, changed: Iterable[JobRecord], *, now: datetime
+) -> list[JobRecord]:
     """Return the blocked executions of a chain run whose upstream pipelines are settled, released or ended.
 
     Of each job and matrix row the newest execution decides. An upstream pipeline whose executions were all removed can't
     succeed any more.
+
+    Args:
+        changed: Executions of the chain run that ended, were removed, or that are to be looked at themselves.
     """
-    jobs = tx.jobs.of_chain_run(chain_run_id)
-    blocked = [j for j in jobs if j.status is JobStatus.QUEUED and j.metadata.get("chain_blocked") == "1"]
+    if all_have_unfinished(changed, tx.jobs.unfinished_of_chain_run(chain_run_id), key="pipeline_id"):
+        return []
+    blocked = [j for j in tx.jobs.blocked_of_chain_run(chain_run_id) if j.metadata.get("chain_blocked") == "1"]
     if not blocked:
         return []
-    members = _members(jobs)
+    members = _members(tx.jobs.of_chain_run(chain_run_id))
     settled = (_settled(tx, job, members, now=now) for job in blocked)
     return [job for job in settled if job is not None]
 

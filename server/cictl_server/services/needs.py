@@ -19,14 +19,42 @@ def needs_of(job: JobRecord) -> list[str]:
     return [need for need in job.metadata.get("needs_job_ids", "").split(",") if need]
 
 
-def settled_by_needs(tx: Transaction, pipeline_run_id: str, *, now: datetime) -> list[JobRecord]:
-    """Return the blocked executions of a run whose needs are settled, released or ended."""
+def settled_by_needs(
+    tx: Transaction, pipeline_run_id: str, changed: Iterable[JobRecord], *, now: datetime
+) -> list[JobRecord]:
+    """Return the blocked executions of a run whose needs are settled, released or ended.
+
+    Args:
+        changed: Executions of the run that ended, were removed, or whose own needs are to be looked at.
+    """
+    if all_have_unfinished(changed, tx.jobs.unfinished_of_run(pipeline_run_id), key="pipeline_job_id"):
+        return []
     blocked = [j for j in tx.jobs.blocked_of_run(pipeline_run_id) if j.metadata.get("needs_blocked") == "1"]
     if not blocked:
         return []
     siblings = _deciding(tx.jobs.of_run(pipeline_run_id))
     settled = (_settled(job, siblings, now=now) for job in blocked)
     return [job for job in settled if job is not None]
+
+
+def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRecord], *, key: str) -> bool:
+    """Whether each of *changed* is over, but others of its group are not: then nothing that waits for it is settled.
+
+    So the end of one of many rows costs a look at one of its siblings, not at all.
+
+    Args:
+        key: The metadata that names the group.
+    """
+    groups = set[str]()
+    for job in changed:
+        if not job.status.is_terminal:
+            return False
+        groups.add(job.metadata.get(key, ""))
+    for job in unfinished:
+        groups.discard(job.metadata.get(key, ""))
+        if not groups:
+            return True
+    return not groups
 
 
 def _settled(job: JobRecord, siblings: dict[str, list[JobRecord]], *, now: datetime) -> JobRecord | None:

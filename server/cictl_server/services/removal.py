@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from cictl.wire.jobs import JobStatus
 from cictl_server.errors import Conflict
@@ -66,13 +67,13 @@ class RemovalService:
     def flush_history(self, *, agent_id: str | None = None) -> int:
         """Remove everything that is over, and return how many executions those were.
 
-        Executions of a run that still has something waiting stay: their results decide what becomes of it.
+        Executions of a run or chain run that still has something waiting stay: their results decide what becomes of it.
 
         Args:
             agent_id: Only what this agent held, and scripts that were meant for it.
         """
         with self._store.write() as tx:
-            jobs = [job for job in _finished(tx, agent_id) if not _is_awaited(tx, job)]
+            jobs = _unawaited(tx, _finished(tx, agent_id))
             self._remove(tx, jobs)
         return len(jobs)
 
@@ -103,6 +104,13 @@ def _finished(view: View, agent_id: str | None) -> list[JobRecord]:
     return held + never_held
 
 
-def _is_awaited(view: View, job: JobRecord) -> bool:
-    """Whether the execution's run has something that waits."""
-    return bool(view.jobs.blocked_of_run(job.metadata.get("pipeline_run_id", "")))
+def _unawaited(view: View, jobs: Iterable[JobRecord]) -> list[JobRecord]:
+    """Return those whose run, and chain run, has nothing that waits."""
+
+    @cache
+    def is_awaited(pipeline_run_id: str, chain_run_id: str) -> bool:
+        in_chain = next(view.jobs.blocked_of_chain_run(chain_run_id), None)
+        return in_chain is not None or bool(view.jobs.blocked_of_run(pipeline_run_id))
+
+    keys = ("pipeline_run_id", "chain_run_id")
+    return [job for job in jobs if not is_awaited(*(job.metadata.get(key, "") for key in keys))]

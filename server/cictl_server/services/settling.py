@@ -6,6 +6,7 @@ transaction, until nothing changes, so no execution stays blocked once all that 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -55,15 +56,13 @@ class Settler:
 
     def settle(self, tx: Transaction, ended: Iterable[JobRecord], *, now: datetime) -> None:
         """Release or end what waits for the executions that ended, or were removed, until nothing changes."""
-        runs, chain_runs = set[str](), set[str]()
         changed = list(ended)
         while changed:
-            runs |= {job.metadata.get("pipeline_run_id", "") for job in changed} - {""}
-            chain_runs |= {job.metadata.get("chain_run_id", "") for job in changed} - {""}
-            changed = [job for run in sorted(runs) for job in settled_by_needs(tx, run, now=now)]
+            by_run, by_chain_run = _grouped(changed, "pipeline_run_id"), _grouped(changed, "chain_run_id")
+            changed = [job for run, jobs in by_run for job in settled_by_needs(tx, run, jobs, now=now)]
             for job in changed:
                 self.put(tx, job)
-            released = [job for run in sorted(chain_runs) for job in settled_by_chain(tx, run, now=now)]
+            released = [job for run, jobs in by_chain_run for job in settled_by_chain(tx, run, jobs, now=now)]
             for job in released:
                 self.put(tx, job)
             changed += released
@@ -71,3 +70,12 @@ class Settler:
     def settle_all(self, tx: Transaction, *, now: datetime) -> None:
         """Settle every run that has something blocked; once at start-up."""
         self.settle(tx, [job for job in tx.jobs.with_status(JobStatus.QUEUED) if job.is_blocked], now=now)
+
+
+def _grouped(jobs: Iterable[JobRecord], key: str) -> list[tuple[str, list[JobRecord]]]:
+    """Return the executions by a value of their metadata, in its order; those without it are left out."""
+    groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
+    for job in jobs:
+        groups[job.metadata.get(key, "")].append(job)
+    groups.pop("", None)
+    return sorted(groups.items())

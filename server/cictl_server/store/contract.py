@@ -146,8 +146,20 @@ class Jobs(Table[int, JobRecord]):
         """Return the run's queued executions that are blocked, oldest first; cheap when there are none."""
 
     @abstractmethod
+    def unfinished_of_run(self, pipeline_run_id: str) -> Iterator[JobRecord]:
+        """Yield the run's executions that are not over, oldest first; lazily."""
+
+    @abstractmethod
     def of_chain_run(self, chain_run_id: str) -> list[JobRecord]:
         """Return the executions with this `chain_run_id` in their metadata, oldest first."""
+
+    @abstractmethod
+    def blocked_of_chain_run(self, chain_run_id: str) -> Iterator[JobRecord]:
+        """Yield the chain run's queued executions that are blocked, oldest first; lazily."""
+
+    @abstractmethod
+    def unfinished_of_chain_run(self, chain_run_id: str) -> Iterator[JobRecord]:
+        """Yield the chain run's executions that are not over, oldest first; lazily."""
 
     @abstractmethod
     def of_pipeline(self, project_id: str, pipeline_id: str) -> Iterator[JobRecord]:

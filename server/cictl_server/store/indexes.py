@@ -51,7 +51,10 @@ class JobIndex:
         self.active_by_agent = Groups()
         self.by_run = Groups()
         self.blocked_by_run = Groups()
+        self.unfinished_by_run = Groups()
         self.by_chain_run = Groups()
+        self.blocked_by_chain_run = Groups()
+        self.unfinished_by_chain_run = Groups()
         self.by_pipeline = Groups()
         self._waiting = Groups()
 
@@ -84,12 +87,19 @@ class JobIndex:
                 yield self.active_by_agent, job.agent_id
         if run := metadata.get("pipeline_run_id"):
             yield self.by_run, run
+            if not job.status.is_terminal:
+                yield self.unfinished_by_run, run
         if chain_run := metadata.get("chain_run_id"):
             yield self.by_chain_run, chain_run
+            if not job.status.is_terminal:
+                yield self.unfinished_by_chain_run, chain_run
         if pipeline := metadata.get("pipeline_id"):
             yield self.by_pipeline, (metadata.get("project_id", ""), pipeline)
         if job.status is JobStatus.QUEUED:
             if not job.is_blocked:
                 yield self._waiting, tuple(sorted(job.required_capabilities.items()))
-            elif run:
+                return
+            if run:
                 yield self.blocked_by_run, run
+            if chain_run:
+                yield self.blocked_by_chain_run, chain_run

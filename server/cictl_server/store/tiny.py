@@ -184,8 +184,17 @@ class _Jobs(_Rows[JobRecord], Jobs):
     def blocked_of_run(self, pipeline_run_id: str) -> list[JobRecord]:
         return list(self.get_all(iter(self._index.blocked_by_run.get(pipeline_run_id))))
 
+    def unfinished_of_run(self, pipeline_run_id: str) -> Iterator[JobRecord]:
+        return self.get_all(iter(self._index.unfinished_by_run.get(pipeline_run_id)))
+
     def of_chain_run(self, chain_run_id: str) -> list[JobRecord]:
         return list(self.get_all(iter(self._index.by_chain_run.get(chain_run_id))))
+
+    def blocked_of_chain_run(self, chain_run_id: str) -> Iterator[JobRecord]:
+        return self.get_all(iter(self._index.blocked_by_chain_run.get(chain_run_id)))
+
+    def unfinished_of_chain_run(self, chain_run_id: str) -> Iterator[JobRecord]:
+        return self.get_all(iter(self._index.unfinished_by_chain_run.get(chain_run_id)))
 
     def of_pipeline(self, project_id: str, pipeline_id: str) -> Iterator[JobRecord]:
         return self.get_all(reversed(self._index.by_pipeline.get((project_id, pipeline_id))))
