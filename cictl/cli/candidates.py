@@ -40,33 +40,29 @@ def answer(argv: Sequence[str]) -> int:
 
 
 def names_in_time(kind: str, words: Sequence[str], env: Mapping[str, str]) -> list[Name]:
-    """Return the names of *kind* that begin with the last of *words*; none when the time is up.
-
-    The question is asked in a thread that is left behind then: looking up a host can't be interrupted.
-    """
-    found: list[Name] = []
-
-    def ask() -> None:
-        with suppress(Exception):
-            found.extend(_names(kind, words, env))
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(_budget(env))
-    return [] if asking.is_alive() else found
-
-
-def _budget(env: Mapping[str, str]) -> float:
-    return float(env.get("CICTL_COMPLETION_SECONDS") or BUDGET_SECONDS)
-
-
-def _names(kind: str, words: Sequence[str], env: Mapping[str, str]) -> list[Name]:
+    """Return the names of *kind* that begin with the last of *words*; none when the server is away or slow."""
     begin = words[-1]
-    found = dict(_contexts(env) if kind == "contexts" else _KINDS[kind](_source(words, env), begin))
+    found = dict(_contexts(env) if kind == "contexts" else _asked(_KINDS[kind], words, env))
     # A name that a terminal can't show as it is would not be what it looks like.
     return [
         (name, plain(text)) for name, text in found.items() if name.startswith(begin) and name and plain(name) == name
     ]
+
+
+def _asked(ask: Ask, words: Sequence[str], env: Mapping[str, str]) -> list[Name]:
+    """Ask in a thread, which is left behind when the time is up: looking up a host can't be interrupted."""
+    seconds = float(env.get("CICTL_COMPLETION_SECONDS") or BUDGET_SECONDS)
+    source = _source(words, env, seconds=seconds)
+    found: list[Name] = []
+
+    def run() -> None:
+        with suppress(Exception):
+            found.extend(ask(source, words[-1]))
+
+    asking = threading.Thread(target=run, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return [] if asking.is_alive() else found
 
 
 class Source:
@@ -90,11 +86,15 @@ class Source:
         return self._probe.get(dict[str, object], f"/api/v1/{path}").get(key)
 
 
-def _source(words: Sequence[str], env: Mapping[str, str]) -> Source:
+Ask = Callable[[Source, str], Iterable[Name]]
+"""Yields the names that a source has; also gets what begins the name."""
+
+
+def _source(words: Sequence[str], env: Mapping[str, str], *, seconds: float) -> Source:
     from cictl.settings import load_settings
 
     settings = load_settings(env, server=_option(words, "--server"), context=_option(words, "--context"))
-    return Source(settings.server, settings.token, seconds=_budget(env))
+    return Source(settings.server, settings.token, seconds=seconds)
 
 
 def _option(words: Sequence[str], option: str) -> str:
@@ -178,7 +178,7 @@ def _contexts(env: Mapping[str, str]) -> Iterator[Name]:
         yield context.name, without_user_info(context.server)
 
 
-_KINDS: dict[str, Callable[[Source, str], Iterable[Name]]] = {
+_KINDS: dict[str, Ask] = {
     "agents": _agents,
     "projects": _projects,
     "pipelines": _pipelines,

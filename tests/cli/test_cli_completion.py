@@ -70,7 +70,6 @@ def ask(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
         pytest.param("pipeline-targets", "shop/", ["shop/build", "shop/deploy"], id="targets without chains"),
         pytest.param("jobs", "", ["job-2", "job-1"], id="jobs, the newest first"),
         pytest.param("runs", "", ["run-1"], id="runs, each once"),
-        pytest.param("nonsense", "", [], id="unknown kind"),
     ],
 )
 def test_names(fake: FakeServer, env: dict[str, str], kind: str, begin: str, found: list[str]) -> None:
