@@ -1,0 +1,66 @@
+"""Enqueueing 5,000 executions as one run, against as many runs of one execution. Target: below 0.2 of their time."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cictl.project_file import parse
+from cictl.wire.projects import RunRequest
+from cictl_server.services import Services
+from cictl_server.store.records import PipelineRecord, ProjectRecord
+from cictl_server.store.tiny import TinyStore
+
+ROWS = 5_000
+
+
+def _define(services: Services) -> None:
+    """Store a project with a pipeline of one execution (id 1) and one of `ROWS` (id 2)."""
+    rows = ", ".join(f"{{name: n{n}}}" for n in range(ROWS))
+    text = (
+        "version: 1\nproject: {name: p}\npipelines:\n"
+        "  - {id: one, jobs: [{id: j, steps: [{run: make}]}]}\n"
+        f"  - {{id: many, jobs: [{{id: j, matrix: {{include: [{rows}]}}, steps: [{{run: make}}]}}]}}\n"
+    )
+    pipelines = parse(text, config_file="cictl.yaml").pipelines
+    with services.store.write() as tx:
+        tx.projects.put(
+            ProjectRecord(
+                id=1,
+                name="p",
+                identity="p",
+                repo_url="",
+                repo_ref="",
+                config_file="",
+                loaded_commit="",
+                updated=datetime.now(UTC),
+            )
+        )
+        for number, pipeline in enumerate(pipelines, start=1):
+            tx.pipelines.put(PipelineRecord(id=number, project_id=1, definition=pipeline))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="500 single runs, counted ten times, instead of 5,000")
+    singles = ROWS // 10 if parser.parse_args().quick else ROWS
+    with tempfile.TemporaryDirectory() as home, TinyStore.open(Path(home)) as store:
+        services = Services.build(store, Path(home), version="dev")
+        _define(services)
+        begun = time.perf_counter()
+        for _ in range(singles):
+            services.runs.run_pipeline(1, RunRequest())
+        single = (time.perf_counter() - begun) * ROWS / singles
+        begun = time.perf_counter()
+        services.runs.run_pipeline(2, RunRequest())
+        together = time.perf_counter() - begun
+    print(
+        f"{ROWS} executions: one run {together:.2f} s, single runs {single:.2f} s: {together / single:.2f}   (target 0.2)"
+    )
+
+
+if __name__ == "__main__":
+    main()
