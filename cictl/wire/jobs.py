@@ -43,6 +43,7 @@ class Cause(StrEnum):
     TIMED_OUT = "timed_out"
     AGENT_LOST = "agent_lost"
     DEPENDENCY_FAILED = "dependency_failed"
+    SECRETS_MISSING = "secrets_missing"
 
 
 class SecretRef(Message):

@@ -173,3 +173,28 @@ def until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+SECRET = """[{id: s, steps: [{run: "true", %s env: {T: "{{ secret.t }}"},
+                vault: {connection: pantry, secrets: [{name: t, path: p, key: k}]}}]},
+              {id: after, needs: [s], steps: [{run: "true"}]}]"""
+
+
+def test_an_execution_whose_secrets_cannot_be_had_fails_and_says_so(server: RunningServer) -> None:
+    """It must never run with the placeholder in the secret's place."""
+    job_id, after = server.run(server.define(SECRET % ""))
+    answer = server.lease()
+    text = (
+        "secret resolution failed before execution: "
+        'resolve vault connection "pantry": this server has no vault connections'
+    )
+    assert answer == LeaseResponse(assigned=False, message=text)
+    failed = server.job(job_id)
+    assert (failed.status, failed.error, failed.cause) == ("failed", text, "secrets_missing")
+    assert failed.output == f"[control] {text}"
+    assert server.job(after).error == "cancelled: required job s failed"
+
+
+def test_a_skipped_step_needs_no_secrets(server: RunningServer) -> None:
+    job_id, _ = server.run(server.define(SECRET % "skip_dry_run: true,"), dry_run=True)
+    assert server.leased().id == job_id

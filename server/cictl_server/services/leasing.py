@@ -8,16 +8,17 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from cictl.wire.agents import AGENT_DEACTIVATED
-from cictl.wire.jobs import JobStatus, LeaseRequest, LeaseResponse
+from cictl.wire.jobs import Cause, JobStatus, LeaseRequest, LeaseResponse
 from cictl.wire.requirements import meets_all
 from cictl_server.errors import InvalidRequest, NoCapacity
 from cictl_server.services.fleet import effective_capabilities
 from cictl_server.services.hub import QUEUE, Hub
 from cictl_server.services.ids import Clock
-from cictl_server.services.lifecycle import Event, advance
+from cictl_server.services.lifecycle import Ending, Event, advance
 from cictl_server.services.logs import LogFiles
 from cictl_server.services.losses import LostWork
 from cictl_server.services.presence import PresenceBook
+from cictl_server.services.secrets import secrets_problem
 from cictl_server.services.settling import Settler
 from cictl_server.services.views import job_view
 from cictl_server.store.contract import Store, Transaction
@@ -117,8 +118,16 @@ class LeasingService:
             job = self._claim(tx, request, capabilities)
             if job is None:
                 return LeaseResponse(assigned=False, message=_NOTHING)
+            if problem := secrets_problem(job):
+                self._fail(tx, job, problem)
+                return LeaseResponse(assigned=False, message=problem)
         logger.info("leased execution=%s agent=%s", job.id, request.agent_id)
         return LeaseResponse(assigned=True, job_execution=job_view(job, is_leased=True))
+
+    def _fail(self, tx: Transaction, job: JobRecord, problem: str) -> None:
+        logger.warning("execution failed at its lease execution=%s: %s", job.id, problem)
+        ending = Ending(log_size=0, error=problem, cause=Cause.SECRETS_MISSING, closing_line=f"[control] {problem}")
+        self._settler.end(tx, job, Event.FAIL, ending, now=self._clock())
 
     def _claim(self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str]) -> JobRecord | None:
         job = tx.jobs.claimable(lambda required: meets_all(required, capabilities))
