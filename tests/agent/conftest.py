@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import AgentThread
+from cictl_testing.agent_thread import TEST_JOB, AgentThread
 from cictl_testing.scripted_server import ScriptedServer
 
 from cictl_agent.interruption import Interruption
@@ -41,6 +41,6 @@ def interruption() -> Interruption:
 
 @pytest.fixture
 def processes() -> Iterator[JobProcesses]:
-    found = JobProcesses("job-of-a-test")
+    found = JobProcesses(TEST_JOB)
     yield found
     found.kill_all()

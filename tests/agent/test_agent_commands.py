@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import gone, is_alive
+from cictl_testing.agent_thread import TEST_JOB, gone, is_alive
 from cictl_testing.processes import eventually
 
 from cictl_agent.commands import CommandTimedOut, Exit, run_command
@@ -32,7 +32,7 @@ class Shell:
         return run_command(
             ["sh", "-c", script],
             directory=self._directory,
-            environment={**os.environ, JOB_VARIABLE: "job-of-a-test"},
+            environment={**os.environ, JOB_VARIABLE: TEST_JOB},
             sink=self._output.extend,
             interruption=self._interruption,
             processes=self._processes,

@@ -11,7 +11,7 @@ import pytest
 from cictl_testing.agent_thread import AgentThread, gone
 from cictl_testing.engine import StandInEngine
 from cictl_testing.processes import eventually
-from cictl_testing.scripted_server import ScriptedServer, ServedJob
+from cictl_testing.scripted_server import ScriptedServer, ServedJob, nth_job_id
 
 from cictl.wire.jobs import CacheSpec, JobStatus, Step
 from cictl_agent.containers import ContainerSpec, container_name, read_spec
@@ -19,7 +19,7 @@ from cictl_agent.engines import Engine, find_engine
 from cictl_agent.failures import JobFailed
 
 RunJob = Callable[..., ServedJob]
-NAME = container_name("job-1")
+NAME = container_name(nth_job_id(1))
 IN_IMAGE = {"runtime_probe.container_image": "img:1"}
 
 
@@ -43,7 +43,7 @@ def run(engine: StandInEngine, server: ScriptedServer, agent: AgentThread) -> Ru
 
 
 @pytest.mark.parametrize(
-    ("job_id", "digest"),
+    ("job", "digest"),
     [
         ("", "cbf29ce484222325"),
         ("a", "af63dc4c8601ec8c"),
@@ -51,8 +51,8 @@ def run(engine: StandInEngine, server: ScriptedServer, agent: AgentThread) -> Ru
         pytest.param("job-700", "866a2ff068fdedc", id="not-padded"),
     ],
 )
-def test_container_is_named_by_the_jobs_digest(job_id: str, digest: str) -> None:
-    assert container_name(job_id) == f"ciwi-probe-{digest}"
+def test_container_is_named_by_the_jobs_digest(job: str, digest: str) -> None:
+    assert container_name(job) == f"ciwi-probe-{digest}"
 
 
 def test_job_without_an_image_wants_no_container() -> None:
@@ -226,10 +226,10 @@ def test_cancel_ends_what_runs_inside(
 ) -> None:
     pid_file = tmp_path / "pid"
     script = f"trap '' INT; echo $$ > {pid_file}; echo ready; while :; do sleep 0.05; done"
-    job_id = server.enqueue(script=script, metadata=IN_IMAGE)
-    server.begun(job_id, "ready")
-    server.cancel(job_id)
-    assert server.finished(job_id).last.exit_code == 137
+    begun = server.enqueue(script=script, metadata=IN_IMAGE)
+    server.begun(begun, "ready")
+    server.cancel(begun)
+    assert server.finished(begun).last.exit_code == 137
     assert gone(int(pid_file.read_text()))
     assert [call.verb for call in engine.calls][-2:] == ["kill", "rm"]
 
@@ -251,11 +251,11 @@ def test_container_that_cannot_be_removed_is_removed_by_the_next_agent(
     server: ScriptedServer, engine: StandInEngine, tmp_path: Path
 ) -> None:
     agent = AgentThread(server, tmp_path / "work")
-    job_id = server.enqueue(script="touch ready; while [ ! -e go ]; do sleep 0.02; done", metadata=IN_IMAGE)
+    begun = server.enqueue(script="touch ready; while [ ! -e go ]; do sleep 0.02; done", metadata=IN_IMAGE)
     [ready] = eventually(lambda: list(agent.config.workspaces_dir.glob("*/ready")), what="the step")
     engine.fail("rm", "no contact")
     (ready.parent / "go").touch()
-    job = server.finished(job_id)
+    job = server.finished(begun)
     agent.stop()
     assert job.status is JobStatus.SUCCEEDED
     assert f"[runtime] container {NAME} is not removed: no contact\n" in job.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from cictl_agent.config import AgentConfig
 from cictl_agent.loop import Agent
 from cictl_testing.processes import eventually
 from cictl_testing.scripted_server import ScriptedServer
+
+TEST_JOB = f"job-of-a-test-{os.getpid()}"
+"""The id of a job whose processes are started without an agent; no other test run on this machine has it."""
 
 
 class AgentThread:

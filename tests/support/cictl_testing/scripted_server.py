@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import socket
 import threading
 import zipfile
@@ -35,6 +36,11 @@ from cictl_server.httpd import Httpd
 from cictl_testing.processes import eventually
 
 FEATURES = ("job-state", "lease-wait", "log-append", "minimal-replies")
+
+
+def nth_job_id(number: int) -> str:
+    """Return the id of a server's job, from 1; agents kill by it, so no other test run on this machine may use it."""
+    return f"job-{os.getpid()}-{number}"
 
 
 @dataclass
@@ -127,7 +133,7 @@ class ScriptedServer:
         """Add a job to the queue; `script` alone is enough."""
         with self._arrived:
             defaults = {
-                "id": f"job-{len(self.jobs) + len(self._queue) + 1}",
+                "id": nth_job_id(len(self.jobs) + len(self._queue) + 1),
                 "script": "true",
                 "required_capabilities": {},
                 "timeout_seconds": 0,
