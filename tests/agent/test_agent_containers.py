@@ -234,6 +234,19 @@ def test_cancel_ends_what_runs_inside(
     assert [call.verb for call in engine.calls][-2:] == ["kill", "rm"]
 
 
+def test_stopped_agent_removes_the_container(server: ScriptedServer, engine: StandInEngine, agent: AgentThread) -> None:
+    begun = server.enqueue(script="echo ready; sleep 1000", metadata=IN_IMAGE)
+    server.begun(begun, "ready")
+    agent.stop()
+    assert server.finished(begun).last.error == "agent stopped"
+    assert engine.containers == []
+
+
+@pytest.mark.parametrize("fields", [{"script": "echo \0"}, {"env": {"A": "\0"}}, {"env": {"a.b": "\0"}}])
+def test_nul_fails_the_job(run: RunJob, fields: dict[str, Any]) -> None:
+    assert run(**fields).last.error == "start shell: embedded null byte"
+
+
 def test_background_process_in_the_container_ends_with_the_job(run: RunJob, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     run(script=f"sleep 1000 > /dev/null 2>&1 & echo $! > {pid_file}")
