@@ -90,21 +90,23 @@ class Checkout:
                 raise JobFailed(f"checkout failed: {what} {text!r} looks like an option")
         self.log.line(f"[checkout] repo={without_user_info(repo)} ref={ref or '(default branch)'}")
         shown_only = ("--no-checkout",) if ref else ()
-        self._fetching("clone", *_IDENTITY, "--depth", "1", *shown_only, "--", _as_url(repo), str(self.directory))
+        self._fetching(
+            "clone", "--quiet", *_IDENTITY, "--depth", "1", *shown_only, "--", _as_url(repo), str(self.directory)
+        )
         if ref:
             self._switch_to(ref)
 
     def _switch_to(self, ref: str) -> None:
         try:
-            self._fetching("fetch", "--depth", "1", "--end-of-options", "origin", ref)
+            self._fetching("fetch", "--quiet", "--depth", "1", "--end-of-options", "origin", ref)
         except JobFailed:
             if not _COMMIT.fullmatch(ref):
                 raise
             # Servers may refuse to serve a commit that no ref names: take everything, and look there.
-            self._fetching("fetch", "--depth", _ALL_HISTORY, "--end-of-options", "origin", *_EVERYTHING)
-            self._must("checkout", "--force", "--detach", ref)
+            self._fetching("fetch", "--quiet", "--depth", _ALL_HISTORY, "--end-of-options", "origin", *_EVERYTHING)
+            self._must("checkout", "--quiet", "--force", "--detach", ref)
             return
-        self._must("checkout", "--force", "--detach", "FETCH_HEAD")
+        self._must("checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
 
     def _must(self, *arguments: str) -> None:
         ended, _ = self._git(arguments)
