@@ -13,7 +13,7 @@ demo: $(VENV)/runtime ## Start a server and an agent, run a sample project, show
 	@$(BIN)/cictl demo
 
 test: $(VENV)/dev ## Run every test
-	@echo "Running the tests (about four minutes on two cores)"
+	@echo "Running the tests (about seven minutes on two cores)"
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 lint: $(VENV)/dev ## Check style, format and import contracts
