@@ -13,6 +13,7 @@ from itertools import islice
 from cictl.project_file import Job, Pipeline
 from cictl.wire.jobs import JobStatus
 from cictl_server.errors import InvalidRequest
+from cictl_server.services.deciding import deciding
 from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
 
@@ -80,15 +81,11 @@ class Inherited:
 
 
 def past_runs(executions: Iterable[JobRecord]) -> list[PastRun]:
-    """Group executions, given newest first, into runs, the newest first."""
-    groups: dict[str, dict[tuple[str, str], JobRecord]] = {}
+    """Group executions of one pipeline, given newest first, into runs, the newest first."""
+    groups: dict[str, list[JobRecord]] = {}
     for job in executions:
-        run = groups.setdefault(job.metadata.get("pipeline_run_id") or job.id, {})
-        run.setdefault((job.metadata.get("pipeline_job_id", ""), job.metadata.get("matrix_index", "")), job)
-    return [
-        PastRun(run_id=run_id, executions=tuple(sorted(run.values(), key=lambda job: job.number)))
-        for run_id, run in groups.items()
-    ]
+        groups.setdefault(job.metadata.get("pipeline_run_id") or job.id, []).append(job)
+    return [PastRun(run_id=run_id, executions=tuple(deciding(run))) for run_id, run in groups.items()]
 
 
 def satisfying_run(view: View, project_id: int, pipeline: Pipeline | None, *, for_dry_run: bool) -> PastRun:

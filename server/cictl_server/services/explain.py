@@ -13,6 +13,7 @@ from cictl.wire.explain import COUNTED_JOBS, AgentFit, Blocker, Explanation, Fix
 from cictl.wire.jobs import Cause, Dependency, JobStatus
 from cictl.wire.requirements import meets_all
 from cictl_server.services.chaining import upstream_of
+from cictl_server.services.deciding import deciding
 from cictl_server.services.fitting import command, fixes_for, nearest_first, obstacle, pinned_to, sentence
 from cictl_server.services.fleet import effective_capabilities
 from cictl_server.services.jobs import JobService, get_job
@@ -161,21 +162,14 @@ def _blockers(job: JobRecord, view: View) -> list[Blocker]:
     """Return what *job* still waits for: jobs of its run, and pipelines of its chain run."""
     blockers: list[Blocker] = []
     if job.metadata.get("needs_blocked") == "1":
-        siblings = _deciding(view.jobs.of_run(job.metadata.get("pipeline_run_id", "")))
+        siblings = deciding(view.jobs.of_run(job.metadata.get("pipeline_run_id", "")))
         for need in needs_of(job):
             blockers += _unfinished(need, [j for j in siblings if j.metadata.get("pipeline_job_id") == need])
     if job.metadata.get("chain_blocked") == "1":
-        members = _deciding(view.jobs.of_chain_run(job.metadata.get("chain_run_id", "")))
+        members = deciding(view.jobs.of_chain_run(job.metadata.get("chain_run_id", "")))
         for pipeline in upstream_of(job):
             blockers += _unfinished(pipeline, [j for j in members if j.metadata.get("pipeline_id") == pipeline])
     return blockers
-
-
-def _deciding(executions: Iterable[JobRecord]) -> list[JobRecord]:
-    """Return the newest execution of each job and matrix row, oldest first: a rerun replaces what it repeats."""
-    keys = ("pipeline_id", "pipeline_job_id", "matrix_index")
-    newest = {tuple(job.metadata.get(key, "") for key in keys): job for job in executions}
-    return sorted(newest.values(), key=lambda job: job.number)
 
 
 def _unfinished(need: str, executions: list[JobRecord]) -> Iterator[Blocker]:

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from cictl.wire.jobs import Cause, JobStatus
+from cictl_server.services.deciding import deciding
 from cictl_server.services.lifecycle import Ending, Event, advance
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
@@ -32,7 +33,7 @@ def settled_by_needs(
     blocked = [j for j in tx.jobs.blocked_of_run(pipeline_run_id) if j.metadata.get("needs_blocked") == "1"]
     if not blocked:
         return []
-    siblings = _deciding(tx.jobs.of_run(pipeline_run_id))
+    siblings = _by_job(tx.jobs.of_run(pipeline_run_id))
     settled = (_settled(job, siblings, now=now) for job in blocked)
     return [job for job in settled if job is not None]
 
@@ -77,12 +78,9 @@ def _all_succeeded(executions: list[JobRecord]) -> bool:
     return bool(executions) and all(e.status is JobStatus.SUCCEEDED for e in executions)
 
 
-def _deciding(executions: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
-    """Group a run by job id; of each matrix row the newest execution decides, so that a rerun can heal a run."""
-    newest: dict[tuple[str, str], JobRecord] = {}
-    for job in executions:  # oldest first
-        newest[job.metadata.get("pipeline_job_id", ""), job.metadata.get("matrix_index", "")] = job
+def _by_job(executions: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
+    """Group the executions that decide by the id of their job."""
     groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
-    for (job_id, _), job in newest.items():
-        groups[job_id].append(job)
+    for job in deciding(executions):
+        groups[job.metadata.get("pipeline_job_id", "")].append(job)
     return groups
