@@ -32,6 +32,12 @@ PIPELINES = (
         {id: z, needs: [a, g], steps: [{run: "true"}]}]""",
 )
 
+CHAIN = """pipelines:
+  - {id: base, jobs: [{id: one, steps: [{run: "true"}]}, {id: two, steps: [{run: "true"}]}]}
+  - {id: next, depends_on: [base], jobs: [{id: l, steps: [{run: "true"}]}, {id: m, needs: [l], steps: [{run: "true"}]}]}
+  - {id: top, depends_on: [next], jobs: [{id: t, steps: [{run: "true"}]}]}
+pipeline_chains: [{id: all, pipelines: [base, next, top]}]"""
+
 AGENTS: dict[str, dict[str, str]] = {"a": {}, "b": {}, "c": {"gpu": "yes"}}
 
 LONG = 40
@@ -69,7 +75,8 @@ class ServerMachine(RuleBasedStateMachine):
         }
         self.promises = Promises(server=self.server, works=self.works)
         self.pipelines = [self.server.define(jobs) for jobs in PIPELINES]
-        self.job_ids: list[str] = []
+        self.chain = self.server.define_project(CHAIN)["all"]
+        self.job_ids = self.server.run_chain(self.chain)
         for pick in range(len(PIPELINES)):
             self.run_a_pipeline(pick)
         for agent in self.agents.values():
@@ -141,10 +148,12 @@ class ServerMachine(RuleBasedStateMachine):
         else:
             self.remove(what, job_id)
 
-    @rule(name=names, pick=picks, what=st.sampled_from(["run", "run", "run", "activate", "activate", "deactivate"]))
+    @rule(name=names, pick=picks, what=st.sampled_from(["run", "run", "chain", "activate", "activate", "deactivate"]))
     def an_admin_starts_a_run_or_stops_an_agent(self, name: str, pick: int, what: str) -> None:
         if what == "run":
             self.run_a_pipeline(pick)
+        elif what == "chain":
+            self.job_ids += self.server.run_chain(self.chain)
         else:
             self.expect(self.server.act(what, name), 200, 404)
 
@@ -167,6 +176,7 @@ class ServerMachine(RuleBasedStateMachine):
     @rule()
     def everything_ends(self) -> None:
         """Agents that live and ask for work bring every execution to an end, whatever came before."""
+        self.server.clock.step(600)  # it may have gone back
         for agent in self.agents.values():
             agent.heartbeat(Fate.ANSWERED)
             self.server.act("activate", agent.agent_id)

@@ -21,6 +21,8 @@ from cictl_testing.server import RunningServer
 _LIMIT = 2000
 _WHOLE = 1 << 24
 
+UPSTREAM = "chain_depends_on_pipelines"
+
 _STEPS = {
     "queued": {"queued", "leased", "running", "failed"},
     "leased": {"queued", "leased", "running", "succeeded", "failed"},
@@ -104,10 +106,11 @@ class Promises:
             assert answer.blocked is (job.cause is Cause.DEPENDENCY_FAILED)
             if not answer.blocked:
                 continue
-            assert (job.started, job.agent_id, job.is_blocked) == (None, "", False)
-            need = job.error.removeprefix("cancelled: required job ").removesuffix(" failed")
-            assert need in _needs(job)
-            culprits = [j.id for j in _executions(jobs, job, need) if j.status is JobStatus.FAILED]
+            assert (job.started, job.agent_id) == (None, "")
+            waited = {f"required job {n}": _of_run(jobs, job, n) for n in _listed(job, "needs_job_ids")}
+            waited |= {f"upstream pipeline {p}": _of_chain(jobs, job, p) for p in _listed(job, UPSTREAM)}
+            reason = job.error.removeprefix("cancelled: ").removesuffix(" failed")
+            culprits = [j.id for j in waited[reason] if j.status is JobStatus.FAILED]
             named = answer.dependency.job_execution_id if answer.dependency else None
             assert named == (culprits[-1] if culprits else None)
 
@@ -158,24 +161,40 @@ def _check_owners(jobs: list[JobRecord], deactivated: set[str]) -> None:
 def _check_needs(jobs: list[JobRecord]) -> None:
     """A blocked execution waits for something that is still to come, and nothing that was met or missed."""
     for job in jobs:
-        if job.status is JobStatus.QUEUED and job.is_blocked:
-            verdicts = {_verdict(_executions(jobs, job, need)) for need in _needs(job)}
-            assert "open" in verdicts, f"{job.id} is stuck: {verdicts}"
-            assert "missed" not in verdicts, f"{job.id} waits in vain"
+        if job.status is not JobStatus.QUEUED:
+            continue
+        if "needs_blocked" in job.metadata:
+            _check_wait(job, [_of_run(jobs, job, need) for need in _listed(job, "needs_job_ids")])
+        if "chain_blocked" in job.metadata:
+            _check_wait(job, [_of_chain(jobs, job, pipeline) for pipeline in _listed(job, UPSTREAM)])
 
 
-def _needs(job: JobRecord) -> list[str]:
-    return job.metadata["needs_job_ids"].split(",")
+def _check_wait(job: JobRecord, awaited: list[list[JobRecord]]) -> None:
+    verdicts = {_verdict(executions) for executions in awaited}
+    assert "open" in verdicts, f"{job.id} is stuck: {verdicts}"
+    assert "missed" not in verdicts, f"{job.id} waits in vain"
 
 
-def _executions(jobs: list[JobRecord], of: JobRecord, need: str) -> list[JobRecord]:
+def _listed(job: JobRecord, key: str) -> list[str]:
+    return [name for name in job.metadata.get(key, "").split(",") if name]
+
+
+def _of_run(jobs: list[JobRecord], of: JobRecord, need: str) -> list[JobRecord]:
     """Return the executions of the job *need* in the run of *of*, oldest first."""
     wanted = (of.metadata["pipeline_run_id"], need)
     return [j for j in jobs if (j.metadata["pipeline_run_id"], j.metadata["pipeline_job_id"]) == wanted]
 
 
+def _of_chain(jobs: list[JobRecord], of: JobRecord, pipeline: str) -> list[JobRecord]:
+    """Return the executions of *pipeline* in the chain run of *of*, oldest first."""
+    wanted = (of.metadata["chain_run_id"], pipeline)
+    return [j for j in jobs if (j.metadata.get("chain_run_id"), j.metadata["pipeline_id"]) == wanted]
+
+
 def _verdict(executions: list[JobRecord]) -> str:
-    newest = {job.metadata.get("matrix_index"): job.status for job in executions}.values()
+    newest = {
+        (job.metadata["pipeline_job_id"], job.metadata.get("matrix_index")): job.status for job in executions
+    }.values()
     if any(not status.is_terminal for status in newest):
         return "open"
     return "met" if newest and all(status is JobStatus.SUCCEEDED for status in newest) else "missed"
