@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
 from cictl.wire.jobs import JobExecution, JobStateResponse
+from cictl_server.services.logs import LogFiles
 
 
 def prepare(server: RunningServer, status: str) -> JobExecution:
@@ -220,3 +222,70 @@ def test_an_older_tail_that_arrives_late_takes_nothing_away(server: RunningServe
     for end in (400_000, 600_000, 700_000, 600_000):
         server.report(job.id, "running", output=whole[max(0, end - 524_288) : end])
     assert server.log(job.id).decode() == whole[:700_000]
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        ("running", {"output_append": "late", "output_offset": 0}),
+        ("running", {"output": "late"}),
+        ("succeeded", {"output_append": "late", "output_offset": 0}),
+    ],
+)
+def test_a_report_that_is_overtaken_never_reaches_the_log_of_the_next_agent(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, status: str, fields: dict[str, object]
+) -> None:
+    job = prepare(server, "leased")
+
+    def overtaken(write: Callable[..., None]) -> Callable[..., None]:
+        """Return *write*, just before which the lease expires and another agent begins."""
+
+        def overtake_and_write(*arguments: object, **options: object) -> None:
+            monkeypatch.undo()
+            server.clock.step(45)
+            server.services.maintenance.run_once()
+            assert server.leased("b").id == job.id
+            assert server.report(job.id, "running", "b", output_append="mine", output_offset=0).status_code == 200
+            write(*arguments, **options)
+
+        return overtake_and_write
+
+    for name in ("append", "replace"):
+        monkeypatch.setattr(LogFiles, name, overtaken(getattr(LogFiles, name)))
+    assert server.report(job.id, status, "a", **fields).status_code == 409
+    assert server.log(job.id) == b"mine"
+    assert len(list((server.directory / "logs").glob("*.log"))) == 1
+
+
+def test_a_report_whose_lease_expires_meanwhile_goes_on_in_a_new_log(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = prepare(server, "leased")
+    append = LogFiles.append
+
+    def expire(logs: LogFiles, name: str, data: bytes, *, offset: int) -> None:
+        monkeypatch.undo()
+        server.clock.step(45)
+        server.services.maintenance.run_once()
+        append(logs, name, data, offset=offset)
+
+    monkeypatch.setattr(LogFiles, "append", expire)
+    assert server.report(job.id, "running", output_append="one", output_offset=0).status_code == 200
+    assert server.log(job.id) == b"one"
+    assert server.job(job.id).leased_by_agent_id == "a"
+
+
+def test_two_that_begin_an_unowned_execution_do_not_share_its_log(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = prepare(server, "queued")
+    append = LogFiles.append
+
+    def second(logs: LogFiles, name: str, data: bytes, *, offset: int) -> None:
+        monkeypatch.undo()
+        assert server.report(job.id, "running", "b", output_append="other", output_offset=0).status_code == 409
+        append(logs, name, data, offset=offset)
+
+    monkeypatch.setattr(LogFiles, "append", second)
+    assert server.report(job.id, "running", "a", output_append="one", output_offset=0).status_code == 200
+    assert server.log(job.id) == b"one"

@@ -153,7 +153,7 @@ class Services:
             inspecting=InspectService(store=store, preparer=preparer),
             job_lists=JobListService(store=store, fleet=fleet),
             leasing=LeasingService(
-                store=store, settler=settler, logs=logs, losses=losses, presence=presence, hub=hub, clock=clock
+                store=store, settler=settler, losses=losses, presence=presence, hub=hub, clock=clock
             ),
             maintenance=MaintenanceService(
                 store=store,

@@ -33,7 +33,7 @@ class JobLog:
     def __init__(self, files: LogFiles, job: JobRecord) -> None:
         self._files = files
         self._job = job
-        self._stored = job.log_size if job.status.is_terminal else files.size(job.number)
+        self._stored = job.log_size if job.status.is_terminal else files.size(job.log_name)
         self._tail = self._closing()
 
     @property
@@ -43,7 +43,7 @@ class JobLog:
     def read(self, *, offset: int, limit: int) -> LogSlice:
         """Return up to *limit* bytes from *offset*; past the end there are none."""
         stored = max(0, min(limit, self._stored - offset))
-        data = self._files.read(self._job.number, offset=offset, limit=stored) if stored else b""
+        data = self._files.read(self._job.log_name, offset=offset, limit=stored) if stored else b""
         if len(data) == stored and len(data) < limit:
             start = max(0, offset - self._stored)
             data += self._tail[start : start + limit - len(data)]
@@ -57,5 +57,5 @@ class JobLog:
     def _closing(self) -> bytes:
         if not self._job.closing_line:
             return b""
-        last = self._files.read(self._job.number, offset=self._stored - 1, limit=1) if self._stored else b"\n"
+        last = self._files.read(self._job.log_name, offset=self._stored - 1, limit=1) if self._stored else b"\n"
         return (b"" if last == b"\n" else b"\n") + self._job.closing_line.encode()

@@ -15,7 +15,6 @@ from cictl_server.services.fleet import effective_capabilities
 from cictl_server.services.hub import QUEUE, Hub
 from cictl_server.services.ids import Clock
 from cictl_server.services.lifecycle import Ending, Event, advance
-from cictl_server.services.logs import LogFiles
 from cictl_server.services.losses import LostWork
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.secrets import secrets_problem
@@ -42,7 +41,6 @@ class LeasingService:
         *,
         store: Store,
         settler: Settler,
-        logs: LogFiles,
         losses: LostWork,
         presence: PresenceBook,
         hub: Hub,
@@ -50,7 +48,6 @@ class LeasingService:
     ) -> None:
         self._store = store
         self._settler = settler
-        self._logs = logs
         self._losses = losses
         self._presence = presence
         self._hub = hub
@@ -141,7 +138,6 @@ class LeasingService:
             lease_request_id=request.request_id,
         )
         self._settler.put(tx, leased)
-        self._logs.reset(job.number)  # what an earlier holder left
         return leased
 
     def _is_unanswered(self, held: JobRecord, request: LeaseRequest) -> bool:

@@ -87,7 +87,13 @@ def advance(
         case Event.LEASE:
             times = {"leased": now, "agent_id": agent_id}
         case Event.REQUEUE:
-            times = {"leased": None, "agent_id": "", "current_step": "", "lease_request_id": ""}
+            times = {
+                "leased": None,
+                "agent_id": "",
+                "current_step": "",
+                "lease_request_id": "",
+                "log_generation": job.log_generation + 1,
+            }
         case Event.RUN:
             times = {"started": job.started or now, "agent_id": agent_id, "leased": job.leased or now}
         case _:

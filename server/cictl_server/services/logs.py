@@ -1,4 +1,4 @@
-"""The output of executions: one append-only file each, addressed by byte offset. Knows files and bytes, no job states.
+"""The output of executions: append-only files by name, addressed by byte offset. Knows files and bytes, no job states.
 
 Bytes of a running execution are in the page cache only: they survive kill -9, and after a power loss the agent sends them
 again from its own copy, because the server then answers its next report with the size that it really holds. `seal` makes
@@ -29,47 +29,47 @@ class LogFiles:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._locks = [threading.Lock() for _ in range(64)]
 
-    def path(self, number: int) -> Path:
-        return self._directory / f"job-{number}.log"
+    def path(self, name: str) -> Path:
+        return self._directory / f"{name}.log"
 
-    def size(self, number: int) -> int:
+    def size(self, name: str) -> int:
         """Return the bytes of the log so far; 0 for none."""
         try:
-            return self.path(number).stat().st_size
+            return self.path(name).stat().st_size
         except FileNotFoundError:
             return 0
 
-    def read(self, number: int, *, offset: int, limit: int) -> bytes:
+    def read(self, name: str, *, offset: int, limit: int) -> bytes:
         """Return up to *limit* bytes from *offset*; empty past the end."""
-        if offset >= self.size(number):
+        if offset >= self.size(name):
             return b""  # no file system seeks to any offset that a client can name
         try:
-            with self.path(number).open("rb") as file:
+            with self.path(name).open("rb") as file:
                 file.seek(offset)
                 return file.read(limit)
         except FileNotFoundError:
             return b""
 
-    def append(self, number: int, data: bytes, *, offset: int) -> None:
+    def append(self, name: str, data: bytes, *, offset: int) -> None:
         """Write *data* so that it begins at *offset*; bytes that are stored already are passed over.
 
         Raises:
             LogGap: *offset* is past the end.
         """
-        with self._lock(number), self._open(number) as file:
+        with self._lock(name), self._open(name) as file:
             size = file.seek(0, os.SEEK_END)
             if offset > size:
                 raise LogGap(size)
             file.write(data[size - offset :])
 
-    def replace(self, number: int, snapshot: bytes) -> None:
+    def replace(self, name: str, snapshot: bytes) -> None:
         """Make *snapshot*, the whole log or the last `SNAPSHOT_LIMIT` bytes of it, the end of the log.
 
         What continues the stored bytes is appended; a tail is joined to them where they overlap, so a log stays whole
         although its agent sends tails; an older snapshot that arrives late changes nothing. Anything else replaces the
         log, as the contract says.
         """
-        with self._lock(number), self._open(number) as file:
+        with self._lock(name), self._open(name) as file:
             size = file.seek(0, os.SEEK_END)
             start = max(0, size - 2 * SNAPSHOT_LIMIT)
             file.seek(start)
@@ -83,32 +83,32 @@ class LogFiles:
                 file.seek(0, os.SEEK_END)
                 file.write(snapshot[joint:])
 
-    def sha256(self, number: int) -> str:
+    def sha256(self, name: str) -> str:
         """Return the hex digest of the whole log."""
         try:
-            with self.path(number).open("rb") as file:
+            with self.path(name).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             return hashlib.sha256().hexdigest()
 
-    def reset(self, number: int) -> None:
-        """Forget the bytes of a log that is damaged, or that an agent left which lost its lease; it begins anew."""
-        with self._lock(number), suppress(FileNotFoundError):
-            os.truncate(self.path(number), 0)
+    def reset(self, name: str) -> None:
+        """Forget the bytes of a log that is damaged; it begins anew."""
+        with self._lock(name), suppress(FileNotFoundError):
+            os.truncate(self.path(name), 0)
 
-    def seal(self, number: int) -> None:
+    def seal(self, name: str) -> None:
         """Make the log durable."""
-        with suppress(FileNotFoundError), self.path(number).open("rb") as file:
+        with suppress(FileNotFoundError), self.path(name).open("rb") as file:
             os.fsync(file.fileno())
 
-    def delete(self, number: int) -> None:
-        self.path(number).unlink(missing_ok=True)
+    def delete(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
 
-    def _lock(self, number: int) -> threading.Lock:
-        return self._locks[number // 1000 % len(self._locks)]
+    def _lock(self, name: str) -> threading.Lock:
+        return self._locks[hash(name) % len(self._locks)]
 
-    def _open(self, number: int) -> _LogHandle:
-        return _LogHandle(self.path(number))
+    def _open(self, name: str) -> _LogHandle:
+        return _LogHandle(self.path(name))
 
 
 class _LogHandle:

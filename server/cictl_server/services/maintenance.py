@@ -81,6 +81,7 @@ class MaintenanceService:
         if job is not None and _is_stale(job, now):
             logger.warning("lease expired execution=%s agent=%s", job.id, job.agent_id)
             self._settler.put(tx, advance(job, Event.REQUEUE, now=now))
+            tx.after_commit(lambda: self._logs.delete(job.log_name))
 
     def _fail(self, tx: Transaction, number: int, now: datetime) -> None:
         job = tx.jobs.find(number)
@@ -93,7 +94,7 @@ class MaintenanceService:
             error, cause = f"agent lost: nothing heard of {job.agent_id} for {seconds} s", Cause.AGENT_LOST
         logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, error)
         ending = Ending(
-            log_size=self._logs.size(number),
+            log_size=self._logs.size(job.log_name),
             error=error,
             cause=cause,
             exit_code=job.exit_code,

@@ -78,17 +78,17 @@ class RemovalService:
         return len(jobs)
 
     def _remove(self, tx: Transaction, jobs: Iterable[JobRecord]) -> None:
-        numbers = [job.number for job in jobs]
-        for number in numbers:
+        removed = [(job.number, job.log_name) for job in jobs]
+        for number, _ in removed:
             tx.jobs.delete(number)
             tx.artifacts.delete(number)
         self._settler.settle(tx, jobs, now=self._clock())
-        tx.after_commit(lambda: self._forget(numbers))
+        tx.after_commit(lambda: self._forget(removed))
 
-    def _forget(self, numbers: list[int]) -> None:
+    def _forget(self, removed: list[tuple[int, str]]) -> None:
         """Remove the files, which nothing names any more, and wake those who watched."""
-        for number in numbers:
-            self._logs.delete(number)
+        for number, log_name in removed:
+            self._logs.delete(log_name)
             self._artifacts.delete(number)
             self._reports.delete(number)
             self._hub.publish(job_topic(number))

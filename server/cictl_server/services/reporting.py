@@ -57,47 +57,70 @@ class ReportingService:
         status = _STATUSES.get(request.status.strip().lower())
         if status is None:
             raise InvalidRequest("status must be running, succeeded or failed")
-        with self._store.read() as view:
-            job = get_job(view, job_id)
-            is_settled = _check_owner(view, job, request, status)
-        self._presence.touch(request.agent_id)
+        while (job := self._try(job_id, request, status)) is None:
+            logger.info("lease lost while a report was written execution=%s agent=%s", job_id, request.agent_id)
+        return job
+
+    def _try(self, job_id: str, request: StatusRequest, status: JobStatus) -> JobRecord | None:
+        """Apply the report, or return None when the execution was requeued meanwhile: then it has another log by now.
+
+        What was written into the old one is nobody's, so bytes never reach the log of another agent's attempt.
+        """
+        job, is_settled = self._begin(job_id, request, status)
         if is_settled:
             return job
-        if job.status is JobStatus.QUEUED:
-            self._logs.reset(job.number)  # what an earlier holder left
         self._write_log(job, request, is_last=status.is_terminal)
         with self._store.write() as tx:
-            job = get_job(tx, job_id)
-            if _check_owner(tx, job, request, status):
-                return job
-            job = self._store_status(tx, job, request, status)
+            present = tx.jobs.find(job.number)
+            if present is None or present.log_generation != job.log_generation:
+                self._logs.delete(job.log_name)
+                return None
+            if _check_owner(tx, present, request, status):
+                return present
+            job = self._store_status(tx, present, request, status)
         if status.is_terminal:
             self._reset.discard(job.number)
             logger.info("finished execution=%s status=%s agent=%s", job.id, job.status, request.agent_id)
         return job
 
+    def _begin(self, job_id: str, request: StatusRequest, status: JobStatus) -> tuple[JobRecord, bool]:
+        """Return the execution as its reporter holds it, and whether it is over.
+
+        One that nobody holds is given to the reporter first, so that only one agent ever writes into its log.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+            is_settled = _check_owner(view, job, request, status)
+        self._presence.touch(request.agent_id)
+        if job.status is not JobStatus.QUEUED:
+            return job, is_settled
+        with self._store.write() as tx:
+            job = get_job(tx, job_id)
+            is_settled = _check_owner(tx, job, request, status)
+            return (job if is_settled else self._store_status(tx, job, request, status)), is_settled
+
     def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> None:
         if request.output_append:
             if request.output_offset is None or request.output_offset < 0:
                 raise InvalidRequest("output_offset is required with output_append, 0 or more")
-            self._logs.append(job.number, request.output_append.encode(), offset=request.output_offset)
+            self._logs.append(job.log_name, request.output_append.encode(), offset=request.output_offset)
         elif request.output:
-            self._logs.replace(job.number, request.output.encode())
+            self._logs.replace(job.log_name, request.output.encode())
         if is_last:
             self._check_whole(job, request)
-            self._logs.seal(job.number)
+            self._logs.seal(job.log_name)
 
     def _check_whole(self, job: JobRecord, request: StatusRequest) -> None:
         """Compare the log with what the agent says of it; a damaged one is asked for again, once."""
-        size = self._logs.size(job.number)
+        size = self._logs.size(job.log_name)
         if request.output_size is not None and size < request.output_size:
             raise LogGap(size)
         if not request.output_sha256 or job.number in self._reset:
             return
-        if size != request.output_size or self._logs.sha256(job.number) != request.output_sha256.lower():
+        if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
             logger.error("log differs from its agent's, asking for it again execution=%s", job.id)
             self._reset.add(job.number)
-            self._logs.reset(job.number)
+            self._logs.reset(job.log_name)
             raise LogGap(0)
 
     def _store_status(self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus) -> JobRecord:
@@ -124,7 +147,7 @@ class ReportingService:
             return running
         has_failed = status is JobStatus.FAILED
         ending = Ending(
-            log_size=self._logs.size(job.number),
+            log_size=self._logs.size(job.log_name),
             error=request.error if has_failed else "",
             cause=request.cause if has_failed else None,
             exit_code=request.exit_code,

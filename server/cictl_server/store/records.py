@@ -22,6 +22,7 @@ class JobRecord(Record, frozen=True, kw_only=True):
         metadata: The contract's keys, `needs_blocked` and `chain_blocked` among them.
         lease_request_id: `request_id` of the lease that took it.
         log_size: Bytes of its log that count, once it is over; later ones were sent too late.
+        log_generation: How often it lost its agent before it started; each agent writes into a log of its own.
         closing_line: The server's own last line of its log, kept apart from the agent's bytes.
     """
 
@@ -50,11 +51,17 @@ class JobRecord(Record, frozen=True, kw_only=True):
     test_summary: TestSummary | None = None
     lease_request_id: str = ""
     log_size: int = 0
+    log_generation: int = 0
     closing_line: str = ""
 
     @property
     def id(self) -> str:
         return f"job-{self.number}"
+
+    @property
+    def log_name(self) -> str:
+        """Where the output of the agent that holds it goes, and of no agent that held it before."""
+        return f"{self.id}.{self.log_generation}" if self.log_generation else self.id
 
     @property
     def is_blocked(self) -> bool:
