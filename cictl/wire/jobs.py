@@ -225,12 +225,42 @@ class JobSummary(Message):
     history_groups: list[JobGroup] | None
 
 
+STEP_STARTED = "step.started"
+
+
 class StepEvent(Message):
-    """Something that happened while an execution ran; agents send `step.started`."""
+    """Something that happened while an execution ran; agents send `step.started`.
+
+    Attributes:
+        log_offset: The log's bytes so far; the first line that begins there or later belongs to the step (ours).
+    """
 
     type: str = ""
     timestamp_utc: datetime | None = None
     step: Step | None = None
+    log_offset: int | None = None
+
+
+class LoggedStep(Message):
+    """A step that has begun.
+
+    Attributes:
+        index: Position in the plan, from 1.
+        started_utc: When the server was told, by its clock.
+        log_offset: The step's part of the log begins with the first line that begins at this byte or later.
+    """
+
+    index: int
+    total: int
+    name: str
+    started_utc: datetime
+    log_offset: int
+
+
+class JobSteps(Message):
+    """`GET jobs/{id}/steps`: the steps that have begun, in their order."""
+
+    steps: list[LoggedStep]
 
 
 class StatusRequest(Message):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from cictl.wire.jobs import JobState, JobStatus, StatusRequest, Step, StepEvent
+from cictl.wire.jobs import STEP_STARTED, JobState, JobStatus, StatusRequest, Step, StepEvent
 from cictl_agent.clock import Clock
 from cictl_agent.interruption import Interruption, Reason
 from cictl_agent.spool import JobLog
@@ -104,7 +104,11 @@ class Reporter:
         with self._news:
             events = self._pending.events
             if step is not None:
-                events = [*events, StepEvent(type="step.started", timestamp_utc=self._clock(), step=step)]
+                offset = self._log.size if self._appends else None
+                events = [
+                    *events,
+                    StepEvent(type=STEP_STARTED, timestamp_utc=self._clock(), step=step, log_offset=offset),
+                ]
             self._pending = StatusRequest(
                 current_step=text,
                 events=events,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -29,8 +30,10 @@ from cictl.wire.jobs import (
     JobList,
     JobResponse,
     JobState,
+    JobSteps,
     LeaseRequest,
     LeaseResponse,
+    LoggedStep,
     StatusRequest,
 )
 from cictl.wire.projects import (
@@ -304,21 +307,34 @@ class Client:
 
     # Logs
 
-    def read_log(self, job_id: str, *, offset: int = 0, limit: int | None = None) -> LogChunk:
-        """Return a piece of the log; without *limit* as much as the server gives at once (8 MiB)."""
-        params = {"offset": offset, **({} if limit is None else {"limit": limit})}
+    def read_log(
+        self, job_id: str, *, offset: int = 0, limit: int | None = None, since: datetime | None = None
+    ) -> LogChunk:
+        """Return a piece of the log; without *limit* as much as the server gives at once (8 MiB).
+
+        With *since* it begins, at *offset* or later, with what came to the server since that instant.
+        """
+        wanted = {"limit": limit, "since": since.isoformat() if since else None}
+        params = {"offset": offset, **{key: value for key, value in wanted.items() if value is not None}}
         response = self._transport.send("GET", f"{_job(job_id)}/log", params=params)
         size = response.headers.get("X-Log-Size", "")
         if not size.isdigit():
             raise UnexpectedAnswer(self.base_url, "no X-Log-Size")
         is_complete = response.headers.get("X-Log-Complete") == "true"
+        begin = response.headers.get("X-Log-Offset", "")
+        offset = int(begin) if begin.isdigit() else offset
         return LogChunk(data=response.body, offset=offset, size=int(size), complete=is_complete)
+
+    def list_steps(self, job_id: str) -> list[LoggedStep]:
+        """Return the steps of an execution that have begun, and where their parts of the log begin."""
+        return self._transport.get(JobSteps, f"{_job(job_id)}/steps").steps
 
     def follow_log(
         self,
         job_id: str,
         *,
         offset: int = 0,
+        times: bool = False,
         on_reconnect: OnReconnect | None = None,
         deadline: Callable[[], bool] | None = None,
     ) -> Iterator[LogChunk]:
@@ -326,6 +342,7 @@ class Client:
 
         Args:
             offset: Byte to begin with.
+            times: Let each chunk have its `received_utc`; that makes many small ones.
             on_reconnect: Called with each passing error, before the next attempt.
             deadline: Asked at each sign of life of the server, which gives one at least every 15 s; the iterator ends
                 once it says yes.
@@ -345,7 +362,7 @@ class Client:
         ```
         """
         return following.follow_log(
-            self._transport, job_id, offset=offset, on_reconnect=on_reconnect, deadline=deadline
+            self._transport, job_id, offset=offset, times=times, on_reconnect=on_reconnect, deadline=deadline
         )
 
     # Artifacts

@@ -6,7 +6,8 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -45,18 +46,20 @@ class LogChunk:
         offset: Byte position of `data` from the start of the log.
         size: Bytes of the whole log as far as known.
         complete: Whether the execution is over, so that `size` is final.
+        received_utc: When the first byte came to the server, to a second; None when it does not tell.
     """
 
     data: bytes
     offset: int
     size: int
     complete: bool
+    received_utc: datetime | None = None
 
     def after(self, offset: int) -> LogChunk | None:
         """Return what lies at and after *offset*, if anything does."""
         known = max(0, offset - self.offset)
         rest = self.data[known:]
-        return LogChunk(data=rest, offset=self.offset + known, size=self.size, complete=self.complete) if rest else None
+        return replace(self, data=rest, offset=self.offset + known) if rest else None
 
 
 class _LogEvent(Message):
@@ -64,6 +67,7 @@ class _LogEvent(Message):
 
     offset: int
     data_base64: bytes
+    received_utc: datetime | None = None
 
 
 class Pause:
@@ -86,6 +90,7 @@ def follow_log(
     job_id: str,
     *,
     offset: int,
+    times: bool,
     on_reconnect: OnReconnect | None,
     deadline: Callable[[], bool] | None,
 ) -> Iterator[LogChunk]:
@@ -99,7 +104,7 @@ def follow_log(
     position = _Position(transport.base_url, offset)
     while True:
         try:
-            with closing(_stream(transport, job_id, position.offset, deadline)) as events:
+            with closing(_stream(transport, job_id, position.offset, deadline, times=times)) as events:
                 for event in events:
                     pause.reset()
                     if isinstance(event, JobState):
@@ -197,7 +202,7 @@ def _left(job_id: str, until: float | None, timeout: float | None) -> float:
 
 
 def _stream(
-    transport: Transport, job_id: str, offset: int, deadline: Callable[[], bool] | None
+    transport: Transport, job_id: str, offset: int, deadline: Callable[[], bool] | None, *, times: bool
 ) -> Generator[LogChunk | JobState, None, None]:
     """Yield the events of one connection; it ends when the connection does.
 
@@ -207,7 +212,7 @@ def _stream(
     import sseclient
 
     path = f"/api/v1/jobs/{quote(job_id, safe='')}/log"
-    params = {"follow": "1", "offset": offset}
+    params = {"follow": "1", "offset": offset, **({"times": "1"} if times else {})}
     accept = {"Accept": "text/event-stream, application/problem+json"}
     with transport.open("GET", path, params=params, headers=accept, timeout=_SILENCE_SECONDS) as response:
         if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
@@ -233,7 +238,9 @@ def _blocks(response: requests.Response, deadline: Callable[[], bool] | None) ->
 def _chunk(text: str) -> LogChunk:
     event = msgspec.json.decode(text, type=_LogEvent)
     size = event.offset + len(event.data_base64)
-    return LogChunk(data=event.data_base64, offset=event.offset, size=size, complete=False)
+    return LogChunk(
+        data=event.data_base64, offset=event.offset, size=size, complete=False, received_utc=event.received_utc
+    )
 
 
 def _poll_log(

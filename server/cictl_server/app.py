@@ -48,6 +48,7 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/api/v1/jobs/{job_id}/blocked-by", jobs.JobBlockedByResource, ""),
     ("/api/v1/jobs/{job_id}/explain", explain.JobExplainResource, ""),
     ("/api/v1/jobs/{job_id}/log", logs.JobLogResource, ""),
+    ("/api/v1/jobs/{job_id}/steps", logs.JobStepsResource, ""),
     ("/api/v1/jobs/{job_id}/tests", reports.JobTestsResource, ""),
     ("/api/v1/jobs/{job_id}/artifacts", artifacts.JobArtifactsResource, ""),
     ("/api/v1/jobs/{job_id}/artifacts/upload-zip", artifacts.JobArtifactsZipResource, ""),

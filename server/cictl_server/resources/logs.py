@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
 
 import falcon
 import msgspec
 
-from cictl.wire.jobs import JobState
+from cictl.wire.jobs import JobState, JobSteps
 from cictl_server.errors import CictlError, InvalidRequest
+from cictl_server.resources import media
 from cictl_server.resources.describe import Content, Parameter, api
 from cictl_server.resources.streams import PlacedStream
 from cictl_server.services import Services
@@ -43,6 +46,10 @@ class JobLogResource:
             Parameter(
                 name="follow", choices=("1", "true"), text="Stream what there is and what is added until the end."
             ),
+            Parameter(
+                name="since", text="An RFC 3339 instant: begin, at `offset` or later, with what arrived since then."
+            ),
+            Parameter(name="times", choices=("1", "true"), text="With `follow`, tell when the bytes arrived."),
         ],
         headers=[Parameter(name="Last-Event-ID", text="With `follow`, wins over `offset`.")],
     )
@@ -50,12 +57,13 @@ class JobLogResource:
         """Return the log's bytes from `offset` on, or follow it.
 
         With `follow=1` the answer is a `text/event-stream`: events `log` with `{"offset", "data_base64"}` and the next
-        offset as their id, then one event `end` with the final JobState.
+        offset as their id, then one event `end` with the final JobState. With `times=1` the bytes of one event arrived at
+        one time, to a second and by the server's clock: its data has `received_utc`, unless nobody knows.
         """
         if req.get_param("follow") in ("1", "true"):
             self._follow(req, resp, job_id)
             return
-        offset = _number(req, "offset", default=0)
+        offset = self._first(req, job_id, _number(req, "offset", default=0))
         piece = self._jobs.read_log(job_id, offset=offset, limit=min(_number(req, "limit", default=_LIMIT), _LIMIT))
         resp.content_type = "text/plain; charset=utf-8"
         resp.set_headers(
@@ -71,20 +79,38 @@ class JobLogResource:
 
     def _follow(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         last = _offset(req.get_header("Last-Event-ID") or "")
-        offset = _number(req, "offset", default=0) if last is None else last
+        offset = self._first(req, job_id, _number(req, "offset", default=0)) if last is None else last
+        is_timed = req.get_param("times") in ("1", "true")
         self._jobs.get_state(job_id)
-        stream = PlacedStream(self._hub, lambda: self._events(job_id, offset))
+        stream = PlacedStream(self._hub, lambda: self._events(job_id, offset, is_timed=is_timed))
         resp.content_type = "text/event-stream"
         resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         resp.stream = stream
 
-    def _events(self, job_id: str, offset: int) -> Iterator[bytes]:
+    def _first(self, req: falcon.Request, job_id: str, offset: int) -> int:
+        """Return where to begin: at *offset*, or later where `since` says so."""
+        since = req.get_param("since")
+        return max(offset, self._jobs.log_offset_since(job_id, _instant(since))) if since else offset
+
+    def _events(self, job_id: str, offset: int, *, is_timed: bool) -> Iterator[bytes]:
         yield b": follow\n\n"
         try:
-            for piece in self._jobs.follow_log(job_id, offset=offset):
+            for piece in self._jobs.follow_log(job_id, offset=offset, is_timed=is_timed):
                 yield _event(piece)
         except CictlError:
             return  # deleted meanwhile: the client asks again and is told so
+
+
+class JobStepsResource:
+    """`/api/v1/jobs/{job_id}/steps`"""
+
+    def __init__(self, services: Services) -> None:
+        self._jobs = services.jobs
+
+    @api(answers={200: JobSteps, 404: "unknown"})
+    def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """Tell which steps of an execution have begun, when, and where in its log."""
+        media.write(resp, self._jobs.steps(job_id))
 
 
 def _event(piece: LogSlice | JobState | None) -> bytes:
@@ -92,7 +118,9 @@ def _event(piece: LogSlice | JobState | None) -> bytes:
         return b": keepalive\n\n"
     if isinstance(piece, JobState):
         return b"event: end\ndata: " + msgspec.json.encode(piece) + b"\n\n"
-    data = {"offset": piece.offset, "data_base64": base64.b64encode(piece.data).decode()}
+    data: dict[str, object] = {"offset": piece.offset, "data_base64": base64.b64encode(piece.data).decode()}
+    if piece.received is not None:
+        data["received_utc"] = piece.received
     following = piece.offset + len(piece.data)
     return b"event: log\nid: %d\ndata: %s\n\n" % (following, msgspec.json.encode(data))
 
@@ -105,6 +133,14 @@ def _number(req: falcon.Request, name: str, *, default: int) -> int:
     if number is None:
         raise InvalidRequest(f"{name} must be a number of bytes, 0 or more")
     return number
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant: datetime = msgspec.convert(text, Annotated[datetime, msgspec.Meta(tz=True)])
+    except msgspec.ValidationError as error:
+        raise InvalidRequest("since must be an instant such as 2026-01-31T12:00:00Z") from error
+    return instant
 
 
 def _offset(text: str) -> int | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from cictl_server.services.logindex import Arrivals
 from cictl_server.services.logs import SNAPSHOT_LIMIT, LogFiles
 from cictl_server.store.records import JobRecord
 
@@ -16,12 +18,14 @@ class LogSlice:
         offset: Byte position of `data` from the start.
         size: Bytes of the whole log as far as it is known.
         complete: Whether the execution is over, so that `size` is final.
+        received: When the first byte arrived, to a second; None when nobody knows, or nobody asked.
     """
 
     data: bytes
     offset: int
     size: int
     complete: bool
+    received: datetime | None = None
 
 
 class JobLog:
@@ -40,8 +44,13 @@ class JobLog:
     def size(self) -> int:
         return self._stored + len(self._tail)
 
-    def read(self, *, offset: int, limit: int) -> LogSlice:
-        """Return up to *limit* bytes from *offset*; past the end there are none."""
+    def read(self, *, offset: int, limit: int, arrivals: Arrivals | None = None) -> LogSlice:
+        """Return up to *limit* bytes from *offset*; past the end there are none.
+
+        With *arrivals* they go no further than to where bytes of another time begin.
+        """
+        if arrivals is not None:
+            return self._read_timed(arrivals, offset=offset, limit=limit)
         stored = max(0, min(limit, self._stored - offset))
         data = self._files.read(self._job.log_name, offset=offset, limit=stored) if stored else b""
         if len(data) == stored and len(data) < limit:
@@ -49,10 +58,31 @@ class JobLog:
             data += self._tail[start : start + limit - len(data)]
         return LogSlice(data=data, offset=offset, size=self.size, complete=self._job.status.is_terminal)
 
+    def offset_since(self, instant: datetime) -> int:
+        """Return the byte at which what arrived since *instant* begins; the log's end when nothing did.
+
+        Where nobody knows when the bytes arrived, that is the log's beginning: too much, rather than too little.
+        """
+        if not self._files.index.path(self._job.log_name).exists():
+            return 0
+        offset = self._files.index.offset_since(self._job.log_name, instant)
+        if offset is not None:
+            return min(offset, self._stored)
+        is_closed_since = self._job.finished is not None and self._job.finished >= instant
+        return self._stored if is_closed_since else self.size
+
     def output(self) -> str:
         """Return the last 512 KiB as text, the `output` of a job view."""
         start = max(0, self.size - SNAPSHOT_LIMIT)
         return self.read(offset=start, limit=SNAPSHOT_LIMIT).data.decode(errors="replace")
+
+    def _read_timed(self, arrivals: Arrivals, *, offset: int, limit: int) -> LogSlice:
+        piece = self.read(offset=offset, limit=limit)
+        if offset >= self._stored:
+            return replace(piece, received=self._job.finished)
+        received, until = arrivals.at(offset)
+        end = self._stored if until is None else min(until, self._stored)
+        return replace(piece, data=piece.data[: end - offset], received=received)
 
     def _closing(self) -> bytes:
         if not self._job.closing_line:

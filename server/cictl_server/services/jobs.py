@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
 from cictl.wire.jobs import (
     CANCEL_LINE,
@@ -14,6 +15,7 @@ from cictl.wire.jobs import (
     JobExecution,
     JobState,
     JobStatus,
+    JobSteps,
 )
 from cictl_server.errors import Conflict, NotFound
 from cictl_server.services.fleet import Fleet
@@ -21,6 +23,7 @@ from cictl_server.services.hub import Hub, job_topic
 from cictl_server.services.ids import Clock, NumberSource, job_number
 from cictl_server.services.joblog import JobLog, LogSlice
 from cictl_server.services.lifecycle import Ending, Event
+from cictl_server.services.logindex import Arrivals
 from cictl_server.services.logs import LogFiles
 from cictl_server.services.settling import Settler
 from cictl_server.services.views import job_state, job_view
@@ -85,8 +88,28 @@ class JobService:
             job = get_job(view, job_id)
         return JobLog(self._logs, job).read(offset=offset, limit=limit)
 
-    def follow_log(self, job_id: str, *, offset: int) -> Iterator[LogSlice | JobState | None]:
-        """Yield the log from *offset* as it grows, then the final state.
+    def log_offset_since(self, job_id: str, instant: datetime) -> int:
+        """Return the byte of the log at which what arrived since *instant* begins.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        return JobLog(self._logs, job).offset_since(instant)
+
+    def steps(self, job_id: str) -> JobSteps:
+        """Return the steps that have begun.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        return JobSteps(steps=self._logs.index.steps(job.log_name))
+
+    def follow_log(self, job_id: str, *, offset: int, is_timed: bool = False) -> Iterator[LogSlice | JobState | None]:
+        """Yield the log from *offset* as it grows, then the final state; with *is_timed* each piece is of one time.
 
         None is yielded when nothing happened for 15 seconds, so that the caller can keep its connection alive. Ends
         early when the server stops.
@@ -94,10 +117,15 @@ class JobService:
         Raises:
             NotFound: The execution was deleted.
         """
+        arrivals: Arrivals | None = None
         with self._hub.watch(job_topic(job_number(job_id))) as watch:
             while not self._hub.is_closed:
                 watch.clear()
-                piece = self.read_log(job_id, offset=offset, limit=_SLICE)
+                with self._store.read() as view:
+                    job = get_job(view, job_id)
+                if is_timed and (arrivals is None or arrivals.name != job.log_name):
+                    arrivals = self._logs.index.arrivals(job.log_name)
+                piece = JobLog(self._logs, job).read(offset=offset, limit=_SLICE, arrivals=arrivals)
                 if piece.data:
                     offset += len(piece.data)
                     yield piece

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cictl_server.errors import LogGap
+from cictl_server.services.logindex import LogIndex
 
 SNAPSHOT_LIMIT = 524_288
 """Bytes that an agent of the reference sends of a log at most: its tail."""
@@ -22,11 +23,16 @@ _ANCHOR = 4096
 
 
 class LogFiles:
-    """The logs below one directory."""
+    """The logs below one directory.
+
+    Attributes:
+        index: When their bytes arrived, and where their steps begin.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.index = LogIndex(directory)
         self._locks = [threading.Lock() for _ in range(64)]
 
     def path(self, name: str) -> Path:
@@ -92,7 +98,7 @@ class LogFiles:
             return hashlib.sha256().hexdigest()
 
     def reset(self, name: str) -> None:
-        """Forget the bytes of a log that is damaged; it begins anew."""
+        """Forget the bytes of a log that is damaged; its agent sends them again, and their times stay."""
         with self._lock(name), suppress(FileNotFoundError):
             os.truncate(self.path(name), 0)
 
@@ -103,6 +109,7 @@ class LogFiles:
 
     def delete(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)
+        self.index.delete(name)
 
     def _lock(self, name: str) -> threading.Lock:
         return self._locks[hash(name) % len(self._locks)]

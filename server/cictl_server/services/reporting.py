@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 
-from cictl.wire.jobs import JobExecution, JobState, JobStatus, StatusRequest
+from cictl.wire.jobs import (
+    STEP_STARTED,
+    JobExecution,
+    JobState,
+    JobStatus,
+    LoggedStep,
+    StatusRequest,
+    Step,
+    StepEvent,
+)
 from cictl_server.errors import Conflict, InvalidRequest, LogGap
 from cictl_server.services.ids import Clock
 from cictl_server.services.joblog import JobLog
@@ -100,6 +110,7 @@ class ReportingService:
             return (job if is_settled else self._store_status(tx, job, request, status)), is_settled
 
     def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> None:
+        self._write_index(job, request)
         if request.output_append:
             if request.output_offset is None or request.output_offset < 0:
                 raise InvalidRequest("output_offset is required with output_append, 0 or more")
@@ -109,6 +120,14 @@ class ReportingService:
         if is_last:
             self._check_whole(job, request)
             self._logs.seal(job.log_name)
+
+    def _write_index(self, job: JobRecord, request: StatusRequest) -> None:
+        """Note when the log's new bytes come, before they can be read, and which steps begin where."""
+        now, size = self._clock(), self._logs.size(job.log_name)
+        if request.output_append or request.output:
+            self._logs.index.note_arrival(job.log_name, offset=size, now=now)
+        begun = [event for event in request.events if event.type == STEP_STARTED and event.step is not None]
+        self._logs.index.note_steps(job.log_name, [_logged(event, size=size, now=now) for event in begun])
 
     def _check_whole(self, job: JobRecord, request: StatusRequest) -> None:
         """Compare the log with what the agent says of it; a damaged one is asked for again, once."""
@@ -153,6 +172,13 @@ class ReportingService:
             exit_code=request.exit_code,
         )
         return self._settler.end(tx, job, Event.FAIL if has_failed else Event.SUCCEED, ending, now=now, **changes)
+
+
+def _logged(event: StepEvent, *, size: int, now: datetime) -> LoggedStep:
+    """Place the beginning of a step in the log: where its agent says, else where the log ended before this report."""
+    step = event.step or Step()
+    offset = size if event.log_offset is None else max(0, event.log_offset)
+    return LoggedStep(index=step.index, total=step.total, name=step.name, started_utc=now, log_offset=offset)
 
 
 def _check_owner(view: View, job: JobRecord, request: StatusRequest, status: JobStatus) -> bool:
