@@ -1,0 +1,129 @@
+"""Whether this installation can update itself, and if not, why: the first row that fits decides."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cictl.installation.layout import Layout
+
+Mode = Literal["dev", "service", "standalone"]
+
+DEV = "Running in dev mode. Updates disabled."
+PIPX = "Installed with pipx. Updates disabled here. Run: pipx upgrade cictl"
+UV_TOOL = "Installed as a uv tool. Updates disabled here. Run: uv tool upgrade cictl"
+CONTAINER = "Running in a container. Updates disabled. Deploy a newer image."
+NO_SERVICE = "Server is not running as a service. Updates disabled. Install updates manually. See README."
+UNMANAGED = "Environment is not managed by the cictl installer. Updates disabled. Reinstall with the installer."
+NO_UPDATER = "Update helper is not installed."
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What was found.
+
+    Attributes:
+        reason: Empty when supported, else what to tell the user.
+        layout: The managed installation that this program runs from; None when it runs from none.
+        needs_helper: No service manager starts the server anew; `activation.start_helper` has to.
+    """
+
+    mode: Mode
+    is_supported: bool
+    reason: str
+    layout: Layout | None
+    needs_helper: bool = False
+
+
+def detect(
+    environ: Mapping[str, str],
+    *,
+    version: str,
+    prefix: Path,
+    data_dir: Path,
+    root: Path = Path("/"),
+    pid: int | None = None,
+    parent_pid: int | None = None,
+) -> Capability:
+    """Look at how this program was installed and started.
+
+    `CICTL_HOME` names the installation, by default the one that *prefix* lies in. `CICTL_CONTAINER` set to 1 or 0 says
+    whether this is a container. `CICTL_UPDATE_ALLOW_REEXEC=1` lets a managed installation without a service manager update
+    itself; it must not be used below systemd, which ends a service's helpers with it.
+
+    Args:
+        environ: Its `CICTL_` settings are read first, then their `CIWI_` twins.
+        version: Tag of the running version, or `dev`.
+        prefix: `sys.prefix`.
+        root: Where to look for the marks of containers.
+        pid, parent_pid: Of the process that asks.
+    """
+    layout = find_layout(environ, prefix=prefix, data_dir=data_dir)
+    if version.lower() == "dev":
+        return Capability("dev", False, DEV, layout)
+    for mark, reason in (("pipx_metadata.json", PIPX), ("uv-receipt.toml", UV_TOOL)):
+        if (prefix / mark).exists():
+            return Capability("standalone", False, reason, None)
+    if _is_container(environ, root):
+        return Capability("standalone", False, CONTAINER, layout)
+    is_service = _is_service(environ, pid or os.getpid(), parent_pid or os.getppid())
+    if not is_service and setting(environ, "UPDATE_ALLOW_REEXEC") != "1":
+        return Capability("standalone", False, NO_SERVICE, layout)
+    problem = next(_problems(environ, layout, has_manager=is_service), "")
+    mode: Mode = "service" if is_service else "standalone"
+    return Capability(mode, not problem, problem, layout, needs_helper=not is_service)
+
+
+def find_layout(environ: Mapping[str, str], *, prefix: Path, data_dir: Path) -> Layout | None:
+    """Return the managed installation whose current version lives in *prefix*, if it does."""
+    stated = setting(environ, "HOME")
+    home = Path(stated) if stated else prefix.parent.parent
+    layout = Layout(home, data_dir)
+    current = layout.current()
+    if current is None or layout.folder(current).resolve() != prefix.resolve():
+        return None
+    return layout
+
+
+def setting(environ: Mapping[str, str], name: str) -> str:
+    """Return `CICTL_<name>`, else `CIWI_<name>`, without white space around it."""
+    return environ.get(f"CICTL_{name}", "").strip() or environ.get(f"CIWI_{name}", "").strip()
+
+
+def _problems(environ: Mapping[str, str], layout: Layout | None, *, has_manager: bool) -> Iterator[str]:
+    if layout is None:
+        yield UNMANAGED
+        return
+    for folder in (layout.home, layout.versions, layout.updates):
+        if not _is_writable(folder):
+            yield f"Update directory is not writable: {folder}"
+    if has_manager and not setting(environ, "UPDATER_UNIT"):
+        yield NO_UPDATER
+
+
+def _is_writable(folder: Path) -> bool:
+    """Tell whether files can be made in *folder*, or it itself where it is still missing."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _is_container(environ: Mapping[str, str], root: Path) -> bool:
+    stated = setting(environ, "CONTAINER")
+    if stated:
+        return stated == "1"
+    return (root / ".dockerenv").exists() or (root / "run" / ".containerenv").exists()
+
+
+def _is_service(environ: Mapping[str, str], pid: int, parent_pid: int) -> bool:
+    """Tell whether a service manager started this very process: children inherit `INVOCATION_ID`."""
+    if sys.platform == "darwin":
+        return bool(setting(environ, "SERVER_LAUNCHD_LABEL")) and parent_pid == 1
+    if sys.platform == "win32":
+        return False
+    main = environ.get("SYSTEMD_EXEC_PID", "")
+    return bool(environ.get("INVOCATION_ID")) and main in ("", str(pid))
