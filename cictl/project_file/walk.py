@@ -177,7 +177,11 @@ class Walker:
 
     def _integer(self, node: Node, path: str) -> object:
         number = parse_integer(node.text) if isinstance(node, Scalar) and node.plain else None
-        return self._mistyped(node, path, "a whole number") if number is None else number
+        if number is None:
+            return self._mistyped(node, path, "a whole number")
+        if not -_INT_LIMIT <= number < _INT_LIMIT:
+            return self._mistyped(node, path, f"a whole number of at most {_INT_LIMIT - 1}")
+        return number
 
     def _flag(self, node: Node, path: str) -> object:
         if isinstance(node, Scalar) and node.plain and node.text in _TRUE | _FALSE:
@@ -202,7 +206,7 @@ class Walker:
 
 
 def parse_integer(text: str) -> int | None:
-    """Return the YAML integer *text* spells, None when it is none or does not fit 64 bits.
+    """Return the YAML integer *text* spells, None when it is none.
 
     Hexadecimal, octal (``010`` is 8), binary and ``_`` between digits count, and so do floats with an integral value.
     """
@@ -217,7 +221,7 @@ def parse_integer(text: str) -> int | None:
     else:
         if _FLOAT.fullmatch(digits) and float(digits).is_integer():
             number = int(float(digits))
-    return number if number is not None and -_INT_LIMIT <= number < _INT_LIMIT else None
+    return number
 
 
 def join_key(path: str, name: str) -> str:

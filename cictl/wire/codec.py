@@ -11,6 +11,8 @@ import msgspec
 
 T = TypeVar("T")
 
+_INT_LIMIT = 2**63
+
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class _MessageMeta(msgspec.StructMeta):
@@ -40,7 +42,8 @@ def decode(body: bytes, type_: type[T]) -> T:
     null means absent; a body of ``null`` is an object without fields.
 
     Raises:
-        DecodeError: Empty body, malformed JSON, or a wrong type for a known field.
+        DecodeError: Empty body, malformed JSON, a wrong type for a known field, or a number beyond 64 bits, which no
+            agent of the reference could read.
     """
     try:
         value = msgspec.json.decode(body)
@@ -91,6 +94,8 @@ def _fit_object(value: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str
         name = key if key in fields else folded.get(key.casefold())
         if name is None or (name != key and name in value):
             continue
+        if type(item) is int and not -_INT_LIMIT <= item < _INT_LIMIT:
+            raise DecodeError(f"{name} must be at most {_INT_LIMIT - 1}")
         if item is not None or type(None) in get_args(fields[name]):
             fitted[name] = _fit(item, fields[name])
     return fitted

@@ -67,13 +67,19 @@ def test_integers_of_yaml_are_read(wrap: Wrap, text: str, number: int) -> None:
     assert parse_job(wrap, f"timeout_seconds: {text}").timeout_seconds == number
 
 
-@pytest.mark.parametrize(
-    "text", ["1.9", "'60'", "true", "1e400", "9223372036854775808", "9" * 5000, "ten", "_1", "[1]"]
-)
+@pytest.mark.parametrize("text", ["1.9", "'60'", "true", "1e400", "9" * 5000, "ten", "_1", "[1]"])
 def test_what_is_no_whole_number_is_refused(wrap: Wrap, text: str) -> None:
     body = f"- id: j\n  timeout_seconds: {text}\n  steps: [{{run: x}}]"
     (finding,) = project_file.lint(wrap("job", body), config_file="f")
     assert finding.message.startswith("pipelines[0].jobs[0].timeout_seconds must be a whole number, not ")
+
+
+@pytest.mark.parametrize("text", ["9223372036854775808", "-9223372036854775809", "1e30", "0x" + "f" * 20])
+def test_a_whole_number_beyond_64_bits_is_refused_with_the_limit(wrap: Wrap, text: str) -> None:
+    body = f"- id: j\n  timeout_seconds: {text}\n  steps: [{{run: x}}]"
+    (finding,) = project_file.lint(wrap("job", body), config_file="f")
+    limit = "a whole number of at most 9223372036854775807"
+    assert finding.message == f"pipelines[0].jobs[0].timeout_seconds must be {limit}, not {text}"
 
 
 @pytest.mark.parametrize(("text", "number"), [("-9223372036854775808", -(2**63)), ("9223372036854775807", 2**63 - 1)])

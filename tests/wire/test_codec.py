@@ -48,6 +48,8 @@ def test_a_request_is_read_leniently(body: bytes, expected: LeaseRequest) -> Non
         pytest.param(b'{"agent_id":1}', id="wrong type"),
         pytest.param(b'{"wait_seconds":1.5}', id="a fraction for an integer"),
         pytest.param(b'{"wait_seconds":NaN}', id="no JSON number"),
+        pytest.param(b'{"wait_seconds":9223372036854775808}', id="beyond 64 bits"),
+        pytest.param(b'{"wait_seconds":-1%s}' % (b"0" * 30), id="far below 64 bits"),
         pytest.param(b"[" * 100_000, id="too deep"),
     ],
 )
