@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -120,9 +121,41 @@ def test_a_cursor_goes_on_and_ends(server: RunningServer) -> None:
     assert seen == created[::-1]
 
 
-def test_a_cursor_that_no_list_gave_is_refused(server: RunningServer) -> None:
-    answer = server.get("/api/v1/jobs", query_string="run=x&cursor=y")
+@pytest.mark.parametrize("query", ["run=x&cursor=y", "cursor=y", "cursor=job-1", "cursor=job-1~", "cursor=job-1~2"])
+def test_a_cursor_that_no_list_gave_is_refused(server: RunningServer, query: str) -> None:
+    answer = server.get("/api/v1/jobs", query_string=query)
     assert (answer.status_code, answer.text) == (400, "invalid cursor\n")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_pages_without_a_filter_show_everything_once_with_runs_whole(server: RunningServer, size: int) -> None:
+    pipeline = server.define(TWO)
+    runs = [server.run(pipeline) for _ in range(3)]
+    alone = server.enqueue()
+    server.finish("failed")
+    again = server.post(f"/api/v1/jobs/{runs[0][0]}/rerun").json["job_execution"]["id"]  # the oldest run is the newest
+    pages: list[list[str]] = []
+    query = f"max={size}"
+    while True:
+        page = listed(server, query)
+        pages.append(ids(page))
+        if "next_cursor" not in page:
+            break
+        query = f"max={size}&cursor={page['next_cursor']}"
+    assert sorted(chain(*pages)) == sorted([*chain(*runs), alone, again])
+    assert all(any(set(run) <= set(page) for page in pages) for run in runs)
+    assert again in pages[0]
+
+
+def test_what_is_added_between_two_pages_hides_nothing(server: RunningServer) -> None:
+    pipeline = server.define(TWO)
+    old, new = server.run(pipeline), server.run(pipeline)
+    server.finish("failed")
+    first = listed(server, "max=2")
+    server.post(f"/api/v1/jobs/{old[0]}/rerun")
+    server.enqueue()
+    assert ids(first) == new[::-1]
+    assert set(old) <= set(ids(listed(server, f"max=9&cursor={first['next_cursor']}")))
 
 
 class TestUnmetRequirements:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus, JobSummary
@@ -24,7 +24,7 @@ class JobFilter:
         project: Name or id of the project.
         pipeline: Id of the pipeline in its file.
         run: A `pipeline_run_id`.
-        cursor: Show what is older than the list that gave it.
+        cursor: Show what is older than the list that gave it; goes with the same other fields.
     """
 
     status: str = ""
@@ -36,7 +36,7 @@ class JobFilter:
 
     @property
     def is_empty(self) -> bool:
-        return self == JobFilter()
+        return replace(self, cursor="") == JobFilter()
 
 
 _FINISHED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
@@ -56,26 +56,28 @@ class JobListService:
     def list_jobs(self, where: JobFilter, *, limit: int) -> JobList:
         """Return executions, newest first, at most *limit*.
 
-        Without a filter, the executions of a run are never separated: a run that does not fit is left out whole, unless
-        it is the newest. With one, `next_cursor` tells where the list goes on.
+        Without a filter, the executions of a run are never separated: a run that does not fit is left to the next list
+        whole, unless it is the newest. `next_cursor` tells where the list goes on: following it shows every execution
+        that was there at its beginning once, whatever is added meanwhile.
 
         Raises:
             InvalidRequest: An unknown status, or a cursor that no list gave.
         """
         with self._store.read() as view:
             if where.is_empty:
-                jobs, has_more = _capped(view, limit), False
+                window = _Window.of(where.cursor, view)
+                jobs, following = _capped(view, limit, window)
             else:
                 found = _matching(view, where)
                 jobs = list(islice(found, limit))
-                has_more = next(found, None) is not None
-        return JobList(job_executions=self._views(jobs), next_cursor=jobs[-1].id if has_more else "")
+                following = jobs[-1].id if next(found, None) is not None else ""
+        return JobList(job_executions=self._views(jobs), next_cursor=following)
 
     def page(self, view_name: str, *, limit: int, offset: int, page_size: int) -> JobPage:
         """Return one page of the queue or the history, counted within the newest *limit* executions."""
         is_wanted = _kind(view_name)
         with self._store.read() as view:
-            jobs = [job for job in _capped(view, limit) if is_wanted(job)]
+            jobs = [job for job in _capped(view, limit)[0] if is_wanted(job)]
         return JobPage(
             view=view_name,
             total=len(jobs),
@@ -87,7 +89,7 @@ class JobListService:
     def summary(self, *, limit: int) -> JobSummary:
         """Return the groups of the queue and of the history within the newest *limit* executions."""
         with self._store.read() as view:
-            jobs = _capped(view, limit)
+            jobs, _ = _capped(view, limit)
         queued = [job for job in jobs if not job.status.is_terminal]
         history = [job for job in jobs if job.status.is_terminal]
         queued_groups, history_groups = _groups(queued), _groups(history)
@@ -106,6 +108,31 @@ class JobListService:
     def _views(self, jobs: list[JobRecord]) -> list[JobExecution]:
         candidates = self._fleet.candidates()
         return [job_view(job, candidates=candidates) for job in jobs]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Where an unfiltered list begins.
+
+    Attributes:
+        before: The lists before showed the entries whose newest execution has this number or a higher one.
+        newest: Highest number when the first list was made; what came later counts for no entry's place.
+    """
+
+    before: int
+    newest: int
+
+    @classmethod
+    def of(cls, cursor: str, view: View) -> _Window:
+        if not cursor:
+            last = view.jobs.last_number()
+            return cls(before=last + 1, newest=last)
+        before, _, newest = cursor.partition("~")
+        return cls(before=_cursor_number(before), newest=_cursor_number(newest))
+
+    def cursor(self, last: int) -> str:
+        """Return the cursor of the list that goes on below the entry whose newest execution is *last*."""
+        return f"job-{last}~job-{self.newest}"
 
 
 def _kind(view_name: str) -> Callable[[JobRecord], bool]:
@@ -144,25 +171,33 @@ def _matches(job: JobRecord, where: JobFilter) -> bool:
     )
 
 
-def _capped(view: View, limit: int) -> list[JobRecord]:
-    """Return the newest executions, runs kept whole, newest first."""
+def _capped(view: View, limit: int, window: _Window | None = None) -> tuple[list[JobRecord], str]:
+    """Return the newest executions of the window, runs kept whole, newest first, and the cursor of what follows."""
+    window = window or _Window.of("", view)
     taken: dict[int, JobRecord] = {}
-    groups: set[str] = set()
-    for job in view.jobs.newest_first():
-        group = _group(job)
-        if group in groups:
-            continue
-        members = (
-            [j for j in view.jobs.of_run(job.metadata["pipeline_run_id"]) if _group(j) == group] if group else [job]
-        )
-        if taken and len(taken) + len(members) > limit:
+    last: int | None = None
+    following = ""
+    for entry, members in _entries(view, window):
+        if last is not None and len(taken) + len(members) > limit:
+            following = window.cursor(last)
             break
         taken.update((member.number, member) for member in members)
-        if group:
+        last = entry
+    return [taken[number] for number in sorted(taken, reverse=True)], following
+
+
+def _entries(view: View, window: _Window) -> Iterator[tuple[int, list[JobRecord]]]:
+    """Yield runs and lone executions with the number of the newest execution in each, by that number, descending."""
+    groups: set[str] = set()
+    for job in view.jobs.newest_first(before=window.before):
+        group = _group(job)
+        if not group:
+            yield job.number, [job]
+        elif group not in groups:
             groups.add(group)
-        if len(taken) >= limit:
-            break
-    return [taken[number] for number in sorted(taken, reverse=True)]
+            members = [j for j in view.jobs.of_run(job.metadata["pipeline_run_id"]) if _group(j) == group]
+            if not any(window.before <= member.number <= window.newest for member in members):
+                yield job.number, members
 
 
 def _group(job: JobRecord) -> str:
