@@ -87,6 +87,31 @@ def test_an_agent_that_asks_for_other_work_has_lost_its_running_execution(server
     assert server.log(job_id).decode() == f"[control] {lost.error}"
 
 
+def test_an_agent_that_says_it_runs_an_execution_has_not_lost_it(server: RunningServer) -> None:
+    """A request of before the lease comes late, after the execution has long begun."""
+    job_id, _ = server.enqueue(), server.enqueue()
+    server.running()
+    server.clock.step(25)
+    server.heartbeat(running_job_ids=[job_id])
+    server.clock.step(20)
+    assert server.lease(request_id="old").message == "agent already has an active job"
+    assert server.job(job_id).status == "running"
+
+
+@pytest.mark.parametrize("later", ["it names no execution", "it is silent"])
+def test_what_an_agent_said_it_runs_counts_until_its_next_heartbeat(server: RunningServer, later: str) -> None:
+    job_id, other = server.enqueue(), server.enqueue()
+    server.running()
+    server.heartbeat(running_job_ids=[job_id])
+    if later == "it names no execution":
+        server.clock.step(10)
+        server.heartbeat(running_job_ids=[])
+    else:
+        server.clock.step(21)
+    assert server.leased().id == other
+    assert server.job(job_id).cause == "agent_lost"
+
+
 def test_an_expired_lease_goes_back_to_the_head_of_the_queue(server: RunningServer) -> None:
     job_id = server.enqueue()
     server.enqueue()

@@ -65,7 +65,12 @@ class AgentService:
         self._remember(request)
         if status.startswith(GREETING) and self._presence.is_new_start(agent_id, status):
             self._losses.end_running_of(agent_id, reason="it has started anew while this job was running")
-        self._presence.beat(agent_id, version=request.version, platform=f"{request.os}/{request.arch}")
+        self._presence.beat(
+            agent_id,
+            version=request.version,
+            platform=f"{request.os}/{request.arch}",
+            running=request.running_job_ids or (),
+        )
         decision, over = self._decide(request)
         self._orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
         handout = self._orders.hand_out(agent_id) if not decision.target else Handout()

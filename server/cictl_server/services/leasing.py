@@ -152,8 +152,11 @@ class LeasingService:
         """Fail a running execution whose agent asks for other work: an agent never does that while it runs one.
 
         Told apart from a second agent with the same id by the age of the execution's last sign: see `REOFFER_AFTER`.
+        An agent whose last heartbeat named the execution has not lost it: this request is an older one that was delayed.
         """
         if held.started is not None and self._clock() - held.started < REOFFER_AFTER:
+            return False
+        if self._presence.says_it_runs(held.agent_id, held.id):
             return False
         self._losses.end(tx, held, reason="it asked for new work while this job was running")
         return True

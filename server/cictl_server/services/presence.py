@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ class _Presence:
     seen: datetime
     has_reported: bool = False
     greeting: str = ""
+    running: frozenset[str] = frozenset()
     log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
 
 
@@ -38,17 +39,27 @@ class PresenceBook:
         self._lock = threading.Lock()
         self._entries = {agent_id: _Presence(seen=seen) for agent_id, seen in known.items()}
 
-    def beat(self, agent_id: str, *, version: str, platform: str) -> None:
-        """Note a heartbeat. Consecutive heartbeat lines collapse into the newest, so they push nothing else out."""
+    def beat(self, agent_id: str, *, version: str, platform: str, running: Iterable[str] = ()) -> None:
+        """Note a heartbeat. Consecutive heartbeat lines collapse into the newest, so they push nothing else out.
+
+        Args:
+            running: Ids of the executions that the agent says it runs.
+        """
         now = self._clock()
         line = _line(now, f"heartbeat version={version} platform={platform}")
         with self._lock:
             entry = self._entries.setdefault(agent_id, _Presence(seen=now))
-            entry.seen, entry.has_reported = now, True
+            entry.seen, entry.has_reported, entry.running = now, True, frozenset(running)
             if entry.log and _HEARTBEAT in entry.log[-1]:
                 entry.log[-1] = line
             else:
                 entry.log.append(line)
+
+    def says_it_runs(self, agent_id: str, job_id: str) -> bool:
+        """Whether the agent's last heartbeat named the execution, and the agent is online."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return entry is not None and job_id in entry.running and self._clock() - entry.seen <= ONLINE
 
     def is_new_start(self, agent_id: str, greeting: str) -> bool:
         """Note the *greeting* of an agent's process, and tell whether it proves that another process was there before.
