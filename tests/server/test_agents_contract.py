@@ -259,6 +259,14 @@ REFUSALS: tuple[tuple[str, str, bytes, int, str], ...] = (
     ("POST", "/api/v1/heartbeat", b"null", 400, NO_ID),
     ("POST", "/api/v1/heartbeat", b'{"agent_id":"a","timestamp_utc":""}', 400, NO_JSON),
     ("POST", "/api/v1/heartbeat", b'{"agent_id":"a","capabilities":{"os":1}}', 400, NO_JSON),
+    (
+        "POST",
+        "/api/v1/agents/a/actions",
+        b'{"action":"run-script","timeout_seconds":9223372036854775808}',
+        400,
+        NO_JSON,
+    ),
+    ("POST", "/api/v1/jobs/{held}/status", b'{"agent_id":"a","exit_code":-9223372036854775809}', 400, NO_JSON),
     ("POST", "/api/v1/agent/lease", b"{}", 400, NO_ID),
     ("GET", "/api/v1/agents/x", b"", 404, "agent not found"),
     ("GET", "/api/v1/agents/%20", b"", 400, "agent id is required"),
@@ -335,7 +343,7 @@ def test_other_methods_are_refused(stage: Stage, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "job_id", ["..", ".", "job-", "job-1x", "job-\uff11", "job--1", " ", "job-" + "9" * 40, "a%00b"]
+    "job_id", ["..", ".", "job-", "job-1x", "job-\uff11", "job--1", " ", "job-" + "9" * 40, "a%00b", "007", "job-0"]
 )
 def test_odd_ids_lead_nowhere(stage: Stage, job_id: str) -> None:
     path = f"/api/v1/jobs/{quote(job_id, safe='%.')}"
@@ -344,6 +352,13 @@ def test_odd_ids_lead_nowhere(stage: Stage, job_id: str) -> None:
     assert stage.send("GET", f"{path}/tests").json["report"]["total"] == 0
     for name in ("test-report.json", "coverage-report.json", "../state.json"):
         assert stage.send("GET", f"/artifacts/{quote(job_id, safe='%.')}/{name}").status_code == 404
+
+
+def test_an_id_with_leading_zeros_is_another_one(stage: Stage) -> None:
+    padded = stage.held.replace("job-", "job-0")
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/log"), ("GET", "/blocked-by")):
+        assert stage.send(method, f"/api/v1/jobs/{padded}{path}").status_code == 404, path
+    assert stage.server.job(stage.held).status == "running"
 
 
 def test_names_of_downloads_are_plain(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -12,6 +13,7 @@ Clock = Callable[[], datetime]
 """Returns the present as an aware UTC datetime."""
 
 _PREFIX = "job-"
+_JOB_ID = re.compile(f"{_PREFIX}[1-9][0-9]{{0,19}}")
 
 
 class NumberSource:
@@ -30,12 +32,11 @@ class NumberSource:
 
 
 def job_number(job_id: str) -> int:
-    """Return the number in `job-<number>`.
+    """Return the number in `job-<number>`; each execution has one id, so a number with leading zeros is none.
 
     Raises:
         NotFound: The text has another form, so no such job can exist.
     """
-    digits = job_id.removeprefix(_PREFIX)
-    if job_id.startswith(_PREFIX) and digits.isascii() and digits.isdigit() and len(digits) <= 20:
-        return int(digits)
+    if _JOB_ID.fullmatch(job_id):
+        return int(job_id.removeprefix(_PREFIX))
     raise NotFound("job")
