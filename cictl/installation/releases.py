@@ -1,0 +1,167 @@
+"""Releases: what one is made of, where it comes from, and how it is told to be whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cictl.installation.capability import setting
+from cictl.installation.web import Web
+
+WHEEL_LIMIT = 100 << 20
+LIST_LIMIT = 2 << 20
+TEXT_LIMIT = 512 << 10
+"""Bytes of a wheel, of an answer of the API or the index, and of a list of checksums or requirements."""
+
+API_SECONDS = 20.0
+TEXT_SECONDS = 30.0
+WHEEL_SECONDS = 120.0
+"""How long one attempt may take."""
+
+
+class ReleaseError(Exception):
+    """A release can't be had; the text is what to tell the user."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file of a release.
+
+    Attributes:
+        sha256: In hex, where the source tells it beside the file; empty where it is in a list of checksums.
+    """
+
+    name: str
+    url: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One released version.
+
+    Attributes:
+        tag: `v1.2.3`.
+        page_url: For people.
+        requirements: The pinned dependencies; None where the release has no such list.
+        checksums: The list of SHA-256 sums; None where there is none.
+    """
+
+    tag: str
+    page_url: str
+    wheel: Asset
+    requirements: Asset | None = None
+    checksums: Asset | None = None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The verified files of a release."""
+
+    wheel: Path
+    wheel_sha256: str
+    requirements: Path | None = None
+
+
+class ReleaseSource(Protocol):
+    """Where releases come from. Every method raises `ReleaseError`."""
+
+    def latest(self) -> Release:
+        """Return the newest release."""
+        ...
+
+    def get(self, tag: str) -> Release:
+        """Return the release of *tag*."""
+        ...
+
+    def list_tags(self) -> list[str]:
+        """Return the tags of the releases, newest first as far as the source knows."""
+        ...
+
+    def fetch(self, release: Release, into: Path) -> Fetched:
+        """Download the release's files into the folder *into* and verify them; on an error no file is left there."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseSettings:
+    """Where to look for releases.
+
+    Attributes:
+        source: `github`, or `simple` for an index of packages (PEP 503, PEP 691).
+        api_base: URL of a GitHub-compatible API, without a slash at its end.
+        repository: `owner/name`.
+        token: For *api_base* alone.
+        index_url: Of the simple index; empty for pip's own default, `none` for no index.
+        package: The project's name in the index.
+        checksum_asset: Name of the list of checksums.
+        requires_checksum: A release without checksums is refused.
+    """
+
+    source: str = "github"
+    api_base: str = "https://api.github.com"
+    repository: str = "izzyreal/ciwi"
+    token: str = ""
+    index_url: str = ""
+    package: str = "cictl"
+    checksum_asset: str = "cictl-checksums.txt"
+    requires_checksum: bool = True
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> ReleaseSettings:
+        """Read `CICTL_UPDATE_SOURCE`, `…_API_BASE`, `…_REPO`, `…_INDEX_URL`, `…_PACKAGE`, `…_CHECKSUM_ASSET`,
+        `…_REQUIRE_CHECKSUM` and `CICTL_GITHUB_TOKEN`, else their `CIWI_` twins, else the defaults."""
+        return cls(
+            source=setting(environ, "UPDATE_SOURCE") or cls.source,
+            api_base=(setting(environ, "UPDATE_API_BASE") or cls.api_base).rstrip("/"),
+            repository=setting(environ, "UPDATE_REPO") or cls.repository,
+            token=setting(environ, "GITHUB_TOKEN"),
+            index_url=setting(environ, "UPDATE_INDEX_URL"),
+            package=setting(environ, "UPDATE_PACKAGE") or cls.package,
+            checksum_asset=setting(environ, "UPDATE_CHECKSUM_ASSET") or cls.checksum_asset,
+            requires_checksum=setting(environ, "UPDATE_REQUIRE_CHECKSUM") != "false",
+        )
+
+
+def open_source(settings: ReleaseSettings) -> ReleaseSource:
+    """Return the source that *settings* name.
+
+    Raises:
+        ReleaseError: There is no such kind of source.
+    """
+    from cictl.installation.github import GithubSource
+    from cictl.installation.simple_index import SimpleSource
+
+    if settings.source == "github":
+        return GithubSource(settings, Web(token=settings.token, token_url=settings.api_base))
+    if settings.source == "simple":
+        return SimpleSource(settings, Web())
+    raise ReleaseError(f'unknown update source "{settings.source}"; it is github or simple')
+
+
+def read_checksums(text: str) -> dict[str, str]:
+    """Return the SHA-256 sums in *text* by file name: `<hex> <name>` a line, `#` comments, perhaps `*` before a name."""
+    sums: dict[str, str] = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 2 and not words[0].startswith("#"):
+            sums[words[-1].removeprefix("*")] = words[0].lower()
+    return sums
+
+
+def verify(sums: Mapping[str, str], path: Path) -> None:
+    """Check a downloaded file, which is deleted when it is not as *sums* tell.
+
+    Raises:
+        ReleaseError: It has another sum, or none is known.
+    """
+    expected = sums.get(path.name)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if expected == found:
+        return
+    path.unlink()
+    reason = f"{path.name} has {found}, expected {expected}" if expected else f"no checksum for {path.name}"
+    raise ReleaseError(f"checksum verification failed: {reason}")

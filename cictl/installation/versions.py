@@ -1,0 +1,124 @@
+"""Versions: tags on the wire, PEP 440 in packages, and the one that runs here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import total_ordering
+
+DEV = "dev"
+"""What stands for a version where something runs that was never released."""
+
+_NUMBER = r"(0|[1-9][0-9]{0,8})"
+_CORE = rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
+_TAG = re.compile(rf"v{_CORE}(?:-(alpha|beta|rc)\.{_NUMBER})?")
+_PACKAGE = re.compile(rf"{_CORE}(?:(a|b|rc){_NUMBER})?")
+_SHORT = {"alpha": "a", "beta": "b", "rc": "rc"}
+_LONG = {short: long for long, short in _SHORT.items()}
+
+
+@total_ordering
+@dataclass(frozen=True)
+class Tag:
+    """The version of a release, ordered as semantic versions are.
+
+    Only `vX.Y.Z` and `vX.Y.Z-(alpha|beta|rc).N` are versions: these mean the same to semantic versioning and to PEP 440.
+    Others do not: `v1.2.0-1` comes before 1.2.0 in the one and after it in the other, and `v1.2.0-x` has no PEP 440 form.
+
+    Attributes:
+        stage: `alpha`, `beta` or `rc`; empty for a final release.
+        number: Of the pre-release; 0 for a final one.
+    """
+
+    major: int
+    minor: int
+    patch: int
+    stage: str = ""
+    number: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Tag:
+        """Read a tag, `v1.2.3-rc.1`.
+
+        Raises:
+            ValueError: It has another form.
+        """
+        return cls._of(_TAG.fullmatch(text), text, stages={stage: stage for stage in _SHORT})
+
+    @classmethod
+    def of_package(cls, version: str) -> Tag:
+        """Read the version of a package, `1.2.3rc1`.
+
+        Raises:
+            ValueError: No tag stands for it.
+        """
+        return cls._of(_PACKAGE.fullmatch(version), version, stages=_LONG)
+
+    @classmethod
+    def _of(cls, match: re.Match[str] | None, text: str, *, stages: dict[str, str]) -> Tag:
+        if match is None:
+            raise ValueError(f"not a version: {text!r}")
+        major, minor, patch, stage, number = match.groups()
+        return cls(int(major), int(minor), int(patch), stages[stage] if stage else "", int(number or 0))
+
+    @property
+    def is_prerelease(self) -> bool:
+        return bool(self.stage)
+
+    @property
+    def package_version(self) -> str:
+        """The same version in PEP 440's form, `1.2.3rc1`."""
+        core = f"{self.major}.{self.minor}.{self.patch}"
+        return f"{core}{_SHORT[self.stage]}{self.number}" if self.stage else core
+
+    def __str__(self) -> str:
+        core = f"v{self.major}.{self.minor}.{self.patch}"
+        return f"{core}-{self.stage}.{self.number}" if self.stage else core
+
+    def __lt__(self, other: Tag) -> bool:
+        return self._key < other._key
+
+    @property
+    def _key(self) -> tuple[int, int, int, bool, str, int]:
+        """The three stages sort as their names do, and a final release stands above them."""
+        return self.major, self.minor, self.patch, not self.stage, self.stage, self.number
+
+
+def find_tag(text: str) -> Tag | None:
+    """Return the tag that *text* is; None where it is none."""
+    try:
+        return Tag.parse(text)
+    except ValueError:
+        return None
+
+
+def running_tag(distribution: str = "cictl") -> str:
+    """Return the tag of what runs, or `dev` where that was never released.
+
+    Released is what was installed from a wheel of a version that a tag stands for: not a source tree, not an editable
+    installation (PEP 610), not a development version.
+    """
+    from importlib import metadata
+
+    try:
+        found = metadata.distribution(distribution)
+        version = found.version
+    except (metadata.PackageNotFoundError, KeyError):
+        return DEV
+    if _is_editable(found.read_text("direct_url.json") or "{}"):
+        return DEV
+    try:
+        return str(Tag.of_package(version))
+    except ValueError:
+        return DEV
+
+
+def _is_editable(direct_url: str) -> bool:
+    import json
+
+    try:
+        told = json.loads(direct_url)
+    except ValueError:
+        return False
+    where = told.get("dir_info") if isinstance(told, dict) else None
+    return isinstance(where, dict) and where.get("editable") is True
