@@ -268,8 +268,8 @@ _cictl_node() {
         ;;
     "cictl jobs logs")
         commands=""
-        options="-f --follow --offset --tail --raw -o --output --query --server --context --debug -h --help"
-        valued="--offset --tail -o --output --query --server --context"
+        options="--run -f --follow --tail --since --step --failed --grep -t --timestamps --offset --raw -o --output --query --server --context --debug -h --help"
+        valued="--run --tail --since --step --grep --offset -o --output --query --server --context"
         arguments="jobs" repeated=""
         ;;
     "cictl jobs cancel")

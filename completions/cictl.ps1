@@ -745,7 +745,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @(
                 , @('list', 'List the newest jobs; a run is never cut apart.');
                 , @('show', 'Show one job: its state, what it waits for, its steps.');
-                , @('logs', 'Show a job''s log.');
+                , @('logs', 'Show a job''s log, or a part of it.');
                 , @('cancel', 'Cancel a job; one that is over stays as it is.');
                 , @('rerun', 'Enqueue a job once more, as a new job of the same run.');
                 , @('delete', 'Delete a job that has not started; what waits for it ends.');
@@ -810,10 +810,17 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl jobs logs' = @{
             commands = @()
             options = @(
+                , @('--run', 'The logs of a run''s jobs instead.');
                 , @('-f', 'Go on until the job is over.');
                 , @('--follow', 'Go on until the job is over.');
-                , @('--offset', 'Begin at this byte. [default: 0; x>=0]');
                 , @('--tail', 'Only the last N lines. [x>=0]');
+                , @('--since', 'Only what came since then: 15m, 2h, or an ISO 8601 time.');
+                , @('--step', 'Only this step''s part: its number, or how its command or its test''s name begins.');
+                , @('--failed', 'Only the failed step''s part, of jobs that failed.');
+                , @('--grep', 'Only lines in which this is found.');
+                , @('-t', 'Put the time before each line.');
+                , @('--timestamps', 'Put the time before each line.');
+                , @('--offset', 'Begin at this byte. [default: 0; x>=0]');
                 , @('--raw', 'Leave terminal control sequences in.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
@@ -823,7 +830,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--offset', '--tail', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--run', '--tail', '--since', '--step', '--grep', '--offset', '-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = ''
         }

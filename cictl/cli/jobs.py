@@ -64,33 +64,65 @@ def show_job(context: typer.Context, job: JobId) -> None:
 @app.command(
     "logs",
     cls=Command,
-    epilog="cictl jobs logs job-17954\ncictl jobs logs -f job-17954\ncictl jobs logs job-17954 --tail 50\n"
-    "cictl jobs logs job-17954 --raw > build.log",
+    epilog="cictl jobs logs -f job-17954\ncictl jobs logs job-17954 --tail 50\n"
+    "cictl jobs logs job-17954 --step 'make test'\ncictl jobs logs --run run-17954 --failed\n"
+    "cictl jobs logs job-17954 --grep 'warning|error' --timestamps\ncictl jobs logs job-17954 --raw > build.log",
 )
 def show_log(
     context: typer.Context,
-    job: JobId,
+    job: Annotated[str, typer.Argument(metavar="[JOB]", help="The job's id, or its beginning.")] = "",
+    run: Annotated[str, typer.Option("--run", metavar="RUN", help="The logs of a run's jobs instead.")] = "",
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job is over.")] = False,
-    offset: Annotated[int, typer.Option("--offset", metavar="BYTES", min=0, help="Begin at this byte.")] = 0,
     tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Only the last N lines.")] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="Only what came since then: 15m, 2h, or an ISO 8601 time.")
+    ] = "",
+    step: Annotated[
+        str,
+        typer.Option(
+            "--step",
+            metavar="STEP",
+            help="Only this step's part: its number, or how its command or its test's name begins.",
+        ),
+    ] = "",
+    failed: Annotated[bool, typer.Option("--failed", help="Only the failed step's part, of jobs that failed.")] = False,
+    grep: Annotated[str, typer.Option("--grep", metavar="REGEX", help="Only lines in which this is found.")] = "",
+    timestamps: Annotated[bool, typer.Option("-t", "--timestamps", help="Put the time before each line.")] = False,
+    offset: Annotated[int, typer.Option("--offset", metavar="BYTES", min=0, help="Begin at this byte.")] = 0,
     raw: Annotated[bool, typer.Option("--raw", help="Leave terminal control sequences in.")] = False,
 ) -> None:
-    """Show a job's log.
+    """Show a job's log, or a part of it.
 
-    With --follow the exit code is the job's result: 0 succeeded, 3 failed, 4 cancelled. A broken connection is taken up
-    where it broke off.
+    Parts narrow one another: `--step build --tail 20` is the end of that step, and --grep looks at what is left. Times are those at which the server got a line, to a second.
+
+    With --follow the exit code is the job's result: 0 succeeded, 3 failed, 4 cancelled; of a --step it is 0 once the next one begins. A broken connection is taken up where it broke off. Without --follow, --grep ends with 1 when it found nothing.
     """
-    from cictl.cli.logs import LogView
+    from cictl.cli import logs
 
     session = Session.of(context)
-    if tail is not None and offset:
-        raise usage("--tail and --offset exclude each other")
-    view = LogView(session, find_job_id(session.client, job), raw=raw)
-    start = view.tail_offset(tail) if tail is not None else offset
-    if not follow:
-        view.write_once(start)
+    wanted = logs.Wanted(
+        offset=offset,
+        tail=tail,
+        since=logs.instant(since) if since else None,
+        step=step,
+        failed=failed,
+        pattern=logs.pattern(grep) if grep else None,
+        timestamps=timestamps,
+        raw=raw,
+    )
+    wanted.check(follow=follow, of_run=bool(run))
+    if bool(job) == bool(run):
+        raise usage("name a job, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
+    if run and follow:
+        ids = [found.id for found in _jobs_of_run(session.client, run)]
+        raise typer.Exit(Follower(session, ids, waiting=Waiting(follow=True), run_id=run).run())
+    if run:
+        logs.show_logs(session, _jobs_of_run(session.client, run), wanted)
         return
-    raise typer.Exit(view.follow(start))
+    job_id = find_job_id(session.client, job)
+    if follow:
+        raise typer.Exit(logs.LogView(session, job_id, wanted).follow())
+    logs.show_log(session, job_id, wanted)
 
 
 @app.command("cancel", cls=Command, epilog="cictl jobs cancel job-17954")
@@ -250,7 +282,10 @@ def watch(
     session = Session.of(context)
     if bool(jobs) == bool(run):
         raise usage("name jobs, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
-    ids = _ids_of_run(session.client, run) if run else [find_job_id(session.client, job) for job in jobs or []]
+    if run:
+        ids = [job.id for job in _jobs_of_run(session.client, run)]
+    else:
+        ids = [find_job_id(session.client, job) for job in jobs or []]
     waiting = Waiting(timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
     raise typer.Exit(Follower(session, list(dict.fromkeys(ids)), waiting=waiting, run_id=run).run())
 
@@ -268,11 +303,11 @@ def _cancel(client: Client, job_id: str) -> tuple[JobExecution, str]:
         return job, f"already {outcome(job)}"
 
 
-def _ids_of_run(client: Client, run: str) -> list[str]:
+def _jobs_of_run(client: Client, run: str) -> list[JobExecution]:
     """Return the executions of the run, oldest first; a reference server ignores the filter, so it is applied here too."""
     found = client.list_jobs(max_jobs=MAX_JOBS, run=run).job_executions
     keys = ("pipeline_run_id", "chain_run_id")
-    ids = [job.id for job in found if run in [job.metadata.get(key) for key in keys]]
-    if not ids:
+    jobs = [job for job in found if run in [job.metadata.get(key) for key in keys]]
+    if not jobs:
         raise not_found(f"run {run!r} not found", hint="`cictl jobs list -o wide` shows the runs")
-    return ids[::-1]
+    return jobs[::-1]

@@ -113,7 +113,7 @@ def follow_log(
                     if (fresh := position.take(event)) is not None:
                         yield fresh
         except NotFound as error:
-            if error.message != _NO_ROUTE:
+            if not has_no_route(error):
                 raise
             yield from _poll_log(transport, job_id, offset=offset, on_reconnect=on_reconnect, deadline=deadline)
             return
@@ -155,6 +155,11 @@ class _Position:
             raise UnexpectedAnswer(self._url, detail)
         self._doubted_at = self.offset
         raise Unreachable(self._url, detail)
+
+
+def has_no_route(error: NotFound) -> bool:
+    """Tell whether the server has no such route at all, as a reference server has none for logs."""
+    return error.message == _NO_ROUTE
 
 
 def wait_for_job(
