@@ -49,6 +49,58 @@ def test_what_stock_tinydb_changed_is_read(tmp_path: Path) -> None:
         assert tx.projects.next_id() == 2
 
 
+def test_a_flipped_bit_in_the_snapshot_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """Also where the result would be good JSON, and a good record."""
+    with TinyStore.open(tmp_path) as store, store.write() as tx:
+        tx.jobs.put(make_job(1, error="good"))
+    state = tmp_path / "state.json"
+    damaged = state.read_bytes().replace(b"good", b"gooe")
+    state.write_bytes(damaged)
+    with pytest.raises(StoreCorrupt, match=r"state\.json is damaged: it does not match its checksum"):
+        TinyStore.open(tmp_path)
+    assert state.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("position", [0, 20, -5, -10, -16, -40])
+def test_no_damaged_byte_of_the_snapshot_goes_unnoticed(tmp_path: Path, position: int) -> None:
+    store_one_job(tmp_path)
+    state = tmp_path / "state.json"
+    content = bytearray(state.read_bytes())
+    content[position] ^= 1
+    state.write_bytes(content)
+    with pytest.raises(StoreCorrupt):
+        TinyStore.open(tmp_path)
+
+
+@pytest.mark.parametrize("writer", ["an older cictl", "stock TinyDB"])
+def test_a_snapshot_without_a_checksum_is_accepted_once(tmp_path: Path, writer: str) -> None:
+    store_one_job(tmp_path)
+    state = tmp_path / "state.json"
+    content = json.loads(state.read_text())
+    if writer == "an older cictl":
+        del content["_cictl"]["2"]
+    state.write_text(json.dumps(content))
+    with TinyStore.open(tmp_path) as store:
+        assert b"crc32" in state.read_bytes()[-30:], "it is given one at once"
+        with store.read() as view:
+            assert view.jobs.find(1) == make_job(1)
+    state.write_bytes(state.read_bytes().replace(b"queued", b"failed"))
+    with pytest.raises(StoreCorrupt, match="checksum"):
+        TinyStore.open(tmp_path)
+
+
+def test_a_snapshot_that_cannot_be_given_a_checksum_is_used_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store_one_job(tmp_path)
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps(json.loads(state.read_text())))
+    (tmp_path / "state.json-new").mkdir()
+    with TinyStore.open(tmp_path) as store, store.read() as view:
+        assert view.jobs.find(1) == make_job(1)
+    assert "compaction failed" in caplog.text
+
+
 def test_everything_is_private(tmp_path: Path) -> None:
     directory = tmp_path / "new" / "data"
     with TinyStore.open(directory) as store, store.write() as tx:

@@ -13,7 +13,7 @@ import filelock
 import msgspec
 
 from cictl_server.store import snapshot
-from cictl_server.store.contract import StoreFailed, StoreLocked
+from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreLocked
 from cictl_server.store.files import sync_directory
 from cictl_server.store.journal import Entry, Journal, encode_entry
 from cictl_server.store.snapshot import SCHEMA, Meta, Tables
@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 COMPACTION_BYTES = 8 << 20
 """The journal may grow to this, and to the size of the snapshot, before a new snapshot is written."""
+
+RESTORING = "restoring"
+"""A file of this name marks a directory whose content is being replaced: half of it may be another database's."""
 
 _GONE = msgspec.Raw(b"null")
 
@@ -44,6 +47,7 @@ class Engine:
     _sequence: int
     _last_ids: dict[str, int]
     _compaction_due: int
+    _is_sealed: bool
 
     def __init__(self, directory: Path, *, compaction_bytes: int = COMPACTION_BYTES) -> None:
         """Open *directory*, creating it if need be.
@@ -116,6 +120,11 @@ class Engine:
         if self._journal.size > self._compaction_due:
             self._start_compaction()
 
+    def seal(self) -> None:
+        """Give a snapshot without a checksum a new one that has it, once; a failure is logged, and tried again next time."""
+        if not self._is_sealed:
+            self._compact_or_log()
+
     def compact(self) -> None:
         """Write a snapshot, then drop from the journal what it holds. Writers go on meanwhile.
 
@@ -154,7 +163,9 @@ class Engine:
             self._file_lock.release()
 
     def _load(self, directory: Path) -> None:
-        meta, self.tables = snapshot.read(self.snapshot_path)
+        if (directory / RESTORING).exists():
+            raise StoreCorrupt(str(directory), "restoring a backup was interrupted")
+        meta, self.tables, self._is_sealed = snapshot.read(self.snapshot_path)
         self._sequence = meta.sequence
         self._last_ids = dict(meta.last_ids)
         for name, table in self.tables.items():

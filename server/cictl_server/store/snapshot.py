@@ -1,10 +1,18 @@
-"""`state.json`: a plain TinyDB file of all tables, plus one small table of our own with its place in the journal."""
+"""`state.json`: a plain TinyDB file of all tables, plus one small table of our own with its place in the journal.
+
+That table comes last, and its second document, a CRC-32 in eight hex digits of all the bytes before it, ends the file.
+Stock TinyDB keeps the document and changes the form around it; so a file in another form was changed by such a program,
+or written by an older cictl, and is taken as it is.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +26,9 @@ Tables = dict[str, dict[int, bytes]]
 """Each document of each table by its id, as JSON."""
 
 _ROWS_PER_BLOCK = 500
+_SEAL = b', "2": {"crc32": "%08x"}}}\n'
+_SEAL_LENGTH = len(_SEAL % 0)
+_SEAL_FORM = re.compile(rb', "2": \{"crc32": "(.{8})"\}\}\}\n')
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,17 +44,30 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     last_ids: dict[str, int]
 
 
-def read(path: Path) -> tuple[Meta, Tables]:
+class Contents(NamedTuple):
+    """What a snapshot holds.
+
+    Attributes:
+        is_sealed: It matches its checksum; otherwise it has none that could be right.
+    """
+
+    meta: Meta
+    tables: Tables
+    is_sealed: bool
+
+
+def read(path: Path) -> Contents:
     """Return what *path* holds; an absent file is an empty database.
 
     Raises:
         StoreTooNew: Written by a newer cictl.
-        StoreCorrupt: Not a file of ours.
+        StoreCorrupt: Not a file of ours, or not as it was written.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return Meta(schema=SCHEMA, sequence=0, last_ids={}), {}
+        return Contents(Meta(schema=SCHEMA, sequence=0, last_ids={}), {}, is_sealed=True)
+    is_sealed = _is_sealed(path, content)
     try:
         raw = msgspec.json.decode(content, type=dict[str, dict[int, msgspec.Raw]])
         meta = msgspec.json.decode(raw.pop(META)[1], type=Meta)
@@ -51,7 +75,8 @@ def read(path: Path) -> tuple[Meta, Tables]:
         raise StoreCorrupt(str(path), f"not a database of cictl ({error})") from error
     if meta.schema > SCHEMA:
         raise StoreTooNew(str(path), found=meta.schema, known=SCHEMA)
-    return meta, {name: {key: bytes(value) for key, value in table.items()} for name, table in raw.items()}
+    tables = {name: {key: bytes(value) for key, value in table.items()} for name, table in raw.items()}
+    return Contents(meta, tables, is_sealed)
 
 
 def write(path: Path, meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> int:
@@ -64,11 +89,33 @@ def write(path: Path, meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> 
 
 
 def _blocks(meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> Iterator[bytes]:
-    yield b'{"%s": {"1": %s}' % (META.encode(), msgspec.json.encode(meta))
+    checksum = 0
+    for block in _sealed_blocks(meta, tables):
+        checksum = zlib.crc32(block, checksum)
+        yield block
+    yield _SEAL % checksum
+
+
+def _sealed_blocks(meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> Iterator[bytes]:
+    yield b"{"
     for name, table in tables.items():
-        yield b",\n" + msgspec.json.encode(name) + b": {"
+        yield msgspec.json.encode(name) + b": {"
         rows = [b'"%d": %s' % (key, document) for key, document in table.items()]
         for start in range(0, len(rows), _ROWS_PER_BLOCK):
             yield (b",\n" if start else b"\n") + b",\n".join(rows[start : start + _ROWS_PER_BLOCK])
-        yield b"}"
-    yield b"}\n"
+        yield b"},\n"
+    yield b'"%s": {"1": %s' % (META.encode(), msgspec.json.encode(meta))
+
+
+def _is_sealed(path: Path, content: bytes) -> bool:
+    """Tell whether *content* has a checksum.
+
+    Raises:
+        StoreCorrupt: It has one that does not match.
+    """
+    seal = _SEAL_FORM.fullmatch(content, max(0, len(content) - _SEAL_LENGTH))
+    if seal is None:
+        return False
+    if seal[1] != b"%08x" % zlib.crc32(memoryview(content)[:-_SEAL_LENGTH]):
+        raise StoreCorrupt(str(path), "it does not match its checksum")
+    return True

@@ -260,6 +260,7 @@ class TinyStore(Store):
         except msgspec.MsgspecError as error:
             engine.close(compacts=False)
             raise StoreCorrupt(str(engine.snapshot_path), f"a document is not one of cictl's: {error}") from error
+        engine.seal()
         gc.collect()
         gc.freeze()  # what was loaded stays: walking over it in each full collection would cost 100 ms and more
         return store
