@@ -19,6 +19,7 @@ from cictl_server.resources import (
     projects,
     reports,
     server,
+    vault,
 )
 from cictl_server.resources.guard import Guard
 from cictl_server.resources.idempotency import Idempotency
@@ -70,6 +71,8 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/api/v1/pipeline-chains/{chain_id}/dry-run-preview", pipelines.PreviewResource, "chain"),
     ("/api/v1/pipeline-chains/{chain_id}/eligible-agents", pipelines.EligibleAgentsResource, "chain"),
     ("/api/v1/pipeline-chains/{chain_id}/source-refs", pipelines.SourceRefsResource, "chain"),
+    ("/api/v1/vault/connections", vault.VaultConnectionsResource, ""),
+    ("/api/v1/vault/connections/{connection_id}", vault.VaultConnectionResource, ""),
 )
 """Path, resource, and the ending of its responders' names where one resource serves several paths."""
 

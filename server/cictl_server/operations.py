@@ -18,7 +18,7 @@ from cictl_server.resources.describe import Answer, Description, Parameter, desc
 Route = tuple[str, type[Any], str]
 """Path, resource, and the ending of its responders' names."""
 
-NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id"})
+NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id"})
 """Parameters of paths that are database ids."""
 
 _METHODS = ("get", "post", "put", "delete", "head")

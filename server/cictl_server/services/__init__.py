@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,9 +37,12 @@ from cictl_server.services.rollout import Rollout
 from cictl_server.services.runs import RunService
 from cictl_server.services.runtime import RuntimeService
 from cictl_server.services.scripts import ScriptService
+from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.services.settling import Settler
 from cictl_server.services.sourcerefs import SourceRefService
 from cictl_server.services.update_source import UpdateSource
+from cictl_server.services.vault.connections import VaultConnectionService
+from cictl_server.services.vault.tokens import TokenCache
 from cictl_server.services.versionsteps import VersionService
 from cictl_server.store.contract import Store
 
@@ -75,7 +79,9 @@ class Services:
     reports: ReportService
     runs: RunService
     runtime: RuntimeService
+    sensitive: SensitiveValues
     source_refs: SourceRefService
+    vault_connections: VaultConnectionService
     versions: VersionService
 
     @classmethod
@@ -89,6 +95,7 @@ class Services:
         waiting_places: int = DEFAULT_WAITING_PLACES,
         agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
         update_source: UpdateSource = DEFAULT_UPDATE_SOURCE,
+        vault_urls: Sequence[str] = (),
     ) -> Services:
         """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons)."""
         with store.read() as view:
@@ -115,6 +122,7 @@ class Services:
             clock=clock,
             events=events,
         )
+        sensitive, tokens = SensitiveValues(), TokenCache(clock)
         orders, rollout = OrderBook(clock, numbers), Rollout(clock)
         preparer = Preparer(store=store, numbers=numbers)
         idempotency = IdempotencyService(store=store, clock=clock)
@@ -171,6 +179,8 @@ class Services:
             runs=RunService(store=store, settler=settler, preparer=preparer, numbers=numbers, clock=clock),
             runtime=runtime,
             previews=PreviewService(preparer=preparer, fleet=fleet, runtime=runtime),
+            sensitive=sensitive,
             source_refs=SourceRefService(store=store),
+            vault_connections=VaultConnectionService(store=store, tokens=tokens, allowed_urls=vault_urls, clock=clock),
             versions=VersionService(store=store, hub=hub),
         )

@@ -31,6 +31,7 @@ from cictl_server.store.records import (
     ProjectRecord,
     Record,
     SettingRecord,
+    VaultConnectionRecord,
 )
 
 R = TypeVar("R", bound=Record)
@@ -47,11 +48,18 @@ class StoreTooNew(StoreError):
         super().__init__(
             f"{where} has schema {found}; this cictl knows schemas up to {known}", hint="install a newer cictl"
         )
+        self.where = where
+        self.found = found
+        self.known = known
 
 
 class StoreCorrupt(StoreError):
     def __init__(self, where: str, detail: str) -> None:
-        super().__init__(f"{where} is damaged: {detail}", hint="restore a backup of the data directory")
+        super().__init__(
+            f"{where} is damaged: {detail}", hint="`cictl store check` looks closer; `cictl store restore` a backup"
+        )
+        self.where = where
+        self.detail = detail
 
 
 class StoreFailed(StoreError):
@@ -185,6 +193,7 @@ class View(ABC):
     artifacts: Table[int, ArtifactsRecord]
     settings: Table[str, SettingRecord]
     answers: Table[str, AnswerRecord]
+    vault_connections: NumberedTable[VaultConnectionRecord]
 
 
 class Transaction(View):

@@ -140,6 +140,24 @@ class SettingRecord(Record, frozen=True, kw_only=True):
     value: str
 
 
+class VaultConnectionRecord(Record, frozen=True, kw_only=True):
+    """How to reach one Vault. `secret_id_env` names the variable with the secret id; no secret is ever stored."""
+
+    id: int
+    name: str
+    url: str = ""
+    auth_method: str = "approle"
+    approle_mount: str = "approle"
+    role_id: str = ""
+    secret_id_env: str = ""
+    namespace: str = ""
+    kv_default_mount: str = ""
+    kv_default_version: int = 2
+    ca_file: str = ""
+    created: datetime
+    updated: datetime
+
+
 class AnswerRecord(Record, frozen=True, kw_only=True):
     """What a request with an `Idempotency-Key` was answered.
 

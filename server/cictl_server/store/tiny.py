@@ -34,6 +34,7 @@ from cictl_server.store.records import (
     ProjectRecord,
     Record,
     SettingRecord,
+    VaultConnectionRecord,
 )
 from cictl_server.store.table import EngineDB
 
@@ -226,6 +227,7 @@ class _Transaction(Transaction):
         self.artifacts = _Rows(engine, "artifacts", ArtifactsRecord, key=lambda artifacts: artifacts.number)
         self.settings = _Named(engine, "settings", SettingRecord, key=lambda setting: setting.key)
         self.answers = _Named(engine, "answers", AnswerRecord, key=lambda answer: answer.key)
+        self.vault_connections = _Numbered(engine, "vault_connections", VaultConnectionRecord, key=lambda c: c.id)
         self.actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:

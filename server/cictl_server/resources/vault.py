@@ -1,0 +1,50 @@
+"""Vault connections."""
+
+from __future__ import annotations
+
+import falcon
+
+from cictl.wire.vault import (
+    DeletedVaultConnection,
+    VaultConnectionList,
+    VaultConnectionRequest,
+    VaultConnectionResponse,
+)
+from cictl_server.resources import media
+from cictl_server.resources.describe import api
+from cictl_server.services import Services
+
+_NOUN = "vault connection"
+
+
+class VaultConnectionsResource:
+    """`/api/v1/vault/connections`"""
+
+    def __init__(self, services: Services) -> None:
+        self._connections = services.vault_connections
+
+    @api(answers={200: VaultConnectionList})
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """List the connections by name, with the pipelines that use each."""
+        media.write(resp, VaultConnectionList(connections=self._connections.list_connections()))
+
+    @api(
+        request=VaultConnectionRequest,
+        answers={201: VaultConnectionResponse, 400: "a field is missing or can't be accepted"},
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Store a connection, or change the one that has this name; keys that are absent stay as they are stored."""
+        connection = self._connections.save(media.read(req, VaultConnectionRequest))
+        media.write(resp, VaultConnectionResponse(connection=connection), status=201)
+
+
+class VaultConnectionResource:
+    """`/api/v1/vault/connections/{connection_id}`"""
+
+    def __init__(self, services: Services) -> None:
+        self._connections = services.vault_connections
+
+    @api(answers={200: DeletedVaultConnection, 404: "unknown"})
+    def on_delete(self, _req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
+        """Delete a connection, and tell which pipelines name it: their jobs will fail."""
+        media.write(resp, self._connections.delete(media.path_id(connection_id, noun=_NOUN)))

@@ -1,0 +1,36 @@
+"""The secrets that leased executions got: in memory only, to mask them in what agents send."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+
+class SensitiveValues:
+    """Values by execution id. They are gone after a restart, and soon after the execution's end: see `MaintenanceService`."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, tuple[str, ...]] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"SensitiveValues({len(self._values)} executions)"
+
+    def remember(self, job_id: str, values: Iterable[str]) -> None:
+        """Add values to those of the execution: an earlier holder of it may still print what it got."""
+        with self._lock:
+            known = self._values.get(job_id, ())
+            self._values[job_id] = tuple(dict.fromkeys([*known, *values]))
+
+    def of(self, job_id: str) -> tuple[str, ...]:
+        """Return what to mask, in the order of arrival; empty for an execution without secrets."""
+        return self._values.get(job_id, ())
+
+    def forget(self, job_id: str) -> None:
+        with self._lock:
+            self._values.pop(job_id, None)
+
+    def job_ids(self) -> list[str]:
+        """Return the executions whose values are remembered."""
+        with self._lock:
+            return list(self._values)

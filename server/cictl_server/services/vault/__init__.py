@@ -1,0 +1,1 @@
+"""Secrets from Vault: the connections, the client, the tokens. `services/secrets.py` brings them into jobs."""
