@@ -1,19 +1,232 @@
-"""The switch to a staged version, with a way back."""
+"""The switch to a staged version, with a way back.
+
+Every step may be repeated: an updater that is killed anywhere and started again goes on where it stood.
+"""
 
 from __future__ import annotations
 
+import logging
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from cictl.installation import health, manifest, processes, state
 from cictl.installation.layout import Layout
-from cictl.installation.manifest import Pending, Result
+from cictl.installation.manifest import Pending, Phase, Result, Status
+from cictl.installation.processes import Host, OwnChild, Process, ServiceManager
+
+logger = logging.getLogger(__name__)
+
+HEALTH_SECONDS = 60.0
+LOCK_SECONDS = 60.0
+"""How long to wait for whoever stages: a request is written just before the lock is given back."""
+_STATE_SECONDS = 30.0
 
 
-def apply_staged_update(layout: Layout) -> Result | None:
-    """Carry out the request that waits, or go on with an interrupted one; None when there is none."""
-    return None
+def utc_now() -> datetime:
+    return datetime.now(tz=UTC)
 
 
-def start_helper(layout: Layout, pending: Pending) -> int:
-    """Start the updater as a process of its own, where no service manager does, and return its id.
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What the updater uses of the world.
 
-    `manifest.request` comes first, with `pid` and `argv`; the caller then ends its process within 45 seconds.
+    Attributes:
+        host: Runs the server; by default a service manager, or the updater itself where the request has `argv`.
+        clock: Seconds, monotonic.
     """
-    return pending.pid
+
+    host: Host | None = None
+    prober: health.Prober = health.probe
+    health_seconds: float = HEALTH_SECONDS
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = utc_now
+
+
+_USUAL = Means()
+
+
+def apply_staged_update(layout: Layout, means: Means = _USUAL) -> Result | None:
+    """Carry out the request that waits, or go on with an interrupted one.
+
+    Returns:
+        What it came to, also in `result.json`; None when nothing was wanted.
+
+    Raises:
+        filelock.Timeout: Somebody else stages or switches and does not finish.
+    """
+    with layout.lock().acquire(timeout=LOCK_SECONDS):
+        wanted = manifest.claim(layout)
+        return None if wanted is None else _Activation(layout, wanted, means).run()
+
+
+def start_helper(layout: Layout, pending: Pending) -> subprocess.Popen[bytes]:
+    """Start the updater as a process of its own, where no service manager does.
+
+    `manifest.request` comes first, with `pid` and `argv`. The caller gives back the lock and ends its process; the helper
+    waits for that, and ends it after 45 seconds. It inherits environment, directory and output, and the server from it.
+    """
+    command = [str(layout.script(pending.from_version)), "apply-staged-update"]
+    command += ["--home", str(layout.home), "--data-dir", str(layout.data_dir)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def switch_self(layout: Layout, pending: Pending) -> None:
+    """Switch to a staged version without an updater, as agents do; the caller holds the lock, and then ends its process.
+
+    The next start calls `reconcile.begin`, and `reconcile.reconcile` when it is healthy.
+    """
+    layout.point_updater(pending.from_version)
+    manifest.write_applying(layout, pending)
+    layout.switch(pending.target_version)
+
+
+def return_to_former(layout: Layout, wanted: Pending) -> None:
+    """Let `current` and `previous` name what they named before *wanted*, and keep its version from being offered."""
+    layout.switch_back(wanted.from_version, previous=wanted.previous_version)
+    layout.mark_failed(wanted.target_version)
+
+
+def restore_state(layout: Layout, wanted: Pending) -> None:
+    """Put the copy of the state back if the new version has made it unreadable for the old one.
+
+    Raises:
+        StateBusy: A server keeps the data open.
+    """
+    if not wanted.backup:
+        return
+    backup = Path(wanted.backup)
+    if state.schema_of(layout.data_dir) > state.schema_of(backup) > 0:
+        state.restore(layout.data_dir, backup, wait_seconds=_STATE_SECONDS)
+        logger.warning("state restored, changes since %s are lost backup=%s", wanted.requested_at_utc, backup)
+
+
+@dataclass
+class _Activation:
+    """One run of the updater, from wherever the last one stood."""
+
+    layout: Layout
+    wanted: Pending
+    means: Means
+    host: Host = field(init=False)
+
+    def __post_init__(self) -> None:
+        arguments = self.wanted.argv
+        own = ServiceManager(self.layout, sleep=self.means.sleep) if arguments is None else None
+        self.host = self.means.host or own or OwnChild(self.layout, arguments or [], sleep=self.means.sleep)
+
+    def run(self) -> Result:
+        if self.wanted.step == "return":
+            return self._go_back()
+        if problem := self._problem():
+            return self._refuse(problem)
+        try:
+            self._switch()
+        except OSError as error:
+            logger.exception("switch failed target=%s", self.wanted.target_version)
+            return self._go_back(f"could not be switched to: {error}")
+        if not self._is_healthy(self.wanted.target_version, phase="health"):
+            return self._go_back()
+        return self._succeed()
+
+    def _problem(self) -> str:
+        """Return why the request can't be carried out; empty when it can."""
+        wanted, record = self.wanted, self.layout.record(self.wanted.target_version)
+        if self.layout.current() not in (wanted.from_version, wanted.target_version):
+            return f"{wanted.from_version} is not current any more"
+        if (
+            record is None
+            or record.sha256 != wanted.staged_sha256
+            or not self.layout.is_complete(wanted.target_version)
+        ):
+            return f"{wanted.target_version} is not as it was staged"
+        return ""
+
+    def _switch(self) -> None:
+        wanted, layout = self.wanted, self.layout
+        self._tell("running", "applying staged update", phase="switch")
+        is_resumed = layout.current() == wanted.target_version
+        if not is_resumed:
+            if wanted.argv is not None:
+                self._see_off(wanted.pid)
+            name = f"{wanted.from_version}-to-{wanted.target_version}"
+            backup = state.back_up(layout.data_dir, layout.backups, name=name, now=self.means.now())
+            self._note(backup=str(backup))
+            layout.switch(wanted.target_version)
+            logger.info("switched from=%s to=%s", wanted.from_version, wanted.target_version)
+        if not (is_resumed and self._serves_already()):
+            self.host.stop()
+        self.host.start()
+
+    def _see_off(self, pid: int) -> None:
+        """Wait for the server that started this helper to end, and end it when it does not."""
+        server = Process(pid=pid, started=processes.start_of(pid))
+        if pid and not processes.wait_for_end(server, seconds=processes.STOP_SECONDS, sleep=self.means.sleep):
+            processes.end(server, seconds=processes.STOP_SECONDS, sleep=self.means.sleep)
+
+    def _serves_already(self) -> bool:
+        """Tell whether an interrupted updater got as far as to have the new version started."""
+        answer = self.means.prober(self.wanted.health_url)
+        return answer is not None and answer.version == self.wanted.target_version
+
+    def _is_healthy(self, version: str, *, phase: Phase) -> bool:
+        self._tell("running", f"waiting for {version} to answer", phase=phase)
+        return health.wait_until_healthy(
+            self.wanted.health_url,
+            version,
+            seconds=self.means.health_seconds,
+            prober=self.means.prober,
+            clock=self.means.clock,
+            sleep=self.means.sleep,
+        )
+
+    def _succeed(self) -> Result:
+        message = f"update successful: {self.wanted.target_version}"
+        result = self._tell("success", message, phase="idle")
+        manifest.finish(self.layout)
+        self.layout.prune()
+        return result
+
+    def _go_back(self, problem: str = "failed health check") -> Result:
+        """Return to the version before, and see whether that one still works."""
+        wanted = self.wanted
+        message = f"update to {wanted.target_version} {problem}; rolled back to {wanted.from_version}"
+        logger.error("%s", message)
+        self._note(step="return")
+        self._tell("running", message, phase="rollback")
+        return_to_former(self.layout, wanted)
+        self.host.stop()
+        try:
+            restore_state(self.layout, wanted)
+        except (state.StateBusy, OSError):
+            logger.exception("state not restored backup=%s", wanted.backup)
+        self.host.start()
+        if not self._is_healthy(wanted.from_version, phase="rollback"):
+            message += "; rollback also failed, manual action needed"
+        result = self._tell("failed", message, phase="idle")
+        manifest.give_up(self.layout)
+        return result
+
+    def _refuse(self, problem: str) -> Result:
+        result = self._tell("failed", f"update to {self.wanted.target_version} not applied: {problem}", phase="idle")
+        manifest.give_up(self.layout)
+        if self.wanted.argv is not None:
+            self._see_off(self.wanted.pid)
+            self.host.start()
+        return result
+
+    def _note(self, **changes: str) -> None:
+        self.wanted = msgspec.structs.replace(self.wanted, **changes)
+        manifest.write_applying(self.layout, self.wanted)
+
+    def _tell(self, status: Status, message: str, *, phase: Phase) -> Result:
+        result = manifest.result_of(self.wanted, status, message, phase=phase, now=self.means.now())
+        manifest.write_result(self.layout, result)
+        logger.info("update status=%s phase=%s: %s", status, phase, message)
+        return result

@@ -122,6 +122,10 @@ class Layout:
         if folder.is_dir():
             (folder / FAILED_NAME).touch()
 
+    def clear_failed(self, tag: str) -> None:
+        """Take the mark of `mark_failed` back."""
+        (self.folder(tag) / FAILED_NAME).unlink(missing_ok=True)
+
     def complete_versions(self) -> list[str]:
         """Return the versions that can be switched to, newest installation first; their files are not looked at."""
         found = [(record.created_utc, tag) for tag in self._folders() if (record := self.record(tag))]
@@ -133,16 +137,20 @@ class Layout:
             return False
         return all(_is_as_recorded(record) for record in self.folder(tag).glob("lib/python*/site-packages/*/RECORD"))
 
-    def switch(self, tag: str, *, previous: str | None = None) -> None:
-        """Let `current` name *tag*: whoever starts it from now on gets that version.
-
-        Args:
-            previous: What `previous` is to name; by default what `current` named.
-        """
-        before = previous or self.current()
-        if before and before != tag:
+    def switch(self, tag: str) -> None:
+        """Let `current` name *tag*, and `previous` what it named: whoever starts it from now on gets that version."""
+        before = self.current()
+        if before and before != tag and self.folder(before).is_dir():
             self._point("previous", before)
         self._point("current", tag)
+
+    def switch_back(self, tag: str, *, previous: str) -> None:
+        """Undo a switch: `current` names *tag* again, and `previous` what it named then, empty for nothing."""
+        self._point("current", tag)
+        if previous and self.folder(previous).is_dir():
+            self._point("previous", previous)
+        else:
+            (self.home / "previous").unlink(missing_ok=True)
 
     def point_updater(self, tag: str) -> None:
         """Let `updater` name *tag*, a version that is known to work."""

@@ -138,14 +138,21 @@ def find_active(layout: Layout, *, now: datetime | None = None) -> Pending | Non
 
 
 def claim(layout: Layout) -> Pending | None:
-    """Make the waiting request one's own; an interrupted one comes first. None when nothing is wanted."""
-    if interrupted := find_applying(layout):
-        return interrupted
-    try:
-        (layout.updates / "pending.json").rename(layout.updates / "applying.json")
-    except FileNotFoundError:
-        return None
-    return find_applying(layout)
+    """Make the waiting request one's own; an interrupted one comes first.
+
+    Returns:
+        None when nothing is wanted, or nothing that can be understood; such a file is put aside.
+    """
+    applying = layout.updates / "applying.json"
+    if not applying.exists():
+        try:
+            (layout.updates / "pending.json").rename(applying)
+        except FileNotFoundError:
+            return None
+    wanted = find_applying(layout)
+    if wanted is None:
+        give_up(layout)
+    return wanted
 
 
 def write_applying(layout: Layout, pending: Pending) -> None:
@@ -163,6 +170,19 @@ def give_up(layout: Layout) -> None:
         if (layout.updates / name).exists():
             (layout.updates / name).replace(layout.updates / "last-failed.json")
             return
+
+
+def result_of(wanted: Pending, status: Status, message: str, *, phase: Phase, now: datetime) -> Result:
+    """Return how the update that *wanted* asks for stands."""
+    return Result(
+        status=status,
+        message=message,
+        phase=phase,
+        target=wanted.target_version,
+        from_version=wanted.from_version,
+        rollback=wanted.rollback,
+        updated_utc=now,
+    )
 
 
 def write_result(layout: Layout, result: Result) -> None:

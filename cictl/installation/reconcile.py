@@ -1,33 +1,144 @@
-"""What a starting program does about an update that was interrupted."""
+"""What a starting program does about an update that was interrupted, so that exactly one version stays and says so."""
 
 from __future__ import annotations
 
+import logging
+import shutil
+from contextlib import ExitStack
+from datetime import datetime
+
+import filelock
+import msgspec
+
+from cictl.installation import activation, manifest, processes
+from cictl.installation.activation import utc_now
 from cictl.installation.layout import Layout
-from cictl.installation.manifest import Result
+from cictl.installation.manifest import Pending, Result
+from cictl.installation.state import StateBusy
+
+logger = logging.getLogger(__name__)
 
 Outcome = Result
-"""What an interrupted update came to; written to `result.json` too."""
+"""What an interrupted update came to; it is in `result.json` too."""
+
+MAX_STARTS = 3
+"""A new version may be started so often, without an updater that watches it, before it is given up."""
 
 
-def begin(layout: Layout, tag: str) -> Outcome | None:
-    """Tell the updater which process serves. A program calls this before anything else that could fail.
+def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Outcome | None:
+    """Tell the updater which process serves. A program calls this before anything that could fail.
+
+    Args:
+        tag: The running version.
 
     Returns:
-        None, go on; or an outcome when this version was started in vain more than three times and the one before is
-        current again: the program has to end, so that its service manager starts that one.
+        None: go on. An outcome: this version was started in vain too often, and the one before is current again; the
+        program has to end, so that its service manager starts that one.
     """
-    return None
+    processes.announce(layout)
+    with ExitStack() as stack:
+        if not _claim(layout, stack):
+            return None
+        wanted = manifest.find_applying(layout)
+        if wanted is None or wanted.target_version != tag:
+            return None
+        if wanted.starts < MAX_STARTS:
+            manifest.write_applying(layout, msgspec.structs.replace(wanted, starts=wanted.starts + 1))
+            return None
+        return _return(layout, wanted, now or utc_now())
 
 
-def reconcile(layout: Layout, version: str) -> Outcome | None:
+def reconcile(layout: Layout, version: str, *, now: datetime | None = None) -> Outcome | None:
     """Settle an update that nobody works on any more. A program calls this once it is healthy.
 
-    A server calls it when it answers, an agent when its first heartbeat was accepted.
+    A server calls it when it answers, an agent when a heartbeat was accepted.
 
     Args:
         version: Tag of the running version.
 
     Returns:
-        What the update came to, None when there was nothing to settle.
+        What the update came to; None when nothing was to be settled, or an updater is at work.
     """
-    return None
+    with ExitStack() as stack:
+        if not _claim(layout, stack):
+            return None
+        outcome = _settle(layout, version, now or utc_now())
+        if outcome:
+            logger.warning("%s", outcome.message)
+        _tidy(layout)
+        return outcome
+
+
+def _claim(layout: Layout, stack: ExitStack) -> bool:
+    """Take the lock, and tell whether that was possible: whoever has it settles the update itself."""
+    try:
+        stack.enter_context(layout.lock().acquire(blocking=False))
+    except filelock.Timeout:
+        return False
+    return True
+
+
+def _settle(layout: Layout, version: str, now: datetime) -> Outcome | None:
+    if wanted := manifest.find_applying(layout):
+        if wanted.target_version == version:
+            return _confirm(layout, wanted, now)
+        return _abandon(layout, wanted, version, now)
+    if wanted := manifest.find_pending(layout):
+        return _abandon(layout, wanted, version, now) if now >= wanted.deadline_utc else None
+    last = manifest.read_result(layout)
+    if last is None or last.status not in ("running", "staged"):
+        return None
+    return _write(
+        layout, msgspec.structs.replace(last, status="failed", message=_incomplete(last.target), phase="idle")
+    )
+
+
+def _confirm(layout: Layout, wanted: Pending, now: datetime) -> Outcome:
+    """The new version runs and is well: it stays."""
+    if layout.current() != wanted.target_version:
+        layout.switch(wanted.target_version)
+    layout.clear_failed(wanted.target_version)
+    message = f"update successful: {wanted.target_version}, confirmed at startup"
+    outcome = _write(layout, manifest.result_of(wanted, "success", message, phase="idle", now=now))
+    manifest.finish(layout)
+    layout.prune()
+    return outcome
+
+
+def _abandon(layout: Layout, wanted: Pending, version: str, now: datetime) -> Outcome:
+    """Another version than the new one runs and is well: that one stays."""
+    if layout.current() == wanted.target_version and version == wanted.from_version:
+        layout.switch_back(version, previous=wanted.previous_version)
+    outcome = _write(
+        layout, manifest.result_of(wanted, "failed", _incomplete(wanted.target_version), phase="idle", now=now)
+    )
+    manifest.give_up(layout)
+    return outcome
+
+
+def _return(layout: Layout, wanted: Pending, now: datetime) -> Outcome:
+    activation.return_to_former(layout, wanted)
+    try:
+        activation.restore_state(layout, wanted)
+    except (StateBusy, OSError):
+        logger.exception("state not restored backup=%s", wanted.backup)
+    message = f"update to {wanted.target_version} did not start; rolled back to {wanted.from_version}"
+    outcome = _write(layout, manifest.result_of(wanted, "failed", message, phase="idle", now=now))
+    manifest.give_up(layout)
+    logger.error("%s", message)
+    return outcome
+
+
+def _write(layout: Layout, result: Result) -> Result:
+    manifest.write_result(layout, result)
+    return result
+
+
+def _incomplete(tag: str) -> str:
+    return f"update to {tag} did not complete"
+
+
+def _tidy(layout: Layout) -> None:
+    layout.remove_leftovers()
+    for scratch in layout.updates.glob("smoke-*"):
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import email
+import platform
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from cictl.installation.capability import setting
-from cictl.installation.layout import Layout
+from cictl.installation.environments import BuildFailed, Environment, PipSettings
+from cictl.installation.layout import InstallRecord, Layout
+
+_LONGEST_PATH = 120
+"""Scripts begin with the path of their interpreter, and the kernel reads 127 bytes of a first line before Linux 5.1."""
+_MIN_FREE_BYTES = 300 << 20
+_FREE_FACTOR = 3
+
+__all__ = ["Fetched", "PipSettings", "PreflightError", "StageError", "StagedVersion", "stage"]
 
 
 class StageError(Exception):
-    """A version could not be staged; the text is what to tell the user."""
+    """A version could not be staged; the text, `stage update: …`, is what to tell the user."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"stage update: {problem}")
 
 
 class PreflightError(StageError):
-    """It was not even tried: the text says what this machine lacks."""
+    """It was not even tried; the text, `preflight failed: …`, says what is wrong with this machine or the wheel."""
+
+    def __init__(self, problem: str) -> None:
+        Exception.__init__(self, f"preflight failed: {problem}")
 
 
 class Fetched(Protocol):
-    """A verified download."""
+    """A verified download; `requirements` is the pinned list of dependencies."""
 
     @property
     def wheel(self) -> Path: ...
@@ -33,34 +52,11 @@ class Fetched(Protocol):
 
 
 @dataclass(frozen=True)
-class PipSettings:
-    """Where dependencies come from.
-
-    Attributes:
-        index_url: A simple index; empty for pip's own default, `none` for no index at all.
-        find_links: A folder or page of wheels; empty for none.
-    """
-
-    index_url: str = ""
-    find_links: str = ""
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> PipSettings:
-        """Read `CICTL_UPDATE_INDEX_URL` and `CICTL_UPDATE_FIND_LINKS`."""
-        return cls(setting(environ, "UPDATE_INDEX_URL"), setting(environ, "UPDATE_FIND_LINKS"))
-
-    def arguments(self) -> list[str]:
-        index = (
-            ["--no-index"] if self.index_url == "none" else ["--index-url", self.index_url] if self.index_url else []
-        )
-        return [*index, *(["--find-links", self.find_links] if self.find_links else [])]
-
-
-@dataclass(frozen=True)
 class StagedVersion:
     """A version that is ready to be tried.
 
     Attributes:
+        sha256: Of its wheel.
         was_reused: It was there already, untouched.
     """
 
@@ -87,7 +83,92 @@ def stage(
         on_phase: Told `build` when the work begins.
 
     Raises:
-        PreflightError: The machine lacks something; nothing was changed.
+        PreflightError: This machine lacks something, or the wheel is another version; nothing was changed.
         StageError: It could not be installed; nothing is left of it.
     """
-    raise StageError("stage update: not built yet")
+    folder = layout.folder(tag)
+    if (reused := find_staged(layout, tag)) and reused.sha256 == fetched.wheel_sha256:
+        return reused
+    if tag == layout.current():
+        raise PreflightError(f"{tag} is in use, and its files are not as they were installed")
+    _check_wheel(fetched.wheel, tag)
+    _check_place(layout, folder)
+    on_phase("build")
+    try:
+        layout.versions.mkdir(parents=True, exist_ok=True)
+        layout.remove(tag)
+        _build(Environment(folder, pip), fetched, constraints=folder.with_name(f".{tag}.txt"))
+        layout.write_record(
+            InstallRecord(
+                tag=tag,
+                wheel=fetched.wheel.name,
+                sha256=fetched.wheel_sha256,
+                python=platform.python_version(),
+                created_utc=datetime.now(tz=UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            )
+        )
+    except (BuildFailed, OSError) as error:
+        layout.remove(tag)
+        raise StageError(str(error)) from error
+    return StagedVersion(tag, folder, fetched.wheel_sha256, was_reused=False)
+
+
+def find_staged(layout: Layout, tag: str) -> StagedVersion | None:
+    """Return the version *tag* if it is here, whole and unchanged: it needs no download, and no network."""
+    record = layout.record(tag)
+    if record is None or not layout.is_complete(tag):
+        return None
+    return StagedVersion(tag, layout.folder(tag), record.sha256, was_reused=True)
+
+
+def _build(environment: Environment, fetched: Fetched, *, constraints: Path) -> None:
+    environment.create()
+    if fetched.requirements is not None:
+        environment.install(["--require-hashes", "-r", str(fetched.requirements)])
+    try:
+        constraints.write_text(f"{fetched.wheel.resolve().as_uri()} --hash=sha256:{fetched.wheel_sha256}\n")
+        environment.install(["--require-hashes", "--no-deps", "-r", str(constraints)])
+    finally:
+        constraints.unlink(missing_ok=True)
+    if fetched.requirements is None:
+        environment.install([str(fetched.wheel)])
+    environment.check()
+
+
+def _check_wheel(wheel: Path, tag: str) -> None:
+    """Refuse a wheel that is not the version *tag*, or that this interpreter is too old for."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+            metadata = email.message_from_bytes(archive.read(name))
+        found = Version(metadata["Version"] or "")
+        needed = SpecifierSet(metadata["Requires-Python"] or "")
+        wanted = Version(tag)
+    except (zipfile.BadZipFile, StopIteration, OSError, InvalidVersion, InvalidSpecifier) as error:
+        raise PreflightError(f"{wheel.name} is no wheel of {tag}") from error
+    if found != wanted:
+        raise PreflightError(f"{wheel.name} is version {found}, not {tag}")
+    if not needed.contains(platform.python_version(), prereleases=True):
+        here = ".".join(str(part) for part in sys.version_info[:2])
+        raise PreflightError(f"release {tag} needs Python {needed}, this environment has {here}")
+
+
+def _check_place(layout: Layout, folder: Path) -> None:
+    if len(str(folder)) > _LONGEST_PATH or " " in str(folder):
+        raise PreflightError(f"programs can't be installed below {folder}: the path is too long or has a space")
+    try:
+        layout.versions.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(layout.versions).free
+    except OSError as error:
+        raise PreflightError(f"cannot use {layout.versions}: {error.strerror}") from error
+    current = layout.current()
+    needed = max(_MIN_FREE_BYTES, _FREE_FACTOR * _size(layout.folder(current))) if current else _MIN_FREE_BYTES
+    if free < needed:
+        raise PreflightError(f"{layout.versions} has {free >> 20} MiB free, {needed >> 20} MiB are needed")
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

@@ -1,0 +1,77 @@
+"""Asking a server whether it is well, and which version it is."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+PROBES = 3
+"""So many answers in a row, a second apart, make a server healthy."""
+PROBE_SECONDS = 1.0
+_LIMIT_SECONDS = 2.0
+_MAX_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server that is well says of itself; `instance_id` is another after each start."""
+
+    version: str
+    instance_id: str
+
+
+Prober = Callable[[str], Answer | None]
+"""Given a server's address, return what it says of itself, None when it is not well."""
+
+
+def probe(url: str) -> Answer | None:
+    """Ask `/healthz` and `/api/v1/server-info`, without any proxy."""
+    try:
+        if _get(f"{url}/healthz")["status"] != "ok":
+            return None
+        info = _get(f"{url}/api/v1/server-info")
+        return Answer(str(info["version"]), str(info.get("instance_id", "")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _get(url: str) -> dict[str, Any]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=_LIMIT_SECONDS) as answer:
+        found: dict[str, Any] = json.loads(answer.read(_MAX_BYTES))
+        return found
+
+
+def wait_until_healthy(
+    url: str,
+    version: str,
+    *,
+    seconds: float,
+    prober: Prober,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> bool:
+    """Probe until one process of *version* has answered three times in a row, and tell whether one did in time.
+
+    The version counts because the old process may still answer for a while; the process counts because one that crashes
+    again and again may answer once in between.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+    deadline = clock() + seconds
+    row: list[Answer] = []
+    while True:
+        answer = prober(url)
+        if answer is None or answer.version != version:
+            row = []
+        else:
+            row = [*row, answer] if not row or row[-1] == answer else [answer]
+        if len(row) == PROBES:
+            return True
+        if clock() >= deadline:
+            return False
+        sleep(PROBE_SECONDS)

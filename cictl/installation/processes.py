@@ -1,0 +1,152 @@
+"""The process that serves: told by itself in a file, stopped by the updater, started anew by a service manager or by us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from cictl.installation.files import read_json, write_json
+from cictl.installation.layout import Layout
+
+STOP_SECONDS = 45.0
+"""How long a server may take to finish what it is answering before it is killed."""
+
+_LOOK_SECONDS = 0.1
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process; `started` tells it from a later one with the same id, empty where the system can't say."""
+
+    pid: int
+    started: str
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs; one that ended and that nobody has asked after yet does not."""
+        return start_of(self.pid) == self.started if self.started else _exists(self.pid)
+
+
+def announce(layout: Layout) -> None:
+    """Tell the updater that this very process serves."""
+    write_json(layout.updates / "server.json", Process(pid=os.getpid(), started=start_of(os.getpid())))
+
+
+def announced(layout: Layout) -> Process | None:
+    """Return the process that serves, if it is alive."""
+    found = read_json(layout.updates / "server.json", Process)
+    return found if found and found.is_alive else None
+
+
+def start_of(pid: int) -> str:
+    """Return when a process started, in words that only it has; empty when there is none, or it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except FileNotFoundError:
+        return _start_by_ps(pid) if not Path("/proc/self/stat").exists() else ""
+    except ProcessLookupError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _start_by_ps(pid: int) -> str:
+    command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, env={"LC_ALL": "C"})
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class Host(Protocol):
+    """Whatever runs the server: a service manager, or the updater itself."""
+
+    def stop(self) -> None:
+        """Let the running server end, and return when it has."""
+
+    def start(self) -> None:
+        """See to it that a server starts through `current`."""
+
+
+class ServiceManager:
+    """A manager that starts the server anew whenever it ends, as systemd does with `Restart=always`."""
+
+    def __init__(self, layout: Layout, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._layout = layout
+        self._sleep = sleep
+
+    def stop(self) -> None:
+        if running := announced(self._layout):
+            end(running, seconds=STOP_SECONDS, sleep=self._sleep)
+
+    def start(self) -> None:
+        """Nothing: it does so by itself."""
+
+
+class OwnChild:
+    """No manager: the updater starts the server with the arguments that it was started with before."""
+
+    def __init__(self, layout: Layout, arguments: list[str], *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._layout = layout
+        self._arguments = arguments
+        self._sleep = sleep
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def stop(self) -> None:
+        if running := announced(self._layout):
+            end(running, seconds=STOP_SECONDS, sleep=self._sleep)
+        self._bury()
+
+    def start(self) -> None:
+        self._bury()
+        if announced(self._layout) is None:
+            command = [str(self._layout.current_script), *self._arguments]
+            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def _bury(self) -> None:
+        """End a child that never told that it serves, and let the system forget it."""
+        if self._child is not None:
+            self._child.terminate()
+            try:
+                self._child.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+            self._child = None
+
+
+def end(process: Process, *, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    """End a process: SIGTERM, and SIGKILL when it is still there after *seconds*."""
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGTERM)
+    if not wait_for_end(process, seconds=seconds, sleep=sleep):
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+        wait_for_end(process, seconds=seconds, sleep=sleep)
+
+
+def wait_for_end(process: Process, *, seconds: float, sleep: Callable[[float], None] = time.sleep) -> bool:
+    """Wait until a process has ended, and tell whether it has."""
+    deadline = time.monotonic() + seconds
+    while process.is_alive:
+        if time.monotonic() > deadline:
+            return False
+        sleep(_LOOK_SECONDS)
+    return True

@@ -1,0 +1,82 @@
+"""A server's state as files: copies of it that are whole, and putting one back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import filelock
+
+from cictl.installation.files import sync_directory
+
+SNAPSHOT = "state.json"
+JOURNAL = "state.journal"
+_KEPT_BACKUPS = 3
+
+
+class StateBusy(Exception):
+    """A server keeps its data open."""
+
+
+def copy_state(data_dir: Path, into: Path) -> None:
+    """Copy the state to the folder *into*, also while a server writes it.
+
+    The journal first: a snapshot that is written meanwhile has all that this journal has, and what it has is skipped. The
+    other way round the journal could lack what came between.
+    """
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in (JOURNAL, SNAPSHOT):
+        try:
+            shutil.copyfile(data_dir / name, into / name)
+        except FileNotFoundError:
+            (into / name).unlink(missing_ok=True)
+
+
+def back_up(data_dir: Path, backups: Path, *, name: str, now: datetime) -> Path:
+    """Copy the state into a new folder of *backups*, and keep the last three of them."""
+    folder = backups / f"{now:%Y%m%dT%H%M%S}-{name}"
+    partial = backups / f".{folder.name}"
+    shutil.rmtree(partial, ignore_errors=True)
+    copy_state(data_dir, partial)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    sync_directory(backups)
+    kept = sorted(path for path in backups.iterdir() if path.name[0] != ".")
+    for old in kept[:-_KEPT_BACKUPS]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def schema_of(data_dir: Path) -> int:
+    """Return the schema number of the state, 0 where there is none that can be read."""
+    try:
+        with (data_dir / SNAPSHOT).open(encoding="utf-8") as snapshot:
+            return int(json.load(snapshot)["_cictl"]["1"]["schema"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def restore(data_dir: Path, backup: Path, *, wait_seconds: float) -> None:
+    """Put a copy back in place of the state. What was written since is lost.
+
+    Raises:
+        StateBusy: A server kept the data open for all of *wait_seconds*.
+    """
+    try:
+        with filelock.FileLock(data_dir / "lock", mode=0o600, timeout=wait_seconds):
+            for name in (JOURNAL, SNAPSHOT):
+                _replace(backup / name, data_dir / name)
+            sync_directory(data_dir)
+    except filelock.Timeout as error:
+        raise StateBusy(str(data_dir)) from error
+
+
+def _replace(source: Path, target: Path) -> None:
+    if not source.exists():
+        target.unlink(missing_ok=True)
+        return
+    temporary = target.with_name(f"{target.name}.restored")
+    shutil.copyfile(source, temporary)
+    temporary.replace(target)
