@@ -39,22 +39,37 @@ def run_agent(
     """
     import logging
     import os
+    from functools import partial
 
-    from cictl_agent.config import ConfigError, load_config
+    from cictl_agent.config import ConfigError, load_config, setting
+    from cictl_agent.envfile import load_env_file
     from cictl_agent.loop import Agent
+    from cictl_agent.platforms import this_platform
     from cictl_agent.processes import adopt_orphans
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    platform = this_platform()
     try:
-        config = load_config(os.environ, server=server, agent_id=agent_id, work_dir=work_dir, token_file=token_file)
+        load_env_file(os.environ, platform.env_file(os.environ))
+        config = load_config(
+            os.environ,
+            server=server,
+            agent_id=agent_id,
+            work_dir=work_dir,
+            token_file=token_file,
+            service=platform.find_service(os.environ, partial(setting, os.environ)),
+        )
         typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
-        _run_until_signal(Agent(config, adopts_orphans=adopt_orphans()))
+        agent = Agent(config, adopts_orphans=adopt_orphans(), platform=platform)
+        _run_until_signal(agent)
     except ConfigError as error:
         _fail(error)
     typer.echo("stopped", err=True)
+    if agent.exit_code:
+        raise typer.Exit(agent.exit_code)
 
 
 def _run_until_signal(agent: Agent) -> None:
@@ -76,7 +91,8 @@ def _run_until_signal(agent: Agent) -> None:
         except Exception as error:  # noqa: BLE001 raised again in the main thread
             errors.append(error)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    asked_to_stop = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM))  # the last on Windows
+    for number in asked_to_stop:
         signal.signal(number, lambda received, _: signals.append(received))
     worker = threading.Thread(target=work, name="agent")
     worker.start()

@@ -17,6 +17,7 @@ from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl_agent.failures import JobFailed
 from cictl_agent.globs import BadPattern, GlobSet, State
 from cictl_agent.interruption import Interruption
+from cictl_agent.links import is_link
 from cictl_agent.listings import Listing
 from cictl_agent.spool import JobLog
 from cictl_agent.transient import PASSING, persist
@@ -138,8 +139,8 @@ def _walk(root: Path, patterns: GlobSet, log: JobLog) -> Iterator[Found]:
                 path = place.prefix + entry.name
                 if stat.S_ISREG(status.st_mode) and patterns.accepts(states) and _is_text(path, log):
                     yield Found(path=path, file=Path(entry.path), size=status.st_size)
-                elif stat.S_ISDIR(status.st_mode) and not (entry.is_symlink() and place.is_linked):
-                    is_linked = place.is_linked or entry.is_symlink()
+                elif stat.S_ISDIR(status.st_mode) and not (is_link(entry) and place.is_linked):
+                    is_linked = place.is_linked or is_link(entry)
                     left.append(
                         _Place(directory=Path(entry.path), prefix=path + "/", states=states, is_linked=is_linked)
                     )
@@ -148,10 +149,10 @@ def _walk(root: Path, patterns: GlobSet, log: JobLog) -> Iterator[Found]:
 def _status(entry: os.DirEntry[str], real_root: str) -> os.stat_result | None:
     """Return what the entry is, links followed; None for a link that is broken or leads out of the tree."""
     try:
-        if entry.is_symlink() and os.path.commonpath([real_root, os.path.realpath(entry.path)]) != real_root:
+        if is_link(entry) and os.path.commonpath([real_root, os.path.realpath(entry.path)]) != real_root:
             return None
         return entry.stat()
-    except OSError:
+    except (OSError, ValueError):  # a ValueError: it leads to another drive
         return None
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 
 from cictl.wire.jobs import CacheSpec, CacheStat
+from cictl_agent.links import is_link
+from cictl_agent.platforms import Platform
 from cictl_agent.workspace import remove_tree
 
 _MARKER = ".ciwi-cache-touch"
@@ -30,7 +32,7 @@ class Cache:
     error: str = ""
 
 
-def open_caches(specs: Iterable[CacheSpec], *, cache_dir: Path, execution_dir: Path) -> list[Cache]:
+def open_caches(specs: Iterable[CacheSpec], *, cache_dir: Path, execution_dir: Path, platform: Platform) -> list[Cache]:
     """Find or create the directory of each cache that has an id and a variable.
 
     A directory that can't be used is replaced by one inside the execution directory.
@@ -38,12 +40,16 @@ def open_caches(specs: Iterable[CacheSpec], *, cache_dir: Path, execution_dir: P
     Raises:
         OSError: That can't be created either.
     """
-    return [_open(spec, cache_dir, execution_dir) for spec in specs if spec.id and spec.env]
+    return [
+        _open(spec, platform.file_name(cache_name(spec.id)), cache_dir, execution_dir)
+        for spec in specs
+        if spec.id and spec.env
+    ]
 
 
 def cache_environment(caches: Iterable[Cache]) -> dict[str, str]:
-    """Return the variables that tell steps where their caches are."""
-    return {cache.spec.env: str(cache.path) for cache in caches}
+    """Return the variables that tell steps where their caches are, with slashes on every system."""
+    return {cache.spec.env: cache.path.as_posix() for cache in caches}
 
 
 def measure(cache: Cache) -> CacheStat:
@@ -75,13 +81,13 @@ def cache_name(cache_id: str) -> str:
     return re.sub(r"[^a-z0-9_.-]", "-", cache_id.lower()).strip("-.") or "cache"
 
 
-def _open(spec: CacheSpec, cache_dir: Path, execution_dir: Path) -> Cache:
-    path = cache_dir / cache_name(spec.id)
+def _open(spec: CacheSpec, name: str, cache_dir: Path, execution_dir: Path) -> Cache:
+    path = cache_dir / name
     source = "hit" if path.is_dir() else "miss"
     try:
         _touch(path)
     except OSError as error:
-        path = execution_dir / _FALLBACK_DIR / cache_name(spec.id)
+        path = execution_dir / _FALLBACK_DIR / name
         _touch(path)
         return Cache(spec=spec, path=path, source="fallback", error=str(error))
     return Cache(spec=spec, path=path, source=source)
@@ -104,7 +110,7 @@ def _count(path: Path) -> tuple[int, int, int]:
     while left:
         with os.scandir(left.pop()) as entries:
             for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False) and not is_link(entry):
                     directories += 1
                     left.append(entry.path)
                 else:

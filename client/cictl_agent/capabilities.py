@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, satisfies
+from cictl_agent.platforms import Platform
 from cictl_agent.questions import Answer, ask
 
 _PROBE_SECONDS = 2
@@ -35,23 +33,25 @@ TOOLS: dict[str, tuple[str, ...]] = {
     "packagesbuild": ("--version",),
     "packagesutil": ("--version",),
     "codesign": ("--version",),
+    "iscc": ("/?",),
+    "msvc": (),
+    "signtool": ("/?",),
+    "productsign": ("--version",),
+    "notarytool": ("--version",),
+    "stapler": ("--version",),
+    "zip": ("-v",),
+    "plistbuddy": ("--version",),
 }
-"""Tools and the arguments that make them tell their version; one that tells none is not offered."""
+"""Tools and the arguments that make them tell their version."""
 
-_PRESENCE = ("productsign", "notarytool", "stapler", "zip")
-"""Tools of which only the presence is told."""
+_MUTE = frozenset({"notarytool", "plistbuddy", "productsign", "signtool", "stapler", "zip"})
+"""Tools that are offered although they tell no version."""
 
-_PLIST_BUDDY = Path("/usr/libexec/PlistBuddy")
 _XORG_MODULES = ("x11", "xext", "xrandr", "xi", "xcursor", "xinerama", "xfixes", "xscrnsaver")
-LAST_RESORTS = (("--version",), ("version",), ("-version",), ("-v",))
+LAST_RESORTS = (("--version",), ("version",), ("-version",), ("-v",), ("/?",))
 """What may make an unknown tool tell its version."""
 
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i386": "386", "i686": "386"}
-
-
-def operating_system() -> str:
-    """Return Go's name of the system: linux, darwin, windows."""
-    return "windows" if sys.platform == "win32" else sys.platform
 
 
 def architecture() -> str:
@@ -60,7 +60,7 @@ def architecture() -> str:
     return _MACHINES.get(machine, "arm" if machine.startswith("arm") else machine)
 
 
-def base_capabilities(*, is_service: bool = False) -> dict[str, str]:
+def base_capabilities(system: Platform, *, is_service: bool = False) -> dict[str, str]:
     """Return what is known without looking at tools.
 
     Args:
@@ -68,37 +68,35 @@ def base_capabilities(*, is_service: bool = False) -> dict[str, str]:
     """
     return {
         "executor": "script",
-        "shells": "posix",
-        "os": operating_system(),
+        "shells": ",".join(system.interpreters),
+        "os": system.os_name,
         "arch": architecture(),
         "run_mode": "service" if is_service else "manual",
     }
 
 
-def scan_tools() -> dict[str, str]:
+def scan_tools(system: Platform) -> dict[str, str]:
     """Return `tool.<name>` with the version of each tool that is there; takes up to some seconds."""
     with ThreadPoolExecutor(_PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
-        versions = dict(zip(TOOLS, pool.map(_version, TOOLS, TOOLS.values()), strict=True))
-        xorg = pool.submit(_has_xorg)
+        versions = dict(zip(TOOLS, pool.map(lambda name: _known_tool(system, name), TOOLS), strict=True))
+        xorg = pool.submit(_has_xorg, system)
     found = {name: version for name, version in versions.items() if version}
-    found |= {name: PRESENT for name in _PRESENCE if shutil.which(name)}
-    if _PLIST_BUDDY.exists():
-        found["plistbuddy"] = PRESENT
     if xorg.result():
         found["xorg-dev"] = PRESENT
     return {f"tool.{name}": version for name, version in sorted(found.items())}
 
 
-def probe_tool(name: str, known: Mapping[str, str]) -> str:
+def probe_tool(system: Platform, name: str, known: Mapping[str, str]) -> str:
     """Return the version of a tool as it is now, by whichever argument makes it tell; empty when it is not there.
 
     Tools that can't be asked keep what *known*, the last scan, says.
     """
-    for arguments in (TOOLS[name],) if name in TOOLS else LAST_RESORTS:
-        if version := _version(name, arguments):
+    if name in TOOLS:
+        return _known_tool(system, name) or known.get(f"tool.{name}", "")
+    for arguments in LAST_RESORTS:
+        if version := _version(system, name, arguments):
             return version
-    is_present = name not in TOOLS and shutil.which(name) is not None
-    return known.get(f"tool.{name}", PRESENT if is_present else "")
+    return known.get(f"tool.{name}", PRESENT if system.locate(name) else "")
 
 
 def unmet_tools(required: Mapping[str, str], versions: Mapping[str, str], *, in_container: bool = False) -> str:
@@ -132,16 +130,20 @@ def version_in(answer: Answer) -> str:
     return match[0] if match else ""
 
 
-def _version(name: str, arguments: tuple[str, ...]) -> str:
-    path = shutil.which(name)
-    return version_in(_ask([path, *arguments])) if path else ""
+def _known_tool(system: Platform, name: str) -> str:
+    version = _version(system, name, TOOLS[name])
+    return version or (PRESENT if name in _MUTE and system.locate(name) else "")
 
 
-def _has_xorg() -> bool:
-    if sys.platform != "linux" or shutil.which("pkg-config") is None:
-        return False
-    return _ask(["pkg-config", "--exists", *_XORG_MODULES]).code == 0
+def _version(system: Platform, name: str, arguments: tuple[str, ...]) -> str:
+    path = system.locate(name)
+    return version_in(_ask(system, [path, *arguments])) if path else ""
 
 
-def _ask(command: list[str]) -> Answer:
-    return ask(command, limit_seconds=_PROBE_SECONDS, environment={**os.environ, "LC_ALL": "C"})
+def _has_xorg(system: Platform) -> bool:
+    pkg_config = system.locate("pkg-config") if system.os_name == "linux" else None
+    return pkg_config is not None and _ask(system, [pkg_config, "--exists", *_XORG_MODULES]).code == 0
+
+
+def _ask(system: Platform, command: list[str]) -> Answer:
+    return ask(command, limit_seconds=_PROBE_SECONDS, environment={**os.environ, "LC_ALL": "C"}, groups=system.groups)

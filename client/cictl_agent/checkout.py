@@ -13,7 +13,7 @@ from cictl_agent.commands import CommandTimedOut, Exit, run_command
 from cictl_agent.config import without_user_info
 from cictl_agent.failures import JobFailed
 from cictl_agent.interruption import Interruption
-from cictl_agent.processes import JobProcesses
+from cictl_agent.processes import Processes
 from cictl_agent.spool import JobLog
 from cictl_agent.workspace import remove_tree
 
@@ -22,6 +22,7 @@ _LIMIT_SECONDS = 1800
 _REMEMBERED_BYTES = 8192
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
+_ALWAYS = ("-c", "protocol.ext.allow=never", "-c", "advice.detachedHead=false")
 _IDENTITY = ("-c", "user.name=ciwi-agent", "-c", "user.email=ciwi-agent@local")
 _EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 _ALL_HISTORY = "2147483647"  # git's documented "infinite" depth; --unshallow fails where nothing is shallow
@@ -66,6 +67,7 @@ class Checkout:
     """One checkout into `directory`, which must not exist yet.
 
     Attributes:
+        git_options: What git is told at each call, on this system.
         retry_seconds: Wait before the second try; the third waits twice as long.
     """
 
@@ -74,7 +76,8 @@ class Checkout:
     environment: Mapping[str, str]
     log: JobLog
     interruption: Interruption
-    processes: JobProcesses
+    processes: Processes
+    git_options: tuple[str, ...] = ()
     retry_seconds: float = 1.0
 
     def run(self) -> None:
@@ -143,7 +146,7 @@ class Checkout:
 
         try:
             ended = run_command(
-                ["git", "-c", "protocol.ext.allow=never", "-c", "advice.detachedHead=false", *arguments],
+                ["git", *_ALWAYS, *self.git_options, *arguments],
                 directory=self.directory if self.directory.is_dir() else self.directory.parent,
                 environment={**self.environment, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "LC_ALL": "C"},
                 sink=sink,

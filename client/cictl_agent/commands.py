@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import selectors
+import contextlib
 import signal
 import subprocess
 import time
@@ -13,7 +12,7 @@ from types import TracebackType
 from typing import IO
 
 from cictl_agent.interruption import Interrupted, Interruption
-from cictl_agent.processes import JobProcesses
+from cictl_agent.processes import Processes
 
 KILLED = -1
 """The exit code that stands for the end by a signal."""
@@ -21,7 +20,6 @@ KILLED = -1
 _TICK_SECONDS = 0.05
 _GRACE_SECONDS = 2.0
 _DRAIN_SECONDS = 1.0
-_BLOCK = 1 << 16
 
 
 class CommandTimedOut(Exception):
@@ -49,20 +47,20 @@ def run_command(
     environment: Mapping[str, str],
     sink: Callable[[bytes], None],
     interruption: Interruption,
-    processes: JobProcesses,
+    processes: Processes,
     limit_seconds: float | None = None,
     script: IO[bytes] | None = None,
     on_stop: Callable[[], None] | None = None,
 ) -> Exit:
     """Run a command to its end, with both outputs in *sink*.
 
-    It leads a session of its own. When it is to stop its group gets SIGINT, and after two seconds whatever is left of
-    the job SIGKILL. A process that stays behind and keeps the output open is killed a second after the command's end;
+    It leads a group of its own. When it is to stop its group is interrupted, and after two seconds whatever is left of
+    the job is killed. A process that stays behind and keeps the output open is killed a second after the command's end;
     one that let go of the output lives on until the job ends.
 
     Args:
         script: A file that the command reads as its input; without it there is none.
-        on_stop: Called in the place of the SIGINT, for what the signal would not reach.
+        on_stop: Called in the place of the interrupt, for what that would not reach.
 
     Raises:
         Interrupted: The job was to stop; the command and all it started are gone.
@@ -92,7 +90,7 @@ class _Running:
         directory: Path,
         environment: Mapping[str, str],
         sink: Callable[[bytes], None],
-        processes: JobProcesses,
+        processes: Processes,
         script: IO[bytes] | None,
     ) -> None:
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
@@ -102,15 +100,12 @@ class _Running:
             stdin=script or subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            **processes.groups.of_job(),
         )
         assert self.process.stdout is not None
-        self._output: IO[bytes] = self.process.stdout
+        self._pipe = processes.open_pipe(self.process.stdout)
         self._sink = sink
         self._processes = processes
-        self._is_open = True
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._output, selectors.EVENT_READ)
         processes.add(self.process.pid)
 
     def __enter__(self) -> _Running:
@@ -122,30 +117,26 @@ class _Running:
         try:
             if self.process.poll() is None:
                 self._processes.kill_all()
+                self.process.kill()
                 self.process.wait()
         finally:
-            self._selector.close()
-            self._output.close()
+            self._pipe.close()
+            self._processes.forget(self.process.pid)
 
     def pump(self, seconds: float) -> None:
         """Pass on what comes, for at most *seconds*; return early once something came or the process ended."""
-        if not self._is_open:
-            try:
-                self.process.wait(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                return
-        elif self._selector.select(seconds):
-            data = os.read(self._output.fileno(), _BLOCK)
-            if data:
+        if self._pipe.is_open:
+            if data := self._pipe.read(seconds):
                 self._sink(data)
-            else:
-                self._is_open = False
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=seconds)
 
     def drain(self) -> None:
         """Pass on what is left; the command has ended."""
         self._pump_until(time.monotonic() + _DRAIN_SECONDS)
-        if self._is_open:
-            self._processes.signal_group(self.process.pid, signal.SIGKILL)
+        if self._pipe.is_open:
+            self._processes.groups.kill(self.process.pid)
             self._pump_until(time.monotonic() + _TICK_SECONDS)
 
     def stop(self, on_stop: Callable[[], None] | None) -> int:
@@ -153,19 +144,20 @@ class _Running:
         if on_stop:
             on_stop()
         else:
-            self._processes.signal_group(self.process.pid, signal.SIGINT)
+            self._processes.groups.interrupt(self.process.pid)
         deadline = time.monotonic() + _GRACE_SECONDS
         while self._is_alive() and time.monotonic() < deadline:
             self.pump(_TICK_SECONDS)
-            if not self._is_open and self.process.poll() is not None:
+            if not self._pipe.is_open and self.process.poll() is not None:
                 time.sleep(_TICK_SECONDS)
         self._processes.kill_all()
+        self.process.kill()
         self._pump_until(time.monotonic() + _TICK_SECONDS)
         return self.process.wait()
 
     def _is_alive(self) -> bool:
-        return self.process.poll() is None or self._processes.is_group_alive(self.process.pid)
+        return self.process.poll() is None or self._processes.groups.is_alive(self.process.pid)
 
     def _pump_until(self, deadline: float) -> None:
-        while self._is_open and (left := deadline - time.monotonic()) > 0:
+        while self._pipe.is_open and (left := deadline - time.monotonic()) > 0:
             self.pump(left)

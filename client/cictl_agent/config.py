@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from cictl_agent.listings import Level, Listing
+from cictl_agent.services import Service
 
 DEFAULT_SERVER = "http://127.0.0.1:8112"
 DEFAULT_WORK_DIR = Path(".cictl-agent/work")
-
-DEFAULT_SERVICE = "cictl-agent.service"
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -35,7 +32,7 @@ class AgentConfig:
         trace_shell: Whether steps run under `set -x`; jobs with secrets never do.
         verbose_go: Whether steps get `GOFLAGS=-v` when nothing sets GOFLAGS.
         container_engine: Name or path of its command; empty for docker, else podman.
-        service: Name of the systemd service that starts this agent anew when it ends; empty when none does.
+        service: What starts this agent anew when it ends; None when nothing does.
         artifact_listing: How much the log tells of artifacts that are kept; `dependency_listing`: of those restored.
     """
 
@@ -46,7 +43,7 @@ class AgentConfig:
     trace_shell: bool = True
     verbose_go: bool = True
     container_engine: str = ""
-    service: str = ""
+    service: Service | None = None
     artifact_listing: Listing = field(default_factory=Listing)
     dependency_listing: Listing = field(default_factory=Listing)
 
@@ -80,26 +77,27 @@ def load_config(
     agent_id: str = "",
     work_dir: Path | None = None,
     token_file: Path | None = None,
+    service: Service | None = None,
 ) -> AgentConfig:
     """Return the settings: flag, then `CICTL_*`, then `CIWI_*`, then default.
 
     Raises:
         ConfigError: The server's URL is unusable, or the token file can't be read.
     """
-    url = (server or _variable(env, "SERVER_URL") or DEFAULT_SERVER).rstrip("/")
+    url = (server or setting(env, "SERVER_URL") or DEFAULT_SERVER).rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"not an http or https URL: {without_user_info(url)!r}")
-    chosen_dir = work_dir or Path(_variable(env, "AGENT_WORKDIR") or DEFAULT_WORK_DIR)
+    chosen_dir = work_dir or Path(setting(env, "AGENT_WORKDIR") or DEFAULT_WORK_DIR)
     return AgentConfig(
         server_url=url,
-        agent_id=agent_id or _variable(env, "AGENT_ID") or default_agent_id(),
+        agent_id=agent_id or setting(env, "AGENT_ID") or default_agent_id(),
         work_dir=chosen_dir.expanduser().absolute(),
         token=_token(env, token_file),
         trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=True),
         verbose_go=_flag(env, "AGENT_GO_BUILD_VERBOSE", default=True),
-        container_engine=_variable(env, "CONTAINER_ENGINE"),
-        service=_service(env),
+        container_engine=setting(env, "CONTAINER_ENGINE"),
+        service=service,
         artifact_listing=_listing(env, "ARTIFACT_LOG_LEVEL", "ARTIFACT_LOG_MAX_INCLUDE_LINES"),
         dependency_listing=_listing(env, "DEP_ARTIFACT_LOG_LEVEL", "DEP_ARTIFACT_LOG_MAX_RESTORED_LINES"),
     )
@@ -114,38 +112,25 @@ def without_user_info(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _variable(env: Mapping[str, str], name: str) -> str:
+def setting(env: Mapping[str, str], name: str) -> str:
+    """Return a setting by its name without CICTL_ or CIWI_; empty where there is none."""
     return env.get(f"CICTL_{name}", "").strip() or env.get(f"CIWI_{name}", "").strip()
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     """Read a truth value; a word that is none counts as not given."""
-    word = _variable(env, name).lower()
+    word = setting(env, name).lower()
     return True if word in _YES else False if word in _NO else default
 
 
 def _listing(env: Mapping[str, str], level_name: str, lines_name: str) -> Listing:
     """Read how much to tell; what can't be understood counts as not given."""
     default = Listing()
-    level, lines = _variable(env, level_name).lower(), _variable(env, lines_name)
+    level, lines = setting(env, level_name).lower(), setting(env, lines_name)
     return Listing(
         level=Level(level) if level in list(Level) else default.level,
         most_lines=int(lines) if lines.isdecimal() else default.most_lines,
     )
-
-
-def _service(env: Mapping[str, str]) -> str:
-    """Return the name of the systemd service that this process is.
-
-    systemd marks the processes of a service with INVOCATION_ID. A terminal that is a service passes that on to whatever is
-    started in it, so where systemd also tells which process it started, that must be this one or its parent.
-    """
-    started = env.get("SYSTEMD_EXEC_PID", "")
-    if sys.platform != "linux" or not env.get("INVOCATION_ID"):
-        return ""
-    if started and started not in (str(os.getpid()), str(os.getppid())):
-        return ""
-    return _variable(env, "AGENT_SYSTEMD_SERVICE_NAME") or DEFAULT_SERVICE
 
 
 def _token(env: Mapping[str, str], token_file: Path | None) -> str | None:

@@ -16,6 +16,7 @@ from cictl_agent.context import JobContext
 from cictl_agent.engines import Engine, find_engine, reason
 from cictl_agent.environment import inherited_environment
 from cictl_agent.failures import JobFailed
+from cictl_agent.groups import Groups
 from cictl_agent.processes import JOB_VARIABLE
 from cictl_agent.questions import Answer
 
@@ -130,7 +131,7 @@ def running_container(context: JobContext, cache_dirs: Iterable[Path]) -> Iterat
         yield None
         return
     environment = {**inherited_environment(os.environ), JOB_VARIABLE: context.job.id}
-    engine = find_engine(context.config.container_engine, environment)
+    engine = find_engine(context.config.container_engine, environment, context.platform.groups)
     starter = _Starter(
         context=context, engine=engine, spec=spec, name=container_name(context.job.id), cache_dirs=list(cache_dirs)
     )
@@ -141,13 +142,14 @@ def running_container(context: JobContext, cache_dirs: Iterable[Path]) -> Iterat
             context.log.line(f"[runtime] container {starter.name} is not removed: {problem}")
 
 
-def remove_leftovers(config: AgentConfig) -> None:
+def remove_leftovers(config: AgentConfig, groups: Groups) -> None:
     """Remove the containers that an agent left which was killed in this work directory."""
     if not config.containers_dir.is_dir():
         return
     names = [marker.name for marker in config.containers_dir.iterdir()]
     try:
-        engine = find_engine(config.container_engine, inherited_environment(os.environ)) if names else None
+        environment = inherited_environment(os.environ)
+        engine = find_engine(config.container_engine, environment, groups) if names else None
     except JobFailed:
         return
     for name in names:
@@ -198,8 +200,10 @@ class _Starter:
 
     def _run_arguments(self) -> list[str]:
         spec = self.spec
-        options = ["--name", self.name, "-w", spec.directory, "--user", spec.user or f"{os.getuid()}:{os.getgid()}"]
-        if self.engine.is_podman and not spec.user and os.getuid() != 0:
+        own_user = self.context.platform.container_user()
+        user = spec.user or own_user
+        options = ["--name", self.name, "-w", spec.directory, *(["--user", user] if user else [])]
+        if self.engine.is_podman and not spec.user and own_user and not own_user.startswith("0:"):
             options += ["--userns", "keep-id"]  # a rootless podman gives the agent's files to root inside, else
         for device in spec.devices:
             options += ["--device", device]

@@ -8,7 +8,8 @@ from pathlib import Path
 from cictl.wire.jobs import JobExecution
 from cictl_agent.config import AgentConfig
 from cictl_agent.interruption import Interruption
-from cictl_agent.processes import JobProcesses
+from cictl_agent.platforms import Platform
+from cictl_agent.processes import Processes
 from cictl_agent.reporter import Reporter
 from cictl_agent.spool import JobLog
 from cictl_client import Client
@@ -32,7 +33,8 @@ class JobContext:
     reporter: Reporter
     interruption: Interruption
     aftermath: Interruption
-    processes: JobProcesses
+    processes: Processes
+    platform: Platform
 
     @property
     def directory(self) -> Path:

@@ -15,6 +15,7 @@ from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifac
 from cictl_agent.failures import JobFailed
 from cictl_agent.interruption import Interruption
 from cictl_agent.listings import Listing
+from cictl_agent.platforms import Platform
 from cictl_agent.spool import JobLog
 from cictl_agent.transient import persist
 from cictl_client import ApiError, Client, ClientError
@@ -42,6 +43,7 @@ def restore_dependencies(
     log: JobLog,
     interruption: Interruption,
     listing: Listing,
+    platform: Platform,
 ) -> None:
     """Download the artifacts of each execution into *directory*; later ones overwrite earlier ones.
 
@@ -54,16 +56,21 @@ def restore_dependencies(
     for job_id in job_ids:
         interruption.check()
         try:
-            restored = _restore(job_id, client, directory, log, interruption)
+            restored = _restore(job_id, client, directory, log, interruption, platform)
         except (ClientError, OSError) as error:
             raise JobFailed(f"dependency artifact download failed: {job_id}: {error}") from error
         listing.tell(log, "dep-artifacts", f"{job_id}: restored {len(restored)} files", restored)
 
 
-def _restore(job_id: str, client: Client, directory: Path, log: JobLog, interruption: Interruption) -> list[str]:
+def _restore(
+    job_id: str, client: Client, directory: Path, log: JobLog, interruption: Interruption, platform: Platform
+) -> list[str]:
     """Restore one execution's artifacts, and return their names."""
     listed = persist(lambda: client.list_artifacts(job_id), interruption)
     wanted = {a.path: a for a in listed if a.id != 0 or a.path not in _SYNTHETIC}
+    for name in [name for name in wanted if not all(map(platform.is_usable_name, PurePosixPath(name).parts))]:
+        log.line(f"[dep-artifacts] skipped {name!r}: no file can have that name here")
+        del wanted[name]
     if not wanted:
         return []
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from cictl_agent.commands import CommandTimedOut, Exit, run_command
 from cictl_agent.context import JobContext
 from cictl_agent.failures import JobFailed
+from cictl_agent.groups import Groups
 from cictl_agent.questions import Answer, ask
 
 _ENGINES = ("docker", "podman")
@@ -26,14 +27,20 @@ class Engine:
 
     path: str
     environment: Mapping[str, str]
+    groups: Groups
 
     @property
     def is_podman(self) -> bool:
-        return Path(self.path).name == "podman"
+        return Path(self.path).stem.lower() == "podman"
 
     def ask(self, *arguments: str, limit_seconds: float) -> Answer:
         """Run a short command of the engine, whatever happens to the job."""
-        return ask([self.path, *arguments], limit_seconds=limit_seconds, environment=self.environment)
+        return ask(
+            [self.path, *arguments],
+            limit_seconds=limit_seconds,
+            environment=self.environment,
+            groups=self.groups,
+        )
 
     def run(
         self, arguments: Sequence[str], context: JobContext, *, limit_seconds: float | None = None, is_logged: bool
@@ -65,7 +72,7 @@ class Engine:
         return Answer(ended.code, output.decode(errors="replace"))
 
 
-def find_engine(wanted: str, environment: Mapping[str, str]) -> Engine:
+def find_engine(wanted: str, environment: Mapping[str, str], groups: Groups) -> Engine:
     """Return the engine of that name or path; without one docker, else podman.
 
     Raises:
@@ -73,7 +80,7 @@ def find_engine(wanted: str, environment: Mapping[str, str]) -> Engine:
     """
     for name in (wanted,) if wanted else _ENGINES:
         if path := shutil.which(name, path=environment.get("PATH")):
-            return Engine(path=path, environment=environment)
+            return Engine(path=path, environment=environment, groups=groups)
     raise JobFailed(f"{wanted or _ENGINES[0]} not found on agent")
 
 

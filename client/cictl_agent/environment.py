@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from cictl.wire.jobs import JobExecution
 from cictl_agent.config import AgentConfig, without_user_info
+from cictl_agent.platforms import Platform
 from cictl_agent.processes import JOB_VARIABLE
 
 _PRIVATE = ("CIWI_GITHUB_TOKEN", "CICTL_GITHUB_TOKEN")
@@ -24,14 +25,14 @@ def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def job_environment(
-    env: Mapping[str, str], job: JobExecution, config: AgentConfig, caches: Mapping[str, str]
+    env: Mapping[str, str], job: JobExecution, config: AgentConfig, caches: Mapping[str, str], platform: Platform
 ) -> dict[str, str]:
     """Return what all steps of a job see: the agent's environment, the job's, its caches, in that order.
 
     Each `CIWI_X` of the job has a twin `CICTL_X`. In a container nothing of the agent's is seen: there *env* is empty.
     """
     twins = {f"CICTL_{k.removeprefix('CIWI_')}": v for k, v in job.env.items() if k.startswith("CIWI_")}
-    result = {**inherited_environment(env), **twins, **job.env, **caches, JOB_VARIABLE: job.id}
+    result = platform.merge(inherited_environment(env), twins, job.env, caches, {JOB_VARIABLE: job.id})
     if config.verbose_go and not result.get("GOFLAGS"):
         result["GOFLAGS"] = "-v"
     return result

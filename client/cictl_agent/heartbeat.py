@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import cictl
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
-from cictl_agent.capabilities import architecture, operating_system
+from cictl_agent.capabilities import architecture
 from cictl_agent.clock import Clock
 from cictl_client import Client, ClientError
 
@@ -31,6 +31,7 @@ class Heartbeat:
         *,
         client: Client,
         agent_id: str,
+        os_name: str,
         greeting: str,
         capabilities: Callable[[], Mapping[str, str]],
         running_job_ids: Callable[[], list[str]],
@@ -46,6 +47,7 @@ class Heartbeat:
         """
         self._client = client
         self._agent_id = agent_id
+        self._os_name = os_name
         self._capabilities = capabilities
         self._running_job_ids = running_job_ids
         self._on_answer = on_answer
@@ -128,7 +130,7 @@ class Heartbeat:
         return HeartbeatRequest(
             agent_id=self._agent_id,
             hostname=socket.gethostname(),
-            os=operating_system(),
+            os=self._os_name,
             arch=architecture(),
             version=cictl.__version__,
             capabilities=dict(self._capabilities()),

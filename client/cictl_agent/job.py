@@ -22,13 +22,14 @@ from cictl_agent.dependencies import dependency_ids, restore_dependencies
 from cictl_agent.environment import inherited_environment, job_environment
 from cictl_agent.failures import JobFailed
 from cictl_agent.interruption import Interrupted, Interruption, Reason
-from cictl_agent.processes import JOB_VARIABLE, JobProcesses
+from cictl_agent.platforms import Platform
+from cictl_agent.processes import JOB_VARIABLE, Processes
 from cictl_agent.redact import Redactor, url_secrets
 from cictl_agent.reporter import Reporter
 from cictl_agent.reports import combine
 from cictl_agent.shells import ContainerShell, LocalShell, Shell
 from cictl_agent.spool import JobLog
-from cictl_agent.steps import Steps, require_shell
+from cictl_agent.steps import Steps, choose_shell, is_traced
 from cictl_agent.transient import persist
 from cictl_agent.watching import Watch
 from cictl_agent.workspace import prepare_workspace, workspace_name
@@ -62,6 +63,7 @@ class JobRun:
 
     job: JobExecution
     config: AgentConfig
+    platform: Platform
     client: Client
     capabilities: Mapping[str, str]
     appends: bool
@@ -70,13 +72,13 @@ class JobRun:
     stop: threading.Event
     interruption: Interruption = field(default_factory=Interruption)
     aftermath: Interruption = field(default_factory=Interruption)
-    processes: JobProcesses = field(init=False)
+    processes: Processes = field(init=False)
     _caches: list[caches.Cache] = field(default_factory=list)
     _runtime: dict[str, str] = field(default_factory=dict)
     _steps: Steps | None = None
 
     def __post_init__(self) -> None:
-        self.processes = JobProcesses(self.job.id, adopts_orphans=self.adopts_orphans)
+        self.processes = self.platform.job_processes(self.job.id, adopts_orphans=self.adopts_orphans)
 
     def interrupt(self, reason: Reason, detail: str = "") -> None:
         """Stop the job from another thread; its end is reported all the same."""
@@ -88,7 +90,9 @@ class JobRun:
         """Run the job, and return when the server knows how it ended."""
         repo = self.job.source.repo if self.job.source else ""
         redactor = Redactor([*self.job.sensitive_values, *url_secrets(repo)])
-        with JobLog(self.config.spool_dir / f"{caches.cache_name(self.job.id)}.log", redactor) as log:
+        with JobLog(
+            self.config.spool_dir / f"{self.platform.file_name(caches.cache_name(self.job.id))}.log", redactor
+        ) as log:
             reporter = Reporter(
                 client=self.client,
                 job_id=self.job.id,
@@ -109,12 +113,13 @@ class JobRun:
             job=self.job,
             config=self.config,
             client=self.client,
-            workspace=self.config.workspaces_dir / workspace_name(self.job),
+            workspace=self.config.workspaces_dir / self.platform.file_name(workspace_name(self.job)),
             log=log,
             reporter=reporter,
             interruption=self.interruption,
             aftermath=self.aftermath,
             processes=self.processes,
+            platform=self.platform,
         )
 
     def _work(self, context: JobContext) -> Outcome:
@@ -170,6 +175,7 @@ class JobRun:
                 log=context.log,
                 interruption=self.interruption,
                 processes=self.processes,
+                git_options=self.platform.git_options,
             ).run()
         restore_dependencies(
             dependency_ids(job.env),
@@ -178,8 +184,11 @@ class JobRun:
             log=context.log,
             interruption=self.interruption,
             listing=self.config.dependency_listing,
+            platform=self.platform,
         )
-        self._caches = caches.open_caches(job.caches, cache_dir=self.config.cache_dir, execution_dir=context.directory)
+        self._caches = caches.open_caches(
+            job.caches, cache_dir=self.config.cache_dir, execution_dir=context.directory, platform=self.platform
+        )
         for cache in self._caches:
             context.log.line(f"[cache] {cache.spec.id}: {cache.source} {cache.path}")
         with running_container(context, [cache.path for cache in self._caches]) as container:
@@ -190,9 +199,13 @@ class JobRun:
 
     def _shell(self, context: JobContext, container: Container | None) -> Shell:
         variables = caches.cache_environment(self._caches)
+        outside = {} if container else os.environ
+        environment = job_environment(outside, self.job, self.config, variables, self.platform)
+        traced = is_traced(self.job.metadata, self.config)
         if container:
-            return ContainerShell(context, container, job_environment({}, self.job, self.config, variables))
-        return LocalShell(context, job_environment(os.environ, self.job, self.config, variables))
+            return ContainerShell(context, container, environment, is_traced=traced)
+        interpreter = self.platform.interpreters[choose_shell(self.job, self.platform.interpreters)]
+        return LocalShell(context, interpreter, environment, is_traced=traced)
 
     def _check_requirements(self, container: Container | None) -> None:
         """Look again at what the job needs: tools may have changed since the last scan.
@@ -202,7 +215,7 @@ class JobRun:
         """
         required = self.job.required_capabilities or {}
         self._runtime = capabilities.runtime_capabilities(self.capabilities)
-        require_shell(self.job)
+        choose_shell(self.job, ("posix",) if container else self.platform.interpreters)
         self._check_host(required)
         wanted = capabilities.required_tools(required, in_container=True)
         if container:
@@ -215,7 +228,7 @@ class JobRun:
 
     def _check_host(self, required: Mapping[str, str]) -> None:
         names = capabilities.required_tools(required)
-        versions = {name: capabilities.probe_tool(name, self.capabilities) for name in names}
+        versions = {name: capabilities.probe_tool(self.platform, name, self.capabilities) for name in names}
         self._runtime |= {f"host.tool.{name}": version for name, version in versions.items() if version}
         if unmet := capabilities.unmet_tools(required, versions):
             raise JobFailed(f"host tool requirements unmet: {unmet}")

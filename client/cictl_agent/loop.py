@@ -21,7 +21,7 @@ from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
 from cictl_agent.interruption import Reason
 from cictl_agent.job import JobRun
 from cictl_agent.orders import Orders
-from cictl_agent.processes import JobProcesses
+from cictl_agent.platforms import Platform, this_platform
 from cictl_agent.workspace import remove_tree
 from cictl_client import Client
 
@@ -52,6 +52,7 @@ class Agent:
         config: AgentConfig,
         *,
         adopts_orphans: bool = False,
+        platform: Platform | None = None,
         clock: Clock = utc_now,
         heartbeat_seconds: float = INTERVAL_SECONDS,
     ) -> None:
@@ -59,14 +60,18 @@ class Agent:
 
         Args:
             adopts_orphans: `adopt_orphans` worked, and this process is an agent and nothing else.
+            platform: The system's own, unless another is given.
         """
         self._heartbeat_seconds = heartbeat_seconds
         self._config = config
         self._adopts_orphans = adopts_orphans
+        self._platform = platform or this_platform()
         self._clock = clock
         self._tools: Mapping[str, str] = {}
         self._scanned = threading.Event()
         self._current: JobRun | None = None
+        self.exit_code = 0
+        """With which a process should end that is this agent; not 0 when its service manager must notice."""
 
     def run(self, stop: threading.Event) -> None:
         """Work until *stop* is set; a running job is stopped and reported as failed then.
@@ -77,10 +82,10 @@ class Agent:
             ConfigError: The work directory can't be used, or another agent uses it.
         """
         with (
-            _claimed(self._config),
+            _claimed(self._config, self._platform),
             Client(self._config.server_url, token=self._config.token) as client,
         ):
-            remove_leftovers(self._config)
+            remove_leftovers(self._config, self._platform.groups)
             heartbeat, orders = self._build(client, stop)
             self._scan(heartbeat)
             heartbeat.start()
@@ -88,6 +93,7 @@ class Agent:
             try:
                 self._work(client, heartbeat, orders, stop)
             finally:
+                self.exit_code = orders.exit_code
                 heartbeat.close()
 
     def kill(self) -> None:
@@ -99,6 +105,7 @@ class Agent:
         heartbeat = Heartbeat(
             client=client,
             agent_id=self._config.agent_id,
+            os_name=self._platform.os_name,
             greeting=f"ciwi agent has (re)started (pid={os.getpid()})",
             capabilities=self._capabilities,
             running_job_ids=self._running_job_ids,
@@ -133,6 +140,7 @@ class Agent:
         run = JobRun(
             job=job,
             config=self._config,
+            platform=self._platform,
             client=client,
             capabilities=self._capabilities(),
             appends=appends,
@@ -164,7 +172,7 @@ class Agent:
         orders.take(answer)
 
     def _capabilities(self) -> dict[str, str]:
-        return {**base_capabilities(is_service=bool(self._config.service)), **self._tools}
+        return {**base_capabilities(self._platform, is_service=self._config.service is not None), **self._tools}
 
     def _running_job_ids(self) -> list[str]:
         current = self._current
@@ -175,7 +183,7 @@ class Agent:
 
         def scan() -> None:
             try:
-                self._tools = scan_tools()
+                self._tools = scan_tools(self._platform)
                 logger.info("tools found: %s", ", ".join(f"{k[5:]} {v}" for k, v in self._tools.items()))
             finally:
                 self._scanned.set()
@@ -185,7 +193,7 @@ class Agent:
 
 
 @contextmanager
-def _claimed(config: AgentConfig) -> Iterator[None]:
+def _claimed(config: AgentConfig, platform: Platform) -> Iterator[None]:
     """Hold the work directory for one agent alone, and clear away what a killed one left.
 
     Raises:
@@ -195,7 +203,7 @@ def _claimed(config: AgentConfig) -> Iterator[None]:
     try:
         config.work_dir.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
-        _clear_spool(config)
+        _clear_spool(config, platform)
     except Timeout as error:
         raise ConfigError(f"another agent works in {config.work_dir}; give this one a --work-dir of its own") from error
     except OSError as error:
@@ -206,8 +214,8 @@ def _claimed(config: AgentConfig) -> Iterator[None]:
         lock.release()
 
 
-def _clear_spool(config: AgentConfig) -> None:
+def _clear_spool(config: AgentConfig, platform: Platform) -> None:
     """Delete the logs of jobs that a killed agent left, and end what still runs of those jobs."""
     for log in config.spool_dir.glob("*.log"):
-        JobProcesses(log.stem).kill_all()
+        platform.job_processes(log.stem).kill_all()
     remove_tree(config.spool_dir)

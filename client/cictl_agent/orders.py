@@ -10,6 +10,7 @@ from typing import Protocol
 from cictl.wire.agents import HeartbeatResponse
 from cictl_agent.caches import wipe_caches
 from cictl_agent.config import AgentConfig
+from cictl_agent.services import RestartFailed, Service
 from cictl_agent.workspace import remove_tree
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ class Orders:
         self._wipes_cache = False
         self._flushes_history = False
         self._restarts = False
+        self.exit_code = 0
+        """Of the agent, once it has ended in order to restart."""
         self.files = threading.Lock()
         """Held by whoever uses caches and workspaces."""
 
@@ -78,7 +81,7 @@ class Orders:
             self._refresh_tools()
         if answer.update_requested:
             self._speaker.report_update_failure(NO_UPDATE)
-        restarts = answer.restart_requested and bool(self._config.service)
+        restarts = answer.restart_requested and self._config.service is not None
         with self._lock:
             self._wipes_cache |= answer.wipe_cache_requested
             self._flushes_history |= answer.flush_job_history_requested
@@ -115,15 +118,24 @@ class Orders:
         except OSError as error:
             self._speaker.remark(f"wipe failed: {error}")
             logger.warning("wipe failed: %s", error)
-        if self._restarts and not self._stop.is_set():
-            self._restart()
+        if self._restarts and self._config.service and not self._stop.is_set():
+            self._restart(self._config.service)
 
-    def _restart(self) -> None:
+    def _restart(self, service: Service) -> None:
         """End the agent, once the server knows why, or has not answered for five seconds."""
-        logger.info("server requested a restart service=%s", self._config.service)
-        self._speaker.remark(f"restart via systemd self-exit requested ({self._config.service})")
-        self._speaker.settle(_SETTLE_SECONDS)
+        logger.info("server requested a restart service=%s", service.name)
+        self._tell(service.announcement)
+        try:
+            service.restart()
+        except RestartFailed as error:
+            logger.warning("the service manager did not restart service=%s: %s", service.name, error)
+            self._tell(f"service restart failed; fallback exit requested: {error}")
+            self.exit_code = service.fallback_code
         self._stop.set()
+
+    def _tell(self, text: str) -> None:
+        self._speaker.remark(text)
+        self._speaker.settle(_SETTLE_SECONDS)
 
     def _flush_history(self) -> None:
         """Delete the workspaces, and the `job-…` directories that agents of the reference leave."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from cictl_agent.groups import Groups
 
 _MOST_OUTPUT = 1 << 16
 
@@ -19,8 +19,8 @@ class Answer(NamedTuple):
     output: str
 
 
-def ask(command: Sequence[str], *, limit_seconds: float, environment: Mapping[str, str]) -> Answer:
-    """Run a command without input, and return its answer; after *limit_seconds* its process group is killed.
+def ask(command: Sequence[str], *, limit_seconds: float, environment: Mapping[str, str], groups: Groups) -> Answer:
+    """Run a command without input, and return its answer; after *limit_seconds* its group is killed.
 
     Its output goes to a file: on a pipe, a process it leaves behind could hold us longer than the time limit.
     """
@@ -31,15 +31,16 @@ def ask(command: Sequence[str], *, limit_seconds: float, environment: Mapping[st
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                process_group=0,
                 env=dict(environment),
+                **groups.aside(),
             )
         except OSError as error:
             return Answer(-1, error.strerror or str(error))
         try:
             code = process.wait(timeout=limit_seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            groups.kill(process.pid)
+            process.kill()
             process.wait()
             return Answer(-1, f"no answer within {limit_seconds:g} s")
         output.seek(0)

@@ -1,29 +1,21 @@
 """Where the scripts of steps run: in a shell on this machine, or in one inside a container.
 
-A script that is too long for a command line is read from a file without a name: nobody else can open that, and it ends
-with us. The environment of a script in a container goes the same way: command lines can be seen by everyone on the machine,
-and variables of the engine's client would act on the client.
+The environment of a script in a container goes in by a file without a name, like a script that is too long for a command
+line: command lines can be seen by everyone on the machine, and variables of the engine's client would act on the client.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 from cictl_agent.commands import Exit, run_command
 from cictl_agent.containers import Container
 from cictl_agent.context import JobContext
+from cictl_agent.interpreters import FROM_INPUT, LONGEST_ARGUMENT, Interpreter, posix_prefix, staged
 
-_LONGEST_ARGUMENT = (1 << 17) - 1
-"""Linux takes no longer one: MAX_ARG_STRLEN, 32 pages of 4 KiB, with the NUL at its end."""
-_FROM_INPUT = 'eval "$(cat)" < /dev/null'
-"""Runs its input as the script; the script itself has no input, as ever."""
 _SET_FROM_INPUT = 'eval "$(cat)"; exec < /dev/null; '
 """Stands before a script whose variables come as input."""
 
@@ -45,48 +37,51 @@ class Shell(Protocol):
 
 
 class LocalShell:
-    """`sh` in the execution directory."""
+    """A shell of this machine, in the execution directory."""
 
-    def __init__(self, context: JobContext, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, context: JobContext, interpreter: Interpreter, environment: Mapping[str, str], *, is_traced: bool
+    ) -> None:
         self._context = context
+        self._interpreter = interpreter
         self._environment = environment
+        self._is_traced = is_traced
 
     def run(self, script: str, extra: Mapping[str, str]) -> Exit:
-        if len(script.encode()) <= _LONGEST_ARGUMENT:
-            return self._run(script, extra, None)
-        with _staged(script, self._context.config.spool_dir) as file:
-            return self._run(_FROM_INPUT, extra, file)
-
-    def _run(self, script: str, extra: Mapping[str, str], file: IO[bytes] | None) -> Exit:
         context = self._context
-        return run_command(
-            ["sh", "-c", script],
-            directory=context.directory,
-            environment={**self._environment, **extra},
-            sink=context.log.write,
-            interruption=context.interruption,
-            processes=context.processes,
-            script=file,
-        )
+        scratch = context.config.spool_dir
+        with self._interpreter.invocation(script, is_traced=self._is_traced, scratch_dir=scratch) as invocation:
+            return run_command(
+                invocation.arguments,
+                directory=context.directory,
+                environment=context.platform.merge(self._environment, extra),
+                sink=context.log.write,
+                interruption=context.interruption,
+                processes=context.processes,
+                script=invocation.script,
+            )
 
 
 class ContainerShell:
     """`sh -l` in the job's container."""
 
-    def __init__(self, context: JobContext, container: Container, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, context: JobContext, container: Container, environment: Mapping[str, str], *, is_traced: bool
+    ) -> None:
         self._context = context
         self._container = container
         self._environment = environment
+        self._prefix = posix_prefix(is_traced=is_traced)
 
     def run(self, script: str, extra: Mapping[str, str]) -> Exit:
-        context, container = self._context, self._container
+        context, container, script = self._context, self._container, self._prefix + script
         variables = {**self._environment, **extra}
         exported = {name: value for name, value in variables.items() if _is_exportable(name)}
         others = {name: value for name, value in variables.items() if name not in exported}
         options = [option for name in others for option in ("--env", name)]
-        is_long = len(script.encode()) + len(_SET_FROM_INPUT) > _LONGEST_ARGUMENT
+        is_long = len(script.encode()) + len(_SET_FROM_INPUT) > LONGEST_ARGUMENT
         text = _exports(exported) + (script if is_long else "")
-        with _staged(text, context.config.spool_dir) as file:
+        with staged(text, context.config.spool_dir) as file:
             return run_command(
                 [
                     container.engine.path,
@@ -98,7 +93,7 @@ class ContainerShell:
                     container.name,
                     "sh",
                     "-lc",
-                    _FROM_INPUT if is_long else _SET_FROM_INPUT + script,
+                    FROM_INPUT if is_long else _SET_FROM_INPUT + script,
                 ],
                 directory=context.workspace,
                 environment={**container.engine.environment, **others},
@@ -108,18 +103,6 @@ class ContainerShell:
                 script=file,
                 on_stop=container.kill,
             )
-
-
-@contextmanager
-def _staged(script: str, directory: Path) -> Iterator[IO[bytes]]:
-    """Put a script into a file that has no name; only this user can read it."""
-    if "\0" in script:
-        raise ValueError("embedded null byte")
-    with tempfile.TemporaryFile(dir=directory) as file:
-        file.write(script.encode())
-        file.flush()
-        os.lseek(file.fileno(), 0, os.SEEK_SET)
-        yield file
 
 
 def _is_exportable(name: str) -> bool:

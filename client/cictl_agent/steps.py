@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -20,15 +20,17 @@ WHOLE_SCRIPT = "Running job script"
 _TEST, _SKIPPED = "test", "dryrun_skip"
 
 
-def require_shell(job: JobExecution) -> None:
-    """Check that the job wants a shell that this agent has.
+def choose_shell(job: JobExecution, there: Iterable[str]) -> str:
+    """Return which shell of those that are *there* the job runs in: the one that it wants, else the first.
 
     Raises:
-        JobFailed: Another one than posix, which also stands for none.
+        JobFailed: It is not there.
     """
+    names = list(there)
     shell = (job.required_capabilities or {}).get("shell", "").strip().lower()
-    if shell not in ("", "posix"):
+    if shell and shell not in names:
         raise JobFailed(f'resolve job shell: unsupported shell "{shell}"')
+    return shell or names[0]
 
 
 class Steps:
@@ -37,7 +39,6 @@ class Steps:
     def __init__(self, context: JobContext, shell: Shell) -> None:
         self._context = context
         self._shell = shell
-        self._prefix = script_prefix(context.job.metadata, context.config)
         self.suites: list[TestSuite] = []
         self.coverage: Coverage | None = None
 
@@ -81,7 +82,7 @@ class Steps:
 
     def _run_script(self, script: str, extra: Mapping[str, str]) -> Exit:
         try:
-            return self._shell.run(self._prefix + script, extra)
+            return self._shell.run(script, extra)
         except ValueError as error:  # a NUL in the script or the environment
             raise JobFailed(f"start shell: {error}", cause=Cause.STEP_FAILED) from error
 
@@ -110,10 +111,10 @@ def step_text(step: Step) -> str:
     return f"{position}: {name}" if name else position
 
 
-def script_prefix(metadata: Mapping[str, str], config: AgentConfig) -> str:
-    """Return what stands before each script; jobs with secrets and ad-hoc scripts are never traced."""
+def is_traced(metadata: Mapping[str, str], config: AgentConfig) -> bool:
+    """Tell whether a job's shell prints each command; with secrets and ad-hoc scripts it never does."""
     is_private = metadata.get("has_secrets") == "1" or metadata.get("adhoc") == "1"
-    return "set -e\nset -x\n" if config.trace_shell and not is_private else "set -e\n"
+    return config.trace_shell and not is_private
 
 
 def _without_script(step: Step) -> Step:

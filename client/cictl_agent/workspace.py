@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import stat
 from pathlib import Path
 
 from cictl.wire.jobs import JobExecution
+from cictl_agent.filenames import long_windows_path
+from cictl_agent.links import is_link
 
 _NAME_LENGTH = 120
+_IS_WINDOWS = os.name == "nt"
 _ENVIRONMENT_KEYS = ("arch", "executor", "os", "shell")
 
 
@@ -45,21 +49,32 @@ def remove_tree(path: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
         return
+    whole = long_windows_path(str(path)) if _IS_WINDOWS else path
     try:
-        shutil.rmtree(path)
+        shutil.rmtree(whole)
     except FileNotFoundError:
         return
     except PermissionError:
-        _make_writable(path)
-        shutil.rmtree(path)
+        make_deletable(Path(whole), files=_IS_WINDOWS)
+        shutil.rmtree(whole)
 
 
-def _make_writable(path: Path) -> None:
-    """Allow changes in *path* and every directory below it; links are not followed."""
+def make_deletable(path: Path, *, files: bool) -> None:
+    """Allow changes in *path* and every directory below it; links are not followed.
+
+    Args:
+        files: Whether files must be writable to be deleted, as on Windows. Elsewhere they keep their modes: a file may
+            have another name outside of the tree.
+    """
     path.chmod(path.stat().st_mode | stat.S_IRWXU)
-    for child in path.iterdir():
-        if child.is_dir() and not child.is_symlink():
-            _make_writable(child)
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if is_link(entry):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                make_deletable(Path(entry.path), files=files)
+            elif files:
+                Path(entry.path).chmod(stat.S_IRUSR | stat.S_IWUSR)
 
 
 def _matrix_index(index: str) -> str:

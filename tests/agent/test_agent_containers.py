@@ -17,6 +17,7 @@ from cictl.wire.jobs import CacheSpec, JobStatus, Step
 from cictl_agent.containers import ContainerSpec, container_name, read_spec
 from cictl_agent.engines import Engine, find_engine
 from cictl_agent.failures import JobFailed
+from cictl_agent.groups import PosixGroups
 
 RunJob = Callable[..., ServedJob]
 NAME = container_name(nth_job_id(1))
@@ -315,7 +316,7 @@ def test_tool_that_tells_no_version_is_there_all_the_same(run: RunJob) -> None:
 @pytest.mark.parametrize(("wanted", "error"), [("", "docker not found on agent"), ("nerd", "nerd not found on agent")])
 def test_agent_without_an_engine_says_so(tmp_path: Path, wanted: str, error: str) -> None:
     with pytest.raises(JobFailed, match=error):
-        find_engine(wanted, {"PATH": str(tmp_path)})
+        find_engine(wanted, {"PATH": str(tmp_path)}, PosixGroups())
 
 
 @pytest.mark.parametrize(
@@ -330,7 +331,7 @@ def test_engine_is_docker_unless_another_is_wanted(tmp_path: Path, there: list[s
     for name in there:
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
-    assert find_engine(wanted, {"PATH": str(tmp_path)}).path == str(tmp_path / found)
+    assert find_engine(wanted, {"PATH": str(tmp_path)}, PosixGroups()).path == str(tmp_path / found)
 
 
 def test_engine_that_was_chosen_is_used(server: ScriptedServer, engine: StandInEngine, tmp_path: Path) -> None:
@@ -347,7 +348,7 @@ def test_engine_that_was_chosen_is_used(server: ScriptedServer, engine: StandInE
     ("path", "is_podman"), [("/usr/bin/podman", True), ("/usr/bin/docker", False), ("/opt/podman/docker", False)]
 )
 def test_podman_is_known_by_its_name(path: str, is_podman: bool) -> None:
-    assert Engine(path=path, environment={}).is_podman is is_podman
+    assert Engine(path=path, environment={}, groups=PosixGroups()).is_podman is is_podman
 
 
 def test_rootless_podman_keeps_the_agents_user(

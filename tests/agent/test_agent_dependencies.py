@@ -12,6 +12,7 @@ from cictl_testing.scripted_server import ScriptedServer
 from cictl_agent.dependencies import UnsafePath, dependency_ids, restore_dependencies, safe_target
 from cictl_agent.interruption import Interruption
 from cictl_agent.listings import Listing
+from cictl_agent.platforms.posix import Linux
 from cictl_agent.spool import JobLog
 from cictl_client import Client
 
@@ -26,7 +27,13 @@ def directory(tmp_path: Path) -> Path:
 def restore(server: ScriptedServer, ids: list[str], directory: Path, log: JobLog) -> None:
     with Client(server.url) as client:
         restore_dependencies(
-            ids, client=client, directory=directory, log=log, interruption=Interruption(), listing=Listing()
+            ids,
+            client=client,
+            directory=directory,
+            log=log,
+            interruption=Interruption(),
+            listing=Listing(),
+            platform=Linux(),
         )
 
 

@@ -16,7 +16,7 @@ from cictl_testing.scripted_server import ScriptedServer, ServedJob
 from cictl.wire.jobs import CacheSpec, Cause, JobStatus, Source, Step
 from cictl_agent.config import AgentConfig
 from cictl_agent.listings import Level, Listing
-from cictl_agent.steps import script_prefix
+from cictl_agent.steps import is_traced
 
 RunJob = Callable[..., ServedJob]
 
@@ -119,14 +119,12 @@ def test_environment_of_steps(run: RunJob, monkeypatch: pytest.MonkeyPatch) -> N
     assert "t0ken" not in job.text
 
 
-@pytest.mark.parametrize(
-    ("metadata", "is_traced"), [({}, True), ({"has_secrets": "1"}, False), ({"adhoc": "1"}, False)]
-)
+@pytest.mark.parametrize(("metadata", "expected"), [({}, True), ({"has_secrets": "1"}, False), ({"adhoc": "1"}, False)])
 def test_shell_is_traced_unless_that_would_tell_too_much(
-    tmp_path: Path, metadata: dict[str, str], is_traced: bool
+    tmp_path: Path, metadata: dict[str, str], expected: bool
 ) -> None:
     config = AgentConfig(agent_id="a", work_dir=tmp_path)
-    assert ("set -x" in script_prefix(metadata, config)) is is_traced
+    assert is_traced(metadata, config) is expected
 
 
 def test_source_is_checked_out_and_steps_run_in_it(run: RunJob, tmp_path: Path) -> None:

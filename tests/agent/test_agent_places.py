@@ -16,6 +16,8 @@ from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools, 
 from cictl_agent.config import AgentConfig, ConfigError, load_config
 from cictl_agent.environment import job_environment
 from cictl_agent.listings import Level, Listing
+from cictl_agent.platforms import this_platform
+from cictl_agent.platforms.posix import Linux
 from cictl_agent.workspace import prepare_workspace, remove_tree, workspace_name
 
 
@@ -105,13 +107,15 @@ def test_cache_names_stay_in_their_directory(cache_id: str, name: str) -> None:
 def test_cache_that_cannot_be_made_falls_back_into_the_execution_directory(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
-    [cache] = open_caches([CacheSpec(id="c", env="C")], cache_dir=blocked, execution_dir=tmp_path / "x")
+    [cache] = open_caches(
+        [CacheSpec(id="c", env="C")], cache_dir=blocked, execution_dir=tmp_path / "x", platform=Linux()
+    )
     assert (cache.source, cache.path) == ("fallback", tmp_path / "x" / ".ciwi-cache" / "c")
     assert measure(cache).error
 
 
 def test_caches_without_a_variable_are_left_out(tmp_path: Path) -> None:
-    assert open_caches([CacheSpec(id="c")], cache_dir=tmp_path, execution_dir=tmp_path) == []
+    assert open_caches([CacheSpec(id="c")], cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux()) == []
 
 
 def test_caches_are_counted_by_kind(tmp_path: Path) -> None:
@@ -120,7 +124,7 @@ def test_caches_are_counted_by_kind(tmp_path: Path) -> None:
         CacheSpec(id="ccache", env="D"),
         CacheSpec(id="y", env="Y"),
     ]
-    opened = open_caches(specs, cache_dir=tmp_path, execution_dir=tmp_path)
+    opened = open_caches(specs, cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux())
     (opened[2].path / "sub").mkdir()
     (opened[2].path / "sub" / "f").write_bytes(b"12345")
     assert [measure(cache).type for cache in opened] == ["fetchcontent", "ccache", "generic"]
@@ -158,29 +162,6 @@ def test_how_much_is_told_of_artifacts(env: dict[str, str], listing: Listing) ->
 
 
 @pytest.mark.parametrize(
-    ("env", "service"),
-    [
-        pytest.param({}, "", id="started-by-hand"),
-        pytest.param({"INVOCATION_ID": "x"}, "cictl-agent.service", id="systemd"),
-        pytest.param({"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": str(os.getpid())}, "cictl-agent.service", id="itself"),
-        pytest.param(
-            {"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": str(os.getppid())}, "cictl-agent.service", id="wrapped"
-        ),
-        pytest.param({"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": "0"}, "", id="terminal-in-a-service"),
-        pytest.param({"INVOCATION_ID": "x", "CIWI_AGENT_SYSTEMD_SERVICE_NAME": "b.service"}, "b.service", id="named"),
-    ],
-)
-def test_service_that_the_agent_is(env: dict[str, str], service: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    assert load_config(env).service == service
-
-
-def test_agent_elsewhere_than_on_linux_is_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert load_config({"INVOCATION_ID": "x"}).service == ""
-
-
-@pytest.mark.parametrize(
     ("word", "expected"), [("0", False), ("Off", False), ("yes", True), ("maybe", True), ("", True)]
 )
 def test_truth_values(word: str, expected: bool) -> None:
@@ -214,7 +195,7 @@ def test_job_environment_hides_credentials_and_adds_twins(tmp_path: Path) -> Non
         "GOFLAGS": "-mod=mod",
     }
     config = AgentConfig(agent_id="a", work_dir=tmp_path)
-    env = job_environment(own, job(CIWI_DRY_RUN="1", CIWI_X="1", CICTL_X="2"), config, {"C": "/c"})
+    env = job_environment(own, job(CIWI_DRY_RUN="1", CIWI_X="1", CICTL_X="2"), config, {"C": "/c"}, Linux())
     assert env == {
         "PATH": "/bin",
         "CIWI_SERVER_URL": "http://h:1/x",
@@ -233,7 +214,7 @@ def test_scan_finds_tools_with_versions(tmp_path: Path, monkeypatch: pytest.Monk
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/nowhere")
-    assert scan_tools() == {"tool.go": "1.22.1", "tool.zip": "1"}
+    assert scan_tools(Linux()) == {"tool.go": "1.22.1", "tool.zip": "1"}
 
 
 def test_tool_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +222,7 @@ def test_tool_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "go").write_text(f"#!/bin/sh\nsleep 1000 & echo $! > {tmp_path}/pid\nwait\n")
     (tmp_path / "go").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert probe_tool("go", {}) == ""
+    assert probe_tool(Linux(), "go", {}) == ""
     assert gone(int((tmp_path / "pid").read_text()))
 
 
@@ -263,6 +244,6 @@ def test_unmet_tools(required: dict[str, str], versions: dict[str, str], text: s
 
 
 def test_machine_is_named_in_gos_words() -> None:
-    capabilities = base_capabilities()
+    capabilities = base_capabilities(this_platform())
     assert capabilities["os"] in ("linux", "darwin")
     assert capabilities["arch"] in ("amd64", "arm64", "386", "arm")

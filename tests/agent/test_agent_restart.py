@@ -13,6 +13,7 @@ from cictl_testing.scripted_server import ScriptedServer
 
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus
+from cictl_agent.services import SystemdService
 
 RESTART = HeartbeatResponse(accepted=True, restart_requested=True)
 SELF_EXIT = "restart via systemd self-exit requested (x.service)"
@@ -20,7 +21,7 @@ SELF_EXIT = "restart via systemd self-exit requested (x.service)"
 
 @pytest.fixture
 def service(server: ScriptedServer, tmp_path: Path) -> Iterator[AgentThread]:
-    running = AgentThread(server, tmp_path / "work", service="x.service")
+    running = AgentThread(server, tmp_path / "work", service=SystemdService("x.service"))
     yield running
     running.stop()
 

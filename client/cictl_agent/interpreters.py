@@ -1,0 +1,127 @@
+"""The shells of this machine, as command lines: how each is started, what stands before a script, how long ones come in."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol
+
+LONGEST_ARGUMENT = (1 << 17) - 1
+"""Linux takes no longer one: MAX_ARG_STRLEN, 32 pages of 4 KiB, with the NUL at its end."""
+FROM_INPUT = 'eval "$(cat)" < /dev/null'
+"""Runs its input as the script; the script itself has no input, as ever."""
+
+_LONGEST_WINDOWS_LINE = 32_000
+"""CreateProcess takes 32,767 characters, with the program and the quoting."""
+
+_CMD_SCRIPT = "ciwi-job-script.cmd"
+_UTF8_CODE_PAGE = "@chcp 65001>nul"
+_POWERSHELL_UTF8 = "try { [Console]::OutputEncoding = New-Object Text.UTF8Encoding $false } catch { }"
+
+
+class Invocation(NamedTuple):
+    """How to run one script: the command line, and what it reads as its input, if anything."""
+
+    arguments: list[str]
+    script: IO[bytes] | None = None
+
+
+class Interpreter(Protocol):
+    """One shell."""
+
+    def invocation(self, script: str, *, is_traced: bool, scratch_dir: Path) -> AbstractContextManager[Invocation]:
+        """Prepare a script; what was written for it is gone when the context ends.
+
+        Args:
+            is_traced: Whether the shell prints each command.
+            scratch_dir: A directory that only the agent uses.
+
+        Raises:
+            ValueError: There is a NUL in the script.
+        """
+
+
+class PosixShell:
+    """`sh -c`, under `set -e`. A long script is its input: a file without a name, which nobody else can open."""
+
+    @contextmanager
+    def invocation(self, script: str, *, is_traced: bool, scratch_dir: Path) -> Iterator[Invocation]:
+        whole = posix_prefix(is_traced=is_traced) + script
+        if len(whole.encode()) <= LONGEST_ARGUMENT:
+            yield Invocation(["sh", "-c", whole])
+            return
+        with staged(whole, scratch_dir) as file:
+            yield Invocation(["sh", "-c", FROM_INPUT], file)
+
+
+class Cmd:
+    """`cmd.exe /d /c` of a batch file, which decides itself with which code it ends: cmd knows no `set -e`.
+
+    The file is UTF-8, and says so to cmd: without its first lines cmd would read it in the machine's own code page. A byte
+    order mark would become part of the first command.
+    """
+
+    @contextmanager
+    def invocation(self, script: str, *, is_traced: bool, scratch_dir: Path) -> Iterator[Invocation]:
+        _refuse_nul(script)
+        with tempfile.TemporaryDirectory(dir=scratch_dir, prefix="script-", ignore_cleanup_errors=True) as directory:
+            file = Path(directory) / _CMD_SCRIPT
+            lines = ["@echo on" if is_traced else "@echo off", _UTF8_CODE_PAGE, *re.split(r"\r\n|\r|\n", script)]
+            file.write_bytes("".join(f"{line}\r\n" for line in lines).encode())
+            yield Invocation(["cmd.exe", "/d", "/c", str(file)])
+
+
+class PowerShell:
+    """Windows PowerShell, else `pwsh`. A long script is read from a file, as a script block, which no policy forbids."""
+
+    @contextmanager
+    def invocation(self, script: str, *, is_traced: bool, scratch_dir: Path) -> Iterator[Invocation]:
+        _refuse_nul(script)
+        whole = self._prefix(is_traced=is_traced) + script
+        if len(whole) <= _LONGEST_WINDOWS_LINE:
+            yield Invocation([*self._command(), whole])
+            return
+        with tempfile.TemporaryDirectory(dir=scratch_dir, prefix="script-", ignore_cleanup_errors=True) as directory:
+            file = Path(directory) / "ciwi-job-script.ps1"
+            file.write_bytes(whole.encode())
+            text = f"[IO.File]::ReadAllText({quoted_for_powershell(str(file))}, [Text.Encoding]::UTF8)"
+            yield Invocation([*self._command(), f". ([ScriptBlock]::Create({text}))"])
+
+    def _command(self) -> list[str]:
+        program = "powershell" if shutil.which("powershell") or not shutil.which("pwsh") else "pwsh"
+        return [program, "-NoProfile", "-NonInteractive", "-Command"]
+
+    def _prefix(self, *, is_traced: bool) -> str:
+        lines = [_POWERSHELL_UTF8, "$ErrorActionPreference='Stop'", *(["Set-PSDebug -Trace 1"] if is_traced else [])]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def posix_prefix(*, is_traced: bool) -> str:
+    """Return what stands before a script for `sh`, on this machine or in a container."""
+    return "set -e\nset -x\n" if is_traced else "set -e\n"
+
+
+def quoted_for_powershell(text: str) -> str:
+    """Return a literal string of PowerShell."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def staged(script: str, directory: Path) -> Iterator[IO[bytes]]:
+    """Put a script into a file that has no name; only this user can read it."""
+    _refuse_nul(script)
+    with tempfile.TemporaryFile(dir=directory) as file:
+        file.write(script.encode())
+        file.flush()
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+        yield file
+
+
+def _refuse_nul(script: str) -> None:
+    if "\0" in script:
+        raise ValueError("embedded null byte")
