@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from cictl.redaction import Redactor, url_secrets
 from cictl.wire.jobs import CacheStat, Cause, JobExecution, JobStatus, StatusRequest
 from cictl.wire.reports import TestReportUpload, TestSuite
 from cictl_agent import artifacts, caches, capabilities
@@ -24,7 +25,6 @@ from cictl_agent.failures import JobFailed
 from cictl_agent.interruption import Interrupted, Interruption, Reason
 from cictl_agent.platforms import Platform
 from cictl_agent.processes import JOB_VARIABLE, Processes
-from cictl_agent.redact import Redactor, url_secrets
 from cictl_agent.reporter import Reporter
 from cictl_agent.reports import combine
 from cictl_agent.shells import ContainerShell, LocalShell, Shell

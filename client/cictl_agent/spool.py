@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from cictl_agent.redact import Redactor
+from cictl.redaction import Redactor
 
 
 class JobLog:

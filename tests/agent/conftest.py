@@ -7,9 +7,9 @@ import pytest
 from cictl_testing.agent_thread import TEST_JOB, AgentThread
 from cictl_testing.scripted_server import ScriptedServer
 
+from cictl.redaction import Redactor
 from cictl_agent.interruption import Interruption
 from cictl_agent.processes import JobProcesses
-from cictl_agent.redact import Redactor
 from cictl_agent.spool import JobLog
 
 

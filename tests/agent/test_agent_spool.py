@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cictl_agent.redact import Redactor
+from cictl.redaction import Redactor
 from cictl_agent.spool import JobLog
 
 

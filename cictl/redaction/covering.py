@@ -1,0 +1,45 @@
+"""Overwriting secrets in bytes that have to stay where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cictl.redaction.finding import Finder, Span
+from cictl.redaction.forms import forms_of
+
+_STAR = b"*"
+
+
+class Cover:
+    """Covers each byte of a secret with a `*`, in UTF-8 text addressed by byte offset.
+
+    Attributes:
+        reach: Bytes of the longest form; so far back can what comes next turn bytes into a secret.
+    """
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._finder = Finder(form.encode("utf-8", "replace") for form in forms_of(values))
+        self.reach = self._finder.longest
+
+    def spans(self, data: bytes) -> list[Span]:
+        """Return where secrets stand."""
+        return self._finder.spans(data)
+
+    def covered(self, data: bytes) -> bytes:
+        """Return *data* with its secrets covered."""
+        return _starred(data, self._finder.spans(data))
+
+    def covered_tail(self, data: bytes) -> bytes:
+        """Do the same with a text whose beginning was cut off: what can be the end of a secret is covered too."""
+        return _starred(data, [(0, self._finder.left_over_until(data)), *self._finder.spans(data)])
+
+    def undecided_from(self, data: bytes) -> int:
+        """Return from where on *data* could be the beginning of a secret; its length if it could not."""
+        return self._finder.undecided_from(data)
+
+
+def _starred(data: bytes, spans: Iterable[Span]) -> bytes:
+    result = bytearray(data)
+    for start, stop in spans:
+        result[start:stop] = _STAR * (stop - start)
+    return bytes(result)

@@ -1,0 +1,118 @@
+"""The shapes in which a secret shows up: itself, its lines, and what common tools make of it.
+
+Masking is against accidents: a job that means to give a secret away can encode it in any way it likes. So a form is listed
+here when tools print it unasked (`curl -v`, `set -x`, a JSON logger, `env | base64`), and left out when only intent does
+(hex, rot13, reversed, compressed): each form costs time on every byte of every log.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+_SHORTEST_PART = 4
+"""A line of a multi-line value is masked from this length on; shorter ones would mask half the log."""
+_SHORTEST_ENCODED = 8
+"""Pieces of base64 that stand for a part of a longer text are masked from this length on."""
+_BASE64_LINES = (64, 76)
+"""Characters in a line of base64: of OpenSSL and PEM, of `base64` and MIME (RFC 2045, 6.8)."""
+
+_ESCAPED_OCTET = re.compile(r"%[0-9A-F]{2}")
+_PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_@%+=:,./-]")
+
+
+def forms_of(values: Iterable[str]) -> list[str]:
+    """Return every text that must not show, the longest first; blank values have none."""
+    found: set[str] = set()
+    for value in values:
+        if value.strip():
+            found.update(_forms(value))
+    return sorted(found, key=lambda form: (-len(form), form))
+
+
+def url_secrets(url: str) -> list[str]:
+    """Return what of a repository's URL must not show: its user info, and a password alone."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return []
+    user_info, at, _ = parts.netloc.rpartition("@")
+    if not at or parts.scheme not in ("http", "https", "ftp", "ftps"):
+        return []
+    user, _, password = user_info.partition(":")
+    alone = password or user
+    texts = dict.fromkeys((user_info + at, alone, unquote(alone)))
+    return [text for text in texts if len(text) >= _SHORTEST_PART]
+
+
+def _forms(value: str) -> Iterator[str]:
+    stripped = value.strip()
+    yield from _line_ends(stripped)
+    for line in stripped.splitlines():
+        if len(line.strip()) >= _SHORTEST_PART:
+            yield line.strip()
+    for whole in {value, stripped}:
+        yield from _json(whole)
+        yield from _url(whole)
+        yield from _shell(whole)
+        yield from _base64(whole.encode("utf-8", "surrogatepass"))
+
+
+def _line_ends(value: str) -> Iterator[str]:
+    """Yield the value as a file has it, and as a terminal shows it: there a line ends with CR LF."""
+    unix = value.replace("\r\n", "\n")
+    yield from {value, unix, unix.replace("\n", "\r\n")}
+
+
+def _json(value: str) -> Iterator[str]:
+    """Yield the value as it stands inside a JSON string; also as Go writes it (`&<>`), and with `/` escaped."""
+    for text in {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
+        yield text
+        yield text.replace("/", "\\/")
+        yield re.sub("[&<>]", lambda char: f"\\u{ord(char[0]):04x}", text)
+
+
+def _url(value: str) -> Iterator[str]:
+    data = value.encode("utf-8", "surrogatepass")
+    for text in {quote(data, safe=""), quote(data), quote_plus(data)}:
+        yield text
+        yield _ESCAPED_OCTET.sub(lambda octet: octet[0].lower(), text)
+
+
+def _shell(value: str) -> Iterator[str]:
+    """Yield the value as `set -x` quotes it in bash and in dash, as `export -p` does, and as `printf %q`."""
+    yield value.replace("'", "'\\''")
+    yield re.sub(r'["$`\\]', r"\\\g<0>", value)
+    yield shlex.quote(value)[1:-1] if "'" in value else value
+    if value.isprintable():
+        yield "".join(char if _PLAIN_IN_SHELL.match(char) or not char.isascii() else f"\\{char}" for char in value)
+
+
+def _base64(data: bytes) -> Iterator[str]:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        whole = encode(data).decode()
+        yield whole
+        yield whole.rstrip("=")
+        for before in range(3):
+            inner = _inner_base64(encode(b"\0" * before + data).decode(), before + len(data), before)
+            if len(inner) >= _SHORTEST_ENCODED:
+                yield inner
+        for width in _BASE64_LINES:
+            if len(whole) > width:
+                yield from _pieces(_inner_base64(whole, len(data), 0), width)
+
+
+def _inner_base64(encoded: str, length: int, before: int) -> str:
+    """Return the characters that depend on the value alone, whatever stands around it (`user:secret`)."""
+    return encoded[(before * 8 + 5) // 6 : length * 8 // 6]
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    for start in range(0, len(text), width):
+        piece = text[start : start + width]
+        if len(piece) >= _SHORTEST_ENCODED:
+            yield piece
