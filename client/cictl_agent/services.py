@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -116,7 +117,7 @@ class WindowsService:
 
     def restart(self) -> None:
         try:
-            subprocess.Popen(
+            powershell = subprocess.Popen(
                 ["powershell", "-NoProfile", "-NonInteractive", "-Command", self.script],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -125,3 +126,4 @@ class WindowsService:
             )
         except OSError as error:
             raise RestartFailed(str(error)) from error
+        threading.Thread(target=powershell.wait, daemon=True).start()  # it ends the agent, unless it fails

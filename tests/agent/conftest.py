@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.agent_thread import TEST_JOB, AgentThread
+from cictl_testing.programs import Programs
 from cictl_testing.scripted_server import ScriptedServer
 
 from cictl.redaction import Redactor
@@ -44,3 +45,11 @@ def processes() -> Iterator[JobProcesses]:
     found = JobProcesses(TEST_JOB)
     yield found
     found.kill_all()
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    """Stand-ins for programs of other systems, which are all that PATH leads to."""
+    standing_in = Programs(tmp_path / "programs")
+    monkeypatch.setenv("PATH", str(standing_in.bin_dir))
+    return standing_in
