@@ -46,9 +46,23 @@ COMMANDS: dict[str, Entry] = {
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
     "api": Entry("cictl.cli.api", "api", "Call the API itself, as it is.", DestructiveCommand),
+    "store": Entry("cictl.cli.store", "app", "The server's data: check backup restore compact export."),
     "context": Entry("cictl.cli.context", "app", "Named servers: list use set delete show."),
     "completion": Entry("cictl.cli.completion", "app", "Completion in a shell: show install."),
     "version": Entry("cictl.cli.version", "version", "Show the version of cictl.", LocalCommand),
+    "stage": Entry(
+        "cictl.cli.installation", "stage", "Install a version beside the others.", LocalCommand, is_technical=True
+    ),
+    "apply-staged-update": Entry(
+        "cictl.cli.installation",
+        "apply_staged_update",
+        "Switch to the version that was staged.",
+        PlainCommand,
+        is_technical=True,
+    ),
+    "self-check": Entry(
+        "cictl.cli.installation", "self_check", "Check that this version can run.", LocalCommand, is_technical=True
+    ),
 }
 
 _HELP = """CI/CD that you drive from a terminal.

@@ -32,7 +32,7 @@ def test_every_exit_code_is_documented() -> None:
 
 def test_one_line_helps_of_groups_name_their_commands() -> None:
     groups = [node for node in command_tree()[1:] if node.commands]
-    assert len(groups) == 7
+    assert len(groups) == 8
     for node in groups:
         verbs = " ".join(name for name, _ in node.commands)
         assert COMMANDS[node.path.split()[1]].help.partition(": ")[2] == f"{verbs}."

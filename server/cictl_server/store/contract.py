@@ -48,6 +48,7 @@ class StoreTooNew(StoreError):
         super().__init__(
             f"{where} has schema {found}; this cictl knows schemas up to {known}", hint="install a newer cictl"
         )
+        self.found = found
         self.where = where
         self.found = found
         self.known = known

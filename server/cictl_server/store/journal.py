@@ -37,6 +37,34 @@ def encode_entry(entry: Entry) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(payload), payload)
 
 
+def scan(path: Path, content: bytes, *, after: int) -> Iterator[tuple[Entry, int]]:
+    """Yield each entry of a journal's *content* with the position behind it, and stop at a torn last line.
+
+    Args:
+        path: For messages.
+        after: Number of the last transaction in the snapshot.
+
+    Raises:
+        StoreCorrupt: A line that is not the last is damaged, or one is missing.
+    """
+    position = line = 0
+    expected: int | None = None
+    while position < len(content):
+        line += 1
+        end = content.find(b"\n", position)
+        entry = None if end < 0 else _decode(content[position:end])
+        if entry is None:
+            if 0 <= end < len(content) - 1:
+                raise StoreCorrupt(str(path), f"line {line} does not match its checksum")
+            return
+        expected = min(entry.sequence, after + 1) if expected is None else expected
+        if entry.sequence != expected:
+            raise StoreCorrupt(str(path), f"transaction {expected} is missing before line {line}")
+        expected += 1
+        position = end + 1
+        yield entry, position
+
+
 class Journal:
     """An open journal file. `append` gives order, `wait` gives durability.
 
@@ -84,25 +112,16 @@ class Journal:
             StoreCorrupt: Any other line is damaged, or missing.
         """
         content = self._path.read_bytes()
-        position = line = 0
-        expected: int | None = None
-        while position < len(content):
-            line += 1
-            end = content.find(b"\n", position)
-            entry = None if end < 0 else _decode(content[position:end])
-            if entry is None:
-                if 0 <= end < len(content) - 1:
-                    raise StoreCorrupt(str(self._path), f"line {line} does not match its checksum")
-                logger.warning("dropping a torn last line path=%s line=%d", self._path, line)
-                break
-            expected = min(entry.sequence, after + 1) if expected is None else expected
-            if entry.sequence != expected:
-                raise StoreCorrupt(str(self._path), f"transaction {expected} is missing before line {line}")
+        lines = position = 0
+        last: int | None = None
+        for entry, position in scan(self._path, content, after=after):
+            lines += 1
+            last = entry.sequence
             if entry.sequence > after:
                 yield entry
-            expected += 1
-            position = end + 1
-        is_covered = expected is not None and expected <= after + 1
+        if position < len(content):
+            logger.warning("dropping a torn last line path=%s line=%d", self._path, lines + 1)
+        is_covered = last is not None and last <= after
         self._size = self._end = 0 if is_covered else position
         if self._size < len(content):
             os.ftruncate(self._file, self._size)
