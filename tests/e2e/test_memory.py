@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cictl_testing.files import make_repository
@@ -82,3 +86,28 @@ def test_an_artifact_of_2_gb(workplace: Workplace, job: JobExecution) -> None:
         with Path("/dev/null").open("wb") as sink:
             assert client.download_artifact(client.list_artifacts(job.id)[0], sink) == size
     assert peak(workplace) - before < LIMIT
+
+
+def post(url: str, path: str, body: bytes) -> int:
+    """Send *body* as it is, and return the status of the answer."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
+    try:
+        connection.request("POST", path, body)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+@pytest.mark.slow
+def test_many_large_bodies_at_once(workplace: Workplace, job: JobExecution) -> None:
+    """Eight of 60 MiB, which would take 1,000 MiB together, and as much again for those that are refused."""
+    data = base64.b64encode(bytes(45 * MIB))
+    artifacts = b'{"agent_id":"a","artifacts":[{"path":"big.bin","data_base64":"%s"}]}' % data
+    bodies = [(f"/api/v1/jobs/{job.id}/artifacts", artifacts)] * 8 + [("/api/v1/heartbeat", artifacts)] * 4
+    before = resident(workplace)
+    with ThreadPoolExecutor(max_workers=len(bodies)) as pool:
+        statuses = list(pool.map(lambda each: post(workplace.url, *each), bodies))
+    assert statuses == [200] * 8 + [413] * 4
+    assert peak(workplace) - before < 8 * LIMIT

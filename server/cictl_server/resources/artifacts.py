@@ -27,17 +27,19 @@ class JobArtifactsResource:
 
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts
+        self._large = media.LargeBodies()
 
     @api(answers={200: ArtifactList})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """List the artifacts; none for an unknown execution."""
         media.write(resp, ArtifactList(artifacts=self._artifacts.list_artifacts(job_id)))
 
-    @api(request=ArtifactUpload, answers={200: ArtifactList, **_REFUSED})
+    @api(request=ArtifactUpload, answers={200: ArtifactList, **_REFUSED, 503: "too many uploads at once"})
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files of the body."""
-        upload = media.read(req, ArtifactUpload)
-        stored = self._artifacts.upload_files(job_id, agent_id=upload.agent_id, files=upload.artifacts)
+        with self._large.turn():
+            upload = media.read(req, ArtifactUpload, limit=media.LARGE_BODY_LIMIT)
+            stored = self._artifacts.upload_files(job_id, agent_id=upload.agent_id, files=upload.artifacts)
         media.write(resp, ArtifactList(artifacts=stored or None))
 
 

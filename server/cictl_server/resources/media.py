@@ -3,33 +3,64 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import falcon
 import msgspec
 
 from cictl.wire.codec import decode, encode
-from cictl_server.errors import InvalidRequest, TooLarge
+from cictl_server.errors import InvalidRequest, NoCapacity, TooLarge
 from cictl_server.resources.files import is_known
 
 T = TypeVar("T")
 
-BODY_LIMIT = 64 << 20
-"""Bytes of a JSON body; test reports and base64 artifacts are the largest."""
+BODY_LIMIT = 8 << 20
+"""Bytes of a JSON body. A status report needs half of it: 512 KiB of a log can grow sixfold when they are escaped."""
+
+LARGE_BODY_LIMIT = 64 << 20
+"""Bytes of a test report, or of artifacts in base64."""
+
+_LARGE_AT_ONCE = 2
+_GATE_SECONDS = 30.0
+"""Long enough for the bodies before; shorter than clients wait for an answer."""
 
 _NO_STORE = {"Cache-Control": "no-store, max-age=0", "Pragma": "no-cache", "Expires": "0"}
 
 
-def read(req: falcon.Request, type_: type[T], *, empty_is_null: bool = False) -> T:
+class LargeBodies:
+    """Bounds the memory that large bodies take: few are decoded at once, the others wait on the server's disk."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(_LARGE_AT_ONCE)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a place, and hold it while the body is decoded and stored.
+
+        Raises:
+            NoCapacity: None became free in time.
+        """
+        if not self._places.acquire(timeout=_GATE_SECONDS):
+            raise NoCapacity
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+def read(req: falcon.Request, type_: type[T], *, empty_is_null: bool = False, limit: int = BODY_LIMIT) -> T:
     """Return the request's body as *type_*.
 
     Raises:
         DecodeError: Answered as 400 `invalid JSON body`.
-        TooLarge: More than `BODY_LIMIT`.
+        TooLarge: More than *limit* bytes.
     """
-    body = req.bounded_stream.read(BODY_LIMIT + 1)
-    if len(body) > BODY_LIMIT:
-        raise TooLarge(f"the body is larger than {BODY_LIMIT} bytes")
+    body = req.bounded_stream.read(limit + 1)
+    if len(body) > limit:
+        raise TooLarge(f"the body is larger than {limit} bytes")
     return decode(b"null" if empty_is_null and not body.strip() else body, type_)
 
 

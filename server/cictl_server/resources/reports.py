@@ -15,6 +15,7 @@ class JobTestsResource:
 
     def __init__(self, services: Services) -> None:
         self._reports = services.reports
+        self._large = media.LargeBodies()
 
     @api(answers={200: TestReportResponse})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
@@ -23,9 +24,16 @@ class JobTestsResource:
 
     @api(
         request=TestReportUpload,
-        answers={200: TestReportResponse, 400: "no `agent_id`", 404: "unknown", 409: "another agent's execution"},
+        answers={
+            200: TestReportResponse,
+            400: "no `agent_id`",
+            404: "unknown",
+            409: "another agent's execution",
+            503: "too many reports at once",
+        },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Store the test report; the answer repeats it."""
-        report = self._reports.upload(job_id, media.read(req, TestReportUpload))
-        media.write(resp, TestReportResponse(report=report))
+        with self._large.turn():
+            upload = media.read(req, TestReportUpload, limit=media.LARGE_BODY_LIMIT)
+            media.write(resp, TestReportResponse(report=self._reports.upload(job_id, upload)))
