@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import falcon.testing
@@ -14,6 +16,8 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.artifacts import ArtifactList
 from cictl.wire.jobs import JobExecution
+from cictl_server.services import artifacts as artifact_service
+from cictl_server.services.reports import ReportFiles
 
 
 @pytest.fixture
@@ -55,6 +59,67 @@ def test_an_upload_replaces_the_list(server: RunningServer, job: JobExecution) -
     assert paths(server, job.id) == ["both"]
     assert server.get(f"/artifacts/{job.id}/both").content == b"2"
     assert server.get(f"/artifacts/{job.id}/old").status_code == 404
+
+
+def test_uploads_at_once_are_each_stored_whole(server: RunningServer, job: JobExecution) -> None:
+    """As when an agent gave up on an answer and sends again."""
+    uploads = [dict.fromkeys((f"{number}-a", f"{number}-b"), b"x" * 5000) for number in range(8)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = list(pool.map(lambda files: upload(server, job.id, files), uploads))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert set(paths(server, job.id)) in [set(files) for files in uploads]
+    for path in paths(server, job.id):
+        assert server.get(f"/artifacts/{job.id}/{path}").content == b"x" * 5000
+
+
+def test_reports_at_once_are_each_stored_whole(server: RunningServer, job: JobExecution) -> None:
+    def report(number: int) -> int:
+        counts = {"total": number, "passed": number, "failed": 0, "skipped": 0}
+        coverage = {"format": "lcov", "total_lines": number} if number % 2 else None
+        body = {"agent_id": "a", "report": {**counts, "coverage": coverage}}
+        return server.post(f"/api/v1/jobs/{job.id}/tests", body).status_code
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert set(pool.map(report, range(1, 17))) == {200}
+    stored = server.get(f"/api/v1/jobs/{job.id}/tests").json["report"]
+    assert stored["total"] == server.job(job.id).test_summary.total  # type: ignore[union-attr]
+    assert set(paths(server, job.id)) == {
+        "test-report.json",
+        *(["coverage-report.json"] if stored["total"] % 2 else []),
+    }
+
+
+@pytest.mark.parametrize("kind", ["artifacts", "tests"])
+def test_an_upload_that_is_overtaken_never_becomes_the_next_agents(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    server.enqueue()
+    job = server.leased()
+
+    def overtake() -> None:
+        monkeypatch.undo()
+        server.clock.step(45)
+        server.services.maintenance.run_once()
+        assert server.running("b").id == job.id
+
+    sync, replacing = artifact_service._sync_tree, ReportFiles.replacing
+
+    def overtake_and_sync(directory: Path) -> None:
+        overtake()
+        sync(directory)
+
+    def overtake_and_replace(*arguments: Any) -> Any:
+        overtake()
+        return replacing(*arguments)
+
+    monkeypatch.setattr(artifact_service, "_sync_tree", overtake_and_sync)
+    monkeypatch.setattr(ReportFiles, "replacing", overtake_and_replace)
+    if kind == "artifacts":
+        answer = upload(server, job.id, {"late": b"1"})
+    else:
+        answer = server.post(f"/api/v1/jobs/{job.id}/tests", {"agent_id": "a", "report": {"total": 1}})
+    assert (answer.status_code, answer.text) == (409, "job is leased by another agent\n")
+    assert paths(server, job.id) == []
 
 
 @pytest.mark.parametrize("body", [b"", zipped({})], ids=["no bytes", "an empty zip"])

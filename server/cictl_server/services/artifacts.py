@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,9 +20,9 @@ from typing import IO
 from urllib.parse import quote
 
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact, ArtifactData
-from cictl_server.errors import Conflict, InvalidRequest, NotFound, TooLarge
+from cictl_server.errors import InvalidRequest, NotFound, TooLarge
 from cictl_server.services.ids import job_number
-from cictl_server.services.jobs import get_job
+from cictl_server.services.jobs import check_holder, get_job
 from cictl_server.services.paths import clean_artifact_path
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.reports import ReportFiles
@@ -75,6 +76,8 @@ class ArtifactService:
         self._reports = reports
         self._presence = presence
         self._limits = limits or ArtifactLimits()
+        self._locks = [threading.Lock() for _ in range(64)]
+        """Uploads of one execution go one after the other; which lock is an execution's is by its number."""
 
     def upload_files(self, job_id: str, *, agent_id: str, files: Iterable[ArtifactData]) -> list[Artifact]:
         """Replace the list with *files*; everything is checked before the first byte is written.
@@ -91,7 +94,7 @@ class ArtifactService:
                 target = stage / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
-            return self._commit(job_id, stage, [path for path, _ in decoded])
+            return self._commit(job_id, agent_id, stage, [path for path, _ in decoded])
 
     def upload_zip(self, job_id: str, *, agent_id: str, body: IO[bytes]) -> list[Artifact]:
         """Replace the list with the entries of a zip; no bytes at all mean an empty list.
@@ -107,7 +110,7 @@ class ArtifactService:
             with _reading_zip():
                 archive = zipfile.ZipFile(spool)
             with archive:
-                return self._unpack(job_id, archive)
+                return self._unpack(job_id, agent_id, archive)
 
     def list_artifacts(self, job_id: str) -> list[Artifact]:
         """Return the artifacts; reports that were not uploaded under their name are added, and the list is sorted then."""
@@ -178,12 +181,10 @@ class ArtifactService:
         if not agent_id.strip():
             raise InvalidRequest("agent_id is required")
         with self._store.read() as view:
-            job = get_job(view, job_id)
-        if job.agent_id and job.agent_id != agent_id:
-            raise Conflict("job is leased by another agent")
+            check_holder(get_job(view, job_id), agent_id)
         self._presence.touch(agent_id)
 
-    def _unpack(self, job_id: str, archive: zipfile.ZipFile) -> list[Artifact]:
+    def _unpack(self, job_id: str, agent_id: str, archive: zipfile.ZipFile) -> list[Artifact]:
         entries = [info for info in archive.infolist() if not info.filename.endswith("/")]  # is_dir() wants a name
         paths = [clean_artifact_path(info.filename) for info in entries]
         self._check_paths(paths)
@@ -195,7 +196,7 @@ class ArtifactService:
         with self._staging(job_id) as stage:
             for info, path in zip(entries, paths, strict=True):
                 _extract(archive, info, stage / path)
-            return self._commit(job_id, stage, paths)
+            return self._commit(job_id, agent_id, stage, paths)
 
     def _check_paths(self, paths: list[str]) -> None:
         """Refuse lists that a directory can't hold: too many, the same twice, a file where a directory must be."""
@@ -224,23 +225,24 @@ class ArtifactService:
         finally:
             shutil.rmtree(stage, ignore_errors=True)
 
-    def _commit(self, job_id: str, stage: Path, paths: list[str]) -> list[Artifact]:
+    def _commit(self, job_id: str, agent_id: str, stage: Path, paths: list[str]) -> list[Artifact]:
         """Move the staged files into a new generation, and make it count in one commit."""
         number = job_number(job_id)
         entries = [ArtifactEntry(path=p, size_bytes=(stage / p).stat().st_size) for p in paths]
         home = self._directory / f"job-{number}"
-        home.mkdir(mode=0o700, exist_ok=True)
-        with self._store.read() as view:
-            known = view.artifacts.find(number)
-        generation = max(_generations(home), default=known.generation if known else 0) + 1
-        stage.rename(self._generation(number, generation))
-        _sync_tree(home)
-        with self._store.write() as tx:
-            get_job(tx, job_id)
-            tx.artifacts.put(ArtifactsRecord(number=number, generation=generation, entries=entries))
-        for old in _generations(home):
-            if old < generation:
-                shutil.rmtree(self._generation(number, old), ignore_errors=True)
+        with self._locks[number // 1000 % len(self._locks)]:
+            home.mkdir(mode=0o700, exist_ok=True)
+            with self._store.read() as view:
+                known = view.artifacts.find(number)
+            generation = max(_generations(home), default=known.generation if known else 0) + 1
+            stage.rename(self._generation(number, generation))
+            _sync_tree(home)
+            with self._store.write() as tx:
+                check_holder(get_job(tx, job_id), agent_id)
+                tx.artifacts.put(ArtifactsRecord(number=number, generation=generation, entries=entries))
+            for old in _generations(home):
+                if old < generation:
+                    shutil.rmtree(self._generation(number, old), ignore_errors=True)
         return [_artifact(job_id, e.path, e.size_bytes, id_=0) for e in entries]
 
     def _generation(self, number: int, generation: int) -> Path:

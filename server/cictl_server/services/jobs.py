@@ -236,6 +236,16 @@ def _dependency(view: View, job: JobRecord, *, need: str | None, upstream: str |
     )
 
 
+def check_holder(job: JobRecord, agent_id: str) -> None:
+    """Let the agent that holds *job*, or held it to its end, send files of it.
+
+    Raises:
+        Conflict: It is another agent's.
+    """
+    if job.agent_id and job.agent_id != agent_id:
+        raise Conflict("job is leased by another agent")
+
+
 def get_job(view: View, job_id: str) -> JobRecord:
     """Return the record of *job_id*.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -12,9 +15,9 @@ from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
 from cictl.wire.codec import decode
 from cictl.wire.jobs import TestSummary
 from cictl.wire.reports import TestReport, TestReportUpload
-from cictl_server.errors import Conflict, InvalidRequest, NotFound
+from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.ids import job_number
-from cictl_server.services.jobs import get_job
+from cictl_server.services.jobs import check_holder, get_job
 from cictl_server.services.presence import PresenceBook
 from cictl_server.store.contract import Store
 
@@ -34,14 +37,26 @@ class ReportFiles:
         candidates = [(name, self.path(number, name)) for name in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH)]
         return [(name, path) for name, path in candidates if path.is_file()]
 
-    def write(self, number: int, report: TestReport) -> None:
-        """Replace the reports, each in one step."""
-        (self._directory / f"job-{number}").mkdir(mode=0o700, exist_ok=True)
-        self._write(self.path(number, TEST_REPORT_PATH), report)
-        if report.coverage is not None:
-            self._write(self.path(number, COVERAGE_REPORT_PATH), report.coverage)
-        else:
-            self.path(number, COVERAGE_REPORT_PATH).unlink(missing_ok=True)
+    @contextmanager
+    def replacing(self, number: int, report: TestReport) -> Iterator[Callable[[], None]]:
+        """Write *report* durably beside the stored one, and yield what puts it in its place, quickly."""
+        home = self._directory / f"job-{number}"
+        home.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home) as directory:
+            contents = {TEST_REPORT_PATH: report, COVERAGE_REPORT_PATH: report.coverage}
+            fresh = {name: Path(directory) / name for name in contents}
+            for name, content in contents.items():
+                if content is not None:
+                    _write(fresh[name], content)
+
+            def take_over() -> None:
+                for name, content in contents.items():
+                    if content is not None:
+                        fresh[name].replace(self.path(number, name))
+                    else:
+                        self.path(number, name).unlink(missing_ok=True)
+
+            yield take_over
 
     def read(self, number: int) -> TestReport | None:
         try:
@@ -53,13 +68,12 @@ class ReportFiles:
         """Remove the reports of an execution that is gone."""
         shutil.rmtree(self._directory / f"job-{number}", ignore_errors=True)
 
-    def _write(self, path: Path, content: msgspec.Struct) -> None:
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+
+def _write(path: Path, content: msgspec.Struct) -> None:
+    with path.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class ReportService:
@@ -80,13 +94,14 @@ class ReportService:
             raise InvalidRequest("agent_id is required")
         with self._store.read() as view:
             job = get_job(view, job_id)
-        if job.agent_id and job.agent_id != request.agent_id:
-            raise Conflict("job is leased by another agent")
+        check_holder(job, request.agent_id)
         report = request.report
-        self._files.write(job.number, report)
         summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
-        with self._store.write() as tx:
-            tx.jobs.put(msgspec.structs.replace(get_job(tx, job_id), test_summary=summary))
+        with self._files.replacing(job.number, report) as take_over, self._store.write() as tx:
+            job = get_job(tx, job_id)
+            check_holder(job, request.agent_id)
+            tx.jobs.put(msgspec.structs.replace(job, test_summary=summary))
+            take_over()
         self._presence.touch(request.agent_id)
         return report
 
