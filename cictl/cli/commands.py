@@ -167,12 +167,14 @@ class Entry:
     Attributes:
         attribute: A typer.Typer (a group) or a function (a command) in *module*.
         kind: The class of a command; groups have their own.
+        is_technical: Programs call it, not people: the list of commands and completion leave it out.
     """
 
     module: str
     attribute: str
     help: str
     kind: type[LocalCommand] = Command
+    is_technical: bool = False
 
 
 class LazyGroup(Group):
@@ -189,7 +191,8 @@ class LazyGroup(Group):
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in self.entries.items()])
+            shown = [(name, entry.help) for name, entry in self.entries.items() if not entry.is_technical]
+            formatter.write_dl(shown)
 
 
 def load_command(name: str, entry: Entry) -> ClickCommand:

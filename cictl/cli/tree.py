@@ -98,7 +98,10 @@ def _walk(command: Any, name: str, parent: Any) -> Iterator[Node]:
     children = {}
     if hasattr(command, "list_commands"):
         children = {child: command.get_command(context, child) for child in command.list_commands(context)}
-    yield _node(command, context, {child: _summary(child, found, parent) for child, found in children.items()})
+    shown = {
+        child: found for child, found in children.items() if parent is not None or not COMMANDS[child].is_technical
+    }
+    yield _node(command, context, {child: _summary(child, found, parent) for child, found in shown.items()})
     for child, found in children.items():
         yield from _walk(found, child, context)
 

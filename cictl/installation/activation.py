@@ -19,6 +19,7 @@ from cictl.installation import health, manifest, processes, state
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Phase, Result, Status
 from cictl.installation.processes import Host, OwnChild, Process, ServiceManager
+from cictl.installation.smoke import can_open
 
 logger = logging.getLogger(__name__)
 
@@ -94,17 +95,14 @@ def return_to_former(layout: Layout, wanted: Pending) -> None:
 
 
 def restore_state(layout: Layout, wanted: Pending) -> None:
-    """Put the copy of the state back if the new version has made it unreadable for the old one.
+    """Put the copy of the state back if the old version can't open what the new one made of it.
 
     Raises:
         StateBusy: A server keeps the data open.
     """
-    if not wanted.backup:
-        return
-    backup = Path(wanted.backup)
-    if state.schema_of(layout.data_dir) > state.schema_of(backup) > 0:
-        state.restore(layout.data_dir, backup, wait_seconds=_STATE_SECONDS)
-        logger.warning("state restored, changes since %s are lost backup=%s", wanted.requested_at_utc, backup)
+    if wanted.backup and not can_open(layout, wanted.from_version, layout.data_dir):
+        state.restore(layout.data_dir, Path(wanted.backup), wait_seconds=_STATE_SECONDS)
+        logger.warning("state restored, what was changed since is lost backup=%s", wanted.backup)
 
 
 @dataclass

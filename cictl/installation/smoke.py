@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import tempfile
@@ -14,7 +15,11 @@ from cictl.installation.environments import clean_environment
 from cictl.installation.layout import Layout
 from cictl.installation.state import copy_state
 
+logger = logging.getLogger(__name__)
+
 LIMIT_SECONDS = 60.0
+TOO_NEW = "cannot open database schema"
+"""How a self-check says that the data was written by a newer version."""
 
 
 class SmokeError(Exception):
@@ -24,8 +29,12 @@ class SmokeError(Exception):
         super().__init__(f"smoke test failed: {problem}")
 
 
+class Refused(SmokeError):
+    """The version ran, and said itself that something is wrong."""
+
+
 def smoke(layout: Layout, tag: str, data_dir: Path | None) -> None:
-    """Let a staged version check itself; one that can't is marked as failed unless only this data is too new for it.
+    """Let a staged version check itself. One that fails is marked as failed, unless the data is merely too new for it.
 
     Args:
         data_dir: A server's data; it is copied, however busy the server is. None for an agent.
@@ -33,42 +42,59 @@ def smoke(layout: Layout, tag: str, data_dir: Path | None) -> None:
     Raises:
         SmokeError: It tells another version, can't open the data, or can't answer.
     """
+    try:
+        _check(layout, tag, data_dir)
+    except Refused as refused:
+        if TOO_NEW not in str(refused):
+            layout.mark_failed(tag)
+        raise
+
+
+def can_open(layout: Layout, tag: str, data_dir: Path) -> bool:
+    """Tell whether a version can use the data as it is; also when it could not be asked."""
+    try:
+        _check(layout, tag, data_dir)
+    except Refused:
+        return False
+    except SmokeError:
+        logger.exception("could not ask whether the data can be opened version=%s", tag)
+    return True
+
+
+def _check(layout: Layout, tag: str, data_dir: Path | None) -> None:
     layout.updates.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.updates, prefix="smoke-") as scratch:
         arguments = []
         if data_dir is not None:
             copy_state(data_dir, Path(scratch))
             arguments = ["--data-dir", scratch]
-        try:
-            told = _version_told(layout.script(tag), [*arguments, "-o", "json"])
-            if told != tag:
-                layout.mark_failed(tag)
-                raise SmokeError(f"{tag} says that it is {told}")
-        except (OSError, subprocess.TimeoutExpired, _Refused) as error:
-            raise SmokeError(f"{tag} {_reason(error)}") from error
+        told = _version_told(layout, tag, [*arguments, "-o", "json"])
+    if told != tag:
+        raise Refused(f"{tag} says that it is {told}")
 
 
-class _Refused(Exception):
-    """The version ran, and said that something is wrong."""
-
-
-def _version_told(script: Path, arguments: Sequence[str]) -> str:
+def _version_told(layout: Layout, tag: str, arguments: Sequence[str]) -> str:
     """Run the self-check of a version and return which it says it is."""
-    done = subprocess.run(
-        [str(script), "self-check", *arguments],
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [str(layout.script(tag)), "self-check", *arguments],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SmokeError(f"{tag} did not finish checking itself within {LIMIT_SECONDS:.0f} seconds") from error
+    except OSError as error:
+        raise SmokeError(f"{tag} can't be started: {error.strerror}") from error
     if done.returncode:
-        raise _Refused(_last_words(done.stderr) or f"ended with {done.returncode}")
+        raise Refused(f"{tag} {_last_words(done.stderr) or f'ended with {done.returncode}'}")
     with suppress(ValueError, KeyError, TypeError):
         return str(json.loads(done.stdout)["version"])
-    raise _Refused("does not know how to check itself")
+    raise Refused(f"{tag} does not know how to check itself")
 
 
 def _environment() -> dict[str, str]:
@@ -85,11 +111,3 @@ def _last_words(stderr: str) -> str:
     with suppress(ValueError, KeyError, TypeError):
         return str(json.loads(lines[-1])["error"]["message"])
     return lines[-1].strip()
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, subprocess.TimeoutExpired):
-        return f"did not finish checking itself within {LIMIT_SECONDS:.0f} seconds"
-    if isinstance(error, OSError):
-        return f"can't be started: {error.strerror}"
-    return str(error)

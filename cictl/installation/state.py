@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -47,15 +46,6 @@ def back_up(data_dir: Path, backups: Path, *, name: str, now: datetime) -> Path:
     for old in kept[:-_KEPT_BACKUPS]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
-
-
-def schema_of(data_dir: Path) -> int:
-    """Return the schema number of the state, 0 where there is none that can be read."""
-    try:
-        with (data_dir / SNAPSHOT).open(encoding="utf-8") as snapshot:
-            return int(json.load(snapshot)["_cictl"]["1"]["schema"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
 
 
 def restore(data_dir: Path, backup: Path, *, wait_seconds: float) -> None:

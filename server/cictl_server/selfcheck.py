@@ -1,0 +1,76 @@
+"""What a version does to find out, before it serves anybody, that it can."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+import msgspec
+
+from cictl.installation.versions import running_tag
+from cictl_server.app import Application, create_app
+from cictl_server.errors import CictlError
+from cictl_server.services import Services
+from cictl_server.store.contract import StoreTooNew
+from cictl_server.store.snapshot import SCHEMA
+from cictl_server.store.tiny import TinyStore
+
+
+class SelfCheckFailed(CictlError):
+    """This version can't run here."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found; `schema` is the newest that this version can open."""
+
+    ok: bool
+    version: str
+    schema: int
+
+
+def check(data_dir: Path) -> Report:
+    """Open the data, build the server, and let it answer two requests without a socket.
+
+    Args:
+        data_dir: A copy of a server's data: opening may migrate it.
+
+    Raises:
+        SelfCheckFailed: The data is too new, or a request was not answered as it should be.
+        StoreError: The data can't be opened for another reason.
+    """
+    version = running_tag()
+    try:
+        store = TinyStore.open(data_dir)
+    except StoreTooNew as error:
+        raise SelfCheckFailed(f"cannot open database schema {error.found}") from error
+    try:
+        services = Services.build(store, data_dir, version=version)
+        services.maintenance.start_up()
+        app = create_app(services)
+        health, info = _get(app, "/healthz"), _get(app, "/api/v1/server-info")
+        services.hub.close()
+    finally:
+        store.close()
+    if health.get("status") != "ok" or info.get("version") != version:
+        raise SelfCheckFailed(f"answered {health} and {info}")
+    return Report(ok=True, version=version, schema=SCHEMA)
+
+
+def _get(app: Application, path: str) -> dict[str, Any]:
+    environ: dict[str, Any] = {"PATH_INFO": path, "wsgi.input": BytesIO()}
+    setup_testing_defaults(environ)
+    statuses: list[str] = []
+
+    def start(status: str, _headers: list[tuple[str, str]], _error: Any = None, /) -> Callable[[bytes], object]:
+        statuses.append(status)
+        return lambda _: None
+
+    body = b"".join(app(environ, start))
+    if not statuses or not statuses[0].startswith("200"):
+        raise SelfCheckFailed(f"{path} answered {statuses}")
+    found: dict[str, Any] = json.loads(body)
+    return found
