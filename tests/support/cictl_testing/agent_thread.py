@@ -9,6 +9,7 @@ from typing import Any
 
 from cictl_agent.config import AgentConfig
 from cictl_agent.loop import Agent
+from cictl_agent.platforms import Platform
 from cictl_testing.processes import eventually
 from cictl_testing.scripted_server import ScriptedServer
 
@@ -19,11 +20,14 @@ TEST_JOB = f"job-of-a-test-{os.getpid()}"
 class AgentThread:
     """An agent for a scripted server, named `a`; unless *settings* say otherwise, it does not trace its shell."""
 
-    def __init__(self, server: ScriptedServer, work_dir: Path, **settings: Any) -> None:
+    def __init__(
+        self, server: ScriptedServer, work_dir: Path, *, platform: Platform | None = None, **settings: Any
+    ) -> None:
         defaults = {"agent_id": "a", "work_dir": work_dir, "server_url": server.url, "trace_shell": False}
         self.config = AgentConfig(**{**defaults, **settings})
         self.stopped = threading.Event()
-        self._thread = threading.Thread(target=Agent(self.config, heartbeat_seconds=1).run, args=(self.stopped,))
+        self.agent = Agent(self.config, heartbeat_seconds=1, platform=platform)
+        self._thread = threading.Thread(target=self.agent.run, args=(self.stopped,))
         self._thread.start()
 
     def stop(self) -> None:

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from cictl_testing.processes import eventually
 
-_NEEDED = ("sh", "ps", "kill", "sleep", "cat")
-
 
 class Programs:
-    """A directory of executables, and what they were called with.
-
-    Beside what a test adds it holds only what those scripts need themselves.
-    """
+    """A directory of executables, and what they were called with."""
 
     def __init__(self, directory: Path) -> None:
         self.bin_dir = directory / "bin"
         self._calls = directory / "calls"
         for needed in (self.bin_dir, self._calls):
             needed.mkdir(parents=True)
-        for name in _NEEDED:
-            if path := shutil.which(name):
-                (self.bin_dir / name).symlink_to(path)
 
     def add(self, name: str, script: str = ":") -> None:
         """Add one that notes its arguments and then runs *script* in `sh`."""
