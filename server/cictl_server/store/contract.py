@@ -16,6 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from cictl.wire.jobs import JobStatus
@@ -48,7 +49,6 @@ class StoreTooNew(StoreError):
         super().__init__(
             f"{where} has schema {found}; this cictl knows schemas up to {known}", hint="install a newer cictl"
         )
-        self.found = found
         self.where = where
         self.found = found
         self.known = known
@@ -176,11 +176,22 @@ class Jobs(Table[int, JobRecord]):
 
     @abstractmethod
     def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> JobRecord | None:
-        """Return the oldest queued, unblocked execution whose `required_capabilities` *accepts* says yes to.
+        """Return the oldest queued, unblocked execution without `not_before` whose `required_capabilities` *accepts*.
 
         *accepts* is asked once for each distinct map of requirements among the waiting executions, so the cost is that
         of the distinct maps, not of the queue. Claiming is to put it back as leased within the same transaction.
         """
+
+    @abstractmethod
+    def due(self, now: datetime) -> list[JobRecord]:
+        """Return the queued, unblocked executions with a `not_before` up to *now*, those of the earliest first.
+
+        An execution with a `not_before` is not claimable, whatever the time.
+        """
+
+    @abstractmethod
+    def next_due(self) -> datetime | None:
+        """Return the earliest `not_before` of all queued, unblocked executions; None when none has one."""
 
 
 class View(ABC):
