@@ -81,7 +81,7 @@ def test_clearing_ends_nothing_twice(server: RunningServer) -> None:
 
 def test_flushing_takes_logs_artifacts_and_reports_along(server: RunningServer) -> None:
     job_id = finished_with_files(server)
-    assert len(files_of(server, job_id)) == 3
+    assert len(files_of(server, job_id)) == 4, "the log, its index, the artifacts, the report"
     assert server.post("/api/v1/jobs/flush-history").json == {"flushed": 1}
     assert files_of(server, job_id) == []
     assert server.get(f"/api/v1/jobs/{job_id}/artifacts").json == {"artifacts": []}
