@@ -58,6 +58,8 @@ EXIT_CODES: dict[str, ExitCode] = {
     "Unauthenticated": ExitCode.NOT_ALLOWED,
     "Forbidden": ExitCode.NOT_ALLOWED,
     "Conflict": ExitCode.CONFLICT,
+    "UpdateUnavailable": ExitCode.CONFLICT,
+    "UpdateFailed": ExitCode.ERROR,
     "NoCapacity": ExitCode.SERVER_ERROR,
     "StoreFailed": ExitCode.SERVER_ERROR,
     "ServerError": ExitCode.SERVER_ERROR,

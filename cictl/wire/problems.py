@@ -26,6 +26,8 @@ class Code(StrEnum):
     NO_CAPACITY = "no_capacity"
     STORE_FAILED = "store_failed"
     STORE_FULL = "store_full"
+    UPDATE_UNAVAILABLE = "update_unavailable"
+    UPDATE_FAILED = "update_failed"
     INTERNAL = "internal"
 
 

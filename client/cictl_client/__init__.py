@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         Unauthenticated,
         UnexpectedAnswer,
         Unreachable,
+        UpdateFailed,
+        UpdateUnavailable,
         WaitTimedOut,
     )
     from cictl_client.following import LogChunk
@@ -65,6 +67,8 @@ __all__ = [
     "Unauthenticated",
     "UnexpectedAnswer",
     "Unreachable",
+    "UpdateFailed",
+    "UpdateUnavailable",
     "WaitTimedOut",
 ]
 

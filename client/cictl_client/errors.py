@@ -6,7 +6,8 @@ ClientError
 ├── WaitTimedOut           the execution goes on; only the waiting ended
 └── ApiError               the server said no; status, code, hint
     ├── InvalidRequest
-    │   └── InvalidProject
+    │   ├── InvalidProject
+    │   └── UpdateUnavailable   the server's installation can't update itself
     ├── Unauthenticated
     ├── Forbidden
     ├── NotFound
@@ -18,8 +19,9 @@ ClientError
     │   └── GitMissing
     ├── NoCapacity
     └── ServerError
-        └── StoreFailed
-            └── StoreFull
+        ├── StoreFailed
+        │   └── StoreFull
+        └── UpdateFailed
 """
 
 from __future__ import annotations
@@ -95,6 +97,12 @@ class InvalidProject(InvalidRequest):
     code = Code.INVALID_PROJECT_FILE
 
 
+class UpdateUnavailable(InvalidRequest):
+    """The way the server was installed or started does not let it update itself; the message says what to do."""
+
+    code = Code.UPDATE_UNAVAILABLE
+
+
 class Unauthenticated(ApiError):
     code = Code.UNAUTHENTICATED
 
@@ -155,6 +163,12 @@ class StoreFull(StoreFailed):
     code = Code.STORE_FULL
 
 
+class UpdateFailed(ServerError):
+    """A version could not be installed or does not work there; the server goes on as it was."""
+
+    code = Code.UPDATE_FAILED
+
+
 _BY_CODE: dict[Code, type[ApiError]] = {
     kind.code: kind
     for kind in (
@@ -173,6 +187,8 @@ _BY_CODE: dict[Code, type[ApiError]] = {
         ServerError,
         StoreFailed,
         StoreFull,
+        UpdateUnavailable,
+        UpdateFailed,
     )
 }
 

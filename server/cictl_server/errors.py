@@ -2,13 +2,15 @@
 
 CictlError
 ├── InvalidRequest        a field is missing or wrong
-│   └── InvalidProject    a project file that cannot be accepted
+│   ├── InvalidProject    a project file that cannot be accepted
+│   └── UpdateUnavailable this installation can't update itself
 ├── NotFound              no such agent, project, pipeline, job …
 ├── Conflict              the state of things forbids it
 │   └── LogGap            log bytes that do not follow what is stored
 ├── TooLarge              more bytes, files or entries than allowed
 ├── GitFailed             a repository could not be read
 │   └── GitMissing        the server's machine has no git
+├── UpdateFailed          a new version could not be installed, or does not work here
 ├── NoCapacity            all places for waiting requests are taken
 └── StoreError            see store/contract.py
 """
@@ -39,6 +41,14 @@ class InvalidRequest(CictlError):
 
 class InvalidProject(InvalidRequest):
     code = Code.INVALID_PROJECT_FILE
+
+
+class UpdateUnavailable(InvalidRequest):
+    code = Code.UPDATE_UNAVAILABLE
+
+
+class UpdateFailed(CictlError):
+    code = Code.UPDATE_FAILED
 
 
 class NotFound(CictlError):

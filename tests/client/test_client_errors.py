@@ -25,6 +25,8 @@ from cictl_client import (
     StoreFull,
     TooLarge,
     Unauthenticated,
+    UpdateFailed,
+    UpdateUnavailable,
     errors,
 )
 from cictl_server import errors as server_errors
@@ -45,6 +47,8 @@ BY_CODE: dict[Code, tuple[int, type[ApiError]]] = {
     Code.NO_CAPACITY: (503, NoCapacity),
     Code.STORE_FAILED: (500, StoreFailed),
     Code.STORE_FULL: (507, StoreFull),
+    Code.UPDATE_UNAVAILABLE: (400, UpdateUnavailable),
+    Code.UPDATE_FAILED: (500, UpdateFailed),
     Code.INTERNAL: (500, ServerError),
 }
 

@@ -18,6 +18,7 @@ STATUS: dict[Code, int] = {
     Code.INVALID_REQUEST: 400,
     Code.INVALID_PROJECT_FILE: 400,
     Code.GIT_FAILED: 400,
+    Code.UPDATE_UNAVAILABLE: 400,
     Code.UNAUTHENTICATED: 401,
     Code.FORBIDDEN: 403,
     Code.NOT_FOUND: 404,
@@ -28,6 +29,7 @@ STATUS: dict[Code, int] = {
     Code.INTERNAL: 500,
     Code.GIT_MISSING: 500,
     Code.STORE_FAILED: 500,
+    Code.UPDATE_FAILED: 500,
     Code.NO_CAPACITY: 503,
     Code.STORE_FULL: 507,
 }
