@@ -25,6 +25,7 @@ from cictl_server.services.leasing import LeasingService
 from cictl_server.services.logs import LogFiles
 from cictl_server.services.losses import LostWork
 from cictl_server.services.maintenance import MaintenanceService
+from cictl_server.services.masking import Masks
 from cictl_server.services.orders import OrderBook
 from cictl_server.services.preparing import Preparer
 from cictl_server.services.presence import PresenceBook
@@ -105,13 +106,17 @@ class Services:
         numbers = NumberSource(clock, last=last)
         events = EventLog(hub, first=numbers.next())
         settler = Settler(hub, events)
-        logs = LogFiles(directory / "logs")
+        sensitive = SensitiveValues()
+        masks = Masks(sensitive)
+        logs = LogFiles(directory / "logs", masks)
         presence = PresenceBook(clock, known)
         losses = LostWork(store=store, settler=settler, logs=logs, clock=clock)
         fleet = Fleet(store, presence)
         report_files = ReportFiles(directory / "reports")
         jobs = JobService(store=store, logs=logs, settler=settler, hub=hub, fleet=fleet, clock=clock, numbers=numbers)
-        artifacts = ArtifactService(directory / "artifacts", store=store, reports=report_files, presence=presence)
+        artifacts = ArtifactService(
+            directory / "artifacts", store=store, reports=report_files, presence=presence, masks=masks
+        )
         removal = RemovalService(
             store=store,
             settler=settler,
@@ -122,7 +127,7 @@ class Services:
             clock=clock,
             events=events,
         )
-        sensitive, tokens = SensitiveValues(), TokenCache(clock)
+        tokens = TokenCache(clock)
         orders, rollout = OrderBook(clock, numbers), Rollout(clock)
         preparer = Preparer(store=store, numbers=numbers)
         idempotency = IdempotencyService(store=store, clock=clock)
@@ -174,8 +179,10 @@ class Services:
             ),
             projects=ProjectService(store=store, icons=IconFiles(directory / "icons"), clock=clock),
             removal=removal,
-            reporting=ReportingService(store=store, logs=logs, settler=settler, presence=presence, clock=clock),
-            reports=ReportService(report_files, store=store, presence=presence),
+            reporting=ReportingService(
+                store=store, logs=logs, masks=masks, settler=settler, presence=presence, clock=clock
+            ),
+            reports=ReportService(report_files, store=store, presence=presence, masks=masks),
             runs=RunService(store=store, settler=settler, preparer=preparer, numbers=numbers, clock=clock),
             runtime=runtime,
             previews=PreviewService(preparer=preparer, fleet=fleet, runtime=runtime),

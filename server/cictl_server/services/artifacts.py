@@ -23,6 +23,7 @@ from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifac
 from cictl_server.errors import InvalidRequest, NotFound, TooLarge
 from cictl_server.services.ids import job_number
 from cictl_server.services.jobs import check_holder, get_job
+from cictl_server.services.masking import Masks
 from cictl_server.services.paths import clean_artifact_path
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.reports import ReportFiles
@@ -68,6 +69,7 @@ class ArtifactService:
         store: Store,
         reports: ReportFiles,
         presence: PresenceBook,
+        masks: Masks,
         limits: ArtifactLimits | None = None,
     ) -> None:
         self._directory = directory
@@ -75,6 +77,7 @@ class ArtifactService:
         self._store = store
         self._reports = reports
         self._presence = presence
+        self._masks = masks
         self._limits = limits or ArtifactLimits()
         self._locks = [threading.Lock() for _ in range(64)]
         """Uploads of one execution go one after the other; which lock is an execution's is by its number."""
@@ -86,7 +89,8 @@ class ArtifactService:
             InvalidRequest, NotFound, Conflict, TooLarge: Nothing has changed then.
         """
         self._check_sender(job_id, agent_id)
-        decoded = [(clean_artifact_path(f.path), _decoded(f)) for f in files]
+        files = list(files)
+        decoded = list(zip(self._names(job_id, [f.path for f in files]), map(_decoded, files), strict=True))
         self._check_paths([path for path, _ in decoded])
         self._check_size(sum(len(data) for _, data in decoded))
         with self._staging(job_id) as stage:
@@ -186,7 +190,7 @@ class ArtifactService:
 
     def _unpack(self, job_id: str, agent_id: str, archive: zipfile.ZipFile) -> list[Artifact]:
         entries = [info for info in archive.infolist() if not info.filename.endswith("/")]  # is_dir() wants a name
-        paths = [clean_artifact_path(info.filename) for info in entries]
+        paths = self._names(job_id, [info.filename for info in entries])
         self._check_paths(paths)
         self._check_size(sum(info.file_size for info in entries))
         for info, path in zip(entries, paths, strict=True):
@@ -197,6 +201,12 @@ class ArtifactService:
             for info, path in zip(entries, paths, strict=True):
                 _extract(archive, info, stage / path)
             return self._commit(job_id, agent_id, stage, paths)
+
+    def _names(self, job_id: str, paths: list[str]) -> list[str]:
+        """Return the paths that uploaded files get: cleaned, and without secrets. What is in the files is theirs."""
+        mask = self._masks.of(job_id)
+        cleaned = [clean_artifact_path(path) for path in paths]
+        return cleaned if mask is None else [mask.redact_name(path) for path in cleaned]
 
     def _check_paths(self, paths: list[str]) -> None:
         """Refuse lists that a directory can't hold: too many, the same twice, a file where a directory must be."""

@@ -31,13 +31,21 @@ class LogSlice:
 class JobLog:
     """A reader of one execution's log, as of the moment its record was read.
 
-    A finished execution's log ends where its record says: bytes that its agent sent after a cancel do not count.
+    A finished execution's log ends where its record says: bytes that its agent sent after a cancel do not count. Of a
+    running one, an end that may become a secret is held back until more bytes, or the execution's end, tell.
     """
 
-    def __init__(self, files: LogFiles, job: JobRecord) -> None:
+    def __init__(self, files: LogFiles, job: JobRecord, *, is_for_agent: bool = False) -> None:
+        """Look at the log's size.
+
+        Args:
+            is_for_agent: The reader sent the bytes itself, and has to know how many are stored.
+        """
         self._files = files
         self._job = job
-        self._stored = job.log_size if job.status.is_terminal else files.size(job.log_name)
+        self._stored = job.log_size
+        if not job.status.is_terminal:
+            self._stored = files.size(job.log_name) if is_for_agent else files.shown_size(job.log_name)
         self._tail = self._closing()
 
     @property

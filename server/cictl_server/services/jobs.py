@@ -206,7 +206,7 @@ class JobService:
 
     def _cancel(self, tx: Transaction, job: JobRecord) -> JobRecord:
         ending = Ending(
-            log_size=self._logs.size(job.log_name),
+            log_size=self._logs.shown_size(job.log_name),
             error=CANCELLED_BY_USER,
             cause=Cause.CANCELLED,
             closing_line=CANCEL_LINE,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cictl_server.errors import LogGap
 from cictl_server.services.logindex import LogIndex
+from cictl_server.services.masking import Mask, Masks
 
 SNAPSHOT_LIMIT = 524_288
 """Bytes that an agent of the reference sends of a log at most: its tail."""
@@ -25,12 +26,15 @@ _ANCHOR = 4096
 class LogFiles:
     """The logs below one directory.
 
+    The secrets of an execution are overwritten in place, with as many `*`: offsets and sizes stay those of its agent.
+
     Attributes:
         index: When their bytes arrived, and where their steps begin.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, masks: Masks) -> None:
         self._directory = directory
+        self._masks = masks
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.index = LogIndex(directory)
         self._locks = [threading.Lock() for _ in range(64)]
@@ -44,6 +48,17 @@ class LogFiles:
             return self.path(name).stat().st_size
         except FileNotFoundError:
             return 0
+
+    def shown_size(self, name: str) -> int:
+        """Return the bytes of the log that may be shown: all but an end that the next bytes could make a secret."""
+        size, mask = self.size(name), self._masks.of_log(name)
+        if mask is None:
+            return size
+        end = mask.end(name, size=size)
+        if end is None:
+            start = max(0, size - mask.cover.reach + 1)
+            end = self.read(name, offset=start, limit=size - start)
+        return size - len(end) + mask.cover.undecided_from(end)
 
     def read(self, name: str, *, offset: int, limit: int) -> bytes:
         """Return up to *limit* bytes from *offset*; empty past the end."""
@@ -62,11 +77,16 @@ class LogFiles:
         Raises:
             LogGap: *offset* is past the end.
         """
+        mask = self._masks.of_log(name)
         with self._lock(name), self._open(name) as file:
             size = file.seek(0, os.SEEK_END)
             if offset > size:
                 raise LogGap(size)
-            file.write(data[size - offset :])
+            fresh = data[size - offset :]
+            if mask is not None:
+                fresh = _covered(file, fresh, size=size, name=name, mask=mask)
+            file.seek(size)
+            file.write(fresh)
 
     def replace(self, name: str, snapshot: bytes) -> None:
         """Make *snapshot*, the whole log or the last `SNAPSHOT_LIMIT` bytes of it, the end of the log.
@@ -75,19 +95,21 @@ class LogFiles:
         although its agent sends tails; an older snapshot that arrives late changes nothing. Anything else replaces the
         log, as the contract says.
         """
+        mask = self._masks.of_log(name)
         with self._lock(name), self._open(name) as file:
             size = file.seek(0, os.SEEK_END)
             start = max(0, size - 2 * SNAPSHOT_LIMIT)
             file.seek(start)
             known = file.read()
-            joint = _joint(known, snapshot, is_whole=start == 0)
+            text, firm = (snapshot, known) if mask is None else _comparable(known, snapshot, name=name, mask=mask)
+            joint = _joint(firm, text, is_whole=start == 0)
             if joint is None:
                 file.seek(0)
                 file.truncate()
-                file.write(snapshot)
+                file.write(text if mask is None or _is_whole(snapshot) else mask.cover.covered_tail(snapshot))
             else:
-                file.seek(0, os.SEEK_END)
-                file.write(snapshot[joint:])
+                file.seek(start + len(firm))
+                file.write(text[joint:])
 
     def sha256(self, name: str) -> str:
         """Return the hex digest of the whole log."""
@@ -135,6 +157,7 @@ class _LogHandle:
         return self._file.seek(offset, whence)
 
     def read(self) -> bytes:
+        """Return everything from where the file stands."""
         return self._file.readall()
 
     def truncate(self) -> None:
@@ -146,12 +169,42 @@ class _LogHandle:
             view = view[self._file.write(view) :]
 
 
+def _is_whole(snapshot: bytes) -> bool:
+    """Whether a snapshot has to be a whole log: it is too short for a tail, which may lack some bytes of a character."""
+    return len(snapshot) <= SNAPSHOT_LIMIT - _ANCHOR
+
+
+def _covered(file: _LogHandle, fresh: bytes, *, size: int, name: str, mask: Mask) -> bytes:
+    """Return the bytes that a log of *size* bytes grows by with their secrets covered; the stored part of one is too."""
+    before = mask.end(name, size=size)
+    if before is None:
+        file.seek(max(0, size - mask.cover.reach + 1))
+        before = file.read()
+    text = before + fresh
+    spans = mask.cover.spans(text)
+    for start, stop in spans:
+        if start < len(before):
+            file.seek(size - len(before) + start)
+            file.write(b"*" * (min(stop, len(before)) - start))
+    mask.has_covered = mask.has_covered or bool(spans)
+    mask.note_end(name, size=size + len(fresh), data=text)
+    return mask.cover.covered(text)[len(before) :]
+
+
+def _comparable(known: bytes, snapshot: bytes, *, name: str, mask: Mask) -> tuple[bytes, bytes]:
+    """Return a snapshot with its secrets covered, and of the stored bytes what can't become a part of one any more."""
+    covered = mask.cover.covered(snapshot)
+    mask.forget_end(name)
+    mask.has_covered = mask.has_covered or covered != snapshot
+    return covered, known[: mask.cover.undecided_from(known)]
+
+
 def _joint(known: bytes, snapshot: bytes, *, is_whole: bool) -> int | None:
     """Return how many bytes of *snapshot* are the end of *known*, or None where they do not join."""
     if is_whole and known[: len(snapshot)] == snapshot[: len(known)]:
         return min(len(known), len(snapshot))
     anchor = snapshot[:_ANCHOR]
-    position = known.find(anchor) if len(snapshot) > SNAPSHOT_LIMIT - _ANCHOR else -1
+    position = -1 if _is_whole(snapshot) else known.find(anchor)
     while position >= 0:
         shared = known[position : position + len(snapshot)]
         if snapshot.startswith(shared):

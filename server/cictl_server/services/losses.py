@@ -38,7 +38,7 @@ class LostWork:
         text = f"agent lost: {reason}"
         logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, text)
         ending = Ending(
-            log_size=self._logs.size(job.log_name),
+            log_size=self._logs.shown_size(job.log_name),
             error=text,
             cause=Cause.AGENT_LOST,
             closing_line=f"[control] {text}",

@@ -94,7 +94,7 @@ class MaintenanceService:
             error, cause = f"agent lost: nothing heard of {job.agent_id} for {seconds} s", Cause.AGENT_LOST
         logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, error)
         ending = Ending(
-            log_size=self._logs.size(job.log_name),
+            log_size=self._logs.shown_size(job.log_name),
             error=error,
             cause=cause,
             exit_code=job.exit_code,

@@ -6,6 +6,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from cictl.redaction import masked_message
 from cictl.wire.jobs import (
     STEP_STARTED,
     JobExecution,
@@ -22,6 +23,7 @@ from cictl_server.services.joblog import JobLog
 from cictl_server.services.jobs import get_job
 from cictl_server.services.lifecycle import Ending, Event, advance
 from cictl_server.services.logs import LogFiles
+from cictl_server.services.masking import Masks
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.settling import Settler
 from cictl_server.services.views import job_state, job_view
@@ -32,11 +34,24 @@ logger = logging.getLogger(__name__)
 
 _STATUSES = {"running": JobStatus.RUNNING, "succeeded": JobStatus.SUCCEEDED, "failed": JobStatus.FAILED}
 
+_NOT_MASKED = frozenset({"agent_id", "status", "output", "output_append", "output_sha256", "type"})
+"""Words of the protocol, and the log, which is masked where it is written: see `LogFiles`."""
+
 
 class ReportingService:
-    def __init__(self, *, store: Store, logs: LogFiles, settler: Settler, presence: PresenceBook, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        logs: LogFiles,
+        masks: Masks,
+        settler: Settler,
+        presence: PresenceBook,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._logs = logs
+        self._masks = masks
         self._settler = settler
         self._presence = presence
         self._clock = clock
@@ -53,13 +68,13 @@ class ReportingService:
             LogGap: The log bytes leave a gap, or the server holds fewer than a terminal report says.
         """
         job = self._apply(job_id, request)
-        log = JobLog(self._logs, job)
+        log = JobLog(self._logs, job, is_for_agent=True)
         return job_view(job, output=log.output(), log_size=log.size)
 
     def report_minimal(self, job_id: str, request: StatusRequest) -> JobState:
         """Do the same as `report` with a short answer."""
         job = self._apply(job_id, request)
-        return job_state(job, log_size=JobLog(self._logs, job).size)
+        return job_state(job, log_size=JobLog(self._logs, job, is_for_agent=True).size)
 
     def _apply(self, job_id: str, request: StatusRequest) -> JobRecord:
         if not request.agent_id:
@@ -67,6 +82,8 @@ class ReportingService:
         status = _STATUSES.get(request.status.strip().lower())
         if status is None:
             raise InvalidRequest("status must be running, succeeded or failed")
+        if mask := self._masks.of(job_id):
+            request = masked_message(request, mask.redact, keep=_NOT_MASKED)
         while (job := self._try(job_id, request, status)) is None:
             logger.info("lease lost while a report was written execution=%s agent=%s", job_id, request.agent_id)
         return job
@@ -134,8 +151,8 @@ class ReportingService:
         size = self._logs.size(job.log_name)
         if request.output_size is not None and size < request.output_size:
             raise LogGap(size)
-        if not request.output_sha256 or job.number in self._reset:
-            return
+        if not request.output_sha256 or job.number in self._reset or self._masks.may_have_covered(job):
+            return  # of a log that was masked here the digest is another one, and sent again it would be so again
         if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
             logger.error("log differs from its agent's, asking for it again execution=%s", job.id)
             self._reset.add(job.number)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from cictl.redaction import masked_message
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
 from cictl.wire.codec import decode
 from cictl.wire.jobs import TestSummary
@@ -18,8 +19,12 @@ from cictl.wire.reports import TestReport, TestReportUpload
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.ids import job_number
 from cictl_server.services.jobs import check_holder, get_job
+from cictl_server.services.masking import Masks
 from cictl_server.services.presence import PresenceBook
 from cictl_server.store.contract import Store
+
+_NOT_MASKED = frozenset({"status", "format"})
+"""Fields whose values are words of the protocol."""
 
 
 class ReportFiles:
@@ -77,8 +82,9 @@ def _write(path: Path, content: msgspec.Struct) -> None:
 
 
 class ReportService:
-    def __init__(self, files: ReportFiles, *, store: Store, presence: PresenceBook) -> None:
+    def __init__(self, files: ReportFiles, *, store: Store, presence: PresenceBook, masks: Masks) -> None:
         self._files = files
+        self._masks = masks
         self._store = store
         self._presence = presence
 
@@ -96,6 +102,8 @@ class ReportService:
             job = get_job(view, job_id)
         check_holder(job, request.agent_id)
         report = request.report
+        if mask := self._masks.of(job.id):
+            report = masked_message(report, mask.redact, keep=_NOT_MASKED)
         summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
         with self._files.replacing(job.number, report) as take_over, self._store.write() as tx:
             job = get_job(tx, job_id)
