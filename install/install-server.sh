@@ -1,0 +1,569 @@
+#!/bin/sh
+# Install the cictl server as a systemd service, or upgrade it: run the script again. `--help` tells the rest.
+set -eu
+umask 022
+PROGRAM=install-server.sh
+
+show_help() {
+    cat <<'HELP'
+Install the cictl server as a systemd service, or upgrade it to the newest version. Needs root; asks nothing.
+
+Usage: sh install-server.sh [--version vX.Y.Z] [--yes]
+
+  --version vX.Y.Z  this version instead of the newest
+  --yes             accepted for symmetry with the uninstaller; nothing is asked
+  --help            this text
+
+What it makes: the account cictl; versions in /opt/cictl; data in /var/lib/cictl; settings in /etc/default/cictl, which
+an upgrade completes and never changes; the units cictl.service, cictl-updater.path and cictl-updater.service; the link
+/usr/local/bin/cictl. An upgrade that does not become healthy is taken back.
+
+Settings, from the environment; all but the last four are kept in /etc/default/cictl for later updates:
+  CICTL_HOST, CICTL_PORT           where the server listens (127.0.0.1, 8112)
+  CICTL_UPDATE_SOURCE              github, or simple for an index of packages
+  CICTL_UPDATE_API_BASE            a GitHub-compatible API (https://api.github.com)
+  CICTL_UPDATE_REPO                owner/name
+  CICTL_GITHUB_TOKEN               for that API alone
+  CICTL_UPDATE_INDEX_URL           index of packages; none for no index
+  CICTL_UPDATE_FIND_LINKS          a folder of wheels
+  CICTL_UPDATE_PACKAGE             name in the index (cictl)
+  CICTL_UPDATE_CHECKSUM_ASSET      the release's list of SHA-256 sums (cictl-checksums.txt)
+  CICTL_UPDATE_REQUIRE_CHECKSUM    false accepts a release without one
+  CICTL_UPDATE_HEALTH_TIMEOUT      seconds for the server to become healthy (60)
+  CICTL_PYTHON                     the interpreter to build with
+  CICTL_SYSTEMCTL_PATH             the systemctl to use
+  CICTL_INSTALL_ROOT               install below this folder instead of /, and without an account
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+HELP
+}
+
+# --- What both installers share; a test keeps the copies equal -------------------------------------------------------
+
+say() { printf '%s\n' "$*"; }
+note() { printf 'note: %s\n' "$*" >&2; }
+
+die() { # MESSAGE [HINT]
+    printf 'error: %s\n' "$1" >&2
+    [ $# -lt 2 ] || printf 'try: %s\n' "$2" >&2
+    exit 1
+}
+
+wrong_usage() {
+    printf 'error: %s\ntry: sh %s --help\n' "$1" "$PROGRAM" >&2
+    exit 2
+}
+
+as_service() { # COMMAND...: run it as the service's account, without this shell's update.lock
+    if [ -n "$HAS_ACCOUNT" ]; then
+        runuser -u "$ACCOUNT" -- "$@" 9>&-
+    else
+        "$@" 9>&-
+    fi
+}
+
+own() { # MODE OWNER:GROUP PATH...
+    mode=$1 owner=$2
+    shift 2
+    chmod "$mode" "$@"
+    [ -z "$HAS_ACCOUNT" ] || chown "$owner" "$@"
+}
+
+control() { "$SYSTEMCTL" "$@" 9>&-; } # what it starts must not hold update.lock
+
+setting() { # KEY: its value in the settings file, without quotes; empty when there is none
+    [ -f "$SETTINGS" ] || return 0
+    sed -n "s/^$1=//p" "$SETTINGS" | tail -n 1 | sed 's/^"\(.*\)"$/\1/; s/^'\''\(.*\)'\''$/\1/'
+}
+
+chosen() { # KEY DEFAULT: the environment's value, else its CIWI_ twin's, else the settings file's, else the default
+    eval "value=\${CICTL_$1:-\${CIWI_$1:-}}"
+    [ -n "$value" ] || value=$(setting "CICTL_$1")
+    [ -n "$value" ] || value=$(setting "CIWI_$1")
+    printf '%s' "${value:-$2}"
+}
+
+choose_root() { # the account, and whether there is one; everything is below $ROOT
+    ROOT=${CICTL_INSTALL_ROOT:-}
+    HAS_ACCOUNT=
+    if [ -z "$ROOT" ]; then
+        [ "$(id -u)" = 0 ] || die "this needs root" "sudo sh $PROGRAM"
+        HAS_ACCOUNT=yes
+    fi
+    SYSTEMCTL=${CICTL_SYSTEMCTL_PATH:-systemctl}
+}
+
+find_python() { # set PYTHON to an interpreter that is new enough, whatever of them comes first
+    for candidate in "${CICTL_PYTHON:-}" /usr/bin/python3 python3.14 python3.13 python3.12 python3.11 python3; do
+        command -v "${candidate:-not named}" >/dev/null 2>&1 || continue
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            PYTHON=$("$candidate" -c 'import sys; print(sys.executable)')
+            return
+        fi
+        [ "$candidate" != "${CICTL_PYTHON:-}" ] || die "CICTL_PYTHON=$candidate is older than Python 3.11"
+    done
+    die "Python 3.11 or newer is needed" "apt install python3 python3-venv, or name one: CICTL_PYTHON=/path/to/python3"
+}
+
+check_machine() {
+    case $HOME_DIR in *' '*) die "$HOME_DIR has a space: programs can't be installed there" ;; esac
+    [ ${#HOME_DIR} -le 90 ] || die "$HOME_DIR is too long: scripts name their interpreter by its whole path"
+    version=$("$SYSTEMCTL" --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+    [ -n "$version" ] || die "systemd is needed" "elsewhere run \`cictl\` from pipx, uv or a container"
+    [ "$version" -ge 240 ] || die "systemd 240 or newer is needed; this is $version"
+    [ -n "$ROOT" ] || [ -d /run/systemd/system ] || die "systemd is installed and does not run this machine"
+    command -v git >/dev/null 2>&1 || die "git is needed" "apt install git"
+    find_python
+    "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null || die "$PYTHON has no venv module" "apt install python3-venv"
+    mkdir -p "$HOME_DIR"
+    free=$(df -Pk "$HOME_DIR" | sed -n '2p' | awk '{print $4}')
+    [ "$free" -ge 307200 ] || die "$HOME_DIR has $((free / 1024)) MiB free; 300 MiB are needed"
+    printf '#!/bin/sh\n' >"$HOME_DIR/.probe"
+    chmod 755 "$HOME_DIR/.probe"
+    if ! "$HOME_DIR/.probe" 2>/dev/null; then
+        rm -f "$HOME_DIR/.probe"
+        die "programs can't run in $HOME_DIR: is it mounted noexec?"
+    fi
+    rm -f "$HOME_DIR/.probe"
+}
+
+take_lock() { # nobody stages or switches versions meanwhile: the same lock as the program's own updates
+    exec 9>>"$HOME_DIR/update.lock"
+    own 600 "$ACCOUNT:$ACCOUNT" "$HOME_DIR/update.lock"
+    flock -n 9 || die "an update is under way" "wait until it is over: cictl update status"
+}
+
+make_account() {
+    [ -n "$HAS_ACCOUNT" ] || return 0
+    if ! id "$ACCOUNT" >/dev/null 2>&1; then
+        useradd --system --user-group --home-dir "$DATA" --no-create-home --shell /usr/sbin/nologin "$ACCOUNT"
+        say "made the account $ACCOUNT"
+    fi
+    as_service "$PYTHON" -c '' 2>/dev/null ||
+        die "the account $ACCOUNT can't run $PYTHON" "name one that everybody can run: CICTL_PYTHON=/usr/bin/python3"
+}
+
+fetch() { # download one release into $TEMPORARY and verify it; sets TAG, WHEEL, SHA256
+    cat >"$TEMPORARY/fetch.py" <<'PYTHON'
+"""Download one release and verify it; print tag, wheel and SHA-256. The token goes to the API's host and no other."""
+import hashlib, html.parser, json, os, re, sys, time, urllib.error, urllib.parse, urllib.request
+
+into, wanted = sys.argv[1:]
+get = os.environ.get
+source, base = get("SOURCE"), get("API_BASE").rstrip("/")
+FORM = re.compile(r"v(\d+\.\d+\.\d+)(?:-(alpha|beta|rc)\.(\d+))?")
+
+
+def fail(text):
+    sys.exit(f"error: {text}")
+
+
+def package_version(tag):
+    found = FORM.fullmatch(tag) or fail(f"{tag} is no version such as v1.2.3 or v1.2.3-rc.1")
+    return found[1] + ({"alpha": "a", "beta": "b", "rc": "rc"}[found[2]] + found[3] if found[2] else "")
+
+
+def download(url, accept, limit):
+    request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "cictl-installer"})
+    if get("TOKEN") and urllib.parse.urlsplit(url).netloc == urllib.parse.urlsplit(base).netloc:
+        request.add_unredirected_header("Authorization", "Bearer " + get("TOKEN"))
+    for pause in (1, 2, None):
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                body = answer.read(limit + 1)
+            return body if len(body) <= limit else fail(f"{url} is larger than {limit >> 20} MiB")
+        except urllib.error.HTTPError as error:
+            if pause is None or error.code != 429 and error.code < 500:
+                fail(f"{url} answers {error.code}")
+        except OSError as error:
+            if pause is None:
+                fail(f"cannot reach {url}: {getattr(error, 'reason', error)}")
+        time.sleep(pause)
+
+
+def from_github():
+    """Return the tag and every file of the release as name and function that loads it."""
+    place = f"tags/{urllib.parse.quote(wanted, safe='')}" if wanted else "latest"
+    url = f"{base}/repos/{get('REPOSITORY')}/releases/{place}"
+    release = json.loads(download(url, "application/vnd.github+json", 2 << 20))
+    return release["tag_name"], {
+        asset["name"]: lambda url=asset["url"]: download(url, "application/octet-stream", 100 << 20)
+        for asset in release["assets"]
+    }
+
+
+class Links(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "a" and "data-yanked" not in attributes and attributes.get("href"):
+            self.found.append(attributes["href"])
+
+
+def from_index():
+    """The same of an index or a folder: each wheel is a release of its own, without a list of dependencies."""
+    links, folder = Links(), get("FIND_LINKS")
+    if get("INDEX_URL") != "none":
+        root = f"{(get('INDEX_URL') or 'https://pypi.org/simple').rstrip('/')}/{get('PACKAGE')}/"
+        links.feed(download(root, "text/html", 2 << 20).decode())
+        links.found = [urllib.parse.urljoin(root, link) for link in links.found]
+    if folder and os.path.isdir(folder):
+        links.found += ["file://" + os.path.abspath(os.path.join(folder, name)) for name in os.listdir(folder)]
+    form = re.compile(r"/cictl-(\d+\.\d+\.\d+)(?:(a|b|rc)(\d+))?-py3-none-any\.whl(?:#sha256=([0-9a-f]{64}))?$")
+    wheels = {}
+    for link in links.found:
+        found = form.search(link)
+        if found:
+            pre = f"-{dict(a='alpha', b='beta', rc='rc')[found[2]]}.{found[3]}" if found[2] else ""
+            wheels[f"v{found[1]}{pre}"] = (tuple(map(int, found[1].split("."))), link.partition("#")[0], found[4])
+    stable = sorted((key, tag) for tag, (key, _, _) in wheels.items() if "-" not in tag)
+    tag = wanted or (stable[-1][1] if stable else fail(f"no release of {get('PACKAGE')} is there"))
+    _, url, digest = wheels.get(tag) or fail(f"{tag} is not there")
+    name = url.rpartition("/")[2]
+    files = {name: lambda: download(url, "*/*", 100 << 20)}
+    return tag, files | ({"cictl-checksums.txt": lambda: f"{digest} {name}".encode()} if digest else {})
+
+
+tag, files = {"github": from_github, "simple": from_index}[source]()
+version = package_version(tag)
+if wanted and tag != wanted:
+    fail(f"asked for {wanted} and got {tag}")
+wheel, lock = f"cictl-{version}-py3-none-any.whl", f"cictl-{version}-requirements.txt"
+if wheel not in files:
+    fail(f'release {tag} has no compatible asset "{wheel}"')
+listed = next((name for name in (get("CHECKSUM_ASSET"), "checksums.txt") if name in files), None)
+if listed is None and get("REQUIRE_CHECKSUM") != "false":
+    fail(f'release {tag} has no checksum asset (expected "{get("CHECKSUM_ASSET")}")')
+rows = [line.split() for line in files[listed]().decode().splitlines()] if listed else []
+sums = {row[-1].lstrip("*"): row[0].lower() for row in rows if len(row) > 1 and not row[0].startswith("#")}
+for name in filter(files.__contains__, (wheel, lock)):
+    body = files[name]()
+    found = hashlib.sha256(body).hexdigest()
+    if sums.get(name) != found and listed:
+        fail(f"checksum verification failed: {name} has {found}, expected {sums.get(name)}")
+    with open(os.path.join(into, "requirements.txt" if name == lock else name), "wb") as out:
+        out.write(body)
+    if name == wheel:
+        print(tag, wheel, found)
+PYTHON
+    found=$(
+        SOURCE=$(chosen UPDATE_SOURCE github) API_BASE=$(chosen UPDATE_API_BASE https://api.github.com) \
+            REPOSITORY=$(chosen UPDATE_REPO izzyreal/ciwi) TOKEN=$(chosen GITHUB_TOKEN '') \
+            INDEX_URL=$(chosen UPDATE_INDEX_URL '') FIND_LINKS=$(chosen UPDATE_FIND_LINKS '') \
+            PACKAGE=$(chosen UPDATE_PACKAGE cictl) CHECKSUM_ASSET=$(chosen UPDATE_CHECKSUM_ASSET cictl-checksums.txt) \
+            REQUIRE_CHECKSUM=$(chosen UPDATE_REQUIRE_CHECKSUM true) \
+            "$PYTHON" -I "$TEMPORARY/fetch.py" "$TEMPORARY" "$VERSION"
+    ) || exit 1
+    TAG=${found%% *} SHA256=${found##* } WHEEL=${found#* }
+    WHEEL=${WHEEL%% *}
+}
+
+pip_install() { # ARGUMENT...: nothing but what is passed here has a say in where packages come from
+    index=$(chosen UPDATE_INDEX_URL '') links=$(chosen UPDATE_FIND_LINKS '')
+    case $index in
+    '') ;;
+    none) set -- --no-index "$@" ;;
+    *) set -- --index-url "$index" "$@" ;;
+    esac
+    [ -z "$links" ] || set -- --find-links "$links" "$@"
+    # shellcheck disable=SC2046  # names of variables have no blanks
+    as_service env $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/-u \1/p') PIP_CONFIG_FILE=/dev/null PYTHONDONTWRITEBYTECODE= \
+        "$VERSIONS/$TAG/bin/python" -m pip install -q --no-input --disable-pip-version-check --only-binary :all: "$@" >&2
+}
+
+build() { # one environment in its final place; its record is written last, so an interrupted one is built anew
+    record=$VERSIONS/$TAG/.cictl-install.json
+    if [ -f "$record" ] && [ ! -e "$VERSIONS/$TAG/.failed" ] && grep -q "$SHA256" "$record"; then
+        say "$TAG is installed already"
+        return
+    fi
+    [ "$(current)" != "$TAG" ] || [ ! -f "$record" ] || die "$TAG runs, and the release's files are others now"
+    say "building $TAG in $VERSIONS/$TAG"
+    rm -rf "${VERSIONS:?}/$TAG"
+    trap 'rm -rf "$VERSIONS/$TAG" "$TEMPORARY"' EXIT
+    chmod 755 "$TEMPORARY"
+    as_service "$PYTHON" -m venv "$VERSIONS/$TAG"
+    [ ! -f "$TEMPORARY/requirements.txt" ] || pip_install --require-hashes -r "$TEMPORARY/requirements.txt"
+    printf 'file://%s --hash=sha256:%s\n' "$TEMPORARY/$WHEEL" "$SHA256" >"$TEMPORARY/wheel.txt"
+    pip_install --require-hashes --no-deps -r "$TEMPORARY/wheel.txt"
+    [ -f "$TEMPORARY/requirements.txt" ] || pip_install "$TEMPORARY/$WHEEL"
+    as_service "$VERSIONS/$TAG/bin/python" -m pip check --disable-pip-version-check >&2
+    told=$(as_service "$VERSIONS/$TAG/bin/cictl" --version)
+    same_version "${told##* }" || die "$TAG says that it is ${told##* }"
+    printf '{"tag":"%s","wheel":"%s","sha256":"%s","python":"%s","created_utc":"%s"}\n' "$TAG" "$WHEEL" "$SHA256" \
+        "$("$PYTHON" -c 'import platform; print(platform.python_version())')" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$record"
+    own 600 "$ACCOUNT:$ACCOUNT" "$record"
+    trap 'rm -rf "$TEMPORARY"' EXIT
+}
+
+same_version() { # whether VERSION is the tag's, in either form
+    plain=$(printf '%s' "${TAG#v}" | sed 's/-alpha\./a/; s/-beta\./b/; s/-rc\./rc/')
+    [ "${1#v}" = "$plain" ] || [ "${1#v}" = "${TAG#v}" ]
+}
+
+current() { # the tag that runs; empty for none
+    [ ! -L "$HOME_DIR/current" ] || basename "$(readlink "$HOME_DIR/current")"
+}
+
+point() { # NAME TAG: replace a link in one step; `ln -sfn` would leave a moment without one
+    ln -s "versions/$2" "$HOME_DIR/.$1.new.$$"
+    [ -z "$HAS_ACCOUNT" ] || chown -h "$ACCOUNT:$ACCOUNT" "$HOME_DIR/.$1.new.$$"
+    mv -fT "$HOME_DIR/.$1.new.$$" "$HOME_DIR/$1"
+}
+
+link_program() { # put cictl into everybody's path, unless it is another installation's
+    program=$ROOT/usr/local/bin/cictl
+    mkdir -p "$ROOT/usr/local/bin"
+    if [ ! -e "$program" ]; then
+        ln -sf "$HOME_DIR/current/bin/cictl" "$program"
+    elif [ ! -L "$program" ]; then
+        note "$program is there and not ours; it stays"
+    fi
+}
+
+add_setting() { # KEY VALUE: never change a line that is there
+    [ -n "$2" ] || return 0
+    [ -z "$(setting "$1")" ] || return 0
+    printf '%s="%s"\n' "$1" "$2" >>"$NEW_SETTINGS"
+}
+
+write_settings() { # keep what is there, add what is missing; secrets may be in it, so others can't read it
+    mkdir -p "$(dirname "$SETTINGS")"
+    NEW_SETTINGS=$SETTINGS.new
+    (umask 077 && : >"$NEW_SETTINGS")
+    [ ! -f "$SETTINGS" ] || cat "$SETTINGS" >"$NEW_SETTINGS"
+    own_settings
+    for key in UPDATE_SOURCE UPDATE_API_BASE UPDATE_REPO UPDATE_INDEX_URL UPDATE_FIND_LINKS UPDATE_PACKAGE \
+        UPDATE_CHECKSUM_ASSET UPDATE_REQUIRE_CHECKSUM GITHUB_TOKEN; do
+        add_setting "CICTL_$key" "$(chosen "$key" '')"
+    done
+    own 640 "root:$ACCOUNT" "$NEW_SETTINGS"
+    if [ -f "$SETTINGS" ] && ! cmp -s "$SETTINGS" "$NEW_SETTINGS"; then
+        cp -p "$SETTINGS" "$SETTINGS.bak"
+        own 640 "root:$ACCOUNT" "$SETTINGS.bak"
+    fi
+    mv -f "$NEW_SETTINGS" "$SETTINGS"
+}
+
+write_unit() { # NAME: the unit comes on standard input; what was there is kept for a way back
+    mkdir -p "$UNITS"
+    [ ! -f "$UNITS/$1" ] || cp -p "$UNITS/$1" "$TEMPORARY/$1"
+    sed "s|@HOME@|$HOME_DIR|g; s|@DATA@|$DATA|g; s|@SETTINGS@|$SETTINGS|g" >"$UNITS/$1.new"
+    own 644 root:root "$UNITS/$1.new"
+    mv -f "$UNITS/$1.new" "$UNITS/$1"
+}
+
+restore_units() { # NAME...
+    for unit in "$@"; do
+        [ ! -f "$TEMPORARY/$unit" ] || cp -p "$TEMPORARY/$unit" "$UNITS/$unit"
+    done
+    control daemon-reload
+}
+
+switch() { # let TAG be what the service starts, and keep the way back
+    BEFORE=$(current)
+    [ -z "$BEFORE" ] || [ "$BEFORE" = "$TAG" ] || point previous "$BEFORE"
+    point current "$TAG"
+}
+
+start() { # UNIT: a running one has to let go of the former program
+    control enable "$1" >/dev/null 2>&1 || die "cannot enable $1"
+    control restart "$1" || true
+}
+
+give_up() { # UNIT REASON: show why, go back to the version that worked, and fail
+    printf 'error: %s\n' "$2" >&2
+    journalctl -u "$1" -n 40 --no-pager >&2 || true
+    if [ -n "$BEFORE" ] && [ "$BEFORE" != "$TAG" ]; then
+        : >"$VERSIONS/$TAG/.failed"
+        restore_units "$1"
+        point current "$BEFORE"
+        control restart "$1" || true
+        note "went back to $BEFORE, which is running again"
+    else
+        printf 'try: journalctl -u %s; when the cause is mended, run this script again\n' "$1" >&2
+    fi
+    exit 1
+}
+# --- End of what both installers share -------------------------------------------------------------------------------
+
+choose_places() {
+    ACCOUNT=cictl
+    HOME_DIR=$ROOT/opt/cictl
+    DATA=$ROOT/var/lib/cictl
+    SETTINGS=$ROOT/etc/default/cictl
+    UNITS=$ROOT/etc/systemd/system
+    VERSIONS=$HOME_DIR/versions
+    HOST=$(setting CICTL_HOST) PORT=$(setting CICTL_PORT)
+    HOST=${HOST:-${CICTL_HOST:-127.0.0.1}} PORT=${PORT:-${CICTL_PORT:-8112}}
+}
+
+check_port() { # a port that our own running service has is ours
+    if "$SYSTEMCTL" is-active --quiet cictl.service; then
+        return
+    fi
+    "$PYTHON" -I - "$HOST" "$PORT" <<'PYTHON' || die "port $PORT of $HOST is busy" "stop what listens there, or choose another: CICTL_PORT=9112"
+import socket, sys
+
+host, port = sys.argv[1].strip("[]"), int(sys.argv[2])
+with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((host, port))
+    except OSError:
+        sys.exit(1)
+PYTHON
+}
+
+make_folders() {
+    mkdir -p "$VERSIONS" "$DATA/updates"
+    own 755 "$ACCOUNT:$ACCOUNT" "$HOME_DIR" "$VERSIONS"
+    own 700 "$ACCOUNT:$ACCOUNT" "$DATA" "$DATA/updates"
+}
+
+own_settings() {
+    add_setting CICTL_HOST "$HOST"
+    add_setting CICTL_PORT "$PORT"
+    add_setting CICTL_DATA_DIR "$DATA"
+    add_setting CICTL_HOME "$HOME_DIR"
+    add_setting CICTL_UPDATER_UNIT cictl-updater.service
+    add_setting CICTL_UPDATE_HEALTH_TIMEOUT "${CICTL_UPDATE_HEALTH_TIMEOUT:-}"
+}
+
+write_units() {
+    write_unit cictl.service <<'UNIT'
+[Unit]
+Description=cictl server
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+User=cictl
+Group=cictl
+EnvironmentFile=-@SETTINGS@
+ExecStart=@HOME@/current/bin/cictl serve $CICTL_SERVE_OPTIONS
+WorkingDirectory=@DATA@
+Restart=always
+RestartSec=2
+KillMode=mixed
+TimeoutStopSec=30
+RuntimeDirectory=cictl
+UMask=0027
+# It writes its data and, when it updates itself, its versions; it needs no rights that its account has not.
+ReadWritePaths=@DATA@ @HOME@
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+LockPersonality=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+    write_unit cictl-updater.path <<'UNIT'
+[Unit]
+Description=Watch for staged versions of the cictl server
+
+[Path]
+PathExists=@DATA@/updates/pending.json
+PathExists=@DATA@/updates/applying.json
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+    write_unit cictl-updater.service <<'UNIT'
+[Unit]
+Description=Switch the cictl server to a staged version
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+User=cictl
+Group=cictl
+EnvironmentFile=-@SETTINGS@
+# Never the version that is being tried.
+ExecStart=@HOME@/updater/bin/cictl apply-staged-update
+WorkingDirectory=@DATA@
+TimeoutStartSec=300
+UMask=0027
+ReadWritePaths=@DATA@ @HOME@
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+NoNewPrivileges=yes
+UNIT
+    control daemon-reload
+}
+
+verify() { # healthy, and the version that was installed
+    seconds=$(chosen UPDATE_HEALTH_TIMEOUT 60)
+    case $HOST in 0.0.0.0) host=127.0.0.1 ;; :: | '[::]') host='[::1]' ;; *) host=$HOST ;; esac
+    URL=http://$host:$PORT
+    cictl=$HOME_DIR/current/bin/cictl
+    health=$(env -u CICTL_CONTEXT "$cictl" healthcheck --wait --timeout "$seconds" --server "$URL" 2>&1 9>&-) ||
+        give_up cictl.service "the server is not healthy after $seconds seconds: $health"
+    version=$("$cictl" info --server "$URL" --query server_info.version -o name 9>&- | tr -d '"')
+    same_version "$version" || give_up cictl.service "$URL answers as version $version, not $TAG"
+    point updater "$TAG"
+    say "$health"
+}
+
+main() {
+    VERSION=
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --help | -h) show_help && exit 0 ;;
+        --version)
+            [ $# -gt 1 ] || wrong_usage "--version needs a version such as v1.2.3"
+            VERSION=$2
+            shift
+            ;;
+        --version=*) VERSION=${1#--version=} ;;
+        --yes | -y) ;;
+        *) wrong_usage "unknown argument: $1" ;;
+        esac
+        shift
+    done
+    choose_root
+    choose_places
+    check_machine
+    check_port
+    TEMPORARY=$(mktemp -d)
+    trap 'rm -rf "$TEMPORARY"' EXIT
+    fetch
+    make_account
+    make_folders
+    take_lock
+    build
+    write_settings
+    write_units
+    switch
+    point updater "${BEFORE:-$TAG}"
+    start cictl.service
+    verify
+    control enable cictl-updater.path >/dev/null 2>&1
+    exec 9>&-
+    control restart cictl-updater.path
+    link_program
+    say "cictl $TAG serves $URL; settings in $SETTINGS, data in $DATA"
+}
+
+main "$@"
