@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Generic, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
 from cictl.plain import plain
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 T = TypeVar("T")
 Line = tuple[str, str]
@@ -157,21 +160,46 @@ class Renderer:
             columns = _columns(result, wide=wide)
             self._write(_aligned(columns, self._texts(result, columns, terminal=False)))
 
+    def show_more(self, result: Result[Any], rows: Sequence[Any], *, form: Format, is_first: bool) -> None:
+        """Write *rows* of a *result* that is shown again and again; the headings of a table come with the first ones.
+
+        With JSON each row is one object on one line.
+        """
+        import msgspec
+
+        if form is Format.JSON:
+            self._write("".join(f"{msgspec.json.encode(row).decode()}\n" for row in rows))
+        elif form is Format.NAME:
+            self._write("".join(f"{plain(result.name(row))}\n" for row in rows))
+        elif not result.rows:
+            self.note(result.empty)
+        else:
+            columns = _columns(result, wide=form is Format.WIDE)
+            texts = [self._texts(replace(result, rows=some), columns, terminal=False) for some in (result.rows, rows)]
+            lines = _aligned_to(_widths(columns, texts[0]), [[column.title for column in columns], *texts[1]])
+            self._write("".join(lines if is_first else lines[1:]))
+
+    def picture(self, result: Result[Any], *, form: Format) -> Table:
+        """Return the table of *result* for a screen of any size: what is too wide for it ends in an ellipsis."""
+        columns = _columns(result, wide=form is Format.WIDE)
+        table = _rich_table()
+        for column in columns:
+            table.add_column(column.title, overflow="ellipsis", no_wrap=True)
+        _add_rows(table, self._texts(result, columns, terminal=True))
+        return table
+
     def _draw(self, result: Result[Any], *, stream: TextIO, wide: bool) -> None:
         from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
 
         columns = _columns(result, wide=wide)
         columns = tuple(replace(column, folds=False) for column in columns) if wide else columns
         rows = self._texts(result, columns, terminal=True)
-        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+        table = _rich_table()
         widths = _widths(columns, rows)
         for column, width in zip(columns, widths, strict=True):
             least = min(width, _FOLDED_WIDTH) if column.folds else width
             table.add_column(column.title, overflow="fold", no_wrap=not column.folds, min_width=least)
-        for texts in rows:
-            table.add_row(*(Text(text, style=style_of(text)) for text in texts))
+        _add_rows(table, rows)
         console = Console(
             file=stream,
             width=max(columns_of(stream, self._env), _least_width(columns, widths)),
@@ -329,10 +357,25 @@ def _least_width(columns: Sequence[Column[Any]], widths: list[int]) -> int:
 
 def _aligned(columns: Sequence[Column[Any]], rows: list[list[str]]) -> str:
     """Lay *rows* out in columns as wide as their widest cell, whatever the width of the screen."""
-    table = [[column.title for column in columns], *rows]
-    widths = _widths(columns, rows)
-    lines = ((" " * _GAP).join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in table)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return "".join(_aligned_to(_widths(columns, rows), [[column.title for column in columns], *rows]))
+
+
+def _aligned_to(widths: Sequence[int], rows: list[list[str]]) -> list[str]:
+    lines = ((" " * _GAP).join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return [f"{line.rstrip()}\n" for line in lines]
+
+
+def _rich_table() -> Table:
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+
+
+def _add_rows(table: Table, rows: list[list[str]]) -> None:
+    from rich.text import Text
+
+    for texts in rows:
+        table.add_row(*(Text(text, style=style_of(text)) for text in texts))
 
 
 def _folded(lead: str, text: str, *, width: int | None) -> str:

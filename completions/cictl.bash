@@ -3,7 +3,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs api context completion version"
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs api store context completion version"
         options="--version -y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="" repeated=""
@@ -58,7 +58,7 @@ _cictl_node() {
         ;;
     "cictl agents list")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
+        options="-w --watch -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="" repeated=""
         ;;
@@ -338,6 +338,42 @@ _cictl_node() {
         valued="-f --field -F --typed-field --input -o --output --query --server --context"
         arguments="methods -" repeated=""
         ;;
+    "cictl store")
+        commands="check backup restore compact export"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl store check")
+        commands=""
+        options="--data-dir -o --output --query --debug -h --help"
+        valued="--data-dir -o --output --query"
+        arguments="" repeated=""
+        ;;
+    "cictl store backup")
+        commands=""
+        options="--data-dir -o --output --query --debug -h --help"
+        valued="--data-dir -o --output --query"
+        arguments="-" repeated=""
+        ;;
+    "cictl store restore")
+        commands=""
+        options="--data-dir -y --yes -o --output --query --debug -h --help"
+        valued="--data-dir -o --output --query"
+        arguments="-" repeated=""
+        ;;
+    "cictl store compact")
+        commands=""
+        options="--data-dir -o --output --query --debug -h --help"
+        valued="--data-dir -o --output --query"
+        arguments="" repeated=""
+        ;;
+    "cictl store export")
+        commands=""
+        options="--data-dir -o --output --query --debug -h --help"
+        valued="--data-dir -o --output --query"
+        arguments="" repeated=""
+        ;;
     "cictl context")
         commands="list use set delete show"
         options="-y --yes -o --output --query --server --context --debug -h --help"
@@ -396,6 +432,24 @@ _cictl_node() {
         commands=""
         options="-o --output --query --debug -h --help"
         valued="-o --output --query"
+        arguments="" repeated=""
+        ;;
+    "cictl stage")
+        commands=""
+        options="--home --data-dir -o --output --query --debug -h --help"
+        valued="--home --data-dir -o --output --query"
+        arguments="-" repeated=""
+        ;;
+    "cictl apply-staged-update")
+        commands=""
+        options="--home --data-dir --debug -h --help"
+        valued="--home --data-dir"
+        arguments="" repeated=""
+        ;;
+    "cictl self-check")
+        commands=""
+        options="--data-dir -o --output --query --debug -h --help"
+        valued="--data-dir -o --output --query"
         arguments="" repeated=""
         ;;
     *) return 1 ;;

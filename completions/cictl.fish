@@ -3,7 +3,7 @@
 function __cictl_node
     switch $argv[1]
         case 'cictl'
-            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' projects 'Projects: list show import reload delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' api 'Call the API itself, as it is.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
+            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' projects 'Projects: list show import reload delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' api 'Call the API itself, as it is.' store 'The server'\''s data: check backup restore compact export.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
             set -g __cictl_options --version 'Show the version and exit.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context
             set -g __cictl_arguments
@@ -58,7 +58,7 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl agents list'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_options -w 'Go on showing how they change, until Ctrl-C.' --watch 'Go on showing how they change, until Ctrl-C.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context
             set -g __cictl_arguments
             set -g __cictl_repeated ''
@@ -338,6 +338,42 @@ function __cictl_node
             set -g __cictl_valued -f --field -F --typed-field --input -o --output --query --server --context
             set -g __cictl_arguments methods -
             set -g __cictl_repeated ''
+        case 'cictl store'
+            set -g __cictl_commands check 'Prove that the data is sound, or say what is not.' backup 'Copy the data, also while the server runs.' restore 'Put a backup in the place of a stopped server'\''s data.' compact 'Write the journal of a stopped server into its snapshot.' export 'Write all records as JSON, also while the server runs.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl store check'
+            set -g __cictl_commands
+            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir -o --output --query
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl store backup'
+            set -g __cictl_commands
+            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir -o --output --query
+            set -g __cictl_arguments -
+            set -g __cictl_repeated ''
+        case 'cictl store restore'
+            set -g __cictl_commands
+            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir -o --output --query
+            set -g __cictl_arguments -
+            set -g __cictl_repeated ''
+        case 'cictl store compact'
+            set -g __cictl_commands
+            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir -o --output --query
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl store export'
+            set -g __cictl_commands
+            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir -o --output --query
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
         case 'cictl context'
             set -g __cictl_commands list 'List the named servers.' use 'Choose the server that commands call from now on.' set 'Add a named server, or change one; what is not named stays as it is.' delete 'Forget a named server and its token; the server itself stays as it is.' show 'Show the settings that commands work with; calls no server.'
             set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
@@ -396,6 +432,24 @@ function __cictl_node
             set -g __cictl_commands
             set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl stage'
+            set -g __cictl_commands
+            set -g __cictl_options --home 'The managed installation; else CICTL_HOME, else the one that this program is in.' --data-dir 'The server'\''s data; else CICTL_DATA_DIR, else the user'\''s data directory.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --home --data-dir -o --output --query
+            set -g __cictl_arguments -
+            set -g __cictl_repeated ''
+        case 'cictl apply-staged-update'
+            set -g __cictl_commands
+            set -g __cictl_options --home 'The managed installation; else CICTL_HOME, else the one that this program is in.' --data-dir 'The server'\''s data; else CICTL_DATA_DIR, else the user'\''s data directory.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --home --data-dir
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl self-check'
+            set -g __cictl_commands
+            set -g __cictl_options --data-dir 'A COPY of a server'\''s data; it is opened and perhaps changed.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir -o --output --query
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case '*'

@@ -18,6 +18,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
                 , @('api', 'Call the API itself, as it is.');
+                , @('store', 'The server''s data: check backup restore compact export.');
                 , @('context', 'Named servers: list use set delete show.');
                 , @('completion', 'Completion in a shell: show install.');
                 , @('version', 'Show the version of cictl.');)
@@ -180,6 +181,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl agents list' = @{
             commands = @()
             options = @(
+                , @('-w', 'Go on showing how they change, until Ctrl-C.');
+                , @('--watch', 'Go on showing how they change, until Ctrl-C.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
@@ -1025,6 +1028,100 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             arguments = @('methods', '')
             repeated = ''
         }
+        'cictl store' = @{
+            commands = @(
+                , @('check', 'Prove that the data is sound, or say what is not.');
+                , @('backup', 'Copy the data, also while the server runs.');
+                , @('restore', 'Put a backup in the place of a stopped server''s data.');
+                , @('compact', 'Write the journal of a stopped server into its snapshot.');
+                , @('export', 'Write all records as JSON, also while the server runs.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl store check' = @{
+            commands = @()
+            options = @(
+                , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--data-dir', '-o', '--output', '--query')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl store backup' = @{
+            commands = @()
+            options = @(
+                , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--data-dir', '-o', '--output', '--query')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl store restore' = @{
+            commands = @()
+            options = @(
+                , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--data-dir', '-o', '--output', '--query')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl store compact' = @{
+            commands = @()
+            options = @(
+                , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--data-dir', '-o', '--output', '--query')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl store export' = @{
+            commands = @()
+            options = @(
+                , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--data-dir', '-o', '--output', '--query')
+            arguments = @()
+            repeated = ''
+        }
         'cictl context' = @{
             commands = @(
                 , @('list', 'List the named servers.');
@@ -1179,6 +1276,47 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl stage' = @{
+            commands = @()
+            options = @(
+                , @('--home', 'The managed installation; else CICTL_HOME, else the one that this program is in.');
+                , @('--data-dir', 'The server''s data; else CICTL_DATA_DIR, else the user''s data directory.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--home', '--data-dir', '-o', '--output', '--query')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl apply-staged-update' = @{
+            commands = @()
+            options = @(
+                , @('--home', 'The managed installation; else CICTL_HOME, else the one that this program is in.');
+                , @('--data-dir', 'The server''s data; else CICTL_DATA_DIR, else the user''s data directory.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--home', '--data-dir')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl self-check' = @{
+            commands = @()
+            options = @(
+                , @('--data-dir', 'A COPY of a server''s data; it is opened and perhaps changed.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--data-dir', '-o', '--output', '--query')
             arguments = @()
             repeated = ''
         }

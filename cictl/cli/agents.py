@@ -21,13 +21,24 @@ app = new_group(
 AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's id, or its beginning.")]
 
 
-@app.command("list", cls=Command, epilog="cictl agents list\ncictl agents list -o wide\ncictl agents list -o name")
-def list_agents(context: typer.Context) -> None:
+@app.command(
+    "list",
+    cls=Command,
+    epilog="cictl agents list\ncictl agents list -o wide\ncictl agents list --watch\ncictl agents list -o name",
+)
+def list_agents(
+    context: typer.Context,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on showing how they change, until Ctrl-C.")] = False,
+) -> None:
     """List the agents.
 
-    An agent is online up to 20 seconds after its last heartbeat, stale up to a minute, then offline.
+    An agent is online up to 20 seconds after its last heartbeat, stale up to a minute, then offline. In a pipe, --watch writes a line whenever an agent has changed, with `-o json` one object a line.
     """
     session = Session.of(context)
+    if watch:
+        from cictl.cli.watching import watch as go_on
+
+        raise typer.Exit(go_on(session, lambda: agents_result(session.client.list_agents()), quiet=("SEEN",)))
     session.show(agents_result(session.client.list_agents()))
 
 

@@ -1,17 +1,20 @@
-"""Where a wait shows the states that it sees: lines on stderr, or on a terminal a live picture of a chain run."""
+"""Where a wait shows the states that it sees: lines on stderr, or on a terminal a picture that lives."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from cictl.cli.job_views import label, outcome, state_text
+from cictl.cli.job_views import label, outcome, running_time, state_text
 from cictl.cli.session import Session
 from cictl.plain import plain
-from cictl.render import has_colour, style_of
+from cictl.render import duration, has_colour, style_of
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 
 if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+    from rich.live import Live
     from rich.text import Text
     from rich.tree import Tree
 
@@ -35,30 +38,37 @@ class Board:
         """Take in a new state, which *line* tells in words."""
         self._session.note(line)
 
+    def tick(self) -> None:
+        """Let what changes by itself change: times, and the size of the screen."""
+
     def close(self) -> None:
         """Show nothing more; may be called again."""
 
 
-class TreeBoard(Board):
-    """Draws the chain, its pipelines and their jobs, and draws them again at each new state; remarks stay above."""
+class Picture(Protocol):
+    """What can be drawn of the executions of a wait.
 
-    def __init__(self, session: Session, stream: TextIO, jobs: Sequence[JobExecution]) -> None:
+    Attributes:
+        states: The last state of each execution, by id.
+    """
+
+    states: dict[str, JobExecution | JobState]
+
+    def draw(self, *, height: int) -> RenderableType:
+        """Return what fits into *height* lines, none of which wraps: what wraps can't be drawn over."""
+
+
+class LiveBoard(Board):
+    """Draws a picture below the remarks, and draws it again at each new state, each tick, and each new size."""
+
+    def __init__(self, session: Session, stream: TextIO, picture: Picture) -> None:
         from rich.console import Console
-        from rich.live import Live
 
         super().__init__(session)
-        self._picture = ChainPicture(jobs)
+        self._picture = picture
         self._console = Console(file=stream, highlight=False)
-        # Transient: the table of the results takes its place.
-        self._live = Live(
-            self._draw(),
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._live.start(refresh=True)
+        self._size = self._console.size
+        self._live = self._start()
 
     def note(self, text: str) -> None:
         if text:
@@ -66,13 +76,75 @@ class TreeBoard(Board):
 
     def saw(self, state: JobState, _line: str) -> None:
         self._picture.states[state.id] = state
-        self._live.update(self._draw(), refresh=True)
+        self.tick()
+
+    def tick(self) -> None:
+        if self._console.size != self._size:
+            # The terminal has moved the lines of the old picture about; nobody can tell where they are now.
+            self._live.stop()
+            self._console.clear()
+            self._size = self._console.size
+            self._live = self._start()
+        else:
+            self._live.update(self._draw(), refresh=True)
 
     def close(self) -> None:
         self._live.stop()
 
-    def _draw(self) -> Tree:
-        return self._picture.draw(height=self._console.height - 1)
+    def _start(self) -> Live:
+        from rich.live import Live
+
+        # Transient: the table of the results takes its place.
+        live = Live(
+            self._draw(),
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        live.start(refresh=True)
+        return live
+
+    def _draw(self) -> RenderableType:
+        return self._picture.draw(height=self._size.height - 1)
+
+
+class JobsPicture:
+    """The executions of a wait as a table: which step each one is at, and for how long it has been running."""
+
+    def __init__(self, jobs: Sequence[JobExecution], labels: Mapping[str, str]) -> None:
+        self.states: dict[str, JobExecution | JobState] = {job.id: job for job in jobs}
+        self._labels = labels
+
+    def draw(self, *, height: int) -> Group:
+        """Return the table; where there are too many, what failed or runs is shown, and the rest is counted."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        room = len(self.states) if len(self.states) < height else height - 2
+        shown = set(sorted(self.states, key=lambda job_id: _urgency(self.states[job_id]))[: max(0, room)])
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for title, least in (("JOB", 12), ("STATUS", 9), ("TIME", 5), ("AGENT", 6)):
+            table.add_column(title, no_wrap=True, min_width=least)
+        table.add_column("STEP", no_wrap=True, overflow="ellipsis", ratio=1)
+        for job_id in (job_id for job_id in self.states if job_id in shown):
+            state, word = self.states[job_id], outcome(self.states[job_id])
+            time = running_time(state)
+            texts = (
+                Text(plain(self._labels[job_id])),
+                Text(word, style=style_of(word)),
+                Text("-" if time is None else duration(time)),
+                Text(plain(state.leased_by_agent_id or "-")),
+                Text(plain(state.error or state.current_step or "-")),
+            )
+            table.add_row(*texts)
+        return Group(table, _line(self._rest(shown))) if len(shown) < len(self.states) else Group(table)
+
+    def _rest(self, shown: set[str]) -> str:
+        words = Counter(outcome(state) for job_id, state in self.states.items() if job_id not in shown)
+        return f"and {words.total()} more: " + ", ".join(f"{count} {word}" for word, count in words.items())
 
 
 class ChainPicture:
@@ -120,7 +192,7 @@ class ChainPicture:
         return min(len(jobs), SHOWN_JOBS + 1) if self._is_open(jobs) else 0
 
     def _add_jobs(self, branch: Tree, jobs: Sequence[JobExecution]) -> None:
-        shown = sorted(jobs, key=self._urgency)[:SHOWN_JOBS]
+        shown = sorted(jobs, key=lambda job: _urgency(self.states[job.id]))[:SHOWN_JOBS]
         width = max(len(label(job)) for job in shown)
         ids = {job.id for job in shown}
         for job in (job for job in jobs if job.id in ids):
@@ -128,10 +200,6 @@ class ChainPicture:
             branch.add(_line(f"{label(job):<{width}}", outcome(state), state_text(state)))
         if len(jobs) > len(shown):
             branch.add(_line(f"and {len(jobs) - len(shown)} more"))
-
-    def _urgency(self, job: JobExecution) -> int:
-        order = [JobStatus.FAILED, JobStatus.RUNNING, JobStatus.LEASED, JobStatus.QUEUED, JobStatus.SUCCEEDED]
-        return order.index(self.states[job.id].status)
 
     def _pipeline_state(self, jobs: Sequence[JobExecution]) -> tuple[str, str]:
         """Return the word that colours a pipeline, and what is said of it."""
@@ -154,12 +222,18 @@ class ChainPicture:
         return all(self.states[j.id].status is JobStatus.SUCCEEDED for j in self._members.get(pipeline, []))
 
 
-def board_for(session: Session, jobs: Sequence[JobExecution]) -> Board:
-    """Return the board for a wait for *jobs*: a picture where all are of one chain run and somebody can see it move."""
+def board_for(session: Session, jobs: Sequence[JobExecution], labels: Mapping[str, str]) -> Board:
+    """Return the board for a wait for *jobs*: a picture where there are several and somebody can see it move."""
+    if len(jobs) < 2 or not has_colour(session.stderr, session.env):
+        return Board(session)
     runs = {job.metadata.get("chain_run_id", "") for job in jobs}
-    if len(runs) == 1 and "" not in runs and has_colour(session.stderr, session.env):
-        return TreeBoard(session, session.stderr, jobs)
-    return Board(session)
+    is_chain = len(runs) == 1 and "" not in runs
+    return LiveBoard(session, session.stderr, ChainPicture(jobs) if is_chain else JobsPicture(jobs, labels))
+
+
+def _urgency(state: JobExecution | JobState) -> int:
+    order = [JobStatus.FAILED, JobStatus.RUNNING, JobStatus.LEASED, JobStatus.QUEUED, JobStatus.SUCCEEDED]
+    return order.index(state.status)
 
 
 def _line(name: str, word: str = "", text: str = "") -> Text:

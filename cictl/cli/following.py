@@ -175,7 +175,7 @@ class Follower:
         labels = ids if len(ids) == 1 else next(names for names in choices if len(set(names)) == len(ids))
         self._labels = dict(zip(ids, labels, strict=True))
         if not self._waiting.follow:
-            self._board = board_for(self._session, jobs)
+            self._board = board_for(self._session, jobs, self._labels)
 
     def _start_tails(self) -> None:
         if not self._waiting.follow or len(self._ids) > MAX_LOGS:
@@ -198,6 +198,7 @@ class Follower:
                 if state.status.is_terminal:
                     open_ids.remove(job_id)
             self._raise_broken_pipe()
+            self._board.tick()
             if open_ids:
                 self._tell_unmet()
                 # A big run must not be polled without a break: at most a third of the time goes into requests.

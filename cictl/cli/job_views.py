@@ -80,7 +80,7 @@ def full_label(job: JobExecution) -> str:
     return f"{job.metadata.get('project', '-')}/{job.metadata.get('pipeline_id', '-')}"
 
 
-def running_time(job: JobExecution) -> timedelta | None:
+def running_time(job: JobExecution | JobState) -> timedelta | None:
     """Return how long the execution ran, or has been running; None when it did not start."""
     if job.started_utc is None:
         return None
