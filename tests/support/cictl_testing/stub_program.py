@@ -78,7 +78,7 @@ def serve() -> int:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(value_of("--port", "0"))), Answers)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-    server.serve_forever()
+    server.serve_forever(poll_interval=0.05)
     server.server_close()
     return 0
 
