@@ -25,7 +25,7 @@ from cictl.project_file.model import (
     VcsSource,
     Versioning,
 )
-from cictl.project_file.templates import render, secret_names
+from cictl.project_file.templates import render, replace_secrets, secret_names
 
 __all__ = [
     "CONFIG_FILES",
@@ -48,6 +48,7 @@ __all__ = [
     "lint",
     "parse",
     "render",
+    "replace_secrets",
     "secret_names",
 ]
 

@@ -29,3 +29,8 @@ def render(template: str, values: Mapping[str, str]) -> str:
 def secret_names(text: str) -> list[str]:
     """List the secrets that *text* has placeholders for, each once, in order of appearance."""
     return list(dict.fromkeys(_SECRET.findall(text)))
+
+
+def replace_secrets(text: str, values: Mapping[str, str]) -> str:
+    """Replace each placeholder of a secret in *values*, in one pass; others stay as they are."""
+    return _SECRET.sub(lambda match: values.get(match[1], match[0]), text)

@@ -211,7 +211,7 @@ def test_an_execution_whose_secrets_cannot_be_had_fails_and_says_so(server: Runn
     answer = server.lease()
     text = (
         "secret resolution failed before execution: "
-        'resolve vault connection "pantry": this server has no vault connections'
+        'resolve vault connection "pantry": vault connection not found'
     )
     assert answer == LeaseResponse(assigned=False, message=text)
     failed = server.job(job_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from cictl_server.services.artifacts import ArtifactService
 from cictl_server.services.events import EventLog
 from cictl_server.services.explain import ExplainService
 from cictl_server.services.fleet import Fleet
+from cictl_server.services.handover import Handover
 from cictl_server.services.hub import Hub
 from cictl_server.services.icons import IconFiles
 from cictl_server.services.idempotency import IdempotencyService
@@ -38,11 +40,14 @@ from cictl_server.services.rollout import Rollout
 from cictl_server.services.runs import RunService
 from cictl_server.services.runtime import RuntimeService
 from cictl_server.services.scripts import ScriptService
+from cictl_server.services.secrets import SecretService
 from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.services.settling import Settler
 from cictl_server.services.sourcerefs import SourceRefService
 from cictl_server.services.update_source import UpdateSource
 from cictl_server.services.vault.connections import VaultConnectionService
+from cictl_server.services.vault.outages import Outages
+from cictl_server.services.vault.reading import VaultAccess
 from cictl_server.services.vault.tokens import TokenCache
 from cictl_server.services.versionsteps import VersionService
 from cictl_server.store.contract import Store
@@ -128,6 +133,8 @@ class Services:
             events=events,
         )
         tokens = TokenCache(clock)
+        access = VaultAccess(environment=os.environ, allowed_urls=vault_urls)
+        secrets = SecretService(store=store, access=access, tokens=tokens, outages=Outages(clock))
         orders, rollout = OrderBook(clock, numbers), Rollout(clock)
         preparer = Preparer(store=store, numbers=numbers)
         idempotency = IdempotencyService(store=store, clock=clock)
@@ -166,7 +173,13 @@ class Services:
             inspecting=InspectService(store=store, preparer=preparer),
             job_lists=JobListService(store=store, fleet=fleet),
             leasing=LeasingService(
-                store=store, settler=settler, losses=losses, presence=presence, hub=hub, clock=clock
+                store=store,
+                settler=settler,
+                losses=losses,
+                presence=presence,
+                handover=Handover(store=store, settler=settler, secrets=secrets, sensitive=sensitive, clock=clock),
+                hub=hub,
+                clock=clock,
             ),
             maintenance=MaintenanceService(
                 store=store,

@@ -8,18 +8,19 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from cictl.wire.agents import AGENT_DEACTIVATED
-from cictl.wire.jobs import Cause, JobStatus, LeaseRequest, LeaseResponse
+from cictl.wire.jobs import JobStatus, LeaseRequest, LeaseResponse
 from cictl.wire.requirements import meets_all
+from cictl.wire.updates import SERVER_IS_UPDATING
 from cictl_server.errors import InvalidRequest, NoCapacity
 from cictl_server.services.fleet import effective_capabilities
+from cictl_server.services.handover import BEING_RESOLVED, Handover
 from cictl_server.services.hub import QUEUE, Hub
 from cictl_server.services.ids import Clock
-from cictl_server.services.lifecycle import Ending, Event, advance
+from cictl_server.services.lease_pause import LeasePause
+from cictl_server.services.lifecycle import Event, advance
 from cictl_server.services.losses import LostWork
 from cictl_server.services.presence import PresenceBook
-from cictl_server.services.secrets import secrets_problem
 from cictl_server.services.settling import Settler
-from cictl_server.services.views import job_view
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
 
@@ -31,7 +32,10 @@ WAIT_LIMIT_SECONDS = 25
 REOFFER_AFTER = timedelta(seconds=5)
 """An agent of the reference gives a lease request up after this time, so its answer was lost."""
 
-_ACTIVE = "agent already has an active job"
+_TRY_SECONDS = 0.5
+"""How long one request goes on to the next execution; with the time for secrets that stays below the agent's limit."""
+
+_ACTIVE = BEING_RESOLVED
 _NOTHING = "no matching queued job"
 
 
@@ -43,6 +47,8 @@ class LeasingService:
         settler: Settler,
         losses: LostWork,
         presence: PresenceBook,
+        handover: Handover,
+        pause: LeasePause,
         hub: Hub,
         clock: Clock,
     ) -> None:
@@ -50,6 +56,8 @@ class LeasingService:
         self._settler = settler
         self._losses = losses
         self._presence = presence
+        self._handover = handover
+        self._pause = pause
         self._hub = hub
         self._clock = clock
 
@@ -90,16 +98,35 @@ class LeasingService:
                 left = deadline - time.monotonic()
                 if answer.message != _NOTHING or left <= 0 or self._hub.is_closed:
                     return answer
-                watch.wait(left)
+                watch.wait(min(left, self._until_due()))
                 self._presence.touch(request.agent_id)
 
+    def _until_due(self) -> float:
+        """Return the seconds until something postponed can be claimed; many when there is nothing of that kind."""
+        with self._store.read() as view:
+            due = view.jobs.next_due()
+        return WAIT_LIMIT_SECONDS if due is None else max(0.01, (due - self._clock()).total_seconds())
+
     def _try(self, request: LeaseRequest, *, is_waiting: bool = False) -> LeaseResponse:
+        """Claim and hand over; where secrets can't be had now, go on with the next execution while there is time."""
+        stop_at = time.monotonic() + _TRY_SECONDS
+        while True:
+            found = self._take(request, is_waiting=is_waiting)
+            answer = found if isinstance(found, LeaseResponse) else self._handover.deliver(found)
+            if answer is not None:
+                return answer
+            if time.monotonic() >= stop_at:
+                return LeaseResponse(assigned=False, message=_NOTHING)
+
+    def _take(self, request: LeaseRequest, *, is_waiting: bool) -> JobRecord | LeaseResponse:
         """Check and claim in one transaction, so that simultaneous requests of one agent get one job.
 
         Args:
             is_waiting: The request waited for work. What its agent holds now, it got by a later one: its own connection
                 broke meanwhile, and it tells nothing about that execution.
         """
+        if self._pause.is_on:
+            return LeaseResponse(assigned=False, message=SERVER_IS_UPDATING)
         with self._store.write() as tx:
             record = tx.agents.find(request.agent_id)
             if record is not None and record.deactivated:
@@ -107,29 +134,22 @@ class LeasingService:
             for held in tx.jobs.active_of_agent(request.agent_id):
                 if not is_waiting and self._is_unanswered(held, request):
                     logger.info("lease offered again execution=%s agent=%s", held.id, request.agent_id)
-                    return LeaseResponse(assigned=True, job_execution=job_view(held, is_leased=True))
+                    return held
                 is_repeat = bool(request.request_id) and request.request_id == held.lease_request_id
                 if held.status is JobStatus.LEASED or is_waiting or is_repeat or not self._give_up(tx, held):
                     return LeaseResponse(assigned=False, message=_ACTIVE)
             capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
             job = self._claim(tx, request, capabilities)
-            if job is None:
-                return LeaseResponse(assigned=False, message=_NOTHING)
-            if problem := secrets_problem(job):
-                self._fail(tx, job, problem)
-                return LeaseResponse(assigned=False, message=problem)
-        logger.info("leased execution=%s agent=%s", job.id, request.agent_id)
-        return LeaseResponse(assigned=True, job_execution=job_view(job, is_leased=True))
-
-    def _fail(self, tx: Transaction, job: JobRecord, problem: str) -> None:
-        logger.warning("execution failed at its lease execution=%s: %s", job.id, problem)
-        ending = Ending(log_size=0, error=problem, cause=Cause.SECRETS_MISSING, closing_line=f"[control] {problem}")
-        self._settler.end(tx, job, Event.FAIL, ending, now=self._clock())
+            return job or LeaseResponse(assigned=False, message=_NOTHING)
 
     def _claim(self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str]) -> JobRecord | None:
-        job = tx.jobs.claimable(lambda required: meets_all(required, capabilities))
-        if job is None:
-            return None
+        self._handover.release_due(tx)
+        while True:
+            job = tx.jobs.claimable(lambda required: meets_all(required, capabilities))
+            if job is None:
+                return None
+            if not self._handover.postpone(tx, job):
+                break
         leased = advance(
             job,
             Event.LEASE,

@@ -1,23 +1,178 @@
-"""The secrets that an execution needs when it is leased. No connection to a vault can be configured yet, so none is found."""
+"""The secrets of an execution: read when it is leased, put into its step environments, never stored."""
 
 from __future__ import annotations
 
-from cictl.project_file import secret_names
-from cictl_server.store.records import JobRecord
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from cictl.project_file import replace_secrets, secret_names
+from cictl.project_file.errors import quote
+from cictl.wire.jobs import SecretRef, Step
+from cictl_server.services.vault.connections import find_by_name
+from cictl_server.services.vault.errors import VaultProblem, VaultRefused, VaultUnavailable
+from cictl_server.services.vault.outages import Outage, Outages
+from cictl_server.services.vault.reading import VaultAccess, VaultReader, within
+from cictl_server.services.vault.tokens import TokenCache
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records import JobRecord, VaultConnectionRecord
+
+LEASE_SECONDS = 4.0
+"""How long a lease may take over its secrets: an agent of the reference gives the request up after 5 seconds."""
+
+PREFIX = "secret resolution failed before execution: "
+
+_SKIPPED = "dryrun_skip"
 
 
-def secrets_problem(job: JobRecord) -> str:
-    """Return why the secrets of *job* can't be had, in the contract's words; empty when it needs none.
+class SecretsRefused(Exception):
+    """The secrets can't be had; the text is the execution's error."""
 
-    Steps that a dry run skips need none. Without this, a step would see the placeholder itself and take it for the secret.
+
+@dataclass(kw_only=True)
+class SecretsDelayed(Exception):
+    """They can't be had now.
+
+    Attributes:
+        text: Why.
+        until: The Vault is not to be asked before this moment; None when only this execution was too slow.
     """
+
+    text: str
+    until: datetime | None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedSteps:
+    """What only the agent gets.
+
+    Attributes:
+        step_plan: With the values in the place of their placeholders.
+        values: The distinct values to mask, as they came.
+    """
+
+    step_plan: list[Step] = field(repr=False)
+    values: list[str] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Need:
+    """One secret of one step, and where it comes from."""
+
+    number: int
+    name: str
+    connection: VaultConnectionRecord
+    secret: SecretRef
+
+
+class SecretService:
+    def __init__(self, *, store: Store, access: VaultAccess, tokens: TokenCache, outages: Outages) -> None:
+        self._store = store
+        self._access = access
+        self._tokens = tokens
+        self._outages = outages
+
+    def find_outage(self, job: JobRecord, view: View) -> Outage | None:
+        """Return the outage for which *job* had to wait; costs nothing when no Vault is out."""
+        if not self._outages.any or not needs_secrets(job):
+            return None
+        names = dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job))
+        found = (find_by_name(view, name) for name in names)
+        outages = [outage for one in found if one is not None and (outage := self._outages.find(one))]
+        return max(outages, key=lambda outage: outage.until, default=None)
+
+    def resolve(self, job: JobRecord) -> ResolvedSteps:
+        """Read the secrets of *job*, each place once, within `LEASE_SECONDS`.
+
+        Must not be called in a transaction: it waits for the network.
+
+        Raises:
+            SecretsRefused: They can't be had.
+            SecretsDelayed: They can't be had now.
+        """
+        try:
+            with self._store.read() as view:
+                needs = list(_needs(job, view))
+        except VaultRefused as error:
+            raise SecretsRefused(f"{PREFIX}{error}") from error
+        reader = VaultReader(self._access, self._tokens, seconds=LEASE_SECONDS)
+        try:
+            values = within(LEASE_SECONDS, lambda: _read_all(reader, needs))
+        except VaultUnavailable as error:
+            raise self._delay(reader, str(error)) from error
+        except VaultProblem as error:
+            raise SecretsRefused(f"{PREFIX}{error}") from error
+        for need in needs:
+            self._outages.end(need.connection)
+        return _resolved(job, values)
+
+    def _delay(self, reader: VaultReader, text: str) -> SecretsDelayed:
+        """Note the outage, unless the Vault has answered before: then this execution asks for too much at once."""
+        if reader.waits_for is None or reader.got_answer:
+            return SecretsDelayed(text=text, until=None)
+        return SecretsDelayed(text=text, until=self._outages.begin(reader.waits_for, text).until)
+
+
+def needs_secrets(job: JobRecord) -> bool:
+    """Whether anything in the environments of *job* is a placeholder; steps that a dry run skips need none."""
+    return any(True for _ in _using(job)) or _has_any(job.env)
+
+
+def _has_any(env: Mapping[str, str]) -> bool:
+    return any("{{" in value and secret_names(value) for value in env.values())
+
+
+def _using(job: JobRecord) -> Iterable[tuple[Step, int]]:
+    """Yield the steps with placeholders, with their number from 1 over the plan."""
     for number, step in enumerate(job.step_plan, start=1):
-        names = [name for value in step.env.values() for name in secret_names(value)]
-        if step.kind == "dryrun_skip" or not names:
-            continue
-        if not step.vault_connection:
-            detail = f"step {number} uses secret placeholders but has no vault.connection"
-        else:
-            detail = f'resolve vault connection "{step.vault_connection}": this server has no vault connections'
-        return f"secret resolution failed before execution: {detail}"
-    return ""
+        if step.kind != _SKIPPED and _has_any(step.env):
+            yield step, number
+
+
+def _needs(job: JobRecord, view: View) -> Iterable[_Need]:
+    """Yield what must be read.
+
+    Raises:
+        VaultRefused: A step asks for something that is not configured.
+    """
+    if _has_any(job.env):
+        raise VaultRefused("secret placeholders are only supported in step env")
+    for step, number in _using(job):
+        name = step.vault_connection.strip()
+        if not name:
+            raise VaultRefused(f"step {number} uses secret placeholders but has no vault.connection")
+        connection = find_by_name(view, name)
+        if connection is None:
+            raise VaultRefused(f"resolve vault connection {quote(name)}: vault connection not found")
+        declared = {secret.name.strip(): secret for secret in step.vault_secrets}
+        for wanted in dict.fromkeys(name for value in step.env.values() for name in secret_names(value)):
+            if wanted not in declared:
+                raise VaultRefused(f"step {number} secret {quote(wanted)} is not configured in step vault.secrets")
+            yield _Need(number=number, name=wanted, connection=connection, secret=declared[wanted])
+
+
+def _read_all(reader: VaultReader, needs: Iterable[_Need]) -> dict[tuple[int, str], str]:
+    """Return the values by number of the step and name."""
+    values: dict[tuple[int, str], str] = {}
+    with reader:
+        for need in needs:
+            try:
+                values[need.number, need.name] = reader.value(need.connection, need.secret)
+            except VaultProblem as error:
+                text = f"resolve step {need.number} secret {quote(need.name)}: {error}"
+                raise type(error)(text) from error
+    return values
+
+
+def _resolved(job: JobRecord, values: Mapping[tuple[int, str], str]) -> ResolvedSteps:
+    steps = list(job.step_plan)
+    for step, number in _using(job):
+        own = {name: value for (owner, name), value in values.items() if owner == number}
+        env = {key: replace_secrets(text, own) for key, text in step.env.items()}
+        steps[number - 1] = replace(step, env=env)
+    return ResolvedSteps(step_plan=steps, values=[v for v in dict.fromkeys(values.values()) if v.strip()])

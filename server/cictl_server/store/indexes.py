@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from datetime import datetime
 from heapq import merge
 from operator import itemgetter
+from sys import maxsize
 from typing import cast
 
 from sortedcontainers import SortedList
@@ -57,15 +59,20 @@ class JobIndex:
         self.unfinished_by_chain_run = Groups()
         self.by_pipeline = Groups()
         self._waiting = Groups()
+        self._postponed: SortedList[tuple[datetime | None, int]] = SortedList()
 
     def change(self, before: JobRecord | None, after: JobRecord | None) -> None:
         """Follow one execution from *before* to *after*; None for absent."""
         if before is not None:
             for group, key in self._keys(before):
                 group.discard(key, before.number)
+            if _is_postponed(before):
+                self._postponed.remove((before.not_before, before.number))
         if after is not None:
             for group, key in self._keys(after):
                 group.add(key, after.number)
+            if _is_postponed(after):
+                self._postponed.add((after.not_before, after.number))
 
     def newest_first(self, *, before: int | None, statuses: Iterable[JobStatus]) -> Iterator[int]:
         """Yield the numbers below *before* with one of *statuses*, descending, lazily."""
@@ -77,6 +84,14 @@ class JobIndex:
         """Return the oldest waiting number whose requirements are accepted, by the heads of the groups, oldest first."""
         heads = sorted(((numbers[0], signature) for signature, numbers in self._waiting.items()), key=itemgetter(0))
         return next((number for number, signature in heads if accepts(dict(cast("Signature", signature)))), None)
+
+    def due(self, now: datetime) -> Iterator[int]:
+        """Yield the numbers of what is postponed until *now* at most, the earliest first."""
+        return (number for _, number in self._postponed.irange(maximum=(now, maxsize)))
+
+    def next_due(self) -> datetime | None:
+        """Return until when the first one is postponed; None when none is."""
+        return self._postponed[0][0] if self._postponed else None
 
     def _keys(self, job: JobRecord) -> Iterator[tuple[Groups, Hashable]]:
         yield self.by_status, job.status
@@ -96,10 +111,18 @@ class JobIndex:
         if pipeline := metadata.get("pipeline_id"):
             yield self.by_pipeline, (metadata.get("project_id", ""), pipeline)
         if job.status is JobStatus.QUEUED:
-            if not job.is_blocked:
+            yield from self._queue_keys(job)
+
+    def _queue_keys(self, job: JobRecord) -> Iterator[tuple[Groups, Hashable]]:
+        if not job.is_blocked:
+            if job.not_before is None:
                 yield self._waiting, tuple(sorted(job.required_capabilities.items()))
-                return
-            if run:
-                yield self.blocked_by_run, run
-            if chain_run:
-                yield self.blocked_by_chain_run, chain_run
+            return
+        if run := job.metadata.get("pipeline_run_id"):
+            yield self.blocked_by_run, run
+        if chain_run := job.metadata.get("chain_run_id"):
+            yield self.blocked_by_chain_run, chain_run
+
+
+def _is_postponed(job: JobRecord) -> bool:
+    return job.not_before is not None and job.status is JobStatus.QUEUED and not job.is_blocked

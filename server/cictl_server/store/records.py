@@ -24,6 +24,9 @@ class JobRecord(Record, frozen=True, kw_only=True):
         log_size: Bytes of its log that count, once it is over; later ones were sent too late.
         log_generation: How often it lost its agent before it started; each agent writes into a log of its own.
         closing_line: The server's own last line of its log, kept apart from the agent's bytes.
+        not_before: While it is queued, nobody claims it before this is taken away.
+        waiting_reason: Why its secrets could not be had at the last attempt.
+        secrets_since: The first of the attempts at them that failed, `secrets_attempts` in number.
     """
 
     number: int
@@ -53,6 +56,10 @@ class JobRecord(Record, frozen=True, kw_only=True):
     log_size: int = 0
     log_generation: int = 0
     closing_line: str = ""
+    not_before: datetime | None = None
+    waiting_reason: str = ""
+    secrets_since: datetime | None = None
+    secrets_attempts: int = 0
 
     @property
     def id(self) -> str:

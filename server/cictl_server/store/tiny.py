@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -203,6 +204,12 @@ class _Jobs(_Rows[JobRecord], Jobs):
     def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> JobRecord | None:
         number = self._index.claimable(accepts)
         return None if number is None else self.find(number)
+
+    def due(self, now: datetime) -> list[JobRecord]:
+        return list(self.get_all(self._index.due(now)))
+
+    def next_due(self) -> datetime | None:
+        return self._index.next_due()
 
     def _follow(self, change: Change) -> None:
         table, key, before, after = change

@@ -1,0 +1,243 @@
+"""The HTTP side of one Vault, through hvac's adapter: a login, a read, and what their answers mean.
+
+hvac's methods for AppRole and KV are not used: they keep of a refusal neither the status nor the body, and both belong
+to the contract's texts.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote as percent_encoded
+
+import msgspec
+import requests
+
+from cictl.project_file.errors import quote
+from cictl_server.services.vault.errors import TokenRefused, VaultProblem, VaultRefused, VaultUnavailable
+from cictl_server.services.vault.rendering import render
+from cictl_server.services.vault.tokens import Login
+from cictl_server.store.records import VaultConnectionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CALL_SECONDS = 15.0
+"""The longest that one call may wait for bytes."""
+
+ANSWER_LIMIT = 256 << 10
+"""Bytes of an answer that are read."""
+
+_SHOWN = 500
+"""Characters of an answer that an error shows."""
+
+_DEFAULT_LIFETIME = 3600
+_LONGEST_LIFETIME = 365 * 24 * 3600
+_DEFAULT_MOUNT = "kv"
+_KV_VERSIONS = (1, 2)
+_TOKEN_REFUSED = (401, 403)
+# RFC 9110, 15.5.9; RFC 6585, 4; and 412, which a replica answers that does not know a fresh token yet
+_PASSING = frozenset({408, 412, 429})
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a secret's map of keys lies: what is read at once."""
+
+    mount: str
+    path: str
+    kv_version: int
+
+
+def place_of(connection: VaultConnectionRecord, *, mount: str, path: str, kv_version: int) -> Place:
+    """Return a place with the connection's defaults in the stead of what is blank or 0.
+
+    Raises:
+        VaultRefused: There is no such version of the KV engine, or the path climbs.
+    """
+    version = kv_version or connection.kv_default_version
+    if version not in _KV_VERSIONS:
+        raise VaultRefused(f"kv_version must be 1 or 2, not {version}")
+    place = Place(
+        mount=mount.strip().strip("/") or connection.kv_default_mount or _DEFAULT_MOUNT,
+        path=path.strip().strip("/"),
+        kv_version=version,
+    )
+    if {".", ".."} & {*place.mount.split("/"), *place.path.split("/")}:
+        raise VaultRefused("create vault request: mount and path must not have the parts . or ..")
+    return place
+
+
+class VaultClient:
+    """One Vault as one connection describes it, until a moment that no call may outlast."""
+
+    def __init__(self, connection: VaultConnectionRecord, *, ends_at: float) -> None:
+        """Send nothing yet.
+
+        Args:
+            ends_at: When to give up, by `time.monotonic`.
+        """
+        self._connection = connection
+        self._ends_at = ends_at
+        self._session = _session(connection)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def login(self, secret_id: str) -> Login:
+        """Log in by AppRole.
+
+        Raises:
+            VaultProblem: It did not work.
+        """
+        path = f"/v1/auth/{_encoded(self._connection.approle_mount)}/login"
+        status, body = self._call("post", path, json={"role_id": self._connection.role_id, "secret_id": secret_id})
+        if status != 200:
+            raise _problem(status, f"vault login failed: status={status} body={_shown(body, hidden=secret_id)}")
+        auth = _decoded(body, dict[str, Any], what="login").get("auth")
+        if not isinstance(auth, dict):
+            raise VaultRefused("vault login response has no auth block")
+        token = auth.get("client_token")
+        if not isinstance(token, str) or not token.strip():
+            raise VaultRefused("vault login response missing client_token")
+        return Login(token=token, lifetime=_lifetime(auth.get("lease_duration")))
+
+    def read(self, place: Place, *, token: str) -> Mapping[str, msgspec.Raw]:
+        """Return what is at *place*, by key.
+
+        Raises:
+            TokenRefused: The token may not read it.
+            VaultProblem: It did not work.
+        """
+        data = "data/" if place.kv_version == 2 else ""
+        path = f"/v1/{_encoded(place.mount)}/{data}{_encoded(place.path)}"
+        status, body = self._call("get", path, token=token)
+        if status != 200:
+            text = f"vault read failed: status={status} body={_shown(body, hidden=token)}"
+            raise TokenRefused(text) if status in _TOKEN_REFUSED else _problem(status, text)
+        found: Any = _decoded(body, _Answer, what="read").data
+        if found is not None and place.kv_version == 2:
+            found = _decoded(found, _Answer, what="read").data
+        if found is None:
+            raise VaultRefused("vault read response has no data")
+        by_key: dict[str, msgspec.Raw] = _decoded(found, dict[str, msgspec.Raw], what="read")
+        return by_key
+
+    def _call(self, method: str, path: str, *, token: str = "", **options: Any) -> tuple[int, bytes]:
+        from hvac.adapters import RawAdapter
+
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise VaultUnavailable("send vault request: the time for this is over")
+        adapter = RawAdapter(
+            base_uri=self._connection.url,
+            token=token,
+            namespace=self._connection.namespace,
+            session=self._session,
+            timeout=min(left, CALL_SECONDS),
+            allow_redirects=False,  # neither token nor secret id may follow one
+            ignore_exceptions=True,
+        )
+        try:
+            with getattr(adapter, method)(path, stream=True, **options) as response:
+                return response.status_code, _body(response)
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise _transport_problem(error) from error
+
+
+class _Answer(msgspec.Struct):
+    data: msgspec.Raw | None = None
+
+    def __post_init__(self) -> None:
+        if self.data is not None and bytes(self.data) == b"null":
+            self.data = None
+
+
+def value_of(found: Mapping[str, msgspec.Raw], key: str, *, path: str) -> str:
+    """Return the value of one key as text.
+
+    Raises:
+        VaultRefused: There is none, or none that is text.
+    """
+    if key not in found:
+        raise VaultRefused(f"key {quote(key)} not found at {path}")
+    return render(found[key], key=key)
+
+
+def _session(connection: VaultConnectionRecord) -> requests.Session:
+    session = requests.Session()
+    session.verify = connection.ca_file or True
+    session.auth = _unchanged
+    return session
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Authenticate by nothing; without this, requests would look for the host in the user's .netrc."""
+    return request
+
+
+def _encoded(path: str) -> str:
+    return percent_encoded(path, safe="/")
+
+
+def _body(response: requests.Response) -> bytes:
+    chunks: Iterator[bytes] = response.iter_content(1 << 16)
+    body = b""
+    for chunk in chunks:
+        body += chunk
+        if len(body) >= ANSWER_LIMIT:
+            break
+    return body[:ANSWER_LIMIT]
+
+
+def _decoded(body: bytes | msgspec.Raw, type_: Any, *, what: str) -> Any:
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise VaultRefused(f"decode vault {what} response: {error}") from None
+
+
+def _shown(body: bytes, *, hidden: str) -> str:
+    """Return the beginning of an answer on one line; should it repeat what was sent, that is masked."""
+    text = " ".join(body.decode(errors="replace").replace(hidden, "***").split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _problem(status: int, text: str) -> VaultProblem:
+    is_passing = status >= 500 or status in _PASSING
+    return VaultUnavailable(text) if is_passing else VaultRefused(text)
+
+
+def _lifetime(seconds: object) -> timedelta:
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    lasts = int(seconds) if isinstance(seconds, int | float) and is_number else 0
+    return timedelta(seconds=min(lasts, _LONGEST_LIFETIME) if lasts > 0 else _DEFAULT_LIFETIME)
+
+
+def _transport_problem(error: Exception) -> VaultProblem:
+    """Tell apart what may pass from settings that can't work: addresses, CA files, certificates."""
+    reason = _innermost(error)
+    if isinstance(error, requests.Timeout):
+        return VaultUnavailable("send vault request: no answer in time")
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return VaultRefused(f"send vault request: {reason.verify_message or reason}")
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+        return VaultUnavailable(f"send vault request: {_said(reason)}")
+    return VaultRefused(f"create vault request: {_said(error)}")
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the cause that an error of requests or urllib3 wraps, however deep."""
+    inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
+    found = getattr(error, "reason", None) if inner is None else inner
+    if isinstance(found, BaseException):
+        return _innermost(found)
+    return error.__cause__ if isinstance(error.__cause__, OSError) else error
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)[:_SHOWN]
