@@ -31,7 +31,11 @@ class Cover:
 
     def covered_tail(self, data: bytes) -> bytes:
         """Do the same with a text whose beginning was cut off: what can be the end of a secret is covered too."""
-        return _starred(data, [(0, self._finder.left_over_until(data)), *self._finder.spans(data)])
+        return _starred(data, [(0, self.left_over_until(data)), *self._finder.spans(data)])
+
+    def left_over_until(self, data: bytes) -> int:
+        """Return up to where *data* could be the end of a secret that was cut there; 0 if it could not."""
+        return self._finder.left_over_until(data)
 
     def undecided_from(self, data: bytes) -> int:
         """Return from where on *data* could be the beginning of a secret; its length if it could not."""

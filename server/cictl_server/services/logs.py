@@ -11,6 +11,7 @@ import hashlib
 import os
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cictl_server.errors import LogGap
@@ -101,15 +102,11 @@ class LogFiles:
             start = max(0, size - 2 * SNAPSHOT_LIMIT)
             file.seek(start)
             known = file.read()
-            text, firm = (snapshot, known) if mask is None else _comparable(known, snapshot, name=name, mask=mask)
-            joint = _joint(firm, text, is_whole=start == 0)
-            if joint is None:
-                file.seek(0)
-                file.truncate()
-                file.write(text if mask is None or _is_whole(snapshot) else mask.cover.covered_tail(snapshot))
+            if mask is None:
+                _merge(file, start, _Pieces(known=known, text=snapshot))
             else:
-                file.seek(start + len(firm))
-                file.write(text[joint:])
+                mask.forget_end(name)
+                _merge(file, start, _masked_pieces(known, snapshot, mask))
 
     def sha256(self, name: str) -> str:
         """Return the hex digest of the whole log."""
@@ -191,23 +188,68 @@ def _covered(file: _LogHandle, fresh: bytes, *, size: int, name: str, mask: Mask
     return mask.cover.covered(text)[len(before) :]
 
 
-def _comparable(known: bytes, snapshot: bytes, *, name: str, mask: Mask) -> tuple[bytes, bytes]:
-    """Return a snapshot with its secrets covered, and of the stored bytes what can't become a part of one any more."""
-    covered = mask.cover.covered(snapshot)
-    mask.forget_end(name)
-    mask.has_covered = mask.has_covered or covered != snapshot
-    return covered, known[: mask.cover.undecided_from(known)]
+@dataclass(frozen=True, kw_only=True)
+class _Pieces:
+    """The stored end of a log, and a snapshot of it.
+
+    Attributes:
+        open_known: Bytes at the end of `known` that are not covered although the next ones may make them a secret.
+        open_text: The same of `text`.
+        head: Bytes at the start of `text`, a tail then, that may be the rest of a secret.
+        fresh: What is stored where the two don't join.
+    """
+
+    known: bytes
+    text: bytes
+    open_known: int = 0
+    open_text: int = 0
+    head: int = 0
+    fresh: bytes | None = None
 
 
-def _joint(known: bytes, snapshot: bytes, *, is_whole: bool) -> int | None:
-    """Return how many bytes of *snapshot* are the end of *known*, or None where they do not join."""
+def _masked_pieces(known: bytes, snapshot: bytes, mask: Mask) -> _Pieces:
+    cover = mask.cover
+    text, whole = cover.covered(snapshot), _is_whole(snapshot)
+    mask.has_covered = mask.has_covered or text != snapshot
+    return _Pieces(
+        known=known,
+        text=text,
+        open_known=len(known) - cover.undecided_from(known),
+        open_text=len(snapshot) - cover.undecided_from(snapshot),
+        head=0 if whole else cover.left_over_until(snapshot),
+        fresh=text if whole else cover.covered_tail(snapshot),
+    )
+
+
+def _merge(file: _LogHandle, start: int, pieces: _Pieces) -> None:
+    """Make the snapshot the end of the log, whose stored end begins at *start*."""
+    known, text = pieces.known, pieces.text
+    firm = len(known) - pieces.open_known
+    begins = _alignment(
+        known[:firm],
+        text[pieces.head : len(text) - pieces.open_text],
+        is_whole=start == 0 and not pieces.head,
+        is_tail=not _is_whole(text),
+    )
+    if begins is None:
+        file.seek(0)
+        file.truncate()
+        file.write(text if pieces.fresh is None else pieces.fresh)
+        return
+    begins -= pieces.head
+    if begins + len(text) > len(known):
+        file.seek(start + firm)
+        file.write(text[firm - begins :])
+
+
+def _alignment(known: bytes, snapshot: bytes, *, is_whole: bool, is_tail: bool) -> int | None:
+    """Return where in *known* the *snapshot* begins that goes on with it or lies in it; None where they do not join."""
     if is_whole and known[: len(snapshot)] == snapshot[: len(known)]:
-        return min(len(known), len(snapshot))
+        return 0
     anchor = snapshot[:_ANCHOR]
-    position = -1 if _is_whole(snapshot) else known.find(anchor)
+    position = known.find(anchor) if is_tail else -1
     while position >= 0:
-        shared = known[position : position + len(snapshot)]
-        if snapshot.startswith(shared):
-            return len(shared)
+        if snapshot.startswith(known[position : position + len(snapshot)]):
+            return position
         position = known.find(anchor, position + 1)
     return None

@@ -1,0 +1,255 @@
+"""What the server hides of what agents send: the values of a lease never reach its disk or a reader."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+from cictl_testing.server import RunningServer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cictl.redaction import Cover
+from cictl.wire.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.jobs import CacheStat, Step, StepEvent
+from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
+from cictl_server.services.logs import SNAPSHOT_LIMIT, LogFiles
+from cictl_server.services.masking import Masks
+from cictl_server.services.sensitive import SensitiveValues
+
+SECRET = "hunter22"
+
+
+@pytest.fixture
+def job_id(server: RunningServer) -> str:
+    """A running execution that got the secret with its lease."""
+    server.enqueue()
+    job = server.leased()
+    server.services.sensitive.remember(job.id, [SECRET])
+    assert server.report(job.id, "running").status_code == 200
+    return job.id
+
+
+def append(server: RunningServer, job_id: str, text: str, *, offset: int, status: str = "running") -> None:
+    answer = server.report(job_id, status, output_append=text, output_offset=offset)
+    assert answer.status_code == 200, answer.text
+
+
+def stored(server: RunningServer) -> bytes:
+    """Return everything that the server has on its disk."""
+    server.store.compact()
+    return b"".join(path.read_bytes() for path in server.directory.rglob("*") if path.is_file())
+
+
+def masked_logs(directory: Path, values: list[str]) -> LogFiles:
+    sensitive = SensitiveValues()
+    sensitive.remember("job-1", values)
+    return LogFiles(directory, Masks(sensitive))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 99])
+def test_a_secret_in_appended_pieces_is_overwritten_in_place(server: RunningServer, job_id: str, size: int) -> None:
+    text = "é say hunter22 and hunter2\n"
+    offset = 0
+    for at in range(0, len(text), size):
+        append(server, job_id, text[at : at + size], offset=offset)
+        offset += len(text[at : at + size].encode())
+    assert server.log(job_id).decode() == "é say ******** and hunter2\n"
+    assert SECRET.encode() not in stored(server)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.text("abé", min_size=1, max_size=5), min_size=1, max_size=3), st.lists(st.text("abéd", max_size=6)))
+def test_the_log_does_not_depend_on_its_pieces(
+    tmp_path_factory: pytest.TempPathFactory, values: list[str], pieces: list[str]
+) -> None:
+    logs = masked_logs(tmp_path_factory.mktemp("logs"), values)
+    whole, shown = b"", b""
+    for piece in map(str.encode, pieces):
+        overlap = min(2, len(whole))  # a piece may come once more together with the next
+        logs.append("job-1", whole[len(whole) - overlap :] + piece, offset=len(whole) - overlap)
+        whole += piece
+        read = logs.read("job-1", offset=0, limit=logs.shown_size("job-1"))
+        assert read.startswith(shown)
+        shown = read
+    assert logs.read("job-1", offset=0, limit=len(whole)) == Cover(values).covered(whole)
+    assert Cover(values).covered(whole).startswith(shown)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.text("ab", min_size=1, max_size=5), min_size=1, max_size=3), st.lists(st.text("abd", max_size=6)))
+def test_snapshots_give_the_same_log(
+    tmp_path_factory: pytest.TempPathFactory, values: list[str], pieces: list[str]
+) -> None:
+    logs = masked_logs(tmp_path_factory.mktemp("logs"), values)
+    whole = b""
+    for piece in map(str.encode, pieces):
+        whole += piece
+        if whole:
+            logs.replace("job-1", whole)
+            logs.replace("job-1", whole[: len(whole) // 2] or whole)  # an older one arrives late
+    assert logs.read("job-1", offset=0, limit=len(whole)) == Cover(values).covered(whole)
+
+
+def test_a_secret_that_the_start_of_a_tail_cuts_stays_hidden(tmp_path: Path) -> None:
+    logs = masked_logs(tmp_path, [SECRET])
+    logs.replace("job-1", b"ter22 and hunter22\n" + b"x" * (SNAPSHOT_LIMIT - 19))
+    assert logs.read("job-1", offset=0, limit=20) == b"***** and ********\nx"
+
+
+def test_tails_join_although_they_are_masked(tmp_path: Path) -> None:
+    logs = masked_logs(tmp_path, [SECRET])
+    whole = b"".join(b"%07d hunter22\n" % number for number in range(40_000))
+    for end in range(SNAPSHOT_LIMIT, len(whole), 20_011):
+        logs.replace("job-1", whole[max(0, end - SNAPSHOT_LIMIT) : end])
+    assert logs.read("job-1", offset=0, limit=len(whole)) == whole[:end].replace(b"hunter22", b"********")
+
+
+def test_readers_do_not_see_the_beginning_of_a_secret(server: RunningServer, job_id: str) -> None:
+    append(server, job_id, "say hunt", offset=0)
+    answer = server.get(f"/api/v1/jobs/{job_id}/log")
+    assert (answer.content, answer.headers["X-Log-Size"]) == (b"say ", "4")
+    assert server.job(job_id).output == "say "
+    append(server, job_id, "ing", offset=8)
+    assert server.log(job_id) == b"say hunting"
+
+
+def test_the_agent_is_told_how_much_is_stored(server: RunningServer, job_id: str) -> None:
+    for headers in ({}, {"Prefer": "return=minimal"}):
+        request = {"agent_id": "a", "status": "running", "output_append": "say hunt", "output_offset": 0}
+        answer = server.post(f"/api/v1/jobs/{job_id}/status", request, headers=headers)
+        assert answer.json["job_execution"]["log_size"] == 8
+
+
+def test_what_a_finished_log_ends_with_is_shown(server: RunningServer, job_id: str) -> None:
+    append(server, job_id, "say hunt", offset=0, status="succeeded")
+    assert server.log(job_id) == b"say hunt"
+
+
+def test_a_cancel_cuts_the_beginning_of_a_secret_off(server: RunningServer, job_id: str) -> None:
+    append(server, job_id, "say hunt", offset=0)
+    server.cancel(job_id)
+    append(server, job_id, "er22", offset=8)
+    assert server.log(job_id) == b"say \n[control] job cancelled by user"
+
+
+def test_a_follower_gets_no_part_of_a_secret(server: RunningServer, job_id: str) -> None:
+    append(server, job_id, "say hunt", offset=0)
+    streams: list[str] = []
+    follower = threading.Thread(
+        target=lambda: streams.append(server.get(f"/api/v1/jobs/{job_id}/log", query_string="follow=1").text)
+    )
+    follower.start()
+    append(server, job_id, "er22!", offset=8)
+    append(server, job_id, "bye", offset=13, status="succeeded")
+    follower.join(timeout=20)
+    [stream] = streams
+    data = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith("data: ")]
+    assert b"".join(base64.b64decode(piece["data_base64"]) for piece in data[:-1]) == b"say ********!bye"
+
+
+def test_the_digest_of_a_log_that_was_masked_here_is_not_held_against_its_agent(
+    server: RunningServer, job_id: str
+) -> None:
+    text = "say hunter22\n"
+    answer = server.report(
+        job_id,
+        "succeeded",
+        output_append=text,
+        output_offset=0,
+        output_size=len(text),
+        output_sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    assert (answer.status_code, server.log(job_id)) == (200, b"say ********\n")
+
+
+def test_a_damaged_log_of_a_job_with_secrets_is_asked_for_again(server: RunningServer, job_id: str) -> None:
+    append(server, job_id, "say ***\n", offset=0)
+    digest = hashlib.sha256(b"say +++\n").hexdigest()
+    answer = server.report(job_id, "succeeded", output_size=8, output_sha256=digest)
+    assert (answer.status_code, server.log(job_id)) == (409, b"")
+
+
+def test_after_a_restart_no_digest_of_a_job_with_secrets_is_compared(server: RunningServer) -> None:
+    [job] = server.run(
+        server.define(
+            '[{id: work, steps: [{run: "true", env: {T: "{{ secret.t }}"},'
+            " vault: {connection: c, secrets: [{name: t, path: p, key: k}]}}]}]"
+        )
+    )
+    assert server.report(job, "running").status_code == 200
+    append(server, job, "say ********\n", offset=0)
+    server.restart()
+    digest = hashlib.sha256(b"say hunter22\n").hexdigest()
+    answer = server.report(job, "succeeded", output_size=13, output_sha256=digest)
+    assert (answer.status_code, server.log(job)) == (200, b"say ********\n")
+
+
+def test_everything_else_of_a_report_is_masked(server: RunningServer, job_id: str) -> None:
+    server.report(
+        job_id,
+        "running",
+        current_step="Step 1/1: hunter22",
+        events=[StepEvent(type="step.started", step=Step(index=1, total=1, name="say hunter22"))],
+        runtime_capabilities={"host.tool.x": "hunter22"},
+        cache_stats=[CacheStat(id="c hunter22")],
+    )
+    assert server.job(job_id).current_step == "Step 1/1: ***"
+    server.report(job_id, "failed", error="exit status 1: hunter22", exit_code=1)
+    job = server.job(job_id)
+    assert (job.error, job.runtime_capabilities) == ("exit status 1: ***", {"host.tool.x": "***"})
+    assert server.get(f"/api/v1/jobs/{job_id}/steps").json["steps"][0]["name"] == "say ***"
+    assert SECRET.encode() not in stored(server)
+
+
+def test_reports_of_tests_and_coverage_are_masked(server: RunningServer, job_id: str) -> None:
+    server.services.sensitive.remember(job_id, ["fail"])
+    report = TestReport(
+        total=1,
+        failed=1,
+        suites=[
+            TestSuite(
+                format="junit-xml",
+                name="hunter22",
+                cases=[TestCase(status="fail", package="p.hunter22", name="n hunter22", output="aHVudGVyMjI=")],
+            )
+        ],
+        coverage=Coverage(files=[CoverageFile(path="hunter22.py")]),
+    )
+    answer = server.post(f"/api/v1/jobs/{job_id}/tests", TestReportUpload(agent_id="a", report=report))
+    assert answer.status_code == 200
+    shown = server.get(f"/api/v1/jobs/{job_id}/tests").json["report"]
+    assert shown["suites"][0]["cases"] == [{"status": "fail", "package": "p.***", "name": "n ***", "output": "***"}]
+    assert shown["coverage"]["files"][0]["path"] == "***.py"
+    assert SECRET.encode() not in stored(server)
+
+
+def test_names_of_artifacts_are_masked_and_their_contents_are_not(server: RunningServer, job_id: str) -> None:
+    file = ArtifactData(path="out/hunter22.txt", data_base64=base64.b64encode(b"hunter22").decode())
+    server.post(f"/api/v1/jobs/{job_id}/artifacts", ArtifactUpload(agent_id="a", artifacts=[file]))
+    assert server.get(f"/artifacts/{job_id}/out/___.txt").content == b"hunter22"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as target:
+        target.writestr("hunter22/a", "1")
+    answer = server.http.simulate_post(
+        f"/api/v1/jobs/{job_id}/artifacts/upload-zip",
+        query_string="agent_id=a",
+        body=archive.getvalue(),
+        headers={"Content-Type": "application/zip"},
+    )
+    assert answer.status_code == 200, answer.text
+    listed = server.get(f"/api/v1/jobs/{job_id}/artifacts").json["artifacts"]
+    assert [artifact["path"] for artifact in listed] == ["___/a"]
+
+
+def test_other_executions_are_not_touched(server: RunningServer, job_id: str) -> None:
+    server.enqueue()
+    other = server.running("b")
+    server.report(other.id, "running", "b", output_append="say hunter22 hunt", output_offset=0)
+    assert server.log(other.id) == b"say hunter22 hunt"
