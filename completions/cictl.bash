@@ -310,8 +310,8 @@ _cictl_node() {
         ;;
     "cictl jobs download")
         commands=""
-        options="--prefix -C --directory --force -o --output --query --server --context --debug -h --help"
-        valued="--prefix -C --directory -o --output --query --server --context"
+        options="--all --prefix -O -C --directory --force -o --output --query --server --context --debug -h --help"
+        valued="--prefix -O -C --directory -o --output --query --server --context"
         arguments="jobs -" repeated=""
         ;;
     "cictl jobs tests")

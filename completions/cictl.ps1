@@ -755,7 +755,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('clear-queue', 'Delete all jobs that are queued or leased.');
                 , @('flush-history', 'Delete all jobs that are over, logs included.');
                 , @('artifacts', 'List the files that a job left.');
-                , @('download', 'Download a job''s artifacts: one, those below a directory, or all in a zip.');
+                , @('download', 'Download a job''s artifacts: one, those of a directory, all of them, or a zip.');
                 , @('tests', 'Show a job''s test report: the counts, and what failed.');
                 , @('explain', 'Tell why a job waits, and what would help.');
                 , @('watch', 'Follow the states of jobs until all are over.');)
@@ -941,7 +941,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl jobs download' = @{
             commands = @()
             options = @(
+                , @('--all', 'Every artifact, as files instead of a zip.');
                 , @('--prefix', 'Every artifact below this directory.');
+                , @('-O', 'Where to put files. [default: .]');
                 , @('-C', 'Where to put files. [default: .]');
                 , @('--directory', 'Where to put files. [default: .]');
                 , @('--force', 'Overwrite files that exist.');
@@ -953,7 +955,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--prefix', '-C', '--directory', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--prefix', '-O', '-C', '--directory', '-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs', '')
             repeated = ''
         }

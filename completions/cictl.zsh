@@ -250,7 +250,7 @@ _cictl_node() {
         arguments=(chains) repeated=""
         ;;
     "cictl jobs")
-        commands=('list:List the newest jobs; a run is never cut apart.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log, or a part of it.' 'cancel:Cancel a job; one that is over stays as it is.' 'rerun:Enqueue a job once more, as a new job of the same run.' 'delete:Delete a job that has not started; what waits for it ends.' 'clear-queue:Delete all jobs that are queued or leased.' 'flush-history:Delete all jobs that are over, logs included.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those below a directory, or all in a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'explain:Tell why a job waits, and what would help.' 'watch:Follow the states of jobs until all are over.')
+        commands=('list:List the newest jobs; a run is never cut apart.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log, or a part of it.' 'cancel:Cancel a job; one that is over stays as it is.' 'rerun:Enqueue a job once more, as a new job of the same run.' 'delete:Delete a job that has not started; what waits for it ends.' 'clear-queue:Delete all jobs that are queued or leased.' 'flush-history:Delete all jobs that are over, logs included.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those of a directory, all of them, or a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'explain:Tell why a job waits, and what would help.' 'watch:Follow the states of jobs until all are over.')
         options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=() repeated=""
@@ -311,8 +311,8 @@ _cictl_node() {
         ;;
     "cictl jobs download")
         commands=()
-        options=('--prefix:Every artifact below this directory.' '-C:Where to put files. [default: .]' '--directory:Where to put files. [default: .]' '--force:Overwrite files that exist.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--prefix -C --directory -o --output --query --server --context"
+        options=('--all:Every artifact, as files instead of a zip.' '--prefix:Every artifact below this directory.' '-O:Where to put files. [default: .]' '-C:Where to put files. [default: .]' '--directory:Where to put files. [default: .]' '--force:Overwrite files that exist.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--prefix -O -C --directory -o --output --query --server --context"
         arguments=(jobs -) repeated=""
         ;;
     "cictl jobs tests")

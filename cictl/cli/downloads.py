@@ -1,11 +1,11 @@
-"""Download artifacts: into a temporary file beside the target, renamed when it is whole."""
+"""Download artifacts: each into a file beside its target, renamed when it is whole and taken up again when it is not."""
 
 from __future__ import annotations
 
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -51,29 +51,49 @@ class Downloads:
         self._directory = directory
         self._force = force
 
-    def files(self, path: str, *, below: bool) -> Result[DownloadedFile]:
-        """Download the artifact *path*, or with *below* each one that is it or lies below it."""
-        path = path.rstrip("/") if below else path
+    def below(self, path: str) -> Result[DownloadedFile]:
+        """Download the artifact *path*, or every one that lies below the directory *path*; all of them for an empty one."""
         artifacts = self._client.list_artifacts(self._job_id)
-        wanted = [a for a in artifacts if a.path == path or (below and a.path.startswith(path + "/"))]
+        if not artifacts:
+            raise self._nothing()
+        path = path.rstrip("/")
+        exact = [a for a in artifacts if path and a.path == path]
+        wanted = exact or [a for a in artifacts if not path or a.path.startswith(path + "/")]
         if not wanted:
             raise unknown(path, [a.path for a in artifacts], "artifact", f"cictl jobs artifacts {self._job_id}")
-        targets = [self._target(safe_path(artifact.path)) for artifact in wanted]
-        return self._result([self._file(*pair) for pair in zip(wanted, targets, strict=True)])
+        pairs = [(artifact, self._target(safe_path(artifact.path))) for artifact in wanted]
+        total = sum(artifact.size_bytes for artifact in wanted)
+        with self._progress(f"{len(wanted)} files" if len(wanted) > 1 else wanted[0].path, total=total) as progress:
+            return self._result(list(self._fetched(pairs, progress)))
 
     def archive(self) -> Result[DownloadedFile]:
         """Download all artifacts as one zip file."""
         if not self._client.list_artifacts(self._job_id):
-            raise not_found(f"{self._job_id} has no artifacts", hint=f"`cictl jobs show {self._job_id}` shows the job")
+            raise self._nothing()
         target = self._target(Path(f"{self._job_id}-artifacts.zip"))
         with self._progress(target.name, total=None) as progress, whole_file(target) as sink:
             count = self._client.download_all(self._job_id, sink, progress=progress)
         return self._result([DownloadedFile(path=str(target), size_bytes=count)])
 
-    def _file(self, artifact: Artifact, target: Path) -> DownloadedFile:
-        with self._progress(artifact.path, total=artifact.size_bytes) as progress, whole_file(target) as sink:
-            count = self._client.download_artifact(artifact, sink, progress=progress)
-        return DownloadedFile(path=str(target), size_bytes=count)
+    def _fetched(self, pairs: Sequence[tuple[Artifact, Path]], progress: Progress | None) -> Iterator[DownloadedFile]:
+        done = 0
+        for artifact, target in pairs:
+            before = done
+            try:
+                count = self._client.fetch_artifact(
+                    artifact,
+                    target,
+                    progress=None if progress is None else lambda count: progress(before + count),  # noqa: B023
+                    on_reconnect=lambda error: self._session.note(f"connection lost ({error}); going on"),
+                )
+            except KeyboardInterrupt:
+                self._session.note("interrupted; the same command goes on where this one ended")
+                raise
+            done += count
+            yield DownloadedFile(path=str(target), size_bytes=count)
+
+    def _nothing(self) -> Failure:
+        return not_found(f"{self._job_id} has no artifacts", hint=f"`cictl jobs show {self._job_id}` shows the job")
 
     def _target(self, relative: Path) -> Path:
         """Return where to write, having checked that it is free and that no link leads out of the directory."""

@@ -210,32 +210,34 @@ def list_artifacts(context: typer.Context, job: JobId) -> None:
 @app.command(
     "download",
     cls=Command,
-    epilog="cictl jobs download job-17954\ncictl jobs download job-17954 dist/app.tar.gz -C /tmp\n"
-    "cictl jobs download job-17954 --prefix dist",
+    epilog="cictl jobs download job-17954\ncictl jobs download job-17954 dist/app.tar.gz -O /tmp\n"
+    "cictl jobs download job-17954 dist\ncictl jobs download job-17954 --all -O out",
 )
 def download(
     context: typer.Context,
     job: JobId,
-    path: Annotated[str, typer.Argument(metavar="[PATH]", help="One artifact; without it, a zip of all.")] = "",
+    path: Annotated[
+        str, typer.Argument(metavar="[PATH]", help="An artifact, or a directory of them; without it, a zip of all.")
+    ] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Every artifact, as files instead of a zip.")] = False,
     prefix: Annotated[str, typer.Option("--prefix", metavar="DIR", help="Every artifact below this directory.")] = "",
-    directory: Annotated[Path, typer.Option("-C", "--directory", metavar="DIR", help="Where to put files.")] = Path(),
+    directory: Annotated[
+        Path, typer.Option("-O", "-C", "--directory", metavar="DIR", help="Where to put files.")
+    ] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
-    """Download a job's artifacts: one, those below a directory, or all in a zip.
+    """Download a job's artifacts: one, those of a directory, all of them, or a zip.
 
-    A file appears only when it is whole. Prints the paths that were written.
+    A file appears only when it is whole. A download that breaks off goes on where it was, also when the command is given again; only a zip begins anew. Prints the paths that were written.
     """
     from cictl.cli.downloads import Downloads
 
     session = Session.of(context)
-    if path and prefix:
-        raise usage("PATH and --prefix exclude each other")
+    if [bool(path), bool(prefix), everything].count(True) > 1:
+        raise usage("PATH, --prefix and --all exclude each other")
     job_id = find_job_id(session.client, job)
     downloads = Downloads(session, job_id, directory=directory, force=force)
-    if path or prefix:
-        session.show(downloads.files(path or prefix, below=bool(prefix)))
-    else:
-        session.show(downloads.archive())
+    session.show(downloads.below(path or prefix) if path or prefix or everything else downloads.archive())
 
 
 @app.command("tests", cls=Command, epilog="cictl jobs tests job-17954\ncictl jobs tests job-17954 -o json")

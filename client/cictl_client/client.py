@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -52,7 +53,7 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import Health, RuntimeState, ServerInfo
-from cictl_client import following, versions
+from cictl_client import downloading, following, versions
 from cictl_client.errors import UnexpectedAnswer
 from cictl_client.following import LogChunk, OnReconnect
 from cictl_client.transport import RawResponse, Transport, came
@@ -376,6 +377,36 @@ class Client:
         When the connection breaks, `Unreachable` is raised, and *sink* holds the beginning.
         """
         return self._download(_artifact_path(artifact), sink, progress=progress)
+
+    def fetch_artifact(
+        self,
+        artifact: Artifact,
+        target: Path | str,
+        *,
+        progress: Progress | None = None,
+        on_reconnect: OnReconnect | None = None,
+    ) -> int:
+        """Download a file to *target*, through broken connections, and return its bytes.
+
+        A download that was interrupted, also one of another process, is taken up where it broke off: what has come is
+        kept beside *target* in a file ending in `.part`, until the file is whole.
+
+        Args:
+            progress: Gets the bytes so far.
+            on_reconnect: Called with each passing error, before the next attempt.
+
+        Raises:
+            Unreachable: Six attempts in a row brought nothing.
+            UnexpectedAnswer: The file has another size than the list of artifacts says.
+        """
+        return downloading.download(
+            self._transport,
+            _artifact_path(artifact),
+            Path(target),
+            size=artifact.size_bytes,
+            progress=progress,
+            on_reconnect=on_reconnect,
+        )
 
     def download_all(self, job_id: str, sink: IO[bytes], *, progress: Progress | None = None) -> int:
         """Write a zip of all artifacts into *sink*, and return its bytes."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cictl_testing.server import RunningServer
 
 from cictl.cli.downloads import safe_path, whole_file
 from cictl.cli.failures import Failure
 from cictl.exit_codes import ExitCode
+from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactUpload
 from cictl.wire.jobs import JobStatus
+from cictl_client import Client, downloading
 from tests.cli.conftest import FakeServer, Run, job
 
 
@@ -49,6 +54,64 @@ def test_download_into_a_directory(cli: Run, artifacts: dict[str, bytes], tmp_pa
 def test_download_below_a_prefix(cli: Run, artifacts: dict[str, bytes]) -> None:
     files = cli("jobs", "download", "job-1", "--prefix", "dist/", "-o", "json").json()["files"]
     assert [file["path"] for file in files] == ["dist/app", "dist/doc/readme"]
+
+
+def test_a_directory_is_downloaded_like_a_prefix(cli: Run, artifacts: dict[str, bytes]) -> None:
+    files = cli("jobs", "download", "job-1", "dist", "-o", "json").json()["files"]
+    assert [file["path"] for file in files] == ["dist/app", "dist/doc/readme"]
+
+
+def test_all_as_files(cli: Run, artifacts: dict[str, bytes], tmp_path: Path) -> None:
+    ran = cli("jobs", "download", "job-1", "--all", "-O", str(tmp_path / "out"), "-o", "json")
+    assert [file["size_bytes"] for file in ran.json()["files"]] == [7, 7, 5]
+    assert (tmp_path / "out" / "dist" / "doc" / "readme").read_bytes() == b"read me"
+    assert (tmp_path / "out" / "distant").read_bytes() == b"other"
+
+
+@pytest.mark.parametrize("options", [("app", "--all"), ("app", "--prefix", "x"), ("--all", "--prefix", "x")])
+def test_only_one_selection(cli: Run, artifacts: dict[str, bytes], options: tuple[str, ...]) -> None:
+    assert cli("jobs", "download", "job-1", *options).code == ExitCode.USAGE
+
+
+def test_an_interrupted_download_goes_on_with_the_same_command(
+    run: Run, server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    body = bytes(range(256)) * 4000
+    job_id = server.enqueue()
+    server.running()
+    data = ArtifactData(path="app.bin", data_base64=base64.b64encode(body).decode())
+    upload = ArtifactUpload(agent_id="a", artifacts=[data])
+    assert server.post(f"/api/v1/jobs/{job_id}/artifacts", upload).status_code == 200
+
+    with monkeypatch.context() as patched:
+        patched.setattr(downloading, "BLOCK", 1000)
+        patched.setattr("cictl_client.client.Client.fetch_artifact", interrupted_after(5000))
+        ran = run("jobs", "download", job_id, "app.bin")
+    assert ran.code == ExitCode.INTERRUPTED
+    assert "the same command goes on" in ran.err
+    [part] = tmp_path.glob("app.bin.*.part")
+    beginning = b"x" + part.read_bytes()[1:]
+    assert 0 < len(beginning) < len(body)
+    part.write_bytes(beginning)  # so that the bytes which came first can be told from ones that come again
+
+    assert run("jobs", "download", job_id, "app.bin").code == 0
+    assert Path("app.bin").read_bytes() == beginning + body[len(beginning) :]
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def interrupted_after(count: int) -> Callable[..., int]:
+    """Return a `fetch_artifact` during which Ctrl-C is pressed once *count* bytes are there."""
+    fetch = Client.fetch_artifact
+
+    def fetch_some(client: Client, artifact: Artifact, target: Path, **_: object) -> int:
+        def press(have: int) -> None:
+            if have >= count:
+                raise KeyboardInterrupt
+
+        return fetch(client, artifact, target, progress=press)
+
+    return fetch_some
 
 
 def test_download_all_is_a_zip(cli: Run, artifacts: dict[str, bytes]) -> None:
