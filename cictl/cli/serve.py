@@ -36,27 +36,31 @@ def serve(
     import logging
     import os
     import signal
+    import sys
     from datetime import timedelta
 
     import platformdirs
 
-    from cictl import __version__
+    from cictl.installation.versions import running_tag
     from cictl_server.errors import CictlError
     from cictl_server.serve import Server, ServerConfig
-    from cictl_server.services.update_source import UpdateSource
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    version = running_tag()
+    directory = (data_dir or platformdirs.user_data_path("cictl", appauthor=False)).absolute()
+    _begin(version, directory)
     config = ServerConfig(
-        data_dir=data_dir or platformdirs.user_data_path("cictl", appauthor=False),
+        data_dir=directory,
         host=host,
         port=port,
         no_auth=no_auth,
-        version=__version__,
+        version=version,
         agent_timeout=timedelta(seconds=agent_timeout),
-        update_source=UpdateSource.from_environment(os.environ),
+        environ=os.environ,
+        arguments=sys.argv[1:],
     )
     try:
         server = Server(config)
@@ -66,9 +70,42 @@ def serve(
         typer.echo("warning: nobody is authenticated; whoever reaches this address controls the agents", err=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.stop())
-    typer.echo(f"cictl {__version__} serves {server.url}, data in {config.data_dir}", err=True)
+    typer.echo(f"cictl {version} serves {server.url}, data in {config.data_dir}", err=True)
     server.run()
+    if server.is_restart_wanted:
+        typer.echo("restarting", err=True)
+        _start_again(port=None if port else int(server.url.rpartition(":")[2]))
     typer.echo("stopped", err=True)
+
+
+def _begin(version: str, data_dir: Path) -> None:
+    """Tell the updater that this process serves; end it where this version was started in vain too often."""
+    import os
+    import sys
+
+    from cictl.installation.capability import find_layout
+    from cictl.installation.reconcile import begin
+
+    layout = find_layout(os.environ, prefix=Path(sys.prefix), data_dir=data_dir)
+    outcome = begin(layout, version) if layout else None
+    if outcome is not None:
+        typer.echo(f"error: {outcome.message}", err=True)
+        raise typer.Exit(1)
+
+
+def _start_again(*, port: int | None) -> NoReturn:
+    """Become the same program again, by the same command line.
+
+    Args:
+        port: The free port that was found, which must be the same again; None where one was named.
+    """
+    import os
+    import sys
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    more = [] if port is None else ["--port", str(port)]
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], *more])  # noqa: S606 - our own command line
 
 
 def _fail(error: Exception, *, host: str, port: int) -> NoReturn:

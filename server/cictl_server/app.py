@@ -19,6 +19,7 @@ from cictl_server.resources import (
     projects,
     reports,
     server,
+    updates,
     vault,
 )
 from cictl_server.resources.guard import Guard
@@ -33,6 +34,12 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/api/v1/openapi.json", openapi.OpenApiResource, ""),
     ("/api/v1/server-info", server.ServerInfoResource, ""),
     ("/api/v1/runtime-state", server.RuntimeStateResource, ""),
+    ("/api/v1/server/restart", updates.RestartResource, ""),
+    ("/api/v1/update/check", updates.UpdateCheckResource, ""),
+    ("/api/v1/update/apply", updates.UpdateApplyResource, ""),
+    ("/api/v1/update/rollback", updates.UpdateRollbackResource, ""),
+    ("/api/v1/update/tags", updates.UpdateTagsResource, ""),
+    ("/api/v1/update/status", updates.UpdateStatusResource, ""),
     ("/api/v1/events", events.EventsResource, ""),
     ("/api/v1/heartbeat", agents.HeartbeatResource, ""),
     ("/api/v1/agent/lease", agents.LeaseResource, ""),

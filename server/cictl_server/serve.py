@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from cictl.installation.releases import ReleaseError
 from cictl_server.app import create_app
 from cictl_server.errors import InvalidRequest
 from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.resources.guard import is_loopback_name
-from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_UPDATE_SOURCE, DEFAULT_WAITING_PLACES, Services
+from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_WAITING_PLACES, Services
 from cictl_server.services.maintenance import INTERVAL_SECONDS
-from cictl_server.services.update_source import UpdateSource
+from cictl_server.services.process import ServerProcess
+from cictl_server.services.update_tools import UpdateTools
 from cictl_server.store.tiny import TinyStore
 
 logger = logging.getLogger(__name__)
@@ -38,7 +41,8 @@ class ServerConfig:
         port: 0 takes a free one.
         no_auth: Bind to an address that others reach although nothing authenticates them.
         agent_timeout: After this silence of an agent its running work is given up.
-        update_source: Where agents that are asked to update fetch the version.
+        environ: Settings of updates: where releases come from, how this installation is managed.
+        arguments: What follows the program on a command line that starts this server again, apart from a free port.
     """
 
     data_dir: Path
@@ -48,11 +52,17 @@ class ServerConfig:
     version: str = "dev"
     waiting_places: int = DEFAULT_WAITING_PLACES
     agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT
-    update_source: UpdateSource = DEFAULT_UPDATE_SOURCE
+    environ: Mapping[str, str] = field(default_factory=dict)
+    arguments: Sequence[str] = ()
 
 
 class Server:
-    """A server that is bound and ready; `run` serves until `stop`, from whatever thread."""
+    """A server that is bound and ready; `run` serves until `stop`, from whatever thread.
+
+    Attributes:
+        url: Where it listens.
+        is_restart_wanted: Once `run` has ended: whoever started the server is to start it again.
+    """
 
     def __init__(self, config: ServerConfig) -> None:
         """Open the data directory and bind the address.
@@ -68,7 +78,10 @@ class Server:
                 f"refusing to listen on {config.host}: everybody who reaches it could run commands on your agents",
                 hint="bind to 127.0.0.1, or pass --no-auth if the network itself is trusted",
             )
+        self._stopping = threading.Event()
+        self.is_restart_wanted = False
         listener = _bind(config.host, config.port)
+        self.url = _url(*listener.getsockname()[:2])
         try:
             self._store = TinyStore.open(config.data_dir)
         except BaseException:
@@ -80,10 +93,11 @@ class Server:
             version=config.version,
             waiting_places=config.waiting_places,
             agent_timeout=config.agent_timeout,
-            update_source=config.update_source,
+            update_tools=_tools(config),
+            process=self._process(config, listener),
         )
         self.services.maintenance.start_up()
-        host, port = listener.getsockname()[:2]
+        self.services.updates.adopt()
         self._httpd = Httpd(
             create_app(self.services, is_loopback=is_loopback),
             listener,
@@ -95,13 +109,12 @@ class Server:
             outbuf_high_watermark=_UNSENT_LIMIT,
             ident="cictl",
         )
-        self._stopping = threading.Event()
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def run(self) -> None:
         """Serve until `stop`; then finish what is being answered, and close the store."""
         maintenance = threading.Thread(target=self._maintain, name="maintenance")
         maintenance.start()
+        threading.Thread(target=self._reload_projects, name="reload", daemon=True).start()
         try:
             self._httpd.run()
         finally:
@@ -119,8 +132,41 @@ class Server:
         while not self._stopping.wait(INTERVAL_SECONDS):
             try:
                 self.services.maintenance.run_once()
+                self.services.updates.settle()
             except Exception:  # the next pass tries again; dying silently would be worse
                 logger.exception("maintenance failed")
+
+    def _reload_projects(self) -> None:
+        try:
+            self.services.reloading.run_if_pending()
+        except Exception:  # the next start tries again
+            logger.exception("projects not reloaded")
+
+    def _process(self, config: ServerConfig, listener: socket.socket) -> ServerProcess:
+        """Return what the services may know of and do to this process."""
+        host, port = listener.getsockname()[:2]
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - asked there, not bound
+        return ServerProcess(
+            url=_url(near, port),
+            arguments=[*config.arguments, *([] if config.port else ["--port", str(port)])],
+            leave=self.stop,
+            restart=self._restart,
+        )
+
+    def _restart(self) -> None:
+        self.is_restart_wanted = True
+        self.stop()
+
+
+def _tools(config: ServerConfig) -> UpdateTools:
+    try:
+        return UpdateTools.from_environment(config.environ, version=config.version, data_dir=config.data_dir)
+    except ReleaseError as error:
+        raise InvalidRequest(str(error), hint="correct CICTL_UPDATE_SOURCE") from error
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.installation.releases import ReleaseSettings
 from cictl_server.services.rollout import back_off
-from cictl_server.services.update_source import UpdateSource
 from cictl_server.store.records import SettingRecord
 
 UPDATE_KEYS = {
@@ -173,7 +173,7 @@ def test_the_answer_says_where_the_version_is(fleet: Fleet) -> None:
     ],
 )
 def test_settings_of_the_source(environment: dict[str, str], expected: tuple[str, str]) -> None:
-    source = UpdateSource.from_environment(environment)
+    source = ReleaseSettings.from_environment(environment)
     assert (source.repository, source.api_base) == expected
 
 

@@ -23,6 +23,7 @@ from cictl_server.services.ids import Clock, NumberSource
 from cictl_server.services.inspecting import InspectService
 from cictl_server.services.joblists import JobListService
 from cictl_server.services.jobs import JobService
+from cictl_server.services.lease_pause import LeasePause
 from cictl_server.services.leasing import LeasingService
 from cictl_server.services.logs import LogFiles
 from cictl_server.services.losses import LostWork
@@ -32,10 +33,13 @@ from cictl_server.services.orders import OrderBook
 from cictl_server.services.preparing import Preparer
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.previews import PreviewService
+from cictl_server.services.process import ServerProcess
 from cictl_server.services.projects import ProjectService
+from cictl_server.services.reloading import ReloadService
 from cictl_server.services.removal import RemovalService
 from cictl_server.services.reporting import ReportingService
 from cictl_server.services.reports import ReportFiles, ReportService
+from cictl_server.services.restarting import RestartService
 from cictl_server.services.rollout import Rollout
 from cictl_server.services.runs import RunService
 from cictl_server.services.runtime import RuntimeService
@@ -44,7 +48,9 @@ from cictl_server.services.secrets import SecretService
 from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.services.settling import Settler
 from cictl_server.services.sourcerefs import SourceRefService
-from cictl_server.services.update_source import UpdateSource
+from cictl_server.services.update_book import UpdateBook
+from cictl_server.services.update_tools import UpdateTools
+from cictl_server.services.updates import UpdateService
 from cictl_server.services.vault.connections import VaultConnectionService
 from cictl_server.services.vault.outages import Outages
 from cictl_server.services.vault.reading import VaultAccess
@@ -54,7 +60,6 @@ from cictl_server.store.contract import Store
 
 DEFAULT_WAITING_PLACES = 64
 DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)
-DEFAULT_UPDATE_SOURCE = UpdateSource()
 
 
 def system_clock() -> datetime:
@@ -80,13 +85,16 @@ class Services:
     maintenance: MaintenanceService
     previews: PreviewService
     projects: ProjectService
+    reloading: ReloadService
     removal: RemovalService
     reporting: ReportingService
     reports: ReportService
+    restarting: RestartService
     runs: RunService
     runtime: RuntimeService
     sensitive: SensitiveValues
     source_refs: SourceRefService
+    updates: UpdateService
     vault_connections: VaultConnectionService
     versions: VersionService
 
@@ -100,10 +108,16 @@ class Services:
         clock: Clock = system_clock,
         waiting_places: int = DEFAULT_WAITING_PLACES,
         agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
-        update_source: UpdateSource = DEFAULT_UPDATE_SOURCE,
+        update_tools: UpdateTools | None = None,
+        process: ServerProcess | None = None,
         vault_urls: Sequence[str] = (),
     ) -> Services:
-        """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons)."""
+        """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons).
+
+        Args:
+            update_tools: By default those of the environment's absence: this installation can't update itself then.
+            process: By default one that nobody can end or restart.
+        """
         with store.read() as view:
             last = view.jobs.last_number()
             known = {agent.agent_id: agent.seen for agent in view.agents.iter_all()}
@@ -139,6 +153,19 @@ class Services:
         preparer = Preparer(store=store, numbers=numbers)
         idempotency = IdempotencyService(store=store, clock=clock)
         runtime = RuntimeService(presence=presence, clock=clock, version=version, instance_id=uuid.uuid4().hex)
+        projects = ProjectService(store=store, icons=IconFiles(directory / "icons"), clock=clock)
+        tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
+        book, pause, process = UpdateBook(store), LeasePause(hub, clock), process or ServerProcess()
+        updates = UpdateService(
+            store=store,
+            book=book,
+            tools=tools,
+            pause=pause,
+            process=process,
+            rollout=rollout,
+            clock=clock,
+            version=version,
+        )
         return cls(
             store=store,
             hub=hub,
@@ -164,7 +191,7 @@ class Services:
                 events=events,
                 clock=clock,
                 server_version=version,
-                update_source=update_source,
+                releases=tools.releases,
             ),
             artifacts=artifacts,
             events=events,
@@ -178,6 +205,7 @@ class Services:
                 losses=losses,
                 presence=presence,
                 handover=Handover(store=store, settler=settler, secrets=secrets, sensitive=sensitive, clock=clock),
+                pause=pause,
                 hub=hub,
                 clock=clock,
             ),
@@ -190,7 +218,10 @@ class Services:
                 idempotency=idempotency,
                 agent_timeout=agent_timeout,
             ),
-            projects=ProjectService(store=store, icons=IconFiles(directory / "icons"), clock=clock),
+            projects=projects,
+            reloading=ReloadService(store=store, projects=projects, book=book),
+            restarting=RestartService(updates=updates, book=book, process=process),
+            updates=updates,
             removal=removal,
             reporting=ReportingService(
                 store=store, logs=logs, masks=masks, settler=settler, presence=presence, clock=clock

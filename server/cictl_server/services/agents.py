@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from cictl.installation.releases import ReleaseSettings
 from cictl.wire.agents import GREETING, Agent, HeartbeatRequest, HeartbeatResponse
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.events import EventLog
@@ -15,7 +16,6 @@ from cictl_server.services.orders import Handout, Order, OrderBook
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.rollout import Decision, Rollout
 from cictl_server.services.targets import automatic_target
-from cictl_server.services.update_source import UpdateSource
 from cictl_server.services.versions import compare_versions, is_newer
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import AgentRecord
@@ -37,7 +37,7 @@ class AgentService:
         events: EventLog,
         clock: Clock,
         server_version: str,
-        update_source: UpdateSource,
+        releases: ReleaseSettings,
     ) -> None:
         self._store = store
         self._losses = losses
@@ -47,7 +47,7 @@ class AgentService:
         self._events = events
         self._clock = clock
         self._server_version = server_version
-        self._update_source = update_source
+        self._releases = releases
 
     def heartbeat(self, request: HeartbeatRequest) -> HeartbeatResponse:
         """Note that the agent lives, and answer with what it should do.
@@ -129,8 +129,8 @@ class AgentService:
             message="server requested agent update" if is_update else "",
             update_requested=is_update,
             update_target=decision.target,
-            update_repository=self._update_source.repository if is_update else "",
-            update_api_base=self._update_source.api_base if is_update else "",
+            update_repository=self._releases.repository if is_update else "",
+            update_api_base=self._releases.api_base if is_update else "",
             refresh_tools_requested=Order.REFRESH_TOOLS in handout.orders,
             restart_requested=Order.RESTART in handout.orders,
             wipe_cache_requested=Order.WIPE_CACHE in handout.orders,
