@@ -1,0 +1,195 @@
+"""Versions built from real wheels into real virtual environments, and checked before they are tried."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cictl_testing.wheels import build_wheel, install_stub, package_version, sha256_of, stub_wheel
+
+from cictl.installation.layout import Layout
+from cictl.installation.releases import Fetched
+from cictl.installation.smoke import SmokeError, can_open, smoke
+from cictl.installation.staging import PipSettings, PreflightError, StageError, find_staged, stage
+
+TAG = "v2.0.0-rc.1"
+
+
+@pytest.fixture
+def links(tmp_path: Path) -> Path:
+    """A folder of wheels with one dependency."""
+    build_wheel(tmp_path / "links", "helpful", "1.0", {"helpful.py": b"ANSWER = 42\n"})
+    return tmp_path / "links"
+
+
+def lock_of(links: Path, sha256: str = "") -> Path:
+    wheel = next(links.glob("helpful-*.whl"))
+    lock = links / "requirements.txt"
+    lock.write_text(f"helpful==1.0 --hash=sha256:{sha256 or sha256_of(wheel)}\n")
+    return lock
+
+
+def fetched(wheel: Path, requirements: Path | None = None) -> Fetched:
+    return Fetched(wheel, sha256_of(wheel), requirements)
+
+
+def offline(links: Path) -> PipSettings:
+    return PipSettings(index_url="none", find_links=str(links))
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    """An installation of TAG from a wheel and a pinned list; tests leave it as it is."""
+    root = tmp_path_factory.mktemp("staged")
+    layout = Layout(root / "home", root / "data")
+    layout.home.mkdir()
+    build_wheel(root / "links", "helpful", "1.0", {"helpful.py": b"ANSWER = 42\n"})
+    wheel = stub_wheel(root / "fetched", TAG, requires=["helpful"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+        patch.setenv("PIP_CONSTRAINT", str(root / "nowhere.txt"))
+        patch.setenv("PYTHONPATH", str(root / "nowhere"))
+        stage(layout, fetched(wheel, lock_of(root / "links")), TAG, pip=offline(root / "links"))
+    yield layout
+    shutil.rmtree(root)
+
+
+def test_a_staged_version_runs_from_its_own_environment(staged: Layout) -> None:
+    done = subprocess.run([staged.script(TAG), "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{TAG}\n"
+    assert staged.script(TAG).read_text().startswith(f"#!{staged.folder(TAG)}/bin/python")
+
+
+def test_a_staged_version_has_what_it_needs(staged: Layout) -> None:
+    python = staged.folder(TAG) / "bin" / "python"
+    done = subprocess.run(
+        [python, "-c", "import helpful; print(helpful.ANSWER)"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "42\n"
+
+
+def test_the_record_tells_the_wheel(staged: Layout) -> None:
+    record = staged.record(TAG)
+    assert record is not None
+    assert (record.tag, record.wheel) == (TAG, f"cictl-{package_version(TAG)}-py3-none-any.whl")
+    assert staged.is_complete(TAG)
+    assert staged.complete_versions() == [TAG]
+
+
+def test_a_version_that_is_here_is_not_built_again(staged: Layout) -> None:
+    phases: list[str] = []
+    wheel = next((staged.home.parent / "fetched").iterdir())
+    again = stage(staged, fetched(wheel), TAG, pip=PipSettings(index_url="none"), on_phase=phases.append)
+    assert (again.was_reused, phases) == (True, [])
+    assert find_staged(staged, TAG) == again
+
+
+def test_a_staged_version_passes_its_test(staged: Layout) -> None:
+    smoke(staged, TAG, None)
+    assert list(staged.updates.iterdir()) == []
+
+
+def test_a_changed_file_makes_a_version_incomplete(staged: Layout) -> None:
+    changed = next(staged.folder(TAG).glob("lib/python*/site-packages/helpful.py"))
+    before = changed.read_bytes()
+    changed.write_bytes(b"ANSWER = 41\n")
+    assert not staged.is_complete(TAG)
+    changed.write_bytes(before)
+    assert staged.is_complete(TAG)
+
+
+@pytest.mark.parametrize(
+    ("requires", "has_lock", "sha256", "problem"),
+    [
+        pytest.param(["helpful"], True, "0" * 64, "DO NOT MATCH THE HASHES", id="another dependency"),
+        pytest.param(["missing"], True, "", "requires missing", id="an incomplete list"),
+        pytest.param(["missing"], False, "", "No matching distribution found for missing", id="no dependency"),
+    ],
+)
+def test_a_failed_build_leaves_nothing(
+    layout: Layout, links: Path, tmp_path: Path, requires: list[str], has_lock: bool, sha256: str, problem: str
+) -> None:
+    wheel = stub_wheel(tmp_path / "fetched", TAG, requires=requires)
+    lock = lock_of(links, sha256) if has_lock else None
+    with pytest.raises(StageError, match=rf"^stage update: .*{problem}"):
+        stage(layout, fetched(wheel, lock), TAG, pip=offline(links))
+    assert list(layout.versions.iterdir()) == []
+
+
+def test_a_wheel_that_changed_after_it_was_verified_is_not_installed(layout: Layout, tmp_path: Path) -> None:
+    wheel = stub_wheel(tmp_path / "fetched", TAG)
+    told = Fetched(wheel, "0" * 64)
+    with pytest.raises(StageError, match="DO NOT MATCH THE HASHES"):
+        stage(layout, told, TAG, pip=PipSettings(index_url="none"))
+    assert list(layout.versions.iterdir()) == []
+
+
+def test_a_wheel_of_another_version_is_refused(layout: Layout, tmp_path: Path) -> None:
+    wheel = stub_wheel(tmp_path, "v2.0.1")
+    with pytest.raises(PreflightError, match=f"preflight failed: {wheel.name} is version 2.0.1, not {TAG}"):
+        stage(layout, fetched(wheel), TAG, pip=PipSettings())
+
+
+def test_an_interpreter_that_is_too_old_is_told(layout: Layout, tmp_path: Path) -> None:
+    wheel = build_wheel(tmp_path, "cictl", "2.0.0", {}, requires_python=">=4.1")
+    with pytest.raises(PreflightError, match=r"release v2.0.0 needs Python >=4.1, this environment has 3\.\d+$"):
+        stage(layout, fetched(wheel), "v2.0.0", pip=PipSettings())
+
+
+def test_too_little_room_is_told(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = stub_wheel(tmp_path, TAG)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=200 << 20))
+    with pytest.raises(PreflightError, match=r"has 200 MiB free, 300 MiB are needed$"):
+        stage(layout, fetched(wheel), TAG, pip=PipSettings())
+
+
+@pytest.mark.parametrize("name", ["a b", "x" * 120], ids=["space", "long"])
+def test_a_path_that_scripts_cannot_name_is_told(tmp_path: Path, name: str) -> None:
+    wheel = stub_wheel(tmp_path, TAG)
+    with pytest.raises(PreflightError, match="too long or has a space"):
+        stage(Layout(tmp_path / name, tmp_path), fetched(wheel), TAG, pip=PipSettings())
+
+
+def test_the_running_version_is_never_rebuilt(installed: Layout, tmp_path: Path) -> None:
+    current = installed.current()
+    assert current is not None
+    wheel = stub_wheel(tmp_path, current)
+    with pytest.raises(PreflightError, match="is in use"):
+        stage(installed, fetched(wheel), current, pip=PipSettings())
+
+
+@pytest.mark.parametrize(
+    ("flavour", "problem", "has_failed"),
+    [
+        ("tells-another-version", f"{TAG} says that it is v99.0.0", True),
+        ("refuses-data", f"{TAG} cannot open database schema 1", False),
+    ],
+)
+def test_what_does_not_check_itself_well_is_refused(
+    layout: Layout, flavour: str, problem: str, has_failed: bool
+) -> None:
+    install_stub(layout, TAG, flavour)
+    with pytest.raises(SmokeError, match=f"^smoke test failed: {problem}$"):
+        smoke(layout, TAG, layout.data_dir)
+    assert layout.has_failed(TAG) is has_failed
+
+
+def test_a_program_that_cannot_start_is_told(layout: Layout) -> None:
+    install_stub(layout, TAG).unlink()
+    with pytest.raises(SmokeError, match="can't be started: No such file"):
+        smoke(layout, TAG, None)
+
+
+def test_a_version_that_cannot_be_asked_counts_as_able_to_open_the_data(layout: Layout) -> None:
+    install_stub(layout, TAG).chmod(0o600)
+    assert can_open(layout, TAG, layout.data_dir)
+
+
+def test_settings_of_pip() -> None:
+    settings = {"CICTL_UPDATE_INDEX_URL": "https://example.com/simple", "CIWI_UPDATE_FIND_LINKS": "/srv/wheels"}
+    pip = PipSettings.from_environment(settings)
+    assert pip.arguments() == ["--index-url", "https://example.com/simple", "--find-links", "/srv/wheels"]
