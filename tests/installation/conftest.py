@@ -81,6 +81,9 @@ class Serving:
     def wait_for(self, version: str) -> None:
         eventually(lambda: self.version == version, what=f"{version} to serve")
 
+    def wait_for_any(self) -> None:
+        eventually(lambda: self.version, what="a server")
+
     @property
     def version(self) -> str:
         """What serves now, empty for nothing."""

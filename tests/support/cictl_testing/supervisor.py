@@ -29,6 +29,12 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name="supervisor")
         self._thread.start()
 
+    def terminate(self) -> None:
+        """End the program; it is started again."""
+        with self._lock:
+            if self._process is not None:
+                self._process.terminate()
+
     def stop(self) -> None:
         with self._lock:
             self._stopping.set()

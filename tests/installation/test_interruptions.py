@@ -1,0 +1,180 @@
+"""Updaters that are killed, and programs that settle what is left."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cictl_testing.processes import DEADLINE_SECONDS, eventually
+from cictl_testing.wheels import install_stub
+
+from cictl.installation import manifest
+from cictl.installation.activation import switch_self, utc_now
+from cictl.installation.layout import Layout
+from cictl.installation.manifest import Result
+from cictl.installation.processes import announced
+from cictl.installation.reconcile import MAX_STARTS, begin, reconcile
+from tests.installation.conftest import NEW, OLD, Serving
+
+PROGRAM = Path(__file__).with_name("interrupted_updater.py")
+STEPS = range(1, 16)
+"""A good update has at least so many steps."""
+STEPS_BACK = range(8, 44, 6)
+"""Some of the steps of one that is taken back; it takes more probes than these."""
+
+
+def run_updater(layout: Layout, *, killed_at: int, hopeless: bool = False) -> int:
+    """Run an updater that kills itself at a step, and return its exit code."""
+    command = [
+        sys.executable,
+        PROGRAM,
+        layout.home,
+        layout.data_dir,
+        str(killed_at),
+        *(["hopeless"] if hopeless else []),
+    ]
+    return subprocess.run(command, timeout=DEADLINE_SECONDS, check=False, capture_output=True).returncode
+
+
+def settled(serving: Serving, result: Result | None) -> str:
+    """Check that one version is left, that it serves, and that the result says so; return it."""
+    assert result is not None
+    version = serving.layout.current()
+    assert version is not None
+    assert result.status == ("success" if version == NEW else "failed")
+    assert manifest.find_active(serving.layout) is None
+    serving.wait_for(version)
+    assert serving.layout.record(version) is not None
+    assert not serving.layout.has_failed(version)
+    return version
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_next_updater_goes_on(serving: Serving, step: int) -> None:
+    serving.stage()
+    assert run_updater(serving.layout, killed_at=step) == -9
+    assert run_updater(serving.layout, killed_at=0) == 0
+    assert settled(serving, manifest.read_result(serving.layout)) == NEW
+
+
+@pytest.mark.parametrize("step", STEPS_BACK)
+def test_the_next_updater_goes_on_with_the_way_back(serving: Serving, step: int) -> None:
+    serving.stage(flavour="crashes")
+    run_updater(serving.layout, killed_at=step, hopeless=True)
+    run_updater(serving.layout, killed_at=0, hopeless=True)
+    assert settled(serving, manifest.read_result(serving.layout)) == OLD
+
+
+@pytest.mark.parametrize("step", STEPS[1::2])
+def test_a_server_that_starts_settles_it(serving: Serving, step: int) -> None:
+    serving.stage()
+    assert run_updater(serving.layout, killed_at=step) == -9
+    restart(serving)
+    version = serving.version
+    reconcile(serving.layout, version)
+    assert settled(serving, manifest.read_result(serving.layout)) == version
+
+
+def restart(serving: Serving) -> None:
+    """End the server, as a reboot would, and wait for the one that follows."""
+    current = serving.layout.current() or ""
+    serving.wait_for_any()
+    running = announced(serving.layout)
+    assert running is not None
+    starts = serving.supervisor.starts
+    serving.supervisor.terminate()
+    eventually(lambda: serving.supervisor.starts > starts, what="the next start")
+    serving.wait_for(current)
+
+
+@pytest.fixture
+def switched(installed: Layout) -> Layout:
+    """NEW was switched to, and nobody watches it."""
+    install_stub(installed, NEW)
+    switch_self(
+        installed,
+        manifest.new_pending(
+            installed, NEW, from_version=OLD, rollback=False, now=utc_now(), lifetime=timedelta(minutes=5)
+        ),
+    )
+    return installed
+
+
+def test_a_version_that_is_healthy_confirms_itself(switched: Layout, states: Callable[[], set[str]]) -> None:
+    assert begin(switched, NEW) is None
+    outcome = reconcile(switched, NEW)
+    assert outcome is not None
+    assert (outcome.status, outcome.message) == ("success", f"update successful: {NEW}, confirmed at startup")
+    assert (switched.current(), switched.previous(), states()) == (NEW, OLD, {"result.json"})
+
+
+def test_a_version_that_never_becomes_healthy_is_left(switched: Layout, states: Callable[[], set[str]]) -> None:
+    assert [begin(switched, NEW) for _ in range(MAX_STARTS)] == [None] * MAX_STARTS
+    outcome = begin(switched, NEW)
+    assert outcome is not None
+    assert outcome.message == f"update to {NEW} did not start; rolled back to {OLD}"
+    assert (switched.current(), switched.previous(), switched.has_failed(NEW)) == (OLD, None, True)
+    assert states() == {"result.json", "last-failed.json"}
+    assert (begin(switched, OLD), reconcile(switched, OLD)) == (None, None)
+
+
+def test_starts_are_not_counted_while_an_updater_watches(switched: Layout) -> None:
+    with switched.lock():
+        assert [begin(switched, NEW) for _ in range(MAX_STARTS + 2)] == [None] * (MAX_STARTS + 2)
+        assert reconcile(switched, NEW) is None
+    applying = manifest.find_applying(switched)
+    assert applying is not None
+    assert applying.starts == 0
+
+
+def test_the_old_version_says_that_the_update_did_not_complete(switched: Layout) -> None:
+    outcome = reconcile(switched, OLD)
+    assert outcome is not None
+    assert (outcome.status, outcome.message) == ("failed", f"update to {NEW} did not complete")
+    assert switched.current() == OLD
+
+
+def test_a_request_waits_until_its_deadline(installed: Layout, states: Callable[[], set[str]]) -> None:
+    install_stub(installed, NEW)
+    now = utc_now()
+    life = timedelta(minutes=5)
+    wanted = manifest.new_pending(installed, NEW, from_version=OLD, rollback=False, now=now, lifetime=life)
+    manifest.request(installed, wanted)
+    just_before = now + life - timedelta(microseconds=1)
+    assert manifest.find_active(installed, now=just_before) == wanted
+    assert reconcile(installed, OLD, now=just_before) is None
+    assert manifest.find_active(installed, now=now + life) is None
+    outcome = reconcile(installed, OLD, now=now + life)
+    assert outcome is not None
+    assert outcome.message == f"update to {NEW} did not complete"
+    assert states() == {"last-failed.json", "result.json"}
+
+
+def test_a_request_may_be_withdrawn(installed: Layout) -> None:
+    wanted = manifest.new_pending(
+        installed, OLD, from_version=OLD, rollback=False, now=utc_now(), lifetime=timedelta(minutes=5)
+    )
+    manifest.request(installed, wanted)
+    manifest.withdraw(installed)
+    assert manifest.find_pending(installed) is None
+
+
+def test_a_result_without_a_request_is_settled(installed: Layout) -> None:
+    wanted = manifest.new_pending(installed, NEW, from_version=OLD, rollback=True, now=utc_now(), lifetime=timedelta())
+    manifest.write_result(installed, manifest.result_of(wanted, "staged", "staged", phase="staged", now=utc_now()))
+    outcome = reconcile(installed, OLD)
+    assert outcome is not None
+    assert (outcome.status, outcome.phase, outcome.target, outcome.rollback) == ("failed", "idle", NEW, True)
+    assert reconcile(installed, OLD) is None
+
+
+def test_a_start_clears_away_what_was_interrupted(installed: Layout) -> None:
+    (installed.versions / "v9.0.0").mkdir()
+    (installed.updates / "smoke-x").mkdir(parents=True)
+    assert reconcile(installed, OLD) is None
+    assert [path.name for path in installed.versions.iterdir()] == [OLD]
+    assert list(installed.updates.iterdir()) == []
