@@ -45,6 +45,8 @@ COMMANDS: dict[str, Entry] = {
         "app",
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
+    "update": Entry("cictl.cli.update", "app", "Versions of the server: check apply rollback tags status."),
+    "server": Entry("cictl.cli.server", "app", "The server itself: restart."),
     "api": Entry("cictl.cli.api", "api", "Call the API itself, as it is.", DestructiveCommand),
     "store": Entry("cictl.cli.store", "app", "The server's data: check backup restore compact export."),
     "context": Entry("cictl.cli.context", "app", "Named servers: list use set delete show."),

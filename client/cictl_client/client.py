@@ -53,15 +53,21 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 from cictl_client import downloading, following, versions
 from cictl_client.errors import UnexpectedAnswer
+from cictl_client.events import ServerEvent, follow_events
 from cictl_client.following import LogChunk, OnReconnect
+from cictl_client.repeating import Mutations
 from cictl_client.transport import RawResponse, Transport, came
 from cictl_client.versions import VersionEvent
 
 _BLOCK = 1 << 18
 _UPLOAD_SECONDS = 600.0
 _IMAGES = "image/*, application/problem+json"
+_UPDATE_SECONDS = 90.0
+"""The server looks for releases through passing faults, and waits 25 s for a version to be installed."""
+
 _GIT_SECONDS = 150.0
 """The server asks remotes: two minutes at most for a whole project, less for a run."""
 
@@ -90,13 +96,16 @@ class Client:
             base_url: Such as `http://127.0.0.1:8112`; user info becomes Basic authentication.
             token: Sent as a bearer token; wins over user info.
             timeout: Seconds for connecting and for each wait for bytes.
-            retries: Repeats of GET and DELETE after a broken connection or 502, 503, 504; a POST is never repeated.
+            retries: Repeats of GET and DELETE after a broken connection or 502, 503, 504. Unless it is 0, what changes
+                something is repeated too, for half a minute, when its answer was lost and the server keeps it from being
+                done twice; what agents send is not.
 
         Raises:
             Unreachable: *base_url* is not an http or https URL.
             Unauthenticated: No header can carry *token*.
         """
         self._transport = Transport(base_url, token=token, timeout=timeout, retries=retries)
+        self._mutations = Mutations(self._transport, repeats=retries > 0)
 
     @property
     def base_url(self) -> str:
@@ -123,6 +132,67 @@ class Client:
     def runtime_state(self) -> RuntimeState:
         return self._transport.get(RuntimeState, "/api/v1/runtime-state")
 
+    def events(
+        self,
+        *,
+        last_id: str = "",
+        on_reconnect: OnReconnect | None = None,
+        deadline: Callable[[], bool] | None = None,
+    ) -> Iterator[ServerEvent]:
+        """Yield what happens on the server from now on, or after the event *last_id*, for ever; goes on through outages.
+
+        Args:
+            on_reconnect: Called with each passing error, before the next attempt.
+            deadline: Asked at each sign of life of the server, which gives one at least every 15 s; the iterator ends
+                once it says yes.
+
+        Raises:
+            NotFound: The server has no such stream.
+
+        ```python
+        from cictl_client import Client
+
+        with Client("http://127.0.0.1:8112") as client:
+            for event in client.events():
+                if event.job and event.job.state and event.job.state.status.is_terminal:
+                    print(event.job.id, event.job.state.status)
+                    break
+        ```
+        """
+        return follow_events(self._transport, last_id=last_id, on_reconnect=on_reconnect, deadline=deadline)
+
+    def restart_server(self) -> Restarting:
+        """Restart the server; `Conflict` while it updates. The next one has another `instance_id`."""
+        return self._transport.post(Restarting, "/api/v1/server/restart")
+
+    # Updates of the server
+
+    def check_for_update(self) -> UpdateCheck:
+        """Let the server look for a newer release; why it could not is in `message`."""
+        return self._transport.post(UpdateCheck, "/api/v1/update/check", timeout=_UPDATE_SECONDS)
+
+    def apply_update(self, target_version: str = "") -> UpdateAnswer:
+        """Update the server, by default to the latest release; how that goes on, `get_update_status` tells.
+
+        `UpdateUnavailable` if its installation can't update itself, `Conflict` if an update is in progress,
+        `UpdateFailed` if the version can't run there.
+        """
+        request = UpdateRequest(target_version=target_version)
+        return self._transport.post(UpdateAnswer, "/api/v1/update/apply", encode(request), timeout=_UPDATE_SECONDS)
+
+    def rollback_update(self, target_version: str) -> UpdateAnswer:
+        """Let the server go back to a version; refused as `apply_update` is."""
+        request = UpdateRequest(target_version=target_version)
+        return self._transport.post(UpdateAnswer, "/api/v1/update/rollback", encode(request), timeout=_UPDATE_SECONDS)
+
+    def list_update_tags(self) -> UpdateTags:
+        """Return the versions that the server could run."""
+        return self._transport.get(UpdateTags, "/api/v1/update/tags")
+
+    def get_update_status(self) -> dict[str, str]:
+        """Return how updates of the server stand, by the names that the API's reference tells."""
+        return self._transport.get(UpdateStatus, "/api/v1/update/status").status
+
     # Agents
 
     def list_agents(self) -> list[Agent]:
@@ -140,12 +210,12 @@ class Client:
             action: `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history` or `update`.
         """
         request = AgentActionRequest(action=action)
-        return self._transport.post(AgentActionResponse, _actions(agent_id), encode(request))
+        return self._mutations.post(AgentActionResponse, _actions(agent_id), encode(request))
 
     def run_script(self, agent_id: str, script: str, *, shell: str, timeout_seconds: int = 0) -> QueuedScript:
         """Queue a script for an agent; without a limit it gets ten minutes."""
         request = AgentActionRequest(action="run-script", script=script, shell=shell, timeout_seconds=timeout_seconds)
-        return self._transport.post(QueuedScript, _actions(agent_id), encode(request))
+        return self._mutations.post(QueuedScript, _actions(agent_id), encode(request))
 
     # Projects and runs
 
@@ -158,13 +228,13 @@ class Client:
 
     def import_project(self, request: ImportRequest) -> ImportResponse:
         """Import a repository; `InvalidProject` says what is wrong with its file, `GitFailed` why it can't be read."""
-        return self._transport.post(ImportResponse, "/api/v1/projects/import", encode(request), timeout=_GIT_SECONDS)
+        return self._mutations.post(ImportResponse, "/api/v1/projects/import", encode(request), timeout=_GIT_SECONDS)
 
     def reload_project(self, project_id: int) -> ImportResponse:
-        return self._transport.post(ImportResponse, f"/api/v1/projects/{project_id}/reload", timeout=_GIT_SECONDS)
+        return self._mutations.post(ImportResponse, f"/api/v1/projects/{project_id}/reload", timeout=_GIT_SECONDS)
 
     def delete_project(self, project_id: int) -> None:
-        self._transport.send("DELETE", f"/api/v1/projects/{project_id}")
+        self._mutations.delete(f"/api/v1/projects/{project_id}")
 
     def get_project_icon(self, project_id: int) -> RawResponse:
         """Return the image of a project as it came, its kind in the headers; `NotFound` if there is none."""
@@ -173,12 +243,12 @@ class Client:
     def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline, or of a part of it."""
         path = f"{_pipeline(pipeline_db_id)}/run-selection"
-        return self._transport.post(RunResponse, path, encode(request), timeout=_GIT_SECONDS)
+        return self._mutations.post(RunResponse, path, encode(request), timeout=_GIT_SECONDS)
 
     def run_chain(self, chain_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline chain."""
         path = f"{_chain(chain_db_id)}/run"
-        return self._transport.post(RunResponse, path, encode(request), timeout=_GIT_SECONDS)
+        return self._mutations.post(RunResponse, path, encode(request), timeout=_GIT_SECONDS)
 
     def preview_pipeline(self, pipeline_db_id: int, request: PreviewRequest) -> PreviewResponse:
         """Return what a dry run of a pipeline would enqueue, and who could take it; nothing is stored."""
@@ -247,23 +317,23 @@ class Client:
 
     def cancel_job(self, job_id: str) -> JobExecution:
         """Cancel an execution; `Conflict` if it is over already."""
-        return self._transport.post(JobResponse, f"{_job(job_id)}/cancel").job_execution
+        return self._mutations.post(JobResponse, f"{_job(job_id)}/cancel").job_execution
 
     def rerun_job(self, job_id: str) -> JobExecution:
         """Enqueue the same work again, and return the new execution; `Conflict` if the old one never started."""
-        return self._transport.post(JobResponse, f"{_job(job_id)}/rerun").job_execution
+        return self._mutations.post(JobResponse, f"{_job(job_id)}/rerun").job_execution
 
     def delete_job(self, job_id: str) -> None:
         """Remove an execution that has not started; what waits for it ends. `Conflict` if it has."""
-        self._transport.send("DELETE", _job(job_id))
+        self._mutations.delete(_job(job_id))
 
     def clear_queue(self) -> int:
         """Remove all that is queued or leased, and return how many executions those were."""
-        return self._transport.post(ClearedQueue, "/api/v1/jobs/clear-queue").cleared
+        return self._mutations.post(ClearedQueue, "/api/v1/jobs/clear-queue").cleared
 
     def flush_history(self) -> int:
         """Remove what is over, except where its run still waits, and return how many executions those were."""
-        return self._transport.post(FlushedHistory, "/api/v1/jobs/flush-history").flushed
+        return self._mutations.post(FlushedHistory, "/api/v1/jobs/flush-history").flushed
 
     def blocked_by(self, job_id: str) -> BlockedBy:
         """Return which execution kept this one from ever running."""
