@@ -23,6 +23,14 @@ def serve(
     agent_timeout: Annotated[
         int, typer.Option(min=10, metavar="SECONDS", help="Give up on the jobs of an agent silent for this long.")
     ] = 60,
+    vault_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CICTL_VAULT_URLS",
+            metavar="URL",
+            help="Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks.",
+        ),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the API server until it is stopped with Ctrl-C or SIGTERM.
@@ -57,6 +65,7 @@ def serve(
         host=host,
         port=port,
         no_auth=no_auth,
+        vault_urls=vault_url or (),
         version=version,
         agent_timeout=timedelta(seconds=agent_timeout),
         environ=os.environ,

@@ -17,6 +17,8 @@ def check_vault(vault: VaultShape, path: str, report: Report) -> None:
 def _check_secret(secret: SecretShape, path: str, seen: set[str], report: Report) -> None:
     if is_blank(secret.name) or is_blank(secret.path) or is_blank(secret.key):
         report.add(path, "requires name, path and key")
+    if secret.kv_version not in (0, 1, 2):
+        report.add(f"{path}.kv_version", "must be 1 or 2")
     name = secret.name.strip()
     if name and name in seen:
         report.say(f"{path}.name", f"{path} duplicate name {quote(secret.name)}")

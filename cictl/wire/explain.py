@@ -19,6 +19,8 @@ class Reason(StrEnum):
 
     BLOCKED = "blocked"
     """Other executions must succeed first: see `blocked_by`."""
+    SECRETS = "secrets"
+    """Its secrets could not be had: it is tried again at `retry_utc`."""
     NO_AGENTS = "no_agents"
     """No agent ever connected, or not the one that it is pinned to."""
     UNMET_REQUIREMENTS = "unmet_requirements"
@@ -97,6 +99,7 @@ class Explanation(Message):
         name: `project/pipeline/job`, with the matrix entry behind it.
         summary: The answer as one sentence without times.
         since_utc: When it entered its state: its creation, lease, start or end.
+        retry_utc: When one that waits for its secrets is tried again.
         agent_id: Who has or had it.
         older_jobs: Executions that go before it, among the 1,000 oldest that wait.
         blocked_by: What a queued one still waits for; of one that never ran, what ended it.
@@ -115,6 +118,7 @@ class Explanation(Message):
     current_step: str = ""
     cause: Cause | None = None
     error: str = ""
+    retry_utc: datetime | None = None
     older_jobs: int = 0
     blocked_by: list[Blocker] = msgspec.field(default_factory=list)
     agents: list[AgentFit] = msgspec.field(default_factory=list)

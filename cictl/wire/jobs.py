@@ -131,6 +131,8 @@ class JobExecution(Message):
         sensitive_values: Values to mask; in the lease answer only, never stored.
         cause: Typed reason of a failure (ours; a reference server never sends it).
         log_size: Bytes of the whole log (ours; single-job answers only).
+        waiting_reason: Why the secrets of a queued one could not be had at the last attempt (ours).
+        not_before_utc: When a queued one that waits for secrets is tried again (ours).
     """
 
     id: str
@@ -160,10 +162,12 @@ class JobExecution(Message):
     sensitive_values: list[str] = msgspec.field(default_factory=list)
     cause: Cause | None = None
     log_size: int = 0
+    waiting_reason: str = ""
+    not_before_utc: datetime | None = None
 
 
 class JobState(Message):
-    """`GET jobs/{id}?view=state`: what a waiting client or agent polls for, small and cheap."""
+    """`GET jobs/{id}?view=state`: what a waiting client or agent polls for, small and cheap; keys as in `JobExecution`."""
 
     id: str
     status: JobStatus
@@ -175,6 +179,8 @@ class JobState(Message):
     leased_by_agent_id: str = ""
     started_utc: datetime | None = None
     finished_utc: datetime | None = None
+    waiting_reason: str = ""
+    not_before_utc: datetime | None = None
 
 
 class JobResponse(Message):

@@ -80,6 +80,7 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/api/v1/pipeline-chains/{chain_id}/source-refs", pipelines.SourceRefsResource, "chain"),
     ("/api/v1/vault/connections", vault.VaultConnectionsResource, ""),
     ("/api/v1/vault/connections/{connection_id}", vault.VaultConnectionResource, ""),
+    ("/api/v1/vault/connections/{connection_id}/test", vault.VaultTestResource, ""),
 )
 """Path, resource, and the ending of its responders' names where one resource serves several paths."""
 
@@ -91,7 +92,7 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
         is_loopback: The server is reachable from this machine only; other names in Host headers are refused.
     """
     app: Application = falcon.App(
-        middleware=[Guard(is_loopback=is_loopback), Targets(services), Idempotency(services.idempotency)]
+        middleware=[Guard(is_loopback=is_loopback), vault.Slashes(), Targets(services), Idempotency(services.idempotency)]
     )
     errors.install(app)
     app.req_options.keep_blank_qs_values = True

@@ -14,6 +14,7 @@ from typing import Any
 import cictl.wire
 from cictl.wire.codec import Message
 from cictl_server.resources.describe import Answer, Description, Parameter, description_of
+from cictl_server.resources.idempotency import KEYLESS
 
 Route = tuple[str, type[Any], str]
 """Path, resource, and the ending of its responders' names."""
@@ -66,11 +67,15 @@ class Operation:
     @property
     def headers(self) -> tuple[Parameter, ...]:
         """The request headers that mean something, with those that every such operation shares."""
-        return (*self.description.headers, *((IDEMPOTENCY_KEY,) if self._changes_something else ()))
+        return (*self.description.headers, *((IDEMPOTENCY_KEY,) if self._takes_key else ()))
 
     @property
     def _changes_something(self) -> bool:
         return self.method not in ("get", "head")
+
+    @property
+    def _takes_key(self) -> bool:
+        return self._changes_something and self.path not in KEYLESS
 
     @property
     def answers(self) -> dict[int, Answer]:
@@ -87,7 +92,7 @@ class Operation:
             yield 400, MALFORMED
         if NUMBER_IDS.intersection(self.path_parameters):
             yield 400, NO_NUMBER
-        if self._changes_something:
+        if self._takes_key:
             yield 400, BAD_KEY
             yield 409, KEY_IN_USE
         yield 403, FORBIDDEN

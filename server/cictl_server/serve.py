@@ -42,6 +42,7 @@ class ServerConfig:
         no_auth: Bind to an address that others reach although nothing authenticates them.
         agent_timeout: After this silence of an agent its running work is given up.
         environ: Settings of updates: where releases come from, how this installation is managed.
+        vault_urls: The only Vaults that secrets may come from; empty allows any.
         arguments: What follows the program on a command line that starts this server again, apart from a free port.
     """
 
@@ -54,6 +55,7 @@ class ServerConfig:
     agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT
     environ: Mapping[str, str] = field(default_factory=dict)
     arguments: Sequence[str] = ()
+    vault_urls: Sequence[str] = ()
 
 
 class Server:
@@ -94,6 +96,7 @@ class Server:
             waiting_places=config.waiting_places,
             agent_timeout=config.agent_timeout,
             update_tools=_tools(config),
+            vault_urls=config.vault_urls,
             process=self._process(config, listener),
         )
         self.services.maintenance.start_up()

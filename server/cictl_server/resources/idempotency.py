@@ -10,6 +10,9 @@ from cictl_server.services.idempotency import IdempotencyService
 _METHODS = frozenset({"POST", "DELETE"})
 _LONGEST = 255
 
+KEYLESS = frozenset({"/api/v1/agent/lease"})
+"""Paths without keys: the answer to a lease holds secrets, which are not to be kept; `request_id` makes it repeatable."""
+
 
 class Idempotency:
     """Answers repeats before they reach a resource, and keeps the answers of what succeeded or was refused.
@@ -22,7 +25,7 @@ class Idempotency:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         key = req.get_header("Idempotency-Key")
-        if not key or req.method not in _METHODS:
+        if not key or req.method not in _METHODS or req.path in KEYLESS:
             return
         if len(key) > _LONGEST or not key.isprintable():
             raise InvalidRequest(f"Idempotency-Key must be up to {_LONGEST} printable characters")

@@ -7,6 +7,7 @@ import falcon
 from cictl_server.errors import NotFound
 from cictl_server.resources import media
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
+from cictl_server.resources.vault import VaultTestResource
 from cictl_server.services import Services
 
 
@@ -27,5 +28,9 @@ class Targets:
             self._projects.check_pipeline(media.path_id(params["pipeline_id"], noun="pipeline"))
         elif "chain_id" in params:
             self._projects.check_chain(media.path_id(params["chain_id"], noun="pipeline chain"))
+        elif "connection_id" in params:
+            media.path_id(params["connection_id"], noun="vault connection")
+            if isinstance(resource, VaultTestResource) and req.method != "POST":
+                raise falcon.HTTPNotFound
         elif req.method in ("GET", "DELETE") and isinstance(resource, ClearQueueResource | FlushHistoryResource):
             raise NotFound("job")

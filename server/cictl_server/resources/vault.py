@@ -9,10 +9,14 @@ from cictl.wire.vault import (
     VaultConnectionList,
     VaultConnectionRequest,
     VaultConnectionResponse,
+    VaultTestRequest,
+    VaultTestResponse,
 )
 from cictl_server.resources import media
 from cictl_server.resources.describe import api
 from cictl_server.services import Services
+
+PREFIX = "/api/v1/vault/connections/"
 
 _NOUN = "vault connection"
 
@@ -48,3 +52,24 @@ class VaultConnectionResource:
     def on_delete(self, _req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
         """Delete a connection, and tell which pipelines name it: their jobs will fail."""
         media.write(resp, self._connections.delete(media.path_id(connection_id, noun=_NOUN)))
+
+
+class VaultTestResource:
+    """`/api/v1/vault/connections/{connection_id}/test`"""
+
+    def __init__(self, services: Services) -> None:
+        self._tests = services.vault_tests
+
+    @api(request=VaultTestRequest, answers={200: VaultTestResponse, 404: "unknown, or another method"})
+    def on_post(self, req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
+        """Log in, and read a secret if one is named; a failure is told in the answer. Nothing of it is kept."""
+        number = media.path_id(connection_id, noun=_NOUN)
+        media.write(resp, self._tests.test(number, media.read(req, VaultTestRequest)))
+
+
+class Slashes:
+    """Of what follows `connections/` outer slashes are ignored, as the contract has it for these paths alone."""
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        if req.path.startswith(PREFIX) and (rest := req.path.removeprefix(PREFIX).strip("/")):
+            req.path = PREFIX + rest

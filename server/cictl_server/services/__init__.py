@@ -54,6 +54,7 @@ from cictl_server.services.updates import UpdateService
 from cictl_server.services.vault.connections import VaultConnectionService
 from cictl_server.services.vault.outages import Outages
 from cictl_server.services.vault.reading import VaultAccess
+from cictl_server.services.vault.testing import VaultTestService
 from cictl_server.services.vault.tokens import TokenCache
 from cictl_server.services.versionsteps import VersionService
 from cictl_server.store.contract import Store
@@ -96,6 +97,7 @@ class Services:
     source_refs: SourceRefService
     updates: UpdateService
     vault_connections: VaultConnectionService
+    vault_tests: VaultTestService
     versions: VersionService
 
     @classmethod
@@ -148,6 +150,8 @@ class Services:
         )
         tokens = TokenCache(clock)
         access = VaultAccess(environment=os.environ, allowed_urls=vault_urls)
+        vault_connections = VaultConnectionService(store=store, tokens=tokens, allowed_urls=vault_urls, clock=clock)
+        vault_tests = VaultTestService(store=store, connections=vault_connections, access=access, clock=clock)
         secrets = SecretService(store=store, access=access, tokens=tokens, outages=Outages(clock))
         orders, rollout = OrderBook(clock, numbers), Rollout(clock)
         preparer = Preparer(store=store, numbers=numbers)
@@ -195,9 +199,9 @@ class Services:
             ),
             artifacts=artifacts,
             events=events,
-            explain=ExplainService(store=store, jobs=jobs, presence=presence),
+            explain=ExplainService(store=store, jobs=jobs, presence=presence, clock=clock),
             idempotency=idempotency,
-            inspecting=InspectService(store=store, preparer=preparer),
+            inspecting=InspectService(store=store, preparer=preparer, vault_tests=vault_tests),
             job_lists=JobListService(store=store, fleet=fleet),
             leasing=LeasingService(
                 store=store,
@@ -216,6 +220,7 @@ class Services:
                 presence=presence,
                 clock=clock,
                 idempotency=idempotency,
+                sensitive=sensitive,
                 agent_timeout=agent_timeout,
             ),
             projects=projects,
@@ -232,6 +237,7 @@ class Services:
             previews=PreviewService(preparer=preparer, fleet=fleet, runtime=runtime),
             sensitive=sensitive,
             source_refs=SourceRefService(store=store),
-            vault_connections=VaultConnectionService(store=store, tokens=tokens, allowed_urls=vault_urls, clock=clock),
+            vault_connections=vault_connections,
+            vault_tests=vault_tests,
             versions=VersionService(store=store, hub=hub),
         )

@@ -16,6 +16,7 @@ from cictl_server.services.chaining import upstream_of
 from cictl_server.services.deciding import deciding
 from cictl_server.services.fitting import command, fixes_for, nearest_first, obstacle, pinned_to, sentence
 from cictl_server.services.fleet import effective_capabilities
+from cictl_server.services.ids import Clock
 from cictl_server.services.jobs import JobService, get_job
 from cictl_server.services.needs import needs_of
 from cictl_server.services.presence import PresenceBook
@@ -31,8 +32,9 @@ _REASONS = {
 
 
 class ExplainService:
-    def __init__(self, *, store: Store, jobs: JobService, presence: PresenceBook) -> None:
+    def __init__(self, *, store: Store, jobs: JobService, presence: PresenceBook, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._jobs = jobs
         self._presence = presence
 
@@ -66,6 +68,14 @@ class ExplainService:
                 reason=Reason.BLOCKED,
                 summary=f"it waits for {_names(base.blocked_by)}",
                 fixes=[*_blocker_fixes(base.blocked_by), *later],
+            )
+        if job.not_before is not None and job.not_before > self._clock():
+            return msgspec.structs.replace(
+                base,
+                reason=Reason.SECRETS,
+                summary=f"it waits for its secrets, which could not be had: {job.waiting_reason}",
+                retry_utc=job.not_before,
+                fixes=list(_vault_fixes(job)),
             )
         if not agents:
             return msgspec.structs.replace(base, reason=Reason.NO_AGENTS, summary=_no_agents(job), fixes=nearest)
@@ -156,6 +166,12 @@ def _first_agent(job: JobRecord) -> Fix:
     if wanted := pinned_to(job):
         return Fix(text=f"start agent {wanted}", command=command("run-agent", "--id", wanted))
     return Fix(text="start an agent", command=command("run-agent"))
+
+
+def _vault_fixes(job: JobRecord) -> Iterator[Fix]:
+    for name in dict.fromkeys(step.vault_connection.strip() for step in job.step_plan):
+        if name:
+            yield Fix(text=f"see whether {name} answers", command=command("vault", "test", name))
 
 
 def _blockers(job: JobRecord, view: View) -> list[Blocker]:

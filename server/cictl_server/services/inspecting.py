@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -13,15 +13,18 @@ from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.planning import PlannedJob
 from cictl_server.services.preparing import Mode, Preparer
 from cictl_server.services.rawyaml import job_yaml, pipeline_yaml
+from cictl_server.services.vault.testing import Inspection, VaultTestService
 from cictl_server.store.contract import Store
+from cictl_server.store.records import VaultConnectionRecord
 
 _DEFAULT_MOUNT = "kv"
 _DEFAULT_KV_VERSION = 2
 
 
 class InspectService:
-    def __init__(self, *, store: Store, preparer: Preparer) -> None:
+    def __init__(self, *, store: Store, preparer: Preparer, vault_tests: VaultTestService) -> None:
         self._store = store
+        self._vault_tests = vault_tests
         self._preparer = preparer
 
     def inspect(self, project_id: int, request: InspectRequest) -> InspectResponse:
@@ -70,12 +73,20 @@ class InspectService:
         return _title(pipeline, job, "script"), content
 
     def _secret_mappings(self, pipeline: Pipeline, _job: Job | None, request: InspectRequest) -> tuple[str, str]:
-        lines = [line for job in self._planned(request) for line in _mapping(job, is_tested=request.test_secrets)]
+        planned, connections = self._planned(request), self._connections()
+        with self._vault_tests.inspection() as inspection:
+            tested = inspection if request.test_secrets else None
+            lines = [line for job in planned for line in _mapping(job, connections, tested)]
         title = f"Pipeline {pipeline.id} secret mappings"
         if not lines:
             return title, "no secret mappings found"
         mode = "live Vault secret test" if request.test_secrets else "mapping inspection only"
         return title, "\n".join([f"mode: {mode}", f"pipeline: {pipeline.id}", "", *lines])
+
+    def _connections(self) -> dict[str, VaultConnectionRecord]:
+        """Return the connections by name: what secrets leave open is theirs to say."""
+        with self._store.read() as view:
+            return {record.name: record for record in view.vault_connections.iter_all()}
 
     def _planned(self, request: InspectRequest) -> list[PlannedJob]:
         """Return what a run would enqueue.
@@ -120,21 +131,25 @@ def _label(job: PlannedJob) -> str:
     return f"{job.pipeline_job_id} / {row}" if row else job.pipeline_job_id
 
 
-def _mapping(job: PlannedJob, *, is_tested: bool) -> Iterator[str]:
+def _mapping(
+    job: PlannedJob, connections: Mapping[str, VaultConnectionRecord], tested: Inspection | None
+) -> Iterator[str]:
     steps = [step for step in job.step_plan if step.vault_connection or step.vault_secrets or _names(step)]
     if steps:
         yield f"job: {_label(job)}"
     for step in steps:
+        name = step.vault_connection.strip()
         yield f"  step: {step.name}"
-        yield f"    vault_connection: {step.vault_connection or '<missing>'}"
-        if is_tested:
-            yield f"    test_connection: failed ({_no_connection(step)})"
-        yield from _secrets(step, is_tested=is_tested)
+        yield f"    vault_connection: {name or '<missing>'}"
+        if tested is not None:
+            problem = tested.connection_problem(name)
+            yield f"    test_connection: failed ({problem})" if problem else "    test_connection: ok"
+        yield from _secrets(step, connections.get(name), tested)
 
 
-def _secrets(step: Step, *, is_tested: bool) -> Iterator[str]:
+def _secrets(step: Step, connection: VaultConnectionRecord | None, tested: Inspection | None) -> Iterator[str]:
     names = _names(step)
-    declared = {secret.name: secret for secret in step.vault_secrets}
+    declared = {secret.name.strip(): secret for secret in step.vault_secrets}
     if not names:
         yield "    referenced_placeholders: (none)"
         yield f"    declared_secrets: {', '.join(sorted(declared))}"
@@ -142,17 +157,22 @@ def _secrets(step: Step, *, is_tested: bool) -> Iterator[str]:
         if name not in declared:
             yield f"    - {name}: missing in step.vault.secrets"
             continue
-        result = " | test=skipped (no connection)" if is_tested else ""
-        yield f"    - {name}: {_place(declared[name])}{result}"
+        result = "" if tested is None else f" | {_tried(step, declared[name], tested)}"
+        yield f"    - {name}: {_place(declared[name], connection)}{result}"
 
 
-def _place(secret: SecretRef) -> str:
-    mount, version = secret.mount or _DEFAULT_MOUNT, secret.kv_version or _DEFAULT_KV_VERSION
+def _tried(step: Step, secret: SecretRef, tested: Inspection) -> str:
+    name = step.vault_connection.strip()
+    if tested.connection_problem(name):
+        return "test=skipped (no connection)"
+    problem = tested.secret_problem(name, secret)
+    return f"test=error: {problem}" if problem else "test=ok"
+
+
+def _place(secret: SecretRef, connection: VaultConnectionRecord | None) -> str:
+    mount = secret.mount or (connection.kv_default_mount if connection else "") or _DEFAULT_MOUNT
+    version = secret.kv_version or (connection.kv_default_version if connection else _DEFAULT_KV_VERSION)
     return f"mount={mount} path={secret.path} key={secret.key} kv_version={version}"
-
-
-def _no_connection(step: Step) -> str:
-    return f'vault connection "{step.vault_connection}" not found' if step.vault_connection else "no connection named"
 
 
 def _names(step: Step) -> list[str]:

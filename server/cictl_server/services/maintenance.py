@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from cictl.wire.jobs import Cause, JobStatus
 from cictl_server.services.idempotency import IdempotencyService
-from cictl_server.services.ids import Clock
+from cictl_server.services.ids import Clock, job_number
 from cictl_server.services.lifecycle import Ending, Event, advance
 from cictl_server.services.logs import LogFiles
 from cictl_server.services.presence import PresenceBook
+from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.services.settling import Settler
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
@@ -26,6 +27,9 @@ TIMEOUT_GRACE = timedelta(seconds=15)
 UPLOAD_LIMIT = timedelta(minutes=10)
 """The longest that an agent's one request takes. Its limit does not cover the upload of artifacts, during which it says
 nothing of its job; so while it is online the server steps in this much later again."""
+
+SECRETS_KEPT = timedelta(minutes=10)
+"""How long the secrets of an execution that is over are remembered, for what its agent still sends to be masked."""
 
 INTERVAL_SECONDS = 5.0
 
@@ -44,6 +48,7 @@ class MaintenanceService:
         presence: PresenceBook,
         clock: Clock,
         idempotency: IdempotencyService,
+        sensitive: SensitiveValues,
         agent_timeout: timedelta,
     ) -> None:
         """Give up on an agent's running work when nothing was heard of it for *agent_timeout*."""
@@ -53,6 +58,7 @@ class MaintenanceService:
         self._presence = presence
         self._clock = clock
         self._idempotency = idempotency
+        self._sensitive = sensitive
         self._agent_timeout = agent_timeout
         self._started = clock()
 
@@ -64,6 +70,7 @@ class MaintenanceService:
 
     def run_once(self) -> None:
         self._idempotency.expire()
+        self._forget_secrets()
         now = self._clock()
         with self._store.read() as view:
             leased = [job for job in view.jobs.with_status(JobStatus.LEASED) if _is_stale(job, now)]
@@ -75,6 +82,15 @@ class MaintenanceService:
                 self._requeue(tx, job.number, now)
             for job in running:
                 self._fail(tx, job.number, now)
+
+    def _forget_secrets(self) -> None:
+        """Forget the secrets of what is over for a while, or deleted: then nothing comes from its agent any more."""
+        limit = self._clock() - SECRETS_KEPT
+        for job_id in self._sensitive.job_ids():
+            with self._store.read() as view:
+                job = view.jobs.find(job_number(job_id))
+            if job is None or (job.finished is not None and job.finished <= limit):
+                self._sensitive.forget(job_id)
 
     def _requeue(self, tx: Transaction, number: int, now: datetime) -> None:
         job = tx.jobs.find(number)

@@ -104,18 +104,20 @@ class SecretService:
         try:
             values = within(LEASE_SECONDS, lambda: _read_all(reader, needs))
         except VaultUnavailable as error:
-            raise self._delay(reader, str(error)) from error
+            raise self._delay(reader, error) from error
         except VaultProblem as error:
             raise SecretsRefused(f"{PREFIX}{error}") from error
         for need in needs:
             self._outages.end(need.connection)
         return _resolved(job, values)
 
-    def _delay(self, reader: VaultReader, text: str) -> SecretsDelayed:
+    def _delay(self, reader: VaultReader, error: VaultUnavailable) -> SecretsDelayed:
         """Note the outage, unless the Vault has answered before: then this execution asks for too much at once."""
-        if reader.waits_for is None or reader.got_answer:
-            return SecretsDelayed(text=text, until=None)
-        return SecretsDelayed(text=text, until=self._outages.begin(reader.waits_for, text).until)
+        connection = reader.waits_for
+        if connection is None or reader.got_answer:
+            return SecretsDelayed(text=str(error), until=None)
+        cause = f"vault connection {quote(connection.name)}: {error.__cause__ or error}"
+        return SecretsDelayed(text=str(error), until=self._outages.begin(connection, cause).until)
 
 
 def needs_secrets(job: JobRecord) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
@@ -58,6 +59,8 @@ def job_view(
         exit_code=job.exit_code,
         error=job.error,
         cause=job.cause,
+        waiting_reason=_waiting_reason(job),
+        not_before_utc=_not_before(job),
         output=output,
         log_size=log_size,
         test_summary=job.test_summary if is_listed else None,
@@ -74,10 +77,20 @@ def job_state(job: JobRecord, *, log_size: int) -> JobState:
         error=job.error,
         exit_code=job.exit_code,
         cause=job.cause,
+        waiting_reason=_waiting_reason(job),
+        not_before_utc=_not_before(job),
         leased_by_agent_id=job.agent_id,
         started_utc=job.started,
         finished_utc=job.finished,
     )
+
+
+def _waiting_reason(job: JobRecord) -> str:
+    return job.waiting_reason if job.status is JobStatus.QUEUED else ""
+
+
+def _not_before(job: JobRecord) -> datetime | None:
+    return job.not_before if job.status is JobStatus.QUEUED else None
 
 
 def unmet_requirements(job: JobRecord, candidates: Iterable[Candidate]) -> list[str]:

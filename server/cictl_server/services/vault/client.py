@@ -31,6 +31,7 @@ CALL_SECONDS = 15.0
 ANSWER_LIMIT = 256 << 10
 """Bytes of an answer that are read."""
 
+_NULL = msgspec.Raw(b"null")
 _SHOWN = 500
 """Characters of an answer that an error shows."""
 
@@ -117,11 +118,9 @@ class VaultClient:
         if status != 200:
             text = f"vault read failed: status={status} body={_shown(body, hidden=token)}"
             raise TokenRefused(text) if status in _TOKEN_REFUSED else _problem(status, text)
-        found: Any = _decoded(body, _Answer, what="read").data
-        if found is not None and place.kv_version == 2:
-            found = _decoded(found, _Answer, what="read").data
-        if found is None:
-            raise VaultRefused("vault read response has no data")
+        found = _data_of(body)
+        if place.kv_version == 2:
+            found = _data_of(found)
         by_key: dict[str, msgspec.Raw] = _decoded(found, dict[str, msgspec.Raw], what="read")
         return by_key
 
@@ -147,12 +146,15 @@ class VaultClient:
             raise _transport_problem(error) from error
 
 
-class _Answer(msgspec.Struct):
-    data: msgspec.Raw | None = None
+class _Answer(msgspec.Struct, frozen=True):
+    data: msgspec.Raw = _NULL
 
-    def __post_init__(self) -> None:
-        if self.data is not None and bytes(self.data) == b"null":
-            self.data = None
+
+def _data_of(answer: bytes | msgspec.Raw) -> msgspec.Raw:
+    found: msgspec.Raw = _decoded(answer, _Answer, what="read").data
+    if bytes(found) == b"null":
+        raise VaultRefused("vault read response has no data")
+    return found
 
 
 def value_of(found: Mapping[str, msgspec.Raw], key: str, *, path: str) -> str:

@@ -77,6 +77,10 @@ class VaultReader:
         for client in self._clients.values():
             client.close()
 
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self._ends_at - time.monotonic())
+
     def log_in(self, connection: VaultConnectionRecord, secret_id: str = "") -> str:
         """Log in, whatever token is known, and return the new one.
 
@@ -128,7 +132,7 @@ class VaultReader:
         self._access.check(connection)
         self.waits_for = connection
         lock = self._tokens.login_lock(connection.id)
-        if not lock.acquire(timeout=max(0.0, self._ends_at - time.monotonic())):
+        if not lock.acquire(timeout=self.seconds_left):
             raise VaultUnavailable("send vault request: another login takes too long")
         try:
             return self._tokens.find(connection) or self.log_in(connection)
