@@ -7,6 +7,6 @@
 from cictl.redaction.covering import Cover
 from cictl.redaction.forms import forms_of, url_secrets
 from cictl.redaction.messages import masked_message
-from cictl.redaction.stream import MASK, Redactor
+from cictl.redaction.stream import Redactor
 
-__all__ = ["MASK", "Cover", "Redactor", "forms_of", "masked_message", "url_secrets"]
+__all__ = ["Cover", "Redactor", "forms_of", "masked_message", "url_secrets"]

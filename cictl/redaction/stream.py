@@ -8,6 +8,8 @@ from cictl.redaction.finding import Finder, Span, merged
 from cictl.redaction.forms import forms_of
 
 MASK = "***"
+NAME_MASK = "___"
+"""Stands for a secret in the name of a file: no system forbids it there."""
 
 
 class Redactor:
@@ -33,8 +35,15 @@ class Redactor:
         """Return what is still held back; the stream ends here."""
         return self._emit(self._held, is_end=True)
 
-    def redact(self, text: str, *, mask: str = MASK) -> str:
+    def redact(self, text: str) -> str:
         """Mask a text that stands alone, such as an error message; the stream is not touched."""
+        return self._redacted(text, MASK)
+
+    def redact_name(self, name: str) -> str:
+        """Do the same with the name of a file."""
+        return self._redacted(name, NAME_MASK)
+
+    def _redacted(self, text: str, mask: str) -> str:
         return _masked(text, self._finder.spans(text), end=len(text), is_masked_before=False, mask=mask)
 
     def _emit(self, text: str, *, is_end: bool) -> str:

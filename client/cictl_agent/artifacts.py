@@ -9,7 +9,7 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -56,7 +56,19 @@ def collect(globs: Iterable[str], directory: Path, log: JobLog) -> list[Found]:
             found.append(candidate)
     if len(found) > MOST_FILES:
         log.line(f"[artifacts] {len(found)} files match, only the first {MOST_FILES} are kept")
-    return found[:MOST_FILES]
+    return _renamed(found[:MOST_FILES], log)
+
+
+def _renamed(found: Iterable[Found], log: JobLog) -> list[Found]:
+    """Mask secrets in the names; a file whose name is another's then is left out."""
+    kept: dict[str, Found] = {}
+    for file in found:
+        path = log.redact_name(file.path)
+        if path in kept:
+            log.line(f"[artifacts] skipped {file.path}: without a secret its name is that of another file")
+        else:
+            kept[path] = replace(file, path=path)
+    return list(kept.values())
 
 
 def upload(

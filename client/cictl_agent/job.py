@@ -8,11 +8,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
-from cictl.redaction import Redactor, url_secrets
+from cictl.redaction import Redactor, masked_message, url_secrets
 from cictl.wire.jobs import CacheStat, Cause, JobExecution, JobStatus, StatusRequest
-from cictl.wire.reports import TestReportUpload, TestSuite
+from cictl.wire.reports import TestReportUpload
 from cictl_agent import artifacts, caches, capabilities
 from cictl_agent.checkout import Checkout
 from cictl_agent.clock import Clock
@@ -39,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 PREPARING = "Preparing execution"
 CHECKING_OUT = "Checking out source"
+
+_NOT_MASKED = frozenset({"status", "format"})
+"""Fields of test reports whose values are words of the protocol."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,7 @@ class JobRun:
             if not reporter.begin(PREPARING):
                 return
             outcome = self._work(self._context(log, reporter))
-            reporter.finish(self._report(outcome, log), self.stop)
+            reporter.finish(self._report(outcome), self.stop)
             logger.info("job ended job=%s error=%s", self.job.id, log.redact(outcome.error) or "none")
 
     def _context(self, log: JobLog, reporter: Reporter) -> JobContext:
@@ -201,7 +202,7 @@ class JobRun:
         variables = caches.cache_environment(self._caches)
         outside = {} if container else os.environ
         environment = job_environment(outside, self.job, self.config, variables, self.platform)
-        traced = is_traced(self.job.metadata, self.config)
+        traced = is_traced(self.job.metadata, self.config) and not self.job.sensitive_values
         if container:
             return ContainerShell(context, container, environment, is_traced=traced)
         interpreter = self.platform.interpreters[choose_shell(self.job, self.platform.interpreters)]
@@ -287,7 +288,7 @@ class JobRun:
         steps = self._steps
         if steps is None:
             return 0
-        report = combine([_redacted(suite, context.log) for suite in steps.suites], steps.coverage)
+        report = masked_message(combine(steps.suites, steps.coverage), context.log.redact, keep=_NOT_MASKED)
         if report.total or report.coverage:
             request = TestReportUpload(agent_id=self.config.agent_id, report=report)
             try:
@@ -296,10 +297,10 @@ class JobRun:
                 context.log.line(f"[tests] report upload failed: {error}")
         return report.failed
 
-    def _report(self, outcome: Outcome, log: JobLog) -> StatusRequest:
+    def _report(self, outcome: Outcome) -> StatusRequest:
         return StatusRequest(
             status=JobStatus.FAILED if outcome.error else JobStatus.SUCCEEDED,
-            error=log.redact(outcome.error),
+            error=outcome.error,
             exit_code=outcome.exit_code,
             cause=outcome.cause,
             cache_stats=self._cache_stats(),
@@ -308,12 +309,3 @@ class JobRun:
 
     def _cache_stats(self) -> list[CacheStat]:
         return [caches.measure(cache) for cache in self._caches]
-
-
-def _redacted(suite: TestSuite, log: JobLog) -> TestSuite:
-    """Mask secrets in what tests print."""
-    cases = [
-        msgspec.structs.replace(case, name=log.redact(case.name), output=log.redact(case.output))
-        for case in suite.cases
-    ]
-    return msgspec.structs.replace(suite, name=log.redact(suite.name), cases=cases)

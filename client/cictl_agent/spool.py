@@ -59,6 +59,10 @@ class JobLog:
         """Mask the job's secrets in a text that goes elsewhere."""
         return self._redactor.redact(text)
 
+    def redact_name(self, name: str) -> str:
+        """Mask the job's secrets in the name of a file that goes elsewhere."""
+        return self._redactor.redact_name(name)
+
     def read(self, offset: int, limit: int) -> bytes:
         """Return up to *limit* bytes from *offset*, whole characters only; *limit* is 4 or more."""
         with self._lock:

@@ -63,9 +63,8 @@ class Steps:
 
     def _run_step(self, step: Step) -> None:
         log = self._context.log
-        text = log.redact(step_text(step))
-        shown = msgspec.structs.replace(_without_script(step), name=log.redact(step.name))
-        self._context.reporter.note_step(text, step=shown)
+        text = step_text(step)
+        self._context.reporter.note_step(text, step=_without_script(step))
         if step.kind == _SKIPPED:
             log.line(f"[dry-run] skipped step: {step.name}")
             return
@@ -99,8 +98,9 @@ class Steps:
                 self.coverage = read_coverage(directory, step.coverage_report, form=step.coverage_format)
                 log.line(f"[coverage] {self.coverage.percent:.1f} %")
         except ReportError as error:
-            log.line(f"[tests] {error}")
-            return str(error)
+            problem = error.told(log.redact)
+            log.line(f"[tests] {problem}")
+            return problem
         return ""
 
 

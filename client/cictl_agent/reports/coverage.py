@@ -26,7 +26,7 @@ def read_go_coverprofile(content: bytes) -> Coverage:
             continue
         block = _BLOCK.fullmatch(line)
         if block is None:
-            raise ReportError(f"line {number} is not of a Go cover profile: {line[:80]!r}")
+            raise ReportError(f"line {number} is not of a Go cover profile", line)
         statements = int(block[2])
         totals[block[1]] = totals.get(block[1], 0) + statements
         covered[block[1]] = covered.get(block[1], 0) + (statements if int(block[3]) else 0)
@@ -76,10 +76,10 @@ def read_lcov(content: bytes) -> Coverage:
         elif line == "end_of_record":
             current = None
         elif not colon:
-            raise ReportError(f"line {number} is not of an lcov tracefile: {line[:80]!r}")
+            raise ReportError(f"line {number} is not of an lcov tracefile", line)
         elif key in ("DA", "LF", "LH"):
             if current is None:
-                raise ReportError(f"line {number} belongs to no file: {line[:80]!r}")
+                raise ReportError(f"line {number} belongs to no file", line)
             _note(current, key, value, number)
     return _lcov_coverage(sources)
 
@@ -97,7 +97,7 @@ def _note(lines: _Lines, key: str, value: str, number: int) -> None:
                 lines.total += 1
                 lines.covered += int(fields[1]) > 0
     except (ValueError, IndexError) as error:
-        raise ReportError(f"line {number} has no number where one belongs: {key}:{value[:80]}") from error
+        raise ReportError(f"line {number} has no number where one belongs", f"{key}:{value}") from error
 
 
 def _natural(text: str) -> int:

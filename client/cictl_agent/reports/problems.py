@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from cictl.wire.reports import TestCase, TestSuite
 
+_QUOTED = 80
+
 
 class ReportError(ValueError):
-    """A report can't be read; the text says why, without the step's name."""
+    """A report can't be read; the text says why, without the step's name.
+
+    Attributes:
+        what: What is wrong.
+        quoted: The text in the report that is wrong, whole; its beginning is shown.
+    """
+
+    def __init__(self, what: str, quoted: str = "") -> None:
+        super().__init__(what, quoted)
+        self.what = what
+        self.quoted = quoted
+
+    def __str__(self) -> str:
+        return self.told(str)
+
+    def told(self, redact: Callable[[str], str]) -> str:
+        """Return the text with secrets masked before it is cut: of half a secret nobody could tell that it is one."""
+        what, quoted = redact(self.what), redact(self.quoted)
+        return f"{what}: {quoted[:_QUOTED]!r}" if quoted else what
 
 
 def suite_of(cases: Iterable[TestCase], *, form: str, name: str) -> TestSuite:

@@ -14,9 +14,6 @@ from cictl.redaction import Cover, Redactor
 from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.store.records import JobRecord
 
-NAME_MASK = "___"
-"""Stands for a secret in the name of a file: no system forbids it there."""
-
 
 @dataclass(kw_only=True)
 class Mask:
@@ -43,7 +40,7 @@ class Mask:
 
     def redact_name(self, name: str) -> str:
         """Mask the name of a file."""
-        return self._redactor.redact(name, mask=NAME_MASK)
+        return self._redactor.redact_name(name)
 
     def end(self, log: str, *, size: int) -> bytes | None:
         """Return the last bytes of a log of *size* bytes as they came, as far as they can matter; None when not known.
