@@ -8,6 +8,9 @@ from cictl.wire.codec import Message
 
 PROBLEM_JSON = "application/problem+json"
 
+BEING_ANSWERED = "a request with this Idempotency-Key is being answered"
+"""The title of the conflict that a repeat meets while the first request is under way; repeating it again helps."""
+
 
 class Code(StrEnum):
     """What kind of thing went wrong. A code never changes its meaning."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         UpdateUnavailable,
         WaitTimedOut,
     )
+    from cictl_client.events import ServerEvent
     from cictl_client.following import LogChunk
     from cictl_client.transport import RawResponse
 
@@ -61,6 +62,7 @@ __all__ = [
     "NotFound",
     "RawResponse",
     "ServerError",
+    "ServerEvent",
     "StoreFailed",
     "StoreFull",
     "TooLarge",
@@ -72,7 +74,7 @@ __all__ = [
     "WaitTimedOut",
 ]
 
-_ELSEWHERE = {"Client": "client", "LogChunk": "following", "RawResponse": "transport"}
+_ELSEWHERE = {"Client": "client", "LogChunk": "following", "RawResponse": "transport", "ServerEvent": "events"}
 
 
 def __getattr__(name: str) -> Any:

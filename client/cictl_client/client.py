@@ -97,7 +97,7 @@ class Client:
             token: Sent as a bearer token; wins over user info.
             timeout: Seconds for connecting and for each wait for bytes.
             retries: Repeats of GET and DELETE after a broken connection or 502, 503, 504. Unless it is 0, what changes
-                something is repeated too, for half a minute, when its answer was lost and the server keeps it from being
+                something is repeated too, for a quarter of a minute, when its answer was lost and the server keeps it from being
                 done twice; what agents send is not.
 
         Raises:

@@ -17,20 +17,16 @@ from cictl.wire.codec import DecodeError, Message, decode
 from cictl.wire.jobs import JobResponse, JobState, JobStateResponse
 from cictl_client.errors import NoCapacity, NotFound, ServerError, UnexpectedAnswer, Unreachable, WaitTimedOut
 from cictl_client.snapshots import SnapshotLog
+from cictl_client.streams import NoStream, open_events
 
 if TYPE_CHECKING:
-    import requests
-
     from cictl_client.transport import Transport
 
 OnReconnect = Callable[[Exception], None]
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
-_SILENCE_SECONDS = 40.0
-"""The server sends at least a comment every 15 s; longer silence means a dead connection."""
 _POLL_SECONDS = 0.5
-_BLOCK = 1 << 16
 _NO_ROUTE = "404 page not found"
 """What a server says that has no such route: a reference server keeps no logs by offset."""
 
@@ -214,30 +210,19 @@ def _stream(
     Raises:
         Unreachable: The connection broke, perhaps in the middle of an event or of a character.
     """
-    import sseclient
-
     path = f"/api/v1/jobs/{quote(job_id, safe='')}/log"
     params = {"follow": "1", "offset": offset, **({"times": "1"} if times else {})}
-    accept = {"Accept": "text/event-stream, application/problem+json"}
-    with transport.open("GET", path, params=params, headers=accept, timeout=_SILENCE_SECONDS) as response:
-        if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
-            raise NotFound(_NO_ROUTE, status=404)
-        try:
-            for event in sseclient.SSEClient(_blocks(response, deadline)).events():
+    try:
+        with closing(open_events(transport, path, params=params, deadline=deadline)) as events:
+            for event in events:
                 if event.event == "log":
                     yield _chunk(event.data)
                 elif event.event == "end":
                     yield decode(event.data.encode(), JobState)
-        except ValueError as error:
-            raise Unreachable(transport.base_url, "the connection broke") from error
-
-
-def _blocks(response: requests.Response, deadline: Callable[[], bool] | None) -> Iterator[bytes]:
-    """Yield the bytes of a stream as they come, comments included, until it is time to stop."""
-    for block in response.iter_content(_BLOCK):
-        yield block
-        if deadline is not None and deadline():
-            return
+    except NoStream:
+        raise NotFound(_NO_ROUTE, status=404) from None
+    except ValueError as error:
+        raise Unreachable(transport.base_url, "the connection broke") from error
 
 
 def _chunk(text: str) -> LogChunk:

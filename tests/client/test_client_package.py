@@ -76,7 +76,7 @@ def test_every_error_is_public() -> None:
     errors = {
         name for name, kind in inspect.getmembers(cictl_client.errors, inspect.isclass) if issubclass(kind, ClientError)
     }
-    assert errors | {"Client", "LogChunk", "RawResponse"} == set(cictl_client.__all__)
+    assert errors | {"Client", "LogChunk", "RawResponse", "ServerEvent"} == set(cictl_client.__all__)
 
 
 def test_other_names_are_attribute_errors() -> None:

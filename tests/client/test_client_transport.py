@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from urllib3 import HTTPResponse
 
+from cictl.wire.jobs import LeaseRequest
 from cictl_client import Client, ClientError, NoCapacity, ServerError, Unauthenticated, UnexpectedAnswer, Unreachable
 from cictl_client.retrying import SafeRetry
 from tests.client.conftest import DEADLINE_SECONDS, Reply, ScriptedServer, drop, refusal, reply
@@ -158,9 +159,9 @@ def test_post_is_not_repeated_after_503(server: ScriptedServer) -> None:
     assert server.count(CANCEL) == 1
 
 
-def test_post_is_not_repeated_after_a_broken_connection(slammer: Slammer) -> None:
+def test_post_of_an_agent_is_not_repeated_after_a_broken_connection(slammer: Slammer) -> None:
     with Client(slammer.url) as client, pytest.raises(Unreachable):
-        client.cancel_job("job-1")
+        client.lease(LeaseRequest(agent_id="a"))
     assert slammer.accepted == 1
 
 

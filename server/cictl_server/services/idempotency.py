@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
+from cictl.wire.problems import BEING_ANSWERED
 from cictl_server.errors import Conflict
 from cictl_server.services.ids import Clock
 from cictl_server.store.contract import Store
@@ -42,7 +43,7 @@ class IdempotencyService:
             if known.status:
                 return known
             if key in self._running:
-                raise Conflict("a request with this Idempotency-Key is being answered", hint="repeat it in a second")
+                raise Conflict(BEING_ANSWERED, hint="repeat it in a second")
         raise Conflict(
             "a request with this Idempotency-Key was interrupted",
             hint="look whether it took effect; then use a new key",

@@ -1,0 +1,102 @@
+"""Requests that change something, repeated when their answer is lost, and carried out once all the same.
+
+Each goes out with an `Idempotency-Key` of its own. A server that knows the key answers a repeat as it answered the first;
+whether it does, its `features` say, so a reference server, which would do the work twice, is asked once only.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from typing import TYPE_CHECKING, TypeVar
+
+from cictl.wire.problems import BEING_ANSWERED
+from cictl.wire.server import ServerInfo
+from cictl_client.errors import ClientError, Conflict, ServerError, Unreachable
+from cictl_client.following import TRANSIENT, Pause
+
+if TYPE_CHECKING:
+    from cictl_client.transport import Transport
+
+T = TypeVar("T")
+
+logger = logging.getLogger("cictl_client")
+
+FEATURE = "idempotency-key"
+PATIENCE_SECONDS = 15.0
+"""How long a lost answer is asked for: longer than a server needs to start again."""
+
+_GATEWAY = (502, 504)
+
+
+class Mutations:
+    """Sends what changes something.
+
+    Args:
+        repeats: False for a client that repeats nothing.
+    """
+
+    def __init__(self, transport: Transport, *, repeats: bool) -> None:
+        self._transport = transport
+        self._repeats = repeats
+
+    def post(self, type_: type[T], path: str, body: bytes = b"{}", *, timeout: float | None = None) -> T:
+        """POST *body* and return the answer, asked for again when it is lost.
+
+        Raises:
+            Unreachable: There was no answer, and either the request never went out, or asking again could do it twice, or
+                the server stayed away.
+            Conflict: The server was stopped while it worked on this; look whether it took effect.
+        """
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        try:
+            return self._transport.post(type_, path, body, headers=headers, timeout=timeout)
+        except (Unreachable, ServerError) as error:
+            if not self._repeats or not _may_have_arrived(error):
+                raise
+            lost = error
+        logger.warning("the answer was lost, asking for it again: %s", lost)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        if not self._knows_keys(deadline):
+            raise lost
+        pause = Pause()
+        while True:
+            try:
+                return self._transport.post(type_, path, body, headers=headers, timeout=timeout)
+            except (*TRANSIENT, Conflict) as error:
+                is_passing = not isinstance(error, Conflict) or error.message == BEING_ANSWERED
+                if not is_passing or time.monotonic() >= deadline:
+                    raise
+            pause.wait()
+
+    def delete(self, path: str) -> None:
+        """DELETE *path*; the transport repeats it, and the key lets a repeat get the first one's answer."""
+        self._transport.send("DELETE", path, headers={"Idempotency-Key": uuid.uuid4().hex})
+
+    def _knows_keys(self, deadline: float) -> bool:
+        pause = Pause()
+        while True:
+            try:
+                return FEATURE in self._transport.get(ServerInfo, "/api/v1/server-info").features
+            except TRANSIENT:
+                if time.monotonic() >= deadline:
+                    return False
+            except ClientError:
+                return False
+            pause.wait()
+
+
+def _may_have_arrived(error: ClientError) -> bool:
+    """Tell whether the server may have carried out the request that ended with *error*."""
+    if isinstance(error, ServerError):
+        return error.status in _GATEWAY
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+    cause: BaseException | None = error.__cause__
+    while cause is not None:
+        reason = getattr(cause.args[0], "reason", None) if cause.args else None
+        if isinstance(reason or cause, ConnectTimeoutError | NewConnectionError):
+            return False
+        cause = cause.__cause__
+    return error.__cause__ is not None

@@ -1,0 +1,62 @@
+"""One connection to a stream of server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cictl_client.errors import Unreachable
+
+if TYPE_CHECKING:
+    import requests
+    import sseclient
+
+    from cictl_client.transport import Transport
+
+SILENCE_SECONDS = 40.0
+"""The server sends at least a comment every 15 s; longer silence means a dead connection."""
+
+_BLOCK = 1 << 16
+
+
+class NoStream(Exception):
+    """The answer is no stream of events."""
+
+
+def open_events(
+    transport: Transport,
+    path: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    last_id: str = "",
+    deadline: Callable[[], bool] | None = None,
+) -> Generator[sseclient.Event, None, None]:
+    """Yield the events of one connection; it ends when the connection does, or when *deadline* says so.
+
+    *deadline* is asked at each sign of life of the server.
+
+    Raises:
+        Unreachable: The connection broke, perhaps in the middle of an event or of a character.
+        NoStream: Something else came.
+    """
+    import sseclient
+
+    headers = {
+        "Accept": "text/event-stream, application/problem+json",
+        **({"Last-Event-ID": last_id} if last_id else {}),
+    }
+    with transport.open("GET", path, params=params, headers=headers, timeout=SILENCE_SECONDS) as response:
+        if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+            raise NoStream(response.headers.get("Content-Type", "no type"))
+        try:
+            yield from sseclient.SSEClient(_blocks(response, deadline)).events()
+        except ValueError as error:
+            raise Unreachable(transport.base_url, "the connection broke") from error
+
+
+def _blocks(response: requests.Response, deadline: Callable[[], bool] | None) -> Iterator[bytes]:
+    """Yield the bytes of a stream as they come, comments included, until it is time to stop."""
+    for block in response.iter_content(_BLOCK):
+        yield block
+        if deadline is not None and deadline():
+            return
