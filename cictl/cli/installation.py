@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,16 @@ DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="The server's data; else CICTL_DATA_DIR, else the user's data directory."),
 ]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What `stage -o json` shows; `sha256` is of the wheel."""
+
+    tag: str
+    folder: str
+    sha256: str
+    was_reused: bool
 
 
 @with_examples("cictl apply-staged-update\ncictl apply-staged-update --home /opt/cictl --data-dir /var/lib/cictl")
@@ -75,6 +86,7 @@ def stage(
     from cictl.installation.smoke import SmokeError, smoke
     from cictl.installation.staging import StageError, find_staged, stage
     from cictl.installation.versions import Tag
+    from cictl.render import Result
 
     session = Session.of(context)
     layout = _layout(session, home, data_dir)
@@ -95,6 +107,9 @@ def stage(
         except (ReleaseError, StageError, SmokeError) as error:
             raise _failure(str(error)) from error
     session.note(f"{tag} is staged in {staged.folder}")
+    if session.wants_data:
+        shown = Staged(staged.tag, str(staged.folder), staged.sha256, staged.was_reused)
+        session.show(Result(message=shown, rows=[shown], columns=(), name=lambda s: s.tag))
 
 
 @with_examples("cictl self-check\ncictl self-check --data-dir /tmp/copy-of-data -o json")

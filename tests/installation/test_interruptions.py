@@ -29,14 +29,9 @@ STEPS_BACK = range(8, 44, 6)
 
 def run_updater(layout: Layout, *, killed_at: int, hopeless: bool = False) -> int:
     """Run an updater that kills itself at a step, and return its exit code."""
-    command = [
-        sys.executable,
-        PROGRAM,
-        layout.home,
-        layout.data_dir,
-        str(killed_at),
-        *(["hopeless"] if hopeless else []),
-    ]
+    command = [sys.executable, str(PROGRAM), str(layout.home), str(layout.data_dir), str(killed_at)]
+    if hopeless:
+        command.append("hopeless")
     return subprocess.run(command, timeout=DEADLINE_SECONDS, check=False, capture_output=True).returncode
 
 
