@@ -32,8 +32,10 @@ from cictl.wire.jobs import (
     JobState,
     JobStateResponse,
     JobStatus,
+    JobSteps,
     LeaseRequest,
     LeaseResponse,
+    LoggedStep,
     StatusRequest,
 )
 from cictl.wire.problems import Code
@@ -59,6 +61,7 @@ from cictl_client import Client, Conflict, LogChunk, NotFound, UnexpectedAnswer,
 from tests.client.conftest import Reply, ScriptedServer, drop, problem, refusal, reply
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BEGUN = LoggedStep(index=1, total=2, name="step 1", started_utc=NOW, log_offset=9)
 JOB = JobExecution(
     id="job-1",
     script="make",
@@ -225,6 +228,7 @@ CASES = [
         Client.list_jobs,
         JobList(job_executions=[JOB], next_cursor="n"),
     ),
+    case("list_steps", f"GET {OF_JOB}/steps", JobSteps(steps=[BEGUN]), lambda c: c.list_steps("job-1"), [BEGUN]),
     case("get_job", f"GET {OF_JOB}", JobResponse(job_execution=JOB), lambda c: c.get_job("job-1"), JOB),
     case(
         "get_job_state",
@@ -311,7 +315,7 @@ CASES = [
     ),
 ]
 ELSEWHERE = {
-    "base_url", "close", "download_all", "download_artifact", "follow_log", "get_project_icon", "read_log", "request", "resolve_version",
+    "base_url", "close", "download_all", "download_artifact", "events", "fetch_artifact", "follow_log", "get_project_icon", "read_log", "request", "resolve_version",
     "stream_request", "wait_for_job",
 }  # fmt: skip
 """Public names whose tests are below, or in a module of their own."""

@@ -9,12 +9,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import cictl_client
 import cictl_client.errors
 from cictl.wire.agents import Agent, AgentActionResponse, AgentList
 from cictl.wire.artifacts import Artifact, ArtifactList
+from cictl.wire.events import JobChanged
 from cictl.wire.jobs import JobExecution, JobList, JobResponse, JobState, JobStateResponse, JobStatus
 from cictl.wire.projects import PipelineSummary, ProjectList, ProjectSummary, RunResponse
 from cictl.wire.server import ServerInfo
@@ -113,6 +115,9 @@ def shop(server: ScriptedServer) -> ScriptedServer:
         f"GET {path}",
         lambda seen: reply(JobStateResponse(job_execution=state) if seen.query else JobResponse(job_execution=job)),
     )
+    changed = msgspec.json.encode(JobChanged(id=JOB_ID, state=state))
+    event = Reply((b"event: job\nid: 1\ndata: %s\n\n" % changed, b""), kind="text/event-stream")
+    server.on("GET /api/v1/events", event)
     server.on(f"GET {path}/artifacts", reply(ArtifactList(artifacts=[file])))
     server.on(f"GET /artifacts/{JOB_ID}/app", Reply((b"app",), kind="application/octet-stream"))
     return server

@@ -1,0 +1,184 @@
+"""What changes something is done once, however often its answer is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cictl_testing.server import RunningServer
+
+from cictl.wire.jobs import JobResponse, JobStatus
+from cictl.wire.problems import BEING_ANSWERED, Code
+from cictl.wire.projects import ImportRequest, RunRequest
+from cictl.wire.server import ServerInfo
+from cictl_client import Client, ClientError, Conflict, ServerError, Unreachable, repeating
+from cictl_client.following import Pause
+from cictl_server.app import create_app
+from tests.client.conftest import LocalServer, Reply, ScriptedServer, WsgiApp, problem, refusal, reply
+from tests.client.test_client_methods import JOB
+
+CANCEL = "POST /api/v1/jobs/job-1/cancel"
+INFO = "GET /api/v1/server-info"
+KNOWS = reply(ServerInfo(name="cictl", api_version=1, version="1", features=["idempotency-key"]))
+KNOWS_NOT = reply(ServerInfo(name="ciwi", api_version=1, version="1"))
+LOST = refusal(502, "the proxy lost it")
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pause, "wait", lambda _: None)
+
+
+@pytest.fixture
+def patient(server: ScriptedServer) -> Iterator[Client]:
+    with Client(server.url, retries=1) as connected:
+        yield connected
+
+
+def done() -> Reply:
+    return reply(JobResponse(job_execution=JOB))
+
+
+def keys(server: ScriptedServer) -> list[str]:
+    return [seen.headers.get("idempotency-key", "") for seen in server.seen if seen.method == "POST"]
+
+
+def test_a_lost_answer_is_asked_for_with_the_same_key(patient: Client, server: ScriptedServer) -> None:
+    server.on(CANCEL, LOST, LOST, done())
+    server.on(INFO, KNOWS)
+    patient.cancel_job("job-1")
+    assert len(keys(server)) == 3
+    assert len(set(keys(server))) == 1
+    assert len(keys(server)[0]) == 32
+
+
+def test_each_request_has_a_key_of_its_own(patient: Client, server: ScriptedServer) -> None:
+    server.on(CANCEL, done())
+    patient.cancel_job("job-1")
+    patient.cancel_job("job-1")
+    assert len(set(keys(server))) == 2
+
+
+def test_a_server_that_knows_no_keys_is_asked_once(patient: Client, server: ScriptedServer) -> None:
+    server.on(CANCEL, LOST, done())
+    server.on(INFO, KNOWS_NOT)
+    with pytest.raises(ServerError):
+        patient.cancel_job("job-1")
+    assert len(keys(server)) == 1
+
+
+def test_a_server_that_is_still_working_on_it_is_waited_for(patient: Client, server: ScriptedServer) -> None:
+    server.on(CANCEL, LOST, problem(409, Code.CONFLICT, BEING_ANSWERED), done())
+    server.on(INFO, KNOWS)
+    patient.cancel_job("job-1")
+    assert len(keys(server)) == 3
+
+
+def test_another_conflict_is_the_answer(patient: Client, server: ScriptedServer) -> None:
+    server.on(CANCEL, LOST, problem(409, Code.CONFLICT, "job is not active"))
+    server.on(INFO, KNOWS)
+    with pytest.raises(Conflict, match="not active"):
+        patient.cancel_job("job-1")
+    assert len(keys(server)) == 2
+
+
+def test_it_gives_up_in_the_end(patient: Client, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeating, "PATIENCE_SECONDS", 0.0)
+    server.on(CANCEL, LOST)
+    server.on(INFO, KNOWS)
+    with pytest.raises(ServerError):
+        patient.cancel_job("job-1")
+    assert len(keys(server)) == 2
+
+
+@pytest.mark.parametrize("status", [500, 503, 507])
+def test_a_refusal_is_no_lost_answer(patient: Client, server: ScriptedServer, status: int) -> None:
+    server.on(CANCEL, refusal(status, "no"))
+    with pytest.raises(ClientError):
+        patient.cancel_job("job-1")
+    assert len(keys(server)) == 1
+
+
+def test_a_request_that_never_went_out_fails_at_once(dead_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeating.Mutations, "_knows_keys", lambda *_: pytest.fail("asked again"))
+    with Client(dead_url) as client, pytest.raises(Unreachable):
+        client.cancel_job("job-1")
+
+
+def test_a_client_that_repeats_nothing(client: Client, server: ScriptedServer) -> None:
+    server.on(CANCEL, LOST, done())
+    with pytest.raises(ServerError):
+        client.cancel_job("job-1")
+    assert len(keys(server)) == 1
+
+
+MUTATIONS: list[tuple[str, Callable[[Client], object]]] = [
+    ("agents/a/actions", lambda c: c.agent_action("a", "restart")),
+    ("agents/a/actions", lambda c: c.run_script("a", "id", shell="posix")),
+    ("projects/import", lambda c: c.import_project(ImportRequest(repo_url="u"))),
+    ("projects/3/reload", lambda c: c.reload_project(3)),
+    ("pipelines/7/run-selection", lambda c: c.run_pipeline(7, RunRequest())),
+    ("pipeline-chains/2/run", lambda c: c.run_chain(2, RunRequest())),
+    ("jobs/job-1/cancel", lambda c: c.cancel_job("job-1")),
+    ("jobs/job-1/rerun", lambda c: c.rerun_job("job-1")),
+    ("jobs/clear-queue", lambda c: c.clear_queue()),
+    ("jobs/flush-history", lambda c: c.flush_history()),
+    ("jobs/job-1", lambda c: c.delete_job("job-1")),
+    ("projects/3", lambda c: c.delete_project(3)),
+]
+
+
+@pytest.mark.parametrize(("path", "call"), [pytest.param(*row, id=f"{n} {row[0]}") for n, row in enumerate(MUTATIONS)])
+def test_all_that_changes_something_has_a_key(
+    client: Client, server: ScriptedServer, path: str, call: Callable[[Client], object]
+) -> None:
+    with pytest.raises(ClientError):
+        call(client)
+    [seen] = server.seen
+    assert seen.path == f"/api/v1/{path}"
+    assert len(seen.headers["idempotency-key"]) == 32
+
+
+class Loser:
+    """A proxy that loses the answer to the next request that changes something."""
+
+    def __init__(self, rules: RunningServer) -> None:
+        self._app: WsgiApp = create_app(rules.services)
+        self.loses = True
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if environ["REQUEST_METHOD"] == "GET" or not self.loses:
+            return self._app(environ, start_response)
+        self.loses = False
+        for _ in self._app(environ, lambda *_: None):
+            pass
+        start_response("502 Bad Gateway", [("Content-Type", "text/plain")])
+        return [b"lost"]
+
+
+def test_a_run_whose_answer_is_lost_is_one_run(tmp_path: Path) -> None:
+    rules = RunningServer(tmp_path / "data")
+    pipeline = rules.define('[{id: work, steps: [{run: "true"}]}]')
+    http = LocalServer(Loser(rules))
+    http.start()
+    with Client(http.url) as client:
+        answer = client.run_pipeline(pipeline, RunRequest())
+        [found] = client.list_jobs().job_executions
+    assert answer.job_execution_ids == [found.id]
+    assert found.status is JobStatus.QUEUED
+    http.close()
+    rules.close()
+
+
+def test_a_deletion_whose_answer_is_lost_is_a_success(tmp_path: Path) -> None:
+    rules = RunningServer(tmp_path / "data")
+    job_id = rules.enqueue()
+    http = LocalServer(Loser(rules))
+    http.start()
+    with Client(http.url) as client:
+        client.delete_job(job_id)
+        assert client.list_jobs().job_executions == []
+    http.close()
+    rules.close()
