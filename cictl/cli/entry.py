@@ -1,7 +1,8 @@
-"""Where the program begins: a shell that asks for names is answered without loading the commands."""
+"""Where the program begins: a shell that asks for names, and who asks for the version, need not wait for the commands."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 COMPLETE = "__complete"
@@ -14,9 +15,23 @@ def main() -> int:
         from cictl.cli.candidates import answer
 
         return answer(sys.argv[2:])
+    if sys.argv[1:] in (["version"], ["--version"]) and not os.environ.get("CICTL_OUTPUT") and _write_version():
+        return 0
     from cictl.cli.main import main as run
 
     return run()
+
+
+def _write_version() -> bool:
+    """Write what `cictl version` writes, and tell whether that was possible; where it was not, the command tells why."""
+    import cictl
+
+    try:
+        sys.stdout.write(f"cictl {cictl.__version__}\n")
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":
