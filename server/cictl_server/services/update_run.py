@@ -217,7 +217,9 @@ class UpdateRun:
             argv=list(self._process.arguments) if needs_helper else None,
         )
         self._pause.begin(pending.deadline_utc)
-        self._book.write({STATUS: "staged", MESSAGE: message, TARGET: self.target, RELOAD_PENDING: "1"})
+        self._book.write(
+            {STATUS: "staged", MESSAGE: message, TARGET: self.target, RELOAD_PENDING: "1"}, latest=self.target
+        )
         try:
             manifest.request(layout, pending)
             if needs_helper:

@@ -61,6 +61,7 @@ class UpdateService:
         self._version = version
         self._lock = threading.Lock()
         self._run: UpdateRun | None = None
+        self._is_tidy = False
 
     def check(self) -> UpdateCheck:
         """Look for a newer release, in whatever way this server was installed; a failure is an answer too."""
@@ -197,20 +198,23 @@ class UpdateService:
         logger.info("update %s target=%s: %s", result.status, result.target, result.message)
 
     def settle(self) -> None:
-        """Take over results, and give up an update that nobody works on any more."""
+        """Take over results, give up an update that nobody works on any more, and, once, remove what others left."""
         self.adopt()
-        with self._lock:
-            is_idle = self._run is None or self._run.is_over
-        if not is_idle or self._book.find(keys.STATUS) not in _UNFINISHED:
+        is_unfinished = self._book.find(keys.STATUS) in _UNFINISHED
+        if self._is_running or (self._is_tidy and not is_unfinished):
             return
         layout = self.tools.capability().layout
-        if layout is not None and (manifest.find_active(layout) or layout.is_locked()):
+        if layout is not None and (manifest.find_active(layout, now=self._clock()) or layout.is_locked()):
             return
-        outcome = reconcile(layout, self._version) if layout else None
-        if outcome is not None:
+        self._is_tidy = True
+        if layout is not None and reconcile(layout, self._version, now=self._clock()) is not None:
             self.adopt()
-            return
-        self._conclude(self._book.find(keys.TARGET))
+        elif is_unfinished:
+            self._give_up(self._book.find(keys.TARGET))
+
+    @property
+    def _is_running(self) -> bool:
+        return self._run is not None and not self._run.is_over
 
     def _no_news(self, latest: str) -> str:
         return (
@@ -219,17 +223,11 @@ class UpdateService:
             else f"{self._version} is no release; {latest} is the latest"
         )
 
-    def _conclude(self, target: str) -> None:
+    def _give_up(self, target: str) -> None:
         """End an update of which nothing is left but what the server remembers: it was stopped on its way."""
         self._pause.end()
-        if target == self._version:
-            message = f"update successful: {target} (confirmed at startup)"
-            self._book.write(
-                {keys.STATUS: "success", keys.MESSAGE: message, AGENT_UPDATE_TARGET: target}, latest=target
-            )
-        else:
-            what = f"update to {target}" if target else "update"
-            self._book.write({keys.STATUS: "failed", keys.MESSAGE: f"{what} did not complete"})
+        what = f"update to {target}" if target else "update"
+        self._book.write({keys.STATUS: "failed", keys.MESSAGE: f"{what} did not complete"})
 
     def _begin(self, target: str, *, is_rollback: bool) -> UpdateAnswer | None:
         if target and find_tag(target) is None:
@@ -259,13 +257,13 @@ class UpdateService:
         return run
 
     def _check_idle(self, layout: Layout | None) -> None:
-        is_running = self._run is not None and not self._run.is_over
-        if is_running or (layout is not None and manifest.find_active(layout, now=self._clock())):
+        if self._is_running or (layout is not None and manifest.find_active(layout, now=self._clock())):
             raise _in_progress()
 
     def _phase(self, layout: Layout | None) -> str:
-        if self._run is not None and not self._run.is_over:
-            return self._run.phase
+        run = self._run
+        if run is not None and not run.is_over:
+            return run.phase
         if layout is None or manifest.find_active(layout, now=self._clock()) is None:
             return "idle"
         if manifest.find_applying(layout) is None:

@@ -16,6 +16,8 @@ from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseRespon
 from cictl.wire.projects import RunRequest, RunResponse
 from cictl_server.app import create_app
 from cictl_server.services import Services
+from cictl_server.services.process import ServerProcess
+from cictl_server.services.update_tools import UpdateTools
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 from cictl_server.store.tiny import TinyStore
 
@@ -42,6 +44,8 @@ class RunningServer:
     directory: Path
     clock: SteppedClock = field(default_factory=SteppedClock)
     version: str = "1.2.3"
+    update_tools: UpdateTools | None = None
+    process: ServerProcess | None = None
 
     def __post_init__(self) -> None:
         self.start()
@@ -49,7 +53,14 @@ class RunningServer:
     def start(self) -> None:
         """Open the data and build everything, as `cictl serve` does."""
         self.store = TinyStore.open(self.directory)
-        self.services = Services.build(self.store, self.directory, version=self.version, clock=self.clock)
+        self.services = Services.build(
+            self.store,
+            self.directory,
+            version=self.version,
+            clock=self.clock,
+            update_tools=self.update_tools,
+            process=self.process,
+        )
         self.services.maintenance.start_up()
         self.http = falcon.testing.TestClient(create_app(self.services), headers={"Host": "localhost"})
 

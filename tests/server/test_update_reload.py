@@ -1,0 +1,66 @@
+"""Fetching the projects again after an update."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cictl_testing.origins import Origin, import_project
+from cictl_testing.server import RunningServer
+
+from cictl_server.store.records import SettingRecord
+
+ONE = "version: 1\nproject: {name: shop}\npipelines: [{id: build, jobs: [{id: j, steps: [{run: x}]}]}]\n"
+TWO = ONE.replace("pipelines: [", "pipelines: [{id: more, jobs: [{id: j, steps: [{run: x}]}]}, ")
+
+
+@pytest.fixture
+def origin(tmp_path: Path, server: RunningServer) -> Origin:
+    made = Origin(tmp_path)
+    made.commit({"cictl.yaml": ONE})
+    import_project(server, made.url)
+    made.commit({"cictl.yaml": TWO})
+    return made
+
+
+def reload_as_after_an_update(server: RunningServer) -> dict[str, str]:
+    """Start the reload, and return what is told of it."""
+    with server.store.write() as tx:
+        tx.settings.put(SettingRecord(key="update_reload_projects_pending", value="1"))
+        tx.settings.put(SettingRecord(key="update_message", value="update successful: v1.2.3"))
+    server.services.reloading.run_if_pending()
+    status: dict[str, str] = server.get("/api/v1/update/status").json["status"]
+    assert status["update_message"] == "update successful: v1.2.3", "the result of the update stays"
+    return status
+
+
+def pipelines(server: RunningServer) -> int:
+    [project] = server.get("/api/v1/projects").json["projects"]
+    return len(project["pipelines"])
+
+
+@pytest.mark.usefixtures("origin")
+def test_every_project_is_fetched_once(server: RunningServer) -> None:
+    status = reload_as_after_an_update(server)
+    assert pipelines(server) == 2
+    assert status["update_reload_projects_pending"] == "0"
+    assert status["update_reload_message"] == "post-update project reload complete"
+
+
+@pytest.mark.usefixtures("origin")
+def test_without_an_update_nothing_is_fetched(server: RunningServer) -> None:
+    server.services.reloading.run_if_pending()
+    assert pipelines(server) == 1
+
+
+def test_what_fails_is_tried_again_at_the_next_start(server: RunningServer, origin: Origin) -> None:
+    origin.commit({"cictl.yaml": "nonsense"})
+    status = reload_as_after_an_update(server)
+    assert pipelines(server) == 1
+    assert status["update_reload_projects_pending"] == "1"
+    assert status["update_reload_message"] == "post-update project reload incomplete; retry on next restart"
+
+
+def test_no_projects_are_no_failure(server: RunningServer) -> None:
+    status = reload_as_after_an_update(server)
+    assert (status["update_reload_projects_pending"], "update_reload_message" in status) == ("0", False)

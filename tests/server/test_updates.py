@@ -1,0 +1,512 @@
+"""Updating the server: what it answers, what it remembers, what it asks the updater for."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cictl_testing.processes import eventually
+from cictl_testing.threads import ThreadedServer
+from cictl_testing.updatable import CURRENT, NEW, OLD, Updatable, wheel_of
+
+from cictl.installation import manifest
+from cictl.installation.capability import CONTAINER, DEV, NO_SERVICE, PIPX, UNMANAGED, UV_TOOL, Capability
+from cictl.installation.manifest import Pending
+from cictl.installation.smoke import SmokeError
+from cictl.installation.staging import PreflightError, StageError
+from cictl_server.app import create_app
+from cictl_server.store.records import SettingRecord
+
+CHECK = "/api/v1/update/check"
+APPLY = "/api/v1/update/apply"
+ROLLBACK = "/api/v1/update/rollback"
+TAGS = "/api/v1/update/tags"
+
+
+@pytest.fixture
+def it(tmp_path: Path) -> Iterator[Updatable]:
+    made = Updatable.create(tmp_path)
+    yield made
+    made.close()
+
+
+def remembered(it: Updatable) -> dict[str, str]:
+    """Return the stored settings themselves."""
+    with it.server.store.read() as view:
+        return {record.key: record.value for record in view.settings.iter_all()}
+
+
+def pending(it: Updatable) -> Pending:
+    found = manifest.find_pending(it.layout)
+    assert found is not None
+    return found
+
+
+class TestCheck:
+    def test_a_newer_release(self, it: Updatable) -> None:
+        answer = it.server.post(CHECK)
+        assert (answer.status_code, answer.json) == (
+            200,
+            {
+                "current_version": CURRENT,
+                "latest_version": NEW,
+                "update_available": True,
+                "release_url": f"{it.releases.url}/releases/{NEW}",
+                "asset_name": "cictl-1.2.0-py3-none-any.whl",
+            },
+        )
+        stored = remembered(it)
+        assert stored["update_last_checked_utc"] == "2026-03-01T12:00:00.000000Z"
+        assert stored["update_current_version"] == CURRENT
+        assert (stored["update_latest_version"], stored["update_available"]) == (NEW, "1")
+        assert (stored["update_asset_name"], stored["update_message"]) == ("cictl-1.2.0-py3-none-any.whl", "")
+
+    def test_nothing_newer(self, it: Updatable) -> None:
+        it.restart_as(NEW)
+        answer = it.server.post(CHECK).json
+        assert (answer["update_available"], answer["message"]) == (False, "already up to date")
+        assert it.status()["update_available"] == "0"
+
+    @pytest.mark.parametrize("version", ["v1.2.1-rc.1", "v1.3.0"])
+    def test_a_downgrade_is_never_offered(self, it: Updatable, version: str) -> None:
+        """Some clients compare the two versions for equality only."""
+        it.restart_as(version)
+        answer = it.server.post(CHECK).json
+        assert (answer["update_available"], answer["latest_version"]) == (False, NEW)
+        assert it.status()["update_latest_version"] == it.status()["update_current_version"] == version
+
+    def test_what_was_never_released_can_look_too(self, it: Updatable) -> None:
+        it.restart_as("dev")
+        answer = it.server.post(CHECK).json
+        assert (answer["update_available"], answer["latest_version"]) == (False, NEW)
+        assert answer["message"] == "dev is no release; v1.2.0 is the latest"
+
+    def test_releases_that_cannot_be_had_are_an_answer_too(self, it: Updatable) -> None:
+        it.server.post(CHECK)
+        it.releases.faults["/repos"] = [500] * 3
+        it.server.restart()
+        assert it.server.update_tools is not None
+        it.change_tools(source=replace_web(it))
+        answer = it.server.post(CHECK)
+        text = "latest release query failed: status=500 body=out of order"
+        assert (answer.status_code, answer.json) == (
+            200,
+            {"current_version": CURRENT, "update_available": False, "message": text},
+        )
+        status = it.status()
+        assert "update_latest_version" not in status, "what it was is not what it is"
+        assert (status["update_available"], status["update_message"]) == ("0", text)
+
+    def test_only_post(self, it: Updatable) -> None:
+        assert it.server.get(CHECK).status_code == 405
+
+
+def replace_web(it: Updatable) -> Any:
+    """Return the source of releases with an empty memory."""
+    from cictl.installation.github import GithubSource
+    from cictl.installation.web import Web
+
+    assert it.server.update_tools is not None
+    return GithubSource(it.server.update_tools.releases, Web(pause=lambda _: None))
+
+
+class TestTags:
+    def test_the_running_version_comes_first_where_it_is_missing(self, it: Updatable) -> None:
+        it.releases.bare_tags = [NEW, "v0.9.0", "nightly"]
+        it.restart_as("v1.1.1")
+        assert it.server.get(TAGS).json == {"tags": ["v1.1.1", NEW, CURRENT, OLD], "current_version": "v1.1.1"}
+
+    def test_the_order_of_the_releases_stays(self, it: Updatable) -> None:
+        assert it.server.get(TAGS).json == {"tags": [NEW, CURRENT, OLD], "current_version": CURRENT}
+
+    def test_offline_there_is_what_is_installed(self, it: Updatable) -> None:
+        it.releases.close()
+        assert it.server.get(TAGS).json == {"tags": [CURRENT, OLD], "current_version": CURRENT}
+
+    def test_offline_with_nothing_installed(self, it: Updatable) -> None:
+        it.capability = Capability("dev", False, DEV, None)
+        it.releases.faults["/repos"] = [403]
+        answer = it.server.get(TAGS)
+        assert (answer.status_code, answer.text) == (400, "tags query failed: status=403 body=out of order\n")
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("path", "body", "text"),
+        [
+            (APPLY, b"{", "invalid JSON body"),
+            (APPLY, b'{"target_version": 5}', "invalid JSON body"),
+            (APPLY, b'{"target_version": "v1.2.0-1"}', "invalid target_version"),
+            (APPLY, b'{"target_version": "../../x"}', "invalid target_version"),
+            (ROLLBACK, b"", "target_version is required"),
+            (ROLLBACK, b'{"target_version": "  "}', "target_version is required"),
+            (ROLLBACK, b'{"target_version": "latest"}', "invalid target_version"),
+        ],
+    )
+    def test_what_is_no_version(self, it: Updatable, path: str, body: bytes, text: str) -> None:
+        answer = it.server.http.simulate_post(path, body=body)
+        assert (answer.status_code, answer.text) == (400, f"{text}\n")
+        assert remembered(it) == {}
+
+    @pytest.mark.parametrize("reason", [DEV, PIPX, UV_TOOL, CONTAINER, NO_SERVICE, UNMANAGED])
+    @pytest.mark.parametrize("path", [APPLY, ROLLBACK])
+    def test_an_installation_that_cannot(self, it: Updatable, path: str, reason: str) -> None:
+        it.capability = Capability("standalone", False, reason, None)
+        answer = it.server.http.simulate_post(path, body=b'{"target_version": "v1.0.0"}')
+        assert (answer.status_code, answer.text) == (400, f"{reason}\n")
+        assert it.releases.seen == [], "nothing was downloaded"
+        status = it.status()
+        assert (status["update_last_apply_status"], status["update_message"]) == ("failed", reason)
+        assert (status["update_server_self_update_supported"], status["update_server_self_update_reason"]) == (
+            "0",
+            reason,
+        )
+        assert "agent_update_target" not in status
+
+    def test_the_code_tells_machines(self, it: Updatable) -> None:
+        it.capability = Capability("dev", False, DEV, None)
+        answer = it.server.http.simulate_post(APPLY, headers={"Accept": "application/json"})
+        assert answer.json["code"] == "update_unavailable"
+
+    @pytest.mark.parametrize("path", [APPLY, ROLLBACK, CHECK, "/api/v1/server/restart"])
+    def test_a_page_of_another_origin(self, it: Updatable, path: str) -> None:
+        answer = it.server.post(path, headers={"Origin": "http://evil.example.test"})
+        assert answer.status_code == 403
+
+    def test_a_release_with_a_wrong_checksum(self, it: Updatable) -> None:
+        it.releases.publish("v1.3.0", wheel_of("v1.3.0"), checksums=f"{'0' * 64}  cictl-1.3.0-py3-none-any.whl\n")
+        answer = it.apply()
+        assert answer.status_code == 400
+        assert answer.text.startswith("checksum verification failed: cictl-1.3.0-py3-none-any.whl has ")
+        assert nothing_changed(it)
+
+    def test_a_release_without_checksums(self, it: Updatable) -> None:
+        it.releases.publish("v1.3.0", wheel_of("v1.3.0"), checksums="")
+        answer = it.apply()
+        text = 'latest release has no checksum asset (expected "cictl-checksums.txt")\n'
+        assert (answer.status_code, answer.text) == (400, text)
+        assert nothing_changed(it)
+
+    @pytest.mark.parametrize(
+        ("problem", "status", "text"),
+        [
+            (PreflightError("12 MiB free"), 400, "preflight failed: 12 MiB free"),
+            (StageError("pip failed"), 500, "stage update: pip failed"),
+            (OSError(28, "No space left on device"), 500, "stage update: [Errno 28] No space left on device"),
+            (RuntimeError("a bug"), 500, "stage update: unexpected RuntimeError: a bug"),
+            (SmokeError("no"), 500, str(SmokeError("no"))),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_a_version_that_cannot_be_installed(
+        self, it: Updatable, problem: Exception, status: int, text: str
+    ) -> None:
+        it.problem = problem
+        answer = it.apply()
+        assert (answer.status_code, answer.text) == (status, f"{text}\n")
+        assert it.status()["update_message"] == text
+        assert nothing_changed(it)
+
+    @pytest.mark.parametrize(
+        ("flavour", "text"),
+        [("tells-another-version", "smoke test failed: v1.2.0 "), ("refuses-data", "smoke test failed: v1.2.0 ")],
+    )
+    def test_a_version_that_does_not_work_here(self, it: Updatable, flavour: str, text: str) -> None:
+        it.flavour = flavour
+        answer = it.apply()
+        assert answer.status_code == 500
+        assert answer.text.startswith(text)
+        assert it.layout.current() == CURRENT
+        assert manifest.find_pending(it.layout) is None
+
+
+def nothing_changed(it: Updatable) -> bool:
+    assert it.status()["update_last_apply_status"] == "failed"
+    assert "agent_update_target" not in it.status()
+    assert it.server.lease().message != "server is updating"
+    leftovers = list(it.layout.downloads.rglob("*")) if it.layout.downloads.exists() else []
+    assert leftovers == []
+    return (it.layout.complete_versions(), it.layout.current()) == ([CURRENT, OLD], CURRENT)
+
+
+class TestApply:
+    def test_the_latest_release_is_staged(self, it: Updatable) -> None:
+        answer = it.server.post(APPLY)
+        assert (answer.status_code, answer.json) == (
+            200,
+            {
+                "updated": True,
+                "message": "staged update and triggered linux updater",
+                "target": NEW,
+                "target_version": NEW,
+                "current_version": CURRENT,
+                "staged": True,
+            },
+        )
+        wanted = pending(it)
+        assert (wanted.target_version, wanted.from_version, wanted.rollback) == (NEW, CURRENT, False)
+        assert (wanted.health_url, wanted.pid, wanted.argv) == ("http://127.0.0.1:1", 4711, None)
+        assert it.layout.updater() == CURRENT, "what switches versions is code that is known to work"
+        assert it.layout.current() == CURRENT
+        assert it.left == 0, "whoever watches the server ends it"
+
+    def test_what_is_remembered_of_it(self, it: Updatable) -> None:
+        it.apply()
+        status = it.status()
+        assert status["update_last_apply_status"] == status["update_phase"] == "staged"
+        assert status["update_message"] == "staged update and triggered linux updater"
+        assert status["update_last_apply_utc"] == "2026-03-01T12:00:00.000000Z"
+        assert (status["update_latest_version"], status["update_target_version"]) == (NEW, NEW)
+        assert status["update_reload_projects_pending"] == "1"
+        assert status["update_agent_target_version"] == "", "agents follow once it has worked out"
+
+    def test_agents_follow_once_it_has_worked_out(self, it: Updatable) -> None:
+        it.apply()
+        it.finish("success", f"update successful: {NEW}")
+        status = it.status()
+        assert status["update_current_version"] == status["agent_update_target"] == NEW
+        assert status["update_agent_target_version"] == NEW
+        assert (status["update_last_apply_status"], status["update_message"]) == (
+            "success",
+            "update successful: v1.2.0",
+        )
+        assert (status["update_previous_version"], status["update_phase"]) == (CURRENT, "idle")
+        assert status["update_rollback_versions"] == f"{CURRENT},{OLD}"
+
+    def test_agents_stay_where_it_has_not(self, it: Updatable) -> None:
+        it.apply()
+        text = "update to v1.2.0 failed health check; rolled back to v1.1.0"
+        it.finish("failed", text)
+        status = it.status()
+        assert (status["update_last_apply_status"], status["update_message"]) == ("failed", text)
+        assert (status["update_current_version"], status["update_agent_target_version"]) == (CURRENT, "")
+        assert status["update_latest_version"] == NEW
+
+    def test_a_later_start_does_not_tell_old_results_again(self, it: Updatable) -> None:
+        it.apply()
+        it.finish("failed", "no")
+        it.server.clock.step(60)
+        it.rollback(CURRENT)
+        it.server.restart()
+        assert it.status()["update_last_apply_status"] == "noop"
+
+    @pytest.mark.parametrize("target", ["", NEW])
+    def test_what_runs_already_is_left_alone(self, it: Updatable, target: str) -> None:
+        it.restart_as(NEW)
+        answer = it.apply(target).json
+        assert (answer["updated"], answer["message"], answer["target"]) == (False, "already up to date", NEW)
+        assert answer["target_version"] == NEW
+        status = it.status()
+        assert (status["update_last_apply_status"], status["agent_update_target"]) == ("noop", NEW)
+        assert manifest.find_pending(it.layout) is None
+
+    def test_the_latest_release_is_no_downgrade(self, it: Updatable) -> None:
+        it.restart_as("v1.3.0-rc.1")
+        assert it.apply().json["message"] == "already up to date"
+
+    def test_a_tag_that_has_no_release(self, it: Updatable) -> None:
+        answer = it.apply("v9.9.9")
+        assert answer.status_code == 400
+        assert answer.text.startswith("release for tag v9.9.9 query failed: status=404")
+
+    def test_leases_pause_until_the_restart(self, it: Updatable) -> None:
+        job_id = it.server.enqueue()
+        it.apply()
+        lease = it.server.lease()
+        assert (lease.assigned, lease.message) == (False, "server is updating")
+        it.finish("failed", "it did not work out")
+        assert it.server.leased().id == job_id
+
+    def test_running_jobs_report_on(self, it: Updatable) -> None:
+        it.server.enqueue()
+        job = it.server.running()
+        it.apply()
+        assert it.server.report(job.id, "succeeded").status_code == 200
+
+    def test_a_second_one_is_refused(self, it: Updatable) -> None:
+        it.apply()
+        for answer in (it.apply(), it.rollback(OLD)):
+            assert (answer.status_code, answer.text) == (409, "update already in progress\n")
+        assert it.status()["update_last_apply_status"] == "staged", "nothing was remembered of those"
+
+    def test_one_of_another_process_counts(self, it: Updatable) -> None:
+        with it.layout.lock():
+            assert it.apply().status_code == 409
+        assert it.apply().status_code == 200
+
+    def test_an_updater_that_never_comes(self, it: Updatable) -> None:
+        it.apply()
+        it.server.clock.step(600)
+        assert it.server.lease().message == "no matching queued job", "agents do not wait for it either"
+        it.server.services.updates.settle()
+        status = it.status()
+        assert (status["update_last_apply_status"], status["update_phase"]) == ("failed", "idle")
+        assert status["update_message"] == "update to v1.2.0 did not complete"
+        assert it.apply().status_code == 200
+
+    def test_the_server_ends_while_it_stages(self, it: Updatable) -> None:
+        with it.server.store.write() as tx:
+            tx.settings.put(SettingRecord(key="update_last_apply_status", value="running"))
+            tx.settings.put(SettingRecord(key="update_target_version", value=NEW))
+        it.server.restart()
+        it.server.services.updates.settle()
+        assert it.status()["update_message"] == "update to v1.2.0 did not complete"
+
+    def test_an_update_that_lost_its_updater_is_confirmed_by_the_new_version(self, it: Updatable) -> None:
+        it.apply()
+        assert manifest.claim(it.layout)
+        it.layout.switch(NEW)
+        it.restart_as(NEW)
+        it.server.clock.step(600)
+        it.server.services.updates.settle()
+        status = it.status()
+        assert (status["update_last_apply_status"], status["agent_update_target"]) == ("success", NEW)
+        assert status["update_message"].endswith("confirmed at startup")
+
+
+class TestRollback:
+    def test_what_is_still_here_needs_no_network(self, it: Updatable) -> None:
+        it.releases.close()
+        answer = it.rollback(OLD)
+        assert (answer.status_code, answer.json["message"]) == (200, "staged rollback and triggered linux updater")
+        assert it.releases.seen == []
+        assert (pending(it).target_version, pending(it).rollback) == (OLD, True)
+
+    def test_what_is_gone_is_fetched(self, it: Updatable) -> None:
+        it.releases.publish("v0.9.0", wheel_of("v0.9.0"))
+        assert it.rollback("v0.9.0").json["updated"] is True
+        assert it.layout.is_complete("v0.9.0")
+
+    def test_what_was_tampered_with_is_not_used(self, it: Updatable) -> None:
+        it.layout.mark_failed(OLD)
+        it.releases.close()
+        assert it.rollback(OLD).text.startswith("request release for tag v1.0.0: ")
+
+    def test_the_latest_version_is_known_after_it(self, it: Updatable) -> None:
+        it.server.post(CHECK)
+        it.rollback(OLD)
+        it.finish("success", "update successful: v1.0.0")
+        status = it.status()
+        assert (status["update_current_version"], status["update_latest_version"]) == (OLD, NEW)
+        assert (status["update_available"], status["update_agent_target_version"]) == ("1", OLD)
+
+    def test_to_what_runs(self, it: Updatable) -> None:
+        assert it.rollback(CURRENT).json["message"] == "already at target version"
+
+
+class TestDetached:
+    def test_a_long_one_is_answered_before_its_end(self, it: Updatable) -> None:
+        it.change_tools(apply_wait=timedelta(0))
+        it.releases.gate.clear()
+        answer = it.apply(NEW)
+        assert (answer.status_code, answer.json) == (
+            202,
+            {
+                "updated": False,
+                "message": "update still running; see /api/v1/update/status",
+                "target": NEW,
+                "target_version": NEW,
+                "current_version": CURRENT,
+            },
+        )
+        eventually(lambda: it.status()["update_phase"] == "download", what="the download")
+        assert it.status()["update_last_apply_status"] == "running"
+        assert it.apply().status_code == 409
+        assert it.server.post("/api/v1/server/restart").status_code == 409
+        it.releases.gate.set()
+        eventually(lambda: it.status()["update_last_apply_status"] == "staged", what="the end of it")
+
+    def test_a_client_that_hangs_up_changes_nothing(self, it: Updatable) -> None:
+        it.releases.gate.clear()
+        http = ThreadedServer(create_app(it.server.services))
+        try:
+            with socket.create_connection(("127.0.0.1", http.port)) as connection:
+                connection.sendall(f"POST {APPLY} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
+                eventually(lambda: it.status().get("update_last_apply_status") == "running", what="the start")
+            it.releases.gate.set()
+            eventually(lambda: it.status()["update_last_apply_status"] == "staged", what="the end of it")
+        finally:
+            http.stop()
+
+    def test_running_jobs_may_end_first(self, it: Updatable) -> None:
+        it.server.enqueue()
+        job = it.server.running()
+        it.change_tools(drain=timedelta(minutes=5), apply_wait=timedelta(0))
+        it.apply()
+        eventually(lambda: it.server.lease("b").message == "server is updating", what="the pause")
+        assert manifest.find_pending(it.layout) is None
+        it.server.report(job.id, "succeeded")
+        eventually(lambda: manifest.find_pending(it.layout), what="the request to the updater")
+
+
+class TestHelper:
+    """Without a service manager a helper replaces this process, which ends for it once the answer is out."""
+
+    def test_it_is_started_and_the_server_leaves(self, it: Updatable) -> None:
+        it.needs_helper()
+        answer = it.apply().json
+        assert (answer["message"], "staged" in answer) == ("update helper started, restarting", False)
+        assert it.helped
+        assert it.helped[0].argv == ["serve", "--port", "1"]
+        eventually(lambda: it.left, what="the server to leave")
+        assert it.status()["update_last_apply_status"] == "staged", "success is told by whoever sees it"
+
+    def test_a_helper_that_cannot_be_started(self, it: Updatable) -> None:
+        it.needs_helper()
+
+        def fail(*_: object) -> None:
+            raise OSError(11, "Resource temporarily unavailable")
+
+        it.change_tools(start_helper=fail)
+        answer = it.apply()
+        assert (answer.status_code, answer.text[:17]) == (500, "trigger updater: ")
+        assert (manifest.find_pending(it.layout), it.left) == (None, 0)
+        assert it.status()["update_last_apply_status"] == "failed"
+        assert it.server.lease().message != "server is updating"
+
+    def test_a_rollback_says_so(self, it: Updatable) -> None:
+        it.needs_helper()
+        assert it.rollback(OLD).json["message"] == "rollback helper started, restarting"
+
+
+class TestStatus:
+    def test_only_updates_are_told(self, it: Updatable) -> None:
+        with it.server.store.write() as tx:
+            for key in ("agent_update_target", "agent_deactivated:a", "secret", "update_message"):
+                tx.settings.put(SettingRecord(key=key, value="x"))
+        assert set(it.status()) == {
+            "agent_update_target",
+            "update_message",
+            "update_current_version",
+            "update_server_mode",
+            "update_server_self_update_supported",
+            "update_server_self_update_reason",
+            "update_agent_target_version",
+            "update_agent_non_service_agents",
+            "update_phase",
+            "update_previous_version",
+            "update_rollback_versions",
+        }
+
+    @pytest.mark.parametrize("mode", ["service", "standalone", "dev"])
+    def test_how_the_server_was_started(self, it: Updatable, mode: Any) -> None:
+        it.capability = replace(it.capability, mode=mode)
+        assert it.status()["update_server_mode"] == mode
+
+    def test_agents_that_cannot_update_themselves(self, it: Updatable) -> None:
+        it.apply()
+        it.finish("success", "done")
+        failures: dict[str, str] = {
+            "b": "Agent is not running as a service; self-update disabled",
+            "a": "update failed: agent is not running as a service; self-update disabled (pid 4)",
+            "c": "disk full",
+        }
+        for agent_id, failure in failures.items():
+            it.server.heartbeat(agent_id, version=CURRENT)
+            it.server.heartbeat(agent_id, version=CURRENT, update_failure=failure)
+        assert it.status()["update_agent_non_service_agents"] == "a,b"
