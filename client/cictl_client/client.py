@@ -60,6 +60,7 @@ from cictl_client.events import ServerEvent, follow_events
 from cictl_client.following import LogChunk, OnReconnect
 from cictl_client.repeating import Mutations
 from cictl_client.transport import RawResponse, Transport, came
+from cictl_client.vaults import VaultCalls
 from cictl_client.versions import VersionEvent
 
 _BLOCK = 1 << 18
@@ -74,7 +75,7 @@ _GIT_SECONDS = 150.0
 Progress = Callable[[int], None]
 
 
-class Client:
+class Client(VaultCalls):
     """A connection to one server; usable from several threads, and as a context manager.
 
     ```python

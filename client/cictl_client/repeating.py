@@ -17,7 +17,7 @@ from cictl_client.errors import ClientError, Conflict, ServerError, Unreachable
 from cictl_client.following import TRANSIENT, Pause
 
 if TYPE_CHECKING:
-    from cictl_client.transport import Transport
+    from cictl_client.transport import RawResponse, Transport
 
 T = TypeVar("T")
 
@@ -70,9 +70,9 @@ class Mutations:
                     raise
             pause.wait()
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str) -> RawResponse:
         """DELETE *path*; the transport repeats it, and the key lets a repeat get the first one's answer."""
-        self._transport.send("DELETE", path, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return self._transport.send("DELETE", path, headers={"Idempotency-Key": uuid.uuid4().hex})
 
     def _knows_keys(self, deadline: float) -> bool:
         pause = Pause()

@@ -57,6 +57,15 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl.wire.vault import (
+    DeletedVaultConnection,
+    VaultConnection,
+    VaultConnectionList,
+    VaultConnectionRequest,
+    VaultConnectionResponse,
+    VaultTestRequest,
+    VaultTestResponse,
+)
 from cictl_client import Client, Conflict, LogChunk, NotFound, UnexpectedAnswer, Unreachable
 from tests.client.conftest import Reply, ScriptedServer, drop, problem, refusal, reply
 
@@ -107,6 +116,11 @@ QUEUED = QueuedScript(queued=True, agent_id="a/1", job_execution_id="job-1", she
 BEAT = HeartbeatResponse(accepted=True)
 LEASED = LeaseResponse(assigned=True, job_execution=JOB)
 OF_JOB = "/api/v1/jobs/job-1"
+VAULT = VaultConnection(
+    id=3, name="pantry", url="https://v", auth_method="approle", approle_mount="approle", role_id="r", used_by=["s/b"]
+)
+REMOVED = DeletedVaultConnection(deleted=True, id=3, used_by=["s/b"])
+TESTED = VaultTestResponse(ok=True, message="vault auth ok")
 
 BLOCKED = BlockedBy(blocked=True, dependency=Dependency(job_execution_id="job-0"))
 EXPLANATION = Explanation(
@@ -271,6 +285,36 @@ CASES = [
         ArtifactList(artifacts=[FILE]),
         lambda c: c.list_artifacts("job-1"),
         [FILE],
+    ),
+    case(
+        "list_vault_connections",
+        "GET /api/v1/vault/connections",
+        VaultConnectionList(connections=[VAULT]),
+        Client.list_vault_connections,
+        [VAULT],
+    ),
+    case(
+        "save_vault_connection",
+        "POST /api/v1/vault/connections",
+        VaultConnectionResponse(connection=VAULT),
+        lambda c: c.save_vault_connection(VaultConnectionRequest(name="pantry", namespace="")),
+        VAULT,
+        b'{"name":"pantry","namespace":""}\n',
+    ),
+    case(
+        "delete_vault_connection",
+        "DELETE /api/v1/vault/connections/3",
+        REMOVED,
+        lambda c: c.delete_vault_connection(3),
+        REMOVED,
+    ),
+    case(
+        "test_vault_connection",
+        "POST /api/v1/vault/connections/3/test",
+        TESTED,
+        lambda c: c.test_vault_connection(3, VaultTestRequest(secret_id_override="s")),
+        TESTED,
+        VaultTestRequest(secret_id_override="s"),
     ),
     case("heartbeat", "POST /api/v1/heartbeat", BEAT, lambda c: c.heartbeat(HeartbeatRequest()), BEAT, b"{}\n"),
     case(

@@ -1,0 +1,47 @@
+"""What the client does with Vault connections."""
+
+from __future__ import annotations
+
+from cictl.wire.codec import encode
+from cictl.wire.vault import (
+    DeletedVaultConnection,
+    VaultConnection,
+    VaultConnectionList,
+    VaultConnectionRequest,
+    VaultConnectionResponse,
+    VaultTestRequest,
+    VaultTestResponse,
+)
+from cictl_client.repeating import Mutations
+from cictl_client.transport import Transport, read_as
+
+_CONNECTIONS = "/api/v1/vault/connections"
+_TEST_SECONDS = 60.0
+"""The server asks the Vault for twenty seconds; the rest is for its own queue."""
+
+
+class VaultCalls:
+    """The part of `Client` for Vault connections."""
+
+    _transport: Transport
+    _mutations: Mutations
+
+    def list_vault_connections(self) -> list[VaultConnection]:
+        """Return the connections by name, each with the pipelines that use it."""
+        return self._transport.get(VaultConnectionList, _CONNECTIONS).connections
+
+    def save_vault_connection(self, request: VaultConnectionRequest) -> VaultConnection:
+        """Add a connection, or change the one of this name; fields that are None stay as they are."""
+        return self._mutations.post(VaultConnectionResponse, _CONNECTIONS, encode(request)).connection
+
+    def delete_vault_connection(self, connection_id: int) -> DeletedVaultConnection:
+        """Remove a connection, and return which pipelines still name it."""
+        path = f"{_CONNECTIONS}/{connection_id}"
+        return read_as(DeletedVaultConnection, self._mutations.delete(path), self._transport.base_url + path)
+
+    def test_vault_connection(self, connection_id: int, request: VaultTestRequest | None = None) -> VaultTestResponse:
+        """Let the server log in, and read a secret if one is named; a failure is told in the answer."""
+        path = f"{_CONNECTIONS}/{connection_id}/test"
+        return self._transport.post(
+            VaultTestResponse, path, encode(request or VaultTestRequest()), timeout=_TEST_SECONDS
+        )
