@@ -29,7 +29,7 @@ check: lint types ## Lint, types, import contracts
 bench: $(VENV)/dev ## Measure, as ratios within one run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-docs: $(VENV)/dev ## Generate the CLI and API references and the completions
+docs: $(VENV)/dev ## Generate the references of CLI and API, manual pages, completions
 	$(BIN)/python -m cictl.cli.docs
 	$(BIN)/python -m cictl_server.reference > docs/api.md
 

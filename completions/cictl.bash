@@ -3,15 +3,15 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs api store context completion version"
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="" repeated=""
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --no-auth --agent-timeout --log-level --debug -h --help"
-        valued="--host --port --data-dir --agent-timeout --log-level"
+        options="--host --port --data-dir --no-auth --agent-timeout --vault-url --log-level --debug -h --help"
+        valued="--host --port --data-dir --agent-timeout --vault-url --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
@@ -331,6 +331,48 @@ _cictl_node() {
         options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--run --timeout -o --output --query --server --context"
         arguments="jobs" repeated="jobs"
+        ;;
+    "cictl update")
+        commands="check tags status apply rollback"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl update check")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl update tags")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl update status")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl update apply")
+        commands=""
+        options="--version --no-wait --wait-timeout -y --yes -o --output --query --server --context --debug -h --help"
+        valued="--version --wait-timeout -o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl update rollback")
+        commands=""
+        options="--no-wait --wait-timeout -y --yes -o --output --query --server --context --debug -h --help"
+        valued="--wait-timeout -o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl server")
+        commands=""
+        options="--wait --wait-timeout -y --yes -o --output --query --server --context --debug -h --help"
+        valued="--wait-timeout -o --output --query --server --context"
+        arguments="" repeated=""
         ;;
     "cictl api")
         commands=""

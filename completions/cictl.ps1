@@ -17,6 +17,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
+                , @('update', 'Versions of the server: check apply rollback tags status.');
+                , @('server', 'The server itself: restart.');
                 , @('api', 'Call the API itself, as it is.');
                 , @('store', 'The server''s data: check backup restore compact export.');
                 , @('context', 'Named servers: list use set delete show.');
@@ -46,11 +48,12 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--data-dir', 'Where everything is kept; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
                 , @('--no-auth', 'Listen beyond loopback although nothing authenticates callers.');
                 , @('--agent-timeout', 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]');
+                , @('--vault-url', 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]');
                 , @('--log-level', 'debug, info, warning or error. [default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--vault-url', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -1006,6 +1009,131 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             valued = @('--run', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = 'jobs'
+        }
+        'cictl update' = @{
+            commands = @(
+                , @('check', 'Let the server look for a newer release.');
+                , @('tags', 'List the versions that the server could run.');
+                , @('status', 'Show how updates of the server stand.');
+                , @('apply', 'Update the server, and follow it through its restart to the end.');
+                , @('rollback', 'Let the server go back to a version, and follow it through its restart to the end.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl update check' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl update tags' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl update status' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl update apply' = @{
+            commands = @()
+            options = @(
+                , @('--version', 'Such as v1.2.3; default: the latest release.');
+                , @('--no-wait', 'Return once the version is staged; `cictl update status` tells the rest.');
+                , @('--wait-timeout', 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]');
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--version', '--wait-timeout', '-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl update rollback' = @{
+            commands = @()
+            options = @(
+                , @('--no-wait', 'Return once the version is staged; `cictl update status` tells the rest.');
+                , @('--wait-timeout', 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]');
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--wait-timeout', '-o', '--output', '--query', '--server', '--context')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl server' = @{
+            commands = @()
+            options = @(
+                , @('--wait', 'Return once the server answers again.');
+                , @('--wait-timeout', 'Stop waiting; exit code 8. [default: 120.0; x>=0]');
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--wait-timeout', '-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
         }
         'cictl api' = @{
             commands = @()

@@ -4,15 +4,15 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' 'projects:Projects: list show import reload delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore compact export.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
+        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' 'projects:Projects: list show import reload delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'update:Versions of the server: check apply rollback tags status.' 'server:The server itself: restart.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore compact export.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
         options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=() repeated=""
         ;;
     "cictl serve")
         commands=()
-        options=('--host:Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: 127.0.0.1]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: 8112; 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Listen beyond loopback although nothing authenticates callers.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--host --port --data-dir --agent-timeout --log-level"
+        options=('--host:Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: 127.0.0.1]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: 8112; 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Listen beyond loopback although nothing authenticates callers.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--vault-url:Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--host --port --data-dir --agent-timeout --vault-url --log-level"
         arguments=() repeated=""
         ;;
     "cictl run-agent")
@@ -332,6 +332,48 @@ _cictl_node() {
         options=('--run:All jobs of this pipeline or chain run.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--run --timeout -o --output --query --server --context"
         arguments=(jobs) repeated="jobs"
+        ;;
+    "cictl update")
+        commands=('check:Let the server look for a newer release.' 'tags:List the versions that the server could run.' 'status:Show how updates of the server stand.' 'apply:Update the server, and follow it through its restart to the end.' 'rollback:Let the server go back to a version, and follow it through its restart to the end.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl update check")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl update tags")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl update status")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl update apply")
+        commands=()
+        options=('--version:Such as v1.2.3; default: the latest release.' '--no-wait:Return once the version is staged; `cictl update status` tells the rest.' '--wait-timeout:Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--version --wait-timeout -o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl update rollback")
+        commands=()
+        options=('--no-wait:Return once the version is staged; `cictl update status` tells the rest.' '--wait-timeout:Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--wait-timeout -o --output --query --server --context"
+        arguments=(-) repeated=""
+        ;;
+    "cictl server")
+        commands=()
+        options=('--wait:Return once the server answers again.' '--wait-timeout:Stop waiting; exit code 8. [default: 120.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--wait-timeout -o --output --query --server --context"
+        arguments=() repeated=""
         ;;
     "cictl api")
         commands=()

@@ -1,6 +1,6 @@
-"""Write what is generated from the commands: the reference page and the completion scripts.
+"""Write what is generated from the commands: the reference page, the manual pages and the completion scripts.
 
-`python -m cictl.cli.docs [DIRECTORY]` writes `docs/cli.md` and `completions/` below the directory, by default here.
+`python -m cictl.cli.docs [DIRECTORY]` writes `docs/cli.md`, `man/` and `completions/` below the directory, by default here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cictl.cli.completions import SCRIPTS
+from cictl.cli.manual import pages
 from cictl.cli.tree import Node, Parameter, command_tree
 from cictl.exit_codes import ExitCode
 
@@ -33,6 +34,9 @@ A command that changes something says so on stderr, and has data on stdout only 
 
 `NO_COLOR`, `TERM=dumb` and `COLUMNS` are respected. Logs and names are stripped of terminal control sequences;
 `jobs logs --raw` leaves them in.
+
+`agents list --watch`, `jobs watch` and the waits for several jobs draw a live table on a terminal; elsewhere each change
+is a line.
 """
 
 _SETTINGS = """## Settings
@@ -81,6 +85,11 @@ _COMPLETION = """## Completion in a shell
 says what is left to do. The TAB key then completes commands, options and their words, and the names that exist: agents,
 projects, `PROJECT/PIPELINE[/JOB]`, chains, jobs, runs and contexts. Names are asked of the server that the line, the
 environment or the context names, within 0.3 seconds; when it is away, nothing is offered and nothing is said.
+
+## Manual pages
+
+`man cictl` and, of each command, `man cictl-jobs` come with the installation, in `share/man`. Where `man` does not find them
+there, as in a virtual environment that is not active, `man -M PREFIX/share/man cictl` does.
 """
 
 _RAW = """## The API itself
@@ -112,7 +121,7 @@ def reference(nodes: Sequence[Node]) -> str:
 def files(nodes: Sequence[Node]) -> dict[str, str]:
     """Return every generated file by its path."""
     scripts = {f"completions/cictl.{shell}": write(nodes) for shell, write in SCRIPTS.items()}
-    return {"docs/cli.md": reference(nodes), **scripts}
+    return {"docs/cli.md": reference(nodes), **scripts, **pages(nodes)}
 
 
 def _exit_codes() -> str:

@@ -50,12 +50,6 @@ def test_the_version_needs_nothing(argv: tuple[str, ...]) -> None:
     assert loaded.isdisjoint(HEAVY | {"typer", "msgspec", "cictl.cli.main"})
 
 
-def test_help_needs_typer_alone() -> None:
-    code, loaded = loaded_by("--help")
-    assert code == 0
-    assert loaded.isdisjoint(HEAVY | {"msgspec", "cictl_client", "cictl.render"})
-
-
 def test_a_health_check_needs_no_http_library(fake: FakeServer) -> None:
     code, loaded = loaded_by("healthcheck", server=fake.url)
     assert code == 0
