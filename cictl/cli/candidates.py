@@ -170,6 +170,11 @@ def _runs(source: Source, _begin: str) -> Iterator[Name]:
             yield _text(_metadata(job), key), _of(job)
 
 
+def _vault_connections(source: Source, _begin: str) -> Iterator[Name]:
+    for connection in source.items("vault/connections", "connections"):
+        yield _text(connection, "name"), _text(connection, "url")
+
+
 def _contexts(env: Mapping[str, str]) -> Iterator[Name]:
     from cictl.contexts import read_contexts
     from cictl.settings import without_user_info
@@ -188,6 +193,7 @@ _KINDS: dict[str, Ask] = {
     "targets": _targets,
     "jobs": _jobs,
     "runs": _runs,
+    "vault-connections": _vault_connections,
 }
 
 KINDS = frozenset({*_KINDS, "contexts"})

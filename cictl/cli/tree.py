@@ -38,6 +38,7 @@ _ARGUMENTS = {
     "CHAIN": "chains",
     "TARGET": "targets",
     "JOB": "jobs",
+    "CONNECTION": "vault-connections",
     "CONTEXT": "contexts",
     "SHELL": "shells",
     "METHOD": "methods",

@@ -17,6 +17,7 @@ from typing import Any
 import falcon
 import msgspec
 import pytest
+from cictl_testing.openbao import openbao
 from cictl_testing.server import RunningServer
 from cictl_testing.threads import ThreadedServer
 
@@ -61,10 +62,32 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl.wire.vault import (
+    VAULT_AUTH_OK,
+    DeletedVaultConnection,
+    VaultConnection,
+    VaultConnectionList,
+    VaultConnectionResponse,
+    VaultTestResponse,
+)
 from cictl_server.app import create_app
 from tests.client.conftest import LocalServer
 
+__all__ = ["openbao"]
+"""Fixtures from elsewhere."""
+
 LONG_AGO = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+VAULT = VaultConnection(
+    id=3,
+    name="pantry",
+    url="https://vault.example.com",
+    auth_method="approle",
+    approle_mount="approle",
+    role_id="ci",
+    secret_id_env="CICTL_VAULT_PANTRY",
+    kv_default_version=2,
+    used_by=["shop/build", "shop/deploy"],
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +164,8 @@ class FakeServer:
     run_requests: list[tuple[str, RunRequest]] = field(default_factory=list)
     actions: list[tuple[str, AgentActionRequest]] = field(default_factory=list)
     refusals: dict[str, list[Problem]] = field(default_factory=dict)
+    vaults: list[VaultConnection] = field(default_factory=lambda: [VAULT])
+    vault_answer: VaultTestResponse = field(default_factory=lambda: VaultTestResponse(ok=True, message=VAULT_AUTH_OK))
     on_state: Callable[[str], None] = lambda _: None
     requests: list[str] = field(default_factory=list)
     authorization: str | None = None
@@ -231,6 +256,21 @@ class _Api:
             case ["GET", "artifacts", job_id, *path]:
                 resp.content_type = "application/octet-stream"
                 resp.data = self.fake.artifacts[job_id]["/".join(path)]
+            case _:
+                self.vaults(req, resp)
+
+    def vaults(self, req: falcon.Request, resp: falcon.Response) -> None:
+        match [req.method, *req.path.removeprefix("/api/v1/vault/connections").strip("/").split("/")]:
+            case ["GET", ""]:
+                resp.data = encode(VaultConnectionList(connections=self.fake.vaults))
+            case ["POST", ""]:
+                resp.status = 201
+                resp.data = encode(VaultConnectionResponse(connection=self.fake.vaults[0]))
+            case ["DELETE", number]:
+                self.fake.vaults = [vault for vault in self.fake.vaults if str(vault.id) != number]
+                resp.data = encode(DeletedVaultConnection(deleted=True, id=int(number)))
+            case ["POST", _, "test"]:
+                resp.data = encode(self.fake.vault_answer)
             case _:
                 raise _missing("page")
 

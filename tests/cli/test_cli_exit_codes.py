@@ -16,6 +16,7 @@ from cictl.cli.failures import EXIT_CODES, Failure, failure_of
 from cictl.exit_codes import ExitCode
 from cictl.wire.jobs import CANCELLED_BY_USER, JobStatus
 from cictl.wire.problems import Code
+from cictl.wire.vault import VaultTestResponse
 from tests.cli.conftest import FakeServer, Run, job
 
 READS = [
@@ -33,6 +34,8 @@ READS = [
     ("jobs", "download", "job-1"),
     ("jobs", "tests", "job-1"),
     ("jobs", "watch", "job-1"),
+    ("vault", "list"),
+    ("vault", "test", "pantry"),
     ("api", "GET", "agents"),
 ]
 WRITES = [
@@ -50,6 +53,8 @@ WRITES = [
     ("pipelines", "run", "shop/build"),
     ("run", "shop/build"),
     ("jobs", "cancel", "job-1"),
+    ("vault", "add", "pantry", "--namespace", "x"),
+    ("vault", "remove", "pantry", "--yes"),
     ("api", "POST", "agents/build-1/actions", "-f", "action=activate"),
 ]
 EVERY = [pytest.param(argv, id=" ".join(argv[:2])) for argv in READS + WRITES]
@@ -81,6 +86,10 @@ def prepare_interrupt(fake: FakeServer) -> None:
     fake.on_state = lambda _: os.kill(os.getpid(), 2)
 
 
+def prepare_sealed(fake: FakeServer) -> None:
+    fake.vault_answer = VaultTestResponse(ok=False, message='vault login failed: status=503 body={"errors":["sealed"]}')
+
+
 def refusal(request: str, status: int, code: Code) -> Callable[[FakeServer], None]:
     return lambda fake: fake.refuse(request, status, code, "refused")
 
@@ -95,6 +104,7 @@ ROWS: list[tuple[ExitCode, tuple[str, ...], Callable[[FakeServer], None]]] = [
     (ExitCode.ERROR, IMPORT, refusal(POST_IMPORT, 400, Code.INVALID_PROJECT_FILE)),
     (ExitCode.ERROR, IMPORT, refusal(POST_IMPORT, 400, Code.INVALID_REQUEST)),
     (ExitCode.ERROR, IMPORT, refusal(POST_IMPORT, 413, Code.TOO_LARGE)),
+    (ExitCode.ERROR, ("vault", "test", "pantry"), prepare_sealed),
     (ExitCode.USAGE, ("agents", "lst"), lambda _: None),
     (ExitCode.FAILED, WAIT, prepare_failure),
     (ExitCode.CANCELLED, WAIT, prepare_cancellation),
