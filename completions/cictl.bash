@@ -3,7 +3,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="" repeated=""
@@ -331,6 +331,36 @@ _cictl_node() {
         options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--run --timeout -o --output --query --server --context"
         arguments="jobs" repeated="jobs"
+        ;;
+    "cictl vault")
+        commands="list add remove test"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl vault list")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl vault add")
+        commands=""
+        options="--url --role-id --secret-id-env --approle-mount --namespace --kv-mount --kv-version --ca-file -o --output --query --server --context --debug -h --help"
+        valued="--url --role-id --secret-id-env --approle-mount --namespace --kv-mount --kv-version --ca-file -o --output --query --server --context"
+        arguments="vault-connections" repeated=""
+        ;;
+    "cictl vault remove")
+        commands=""
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="vault-connections" repeated=""
+        ;;
+    "cictl vault test")
+        commands=""
+        options="--secret --key --mount --kv-version --secret-id-file --secret-id-stdin --secret-id-var --ask-secret-id -o --output --query --server --context --debug -h --help"
+        valued="--secret --key --mount --kv-version --secret-id-file --secret-id-var -o --output --query --server --context"
+        arguments="vault-connections" repeated=""
         ;;
     "cictl update")
         commands="check tags status apply rollback"

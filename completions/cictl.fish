@@ -3,7 +3,7 @@
 function __cictl_node
     switch $argv[1]
         case 'cictl'
-            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' projects 'Projects: list show import reload delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' update 'Versions of the server: check apply rollback tags status.' server 'The server itself: restart.' api 'Call the API itself, as it is.' store 'The server'\''s data: check backup restore compact export.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
+            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' projects 'Projects: list show import reload delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' vault 'Vaults that jobs take secrets from: list add remove test.' update 'Versions of the server: check apply rollback tags status.' server 'The server itself: restart.' api 'Call the API itself, as it is.' store 'The server'\''s data: check backup restore compact export.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
             set -g __cictl_options --version 'Show the version and exit.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context
             set -g __cictl_arguments
@@ -332,6 +332,36 @@ function __cictl_node
             set -g __cictl_valued --run --timeout -o --output --query --server --context
             set -g __cictl_arguments jobs
             set -g __cictl_repeated 'jobs'
+        case 'cictl vault'
+            set -g __cictl_commands list 'List the Vault connections, and the pipelines that use them.' add 'Add a Vault connection, or change one; what is not named stays as it is.' remove 'Remove a Vault connection; steps that name it fail from then on.' test 'Let the server log in to the Vault, and read a secret if one is named.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl vault list'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl vault add'
+            set -g __cictl_commands
+            set -g __cictl_options --url 'The Vault, as the server reaches it.' --role-id 'The AppRole role id.' --secret-id-env 'The variable of the server'\''s environment that holds the secret id: CICTL_VAULT_...' --approle-mount 'Where AppRole is mounted; default: approle.' --namespace 'The namespace; default: none.' --kv-mount 'Mount of secrets that name none; default: kv.' --kv-version 'Version of its KV engine; default: 2. [1<=x<=2]' --ca-file 'On the server: certificates to trust instead of the system'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --url --role-id --secret-id-env --approle-mount --namespace --kv-mount --kv-version --ca-file -o --output --query --server --context
+            set -g __cictl_arguments vault-connections
+            set -g __cictl_repeated ''
+        case 'cictl vault remove'
+            set -g __cictl_commands
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments vault-connections
+            set -g __cictl_repeated ''
+        case 'cictl vault test'
+            set -g __cictl_commands
+            set -g __cictl_options --secret 'Read this secret too; its value is never shown.' --key 'The key of --secret.' --mount 'Where --secret is; else the connection'\''s mount.' --kv-version 'Of --mount; else the connection'\''s. [1<=x<=2]' --secret-id-file 'Log in with the secret id in this file.' --secret-id-stdin 'Log in with the secret id on standard input.' --secret-id-var 'Log in with the secret id in this variable here.' --ask-secret-id 'Log in with a secret id that is asked for, unseen.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --secret --key --mount --kv-version --secret-id-file --secret-id-var -o --output --query --server --context
+            set -g __cictl_arguments vault-connections
+            set -g __cictl_repeated ''
         case 'cictl update'
             set -g __cictl_commands check 'Let the server look for a newer release.' tags 'List the versions that the server could run.' status 'Show how updates of the server stand.' apply 'Update the server, and follow it through its restart to the end.' rollback 'Let the server go back to a version, and follow it through its restart to the end.'
             set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'

@@ -90,14 +90,17 @@ def add(
         ),
     ] = None,
     approle_mount: Annotated[
-        str | None, typer.Option("--approle-mount", metavar="MOUNT", help="Where AppRole is mounted; approle.")
+        str | None, typer.Option("--approle-mount", metavar="MOUNT", help="Where AppRole is mounted; default: approle.")
     ] = None,
-    namespace: Annotated[str | None, typer.Option("--namespace", metavar="NAME", help="The namespace; none.")] = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", metavar="NAME", help="The namespace; default: none.")
+    ] = None,
     kv_mount: Annotated[
-        str | None, typer.Option("--kv-mount", metavar="MOUNT", help="Where secrets are that name no mount; kv.")
+        str | None, typer.Option("--kv-mount", metavar="MOUNT", help="Mount of secrets that name none; default: kv.")
     ] = None,
     kv_version: Annotated[
-        int | None, typer.Option("--kv-version", metavar="1|2", min=1, max=2, help="Version of that KV engine; 2.")
+        int | None,
+        typer.Option("--kv-version", metavar="1|2", min=1, max=2, help="Version of its KV engine; default: 2."),
     ] = None,
     ca_file: Annotated[
         str | None,
