@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cictl.cli.failures import Failure
 from cictl.exit_codes import ExitCode
-from cictl.render import Line, Result
+from cictl.render import Line, Result, iso
 from cictl.wire.explain import COUNTED_JOBS, AgentFit, Explanation, Reason
 from cictl.wire.jobs import Cause, JobStatus
 from cictl_client import Client, NotFound
@@ -54,6 +54,8 @@ def explanation_result(found: Explanation, *, options: str = "") -> Result[Expla
 def _lines(found: Explanation, tell: Tell, options: str) -> Iterator[Line]:
     yield "", f"{found.job_execution_id} ({found.name})" if found.name else found.job_execution_id
     yield "", f"{_state(found)} {tell(found.since_utc)}: {_sentence(found)}."
+    if found.retry_utc is not None:
+        yield "", f"The next attempt is due at {iso(found.retry_utc)}."
     if found.blocked_by:
         yield from _section("Waits for" if found.status is JobStatus.QUEUED else "Ended by", _blockers(found))
     if found.agents:

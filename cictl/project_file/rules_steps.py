@@ -4,7 +4,7 @@ from cictl.project_file.errors import quote
 from cictl.project_file.report import Report, is_blank
 from cictl.project_file.rules_vault import check_vault, undeclared
 from cictl.project_file.shapes import StepShape, TestShape
-from cictl.project_file.templates import secret_names
+from cictl.project_file.templates import has_malformed_secret, secret_names
 from cictl.project_file.walk import join_key
 
 TEST_FORMATS = ("go-test-json", "junit-xml", "junit")
@@ -58,6 +58,9 @@ def _refuse_secrets(text: str, path: str, report: Report) -> None:
 
 def _check_env_secrets(step: StepShape, path: str, report: Report) -> None:
     """Refuse at import what would fail the job when it is leased."""
+    for key, value in step.env.items():
+        if has_malformed_secret(value):
+            report.add(join_key(f"{path}.env", key), "has a malformed secret placeholder; write {{ secret.NAME }}")
     used = {key: names for key, value in step.env.items() if (names := secret_names(value))}
     if step.vault is None:
         if used:

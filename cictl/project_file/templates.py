@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 _TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")
 _SECRET = re.compile(r"\{\{\s*secret\.([A-Za-z0-9_-]+)\s*\}\}")
+_SECRET_BEGUN = re.compile(r"\{\{\s*secret\b")
 _SHARED_KEYS = ("version", "version_raw", "tag_prefix")
 _ALIASES = {f"{prefix}.{key}": (f"ciwi.{key}", f"cictl.{key}") for key in _SHARED_KEYS for prefix in ("ciwi", "cictl")}
 
@@ -29,6 +30,11 @@ def render(template: str, values: Mapping[str, str]) -> str:
 def secret_names(text: str) -> list[str]:
     """List the secrets that *text* has placeholders for, each once, in order of appearance."""
     return list(dict.fromkeys(_SECRET.findall(text)))
+
+
+def has_malformed_secret(text: str) -> bool:
+    """Whether *text* has what looks like a secret's placeholder and is none, such as ``{{ secret.a.b }}``."""
+    return len(_SECRET_BEGUN.findall(text)) != len(_SECRET.findall(text))
 
 
 def replace_secrets(text: str, values: Mapping[str, str]) -> str:

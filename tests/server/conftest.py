@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cictl_testing.openbao import openbao, own_openbao
 from cictl_testing.server import RunningServer
+
+__all__ = ["openbao", "own_openbao"]
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ class Targets:
         elif "chain_id" in params:
             self._projects.check_chain(media.path_id(params["chain_id"], noun="pipeline chain"))
         elif "connection_id" in params:
+            if not params["connection_id"]:
+                raise falcon.HTTPNotFound
             media.path_id(params["connection_id"], noun="vault connection")
             if isinstance(resource, VaultTestResource) and req.method != "POST":
                 raise falcon.HTTPNotFound

@@ -34,11 +34,18 @@ class OpenBao:
     `kv` is mounted as version 2 and `kv1` as version 1. The role `ci` may read both, but nothing below `locked`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, is_tls: bool = False) -> None:
+        """Start it.
+
+        Args:
+            is_tls: By HTTPS, with a certificate of `ca_file` that nobody else trusts.
+        """
         self._directory = directory
+        self._is_tls = is_tls
+        self.ca_file = directory / "vault-ca.pem"
         self._log = directory / "openbao.log"
         self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if is_tls else ''}://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -46,6 +53,8 @@ class OpenBao:
         """Start, on the same port as before, and set everything up."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("BAO_", "VAULT_"))}
         options = [f"-dev-root-token-id={ROOT_TOKEN}", f"-dev-listen-address=127.0.0.1:{self.port}"]
+        if self._is_tls:
+            options += ["-dev-tls", f"-dev-tls-cert-dir={self._directory}"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [_program(), "server", "-dev", "-dev-no-store-token", *options],
@@ -84,7 +93,12 @@ class OpenBao:
     def call(self, method: str, path: str, **fields: Any) -> dict[str, Any]:
         """Send a request of the administrator; it must succeed."""
         answer = requests.request(
-            method, f"{self.url}/v1/{path}", json=fields, headers={"X-Vault-Token": ROOT_TOKEN}, timeout=30
+            method,
+            f"{self.url}/v1/{path}",
+            json=fields,
+            headers={"X-Vault-Token": ROOT_TOKEN},
+            timeout=30,
+            verify=self._verify,
         )
         assert answer.ok, answer.text
         return dict(answer.json()) if answer.content else {}
@@ -110,6 +124,10 @@ class OpenBao:
         values = {"url": self.url, "role_id": ROLE_ID, "secret_id_env": VARIABLE, **fields}
         return VaultConnectionRequest(name=name, **values)
 
+    @property
+    def _verify(self) -> str | bool:
+        return str(self.ca_file) if self._is_tls else True
+
     def _accessors(self) -> list[str]:
         return list(self.call("LIST", "auth/token/accessors")["data"]["keys"])
 
@@ -127,8 +145,8 @@ class OpenBao:
         self.call("POST", "auth/approle/role/ci", token_policies=policies, token_ttl=ttl)
 
     def _is_ready(self) -> bool:
-        with contextlib.suppress(requests.ConnectionError):
-            return requests.get(f"{self.url}/v1/sys/health", timeout=5).status_code == 200
+        with contextlib.suppress(requests.ConnectionError, OSError):
+            return requests.get(f"{self.url}/v1/sys/health", timeout=5, verify=self._verify).status_code == 200
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()
         return False

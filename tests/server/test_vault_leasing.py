@@ -1,0 +1,575 @@
+"""Secrets of leased jobs, read from a real OpenBao; the clock is stepped."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cictl_testing.openbao import SECRET_ID, VARIABLE, OpenBao
+from cictl_testing.origins import Origin, import_project
+from cictl_testing.processes import eventually
+from cictl_testing.server import RunningServer
+
+from cictl.wire.jobs import JobExecution, LeaseResponse
+from cictl_server.store.records import AnswerRecord
+
+CONNECTIONS = "/api/v1/vault/connections"
+FAILED = "secret resolution failed before execution: "
+
+
+@pytest.fixture(autouse=True)
+def secret_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, SECRET_ID)
+
+
+def connect(server: RunningServer, vault: OpenBao, **fields: Any) -> None:
+    answer = server.post(CONNECTIONS, vault.connection(**fields))
+    assert answer.status_code == 201, answer.text
+
+
+def step(env: dict[str, str], *secrets: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"run": "true", "env": env, "vault": {"connection": "pantry", "secrets": list(secrets)}, **fields}
+
+
+def secret(path: str, *, name: str = "t", key: str = "k", **fields: Any) -> dict[str, Any]:
+    return {"name": name, "path": path, "key": key, **fields}
+
+
+def enqueue(server: RunningServer, *steps: dict[str, Any], **fields: Any) -> str:
+    [job_id] = server.run(server.define(json.dumps([{"id": "j", "steps": list(steps)}])), **fields)
+    return job_id
+
+
+def env_of(job: JobExecution | None, index: int = 0) -> dict[str, str]:
+    assert job is not None
+    return {key: value for key, value in job.step_plan[index].env.items() if not key.startswith(("CICTL_", "CIWI_"))}
+
+
+@pytest.fixture
+def pantry(server: RunningServer, openbao: OpenBao) -> OpenBao:
+    connect(server, openbao)
+    return openbao
+
+
+BUMPING = """\
+version: 1
+project: {{name: shop}}
+pipelines:
+  - id: release
+    vcs_source: {{repo: '{url}', ref: main}}
+    versioning:
+      auto_bump: patch
+      auto_bump_vcs_token: "{{{{ secret.forge }}}}"
+      auto_bump_vault: {{connection: pantry, secrets: [{{name: forge, path: forge, key: token}}]}}
+    jobs: [{{id: upload, steps: [{{run: upload}}]}}]
+"""
+
+
+class TestWhatArrives:
+    def test_both_versions_of_kv_in_one_job(self, server: RunningServer, pantry: OpenBao) -> None:
+        pantry.put("both/two", k="second version")
+        pantry.put_v1("both/one", k="first version", other="another")
+        first = secret("both/one", name="old", mount="kv1", kv_version=1)
+        enqueue(
+            server,
+            step({"A": "{{ secret.t }}", "B": "plain"}, secret("both/two")),
+            step(
+                {"C": "x-{{secret.old}}-{{ secret.more }}", "D": "{{ secret.old }}"},
+                first,
+                {**first, "name": "more", "key": "other"},
+            ),
+        )
+        job = server.leased()
+        assert env_of(job) == {"A": "second version", "B": "plain"}
+        assert env_of(job, 1) == {"C": "x-first version-another", "D": "first version"}
+        assert job.sensitive_values == ["second version", "first version", "another"]
+        assert job.metadata["has_secrets"] == "1"
+
+    def test_the_connections_defaults_count(self, server: RunningServer, pantry: OpenBao) -> None:
+        pantry.put_v1("defaults", k="by default")
+        connect(server, pantry, kv_default_mount="kv1", kv_default_version=1)
+        enqueue(server, step({"A": "{{ secret.t }}"}, secret("/defaults")))
+        assert env_of(server.leased()) == {"A": "by default"}
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            pytest.param("naïve 秘密 🔑", "naïve 秘密 🔑", id="unicode"),
+            pytest.param("-----BEGIN\nline\r\n\ttwo\n", "-----BEGIN\nline\r\n\ttwo\n", id="several lines"),
+            pytest.param("a" * 65_536, "a" * 65_536, id="64 KiB"),
+            pytest.param('{{ secret.t }} "<&>" $x \\', '{{ secret.t }} "<&>" $x \\', id="special characters"),
+            pytest.param(12_345_678, "12345678", id="integer"),
+            pytest.param(1.5, "1.5", id="fraction"),
+            pytest.param(True, "true", id="true"),
+            pytest.param(False, "false", id="false"),
+            pytest.param({"b": [1, "<é>", None]}, '{"b":[1,"<é>",null]}', id="object"),
+            pytest.param([], "[]", id="list"),
+            pytest.param("", "", id="empty"),
+        ],
+    )
+    def test_values_arrive_exactly(self, server: RunningServer, pantry: OpenBao, value: object, text: str) -> None:
+        pantry.put("exact", k=value)
+        enqueue(server, step({"A": "{{ secret.t }}"}, secret("exact")))
+        job = server.leased()
+        assert env_of(job) == {"A": text}
+        assert job.sensitive_values == ([text] if text else [])
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            pytest.param(None, 'key "k" is null', id="null"),
+            pytest.param("a\0b", 'key "k" holds a NUL, which no environment variable can', id="NUL"),
+        ],
+    )
+    def test_values_that_no_step_can_get(
+        self, server: RunningServer, pantry: OpenBao, value: object, text: str
+    ) -> None:
+        pantry.put("bad", k=value)
+        job_id = enqueue(server, step({"A": "{{ secret.t }}"}, secret("bad")))
+        assert server.lease().message == f'{FAILED}resolve step 1 secret "t": {text}'
+        assert server.job(job_id).status == "failed"
+
+    def test_a_secret_that_is_rotated_between_two_jobs(self, server: RunningServer, pantry: OpenBao) -> None:
+        for value in ("before", "after"):
+            pantry.put("rotated", k=value)
+            enqueue(server, step({"A": "{{ secret.t }}"}, secret("rotated")))
+            assert env_of(server.leased(f"agent-{value}")) == {"A": value}
+
+    def test_steps_that_a_dry_run_skips_get_none(self, server: RunningServer, pantry: OpenBao) -> None:
+        pantry.put("dry", k="for the wet run")
+        steps = (
+            step({"A": "{{ secret.t }}"}, secret("not-there"), skip_dry_run=True),
+            step({"A": "{{ secret.t }}"}, secret("dry")),
+        )
+        enqueue(server, *steps, dry_run=True)
+        job = server.leased()
+        assert [env_of(job), env_of(job, 1)] == [{"A": "{{ secret.t }}"}, {"A": "for the wet run"}]
+
+    def test_the_token_of_the_automatic_bump(self, server: RunningServer, pantry: OpenBao, tmp_path: Path) -> None:
+        pantry.put("forge", token="ghp_from_the_vault")
+        origin = Origin(tmp_path)
+        origin.commit({"cictl.yaml": BUMPING.format(url=origin.url), "VERSION": "1.4.2\n"})
+        [job_id] = server.run(import_project(server, origin.url)["release"])
+        job = server.leased()
+        assert (job.step_plan[-1].name, env_of(job, -1)) == ("auto bump", {"GITHUB_TOKEN": "ghp_from_the_vault"})
+        assert job.sensitive_values == ["ghp_from_the_vault"]
+        assert env_of(server.job(job_id), -1) == {"GITHUB_TOKEN": "{{ secret.forge }}"}
+
+
+class TestWhatFailsAtOnce:
+    @pytest.mark.parametrize(
+        ("read", "text"),
+        [
+            pytest.param(secret("nothing"), 'vault read failed: status=404 body={"errors":[]}', id="path"),
+            pytest.param(secret("causes", key="other"), 'key "other" not found at causes', id="key"),
+            pytest.param(secret("causes", mount="nomount"), "vault read failed: status=403 body=", id="mount"),
+            pytest.param(secret("locked"), "vault read failed: status=403 body=", id="permission"),
+        ],
+    )
+    def test_with_the_contracts_text(
+        self, server: RunningServer, pantry: OpenBao, read: dict[str, Any], text: str
+    ) -> None:
+        pantry.put("causes", k="v")
+        job_id = enqueue(server, step({}), step({"A": "{{ secret.t }}"}, read))
+        answer = server.lease()
+        assert answer.message.startswith(f'{FAILED}resolve step 2 secret "t": {text}')
+        assert not answer.assigned
+        failed = server.job(job_id)
+        assert (failed.status, failed.error, failed.cause) == ("failed", answer.message, "secrets_missing")
+        assert failed.output == f"[control] {answer.message}"
+
+    def test_with_a_secret_id_that_is_wrong(
+        self, server: RunningServer, pantry: OpenBao, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(VARIABLE, "wrong-secret-id")
+        enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+        cause = 'vault login failed: status=400 body={"errors":["invalid role or secret ID"]}'
+        assert server.lease().message == f'{FAILED}resolve step 1 secret "t": {cause}'
+
+    def test_with_a_variable_that_is_not_set(
+        self, server: RunningServer, pantry: OpenBao, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv(VARIABLE)
+        enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+        cause = "vault secret id not available (configure secret_id_env and set it in process environment)"
+        assert server.lease().message == f'{FAILED}resolve step 1 secret "t": {cause}'
+
+    def test_without_the_connection(self, server: RunningServer) -> None:
+        enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+        assert server.lease().message == f'{FAILED}resolve vault connection "pantry": vault connection not found'
+
+    def test_what_the_import_lets_nobody_define(self, server: RunningServer, pantry: OpenBao) -> None:
+        """Executions of an older server may be like that."""
+        texts: dict[str, dict[str, Any]] = {
+            "step 1 uses secret placeholders but has no vault.connection": {"vault_connection": ""},
+            'step 1 secret "t" is not configured in step vault.secrets': {"vault_secrets": []},
+        }
+        for text, changes in texts.items():
+            change(server, enqueue(server, step({"A": "{{ secret.t }}"}, secret("p"))), step_changes=changes)
+            assert server.lease().message == FAILED + text
+        change(server, enqueue(server, step({})), env={"A": "{{ secret.t }}"})
+        assert server.lease().message == f"{FAILED}secret placeholders are only supported in step env"
+
+
+def change(server: RunningServer, job_id: str, *, step_changes: dict[str, Any] | None = None, **changes: Any) -> None:
+    """Change a stored execution, as no request can."""
+    from msgspec.structs import replace
+
+    with server.store.write() as tx:
+        job = tx.jobs.find(int(job_id.removeprefix("job-")))
+        assert job is not None
+        steps = [replace(one, **(step_changes or {})) for one in job.step_plan]
+        tx.jobs.put(replace(job, step_plan=steps, **changes))
+
+
+class TestTokens:
+    def lease_one(self, server: RunningServer, path: str) -> LeaseResponse:
+        """Let an agent of its own lease a job that reads this."""
+        job_id = enqueue(server, step({"A": "{{ secret.t }}"}, secret(path)))
+        return server.lease(f"agent-of-{job_id}")
+
+    def test_one_login_serves_many_jobs(self, server: RunningServer, own_openbao: OpenBao) -> None:
+        connect(server, own_openbao)
+        own_openbao.put("p", k="v")
+        for _ in range(3):
+            assert self.lease_one(server, "p").assigned
+        assert own_openbao.logins() == 1
+
+    def test_a_token_is_used_for_most_of_its_life(self, server: RunningServer, own_openbao: OpenBao) -> None:
+        connect(server, own_openbao)
+        own_openbao.put("p", k="v")
+        for seconds, logins in ((0, 1), (2879, 1), (1, 2)):
+            server.clock.step(seconds)
+            assert self.lease_one(server, "p").assigned
+            assert own_openbao.logins() == logins
+
+    def test_a_revoked_one_costs_one_more_login(self, server: RunningServer, own_openbao: OpenBao) -> None:
+        connect(server, own_openbao)
+        own_openbao.put("p", k="v")
+        assert self.lease_one(server, "p").assigned
+        own_openbao.revoke_tokens()
+        assert env_of(self.lease_one(server, "p").job_execution) == {"A": "v"}
+        assert own_openbao.logins() == 1
+
+    def test_a_changed_role_is_used_at_once(self, server: RunningServer, own_openbao: OpenBao) -> None:
+        connect(server, own_openbao)
+        own_openbao.put("p", k="v")
+        assert self.lease_one(server, "p").assigned
+        connect(server, own_openbao, role_id="nobody")
+        assert "vault login failed: status=400" in self.lease_one(server, "p").message
+
+    def test_a_role_that_lost_its_rights(self, server: RunningServer, own_openbao: OpenBao) -> None:
+        """The old token still has them, unless it is revoked; a new one has not, and then it is final."""
+        connect(server, own_openbao)
+        own_openbao.put("p", k="v")
+        assert self.lease_one(server, "p").assigned
+        own_openbao.allow(policies="default")
+        own_openbao.revoke_tokens()
+        assert "vault read failed: status=403" in self.lease_one(server, "p").message
+
+    def test_a_deleted_connection_is_not_used_from_memory(self, server: RunningServer, own_openbao: OpenBao) -> None:
+        connect(server, own_openbao)
+        own_openbao.put("p", k="v")
+        assert self.lease_one(server, "p").assigned
+        server.http.simulate_delete(f"{CONNECTIONS}/1")
+        assert "vault connection not found" in self.lease_one(server, "p").message
+
+
+class TestOutages:
+    @pytest.fixture
+    def vault(self, server: RunningServer, own_openbao: OpenBao) -> OpenBao:
+        connect(server, own_openbao)
+        own_openbao.put("p", k="value")
+        return own_openbao
+
+    def enqueue(self, server: RunningServer) -> str:
+        return enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+
+    def test_a_job_waits_while_the_vault_is_gone_and_runs_when_it_is_back(
+        self, server: RunningServer, vault: OpenBao
+    ) -> None:
+        job_id = self.enqueue(server)
+        vault.stop()
+        assert server.lease() == LeaseResponse(assigned=False, message="no matching queued job")
+        waiting = server.job(job_id)
+        assert (waiting.status, waiting.leased_by_agent_id, waiting.error) == ("queued", "", "")
+        assert waiting.waiting_reason == 'resolve step 1 secret "t": send vault request: Connection refused'
+        assert waiting.not_before_utc is not None
+        assert (waiting.not_before_utc - server.clock()).total_seconds() == 1
+        vault.start()
+        vault.put("p", k="value")
+        assert not server.lease().assigned, "not before its time"
+        server.clock.step(1)
+        job = server.leased()
+        assert (env_of(job), job.waiting_reason, job.not_before_utc) == ({"A": "value"}, "", None)
+
+    def test_pauses_grow_and_other_jobs_go_on(self, server: RunningServer, vault: OpenBao) -> None:
+        job_id = self.enqueue(server)
+        vault.stop()
+        pauses = []
+        for number in range(7):
+            other = enqueue(server, {"run": "true"})
+            assert server.leased(f"agent-{number}").id == other
+            due = server.job(job_id).not_before_utc
+            assert due is not None
+            pauses.append((due - server.clock()).total_seconds())
+            server.clock.now = due
+        assert pauses == [1, 2, 4, 8, 16, 30, 30]
+
+    def test_a_sealed_vault_is_an_outage_too(self, server: RunningServer, vault: OpenBao) -> None:
+        job_id = self.enqueue(server)
+        vault.seal()
+        assert not server.lease().assigned
+        reason = 'resolve step 1 secret "t": vault login failed: status=503 body={"errors":["Vault is sealed"]}'
+        assert server.job(job_id).waiting_reason == reason
+        vault.unseal()
+        server.clock.step(1)
+        assert env_of(server.leased()) == {"A": "value"}
+
+    def test_after_a_quarter_of_an_hour_it_fails(self, server: RunningServer, vault: OpenBao) -> None:
+        job_id, after = server.run(
+            server.define(
+                json.dumps(
+                    [
+                        {"id": "j", "steps": [step({"A": "{{ secret.t }}"}, secret("p"))]},
+                        {"id": "after", "needs": ["j"], "steps": [{"run": "true"}]},
+                    ]
+                )
+            )
+        )
+        vault.stop()
+        assert not server.lease().assigned
+        server.clock.step(15 * 60 - 1)
+        assert not server.lease().assigned
+        assert server.job(job_id).status == "queued"
+        server.clock.step(30)
+        text = f'{FAILED}resolve step 1 secret "t": send vault request: Connection refused (tried for 15 minutes)'
+        assert server.lease().message == text
+        failed = server.job(job_id)
+        assert (failed.status, failed.error, failed.waiting_reason) == ("failed", text, "")
+        assert server.job(after).error == "cancelled: required job j failed"
+
+    def test_a_waiting_agent_gets_it_when_its_time_has_come(self, server: RunningServer, vault: OpenBao) -> None:
+        """Nothing wakes the waiting request but its own look at the clock."""
+        self.enqueue(server)
+        vault.stop()
+        assert not server.lease("first").assigned
+        answers: list[LeaseResponse] = []
+        waiting = threading.Thread(target=lambda: answers.append(server.lease(wait_seconds=25)))
+        waiting.start()
+        eventually(lambda: server.services.hub.waiting == 1, what="the waiting lease")
+        vault.start()
+        vault.put("p", k="value")
+        server.clock.step(1)
+        waiting.join(timeout=60)
+        assert [answer.assigned for answer in answers] == [True]
+
+    def test_it_is_explained(self, server: RunningServer, vault: OpenBao) -> None:
+        server.heartbeat()
+        job_id = self.enqueue(server)
+        vault.stop()
+        server.lease()
+        told = server.get(f"/api/v1/jobs/{job_id}/explain").json
+        assert told["reason"] == "secrets"
+        assert "it waits for its secrets, which could not be had: resolve step 1" in told["summary"]
+        assert told["retry_utc"] == "2026-03-01T12:00:01.001000Z"
+        assert told["fixes"] == [{"text": "see whether pantry answers", "command": "cictl vault test pantry"}]
+        server.clock.step(1)
+        assert server.get(f"/api/v1/jobs/{job_id}/explain").json["reason"] == "ready"
+
+    def test_a_queue_full_of_them_costs_one_attempt(self, server: RunningServer, vault: OpenBao) -> None:
+        """The others learn from the first that the Vault is out."""
+        vault.stop()
+        ids = [self.enqueue(server) for _ in range(5)]
+        other = enqueue(server, {"run": "true"})
+        assert server.leased().id == other
+        first, *rest = [server.job(job_id).waiting_reason for job_id in ids]
+        assert first == 'resolve step 1 secret "t": send vault request: Connection refused'
+        assert set(rest) == {'vault connection "pantry": send vault request: Connection refused'}
+
+    def test_it_waits_on_through_a_restart(self, server: RunningServer, vault: OpenBao) -> None:
+        job_id = self.enqueue(server)
+        vault.stop()
+        server.lease()
+        server.restart()
+        assert server.job(job_id).waiting_reason
+        vault.start()
+        vault.put("p", k="value")
+        server.clock.step(1)
+        assert server.leased().id == job_id
+
+
+class TestAVaultThatHangs:
+    @pytest.fixture
+    def frozen(self, server: RunningServer, own_openbao: OpenBao) -> Iterator[OpenBao]:
+        connect(server, own_openbao)
+        own_openbao.put("p", k="value")
+        own_openbao.freeze()
+        yield own_openbao
+        own_openbao.thaw()
+
+    def test_other_agents_lease_while_one_waits_for_it(self, server: RunningServer, frozen: OpenBao) -> None:
+        slow = enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+        answers: list[LeaseResponse] = []
+        waiting = threading.Thread(target=lambda: answers.append(server.lease("a")))
+        waiting.start()
+        eventually(lambda: server.job(slow).status == "leased", what="the claim")
+        other = enqueue(server, {"run": "true"})
+        assert server.leased("b").id == other
+        assert waiting.is_alive(), "the answer to b did not wait for that to a"
+        assert server.lease("a").message == "agent already has an active job", "a repeat does not ask twice"
+        waiting.join(timeout=60)
+        assert [answer.assigned for answer in answers] == [False]
+        assert server.job(slow).waiting_reason.endswith("send vault request: no answer in time")
+
+    def test_what_is_cancelled_meanwhile_stays_cancelled(self, server: RunningServer, frozen: OpenBao) -> None:
+        job_id = enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+        answers: list[LeaseResponse] = []
+        waiting = threading.Thread(target=lambda: answers.append(server.lease("a")))
+        waiting.start()
+        eventually(lambda: server.job(job_id).status == "leased", what="the claim")
+        assert server.cancel(job_id).status_code == 200
+        frozen.thaw()
+        waiting.join(timeout=60)
+        assert [answer.assigned for answer in answers] == [False]
+        assert server.job(job_id).error == "cancelled by user"
+
+
+VALUES = ("value-of-the-search-1", "value-of-the-search-2\nwith a second line")
+
+
+class TestWhereSecretsAre:
+    def test_in_the_lease_alone(self, server: RunningServer, pantry: OpenBao, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level("DEBUG")
+        pantry.put("search", a=VALUES[0], b=VALUES[1])
+        one, two = secret("search", name="one", key="a"), secret("search", name="two", key="b")
+        job_id = enqueue(server, step({"A": "{{ secret.one }}{{ secret.two }}"}, one, two))
+        leased = server.post("/api/v1/agent/lease", {"agent_id": "a"}, headers={"Idempotency-Key": "key-of-a-lease"})
+        assert leased.json["job_execution"]["sensitive_values"] == list(VALUES)
+        answers = [server.report(job_id, "running"), server.report(job_id, "succeeded")]
+        pipeline = {"pipeline_db_id": 1, "view": "secret_mappings", "test_secrets": True}
+        answers += [
+            server.post("/api/v1/projects/1/inspect", pipeline),
+            server.post(f"{CONNECTIONS}/1/test", {"test_secret": {"path": "search", "key": "a"}}),
+            server.post("/api/v1/pipelines/1/dry-run-preview", {}),
+            server.post(f"/api/v1/jobs/{job_id}/rerun"),
+        ]
+        paths = ("jobs", f"jobs/{job_id}", f"jobs/{job_id}/explain", f"jobs/{job_id}/log", "projects/1", "agents")
+        answers += [server.get(f"/api/v1/{path}") for path in (*paths, "vault/connections", "jobs?view=summary")]
+        assert {answer.status_code for answer in answers} <= {200, 201}
+        texts = [answer.text for answer in answers] + [caplog.text, repr(server.services.sensitive)]
+        assert not [text for text in texts if any(needle in text for needle in needles())]
+        server.store.compact()
+        stored = [path.read_bytes() for path in server.directory.rglob("*") if path.is_file()]
+        assert not [data for data in stored if any(needle.encode() in data for needle in needles())]
+
+    def test_not_among_the_answers_that_are_kept(self, server: RunningServer, pantry: OpenBao) -> None:
+        pantry.put("kept", k=VALUES[0])
+        enqueue(server, step({"A": "{{ secret.t }}"}, secret("kept")))
+        server.post("/api/v1/agent/lease", {"agent_id": "a"}, headers={"Idempotency-Key": "key-of-a-lease"})
+        with server.store.read() as view:
+            kept: list[AnswerRecord] = list(view.answers.iter_all())
+        assert kept == []
+
+    def test_a_repeated_request_reads_them_anew(self, server: RunningServer, pantry: OpenBao) -> None:
+        pantry.put("anew", k="first")
+        job_id = enqueue(server, step({"A": "{{ secret.t }}"}, secret("anew")))
+        assert env_of(server.lease(request_id="r").job_execution) == {"A": "first"}
+        pantry.put("anew", k="second")
+        again = server.lease(request_id="r").job_execution
+        assert env_of(again) == {"A": "second"}
+        assert server.services.sensitive.of(job_id) == ("first", "second")
+
+    def test_in_memory_until_ten_minutes_after_the_end(self, server: RunningServer, pantry: OpenBao) -> None:
+        pantry.put("memory", k="remembered")
+        job_id = enqueue(server, step({"A": "{{ secret.t }}"}, secret("memory")))
+        server.leased()
+        server.report(job_id, "running")
+        server.report(job_id, "succeeded")
+        for seconds, values in ((0, ("remembered",)), (599, ("remembered",)), (1, ())):
+            server.clock.step(seconds)
+            server.services.maintenance.run_once()
+            assert server.services.sensitive.of(job_id) == values
+
+    def test_in_memory_no_longer_than_the_execution_exists(self, server: RunningServer, pantry: OpenBao) -> None:
+        pantry.put("deleted", k="remembered")
+        job_id = enqueue(server, step({"A": "{{ secret.t }}"}, secret("deleted")))
+        server.leased()
+        assert server.services.sensitive.of(job_id)
+        assert server.http.simulate_delete(f"/api/v1/jobs/{job_id}").status_code == 200
+        server.services.maintenance.run_once()
+        assert server.services.sensitive.of(job_id) == ()
+
+
+def needles() -> tuple[str, ...]:
+    return (VALUES[0], "value-of-the-search-2", SECRET_ID)
+
+
+def test_inspection_tries_each_secret(server: RunningServer, pantry: OpenBao) -> None:
+    pantry.put("inspected", k="never shown")
+    steps = [
+        step({"A": "{{ secret.t }}{{ secret.u }}"}, secret("inspected"), secret("nothing", name="u")),
+        {**step({"A": "{{ secret.t }}"}, secret("x")), "vault": {"connection": "other", "secrets": [secret("x")]}},
+    ]
+    pipeline = server.define(json.dumps([{"id": "j", "steps": steps}]))
+    body = {"pipeline_db_id": pipeline, "view": "secret_mappings", "test_secrets": True}
+    not_found = 'vault read failed: status=404 body={"errors":[]}'
+    assert server.post("/api/v1/projects/1/inspect", body).json["content"].splitlines()[3:] == [
+        "job: j",
+        "  step: step 1",
+        "    vault_connection: pantry",
+        "    test_connection: ok",
+        "    - t: mount=kv path=inspected key=k kv_version=2 | test=ok",
+        f"    - u: mount=kv path=nothing key=k kv_version=2 | test=error: {not_found}",
+        "  step: step 2",
+        "    vault_connection: other",
+        '    test_connection: failed (vault connection "other" not found)',
+        "    - t: mount=kv path=x key=k kv_version=2 | test=skipped (no connection)",
+    ]
+
+
+def test_many_leases_at_once_log_in_once(server: RunningServer, own_openbao: OpenBao) -> None:
+    connect(server, own_openbao)
+    own_openbao.put("p", k="v")
+    for _ in range(6):
+        enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+    answers: list[LeaseResponse] = []
+    leases = [
+        threading.Thread(target=lambda name=f"agent-{number}": answers.append(server.lease(name)))
+        for number in range(6)
+    ]
+    for lease in leases:
+        lease.start()
+    deadline = time.monotonic() + 60
+    for lease in leases:
+        lease.join(timeout=deadline - time.monotonic())
+    assert [answer.assigned for answer in answers] == [True] * 6
+    assert own_openbao.logins() == 1
+
+
+class TestHttps:
+    @pytest.fixture
+    def vault(self, tmp_path: Path) -> Iterator[OpenBao]:
+        home = tmp_path / "openbao"
+        home.mkdir()
+        running = OpenBao(home, is_tls=True)
+        running.put("p", k="by https")
+        yield running
+        running.stop()
+
+    def test_with_the_file_of_its_authority(self, server: RunningServer, vault: OpenBao) -> None:
+        connect(server, vault, ca_file=str(vault.ca_file))
+        enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+        assert env_of(server.leased()) == {"A": "by https"}
+
+    def test_a_certificate_that_nobody_vouches_for_is_no_outage(self, server: RunningServer, vault: OpenBao) -> None:
+        connect(server, vault)
+        enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+        message = server.lease().message
+        assert message.startswith(f'{FAILED}resolve step 1 secret "t": send vault request: ')
+        assert "certificate" in message
