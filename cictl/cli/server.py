@@ -18,6 +18,11 @@ app = new_group("cictl server restart --wait")
 _POLL_SECONDS = 0.2
 
 
+@app.callback()
+def server() -> None:
+    """Keep this a group although it has one command only."""
+
+
 @app.command("restart", cls=DestructiveCommand, epilog="cictl server restart\ncictl server restart --wait --yes")
 def restart(
     context: typer.Context,

@@ -1,0 +1,157 @@
+"""cictl updates itself: real versions, a real agent at work, a real command that follows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cictl_testing.files import make_repository
+from cictl_testing.managed import ManagedWorkplace
+from cictl_testing.release_server import ReleaseServer
+from cictl_testing.wheels import package_version, real_wheel, repack_dependencies, sha256_of, stub_wheel
+
+from cictl.installation.layout import Layout
+from cictl.installation.releases import Fetched
+from cictl.installation.staging import PipSettings, stage
+
+OLD, NEW = "v91.0.0", "v91.1.0-rc.1"
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Installed:
+    """An installation of OLD alone, and what is needed to install more."""
+
+    root: Path
+    layout: Layout
+    lock: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"CICTL_UPDATE_INDEX_URL": "none", "CICTL_UPDATE_FIND_LINKS": str(self.root / "links")}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    root = tmp_path_factory.mktemp("managed")
+    found = Installed(root, Layout(root / "home", root / "data"), repack_dependencies(root / "links"))
+    found.layout.home.mkdir()
+    wheel = real_wheel(root / "built", OLD)
+    pip = PipSettings(index_url="none", find_links=str(root / "links"))
+    stage(found.layout, Fetched(wheel, sha256_of(wheel), found.lock), OLD, pip=pip)
+    yield found
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def releases() -> Iterator[ReleaseServer]:
+    server = ReleaseServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def place(installed: Installed, releases: ReleaseServer, tmp_path: Path) -> Iterator[ManagedWorkplace]:
+    """OLD serves."""
+    for name in ("current", "previous", "updater"):
+        (installed.layout.home / name).unlink(missing_ok=True)
+    layout = Layout(installed.layout.home, tmp_path / "data")
+    layout.switch(OLD)
+    made = ManagedWorkplace(tmp_path, layout, {**releases.environment, **installed.settings})
+    yield made
+    made.close()
+
+
+def status(place: ManagedWorkplace) -> dict[str, str]:
+    found: dict[str, str] = json.loads(place.ok("update", "status", "-o", "json"))["status"]
+    return found
+
+
+def start_job(place: ManagedWorkplace) -> Path:
+    """Define a job that writes a line and waits for a file; return the file."""
+    gate = place.directory / "gate"
+    repository = place.directory / "repository"
+    step = f"echo first; while [ ! -e {gate} ]; do sleep 0.1; done; echo second"
+    make_repository(
+        repository,
+        {
+            "cictl.yaml": "version: 1\nproject: {name: shop}\npipelines:\n"
+            f"  - id: build\n    vcs_source: {{repo: {repository}, ref: main}}\n"
+            f"    jobs: [{{id: wait, steps: [{{run: '{step}'}}]}}]\n"
+        },
+    )
+    place.ok("projects", "import", str(repository))
+    return gate
+
+
+def test_an_update_under_a_running_job_and_the_way_back(
+    place: ManagedWorkplace, installed: Installed, releases: ReleaseServer
+) -> None:
+    """Nothing is lost: the job, its log, the command that follows it; and going back needs no network."""
+    wheel = real_wheel(installed.root / "built", NEW)
+    lock = f"cictl-{package_version(NEW)}-requirements.txt"
+    releases.publish(NEW, {wheel.name: wheel.read_bytes(), lock: installed.lock.read_bytes()})
+    place.start_agent()
+    gate = start_job(place)
+    run = place.background("run", "shop/build", "--follow")
+    run.wait_for_line("first")
+
+    applied = place.cictl("update", "apply", "--yes")
+    assert (applied.returncode, place.version) == (0, NEW), applied.stderr + "".join(place.updater.said)
+    assert "1 running job will go on" in applied.stderr
+    assert f"update successful: {NEW}" in applied.stderr
+    gate.touch()
+    run.wait_for_line("second")
+    assert run.wait() == 0
+    [job] = json.loads(place.ok("jobs", "list", "-o", "json"))["job_executions"]
+    assert job["status"] == "succeeded"
+    log = place.ok("jobs", "logs", job["id"])
+    assert [line for line in log.splitlines() if line in ("first", "second")] == ["first", "second"]
+    assert status(place)["agent_update_target"] == NEW
+
+    releases.close()
+    returned = place.cictl("update", "rollback", "--yes")
+    assert (returned.returncode, place.version) == (0, OLD), returned.stderr + "".join(place.updater.said)
+    assert status(place)["update_rollback_versions"] == NEW
+    assert place.ok("jobs", "logs", job["id"]) == log
+    assert place.supervisor.starts == 3
+
+
+@pytest.mark.parametrize(("tag", "flavour"), [("v91.2.0", "crashes"), ("v91.3.0", "wrong-version")])
+def test_a_version_that_does_not_work_is_taken_back(
+    place: ManagedWorkplace, releases: ReleaseServer, tmp_path: Path, tag: str, flavour: str
+) -> None:
+    wheel = stub_wheel(tmp_path / "built", tag, flavour)
+    releases.publish(tag, {wheel.name: wheel.read_bytes()})
+    done = place.cictl("update", "apply", "--yes", "-o", "json")
+    assert done.returncode == 1, done.stderr
+    message = f"update to {tag} failed health check; rolled back to {OLD}"
+    assert json.loads(done.stderr.splitlines()[-1])["error"]["message"].startswith(message)
+    assert place.version == OLD
+    found = status(place)
+    assert (found["update_last_apply_status"], found["update_current_version"]) == ("failed", OLD)
+    assert "agent_update_target" not in found
+    assert tag not in found["update_rollback_versions"]
+
+
+def test_a_version_that_says_itself_that_it_does_not_work_is_never_started(
+    place: ManagedWorkplace, releases: ReleaseServer, tmp_path: Path
+) -> None:
+    wheel = stub_wheel(tmp_path / "built", "v91.4.0", "tells-another-version")
+    releases.publish("v91.4.0", {wheel.name: wheel.read_bytes()})
+    done = place.cictl("update", "apply", "--yes")
+    assert done.returncode == 1
+    assert "smoke test failed: v91.4.0 says that it is" in done.stderr
+    assert (place.version, place.supervisor.starts) == (OLD, 1)
+
+
+def test_a_service_is_restarted_by_its_manager(place: ManagedWorkplace) -> None:
+    done = place.cictl("server", "restart", "--wait", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "self-exit requested (cictl.service); it answers again" in done.stderr
+    assert (place.version, place.supervisor.starts) == (OLD, 2)

@@ -1,0 +1,87 @@
+"""cictl in a managed installation, kept running as a service manager would, with an updater that waits for requests."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from cictl.installation.health import probe
+from cictl.installation.layout import Layout
+from cictl_testing.processes import DEADLINE_SECONDS, Process, Workplace, eventually
+from cictl_testing.supervisor import Supervisor
+
+_LOOK_SECONDS = 0.1
+
+
+class PathUnit:
+    """Runs the updater whenever a request for it waits, like a unit with `PathExists=`.
+
+    Attributes:
+        said: What each run of it wrote.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._stopping = threading.Event()
+        self.said: list[str] = []
+        self._thread = threading.Thread(target=self._watch, name="path unit")
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        updates = self._layout.updates
+        while not self._stopping.wait(_LOOK_SECONDS):
+            if (updates / "pending.json").exists() or (updates / "applying.json").exists():
+                self.said.append(self._run())
+
+    def _run(self) -> str:
+        command = [str(self._layout.home / "updater" / "bin" / "cictl"), "apply-staged-update"]
+        command += ["--home", str(self._layout.home), "--data-dir", str(self._layout.data_dir)]
+        done = subprocess.run(
+            command,
+            env={**os.environ, "CICTL_UPDATE_HEALTH_TIMEOUT": "20"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stderr
+
+
+class ManagedWorkplace(Workplace):
+    """A server of an installation, as a service; agents and commands are those of the checkout."""
+
+    def __init__(self, directory: Path, layout: Layout, settings: Mapping[str, str]) -> None:
+        """Start whatever version is current, with *settings* in its environment."""
+        self.layout = layout
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        service = {"INVOCATION_ID": "1", "SYSTEMD_EXEC_PID": "", "CICTL_UPDATER_UNIT": "x", "CICTL_CONTAINER": "0"}
+        self._settings = {**service, **settings}
+        self.updater = PathUnit(layout)
+        super().__init__(directory)
+
+    def start_server(self) -> Process:
+        self.url = f"http://127.0.0.1:{self._port}"
+        arguments = ["serve", "--port", str(self._port), "--data-dir", str(self.layout.data_dir)]
+        self.supervisor = Supervisor(self.layout.current_script, *arguments, environ=self._settings)
+        eventually(lambda: self.version, what="the server", seconds=DEADLINE_SECONDS)
+        return self.background("healthcheck", "--wait")
+
+    @property
+    def version(self) -> str:
+        """What serves now, empty for nothing."""
+        answer = probe(self.url)
+        return answer.version if answer else ""
+
+    def close(self) -> None:
+        super().close()
+        self.updater.stop()
+        self.supervisor.stop()
