@@ -23,7 +23,7 @@ from cictl.cli.run import (
     run_request,
     start,
 )
-from cictl.cli.selecting import Target, find_project, find_target, list_targets
+from cictl.cli.selecting import Target, find_target, list_targets
 from cictl.cli.session import Session
 from cictl.cli.views import chain_result, chains_result
 from cictl.wire.projects import ChainSummary, PreviewRequest, RunRequest
@@ -40,10 +40,7 @@ def list_chains(
 ) -> None:
     """List the pipeline chains of all projects."""
     session = Session.of(context)
-    targets = list_targets(session.client, pipelines=False)
-    if project:
-        wanted = find_project(session.client, project).id
-        targets = [target for target in targets if target.project.id == wanted]
+    targets = list_targets(session.client, pipelines=False, of_project=project)
     session.show(chains_result(targets))
 
 

@@ -11,7 +11,7 @@ from cictl.cli.failures import not_found
 from cictl.cli.previewing import preview, show_eligible_agents, show_source_refs
 from cictl.cli.resolving import resolve
 from cictl.cli.run import RUN_EXAMPLES, AgentOption, DryRun, Matrix, MatrixIndex, Offline, Ref, TargetName, run
-from cictl.cli.selecting import find_project, find_target, list_targets
+from cictl.cli.selecting import find_target, list_targets
 from cictl.cli.session import Session
 from cictl.cli.views import pipeline_result, pipelines_result
 from cictl.wire.projects import PreviewRequest, RunRequest
@@ -30,10 +30,7 @@ def list_pipelines(
 ) -> None:
     """List the pipelines of all projects."""
     session = Session.of(context)
-    targets = list_targets(session.client, chains=False)
-    if project:
-        wanted = find_project(session.client, project).id
-        targets = [target for target in targets if target.project.id == wanted]
+    targets = list_targets(session.client, chains=False, of_project=project)
     session.show(pipelines_result(targets))
 
 

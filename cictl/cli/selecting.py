@@ -110,10 +110,10 @@ def find_target(client: Client, text: str, *, chains: bool = True, pipelines: bo
     raise unknown(text, names, noun, listing)
 
 
-def list_targets(client: Client, *, chains: bool = True, pipelines: bool = True) -> list[Target]:
-    """Return every pipeline, and every chain, as far as wanted, of every project."""
+def list_targets(client: Client, *, chains: bool = True, pipelines: bool = True, of_project: str = "") -> list[Target]:
+    """Return every pipeline, and every chain, as far as wanted, of every project or of the one that is named."""
     targets = []
-    for project in client.list_projects():
+    for project in [find_project(client, of_project)] if of_project else client.list_projects():
         definitions: list[PipelineSummary | ChainSummary] = []
         if pipelines:
             definitions += project.pipelines
