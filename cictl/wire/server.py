@@ -17,6 +17,21 @@ class Health(Message):
     status: str
 
 
+class ReadinessCheck(Message):
+    """One thing that must work; `detail` says what does not."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+class Readiness(Message):
+    """`GET /readyz`: whether the server can do its work, and not only answer."""
+
+    ready: bool
+    checks: list[ReadinessCheck]
+
+
 class ServerInfo(Message):
     """`GET server-info`. `instance_id` changes at each start (ours); `features` names extensions (ours)."""
 

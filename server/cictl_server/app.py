@@ -14,6 +14,7 @@ from cictl_server.resources import (
     explain,
     jobs,
     logs,
+    metrics,
     openapi,
     pipelines,
     projects,
@@ -31,6 +32,8 @@ Application = falcon.App[Any, Any]
 
 ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/healthz", server.HealthResource, ""),
+    ("/readyz", server.ReadinessResource, ""),
+    ("/metrics", metrics.MetricsResource, ""),
     ("/api/v1/openapi.json", openapi.OpenApiResource, ""),
     ("/api/v1/server-info", server.ServerInfoResource, ""),
     ("/api/v1/runtime-state", server.RuntimeStateResource, ""),
@@ -92,7 +95,13 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
         is_loopback: The server is reachable from this machine only; other names in Host headers are refused.
     """
     app: Application = falcon.App(
-        middleware=[Guard(is_loopback=is_loopback), vault.Slashes(), Targets(services), Idempotency(services.idempotency)]
+        middleware=[
+            metrics.Measuring(services),
+            Guard(is_loopback=is_loopback),
+            vault.Slashes(),
+            Targets(services),
+            Idempotency(services.idempotency),
+        ]
     )
     errors.install(app)
     app.req_options.keep_blank_qs_values = True

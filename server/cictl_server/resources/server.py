@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
 from cictl_server.resources import media
 from cictl_server.resources.describe import api
 from cictl_server.services import Services
@@ -22,6 +22,23 @@ class HealthResource:
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Tell that the server answers; it looks at nothing else."""
         media.write(resp, _OK)
+
+
+class ReadinessResource:
+    """`/readyz`"""
+
+    def __init__(self, services: Services) -> None:
+        self._readiness = services.readiness
+
+    @api(answers={200: Readiness, 503: Readiness})
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Tell whether the server can do its work: 200 when every check passes, else 503 with what is wrong.
+
+        The checks are `serving` (it is not stopping), `store` (changes are accepted) and `maintenance` (leases expire, and
+        lost agents are noticed).
+        """
+        found = self._readiness.examine()
+        media.write(resp, found, status=200 if found.ready else 503)
 
 
 class ServerInfoResource:

@@ -27,14 +27,16 @@ from cictl_server.services.lease_pause import LeasePause
 from cictl_server.services.leasing import LeasingService
 from cictl_server.services.logs import LogFiles
 from cictl_server.services.losses import LostWork
-from cictl_server.services.maintenance import MaintenanceService
+from cictl_server.services.maintenance import MaintenanceService, Pulse
 from cictl_server.services.masking import Masks
+from cictl_server.services.metrics import MetricsService
 from cictl_server.services.orders import OrderBook
 from cictl_server.services.preparing import Preparer
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.previews import PreviewService
 from cictl_server.services.process import ServerProcess
 from cictl_server.services.projects import ProjectService
+from cictl_server.services.readiness import ReadinessService
 from cictl_server.services.reloading import ReloadService
 from cictl_server.services.removal import RemovalService
 from cictl_server.services.reporting import ReportingService
@@ -48,6 +50,7 @@ from cictl_server.services.secrets import SecretService
 from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.services.settling import Settler
 from cictl_server.services.sourcerefs import SourceRefService
+from cictl_server.services.telemetry import Telemetry
 from cictl_server.services.update_book import UpdateBook
 from cictl_server.services.update_tools import UpdateTools
 from cictl_server.services.updates import UpdateService
@@ -84,9 +87,11 @@ class Services:
     jobs: JobService
     leasing: LeasingService
     maintenance: MaintenanceService
+    metrics: MetricsService
     previews: PreviewService
     projects: ProjectService
     reloading: ReloadService
+    readiness: ReadinessService
     removal: RemovalService
     reporting: ReportingService
     reports: ReportService
@@ -94,6 +99,7 @@ class Services:
     runs: RunService
     runtime: RuntimeService
     sensitive: SensitiveValues
+    telemetry: Telemetry
     source_refs: SourceRefService
     updates: UpdateService
     vault_connections: VaultConnectionService
@@ -126,7 +132,9 @@ class Services:
         hub = Hub(places=waiting_places)
         numbers = NumberSource(clock, last=last)
         events = EventLog(hub, first=numbers.next())
-        settler = Settler(hub, events)
+        telemetry, pulse = Telemetry(), Pulse(clock)
+        settler = Settler(hub, events, telemetry)
+        readiness = ReadinessService(store=store, pulse=pulse, hub=hub)
         sensitive = SensitiveValues()
         masks = Masks(sensitive)
         logs = LogFiles(directory / "logs", masks)
@@ -213,12 +221,24 @@ class Services:
                 hub=hub,
                 clock=clock,
             ),
+            metrics=MetricsService(
+                telemetry=telemetry,
+                store=store,
+                presence=presence,
+                hub=hub,
+                logs=logs,
+                readiness=readiness,
+                clock=clock,
+                version=version,
+            ),
             maintenance=MaintenanceService(
                 store=store,
                 settler=settler,
                 logs=logs,
                 presence=presence,
                 clock=clock,
+                pulse=pulse,
+                telemetry=telemetry,
                 idempotency=idempotency,
                 sensitive=sensitive,
                 agent_timeout=agent_timeout,
@@ -227,6 +247,7 @@ class Services:
             reloading=ReloadService(store=store, projects=projects, book=book),
             restarting=RestartService(updates=updates, book=book, process=process),
             updates=updates,
+            readiness=readiness,
             removal=removal,
             reporting=ReportingService(
                 store=store, logs=logs, masks=masks, settler=settler, presence=presence, clock=clock
@@ -236,6 +257,7 @@ class Services:
             runtime=runtime,
             previews=PreviewService(preparer=preparer, fleet=fleet, runtime=runtime),
             sensitive=sensitive,
+            telemetry=telemetry,
             source_refs=SourceRefService(store=store),
             vault_connections=vault_connections,
             vault_tests=vault_tests,

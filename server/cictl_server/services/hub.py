@@ -42,6 +42,11 @@ class Hub:
         return self._closed
 
     @property
+    def places(self) -> int:
+        """How many requests may wait at once."""
+        return self._places
+
+    @property
     def waiting(self) -> int:
         """How many places are taken."""
         return self._taken

@@ -31,6 +31,7 @@ class LogFiles:
 
     Attributes:
         index: When their bytes arrived, and where their steps begin.
+        written_bytes: What all of them grew by since this was made.
     """
 
     def __init__(self, directory: Path, masks: Masks) -> None:
@@ -38,6 +39,8 @@ class LogFiles:
         self._masks = masks
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.index = LogIndex(directory)
+        self.written_bytes = 0
+        self._counting = threading.Lock()
         self._locks = [threading.Lock() for _ in range(64)]
 
     def path(self, name: str) -> Path:
@@ -88,6 +91,7 @@ class LogFiles:
                 fresh = _covered(file, fresh, size=size, name=name, mask=mask)
             file.seek(size)
             file.write(fresh)
+        self._note_growth(len(fresh))
 
     def replace(self, name: str, snapshot: bytes) -> None:
         """Make *snapshot*, the whole log or the last `SNAPSHOT_LIMIT` bytes of it, the end of the log.
@@ -107,6 +111,8 @@ class LogFiles:
             else:
                 mask.forget_end(name)
                 _merge(file, start, _masked_pieces(known, snapshot, mask))
+            growth = file.seek(0, os.SEEK_END) - size
+        self._note_growth(max(0, growth))
 
     def sha256(self, name: str) -> str:
         """Return the hex digest of the whole log."""
@@ -129,6 +135,10 @@ class LogFiles:
     def delete(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)
         self.index.delete(name)
+
+    def _note_growth(self, size: int) -> None:
+        with self._counting:
+            self.written_bytes += size
 
     def _lock(self, name: str) -> threading.Lock:
         return self._locks[hash(name) % len(self._locks)]

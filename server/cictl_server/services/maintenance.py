@@ -10,9 +10,11 @@ from cictl_server.services.idempotency import IdempotencyService
 from cictl_server.services.ids import Clock, job_number
 from cictl_server.services.lifecycle import Ending, Event, advance
 from cictl_server.services.logs import LogFiles
+from cictl_server.services.measures import LEASES_EXPIRED
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.services.settling import Settler
+from cictl_server.services.telemetry import Telemetry
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
 
@@ -36,6 +38,23 @@ INTERVAL_SECONDS = 5.0
 _TIMED_OUT = "job timed out while running (server maintenance)"
 
 
+class Pulse:
+    """When maintenance last made a pass."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin as if one had been made now."""
+        self._clock = clock
+        self._last = clock()
+
+    def beat(self) -> None:
+        self._last = self._clock()
+
+    @property
+    def age(self) -> timedelta:
+        """How long the last pass is over."""
+        return self._clock() - self._last
+
+
 class MaintenanceService:
     """One pass at start-up and then one every few seconds."""
 
@@ -47,6 +66,8 @@ class MaintenanceService:
         logs: LogFiles,
         presence: PresenceBook,
         clock: Clock,
+        pulse: Pulse,
+        telemetry: Telemetry,
         idempotency: IdempotencyService,
         sensitive: SensitiveValues,
         agent_timeout: timedelta,
@@ -57,6 +78,8 @@ class MaintenanceService:
         self._logs = logs
         self._presence = presence
         self._clock = clock
+        self._pulse = pulse
+        self._telemetry = telemetry
         self._idempotency = idempotency
         self._sensitive = sensitive
         self._agent_timeout = agent_timeout
@@ -75,13 +98,13 @@ class MaintenanceService:
         with self._store.read() as view:
             leased = [job for job in view.jobs.with_status(JobStatus.LEASED) if _is_stale(job, now)]
             running = [job for job in view.jobs.with_status(JobStatus.RUNNING) if self._is_over(job, now)]
-        if not leased and not running:
-            return
-        with self._store.write() as tx:
-            for job in leased:
-                self._requeue(tx, job.number, now)
-            for job in running:
-                self._fail(tx, job.number, now)
+        if leased or running:
+            with self._store.write() as tx:
+                for job in leased:
+                    self._requeue(tx, job.number, now)
+                for job in running:
+                    self._fail(tx, job.number, now)
+        self._pulse.beat()
 
     def _forget_secrets(self) -> None:
         """Forget the secrets of what is over for a while, or deleted: then nothing comes from its agent any more."""
@@ -98,6 +121,7 @@ class MaintenanceService:
             logger.warning("lease expired execution=%s agent=%s", job.id, job.agent_id)
             self._settler.put(tx, advance(job, Event.REQUEUE, now=now))
             tx.after_commit(lambda: self._logs.delete(job.log_name))
+            tx.after_commit(lambda: self._telemetry.count(LEASES_EXPIRED))
 
     def _fail(self, tx: Transaction, number: int, now: datetime) -> None:
         job = tx.jobs.find(number)

@@ -16,7 +16,9 @@ from cictl_server.services.chaining import settled_by_chain
 from cictl_server.services.events import EventLog
 from cictl_server.services.hub import QUEUE, Hub, job_topic
 from cictl_server.services.lifecycle import Ending, Event, advance
+from cictl_server.services.measures import note_job
 from cictl_server.services.needs import settled_by_needs
+from cictl_server.services.telemetry import Telemetry
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
 
@@ -24,14 +26,16 @@ from cictl_server.store.records import JobRecord
 class Settler:
     """Makes the changes that end things, and tells the hub once they are durable."""
 
-    def __init__(self, hub: Hub, events: EventLog) -> None:
+    def __init__(self, hub: Hub, events: EventLog, telemetry: Telemetry) -> None:
         self._hub = hub
         self._events = events
+        self._telemetry = telemetry
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
         """Store a changed execution and tell those who watch it."""
         tx.jobs.put(job)
         tx.after_commit(lambda: self._events.add("job", job.id))
+        tx.after_commit(lambda: note_job(self._telemetry, job))
         self.announce(tx, job)
 
     def announce(self, tx: Transaction, job: JobRecord) -> None:

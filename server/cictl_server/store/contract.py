@@ -16,6 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -183,6 +184,10 @@ class Jobs(Table[int, JobRecord]):
         """
 
     @abstractmethod
+    def count_claimable(self) -> int:
+        """Return how many executions `claimable` chooses among; costs as that does."""
+
+    @abstractmethod
     def due(self, now: datetime) -> list[JobRecord]:
         """Return the queued, unblocked executions with a `not_before` up to *now*, those of the earliest first.
 
@@ -216,6 +221,22 @@ class Transaction(View):
         """Run *action* once the changes are durable, on the committing thread; never when it rolls back."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoreFigures:
+    """What a store did since it was opened, and how much it holds.
+
+    Attributes:
+        commits: Transactions that changed something.
+        flushes: How often it waited for the disk, and `flush_seconds` how long in all.
+        sizes: Bytes by part.
+    """
+
+    commits: int
+    flushes: int
+    flush_seconds: float
+    sizes: Mapping[str, int]
+
+
 class Store(ABC):
     """Keeps records durably.
 
@@ -236,6 +257,17 @@ class Store(ABC):
         Raises:
             StoreFailed: An earlier or this transaction could not be made durable. Nothing of this one is acknowledged.
         """
+
+    @abstractmethod
+    def check(self) -> None:
+        """Return if changes are accepted, as far as is known without making one.
+
+        Raises:
+            StoreFailed: As `write` would.
+        """
+
+    @abstractmethod
+    def figures(self) -> StoreFigures: ...
 
     @abstractmethod
     def close(self) -> None:

@@ -13,7 +13,7 @@ import filelock
 import msgspec
 
 from cictl_server.store import snapshot
-from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreLocked
+from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFigures, StoreLocked
 from cictl_server.store.files import sync_directory
 from cictl_server.store.journal import Entry, Journal, encode_entry
 from cictl_server.store.snapshot import SCHEMA, Meta, Tables
@@ -147,6 +147,21 @@ class Engine:
             self._compaction_due = max(self._compaction_bytes, size)
             logger.info("compacted path=%s bytes=%d sequence=%d", self.snapshot_path, size, meta.sequence)
 
+    def check(self) -> None:
+        """Raise StoreFailed if changes are refused."""
+        if self._is_closed:
+            raise StoreFailed("it is closed")
+        self._journal.check()
+
+    def figures(self) -> StoreFigures:
+        snapshot_size = self.snapshot_path.stat().st_size if self.snapshot_path.exists() else 0
+        return StoreFigures(
+            commits=self._journal.appended,
+            flushes=self._journal.flushes,
+            flush_seconds=self._journal.flush_seconds,
+            sizes={"snapshot": snapshot_size, "journal": self._journal.size},
+        )
+
     def close(self, *, compacts: bool = True) -> None:
         """Compact, unless told not to, and let go of the directory; twice is fine."""
         with self.lock:
@@ -214,9 +229,7 @@ class Engine:
 
     def _in_order(self) -> Generator[None, None, int | None]:
         """Run one transaction's block under the lock and return its ticket, None when it changed nothing."""
-        if self._is_closed:
-            raise StoreFailed("it is closed")
-        self._journal.check()
+        self.check()
         assert self._changes is None, "transactions do not nest"
         changes: list[Change] = []
         self._changes = changes

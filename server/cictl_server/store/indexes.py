@@ -85,6 +85,9 @@ class JobIndex:
         heads = sorted(((numbers[0], signature) for signature, numbers in self._waiting.items()), key=itemgetter(0))
         return next((number for number, signature in heads if accepts(dict(cast("Signature", signature)))), None)
 
+    def count_claimable(self) -> int:
+        return sum(len(numbers) for _, numbers in self._waiting.items())
+
     def due(self, now: datetime) -> Iterator[int]:
         """Yield the numbers of what is postponed until *now* at most, the earliest first."""
         return (number for _, number in self._postponed.irange(maximum=(now, maxsize)))

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from errno import EBADF, EDQUOT, ENOSPC
 from pathlib import Path
+from time import perf_counter
 
 import msgspec
 
@@ -70,6 +71,9 @@ class Journal:
 
     The first thread that waits becomes the leader: it writes and flushes what all have appended, while the others wait
     for it. When that fails, all of them get the error, and every later append is refused.
+
+    Attributes:
+        flushes: How often lines were flushed since the opening, and `flush_seconds` the time that took in all.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,6 +89,8 @@ class Journal:
         self._failure: BaseException | None = None
         self._size = 0
         """Bytes that are durable."""
+        self.flushes = 0
+        self.flush_seconds = 0.0
         self._end = 0
         """Bytes including what is pending."""
 
@@ -92,6 +98,11 @@ class Journal:
     def size(self) -> int:
         """Bytes of the journal, what is still to be written included."""
         return self._end
+
+    @property
+    def appended(self) -> int:
+        """How many lines were appended since the opening."""
+        return self._appended
 
     @property
     def durable(self) -> int:
@@ -223,7 +234,10 @@ class Journal:
     def _write(self, batch: bytes) -> None:
         try:
             write_all(self._file, batch, offset=self._size)
+            begun = perf_counter()
             os.fsync(self._file)
+            self.flush_seconds += perf_counter() - begun
+            self.flushes += 1
         except BaseException:
             with suppress(OSError):  # an untruncated rest is a torn line, or was complete
                 os.ftruncate(self._file, self._size)

@@ -19,6 +19,7 @@ from cictl_server.store.contract import (
     Pipelines,
     Store,
     StoreCorrupt,
+    StoreFigures,
     Table,
     Transaction,
     View,
@@ -205,6 +206,9 @@ class _Jobs(_Rows[JobRecord], Jobs):
         number = self._index.claimable(accepts)
         return None if number is None else self.find(number)
 
+    def count_claimable(self) -> int:
+        return self._index.count_claimable()
+
     def due(self, now: datetime) -> list[JobRecord]:
         return list(self.get_all(self._index.due(now)))
 
@@ -292,6 +296,12 @@ class TinyStore(Store):
     def compact(self) -> None:
         """Write a snapshot now and shorten the journal; writers go on meanwhile."""
         self._engine.compact()
+
+    def check(self) -> None:
+        self._engine.check()
+
+    def figures(self) -> StoreFigures:
+        return self._engine.figures()
 
     def close(self) -> None:
         self._engine.close()

@@ -1,0 +1,43 @@
+"""Metrics: their scrape, and the measuring of every request."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import falcon
+
+from cictl_server.resources.describe import Content, api
+from cictl_server.services import Services
+from cictl_server.services.measures import REQUEST_SECONDS, REQUESTS
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class MetricsResource:
+    """`/metrics`"""
+
+    def __init__(self, services: Services) -> None:
+        self._metrics = services.metrics
+
+    @api(answers={200: Content(media=("text/plain",), text="Prometheus' text format.")})
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Show what the server counts, for Prometheus and what reads its format."""
+        resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
+        resp.data = self._metrics.text()
+
+
+class Measuring:
+    """Counts every request by its route, and times it until its answer begins."""
+
+    def __init__(self, services: Services) -> None:
+        self._telemetry = services.telemetry
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        req.context.begun = perf_counter()
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: Any, _succeeded: bool) -> None:
+        route = req.uri_template or ""
+        method = req.method if req.method in _METHODS else "other"
+        self._telemetry.count(REQUESTS, method, route, str(resp.status_code))
+        self._telemetry.observe(REQUEST_SECONDS, perf_counter() - req.context.begun, method, route)

@@ -1,0 +1,176 @@
+"""`GET /metrics`: what is counted, that nothing in it grows with use, and that its page says it all."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from wsgiref.validate import WSGIWarning
+
+import pytest
+from cictl_testing.server import RunningServer
+from prometheus_client.parser import text_string_to_metric_families
+
+from cictl_server.services.measures import FAMILIES
+from cictl_server.services.telemetry import Distribution, Family, Telemetry
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\| ([^|]+) \|$", re.MULTILINE)
+
+Scrape = dict[tuple[str, tuple[str, ...]], float]
+
+
+def scrape(server: RunningServer) -> Scrape:
+    """Return each sample by its name and the values of its labels, as their names sort."""
+    answer = server.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    return {
+        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_an_empty_server_shows_every_metric_that_needs_no_event(server: RunningServer) -> None:
+    found = scrape(server)
+    assert found["cictl_info", ("1.2.3",)] == 1
+    assert {found["cictl_ready", (check,)] for check in ("serving", "store", "maintenance")} == {1}
+    assert (
+        found["cictl_jobs", ("running",)] == found["cictl_leases_total", ()] == found["cictl_agents", ("online",)] == 0
+    )
+    assert (found["cictl_waiting_places", ("taken",)], found["cictl_waiting_places", ("total",)]) == (0, 64)
+
+
+def test_the_life_of_executions(server: RunningServer) -> None:
+    pipeline = server.define('[{id: a, steps: [{run: "true"}]}, {id: b, needs: [a], steps: [{run: "true"}]}]')
+    server.run(pipeline)
+    server.clock.step(20)
+    queued = scrape(server)
+    assert (queued["cictl_queue_jobs", ("claimable",)], queued["cictl_queue_jobs", ("waiting",)]) == (1, 1)
+    assert queued["cictl_queue_oldest_seconds", ()] == 20
+    job = server.running()
+    server.clock.step(7)
+    server.report(job.id, "failed", output_append="12345", output_offset=0, error="exit status 1", cause="step_failed")
+    ended = scrape(server)
+    assert ended["cictl_leases_total", ()] == 1
+    assert ended["cictl_job_queue_seconds_bucket", ("15.0",)] == 0
+    assert ended["cictl_job_queue_seconds_bucket", ("60.0",)] == ended["cictl_job_queue_seconds_count", ()] == 1
+    assert ended["cictl_jobs_finished_total", ("step_failed", "failed")] == 1
+    assert ended["cictl_jobs_finished_total", ("dependency_failed", "failed")] == 1
+    assert (ended["cictl_job_duration_seconds_sum", ("failed",)], ended["cictl_jobs", ("failed",)]) == (7, 2)
+    assert ended["cictl_job_duration_seconds_count", ("failed",)] == 1, "what never ran has no duration"
+    assert ended["cictl_queue_oldest_seconds", ()] == 0
+    assert ended["cictl_log_written_bytes_total", ()] == 5
+
+
+def test_an_expired_lease(server: RunningServer) -> None:
+    server.enqueue()
+    server.leased()
+    server.clock.step(45)
+    server.services.maintenance.run_once()
+    server.leased()
+    found = scrape(server)
+    assert (found["cictl_leases_expired_total", ()], found["cictl_leases_total", ()]) == (1, 2)
+
+
+def test_agents_by_state(server: RunningServer) -> None:
+    server.enqueue()
+    for agent_id, seconds in (("gone", 41), ("quiet", 20), ("busy", 0)):
+        server.heartbeat(agent_id)
+        server.clock.step(seconds)
+    server.act("deactivate", "quiet")
+    server.leased("busy")
+    found = scrape(server)
+    assert [found["cictl_agents", (state,)] for state in ("online", "stale", "offline")] == [2, 0, 1]
+    assert (found["cictl_agents_busy", ()], found["cictl_agents_deactivated", ()]) == (1, 1)
+    server.clock.step(1)
+    assert scrape(server)["cictl_agents", ("stale",)] == 1
+
+
+def test_requests_by_route_and_status(server: RunningServer) -> None:
+    for path in ("/api/v1/jobs/job-1", "/api/v1/jobs/job-2", "/nothing/1", "/nothing/2"):
+        server.get(path)
+    with pytest.warns(WSGIWarning, match="FANCY"):
+        server.http.simulate_request("FANCY", "/healthz")
+    server.get("/healthz", headers={"Host": "evil.test"})
+    found = scrape(server)
+    assert found["cictl_http_requests_total", ("GET", "/api/v1/jobs/{job_id}", "404")] == 2
+    assert found["cictl_http_requests_total", ("GET", "", "404")] == 2
+    assert found["cictl_http_requests_total", ("other", "/healthz", "400")] == 1
+    assert found["cictl_http_requests_total", ("GET", "", "403")] == 1
+    assert found["cictl_http_request_seconds_count", ("GET", "/api/v1/jobs/{job_id}")] == 2
+
+
+def test_series_do_not_grow_with_use(server: RunningServer) -> None:
+    def use() -> None:
+        server.heartbeat(f"agent-{len(scrape(server))}")
+        server.enqueue()
+        server.finish("succeeded")
+        server.get("/api/v1/jobs/job-9")
+        scrape(server)
+
+    use()
+    series = scrape(server).keys()
+    for _ in range(3):
+        use()
+    assert scrape(server).keys() == series
+
+
+def test_the_store(server: RunningServer) -> None:
+    before = scrape(server)
+    server.enqueue()
+    after = scrape(server)
+    for name in ("cictl_store_commits_total", "cictl_store_flush_seconds_count", "cictl_store_flush_seconds_sum"):
+        assert after[name, ()] > before[name, ()], name
+    journal = (server.directory / "state.journal").stat().st_size
+    assert (after["cictl_store_bytes", ("journal",)], after["cictl_store_bytes", ("snapshot",)]) == (journal, 0)
+    server.restart()
+    snapshot = (server.directory / "state.json").stat().st_size
+    assert scrape(server)["cictl_store_bytes", ("snapshot",)] == snapshot
+
+
+def test_the_page_names_every_metric_and_no_other(server: RunningServer) -> None:
+    rows = {
+        (name, kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in ROW.findall(PAGE.read_text())
+    }
+    assert rows == {(family.name, family.kind, family.labels) for family in FAMILIES}
+    bases = {family.name for family in text_string_to_metric_families(server.get("/metrics").text)}
+    named = re.findall(r"`(cictl_\w+|process_\w+)`", PAGE.read_text())
+    assert bases <= {name.removesuffix("_total") for name in named} | set(named)
+
+
+def test_the_library_is_loaded_by_a_scrape_alone() -> None:
+    program = "import sys, cictl_server.serve; sys.exit('prometheus_client' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+TIMES = Family(name="t", kind="histogram", text="", labels=("x",), bounds=(1.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("value", "cumulative"), [(0.5, (1, 1, 1)), (1.0, (1, 1, 1)), (1.5, (0, 1, 1)), (2.0, (0, 1, 1)), (9.0, (0, 0, 1))]
+)
+def test_a_bound_belongs_to_its_bucket(value: float, cumulative: tuple[int, ...]) -> None:
+    telemetry = Telemetry()
+    telemetry.observe(TIMES, value, "a")
+    assert telemetry.distributions(TIMES) == {("a",): Distribution(cumulative, value)}
+
+
+def test_no_count_is_lost_among_threads() -> None:
+    telemetry, family = Telemetry(), Family(name="c", kind="counter", text="")
+
+    def note() -> None:
+        for _ in range(2000):
+            telemetry.count(family)
+            telemetry.observe(TIMES, 1.5, "a")
+
+    threads = [threading.Thread(target=note) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert telemetry.counts(family) == {(): 16000}
+    assert telemetry.distributions(TIMES)["a",] == Distribution((0, 16000, 16000), 24000.0)
