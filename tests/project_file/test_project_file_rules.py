@@ -405,11 +405,13 @@ STEP_RULES = [
         id="35-secret-repeated-as-written",
     ),
     pytest.param(
+        "step",
         "- run: x\n  vault: {connection: c, secrets: [{name: n, path: p, key: k, kv_version: §3}]}",
         [f"{S}.vault.secrets[0].kv_version must be 1 or 2"],
         id="V9-kv-version",
     ),
     pytest.param(
+        "step",
         "- run: x\n  env: {A: §'{{ secret.n.m }}', B: '{{secrets.n}}'}",
         [f"{S}.env.A has a malformed secret placeholder; write {{{{ secret.NAME }}}}"],
         id="malformed-placeholder",
