@@ -55,7 +55,7 @@ DIAGNOSES = (
     Diagnosis(
         pattern=r"login failed: status=400 .*invalid role or secret ID",
         code="vault_wrong_role_or_secret_id",
-        meaning="the Vault does not know the role id, or the secret id does not belong to it (it may be used up or expired)",
+        meaning="the Vault does not know the role id, or the secret id does not belong to it, is used up or expired",
         hint="compare role {role_id} with `vault read auth/{approle_mount}/role/ROLE/role-id`; with a fresh secret id: "
         "cictl vault test {name} --ask-secret-id",
     ),
@@ -200,7 +200,7 @@ def failure_of_test(message: str, *, connection: VaultConnection, secret: VaultT
         "mount": (secret.mount if secret else "") or connection.kv_default_mount or "kv",
     }
     return Failure(
-        f"{connection.name}: {found.meaning.format(**words)} ({message})",
+        f"{connection.name}: {found.meaning.format(**words)} [{message}]",
         exit_code=ExitCode.ERROR,
         code=found.code,
         hint=found.hint.format(**words),

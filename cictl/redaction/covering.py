@@ -27,11 +27,11 @@ class Cover:
 
     def covered(self, data: bytes) -> bytes:
         """Return *data* with its secrets covered."""
-        return _starred(data, self._finder.spans(data))
+        return starred(data, self._finder.spans(data))
 
     def covered_tail(self, data: bytes) -> bytes:
         """Do the same with a text whose beginning was cut off: what can be the end of a secret is covered too."""
-        return _starred(data, [(0, self.left_over_until(data)), *self._finder.spans(data)])
+        return starred(data, [(0, self.left_over_until(data)), *self._finder.spans(data)])
 
     def left_over_until(self, data: bytes) -> int:
         """Return up to where *data* could be the end of a secret that was cut there; 0 if it could not."""
@@ -42,7 +42,8 @@ class Cover:
         return self._finder.undecided_from(data)
 
 
-def _starred(data: bytes, spans: Iterable[Span]) -> bytes:
+def starred(data: bytes, spans: Iterable[Span]) -> bytes:
+    """Return *data* with each byte of the spans covered."""
     result = bytearray(data)
     for start, stop in spans:
         result[start:stop] = _STAR * (stop - start)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cictl.redaction import starred
 from cictl_server.errors import LogGap
 from cictl_server.services.logindex import LogIndex
 from cictl_server.services.masking import Mask, Masks
@@ -195,7 +196,7 @@ def _covered(file: _LogHandle, fresh: bytes, *, size: int, name: str, mask: Mask
             file.write(b"*" * (min(stop, len(before)) - start))
     mask.has_covered = mask.has_covered or bool(spans)
     mask.note_end(name, size=size + len(fresh), data=text)
-    return mask.cover.covered(text)[len(before) :]
+    return starred(text, spans)[len(before) :] if spans else fresh
 
 
 @dataclass(frozen=True, kw_only=True)
