@@ -39,13 +39,16 @@ def run_agent(
     """
     import logging
     import os
+    import sys
     from functools import partial
 
+    from cictl.installation.versions import running_tag
     from cictl_agent.config import ConfigError, load_config, setting
     from cictl_agent.envfile import load_env_file
     from cictl_agent.loop import Agent
     from cictl_agent.platforms import this_platform
     from cictl_agent.processes import adopt_orphans
+    from cictl_agent.updating import find_updater
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
@@ -63,7 +66,14 @@ def run_agent(
             service=platform.find_service(os.environ, partial(setting, os.environ)),
         )
         typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
-        agent = Agent(config, adopts_orphans=adopt_orphans(), platform=platform)
+        updater = find_updater(
+            os.environ,
+            service=config.service,
+            version=running_tag(),
+            prefix=Path(sys.prefix),
+            work_dir=config.work_dir,
+        )
+        agent = Agent(config, adopts_orphans=adopt_orphans(), platform=platform, updater=updater)
         _run_until_signal(agent)
     except ConfigError as error:
         _fail(error)

@@ -189,5 +189,10 @@ def write_result(layout: Layout, result: Result) -> None:
     write_json(layout.updates / "result.json", result)
 
 
+def forget_result(layout: Layout) -> None:
+    """Delete the result: whoever wanted to know was told."""
+    (layout.updates / "result.json").unlink(missing_ok=True)
+
+
 def read_result(layout: Layout) -> Result | None:
     return read_json(layout.updates / "result.json", Result)

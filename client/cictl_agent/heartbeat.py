@@ -8,7 +8,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 
-import cictl
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
 from cictl_agent.capabilities import architecture
 from cictl_agent.clock import Clock
@@ -32,6 +31,7 @@ class Heartbeat:
         client: Client,
         agent_id: str,
         os_name: str,
+        version: str,
         greeting: str,
         capabilities: Callable[[], Mapping[str, str]],
         running_job_ids: Callable[[], list[str]],
@@ -48,6 +48,7 @@ class Heartbeat:
         self._client = client
         self._agent_id = agent_id
         self._os_name = os_name
+        self._version = version
         self._capabilities = capabilities
         self._running_job_ids = running_job_ids
         self._on_answer = on_answer
@@ -132,7 +133,7 @@ class Heartbeat:
             hostname=socket.gethostname(),
             os=self._os_name,
             arch=architecture(),
-            version=cictl.__version__,
+            version=self._version,
             capabilities=dict(self._capabilities()),
             restart_status=remark,
             update_failure=failure,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
+from cictl.installation.versions import running_tag
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobExecution
 from cictl_agent.asking import LOG_APPEND, Asking
@@ -22,6 +23,7 @@ from cictl_agent.interruption import Reason
 from cictl_agent.job import JobRun
 from cictl_agent.orders import Orders
 from cictl_agent.platforms import Platform, this_platform
+from cictl_agent.updating import NO_SERVICE, Updater
 from cictl_agent.workspace import remove_tree
 from cictl_client import Client
 
@@ -53,6 +55,7 @@ class Agent:
         *,
         adopts_orphans: bool = False,
         platform: Platform | None = None,
+        updater: Updater | None = None,
         clock: Clock = utc_now,
         heartbeat_seconds: float = INTERVAL_SECONDS,
     ) -> None:
@@ -61,11 +64,13 @@ class Agent:
         Args:
             adopts_orphans: `adopt_orphans` worked, and this process is an agent and nothing else.
             platform: The system's own, unless another is given.
+            updater: Without one the agent does not update itself.
         """
         self._heartbeat_seconds = heartbeat_seconds
         self._config = config
         self._adopts_orphans = adopts_orphans
         self._platform = platform or this_platform()
+        self._updater = updater or Updater(version=running_tag(), refusal=NO_SERVICE)
         self._clock = clock
         self._tools: Mapping[str, str] = {}
         self._scanned = threading.Event()
@@ -76,11 +81,15 @@ class Agent:
     def run(self, stop: threading.Event) -> None:
         """Work until *stop* is set; a running job is stopped and reported as failed then.
 
-        An agent that is a service sets *stop* itself when the server wants it to restart.
+        An agent that is a service sets *stop* itself when it is to be started anew: the server wants that, or a version that
+        it was updated to does not work.
 
         Raises:
             ConfigError: The work directory can't be used, or another agent uses it.
         """
+        if problem := self._updater.begin():
+            logger.error("%s", problem)
+            return
         with (
             _claimed(self._config, self._platform),
             Client(self._config.server_url, token=self._config.token) as client,
@@ -90,6 +99,7 @@ class Agent:
             self._scan(heartbeat)
             heartbeat.start()
             threading.Thread(target=self._interrupt_at, args=(stop,), name="stop", daemon=True).start()
+            threading.Thread(target=self._prove, args=(heartbeat, stop), name="trial", daemon=True).start()
             try:
                 self._work(client, heartbeat, orders, stop)
             finally:
@@ -106,6 +116,7 @@ class Agent:
             client=client,
             agent_id=self._config.agent_id,
             os_name=self._platform.os_name,
+            version=self._updater.version,
             greeting=f"ciwi agent has (re)started (pid={os.getpid()})",
             capabilities=self._capabilities,
             running_job_ids=self._running_job_ids,
@@ -115,6 +126,7 @@ class Agent:
         )
         orders = Orders(
             self._config,
+            updater=self._updater,
             refresh_tools=lambda: self._scan(heartbeat),
             speaker=heartbeat,
             is_busy=lambda: self._current is not None,
@@ -165,6 +177,18 @@ class Agent:
         if current := self._current:
             current.interrupt(Reason.AGENT_STOPPED)
 
+    def _prove(self, heartbeat: Heartbeat, stop: threading.Event) -> None:
+        """Keep the version that runs once a heartbeat was accepted; end an agent on trial for which none is, in time."""
+        on_trial = self._updater.is_on_trial
+        if not heartbeat.is_known.wait(self._updater.health_seconds if on_trial else None):
+            logger.error("no heartbeat was accepted version=%s", self._updater.version)
+            stop.set()
+            return
+        self._updater.confirm()
+        if failure := self._updater.failure():
+            heartbeat.report_update_failure(failure)
+            self._updater.forget_failure()
+
     def _obey(self, answer: HeartbeatResponse, orders: Orders) -> None:
         current = self._current
         if current is not None and current.job.id in answer.cancel_job_ids:
@@ -172,7 +196,11 @@ class Agent:
         orders.take(answer)
 
     def _capabilities(self) -> dict[str, str]:
-        return {**base_capabilities(self._platform, is_service=self._config.service is not None), **self._tools}
+        return {
+            **base_capabilities(self._platform, is_service=self._config.service is not None),
+            **self._updater.capability,
+            **self._tools,
+        }
 
     def _running_job_ids(self) -> list[str]:
         current = self._current

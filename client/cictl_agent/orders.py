@@ -11,12 +11,11 @@ from cictl.wire.agents import HeartbeatResponse
 from cictl_agent.caches import wipe_caches
 from cictl_agent.config import AgentConfig
 from cictl_agent.services import RestartFailed, Service
+from cictl_agent.updating import UpdateFailed, Updater, Wanted
 from cictl_agent.workspace import remove_tree
 
 logger = logging.getLogger(__name__)
 
-NO_UPDATE = "agent is not running as a service; self-update disabled"
-"""Servers look for this text, to leave agents alone that can't update themselves."""
 NO_RESTART = "restart unavailable: this agent does not restart itself; restart its process"
 RESTART_DEFERRED = "restart deferred: agent busy with active job"
 
@@ -36,14 +35,15 @@ class Speaker(Protocol):
 class Orders:
     """Carries orders out: looking at tools at once, what touches files, and restarting, only while no job runs.
 
-    Wiping comes before restarting, so that a restart can't make it forgotten. An agent restarts by ending: only one whose
-    end a service manager notices does it.
+    Wiping comes before an update, and that before a restart, so that the agent's end can't make anything forgotten. An
+    agent restarts by ending: only one whose end a service manager notices does it.
     """
 
     def __init__(
         self,
         config: AgentConfig,
         *,
+        updater: Updater,
         refresh_tools: Callable[[], None],
         speaker: Speaker,
         is_busy: Callable[[], bool],
@@ -56,6 +56,7 @@ class Orders:
             stop: Set in order to restart.
         """
         self._config = config
+        self._updater = updater
         self._refresh_tools = refresh_tools
         self._speaker = speaker
         self._is_busy = is_busy
@@ -64,6 +65,8 @@ class Orders:
         self._wipes_cache = False
         self._flushes_history = False
         self._restarts = False
+        self._update: Wanted | None = None
+        self._update_at_work: Wanted | None = None
         self.exit_code = 0
         """Of the agent, once it has ended in order to restart."""
         self.files = threading.Lock()
@@ -80,7 +83,7 @@ class Orders:
             logger.info("server requested a look at the tools")
             self._refresh_tools()
         if answer.update_requested:
-            self._speaker.report_update_failure(NO_UPDATE)
+            self._note_update(answer)
         restarts = answer.restart_requested and self._config.service is not None
         with self._lock:
             self._wipes_cache |= answer.wipe_cache_requested
@@ -93,6 +96,18 @@ class Orders:
         if answer.restart_requested and not restarts:
             self._speaker.remark(NO_RESTART)
 
+    def _note_update(self, answer: HeartbeatResponse) -> None:
+        """Remember the version that is wanted, in the place of an older wish."""
+        if self._updater.refusal:
+            self._speaker.report_update_failure(self._updater.refusal)
+            return
+        wanted = Wanted(
+            target=answer.update_target, repository=answer.update_repository, api_base=answer.update_api_base
+        )
+        with self._lock:
+            if wanted.target != self._updater.version and wanted != self._update_at_work:
+                self._update = wanted
+
     def carry_out_if_idle(self) -> None:
         """Do what had to wait, unless `files` is held: whoever holds it calls this afterwards."""
         while self._has_to_do() and self.files.acquire(blocking=False):
@@ -103,12 +118,15 @@ class Orders:
 
     def _has_to_do(self) -> bool:
         with self._lock:
-            return self._wipes_cache or self._flushes_history or (self._restarts and not self._stop.is_set())
+            if self._wipes_cache or self._flushes_history:
+                return True
+            return (self._restarts or self._update is not None) and not self._stop.is_set()
 
     def _carry_out(self) -> None:
         with self._lock:
             wipes, self._wipes_cache = self._wipes_cache, False
             flushes, self._flushes_history = self._flushes_history, False
+            self._update_at_work, self._update = self._update, None
         try:
             if wipes:
                 wipe_caches(self._config.cache_dir)
@@ -118,8 +136,23 @@ class Orders:
         except OSError as error:
             self._speaker.remark(f"wipe failed: {error}")
             logger.warning("wipe failed: %s", error)
+        if self._update_at_work and not self._stop.is_set():
+            self._install(self._update_at_work)
         if self._restarts and self._config.service and not self._stop.is_set():
             self._restart(self._config.service)
+
+    def _install(self, wanted: Wanted) -> None:
+        """Install the version that is wanted; the restart that makes it run follows."""
+        logger.info("server requested an update version=%s", wanted.target)
+        try:
+            self._updater.update(wanted)
+        except UpdateFailed as error:
+            logger.warning("not updated version=%s: %s", wanted.target, error)
+            self._speaker.report_update_failure(str(error))
+        else:
+            self._restarts = True
+        finally:
+            self._update_at_work = None
 
     def _restart(self, service: Service) -> None:
         """End the agent, once the server knows why, or has not answered for five seconds."""

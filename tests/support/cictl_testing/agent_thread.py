@@ -10,6 +10,7 @@ from typing import Any
 from cictl_agent.config import AgentConfig
 from cictl_agent.loop import Agent
 from cictl_agent.platforms import Platform
+from cictl_agent.updating import Updater
 from cictl_testing.processes import eventually
 from cictl_testing.scripted_server import ScriptedServer
 
@@ -21,12 +22,18 @@ class AgentThread:
     """An agent for a scripted server, named `a`; unless *settings* say otherwise, it does not trace its shell."""
 
     def __init__(
-        self, server: ScriptedServer, work_dir: Path, *, platform: Platform | None = None, **settings: Any
+        self,
+        server: ScriptedServer,
+        work_dir: Path,
+        *,
+        platform: Platform | None = None,
+        updater: Updater | None = None,
+        **settings: Any,
     ) -> None:
         defaults = {"agent_id": "a", "work_dir": work_dir, "server_url": server.url, "trace_shell": False}
         self.config = AgentConfig(**{**defaults, **settings})
         self.stopped = threading.Event()
-        self.agent = Agent(self.config, heartbeat_seconds=1, platform=platform)
+        self.agent = Agent(self.config, heartbeat_seconds=1, platform=platform, updater=updater)
         self._thread = threading.Thread(target=self.agent.run, args=(self.stopped,))
         self._thread.start()
 

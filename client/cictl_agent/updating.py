@@ -1,0 +1,180 @@
+"""An agent that updates itself: it installs a version beside its own, lets it try itself, switches, and ends.
+
+Its service manager starts the new version. That one stays once a heartbeat of it was accepted; one that is started time and
+again without that is given up, and the version before tells the server so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import filelock
+
+from cictl.installation import manifest, reconcile
+from cictl.installation.capability import detect, setting
+from cictl.installation.environments import PipSettings
+from cictl.installation.layout import Layout
+from cictl.installation.releases import ReleaseError, ReleaseSettings, ReleaseSource, open_source
+from cictl.installation.smoke import SmokeError, smoke
+from cictl.installation.staging import StageError, find_staged, stage
+from cictl.installation.versions import find_tag
+from cictl_agent.clock import Clock, utc_now
+from cictl_agent.services import Service
+
+logger = logging.getLogger(__name__)
+
+CAPABILITY = {"updater": "cictl-wheel"}
+"""How a server knows an agent that can install wheels by itself."""
+
+NO_SERVICE = "agent is not running as a service; self-update disabled"
+"""Servers look for this text, to leave agents alone that can't update themselves."""
+
+DEFAULT_HEALTH_SECONDS = 60.0
+_LIFETIME = timedelta(hours=1)
+
+
+class UpdateFailed(Exception):
+    """The agent stays as it is; the text is what to tell the server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A version that a server asks for, and the repository that it names."""
+
+    target: str
+    repository: str = ""
+    api_base: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Updater:
+    """The installation that this agent runs from.
+
+    Attributes:
+        version: Tag of what runs, or `dev`.
+        refusal: Why it can't be updated; empty when it can.
+        layout: None where there is no managed installation.
+        health_seconds: How long a new version may take until a heartbeat of it is accepted.
+    """
+
+    version: str
+    refusal: str = ""
+    layout: Layout | None = None
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    health_seconds: float = DEFAULT_HEALTH_SECONDS
+    clock: Clock = utc_now
+
+    @property
+    def capability(self) -> Mapping[str, str]:
+        """What the agent offers on account of this."""
+        return {} if self.refusal else CAPABILITY
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether this version was switched to and has not yet been found to work."""
+        wanted = manifest.find_applying(self.layout) if self.layout else None
+        return wanted is not None and wanted.target_version == self.version
+
+    def begin(self) -> str:
+        """Count this start, before anything that could fail.
+
+        Returns:
+            Empty: go on. A text: this version was started in vain too often and the one before is current again; the
+            agent has to end, so that its service manager starts that one.
+        """
+        outcome = reconcile.begin(self.layout, self.version, now=self.clock()) if self.layout else None
+        return outcome.message if outcome else ""
+
+    def confirm(self) -> None:
+        """Settle an update: the server has accepted a heartbeat of this version."""
+        if self.layout:
+            reconcile.reconcile(self.layout, self.version, now=self.clock())
+
+    def failure(self) -> str:
+        """Return why the last update did not work out, if the server was not told yet."""
+        last = manifest.read_result(self.layout) if self.layout else None
+        return last.message if last and last.status == "failed" else ""
+
+    def forget_failure(self) -> None:
+        """Note that the server was told."""
+        if self.layout:
+            manifest.forget_result(self.layout)
+
+    def update(self, wanted: Wanted) -> None:
+        """Install the version that is wanted and switch to it; the agent is to end afterwards.
+
+        A version that is here already, whole and unchanged, is not fetched again.
+
+        Raises:
+            UpdateFailed: Nothing was switched.
+        """
+        tag = find_tag(wanted.target)
+        if self.layout is None or self.refusal:
+            raise UpdateFailed(self.refusal)
+        if tag is None:
+            raise UpdateFailed(f"not a version to update to: {wanted.target!r}")
+        try:
+            with self.layout.lock().acquire(blocking=False):
+                self._install(self.layout, str(tag), wanted)
+                self._switch(self.layout, str(tag))
+        except filelock.Timeout as error:
+            raise UpdateFailed("update already in progress") from error
+        except (ReleaseError, StageError, SmokeError) as error:
+            raise UpdateFailed(str(error)) from error
+        except OSError as error:
+            raise UpdateFailed(f"update to {tag} failed: {error}") from error
+
+    def _install(self, layout: Layout, tag: str, wanted: Wanted) -> None:
+        if find_staged(layout, tag) is None:
+            source = self._source(wanted)
+            fetched = source.fetch(source.get(tag), layout.downloads / tag)
+            stage(layout, fetched, tag, pip=PipSettings.from_environment(self.environ))
+        smoke(layout, tag, None)
+
+    def _source(self, wanted: Wanted) -> ReleaseSource:
+        """Return where the version is fetched. The agent's token goes to the API of its own settings only."""
+        own = ReleaseSettings.from_environment(self.environ)
+        base = wanted.api_base.rstrip("/") or own.api_base
+        repository = wanted.repository or own.repository
+        token = own.token if base == own.api_base else ""
+        return open_source(dataclasses.replace(own, api_base=base, repository=repository, token=token))
+
+    def _switch(self, layout: Layout, tag: str) -> None:
+        """Make the version current. It is claimed first: whoever starts next settles what is broken off in between."""
+        now = self.clock()
+        pending = manifest.new_pending(
+            layout, tag, from_version=self.version, rollback=False, now=now, lifetime=_LIFETIME
+        )
+        layout.point_updater(self.version)
+        manifest.write_applying(layout, pending)
+        layout.switch(tag)
+        logger.info("switched to version=%s from=%s", tag, self.version)
+
+
+def find_updater(
+    environ: Mapping[str, str], *, service: Service | None, version: str, prefix: Path, work_dir: Path
+) -> Updater:
+    """Look at how this agent was installed and started.
+
+    Args:
+        environ: Its `CICTL_UPDATE_…` settings are those of servers.
+        service: What starts the agent anew when it ends.
+        version: Tag of what runs, or `dev`.
+        prefix: `sys.prefix`.
+    """
+    # Whether it is a service was found out; the rest is asked as for a server that no manager watches.
+    unwatched = {**environ, "INVOCATION_ID": "", "CICTL_UPDATE_ALLOW_REEXEC": "1"}
+    found = detect(unwatched, version=version, prefix=prefix, data_dir=work_dir)
+    seconds = setting(environ, "UPDATE_HEALTH_TIMEOUT")
+    return Updater(
+        version=version,
+        refusal=found.reason if service else NO_SERVICE,
+        layout=found.layout if found.is_supported else None,
+        environ=environ,
+        health_seconds=float(seconds) if seconds.isdecimal() else DEFAULT_HEALTH_SECONDS,
+    )
