@@ -182,6 +182,7 @@ class _Activation:
             prober=self.means.prober,
             clock=self.means.clock,
             sleep=self.means.sleep,
+            has_lost=self.host.has_lost,
         )
 
     def _succeed(self) -> Result:

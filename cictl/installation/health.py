@@ -53,6 +53,7 @@ def wait_until_healthy(
     prober: Prober,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
+    has_lost: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Probe until one process of *version* has answered three times in a row, and tell whether one did in time.
 
@@ -61,6 +62,7 @@ def wait_until_healthy(
 
     Args:
         clock: Seconds, monotonic.
+        has_lost: Whether waiting any longer is in vain.
     """
     deadline = clock() + seconds
     row: list[Answer] = []
@@ -72,6 +74,6 @@ def wait_until_healthy(
             row = [*row, answer] if not row or row[-1] == answer else [answer]
         if len(row) == PROBES:
             return True
-        if clock() >= deadline:
+        if clock() >= deadline or has_lost():
             return False
         sleep(PROBE_SECONDS)

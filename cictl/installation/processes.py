@@ -19,6 +19,9 @@ from cictl.installation.layout import Layout
 STOP_SECONDS = 45.0
 """How long a server may take to finish what it is answering before it is killed."""
 
+MAX_STARTS = 3
+"""A new version may be started so often without becoming healthy."""
+
 _LOOK_SECONDS = 0.1
 
 
@@ -41,8 +44,13 @@ def announce(layout: Layout) -> None:
 
 def announced(layout: Layout) -> Process | None:
     """Return the process that serves, if it is alive."""
-    found = read_json(layout.updates / "server.json", Process)
+    found = last_announced(layout)
     return found if found and found.is_alive else None
+
+
+def last_announced(layout: Layout) -> Process | None:
+    """Return the process that was the last to serve, or to try."""
+    return read_json(layout.updates / "server.json", Process)
 
 
 def start_of(pid: int) -> str:
@@ -84,6 +92,9 @@ class Host(Protocol):
     def start(self) -> None:
         """See to it that a server starts through `current`."""
 
+    def has_lost(self) -> bool:
+        """Tell whether the server that was started can't be expected to become healthy any more."""
+
 
 class ServiceManager:
     """A manager that starts the server anew whenever it ends, as systemd does with `Restart=always`."""
@@ -91,6 +102,8 @@ class ServiceManager:
     def __init__(self, layout: Layout, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._layout = layout
         self._sleep = sleep
+        self._before: Process | None = None
+        self._seen: set[Process] = set()
 
     def stop(self) -> None:
         if running := announced(self._layout):
@@ -98,6 +111,14 @@ class ServiceManager:
 
     def start(self) -> None:
         """Nothing: it does so by itself."""
+        self._before = last_announced(self._layout)
+        self._seen = set()
+
+    def has_lost(self) -> bool:
+        """Count the processes that came and went; the manager would go on for ever."""
+        if last := last_announced(self._layout):
+            self._seen.add(last)
+        return len(self._seen - {self._before}) > MAX_STARTS
 
 
 class OwnChild:
@@ -119,6 +140,10 @@ class OwnChild:
         if announced(self._layout) is None:
             command = [str(self._layout.current_script), *self._arguments]
             self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def has_lost(self) -> bool:
+        """Nobody starts a server again that has ended."""
+        return self._child is not None and self._child.poll() is not None
 
     def _bury(self) -> None:
         """End a child that never told that it serves, and let the system forget it."""

@@ -14,15 +14,13 @@ from cictl.installation import activation, manifest, processes
 from cictl.installation.activation import utc_now
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result
+from cictl.installation.processes import MAX_STARTS
 from cictl.installation.state import StateBusy
 
 logger = logging.getLogger(__name__)
 
 Outcome = Result
 """What an interrupted update came to; it is in `result.json` too."""
-
-MAX_STARTS = 3
-"""A new version may be started so often, without an updater that watches it, before it is given up."""
 
 
 def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Outcome | None:

@@ -13,7 +13,7 @@ from cictl.installation import manifest
 from cictl.installation.activation import apply_staged_update
 from cictl.installation.health import Answer, probe
 from cictl.installation.layout import Layout
-from cictl.installation.processes import announced
+from cictl.installation.processes import MAX_STARTS, announced
 from tests.installation.conftest import NEW, OLD, Serving
 
 
@@ -48,6 +48,14 @@ def test_a_version_that_is_not_healthy_is_left_again(
     assert (serving.layout.current(), serving.layout.previous()) == (OLD, None)
     assert serving.layout.has_failed(NEW)
     assert states() == {"result.json", "last-failed.json"}
+
+
+def test_a_version_that_only_crashes_is_not_waited_for(serving: Serving) -> None:
+    serving.stage(flavour="crashes")
+    result = serving.apply()
+    assert result.message == f"update to {NEW} failed health check; rolled back to {OLD}"
+    starts = (serving.layout.data_dir / "starts.log").read_text().split()
+    assert MAX_STARTS < starts.count(NEW) < 3 * MAX_STARTS
 
 
 def test_going_back_names_the_previous_version_again(serving: Serving) -> None:

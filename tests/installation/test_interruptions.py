@@ -16,8 +16,8 @@ from cictl.installation import manifest
 from cictl.installation.activation import switch_self, utc_now
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Result
-from cictl.installation.processes import announced
-from cictl.installation.reconcile import MAX_STARTS, begin, reconcile
+from cictl.installation.processes import MAX_STARTS, announced
+from cictl.installation.reconcile import begin, reconcile
 from tests.installation.conftest import NEW, OLD, Serving
 
 PROGRAM = Path(__file__).with_name("interrupted_updater.py")
