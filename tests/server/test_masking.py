@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import io
 import json
@@ -20,7 +21,7 @@ from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.jobs import CacheStat, Step, StepEvent
 from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
 from cictl_server.services.logs import SNAPSHOT_LIMIT, LogFiles
-from cictl_server.services.masking import Masks
+from cictl_server.services.masking import Mask, Masks
 from cictl_server.services.sensitive import SensitiveValues
 
 SECRET = "hunter22"
@@ -253,3 +254,10 @@ def test_other_executions_are_not_touched(server: RunningServer, job_id: str) ->
     other = server.running("b")
     server.report(other.id, "running", "b", output_append="say hunter22 hunt", output_offset=0)
     assert server.log(other.id) == b"say hunter22 hunt"
+
+
+def test_nothing_of_a_secret_stays_in_memory_when_it_is_forgotten(server: RunningServer, job_id: str) -> None:
+    append(server, job_id, "say hunt", offset=0)
+    server.services.sensitive.forget(job_id)
+    gc.collect()
+    assert [mask for mask in gc.get_objects() if isinstance(mask, Mask) and SECRET in mask.values] == []

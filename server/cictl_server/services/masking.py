@@ -66,6 +66,7 @@ class Masks:
         self._sensitive = sensitive
         self._masks: dict[str, Mask] = {}
         self._lock = threading.Lock()
+        sensitive.on_forget = self._forget
 
     def of(self, job_id: str) -> Mask | None:
         """Return what to mask, None for an execution without secrets; that costs one look-up."""
@@ -75,7 +76,6 @@ class Masks:
         with self._lock:
             mask = self._masks.get(job_id)
             if mask is None or mask.values != values:
-                self._forget_others()
                 mask = self._masks[job_id] = Mask(values=values)
             return mask
 
@@ -90,6 +90,6 @@ class Masks:
             return mask.has_covered
         return any(secret_names(value) for step in job.step_plan for value in step.env.values())
 
-    def _forget_others(self) -> None:
-        for job_id in [job_id for job_id in self._masks if not self._sensitive.of(job_id)]:
-            del self._masks[job_id]
+    def _forget(self, job_id: str) -> None:
+        with self._lock:
+            self._masks.pop(job_id, None)

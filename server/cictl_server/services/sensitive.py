@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class SensitiveValues:
@@ -11,6 +11,8 @@ class SensitiveValues:
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[str, ...]] = {}
+        self.on_forget: Callable[[str], None] = _nothing
+        """Called with the id of an execution whose values are forgotten."""
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -29,8 +31,13 @@ class SensitiveValues:
     def forget(self, job_id: str) -> None:
         with self._lock:
             self._values.pop(job_id, None)
+        self.on_forget(job_id)
 
     def job_ids(self) -> list[str]:
         """Return the executions whose values are remembered."""
         with self._lock:
             return list(self._values)
+
+
+def _nothing(_: str) -> None:
+    """Stands for nobody who wants to know."""
