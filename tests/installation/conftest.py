@@ -39,6 +39,13 @@ def installed(layout: Layout) -> Layout:
     return layout
 
 
+def free_port() -> int:
+    """Return a port that nobody has now: a server that is started again must be where it was."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Patience:
     """Time for the updater: it looks ten times a second, and gives up soon only on versions that are *hopeless*."""
 
@@ -64,11 +71,9 @@ class Serving:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.arguments = ["serve", "--port", str(self.port), "--data-dir", str(layout.data_dir)]
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.arguments = ["serve", "--port", str(port), "--data-dir", str(layout.data_dir)]
         self.supervisor = Supervisor(layout.current_script, *self.arguments)
         self.wait_for(OLD)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,6 +24,7 @@ from cictl.installation.processes import announced, end
 from cictl.installation.releases import Fetched
 from cictl.installation.smoke import SmokeError, smoke
 from cictl.installation.staging import PipSettings, stage
+from tests.installation.conftest import free_port
 
 OLD, NEW = "v90.0.0", "v90.1.0-rc.1"
 
@@ -56,9 +56,7 @@ def layout(built: Path, tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 def serve_arguments(layout: Layout, port: int) -> list[str]:
