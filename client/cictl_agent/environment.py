@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from cictl.wire.jobs import JobExecution
+from cictl.wire.vault import SECRET_ID_PREFIXES
 from cictl_agent.config import AgentConfig, without_user_info
 from cictl_agent.platforms import Platform
 from cictl_agent.processes import JOB_VARIABLE
 
 _PRIVATE = ("CIWI_GITHUB_TOKEN", "CICTL_GITHUB_TOKEN")
-_PRIVATE_PREFIX = "CICTL_TOKEN"
+_PRIVATE_PREFIXES = ("CICTL_TOKEN", *SECRET_ID_PREFIXES)
+"""Secret ids of Vault are the server's; an agent that somebody starts beside it inherits them."""
 _SERVER_URLS = ("CICTL_SERVER_URL", "CIWI_SERVER_URL")
 
 
 def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Return the agent's own environment without its credentials."""
-    kept = {k: v for k, v in env.items() if k not in _PRIVATE and not k.startswith(_PRIVATE_PREFIX)}
+    kept = {k: v for k, v in env.items() if k not in _PRIVATE and not k.startswith(_PRIVATE_PREFIXES)}
     for name in _SERVER_URLS:
         if name in kept and urlsplit(kept[name]).username is not None:
             kept[name] = without_user_info(kept[name])

@@ -100,9 +100,11 @@ class Process:
 class Workplace:
     """A server with its data, its agents and a shell, below one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, environment: dict[str, str] | None = None) -> None:
+        """Start the server; its processes, and all others, have what is in *environment* besides the usual."""
         self.directory = directory
         self.data = directory / "data"
+        self._extra = environment or {}
         self.url = ""
         self._children: list[Process] = []
         self.server = self.start_server()
@@ -156,4 +158,4 @@ class Workplace:
     def _environment(self) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_"))}
         home = {"XDG_CONFIG_HOME": str(self.directory / "config"), "NO_COLOR": "1"}
-        return {**clean, **home, "CICTL_SERVER_URL": self.url}
+        return {**clean, **home, "CICTL_SERVER_URL": self.url, **self._extra}
