@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import typer
@@ -13,12 +14,15 @@ from cictl.exit_codes import ExitCode
 from cictl.plain import plain
 from cictl.render import Column, Result
 from cictl.wire.codec import Message
-from cictl.wire.server import API_VERSION, RuntimeState
+from cictl.wire.server import API_VERSION, READYZ, RuntimeState
 from cictl_client import ClientError, Unreachable
 from cictl_client.probe import Probe
 
 NAMES = ("cictl", "ciwi")
 RETRY_SECONDS = 0.5
+
+Look = Callable[[], tuple[str, str]]
+"""Returns the status that it stands for, and what was found."""
 
 
 class Check(Message):
@@ -80,9 +84,9 @@ def examine(probe: Probe, server: str) -> Report:
     """
     checks: list[Check] = []
     status = "healthy"
-    for name, look in (("healthz", _healthz), ("server-info", _server_info), ("runtime-state", _runtime_state)):
+    for name, look in _looks(probe):
         try:
-            status, detail = look(probe)
+            status, detail = look()
         except ClientError as error:
             if getattr(error, "status", 0) in (401, 403):
                 raise
@@ -93,16 +97,33 @@ def examine(probe: Probe, server: str) -> Report:
     return Report(healthy=status == "healthy", status=status, server=server, checks=checks)
 
 
+def _looks(probe: Probe) -> Iterator[tuple[str, Look]]:
+    """Yield what to look at, in order; whether a server is ready is asked of those that tell."""
+    features: list[str] = []
+    yield "healthz", lambda: _healthz(probe)
+    yield "server-info", lambda: _server_info(probe, features)
+    if READYZ in features:
+        yield "readyz", lambda: _readyz(probe)
+    yield "runtime-state", lambda: _runtime_state(probe)
+
+
 def _healthz(probe: Probe) -> tuple[str, str]:
     word = probe.health().status
     return ("healthy" if word == "ok" else "unhealthy"), f"status {word}"
 
 
-def _server_info(probe: Probe) -> tuple[str, str]:
+def _server_info(probe: Probe, features: list[str]) -> tuple[str, str]:
+    """Look who the server is, and add what it can to *features*."""
     info = probe.server_info()
+    features += info.features
     known = info.name in NAMES and info.api_version == API_VERSION
     text = f"{info.name} {info.version}, API version {info.api_version}"
     return ("healthy", text) if known else ("unhealthy", f"not a server that cictl knows: {text}")
+
+
+def _readyz(probe: Probe) -> tuple[str, str]:
+    failed = [f"{check.name}: {check.detail}" for check in probe.readiness().checks if not check.ok]
+    return ("unhealthy", "; ".join(failed)) if failed else ("healthy", "ready")
 
 
 def _runtime_state(probe: Probe) -> tuple[str, str]:
@@ -118,8 +139,8 @@ def _known_agents(state: RuntimeState) -> int:
 
 def _line(report: Report) -> str:
     """Return the verdict as one line, with what explains it."""
-    details = [check.detail for check in report.checks]
-    explanation = "; ".join(details[1:]) if report.healthy else details[-1]
+    details = [check.detail for check in report.checks if check.name not in ("healthz", "readyz")]
+    explanation = "; ".join(details) if report.healthy else report.checks[-1].detail
     at = "" if report.server in explanation else f" ({report.server})"
     return plain(f"{report.status}: {explanation}{at}")
 

@@ -7,11 +7,12 @@ same exceptions as `Client`, and leaves out what only long work needs: retries, 
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
 from cictl_client.errors import Unreachable, error_of, masked
 from cictl_client.transport import (
     ACCEPT,
@@ -52,15 +53,19 @@ class Probe:
     def server_info(self) -> ServerInfo:
         return self.get(ServerInfo, "/api/v1/server-info")
 
+    def readiness(self) -> Readiness:
+        """Ask whether the server can do its work; one that cannot answers 503, with what is wrong."""
+        return self.get(Readiness, "/readyz", accepted=(503,))
+
     def runtime_state(self) -> RuntimeState:
         return self.get(RuntimeState, "/api/v1/runtime-state")
 
-    def get(self, type_: type[T], path: str) -> T:
+    def get(self, type_: type[T], path: str, *, accepted: Container[int] = ()) -> T:
         """GET *path* and return the answer as *type_*; redirects are followed, without the token at another host.
 
         Raises:
             Unreachable: No answer, or redirects without end.
-            ApiError: A status of 400 or more.
+            ApiError: A status of 400 or more that is not *accepted*.
             UnexpectedAnswer: Another shape.
         """
         begin = urlsplit(self._address.base_url + path)
@@ -69,6 +74,8 @@ class Probe:
             is_ours = (parts.scheme, parts.netloc) == (begin.scheme, begin.netloc)
             response = self._ask(parts, self._address.authorization if is_ours else "")
             if response.status not in REDIRECTS:
+                if response.status >= 400 and response.status not in accepted:
+                    raise error_of(response.status, response.headers.get("content-type", ""), response.body)
                 return read_as(type_, response, parts.geturl())
             target = urljoin(parts.geturl(), response.headers.get("location", ""))
             parts = urlsplit(target)
@@ -94,8 +101,6 @@ class Probe:
             logger.debug("GET %s %s %.0f ms", url, type(error).__name__, milliseconds(begun))
             raise Unreachable(self._address.base_url, cause_of(error)) from error
         logger.debug("GET %s %d %.0f ms", url, response.status, milliseconds(begun))
-        if response.status >= 400:
-            raise error_of(response.status, response.headers.get("content-type", ""), response.body)
         return response
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -9,6 +13,7 @@ from cictl.cli import healthcheck
 from cictl.exit_codes import ExitCode
 from cictl.wire.problems import Code
 from cictl.wire.server import RuntimeState, ServerInfo
+from cictl_server.serve import Server, ServerConfig
 from tests.cli.conftest import FakeServer, Run
 
 
@@ -111,3 +116,26 @@ def test_info(cli: Run, fake: FakeServer) -> None:
 def test_info_as_json_has_both_answers(cli: Run) -> None:
     found = cli("info", "-o", "json").json()
     assert (found["server_info"]["name"], found["runtime_state"]["mode"]) == ("cictl", "normal")
+
+
+@pytest.fixture
+def real_server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(ServerConfig(data_dir=tmp_path / "data", port=0))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield server
+    server.stop()
+    thread.join(timeout=30)
+
+
+def test_a_server_that_tells_whether_it_is_ready_is_asked(run: Run, real_server: Server) -> None:
+    report = run("healthcheck", "--server", real_server.url, "-o", "json").json()
+    assert report["checks"][2] == {"name": "readyz", "ok": True, "detail": "ready"}
+    assert run("healthcheck", "--server", real_server.url).out.count(";") == 1, "one line says what there is to know"
+
+
+def test_a_server_that_is_not_ready_is_10_with_what_is_wrong(run: Run, real_server: Server) -> None:
+    real_server.services.hub.close()
+    ran = run("healthcheck", "--server", real_server.url)
+    assert ran.code == ExitCode.SERVER_ERROR
+    assert ran.out == f"unhealthy: serving: the server is stopping ({real_server.url})\n"

@@ -323,6 +323,8 @@ def test_refusals(stage: Stage, method: str, path: str, body: bytes, status: int
 
 METHODS: dict[str, set[str]] = {}
 for _operation in operations(ROUTES):
+    if _operation.path.endswith("/{connection_id}/test"):
+        continue  # by the contract of the vault its other methods are not found
     METHODS.setdefault(_operation.path, set()).add(_operation.method.upper())
 IDS = {"agent_id": "a", "project_id": "1", "pipeline_id": "1", "chain_id": "1", "connection_id": "1", "path": "x"}
 

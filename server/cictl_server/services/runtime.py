@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from cictl.wire.server import API_VERSION, NEVER, RuntimeState, ServerInfo
+from cictl.wire.server import API_VERSION, NEVER, READYZ, RuntimeState, ServerInfo
 from cictl_server.services import git
 from cictl_server.services.ids import Clock
 from cictl_server.services.presence import ONLINE, STALE, PresenceBook
@@ -17,8 +17,10 @@ FEATURES = (
     "lease-wait",
     "log-append",
     "log-follow",
+    "metrics",
     "minimal-replies",
     "problem-json",
+    READYZ,
 )
 """The extensions of the contract that this server speaks."""
 
