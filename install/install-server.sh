@@ -84,6 +84,7 @@ chosen() { # KEY DEFAULT: the environment's value, else its CIWI_ twin's, else t
 }
 
 choose_root() { # the account, and whether there is one; everything is below $ROOT
+    unset PYTHONPATH PYTHONHOME || true # whoever calls may have modules that are not the installation's
     ROOT=${CICTL_INSTALL_ROOT:-}
     HAS_ACCOUNT=
     if [ -z "$ROOT" ]; then
