@@ -392,6 +392,26 @@ class TestOutages:
         assert first == 'resolve step 1 secret "t": send vault request: Connection refused'
         assert set(rest) == {'vault connection "pantry": send vault request: Connection refused'}
 
+    def test_one_tries_it_while_the_others_wait(self, server: RunningServer, vault: OpenBao) -> None:
+        vault.stop()
+        ids = [self.enqueue(server) for _ in range(2)]
+        assert not server.lease("a").assigned
+        vault.start()
+        vault.put("p", k="value")
+        vault.freeze()
+        server.clock.step(1)
+        answers: list[LeaseResponse] = []
+        trying = threading.Thread(target=lambda: answers.append(server.lease("a")))
+        trying.start()
+        eventually(lambda: server.job(ids[0]).status == "leased", what="the attempt")
+        assert not server.lease("b").assigned, "at once"
+        assert trying.is_alive()
+        vault.thaw()
+        trying.join(timeout=60)
+        assert [answer.assigned for answer in answers] == [True]
+        server.clock.step(5)
+        assert server.leased("b").id == ids[1]
+
     def test_it_waits_on_through_a_restart(self, server: RunningServer, vault: OpenBao) -> None:
         job_id = self.enqueue(server)
         vault.stop()

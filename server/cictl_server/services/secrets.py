@@ -81,10 +81,11 @@ class SecretService:
         """Return the outage for which *job* had to wait; costs nothing when no Vault is out."""
         if not self._outages.any or not needs_secrets(job):
             return None
-        names = dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job))
-        found = (find_by_name(view, name) for name in names)
-        outages = [outage for one in found if one is not None and (outage := self._outages.find(one))]
-        return max(outages, key=lambda outage: outage.until, default=None)
+        for name in dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job)):
+            connection = find_by_name(view, name)
+            if connection is not None and (outage := self._outages.find(connection)):
+                return outage
+        return None
 
     def resolve(self, job: JobRecord) -> ResolvedSteps:
         """Read the secrets of *job*, each place once, within `LEASE_SECONDS`.
@@ -106,10 +107,15 @@ class SecretService:
         except VaultUnavailable as error:
             raise self._delay(reader, error) from error
         except VaultProblem as error:
+            self._note_answers([reader.waits_for])
             raise SecretsRefused(f"{PREFIX}{error}") from error
-        for need in needs:
-            self._outages.end(need.connection)
+        self._note_answers(need.connection for need in needs)
         return _resolved(job, values)
+
+    def _note_answers(self, connections: Iterable[VaultConnectionRecord | None]) -> None:
+        for connection in connections:
+            if connection is not None:
+                self._outages.end(connection)
 
     def _delay(self, reader: VaultReader, error: VaultUnavailable) -> SecretsDelayed:
         """Note the outage, unless the Vault has answered before: then this execution asks for too much at once."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cictl_server.services.ids import Clock
 from cictl_server.store.records import VaultConnectionRecord
 
 LONGEST_PAUSE = timedelta(seconds=30)
+
+ATTEMPT = timedelta(seconds=5)
+"""How long one may try a Vault that was out; so long the others wait, lest each of them hangs for it."""
 
 
 def pause_after(failures: int) -> timedelta:
@@ -19,11 +22,17 @@ def pause_after(failures: int) -> timedelta:
 
 @dataclass(frozen=True, kw_only=True)
 class Outage:
-    """A Vault that is not to be asked before `until`; `text` is what it failed with."""
+    """A Vault that is not to be asked before `until`.
+
+    Attributes:
+        text: What it failed with.
+        is_tried: Somebody is asking it again now.
+    """
 
     failures: int
     until: datetime
     text: str
+    is_tried: bool = False
 
 
 class Outages:
@@ -40,17 +49,24 @@ class Outages:
         return bool(self._known)
 
     def find(self, connection: VaultConnectionRecord) -> Outage | None:
-        """Return the outage that lasts now; a connection that was changed since has none."""
-        outage = self._known.get(connection)
-        return outage if outage is not None and self._clock() < outage.until else None
+        """Return the outage that lasts now; a connection that was changed since has none.
+
+        Who gets None after an outage is the one to try: the others go on waiting for what comes of it.
+        """
+        with self._lock:
+            outage = self._known.get(connection)
+            if outage is None or self._clock() < outage.until:
+                return outage
+            self._known[connection] = replace(outage, until=self._clock() + ATTEMPT, is_tried=True)
+            return None
 
     def begin(self, connection: VaultConnectionRecord, text: str) -> Outage:
         """Note that this Vault failed once more."""
         now = self._clock()
         with self._lock:
             before = self._known.get(connection)
-            if before is not None and now < before.until:  # of several that failed at once only the first counts
-                return before
+            if before is not None and now < before.until and not before.is_tried:
+                return before  # of several that failed at once only the first counts
             failures = before.failures + 1 if before else 1
             outage = Outage(failures=failures, until=now + pause_after(failures), text=text)
             self._known = {known: kept for known, kept in self._known.items() if known.id != connection.id}
