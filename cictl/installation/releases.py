@@ -110,6 +110,11 @@ class ReleaseSettings:
     checksum_asset: str = "cictl-checksums.txt"
     requires_checksum: bool = True
 
+    @property
+    def has_wheels(self) -> bool:
+        """Whether the releases are ours; those of a repository of that name are the reference's, programs for each system."""
+        return self.source == "simple" or self.repository.rpartition("/")[2] != "ciwi"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> ReleaseSettings:
         """Read `CICTL_UPDATE_SOURCE`, `…_API_BASE`, `…_REPO`, `…_INDEX_URL`, `…_PACKAGE`, `…_CHECKSUM_ASSET`,

@@ -193,6 +193,7 @@ class Services:
                 events=events,
                 hub=hub,
                 server_version=version,
+                releases=tools.releases,
             ),
             agents=AgentService(
                 store=store,

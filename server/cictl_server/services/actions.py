@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from cictl.installation.releases import ReleaseSettings
 from cictl.wire.agents import AgentActionRequest, AgentActionResponse, QueuedScript
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.agents import get_agent_record
@@ -18,7 +19,7 @@ from cictl_server.services.presence import PresenceBook
 from cictl_server.services.removal import RemovalService
 from cictl_server.services.rollout import Rollout
 from cictl_server.services.scripts import ScriptService
-from cictl_server.services.targets import manual_target
+from cictl_server.services.targets import installs_wheels, manual_target
 from cictl_server.services.versions import compare_versions, is_release
 from cictl_server.store.contract import Store
 
@@ -66,6 +67,7 @@ class AgentActionService:
         events: EventLog,
         hub: Hub,
         server_version: str,
+        releases: ReleaseSettings,
     ) -> None:
         self._store = store
         self._jobs = jobs
@@ -77,6 +79,7 @@ class AgentActionService:
         self._events = events
         self._hub = hub
         self._server_version = server_version
+        self._releases = releases
 
     def check_id(self, agent_id: str) -> None:
         """Refuse a blank agent id, before anything else about the request matters.
@@ -164,6 +167,11 @@ class AgentActionService:
         if compare_versions(target, record.version) == 0:
             self._presence.note(agent_id, "manual update requested but agent is already at target version")
             return AgentActionResponse(requested=False, message="agent is already at target version")
+        if installs_wheels(record.capabilities) != self._releases.has_wheels:
+            self._presence.note(agent_id, "manual update requested but agent can't update itself")
+            return AgentActionResponse(
+                requested=False, message="agent can't update itself; install the version on its machine"
+            )
         self._rollout.order(agent_id, target)
         self._presence.note(agent_id, f"manual update requested to {target}")
         return AgentActionResponse(requested=True, agent_id=agent_id, target=target)

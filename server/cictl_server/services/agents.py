@@ -15,7 +15,7 @@ from cictl_server.services.losses import LostWork
 from cictl_server.services.orders import Handout, Order, OrderBook
 from cictl_server.services.presence import PresenceBook
 from cictl_server.services.rollout import Decision, Rollout
-from cictl_server.services.targets import automatic_target
+from cictl_server.services.targets import automatic_target, installs_wheels
 from cictl_server.services.versions import compare_versions, is_newer
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import AgentRecord
@@ -119,6 +119,7 @@ class AgentService:
             automatic_target=target,
             is_busy=is_busy,
             failure=_one_line(request.update_failure),
+            can_update=installs_wheels(request.capabilities) == self._releases.has_wheels,
         )
         return decision, over
 

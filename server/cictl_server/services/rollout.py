@@ -94,7 +94,16 @@ class Rollout:
         with self._lock:
             return self._schedules.get(agent_id, Schedule())
 
-    def beat(self, agent_id: str, *, version: str, automatic_target: str, is_busy: bool, failure: str) -> Decision:
+    def beat(
+        self,
+        agent_id: str,
+        *,
+        version: str,
+        automatic_target: str,
+        is_busy: bool,
+        failure: str,
+        can_update: bool = True,
+    ) -> Decision:
         """Decide about the agent at a heartbeat of it.
 
         Args:
@@ -102,8 +111,11 @@ class Rollout:
             automatic_target: The one every agent is to run; empty for none.
             is_busy: It holds an execution.
             failure: Why its last attempt failed, on one line; empty when it says nothing.
+            can_update: Whether it can do anything with the releases that there are; else it is never asked.
         """
         with self._lock:
+            if not can_update:
+                return self._note_unable(agent_id, failure)
             manual = self._manual.get(agent_id, "")
             target = manual or automatic_target
             if not target or compare_versions(target, version) == 0:
@@ -117,6 +129,16 @@ class Rollout:
         return Decision(
             target=target if is_due else "", attempt=schedule.attempts if is_due else 0, lines=begun + ended
         )
+
+    def _note_unable(self, agent_id: str, failure: str) -> Decision:
+        """Keep only what an agent last said of updates."""
+        self._manual.pop(agent_id, None)
+        old = self._schedules.pop(agent_id, Schedule())
+        kept = Schedule(last_error=old.last_error, last_error_at=old.last_error_at)
+        kept, lines = _end_attempt(kept, now=self._clock(), is_busy=False, failure=failure)
+        if kept.last_error:
+            self._schedules[agent_id] = kept
+        return Decision(lines=lines)
 
     def _begin(self, agent_id: str, target: str, *, is_manual: bool) -> tuple[Schedule, tuple[str, ...]]:
         """Return the agent's schedule, a new one where the old one has another target or becomes manual."""

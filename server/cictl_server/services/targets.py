@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cictl_server.services.versions import is_newer, is_release
 from cictl_server.store.contract import View
 
 AGENT_UPDATE_TARGET = "agent_update_target"
 """The setting that names the version for all agents; updates of the server change it. Empty: none is asked."""
+
+
+def installs_wheels(capabilities: Mapping[str, str] | None) -> bool:
+    """Tell whether an agent can update itself to releases that are wheels.
+
+    Agents of the reference can't: they would look for a program, fail, and be asked again for ever.
+    """
+    return (capabilities or {}).get("updater") == "cictl-wheel"
 
 
 def automatic_target(view: View, *, server_version: str) -> str:

@@ -22,11 +22,12 @@ from cictl_server.services.ids import Clock
 from cictl_server.services.lease_pause import LeasePause
 from cictl_server.services.process import ServerProcess
 from cictl_server.services.rollout import Rollout
-from cictl_server.services.targets import AGENT_UPDATE_TARGET
+from cictl_server.services.targets import AGENT_UPDATE_TARGET, installs_wheels
 from cictl_server.services.update_book import UpdateBook
 from cictl_server.services.update_run import Order, UpdateRun
 from cictl_server.services.update_tools import UpdateTools
 from cictl_server.store.contract import Store
+from cictl_server.store.records import AgentRecord
 
 logger = logging.getLogger(__name__)
 
@@ -277,10 +278,16 @@ class UpdateService:
         return _newest_first(layout.complete_versions() if layout else (), but=self._version)
 
     def _unable_agents(self) -> list[str]:
+        """Return the agents that say they are no service: when asked to update, or else by their run mode."""
         with self._store.read() as view:
-            ids = [agent.agent_id for agent in view.agents.iter_all()]
-        wanted = NOT_A_SERVICE.casefold()
-        return [agent for agent in ids if wanted in self._rollout.schedule(agent).last_error.casefold()]
+            agents = list(view.agents.iter_all())
+        return [agent.agent_id for agent in agents if self._is_unable(agent)]
+
+    def _is_unable(self, agent: AgentRecord) -> bool:
+        said = self._rollout.schedule(agent.agent_id).last_error
+        is_asked = installs_wheels(agent.capabilities) == self.tools.releases.has_wheels
+        is_manual = (agent.capabilities or {}).get("run_mode") == "manual"
+        return NOT_A_SERVICE.casefold() in said.casefold() or (is_manual and not is_asked)
 
 
 def _take(capability: Capability) -> filelock.BaseFileLock | None:
