@@ -81,6 +81,8 @@ def stage(
 
     The `CICTL_UPDATE_...` settings say where it comes from. A version that is here already is checked only.
     """
+    import shutil
+
     from cictl.installation.environments import PipSettings
     from cictl.installation.releases import ReleaseError, ReleaseSettings, open_source
     from cictl.installation.smoke import SmokeError, smoke
@@ -100,9 +102,12 @@ def stage(
             if staged is None:
                 source = open_source(ReleaseSettings.from_environment(session.env))
                 session.note(f"downloading {tag}")
-                fetched = source.fetch(source.get(tag), layout.downloads / tag)
-                session.note("building")
-                staged = stage(layout, fetched, tag, pip=PipSettings.from_environment(session.env))
+                try:
+                    fetched = source.fetch(source.get(tag), layout.downloads / tag)
+                    session.note("building")
+                    staged = stage(layout, fetched, tag, pip=PipSettings.from_environment(session.env))
+                finally:
+                    shutil.rmtree(layout.downloads / tag, ignore_errors=True)
             smoke(layout, tag, layout.data_dir)
         except (ReleaseError, StageError, SmokeError) as error:
             raise _failure(str(error)) from error

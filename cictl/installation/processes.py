@@ -38,8 +38,9 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def announce(layout: Layout) -> None:
-    """Tell the updater that this very process serves."""
-    write_json(layout.updates / "server.json", Process(pid=os.getpid(), started=start_of(os.getpid())))
+    """Tell the updater that this very process serves, unless another one does: a second server ends before long."""
+    if announced(layout) is None:
+        write_json(layout.updates / "server.json", Process(pid=os.getpid(), started=start_of(os.getpid())))
 
 
 def announced(layout: Layout) -> Process | None:

@@ -38,6 +38,8 @@ def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Outcome |
         if not _claim(layout, stack):
             return None
         wanted = manifest.find_applying(layout)
+        if wanted and wanted.step == "return" and wanted.from_version == tag:
+            _restore(layout, wanted)
         if wanted is None or wanted.target_version != tag:
             return None
         if wanted.starts < MAX_STARTS:
@@ -116,15 +118,19 @@ def _abandon(layout: Layout, wanted: Pending, version: str, now: datetime) -> Ou
 
 def _return(layout: Layout, wanted: Pending, now: datetime) -> Outcome:
     activation.return_to_former(layout, wanted)
-    try:
-        activation.restore_state(layout, wanted)
-    except (StateBusy, OSError):
-        logger.exception("state not restored backup=%s", wanted.backup)
+    _restore(layout, wanted)
     message = f"update to {wanted.target_version} did not start; rolled back to {wanted.from_version}"
     outcome = _write(layout, manifest.result_of(wanted, "failed", message, phase="idle", now=now))
     manifest.give_up(layout)
     logger.error("%s", message)
     return outcome
+
+
+def _restore(layout: Layout, wanted: Pending) -> None:
+    try:
+        activation.restore_state(layout, wanted)
+    except (StateBusy, OSError):
+        logger.exception("state not restored backup=%s", wanted.backup)
 
 
 def _write(layout: Layout, result: Result) -> Result:

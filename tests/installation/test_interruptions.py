@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from cictl_testing.processes import DEADLINE_SECONDS, eventually
 from cictl_testing.wheels import install_stub
@@ -18,6 +20,7 @@ from cictl.installation.layout import Layout
 from cictl.installation.manifest import Result
 from cictl.installation.processes import MAX_STARTS, announced
 from cictl.installation.reconcile import begin, reconcile
+from cictl.installation.state import back_up
 from tests.installation.conftest import NEW, OLD, Serving
 
 PROGRAM = Path(__file__).with_name("interrupted_updater.py")
@@ -115,6 +118,32 @@ def test_a_version_that_never_becomes_healthy_is_left(switched: Layout, states: 
     assert (switched.current(), switched.previous(), switched.has_failed(NEW)) == (OLD, None, True)
     assert states() == {"result.json", "last-failed.json"}
     assert (begin(switched, OLD), reconcile(switched, OLD)) == (None, None)
+
+
+def test_the_old_version_gets_its_data_back_before_it_opens_it(switched: Layout) -> None:
+    """The updater was killed on its way back, after the link and before the data."""
+    state, journal = switched.data_dir / "state.json", switched.data_dir / "state.journal"
+    state.write_text('{"_cictl": {"1": {"schema": 1, "sequence": 1, "last_ids": {}}}}')
+    backup = back_up(switched.data_dir, switched.backups, name="x", now=utc_now())
+    state.write_text('{"_cictl": {"1": {"schema": 2, "sequence": 1, "last_ids": {}}}}')
+    journal.touch()
+    wanted = manifest.find_applying(switched)
+    assert wanted is not None
+    manifest.write_applying(switched, msgspec.structs.replace(wanted, step="return", backup=str(backup)))
+    switched.switch_back(OLD, previous="")
+    assert begin(switched, OLD) is None
+    assert ('"schema": 1' in state.read_text(), journal.exists()) == (True, False)
+    outcome = reconcile(switched, OLD)
+    assert outcome is not None
+    assert outcome.message == f"update to {NEW} did not complete"
+
+
+def test_a_second_server_does_not_take_the_place_of_the_first(serving: Serving) -> None:
+    first = announced(serving.layout)
+    begin(serving.layout, OLD)
+    assert announced(serving.layout) == first
+    assert first is not None
+    assert first.pid != os.getpid()
 
 
 def test_starts_are_not_counted_while_an_updater_watches(switched: Layout) -> None:
