@@ -11,6 +11,7 @@ import threading
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from cictl_testing.server import RunningServer
 from hypothesis import given, settings
@@ -18,8 +19,9 @@ from hypothesis import strategies as st
 
 from cictl.redaction import Cover
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
-from cictl.wire.jobs import CacheStat, Step, StepEvent
+from cictl.wire.jobs import CacheStat, Source, Step, StepEvent
 from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
+from cictl_server.services.ids import job_number
 from cictl_server.services.logs import SNAPSHOT_LIMIT, LogFiles
 from cictl_server.services.masking import Mask, Masks
 from cictl_server.services.sensitive import SensitiveValues
@@ -261,3 +263,15 @@ def test_nothing_of_a_secret_stays_in_memory_when_it_is_forgotten(server: Runnin
     server.services.sensitive.forget(job_id)
     gc.collect()
     assert [mask for mask in gc.get_objects() if isinstance(mask, Mask) and SECRET in mask.values] == []
+
+
+def test_credentials_in_the_repositorys_url_are_masked(server: RunningServer) -> None:
+    number = job_number(server.enqueue())
+    with server.store.write() as tx:
+        job = tx.jobs.find(number)
+        assert job is not None
+        source = Source(repo="https://me:hunter22@git.example.test/shop.git", ref="main")
+        tx.jobs.put(msgspec.structs.replace(job, source=source))
+    job_id = server.running().id
+    append(server, job_id, "[checkout] repo=https://me:hunter22@git.example.test/shop.git\n", offset=0)
+    assert server.log(job_id) == b"[checkout] repo=https://************git.example.test/shop.git\n"

@@ -38,6 +38,11 @@ V11 server/test_vault_answers.py     test_a_redirected_login_takes_the_secret_id
 V11 server/test_vault_answers.py     test_a_redirected_read_takes_the_token_nowhere
 V12 server/test_masking.py           test_a_secret_in_appended_pieces_is_overwritten_in_place
 V12 server/test_masking.py           test_everything_else_of_a_report_is_masked
+V12 server/test_masking.py           test_readers_do_not_see_the_beginning_of_a_secret
+V12 server/test_masking.py           test_a_secret_that_the_start_of_a_tail_cuts_stays_hidden
+V12 redaction/test_redaction_stream.py test_longer_secret_wins_over_one_inside_of_it
+V12 redaction/test_redaction_forms.py test_common_encodings_are_masked
+V12 agent/test_agent_secrets.py      test_everything_else_that_is_sent_is_masked
 V13 server/test_vault_answers.py     test_errors_show_no_more_than_the_beginning_of_an_answer
 V14 server/test_vault_weaknesses.py  test_v14_names_are_data_and_no_page
 V15 server/test_vault_connections.py test_what_uses_it_is_told_in_the_list_and_when_it_is_deleted

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from cictl.redaction import url_secrets
 from cictl.wire.jobs import Cause, JobExecution, JobStatus, LeaseResponse
 from cictl_server.services.ids import Clock
 from cictl_server.services.lifecycle import Ending, Event, advance
@@ -68,6 +69,8 @@ class Handover:
         None when it does not get it: then the execution waits for its secrets, or it was ended meanwhile. Must not be
         called in a transaction.
         """
+        if credentials := url_secrets(job.source.repo if job.source else ""):
+            self._sensitive.remember(job.id, credentials)
         if not needs_secrets(job):
             return self._given(job, job_view(job, is_leased=True))
         with self._only_one(job) as is_first:

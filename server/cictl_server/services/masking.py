@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from cictl.project_file import secret_names
-from cictl.redaction import Cover, Redactor
+from cictl.redaction import Cover, Redactor, url_secrets
+from cictl_server.services.secrets import needs_secrets
 from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.store.records import JobRecord
 
@@ -88,7 +88,7 @@ class Masks:
         mask = self.of(job.id)
         if mask is not None:
             return mask.has_covered
-        return any(secret_names(value) for step in job.step_plan for value in step.env.values())
+        return needs_secrets(job) or bool(url_secrets(job.source.repo if job.source else ""))
 
     def _forget(self, job_id: str) -> None:
         with self._lock:
