@@ -181,3 +181,23 @@ def test_a_server_that_cannot_explain(cli: Run, fake: FakeServer) -> None:
     assert (ran.code, ran.out) == (ExitCode.SERVER_ERROR, "")
     assert ran.error()["code"] == "not_supported"
     assert "cictl jobs show job-1" in ran.error()["hint"]
+
+
+def test_a_job_that_waits_for_its_secrets(run: Run, server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CICTL_VAULT_ID", "s")
+    nobody = {"name": "pantry", "url": "http://127.0.0.1:1", "role_id": "r", "secret_id_env": "CICTL_VAULT_ID"}
+    assert server.post("/api/v1/vault/connections", nobody).status_code == 201
+    secrets = "vault: {connection: pantry, secrets: [{name: t, path: p, key: k}]}"
+    [job_id] = server.run(
+        server.define(f"[{{id: j, steps: [{{run: x, env: {{A: '{{{{ secret.t }}}}'}}, {secrets}}}]}}]")
+    )
+    assert not server.lease().assigned
+    assert run("jobs", "explain", job_id).out == (
+        f"{job_id} (shop/build/j)\n"
+        "queued 2026-03-01T12:00:00Z: it waits for its secrets, which could not be had: "
+        'resolve step 1 secret "t": send vault request: Connection refused.\n'
+        "The next attempt is due at 2026-03-01T12:00:01Z.\n"
+        "\nWhat to do:\n"
+        "  - see whether pantry answers\n"
+        "      cictl vault test pantry\n"
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 import pytest
-from cictl_testing.records import make_job
+from cictl_testing.records import MOMENT, make_job
 from cictl_testing.stores import Reopenable
 
 from cictl.wire.jobs import JobStatus
@@ -153,6 +154,32 @@ def test_an_unblocked_execution_becomes_claimable_in_its_place(store: Store) -> 
         job = view.jobs.claimable(anything)
         assert job is not None
         assert job.number == 1
+
+
+def test_a_postponed_execution_is_not_claimable_but_due(place: Reopenable) -> None:
+    later, latest = MOMENT + timedelta(seconds=1), MOMENT + timedelta(seconds=9)
+    put(
+        place.store,
+        make_job(1, not_before=latest),
+        make_job(2, not_before=later),
+        make_job(3, not_before=later, metadata={"chain_blocked": "1"}),
+        make_job(4, "failed", not_before=later),
+        make_job(5, not_before=later),
+    )
+    for store in (place.store, place.reopen()):
+        with store.read() as view:
+            assert view.jobs.claimable(anything) is None
+            assert view.jobs.next_due() == later
+            assert numbers(view.jobs.due(later - timedelta(microseconds=1))) == []
+            assert numbers(view.jobs.due(later)) == [2, 5]
+            assert numbers(view.jobs.due(latest)) == [2, 5, 1]
+    put(place.store, make_job(2), make_job(5, "failed"))
+    with place.store.write() as tx:
+        tx.jobs.delete(1)
+        assert tx.jobs.next_due() is None
+        claimed = tx.jobs.claimable(anything)
+    assert claimed is not None
+    assert claimed.number == 2
 
 
 def test_deleted_executions_are_found_nowhere(store: Store) -> None:
