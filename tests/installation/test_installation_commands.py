@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.wheels import install_stub
+from cictl_testing.release_server import ReleaseServer
+from cictl_testing.wheels import install_stub, stub_wheel
 
 from cictl.cli.main import COMMANDS, main
 from cictl.cli.tree import command_tree
@@ -98,6 +99,34 @@ def test_what_cannot_check_itself_is_not_staged(run: Run, layout: Layout) -> Non
     install_stub(layout, OLD, "tells-another-version")
     code, _, err = run("stage", OLD, *options(layout))
     assert (code, err) == (ExitCode.ERROR, f"error: smoke test failed: {OLD} says that it is v99.0.0\n")
+
+
+@pytest.fixture
+def releases(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseServer]:
+    """A server of releases that the settings name; dependencies come from nowhere."""
+    served = ReleaseServer()
+    for name, value in {**served.environment, "CICTL_UPDATE_INDEX_URL": "none"}.items():
+        monkeypatch.setenv(name, value)
+    yield served
+    served.close()
+
+
+def test_a_release_is_staged_beside_the_running_version(
+    run: Run, installed: Layout, releases: ReleaseServer, tmp_path: Path
+) -> None:
+    wheel = stub_wheel(tmp_path, NEW)
+    releases.publish(NEW, {wheel.name: wheel.read_bytes()})
+    code, _, err = run("stage", NEW, *options(installed))
+    done = f"{NEW} is staged in {installed.folder(NEW)}"
+    assert (code, err.splitlines()) == (0, [f"downloading {NEW}", "building", done])
+    assert (installed.is_complete(NEW), installed.current()) == (True, OLD)
+    assert list(installed.downloads.iterdir()) == []
+
+
+def test_a_release_that_does_not_exist_is_told(run: Run, installed: Layout, releases: ReleaseServer) -> None:
+    code, _, err = run("stage", NEW, *options(installed))
+    assert (code, releases.paths()) == (ExitCode.ERROR, [f"/repos/shop/cictl/releases/tags/{NEW}"])
+    assert err.splitlines()[-1].startswith(f"error: release for tag {NEW} query failed: status=404")
 
 
 def test_technical_commands_are_documented_but_not_listed(run: Run) -> None:
