@@ -14,6 +14,7 @@ from cictl.installation.releases import ReleaseError
 from cictl_server.app import create_app
 from cictl_server.errors import InvalidRequest
 from cictl_server.httpd import BACKLOG, Httpd
+from cictl_server.mdns import find_advertiser
 from cictl_server.resources.guard import is_loopback_name
 from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_WAITING_PLACES, Services
 from cictl_server.services.maintenance import INTERVAL_SECONDS
@@ -41,7 +42,7 @@ class ServerConfig:
         port: 0 takes a free one.
         no_auth: Bind to an address that others reach although nothing authenticates them.
         agent_timeout: After this silence of an agent its running work is given up.
-        environ: Settings of updates: where releases come from, how this installation is managed.
+        environ: Settings of updates (where releases come from, how this installation is managed) and of mDNS.
         vault_urls: The only Vaults that secrets may come from; empty allows any.
         arguments: What follows the program on a command line that starts this server again, apart from a free port.
     """
@@ -83,7 +84,9 @@ class Server:
         self._stopping = threading.Event()
         self.is_restart_wanted = False
         listener = _bind(config.host, config.port)
-        self.url = _url(*listener.getsockname()[:2])
+        address, port = listener.getsockname()[:2]
+        self.url = _url(address, port)
+        self._advertiser = find_advertiser(address, port, version=config.version, environ=config.environ)
         try:
             self._store = TinyStore.open(config.data_dir)
         except BaseException:
@@ -118,10 +121,14 @@ class Server:
         maintenance = threading.Thread(target=self._maintain, name="maintenance")
         maintenance.start()
         threading.Thread(target=self._reload_projects, name="reload", daemon=True).start()
+        if self._advertiser is not None:
+            self._advertiser.start()
         try:
             self._httpd.run()
         finally:
             self.stop()
+            if self._advertiser is not None:
+                self._advertiser.stop()
             maintenance.join()
             self._store.close()
 
