@@ -1,0 +1,62 @@
+"""The agent's installer, beside a server on the same machine and without one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from cictl_testing.release_server import ReleaseServer
+
+from tests.install.conftest import AGENT, SERVER, Machine, publish
+
+INSTALLED = {"etc/systemd/system/cictl-agent.service", "etc/default/cictl-agent"}
+
+
+@pytest.fixture
+def both(installed: Machine) -> Machine:
+    """A machine with a server and an agent, both v1.0.0."""
+    installed.ok("install-agent", CICTL_SERVER_URL=installed.url, CICTL_AGENT_ID="builder-1")
+    return installed
+
+
+def test_the_agent_works_for_the_server(both: Machine) -> None:
+    assert both.cictl("agents", "list", "-o", "name") == "builder-1"
+    assert both.cictl("agents", "exec", "builder-1", "--follow", "--", "echo built").splitlines()[-1:] == ["built"]
+    assert both.is_enabled(AGENT)
+    assert both.files() >= INSTALLED
+    assert {path.name for path in (both.root / "opt/cictl-agent").iterdir()} == {
+        "versions",
+        "current",
+        "updater",
+        "update.lock",
+    }
+
+
+def test_upgrade_restarts_the_agent_alone(both: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]) -> None:
+    publish(releases, "v1.1.0", wheels)
+    agent, server = both.main_pid(AGENT), both.main_pid(SERVER)
+    both.ok("install-agent")
+    assert both.main_pid(AGENT) not in (0, agent)
+    assert both.main_pid(SERVER) == server
+    assert both.cictl("agents", "show", "builder-1", "--query", "agent.version", "-o", "name").strip('"v') == "1.1.0"
+
+
+def test_either_can_go_and_the_other_stays(both: Machine) -> None:
+    both.ok("uninstall-server")
+    assert both.is_active(AGENT)
+    assert both.files() >= INSTALLED
+    assert both.cictl("version").endswith("1.0.0")
+    both.ok("install-server")
+    both.ok("uninstall-agent", "--purge", "--yes")
+    assert both.served_version() == "1.0.0"
+    assert not (both.root / "opt/cictl-agent").exists()
+    assert not INSTALLED & both.files()
+    assert not (both.root / "var/lib/cictl-agent").exists()
+
+
+def test_an_agent_that_does_not_reach_its_server_fails_the_installation(machine: Machine) -> None:
+    dead = f"http://127.0.0.1:{machine.port}"
+    done = machine.run("install-agent", CICTL_SERVER_URL=dead, CICTL_UPDATE_HEALTH_TIMEOUT="2")
+    assert done.returncode == 1
+    assert f"{dead} does not know the agent" in done.stderr
+    assert "agent-" in done.stderr
