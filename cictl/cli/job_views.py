@@ -7,9 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from cictl.cli.step_views import step_lines
 from cictl.exit_codes import ExitCode
 from cictl.render import Column, Result, duration
-from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobList, JobResponse, JobState, JobStatus
+from cictl.wire.jobs import (
+    CANCELLED_BY_USER,
+    Cause,
+    JobExecution,
+    JobList,
+    JobResponse,
+    JobState,
+    JobStatus,
+    LoggedStep,
+)
 from cictl.wire.reports import TestCase, TestReport, TestReportResponse
 
 # The contract, "needs and chain runtime": the error texts of executions that a failed dependency ended.
@@ -127,7 +137,6 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Error", lambda j: j.error),
     Column("Tests", lambda j: _tests_text(j)),
     Column("Waits for", lambda j: j.unmet_requirements),
-    Column("Steps", lambda j: [f"{s.index}. {s.name or s.test_name or '-'}" for s in j.step_plan]),
     Column("Requires", lambda j: [f"{key}={value}" for key, value in sorted((j.required_capabilities or {}).items())]),
 )
 
@@ -152,10 +161,15 @@ def summary_result(jobs: Sequence[JobExecution]) -> Result[JobExecution]:
     return Result(message=JobList(job_executions=listed), rows=listed, columns=columns, name=lambda j: j.id)
 
 
-def job_result(job: JobExecution) -> Result[JobExecution]:
-    """Return one job execution in detail."""
+def job_result(job: JobExecution, *, begun: Sequence[LoggedStep] = ()) -> Result[JobExecution]:
+    """Return one job execution in detail; *begun* tells when its steps began."""
+    steps = Column[JobExecution]("Steps", lambda j: list(step_lines(j, begun)))
     return Result(
-        message=JobResponse(job_execution=job), rows=[job], columns=JOB_DETAILS, name=lambda j: j.id, detailed=True
+        message=JobResponse(job_execution=job),
+        rows=[job],
+        columns=(*JOB_DETAILS, steps),
+        name=lambda j: j.id,
+        detailed=True,
     )
 
 

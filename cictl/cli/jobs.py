@@ -15,7 +15,7 @@ from cictl.cli.run import CancelOnInterrupt, Follow, Timeout, Wait
 from cictl.cli.selecting import MAX_JOBS, find_agent, find_job_id
 from cictl.cli.session import Session
 from cictl.cli.views import artifacts_result
-from cictl.wire.jobs import JobExecution, JobStatus
+from cictl.wire.jobs import JobExecution, JobStatus, LoggedStep
 from cictl_client import Client
 
 app = new_group(
@@ -58,7 +58,9 @@ def list_jobs(
 def show_job(context: typer.Context, job: JobId) -> None:
     """Show one job: its state, what it waits for, its steps."""
     session = Session.of(context)
-    session.show(job_result(session.client.get_job(find_job_id(session.client, job))))
+    found = session.client.get_job(find_job_id(session.client, job))
+    begun = [] if session.wants_data else _begun_steps(session.client, found)
+    session.show(job_result(found, begun=begun))
 
 
 @app.command(
@@ -290,6 +292,16 @@ def watch(
         ids = [find_job_id(session.client, job) for job in jobs or []]
     waiting = Waiting(timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
     raise typer.Exit(Follower(session, list(dict.fromkeys(ids)), waiting=waiting, run_id=run).run())
+
+
+def _begun_steps(client: Client, job: JobExecution) -> list[LoggedStep]:
+    """Return when the steps began; nothing from a server that does not keep it."""
+    from cictl_client import NotFound
+
+    try:
+        return client.list_steps(job.id) if job.started_utc else []
+    except NotFound:
+        return []
 
 
 def _cancel(client: Client, job_id: str) -> tuple[JobExecution, str]:

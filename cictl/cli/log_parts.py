@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from cictl.cli.failures import Failure, not_found, usage
 from cictl.cli.log_output import read_piece
+from cictl.cli.step_views import step_names, step_text
 from cictl.exit_codes import ExitCode
 from cictl.wire.jobs import JobExecution, LoggedStep, Step
 from cictl_client import Client, NotFound
@@ -18,7 +19,6 @@ from cictl_client.following import has_no_route
 WINDOW = 65_536
 POLL_SECONDS = 0.5
 
-_SHOWN = 40
 _DURATION = re.compile(r"(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
@@ -161,19 +161,6 @@ class LogParts:
             code="unsupported",
             hint=f"`cictl jobs logs {self._job_id}` shows the whole log",
         )
-
-
-def step_text(step: Step) -> str:
-    """Return how a step is named here: `2 (make test)`."""
-    name = step_names(step)[-1]
-    return f"{step.index} ({name if len(name) <= _SHOWN else name[: _SHOWN - 1] + '…'})"
-
-
-def step_names(step: Step) -> list[str]:
-    """Return what a step can be called by, the best last: its number, its name in reports, its command or its test."""
-    script = step.script.strip().partition("\n")[0]
-    names = [str(step.index), step.name, script if step.kind != "test" else step.test_name]
-    return [name for name in names if name]
 
 
 def _planned(job: JobExecution, name: str) -> Step:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cictl.cli.commands import Command, DestructiveCommand, new_group
+from cictl.cli.following import server_options
 from cictl.cli.icons import show_icon
 from cictl.cli.selecting import find_project
 from cictl.cli.session import Session
@@ -66,6 +67,8 @@ def import_project(
     session.refuse_if_readonly(f"import {url}")
     answer = session.client.import_project(ImportRequest(repo_url=url, repo_ref=ref, config_file=file))
     session.show_done(_import_result(answer), _import_text("imported", answer))
+    if not session.wants_data:
+        session.note(f"what can be run: cictl projects show {answer.project_name}{server_options(session)}")
 
 
 @app.command("reload", cls=Command, epilog="cictl projects reload shop")

@@ -106,6 +106,9 @@ def find_target(client: Client, text: str, *, chains: bool = True, pipelines: bo
         found = [t for t in (matches(target, text) for target in targets) if t is not None]
         if found:
             return _with_job(client, _only(found, text, noun))
+    of_project = [t.full_name for t in targets if t.project.name == text]
+    if of_project:
+        raise not_found(f"{text} is a project; name one of its own: {', '.join(of_project)}", hint=listing)
     names = [t.full_name for t in targets] + [t.name for t in targets]
     raise unknown(text, names, noun, listing)
 

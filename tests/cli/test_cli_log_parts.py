@@ -177,6 +177,15 @@ def test_step_that_is_not_there(run: Run, worked: Working, step: str, code: Exit
     assert text in ran.err
 
 
+def test_the_job_shows_how_long_its_steps_took(run: Run, worked: Working) -> None:
+    lines = run("jobs", "show", worked.id).out.partition("Steps:\n")[2].splitlines()
+    assert [line.split() for line in lines] == [
+        ["1.", "make", "fetch", "1m00s"],
+        ["2.", "cc", "-c", "a.c", "1m00s", "failed"],
+        ["3.", "unit", "tests"],
+    ]
+
+
 def test_step_that_has_not_begun_can_be_waited_for(run: Run, server: RunningServer) -> None:
     working = Working(server).begins(1)
     ran = run("jobs", "logs", working.id, "--step", "3")

@@ -31,7 +31,10 @@ def test_unknown_project(cli: Run) -> None:
 def test_import_says_what_came(cli: Run) -> None:
     ran = cli("projects", "import", "https://example.com/shop.git", "--ref", "main")
     assert (ran.code, ran.out) == (0, "")
-    assert ran.err == "imported shop: 2 pipelines from https://example.com/shop.git@main\n"
+    assert ran.err.splitlines() == [
+        "imported shop: 2 pipelines from https://example.com/shop.git@main",
+        "what can be run: cictl projects show shop",
+    ]
 
 
 def test_import_as_json(cli: Run) -> None:

@@ -293,3 +293,9 @@ def test_watch_is_3_when_one_failed(cli: Run, fake: FakeServer) -> None:
 
 def test_attach_command_repeats_the_server(cli: Run, one: FakeServer) -> None:
     assert f"cictl jobs watch job-1 --server {one.url}" in cli("run", "build", "--server", one.url).err
+
+
+def test_a_project_alone_is_told_what_it_has(cli: Run, fake: FakeServer) -> None:
+    ran = cli("run", "shop")
+    assert ran.code == ExitCode.NOT_FOUND
+    assert "shop is a project; name one of its own: shop/build, shop/deploy, shop/release" in ran.err
