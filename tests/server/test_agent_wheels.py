@@ -62,8 +62,9 @@ def test_programs_of_the_reference_are_for_its_agents(
 
 def test_admin_hears_at_once_that_an_agent_cannot_update_itself(wheels: RunningServer) -> None:
     wheels.heartbeat(version="1.0.0", capabilities=REFERENCE)
-    answer = wheels.post("/api/v1/agents/a/actions", {"action": "update"}).json
-    assert answer == {"requested": False, "message": "agent can't update itself; install the version on its machine"}
+    answer = wheels.post("/api/v1/agents/a/actions", {"action": "update"}, headers={"Accept": "application/json"})
+    assert answer.status_code == 400
+    assert "agent can't update itself" in answer.text
     assert not asked(wheels, REFERENCE)
 
 

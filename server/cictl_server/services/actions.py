@@ -156,7 +156,7 @@ class AgentActionService:
         """Let the agent be asked to update at its next idle heartbeat.
 
         Raises:
-            InvalidRequest: The server is no release.
+            InvalidRequest: The server is no release, or the agent can do nothing with the releases that there are.
             NotFound: No such agent.
         """
         if not is_release(self._server_version):
@@ -168,10 +168,7 @@ class AgentActionService:
             self._presence.note(agent_id, "manual update requested but agent is already at target version")
             return AgentActionResponse(requested=False, message="agent is already at target version")
         if installs_wheels(record.capabilities) != self._releases.has_wheels:
-            self._presence.note(agent_id, "manual update requested but agent can't update itself")
-            return AgentActionResponse(
-                requested=False, message="agent can't update itself; install the version on its machine"
-            )
+            raise InvalidRequest("agent can't update itself", hint="install the version on its machine")
         self._rollout.order(agent_id, target)
         self._presence.note(agent_id, f"manual update requested to {target}")
         return AgentActionResponse(requested=True, agent_id=agent_id, target=target)
