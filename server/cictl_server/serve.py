@@ -20,6 +20,7 @@ from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_WAITING_PLACES,
 from cictl_server.services.maintenance import INTERVAL_SECONDS
 from cictl_server.services.process import ServerProcess
 from cictl_server.services.update_tools import UpdateTools
+from cictl_server.services.vault.connections import check_url
 from cictl_server.store.tiny import TinyStore
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,8 @@ class Server:
         """Open the data directory and bind the address.
 
         Raises:
-            InvalidRequest: The address is not loopback and `no_auth` does not say that this is wanted.
+            InvalidRequest: The address is not loopback and `no_auth` does not say that this is wanted, or an address of a
+                Vault is none.
             StoreError: The data can't be opened.
             OSError: The address can't be bound.
         """
@@ -81,6 +83,8 @@ class Server:
                 f"refusing to listen on {config.host}: everybody who reaches it could run commands on your agents",
                 hint="bind to 127.0.0.1, or pass --no-auth if the network itself is trusted",
             )
+        for vault_url in config.vault_urls:
+            check_url(vault_url)
         self._stopping = threading.Event()
         self.is_restart_wanted = False
         listener = _bind(config.host, config.port)

@@ -157,3 +157,9 @@ def test_the_data_is_private(tmp_path: Path) -> None:
     with running(directory):
         assert directory.stat().st_mode & 0o777 == 0o700
         assert all(path.stat().st_mode & 0o077 == 0 for path in directory.iterdir())
+
+
+def test_addresses_of_vaults_that_are_none_are_told_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="url must be http:// or https://"):
+        Server(ServerConfig(data_dir=tmp_path, port=0, vault_urls=["https://one.example.test,https://two.example.test"]))
+    assert not list(tmp_path.iterdir())

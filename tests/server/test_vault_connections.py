@@ -112,6 +112,7 @@ URL = "url must be http:// or https:// with a host, and without user, query or f
                 "http://v/?a",
                 "http://[v",
                 "http://v:x",
+                "http://a,http://b",
             )
         ],
         pytest.param({"ca_file": "ca.pem"}, "ca_file must be an absolute path on the server's machine", id="CA file"),

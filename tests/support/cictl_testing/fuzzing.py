@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.projects import ImportRequest
 from cictl.wire.reports import TestReport, TestReportUpload
+from cictl.wire.vault import VaultConnectionRequest
 from cictl_testing.files import make_repository
 from cictl_testing.server import RunningServer
 
@@ -24,6 +25,8 @@ _ENVIRONMENT = {
     "NO_COLOR": "1",
     "NO_PROXY": "127.0.0.1",
 }
+_NO_VAULT = "http://127.0.0.1:1"
+_VARIABLE = "CICTL_VAULT_FUZZED"
 _PROJECT = """\
 version: 1
 project: {name: shop}
@@ -79,6 +82,9 @@ def sow(directory: Path, repository: Path) -> Seeds:
     running = server.running("a").id
     everything = [job["id"] for job in server.get("/api/v1/jobs").json["job_executions"]]
     assert running in everything
+    for name in ("pantry", "cellar"):
+        connection = VaultConnectionRequest(name=name, url=_NO_VAULT, role_id="r", secret_id_env=_VARIABLE)
+        assert server.post("/api/v1/vault/connections", connection).status_code == 201
     server.close()
     return Seeds(repository=str(repository), over=over, all=everything)
 
@@ -130,6 +136,8 @@ def _configuration(seeds: Seeds) -> str:
         "repositories": [seeds.repository],
         "paths": ["out/report.txt", "out", "test-report.json", "x/../out"],
         "follow": ["1", "true"],
+        "vaults": [_NO_VAULT],
+        "variables": [_VARIABLE],
     }
     bindings = {
         "path.job_id": ("jobs", 0.8),
@@ -137,6 +145,9 @@ def _configuration(seeds: Seeds) -> str:
         "path.project_id": ("numbers", 0.8),
         "path.pipeline_id": ("numbers", 0.8),
         "path.chain_id": ("numbers", 0.8),
+        "path.connection_id": ("numbers", 0.8),
+        "body.url": ("vaults", 0.9),
+        "body.secret_id_env": ("variables", 0.9),
         "path.path": ("paths", 0.5),
         "query.prefix": ("paths", 0.5),
         "query.agent_id": ("agents", 0.5),

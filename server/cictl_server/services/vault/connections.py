@@ -100,7 +100,7 @@ class VaultConnectionService:
             )
         if record.ca_file and not _is_absolute(record.ca_file):
             raise InvalidRequest("ca_file must be an absolute path on the server's machine")
-        _check_form(record.url)
+        check_url(record.url)
         if not is_allowed(record.url, self._allowed_urls):
             raise InvalidRequest(
                 "url is not one of the Vault addresses that this server allows",
@@ -123,13 +123,17 @@ def _normal(url: str) -> str:
     return f"{scheme.lower()}://{host.lower()}{slash}{path}"
 
 
-def _check_form(url: str) -> None:
+def check_url(url: str) -> None:
+    """
+    Raises:
+        InvalidRequest: It is no address that a Vault can have.
+    """
     try:
         parts = urlsplit(url)
         is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_good = False
-    if not is_good or "@" in url or "?" in url or "#" in url:
+    if not is_good or any(character in url for character in "@?#,"):
         raise InvalidRequest("url must be http:// or https:// with a host, and without user, query or fragment")
 
 
