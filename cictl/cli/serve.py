@@ -10,9 +10,23 @@ import typer
 
 def serve(
     host: Annotated[
-        str, typer.Option(envvar="CICTL_HOST", help="Address to listen on; others than loopback need --no-auth.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="CICTL_PORT", min=0, max=65535, help="Port; 0 takes a free one.")] = 8112,
+        str | None,
+        typer.Option(
+            envvar="CICTL_HOST",
+            help="Address to listen on; others than loopback need --no-auth.",
+            show_default="that of CICTL_SERVER_ADDR, else 127.0.0.1",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="CICTL_PORT",
+            min=0,
+            max=65535,
+            help="Port; 0 takes a free one.",
+            show_default="that of CICTL_SERVER_ADDR, else 8112",
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="CICTL_DATA_DIR", help="Where everything is kept; default: the user's data directory."),
@@ -31,7 +45,9 @@ def serve(
             help="Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks.",
         ),
     ] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[
+        str, typer.Option(envvar=["CICTL_LOG_LEVEL", "CIWI_LOG_LEVEL"], help="debug, info, warning or error.")
+    ] = "info",
 ) -> None:
     """Run the API server until it is stopped with Ctrl-C or SIGTERM.
 
@@ -57,6 +73,7 @@ def serve(
     if level is None:
         raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    host, port = _address(host, port)
     version = running_tag()
     directory = (data_dir or platformdirs.user_data_path("cictl", appauthor=False)).absolute()
     _begin(version, directory)
@@ -85,6 +102,22 @@ def serve(
         typer.echo("restarting", err=True)
         _start_again(port=None if port else int(server.url.rpartition(":")[2]))
     typer.echo("stopped", err=True)
+
+
+def _address(host: str | None, port: int | None) -> tuple[str, int]:
+    """Fill in what was not given from `CICTL_SERVER_ADDR`, or its `CIWI_` twin: `host:port`, `:port` or `port`."""
+    import os
+
+    name = next((n for n in ("CICTL_SERVER_ADDR", "CIWI_SERVER_ADDR") if os.environ.get(n)), "")
+    text = os.environ.get(name, "")
+    found_host, colon, digits = text.rpartition(":")
+    if not text:
+        found_host, digits = "127.0.0.1", "8112"
+    elif not (digits.isascii() and digits.isdigit() and int(digits) <= 65535):
+        raise typer.BadParameter(f"{text} is not host:port, :port or port", param_hint=name)
+    elif not found_host:
+        found_host = "0.0.0.0" if colon else "127.0.0.1"  # noqa: S104 - what `:port` means; it wants --no-auth
+    return host or found_host, int(digits) if port is None else port
 
 
 def _begin(version: str, data_dir: Path) -> None:

@@ -39,7 +39,7 @@ def decode(body: bytes, type_: type[T]) -> T:
     """Read the first JSON value in *body* as *type_*, as leniently as the contract demands.
 
     Unknown keys and text behind the first value are ignored, keys match whatever their case (an exact match wins), and
-    null means absent; a body of ``null`` is an object without fields.
+    null means absent; a body, or an item of a list, that is ``null`` is an object without fields.
 
     Raises:
         DecodeError: Empty body, malformed JSON, a wrong type for a known field, or a number beyond 64 bits, which no
@@ -83,7 +83,7 @@ def _fit(value: Any, type_: Any) -> Any:
     if isinstance(value, list):
         item = next((a for a in _flatten(type_) if get_args(a) and not _is_mapping(a)), None)
         inner = get_args(item)[0] if item else None
-        return [_fit(v, inner) for v in value] if inner and _struct_of(inner) else value
+        return [_fit({} if v is None else v, inner) for v in value] if inner and _struct_of(inner) else value
     return value
 
 

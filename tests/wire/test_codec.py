@@ -9,7 +9,16 @@ import pytest
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
 from cictl.wire.artifacts import ArtifactList
 from cictl.wire.codec import DecodeError, decode, encode
-from cictl.wire.jobs import JobExecution, JobStatus, LeaseRequest, LeaseResponse, Source, StatusRequest
+from cictl.wire.jobs import (
+    CacheStat,
+    JobExecution,
+    JobStatus,
+    LeaseRequest,
+    LeaseResponse,
+    Source,
+    StatusRequest,
+    StepEvent,
+)
 from cictl.wire.projects import RunRequest
 from cictl.wire.reports import TestReport, TestReportUpload
 from cictl.wire.server import NEVER, RuntimeState
@@ -36,6 +45,12 @@ from cictl.wire.server import NEVER, RuntimeState
 )
 def test_a_request_is_read_leniently(body: bytes, expected: LeaseRequest) -> None:
     assert decode(body, LeaseRequest) == expected
+
+
+def test_a_null_in_a_list_is_an_object_without_fields() -> None:
+    request = decode(b'{"agent_id":"a","cache_stats":[null,{"id":"x"}],"events":[null]}', StatusRequest)
+    assert request.cache_stats == [CacheStat(), CacheStat(id="x")]
+    assert request.events == [StepEvent()]
 
 
 @pytest.mark.parametrize(

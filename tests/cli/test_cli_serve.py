@@ -1,0 +1,48 @@
+"""Where `cictl serve` listens."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from cictl.cli.serve import _address
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "environment", "expected"),
+    [
+        pytest.param(None, None, {}, ("127.0.0.1", 8112), id="nothing"),
+        pytest.param("::1", 0, {"CICTL_SERVER_ADDR": "10.0.0.1:9000"}, ("::1", 0), id="flags win"),
+        pytest.param(None, 9, {"CICTL_SERVER_ADDR": "10.0.0.1:9000"}, ("10.0.0.1", 9), id="each for itself"),
+        pytest.param(None, None, {"CIWI_SERVER_ADDR": ":9000"}, ("0.0.0.0", 9000), id="every address"),
+        pytest.param(None, None, {"CIWI_SERVER_ADDR": "9000"}, ("127.0.0.1", 9000), id="a port alone"),
+        pytest.param(None, None, {"CICTL_SERVER_ADDR": "[::1]:9000"}, ("[::1]", 9000), id="version 6"),
+        pytest.param(
+            None,
+            None,
+            {"CICTL_SERVER_ADDR": "a:1", "CIWI_SERVER_ADDR": "b:2"},
+            ("a", 1),
+            id="our name wins",
+        ),
+    ],
+)
+def test_the_address(
+    host: str | None,
+    port: int | None,
+    environment: dict[str, str],
+    expected: tuple[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("CICTL_SERVER_ADDR", "CIWI_SERVER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _address(host, port) == expected
+
+
+@pytest.mark.parametrize("text", ["localhost", "localhost:", "localhost:http", "localhost:70000", ":-1"])
+def test_an_address_that_is_none_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CICTL_SERVER_ADDR", text)
+    with pytest.raises(typer.BadParameter, match="is not host:port, :port or port") as refused:
+        _address(None, None)
+    assert refused.value.param_hint == "CICTL_SERVER_ADDR"
