@@ -36,7 +36,8 @@ class Orders:
     """Carries orders out: looking at tools at once, what touches files, and restarting, only while no job runs.
 
     Wiping comes before an update, and that before a restart, so that the agent's end can't make anything forgotten. An
-    agent restarts by ending: only one whose end a service manager notices does it.
+    agent restarts by ending: only one whose end a service manager notices does it. A version is installed beside whatever
+    job comes meanwhile, and switched to when that is over.
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class Orders:
         self._flushes_history = False
         self._restarts = False
         self._update: Wanted | None = None
-        self._update_at_work: Wanted | None = None
+        self._installing: Wanted | None = None
+        self._installed = ""
         self.exit_code = 0
         """Of the agent, once it has ended in order to restart."""
         self.files = threading.Lock()
@@ -101,11 +103,13 @@ class Orders:
         if self._updater.refusal:
             self._speaker.report_update_failure(self._updater.refusal)
             return
+        if self._updater.is_on_trial:
+            return  # the server will ask again; first it must be settled that this version stays
         wanted = Wanted(
             target=answer.update_target, repository=answer.update_repository, api_base=answer.update_api_base
         )
         with self._lock:
-            if wanted.target != self._updater.version and wanted != self._update_at_work:
+            if wanted.target != self._updater.version and wanted != self._installing:
                 self._update = wanted
 
     def carry_out_if_idle(self) -> None:
@@ -120,13 +124,17 @@ class Orders:
         with self._lock:
             if self._wipes_cache or self._flushes_history:
                 return True
-            return (self._restarts or self._update is not None) and not self._stop.is_set()
+            ends = self._installed or (self._restarts and not self._installing)
+            return not self._stop.is_set() and bool(ends or (self._update and not self._installing))
 
     def _carry_out(self) -> None:
+        begins = False
         with self._lock:
             wipes, self._wipes_cache = self._wipes_cache, False
             flushes, self._flushes_history = self._flushes_history, False
-            self._update_at_work, self._update = self._update, None
+            if self._installing is None:
+                self._installing, self._update = self._update, None
+                begins = self._installing is not None
         try:
             if wipes:
                 wipe_caches(self._config.cache_dir)
@@ -136,23 +144,38 @@ class Orders:
         except OSError as error:
             self._speaker.remark(f"wipe failed: {error}")
             logger.warning("wipe failed: %s", error)
-        if self._update_at_work and not self._stop.is_set():
-            self._install(self._update_at_work)
-        if self._restarts and self._config.service and not self._stop.is_set():
+        if begins:
+            threading.Thread(target=self._install, name="update", daemon=True).start()
+        elif self._installed:
+            self._switch()
+        if self._restarts and not self._installing and self._config.service and not self._stop.is_set():
             self._restart(self._config.service)
 
-    def _install(self, wanted: Wanted) -> None:
-        """Install the version that is wanted; the restart that makes it run follows."""
+    def _install(self) -> None:
+        """Install the version that is wanted; it is switched to at once, or after the job that runs by then."""
+        wanted = self._installing
+        assert wanted is not None
         logger.info("server requested an update version=%s", wanted.target)
         try:
-            self._updater.update(wanted)
+            self._installed = self._updater.install(wanted)
         except UpdateFailed as error:
-            logger.warning("not updated version=%s: %s", wanted.target, error)
-            self._speaker.report_update_failure(str(error))
+            self._fail(error)
+        finally:
+            self._installing = None
+        self.carry_out_if_idle()
+
+    def _switch(self) -> None:
+        tag, self._installed = self._installed, ""
+        try:
+            self._updater.switch(tag)
+        except UpdateFailed as error:
+            self._fail(error)
         else:
             self._restarts = True
-        finally:
-            self._update_at_work = None
+
+    def _fail(self, error: UpdateFailed) -> None:
+        logger.warning("not updated: %s", error)
+        self._speaker.report_update_failure(str(error))
 
     def _restart(self, service: Service) -> None:
         """End the agent, once the server knows why, or has not answered for five seconds."""

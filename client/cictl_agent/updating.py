@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -105,36 +106,46 @@ class Updater:
         if self.layout:
             manifest.forget_result(self.layout)
 
-    def update(self, wanted: Wanted) -> None:
-        """Install the version that is wanted and switch to it; the agent is to end afterwards.
+    def install(self, wanted: Wanted) -> str:
+        """Install the version that is wanted beside the one that runs, let it check itself, and return its tag.
 
         A version that is here already, whole and unchanged, is not fetched again.
 
         Raises:
-            UpdateFailed: Nothing was switched.
+            UpdateFailed: There is nothing to switch to.
         """
         tag = find_tag(wanted.target)
         if self.layout is None or self.refusal:
             raise UpdateFailed(self.refusal)
         if tag is None:
             raise UpdateFailed(f"not a version to update to: {wanted.target!r}")
-        try:
-            with self.layout.lock().acquire(blocking=False):
-                self._install(self.layout, str(tag), wanted)
-                self._switch(self.layout, str(tag))
-        except filelock.Timeout as error:
-            raise UpdateFailed("update already in progress") from error
-        except (ReleaseError, StageError, SmokeError) as error:
-            raise UpdateFailed(str(error)) from error
-        except OSError as error:
-            raise UpdateFailed(f"update to {tag} failed: {error}") from error
+        with _locked(self.layout):
+            if find_staged(self.layout, str(tag)) is None:
+                self._fetch(self.layout, str(tag), self._source(wanted))
+            smoke(self.layout, str(tag), None)
+        return str(tag)
 
-    def _install(self, layout: Layout, tag: str, wanted: Wanted) -> None:
-        if find_staged(layout, tag) is None:
-            source = self._source(wanted)
-            fetched = source.fetch(source.get(tag), layout.downloads / tag)
-            stage(layout, fetched, tag, pip=PipSettings.from_environment(self.environ))
-        smoke(layout, tag, None)
+    def switch(self, tag: str) -> None:
+        """Make an installed version the one that is started next. The agent is to end afterwards.
+
+        It is claimed first: whoever starts next settles what is broken off in between.
+
+        Raises:
+            UpdateFailed: Nothing was switched.
+        """
+        assert self.layout is not None, "what was installed has a place"
+        with _locked(self.layout):
+            pending = manifest.new_pending(
+                self.layout, tag, from_version=self.version, rollback=False, now=self.clock(), lifetime=_LIFETIME
+            )
+            self.layout.point_updater(self.version)
+            manifest.write_applying(self.layout, pending)
+            self.layout.switch(tag)
+        logger.info("switched to version=%s from=%s", tag, self.version)
+
+    def _fetch(self, layout: Layout, tag: str, source: ReleaseSource) -> None:
+        fetched = source.fetch(source.get(tag), layout.downloads / tag)
+        stage(layout, fetched, tag, pip=PipSettings.from_environment(self.environ))
 
     def _source(self, wanted: Wanted) -> ReleaseSource:
         """Return where the version is fetched. The agent's token goes to the API of its own settings only."""
@@ -144,16 +155,23 @@ class Updater:
         token = own.token if base == own.api_base else ""
         return open_source(dataclasses.replace(own, api_base=base, repository=repository, token=token))
 
-    def _switch(self, layout: Layout, tag: str) -> None:
-        """Make the version current. It is claimed first: whoever starts next settles what is broken off in between."""
-        now = self.clock()
-        pending = manifest.new_pending(
-            layout, tag, from_version=self.version, rollback=False, now=now, lifetime=_LIFETIME
-        )
-        layout.point_updater(self.version)
-        manifest.write_applying(layout, pending)
-        layout.switch(tag)
-        logger.info("switched to version=%s from=%s", tag, self.version)
+
+@contextmanager
+def _locked(layout: Layout) -> Iterator[None]:
+    """Be the only one who changes an installation.
+
+    Raises:
+        UpdateFailed: Somebody else does, or something in the context went wrong.
+    """
+    try:
+        with layout.lock().acquire(blocking=False):
+            yield
+    except filelock.Timeout as error:
+        raise UpdateFailed("update already in progress") from error
+    except (ReleaseError, StageError, SmokeError) as error:
+        raise UpdateFailed(str(error)) from error
+    except OSError as error:
+        raise UpdateFailed(f"update failed: {error}") from error
 
 
 def find_updater(

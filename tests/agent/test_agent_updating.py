@@ -50,6 +50,10 @@ def updater_of(layout: Layout, version: str = OLD, *, health_seconds: float = 60
     return Updater(version=version, layout=layout, environ=environ, health_seconds=health_seconds)
 
 
+def update(updater: Updater, wanted: Wanted) -> None:
+    updater.switch(updater.install(wanted))
+
+
 def start(server: ScriptedServer, updater: Updater) -> AgentThread:
     assert updater.layout is not None
     return AgentThread(server, updater.layout.data_dir, updater=updater, service=SERVICE)
@@ -145,7 +149,7 @@ def test_restart_is_not_forgotten_over_an_update_that_fails(
 
 
 def test_new_version_stays_once_a_heartbeat_was_accepted(server: ScriptedServer, layout: Layout) -> None:
-    updater_of(layout).update(Wanted(target=NEW))
+    update(updater_of(layout), Wanted(target=NEW))
     agent = start(server, updater_of(layout, NEW))
     eventually(lambda: manifest.find_applying(layout) is None, what="the confirmation")
     agent.stop()
@@ -157,7 +161,7 @@ def test_new_version_stays_once_a_heartbeat_was_accepted(server: ScriptedServer,
 def test_new_version_without_an_accepted_heartbeat_is_started_three_times_and_then_given_up(
     server: ScriptedServer, layout: Layout
 ) -> None:
-    updater_of(layout).update(Wanted(target=NEW))
+    update(updater_of(layout), Wanted(target=NEW))
     server.fail_next("heartbeat", times=1000)
     for _ in range(3):
         start(server, updater_of(layout, NEW, health_seconds=0.2)).join()
@@ -168,7 +172,7 @@ def test_new_version_without_an_accepted_heartbeat_is_started_three_times_and_th
 
 
 def test_version_before_tells_once_why_the_new_one_did_not_stay(server: ScriptedServer, layout: Layout) -> None:
-    updater_of(layout).update(Wanted(target=NEW))
+    update(updater_of(layout), Wanted(target=NEW))
     for _ in range(4):
         updater_of(layout, NEW).begin()
     for _ in range(2):
@@ -182,7 +186,7 @@ def test_version_before_tells_once_why_the_new_one_did_not_stay(server: Scripted
 def test_agent_that_was_killed_before_the_switch_says_that_nothing_came_of_it(
     server: ScriptedServer, layout: Layout
 ) -> None:
-    updater_of(layout).update(Wanted(target=NEW))
+    update(updater_of(layout), Wanted(target=NEW))
     layout.switch(OLD)
     agent = start(server, updater_of(layout))
     [failure] = eventually(lambda: failures(server), what="the failure")
@@ -195,7 +199,7 @@ def test_version_is_fetched_and_installed(layout: Layout, releases: ReleaseServe
     wheel = stub_wheel(tmp_path / "wheels", fetched)
     releases.publish(fetched, {wheel.name: wheel.read_bytes()})
     updater = updater_of(layout, CICTL_UPDATE_INDEX_URL="none")
-    updater.update(Wanted(target=fetched, repository=REPOSITORY, api_base=releases.url))
+    update(updater, Wanted(target=fetched, repository=REPOSITORY, api_base=releases.url))
     record = layout.record(fetched)
     assert record is not None
     assert record.wheel == wheel.name
@@ -211,7 +215,7 @@ def test_version_is_fetched_and_installed(layout: Layout, releases: ReleaseServe
 )
 def test_version_that_cannot_be_had(layout: Layout, releases: ReleaseServer, target: str, error: str) -> None:
     with pytest.raises(UpdateFailed, match=error):
-        updater_of(layout).update(Wanted(target=target, repository=REPOSITORY, api_base=releases.url))
+        update(updater_of(layout), Wanted(target=target, repository=REPOSITORY, api_base=releases.url))
     assert (layout.current(), manifest.find_applying(layout)) == (OLD, None)
 
 
@@ -219,15 +223,16 @@ def test_version_that_cannot_be_had(layout: Layout, releases: ReleaseServer, tar
 def test_token_goes_to_the_agents_own_source_only(layout: Layout, releases: ReleaseServer, is_own: bool) -> None:
     environ = {"CICTL_GITHUB_TOKEN": "t0ken", **({"CICTL_UPDATE_API_BASE": releases.url} if is_own else {})}
     with pytest.raises(UpdateFailed):
-        Updater(version=OLD, layout=layout, environ=environ).update(
-            Wanted(target="v1.9.0", repository=REPOSITORY, api_base=releases.url + "/")
+        update(
+            Updater(version=OLD, layout=layout, environ=environ),
+            Wanted(target="v1.9.0", repository=REPOSITORY, api_base=releases.url + "/"),
         )
     assert ["authorization" in seen.headers for seen in releases.seen] == [is_own]
 
 
 def test_second_update_at_once_is_refused(layout: Layout) -> None:
     with layout.lock().acquire(), pytest.raises(UpdateFailed, match="update already in progress"):
-        updater_of(layout).update(Wanted(target=NEW))
+        update(updater_of(layout), Wanted(target=NEW))
 
 
 @pytest.mark.parametrize(
@@ -257,7 +262,7 @@ def test_environment_of_other_tools_is_left_to_them(tmp_path: Path, mark: str, r
     found = find_updater({"CICTL_CONTAINER": "0"}, service=SERVICE, version=OLD, prefix=tmp_path, work_dir=tmp_path)
     assert found.refusal == refusal
     with pytest.raises(UpdateFailed, match=refusal.partition("(")[0]):
-        found.update(Wanted(target=NEW))
+        update(found, Wanted(target=NEW))
 
 
 def test_agent_that_cannot_be_updated_says_why(server: ScriptedServer, tmp_path: Path) -> None:
@@ -267,3 +272,44 @@ def test_agent_that_cannot_be_updated_says_why(server: ScriptedServer, tmp_path:
     eventually(lambda: server.leases, what="a lease")
     agent.stop()
     assert "updater" not in server.leases[0].capabilities
+
+
+def test_job_that_comes_while_a_version_is_installed_does_not_wait_for_that(
+    server: ScriptedServer, layout: Layout, agent: AgentThread, releases: ReleaseServer, tmp_path: Path
+) -> None:
+    wheel = stub_wheel(tmp_path / "wheels", "v1.9.0")
+    releases.publish("v1.9.0", {wheel.name: wheel.read_bytes()})
+    releases.gate.clear()
+    server.orders.append(
+        HeartbeatResponse(
+            accepted=True,
+            update_requested=True,
+            update_target="v1.9.0",
+            update_repository=REPOSITORY,
+            update_api_base=releases.url,
+        )
+    )
+    eventually(lambda: any("/assets/" in path for path in releases.paths()), what="the download")
+    first = server.finished(server.enqueue())
+    held = server.enqueue(script="echo ready; while [ ! -e ../../go ]; do sleep 0.02; done")
+    server.begun(held, "ready")
+    releases.gate.set()
+    eventually(lambda: layout.record("v1.9.0"), what="the version")
+    assert (first.status, layout.current()) == (JobStatus.SUCCEEDED, OLD)
+    (agent.config.work_dir / "go").touch()
+    agent.join()
+    assert server.finished(held).status is JobStatus.SUCCEEDED
+    assert layout.current() == "v1.9.0"
+
+
+def test_version_on_trial_is_not_updated(
+    layout: Layout, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cictl_agent.updating.Updater.confirm", lambda self: None)
+    update(updater_of(layout), Wanted(target=NEW))
+    server.orders.append(HeartbeatResponse(accepted=True, update_requested=True, update_target=NEWER))
+    agent = start(server, updater_of(layout, NEW))
+    eventually(lambda: len(server.heartbeats) > 2, what="heartbeats after the order")
+    agent.stop()
+    assert layout.current() == NEW
+    assert failures(server) == []
