@@ -31,7 +31,7 @@ from cictl.wire.agents import (
     QueuedScript,
 )
 from cictl.wire.artifacts import Artifact, ArtifactList
-from cictl.wire.codec import decode, encode
+from cictl.wire.codec import Message, decode, encode
 from cictl.wire.jobs import (
     CANCELLED_BY_USER,
     Cause,
@@ -62,6 +62,7 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateStatus, UpdateTags
 from cictl.wire.vault import (
     VAULT_AUTH_OK,
     DeletedVaultConnection,
@@ -221,12 +222,15 @@ class _Api:
     def answer(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.content_type = "application/json"
         match [req.method, *req.path.removeprefix("/api/v1").strip("/").split("/")]:
-            case ["GET", "healthz"]:
-                resp.data = encode(Health(status="ok"))
-            case ["GET", "server-info"]:
-                resp.data = encode(self.fake.info)
-            case ["GET", "runtime-state"]:
-                resp.data = encode(self.fake.state)
+            case ["GET", ("healthz" | "server-info" | "runtime-state") as name]:
+                about = {
+                    "healthz": Health(status="ok"),
+                    "server-info": self.fake.info,
+                    "runtime-state": self.fake.state,
+                }
+                resp.data = encode(about[name])
+            case [_, "update" | "server", verb]:
+                resp.data = encode(self.update(verb))
             case ["GET", "agents"]:
                 resp.data = encode(AgentList(agents=list(self.fake.agents.values())))
             case ["GET", "agents", agent_id]:
@@ -273,6 +277,26 @@ class _Api:
                 resp.data = encode(self.fake.vault_answer)
             case _:
                 raise _missing("page")
+
+    def update(self, verb: str) -> Message:
+        """Answer for a server that runs the latest version, v0.1.0, and had v0.0.9 before."""
+        match verb:
+            case "check":
+                return UpdateCheck(current_version="v0.1.0", latest_version="v0.1.0", update_available=False)
+            case "tags":
+                return UpdateTags(tags=["v0.1.0", "v0.0.9"], current_version="v0.1.0")
+            case "status":
+                return UpdateStatus(
+                    status={
+                        "update_current_version": "v0.1.0",
+                        "update_server_self_update_supported": "1",
+                        "update_previous_version": "v0.0.9",
+                    }
+                )
+            case "restart":
+                return Restarting(restarting=True, message="restart requested")
+            case _:
+                return UpdateAnswer(updated=False, message="already up to date")
 
     def agent(self, agent_id: str) -> Agent:
         if agent_id not in self.fake.agents:

@@ -36,6 +36,9 @@ READS = [
     ("jobs", "watch", "job-1"),
     ("vault", "list"),
     ("vault", "test", "pantry"),
+    ("update", "check"),
+    ("update", "tags"),
+    ("update", "status"),
     ("api", "GET", "agents"),
 ]
 WRITES = [
@@ -53,6 +56,9 @@ WRITES = [
     ("pipelines", "run", "shop/build"),
     ("run", "shop/build"),
     ("jobs", "cancel", "job-1"),
+    ("update", "apply", "--yes"),
+    ("update", "rollback", "--yes"),
+    ("server", "restart", "--yes"),
     ("vault", "add", "pantry", "--namespace", "x"),
     ("vault", "remove", "pantry", "--yes"),
     ("api", "POST", "agents/build-1/actions", "-f", "action=activate"),
@@ -96,6 +102,8 @@ def refusal(request: str, status: int, code: Code) -> Callable[[FakeServer], Non
 
 IMPORT = ("projects", "import", "https://example.com/x.git")
 POST_IMPORT = "POST /api/v1/projects/import"
+APPLY = ("update", "apply", "--yes")
+POST_APPLY = "POST /api/v1/update/apply"
 WAIT = ("run", "build", "--wait")
 LIMITED = (*WAIT, "--timeout", "0.3")
 ROWS: list[tuple[ExitCode, tuple[str, ...], Callable[[FakeServer], None]]] = [
@@ -113,6 +121,8 @@ ROWS: list[tuple[ExitCode, tuple[str, ...], Callable[[FakeServer], None]]] = [
     (ExitCode.NOT_ALLOWED, IMPORT, refusal(POST_IMPORT, 403, Code.FORBIDDEN)),
     (ExitCode.CONFLICT, IMPORT, refusal(POST_IMPORT, 409, Code.CONFLICT)),
     (ExitCode.TIMED_OUT, LIMITED, prepare_endless),
+    (ExitCode.CONFLICT, APPLY, refusal(POST_APPLY, 400, Code.UPDATE_UNAVAILABLE)),
+    (ExitCode.ERROR, APPLY, refusal(POST_APPLY, 500, Code.UPDATE_FAILED)),
     (ExitCode.SERVER_ERROR, IMPORT, refusal(POST_IMPORT, 500, Code.INTERNAL)),
     (ExitCode.SERVER_ERROR, IMPORT, refusal(POST_IMPORT, 500, Code.STORE_FAILED)),
     (ExitCode.SERVER_ERROR, IMPORT, refusal(POST_IMPORT, 507, Code.STORE_FULL)),
