@@ -110,7 +110,8 @@ def test_skipped_and_blank_steps(run: RunJob) -> None:
 def test_environment_of_steps(run: RunJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FROM_AGENT", "agent")
     monkeypatch.setenv("CICTL_TOKEN", "t0ken")
-    monkeypatch.setenv("CIWI_GITHUB_TOKEN", "t0ken")
+    for name in ("CIWI_GITHUB_TOKEN", "CICTL_VAULT_MAIN", "CIWI_VAULT_MAIN"):
+        monkeypatch.setenv(name, "t0ken")
     job = run(
         env={"CIWI_PIPELINE_VERSION": "1.2", "WHO": "job", "WHERE": "job"},
         step_plan=plan('echo "$FROM_AGENT,$WHO,$WHERE,$CICTL_PIPELINE_VERSION,$GOFLAGS"; env', env={"WHERE": "step"}),
