@@ -399,6 +399,12 @@ _cictl_node() {
         arguments="-" repeated=""
         ;;
     "cictl server")
+        commands="restart"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl server restart")
         commands=""
         options="--wait --wait-timeout -y --yes -o --output --query --server --context --debug -h --help"
         valued="--wait-timeout -o --output --query --server --context"

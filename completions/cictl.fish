@@ -10,7 +10,7 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl serve'
             set -g __cictl_commands
-            set -g __cictl_options --host 'Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: 127.0.0.1]' --port 'Port; 0 takes a free one. [env var: CICTL_PORT; default: 8112; 0<=x<=65535]' --data-dir 'Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' --no-auth 'Listen beyond loopback although nothing authenticates callers.' --agent-timeout 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' --vault-url 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' --log-level 'debug, info, warning or error. [default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_options --host 'Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]' --port 'Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]' --data-dir 'Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' --no-auth 'Listen beyond loopback although nothing authenticates callers.' --agent-timeout 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' --vault-url 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' --log-level 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued --host --port --data-dir --agent-timeout --vault-url --log-level
             set -g __cictl_arguments
             set -g __cictl_repeated ''
@@ -399,6 +399,12 @@ function __cictl_node
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl server'
+            set -g __cictl_commands restart 'Restart the server; jobs that run go on.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl server restart'
             set -g __cictl_commands
             set -g __cictl_options --wait 'Return once the server answers again.' --wait-timeout 'Stop waiting; exit code 8. [default: 120.0; x>=0]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued --wait-timeout -o --output --query --server --context

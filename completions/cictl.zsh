@@ -11,7 +11,7 @@ _cictl_node() {
         ;;
     "cictl serve")
         commands=()
-        options=('--host:Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: 127.0.0.1]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: 8112; 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Listen beyond loopback although nothing authenticates callers.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--vault-url:Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('--host:Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Listen beyond loopback although nothing authenticates callers.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--vault-url:Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' '--log-level:debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--host --port --data-dir --agent-timeout --vault-url --log-level"
         arguments=() repeated=""
         ;;
@@ -400,6 +400,12 @@ _cictl_node() {
         arguments=(-) repeated=""
         ;;
     "cictl server")
+        commands=('restart:Restart the server; jobs that run go on.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl server restart")
         commands=()
         options=('--wait:Return once the server answers again.' '--wait-timeout:Stop waiting; exit code 8. [default: 120.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--wait-timeout -o --output --query --server --context"
