@@ -183,7 +183,15 @@ class _Activation:
             clock=self.means.clock,
             sleep=self.means.sleep,
             has_lost=self.host.has_lost,
+            on_other=self._end_straggler,
         )
+
+    def _end_straggler(self, version: str) -> None:
+        """End a server that began just before the links were changed, and that had not told of itself at the stop."""
+        if version in (self.wanted.from_version, self.wanted.target_version):
+            logger.warning("ending a server that started too late for the switch version=%s", version)
+            self.host.stop()
+            self.host.start()
 
     def _succeed(self) -> Result:
         message = f"update successful: {self.wanted.target_version}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +31,14 @@ def read_json(path: Path, type_: type[T]) -> T | None:
         return msgspec.json.decode(path.read_bytes(), type=type_)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the content of a file; durable on return, but for the name."""
+    with source.open("rb") as content, target.open("wb") as out:
+        shutil.copyfileobj(content, out, 1 << 20)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def sync_directory(path: Path) -> None:

@@ -54,6 +54,7 @@ def wait_until_healthy(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     has_lost: Callable[[], bool] = lambda: False,
+    on_other: Callable[[str], None] = lambda _: None,
 ) -> bool:
     """Probe until one process of *version* has answered three times in a row, and tell whether one did in time.
 
@@ -63,15 +64,18 @@ def wait_until_healthy(
     Args:
         clock: Seconds, monotonic.
         has_lost: Whether waiting any longer is in vain.
+        on_other: Told the version, when a server of another one answers.
     """
     deadline = clock() + seconds
     row: list[Answer] = []
     while True:
         answer = prober(url)
-        if answer is None or answer.version != version:
-            row = []
-        else:
+        if answer is not None and answer.version == version:
             row = [*row, answer] if not row or row[-1] == answer else [answer]
+        else:
+            row = []
+            if answer is not None:
+                on_other(answer.version)
         if len(row) == PROBES:
             return True
         if clock() >= deadline or has_lost():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import os
 import platform
 import shutil
 import sys
@@ -98,6 +99,7 @@ def stage(
         layout.versions.mkdir(parents=True, exist_ok=True)
         layout.remove(tag)
         _build(Environment(folder, pip), fetched, constraints=folder.with_name(f".{tag}.txt"))
+        os.sync()  # thousands of files that pip does not flush; the record must not outlive them in a power cut
         layout.write_record(
             InstallRecord(
                 tag=tag,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import filelock
 
-from cictl.installation.files import sync_directory
+from cictl.installation.files import copy_file, sync_directory
 
 SNAPSHOT = "state.json"
 JOURNAL = "state.journal"
@@ -28,7 +28,7 @@ def copy_state(data_dir: Path, into: Path) -> None:
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (JOURNAL, SNAPSHOT):
         try:
-            shutil.copyfile(data_dir / name, into / name)
+            copy_file(data_dir / name, into / name)
         except FileNotFoundError:
             (into / name).unlink(missing_ok=True)
 
@@ -68,5 +68,5 @@ def _replace(source: Path, target: Path) -> None:
         target.unlink(missing_ok=True)
         return
     temporary = target.with_name(f"{target.name}.restored")
-    shutil.copyfile(source, temporary)
+    copy_file(source, temporary)
     temporary.replace(target)

@@ -18,6 +18,7 @@ from cictl.installation.activation import Means, apply_staged_update, utc_now
 from cictl.installation.health import Prober, probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result
+from cictl.installation.processes import Host
 
 OLD = "v1.0.0"
 NEW = "v1.1.0"
@@ -54,8 +55,8 @@ class Patience:
         self._hopeless = hopeless
         self._seconds = 0.0
 
-    def means(self, *, prober: Prober = probe) -> Means:
-        return Means(prober=prober, clock=lambda: self._seconds, sleep=self._sleep)
+    def means(self, *, prober: Prober = probe, host: Host | None = None) -> Means:
+        return Means(prober=prober, host=host, clock=lambda: self._seconds, sleep=self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         time.sleep(min(seconds, 0.05))
@@ -77,9 +78,9 @@ class Serving:
         self.supervisor = Supervisor(layout.current_script, *self.arguments)
         self.wait_for(OLD)
 
-    def apply(self, *, hopeless: tuple[str, ...] = (), prober: Prober = probe) -> Result:
+    def apply(self, *, hopeless: tuple[str, ...] = (), prober: Prober = probe, host: Host | None = None) -> Result:
         """Run the updater in this process."""
-        result = apply_staged_update(self.layout, Patience(self.layout, *hopeless).means(prober=prober))
+        result = apply_staged_update(self.layout, Patience(self.layout, *hopeless).means(prober=prober, host=host))
         assert result is not None, "nothing was asked for"
         return result
 

@@ -13,7 +13,7 @@ from cictl.installation import manifest
 from cictl.installation.activation import apply_staged_update
 from cictl.installation.health import Answer, probe
 from cictl.installation.layout import Layout
-from cictl.installation.processes import MAX_STARTS, announced
+from cictl.installation.processes import MAX_STARTS, ServiceManager, announced
 from tests.installation.conftest import NEW, OLD, Serving
 
 
@@ -56,6 +56,40 @@ def test_a_version_that_only_crashes_is_not_waited_for(serving: Serving) -> None
     assert result.message == f"update to {NEW} failed health check; rolled back to {OLD}"
     starts = (serving.layout.data_dir / "starts.log").read_text().split()
     assert MAX_STARTS < starts.count(NEW) < 3 * MAX_STARTS
+
+
+class Overlooking(ServiceManager):
+    """Its first *blind* stops find no server: the one that runs has not told of itself yet."""
+
+    def __init__(self, layout: Layout, *, blind: int) -> None:
+        super().__init__(layout)
+        self.blind = blind
+
+    def stop(self) -> None:
+        self.blind -= 1
+        if self.blind < 0:
+            super().stop()
+
+
+def test_a_server_that_started_during_the_switch_is_ended(serving: Serving) -> None:
+    serving.stage()
+    assert serving.apply(host=Overlooking(serving.layout, blind=1)).status == "success"
+    assert (serving.version, serving.supervisor.starts) == (NEW, 2)
+
+
+def test_a_server_that_started_on_the_way_back_is_ended(serving: Serving) -> None:
+    serving.stage()
+    late = Overlooking(serving.layout, blind=0)
+
+    def never_the_new(url: str) -> Answer | None:
+        if serving.layout.current() == NEW:
+            late.blind = 1
+            return None
+        return probe(url)
+
+    result = serving.apply(hopeless=(NEW,), prober=never_the_new, host=late)
+    assert result.message == f"update to {NEW} failed health check; rolled back to {OLD}"
+    assert (serving.version, serving.supervisor.starts) == (OLD, 3)
 
 
 def test_going_back_names_the_previous_version_again(serving: Serving) -> None:
