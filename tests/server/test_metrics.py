@@ -9,11 +9,13 @@ import threading
 from pathlib import Path
 from wsgiref.validate import WSGIWarning
 
+import msgspec
 import pytest
 from cictl_testing.server import RunningServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from cictl_server.services.measures import FAMILIES
+from cictl_server.services.settling import Settler
 from cictl_server.services.telemetry import Distribution, Family, Telemetry
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -74,6 +76,17 @@ def test_an_expired_lease(server: RunningServer) -> None:
     server.leased()
     found = scrape(server)
     assert (found["cictl_leases_expired_total", ()], found["cictl_leases_total", ()]) == (1, 2)
+
+
+def test_a_lease_that_is_stored_again_counts_once(server: RunningServer) -> None:
+    server.enqueue()
+    server.leased()
+    services = server.services
+    with server.store.write() as tx:
+        [held] = tx.jobs.active_of_agent("a")
+        settler = Settler(services.hub, services.events, services.telemetry)
+        settler.put(tx, msgspec.structs.replace(held, secrets_attempts=1))
+    assert scrape(server)["cictl_leases_total", ()] == 1
 
 
 def test_agents_by_state(server: RunningServer) -> None:

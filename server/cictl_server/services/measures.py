@@ -29,7 +29,11 @@ QUEUE_SECONDS = Family(
     text="Time from an execution's creation to its lease.",
     bounds=(0.05, *_SLOW),
 )
-LEASES = Family(name="cictl_leases_total", kind="counter", text="Executions given to agents.")
+LEASES = Family(
+    name="cictl_leases_total",
+    kind="counter",
+    text="Executions claimed for agents, those put back for want of their secrets included.",
+)
 LEASES_EXPIRED = Family(
     name="cictl_leases_expired_total",
     kind="counter",

@@ -33,9 +33,10 @@ class Settler:
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
         """Store a changed execution and tell those who watch it."""
+        if job.status.is_terminal or (job.status is JobStatus.LEASED and _is_queued(tx, job)):
+            tx.after_commit(lambda: note_job(self._telemetry, job))
         tx.jobs.put(job)
         tx.after_commit(lambda: self._events.add("job", job.id))
-        tx.after_commit(lambda: note_job(self._telemetry, job))
         self.announce(tx, job)
 
     def announce(self, tx: Transaction, job: JobRecord) -> None:
@@ -74,6 +75,11 @@ class Settler:
     def settle_all(self, tx: Transaction, *, now: datetime) -> None:
         """Settle every run that has something blocked; once at start-up."""
         self.settle(tx, [job for job in tx.jobs.with_status(JobStatus.QUEUED) if job.is_blocked], now=now)
+
+
+def _is_queued(tx: Transaction, job: JobRecord) -> bool:
+    before = tx.jobs.find(job.number)
+    return before is not None and before.status is JobStatus.QUEUED
 
 
 def _grouped(jobs: Iterable[JobRecord], key: str) -> list[tuple[str, list[JobRecord]]]:
