@@ -8,6 +8,7 @@ instants are ISO 8601.
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ Cell = str | int | float | datetime | timedelta | list[str] | None
 _GAP = 2
 _FOLDED_WIDTH = 14
 """Columns that fold get no narrower than this."""
+
+_LEAD = re.compile(r" *(?:\d+\. )?")
 
 _STYLES = {
     "succeeded": "green",
@@ -228,11 +231,12 @@ class Renderer:
         values = [(column.title, column.value(row)) for column in columns]
         shown = [(title, value) for title, value in values if value not in ("", None, [])]
         width = max((len(title) for title, value in shown if not isinstance(value, list)), default=0) + 1
+        screen = columns_of(self.stdout, self._env) if terminal else None
         for title, value in shown:
             if isinstance(value, list):
-                yield f"{title}:\n" + "".join(f"  {plain(line)}\n" for line in value)
+                yield f"{title}:\n" + "".join(_folded(*_item(line), width=screen) for line in value)
             else:
-                yield f"{title + ':':<{width}}  {self._text(value, terminal=terminal)}\n"
+                yield _folded(f"{title + ':':<{width}}  ", self._text(value, terminal=terminal), width=screen)
 
     def _texts(self, result: Result[Any], columns: Sequence[Column[Any]], *, terminal: bool) -> list[list[str]]:
         return [[self._text(column.value(row), terminal=terminal) for column in columns] for row in result.rows]
@@ -376,6 +380,14 @@ def _add_rows(table: Table, rows: list[list[str]]) -> None:
 
     for texts in rows:
         table.add_row(*(Text(text, style=style_of(text)) for text in texts))
+
+
+def _item(line: str) -> Line:
+    """Return a line of a list as its indent, with its number if it has one, and its text."""
+    text = plain(line)
+    lead = _LEAD.match(text)
+    begin = lead[0] if lead else ""
+    return f"  {begin}", text[len(begin) :]
 
 
 def _folded(lead: str, text: str, *, width: int | None) -> str:

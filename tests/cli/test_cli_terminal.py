@@ -89,6 +89,13 @@ def test_a_screen_too_narrow_loses_nothing(screen: Screen) -> None:
     assert "d ago" in text
 
 
+def test_details_are_folded_below_themselves(screen: Screen) -> None:
+    lines = screen.show("agents", "show", "build-1", columns=40).splitlines()
+    begin = next(n for n, line in enumerate(lines) if "heartbeat" in line)
+    assert lines[begin : begin + 2] == ["  Fri 02 Jan 03:04:05 heartbeat", "  version=0.1.0 platform=linux/amd64"]
+    assert max(map(len, lines)) <= 40
+
+
 def test_columns_variable_wins_over_the_screen(screen: Screen, fake: FakeServer) -> None:
     fake.jobs["job-1"] = job("job-1", JobStatus.RUNNING, metadata={"matrix_name": "x" * 60})
     assert max(map(len, screen.show("jobs", "list", env={"TERM": "dumb", "COLUMNS": "60"}).splitlines())) <= 60
