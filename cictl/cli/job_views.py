@@ -53,6 +53,8 @@ def state_text(job: JobExecution | JobState) -> str:
             after = f" after {duration(took)}" if took is not None else ""
             why = f": {job.error}" if job.error and outcome(job) == "failed" else ""
             return f"{outcome(job)}{after}{why}"
+        case JobStatus.QUEUED if job.waiting_reason:
+            return f"queued, waits for its secrets: {job.waiting_reason}"
         case _:
             return str(job.status)
 
@@ -107,7 +109,7 @@ JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
     Column("AGENT", lambda j: j.leased_by_agent_id, wide=True),
     Column("RUN", lambda j: j.metadata.get("pipeline_run_id", ""), wide=True),
     Column("STEP", lambda j: j.current_step, wide=True),
-    Column("ERROR", lambda j: j.error or "; ".join(j.unmet_requirements), wide=True, folds=True),
+    Column("ERROR", lambda j: j.error or j.waiting_reason or "; ".join(j.unmet_requirements), wide=True, folds=True),
 )
 
 SUMMARY_COLUMNS: tuple[Column[JobExecution], ...] = (
@@ -136,7 +138,8 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Exit code", lambda j: j.exit_code),
     Column("Error", lambda j: j.error),
     Column("Tests", lambda j: _tests_text(j)),
-    Column("Waits for", lambda j: j.unmet_requirements),
+    Column("Waits for", lambda j: [*j.unmet_requirements, *([j.waiting_reason] if j.waiting_reason else [])]),
+    Column("Next attempt", lambda j: j.not_before_utc),
     Column("Requires", lambda j: [f"{key}={value}" for key, value in sorted((j.required_capabilities or {}).items())]),
 )
 

@@ -8,10 +8,12 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.cli.explaining import explanation_result
+from cictl.cli.job_views import state_text
 from cictl.exit_codes import ExitCode
 from cictl.render import Format, Renderer
+from cictl.wire.codec import decode
 from cictl.wire.explain import COUNTED_JOBS, Explanation, Reason
-from cictl.wire.jobs import JobStatus
+from cictl.wire.jobs import JobStateResponse, JobStatus
 from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
 
 NEEDS_GO = '[{id: compile, requires: {tools: {go: ">=1.22"}}, steps: [{run: "true"}]}]'
@@ -201,3 +203,8 @@ def test_a_job_that_waits_for_its_secrets(run: Run, server: RunningServer, monke
         "  - see whether pantry answers\n"
         "      cictl vault test pantry\n"
     )
+    reason = 'resolve step 1 secret "t": send vault request: Connection refused'
+    shown = " ".join(run("jobs", "show", job_id).out.split())
+    assert f"Waits for: no agents connected {reason} Next attempt: 2026-03-01T12:00:01Z" in shown
+    state = decode(server.get(f"/api/v1/jobs/{job_id}", params={"view": "state"}).content, JobStateResponse)
+    assert state_text(state.job_execution) == f"queued, waits for its secrets: {reason}"
