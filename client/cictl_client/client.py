@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote
 
 from cictl.wire.agents import (
     Agent,
@@ -16,12 +15,10 @@ from cictl.wire.agents import (
     AgentActionResponse,
     AgentList,
     AgentResponse,
-    HeartbeatRequest,
-    HeartbeatResponse,
     QueuedScript,
 )
-from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
-from cictl.wire.codec import DecodeError, encode
+from cictl.wire.artifacts import Artifact, ArtifactList
+from cictl.wire.codec import encode
 from cictl.wire.explain import Explanation
 from cictl.wire.jobs import (
     BlockedBy,
@@ -32,10 +29,7 @@ from cictl.wire.jobs import (
     JobResponse,
     JobState,
     JobSteps,
-    LeaseRequest,
-    LeaseResponse,
     LoggedStep,
-    StatusRequest,
 )
 from cictl.wire.projects import (
     EligibleAgents,
@@ -51,31 +45,29 @@ from cictl.wire.projects import (
     RunResponse,
     SourceRefs,
 )
-from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
+from cictl.wire.reports import TestReport, TestReportResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo
-from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 from cictl_client import downloading, following, versions
+from cictl_client.agent_calls import AgentCalls
 from cictl_client.errors import UnexpectedAnswer
 from cictl_client.events import ServerEvent, follow_events
 from cictl_client.following import LogChunk, OnReconnect
+from cictl_client.paths import actions_path, artifact_path, chain_path, job_path, pipeline_path, segment
 from cictl_client.repeating import Mutations
-from cictl_client.transport import RawResponse, Transport, came
+from cictl_client.transport import RawResponse, Transport
+from cictl_client.update_calls import UpdateCalls
 from cictl_client.vaults import VaultCalls
 from cictl_client.versions import VersionEvent
 
 _BLOCK = 1 << 18
-_UPLOAD_SECONDS = 600.0
 _IMAGES = "image/*, application/problem+json"
-_UPDATE_SECONDS = 90.0
-"""The server looks for releases through passing faults, and waits 25 s for a version to be installed."""
-
 _GIT_SECONDS = 150.0
 """The server asks remotes: two minutes at most for a whole project, less for a run."""
 
 Progress = Callable[[int], None]
 
 
-class Client(VaultCalls):
+class Client(AgentCalls, UpdateCalls, VaultCalls):
     """A connection to one server; usable from several threads, and as a context manager.
 
     ```python
@@ -162,38 +154,6 @@ class Client(VaultCalls):
         """
         return follow_events(self._transport, last_id=last_id, on_reconnect=on_reconnect, deadline=deadline)
 
-    def restart_server(self) -> Restarting:
-        """Restart the server; `Conflict` while it updates. The next one has another `instance_id`."""
-        return self._transport.post(Restarting, "/api/v1/server/restart")
-
-    # Updates of the server
-
-    def check_for_update(self) -> UpdateCheck:
-        """Let the server look for a newer release; why it could not is in `message`."""
-        return self._transport.post(UpdateCheck, "/api/v1/update/check", timeout=_UPDATE_SECONDS)
-
-    def apply_update(self, target_version: str = "") -> UpdateAnswer:
-        """Update the server, by default to the latest release; how that goes on, `get_update_status` tells.
-
-        `UpdateUnavailable` if its installation can't update itself, `Conflict` if an update is in progress,
-        `UpdateFailed` if the version can't run there.
-        """
-        request = UpdateRequest(target_version=target_version)
-        return self._transport.post(UpdateAnswer, "/api/v1/update/apply", encode(request), timeout=_UPDATE_SECONDS)
-
-    def rollback_update(self, target_version: str) -> UpdateAnswer:
-        """Let the server go back to a version; refused as `apply_update` is."""
-        request = UpdateRequest(target_version=target_version)
-        return self._transport.post(UpdateAnswer, "/api/v1/update/rollback", encode(request), timeout=_UPDATE_SECONDS)
-
-    def list_update_tags(self) -> UpdateTags:
-        """Return the versions that the server could run."""
-        return self._transport.get(UpdateTags, "/api/v1/update/tags")
-
-    def get_update_status(self) -> dict[str, str]:
-        """Return how updates of the server stand, by the names that the API's reference tells."""
-        return self._transport.get(UpdateStatus, "/api/v1/update/status").status
-
     # Agents
 
     def list_agents(self) -> list[Agent]:
@@ -202,7 +162,7 @@ class Client(VaultCalls):
 
     def get_agent(self, agent_id: str) -> Agent:
         """Return one agent; `NotFound` if the server does not know it."""
-        return self._transport.get(AgentResponse, f"/api/v1/agents/{_segment(agent_id)}").agent
+        return self._transport.get(AgentResponse, f"/api/v1/agents/{segment(agent_id)}").agent
 
     def agent_action(self, agent_id: str, action: str) -> AgentActionResponse:
         """Order something of an agent.
@@ -211,12 +171,12 @@ class Client(VaultCalls):
             action: `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history` or `update`.
         """
         request = AgentActionRequest(action=action)
-        return self._mutations.post(AgentActionResponse, _actions(agent_id), encode(request))
+        return self._mutations.post(AgentActionResponse, actions_path(agent_id), encode(request))
 
     def run_script(self, agent_id: str, script: str, *, shell: str, timeout_seconds: int = 0) -> QueuedScript:
         """Queue a script for an agent; without a limit it gets ten minutes."""
         request = AgentActionRequest(action="run-script", script=script, shell=shell, timeout_seconds=timeout_seconds)
-        return self._mutations.post(QueuedScript, _actions(agent_id), encode(request))
+        return self._mutations.post(QueuedScript, actions_path(agent_id), encode(request))
 
     # Projects and runs
 
@@ -243,41 +203,41 @@ class Client(VaultCalls):
 
     def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline, or of a part of it."""
-        path = f"{_pipeline(pipeline_db_id)}/run-selection"
+        path = f"{pipeline_path(pipeline_db_id)}/run-selection"
         return self._mutations.post(RunResponse, path, encode(request), timeout=_GIT_SECONDS)
 
     def run_chain(self, chain_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline chain."""
-        path = f"{_chain(chain_db_id)}/run"
+        path = f"{chain_path(chain_db_id)}/run"
         return self._mutations.post(RunResponse, path, encode(request), timeout=_GIT_SECONDS)
 
     def preview_pipeline(self, pipeline_db_id: int, request: PreviewRequest) -> PreviewResponse:
         """Return what a dry run of a pipeline would enqueue, and who could take it; nothing is stored."""
-        path = f"{_pipeline(pipeline_db_id)}/dry-run-preview"
+        path = f"{pipeline_path(pipeline_db_id)}/dry-run-preview"
         return self._transport.post(PreviewResponse, path, encode(request), timeout=_GIT_SECONDS)
 
     def preview_chain(self, chain_db_id: int, request: PreviewRequest) -> PreviewResponse:
         """Return what a dry run of a chain would enqueue, and who could take it; nothing is stored."""
-        path = f"{_chain(chain_db_id)}/dry-run-preview"
+        path = f"{chain_path(chain_db_id)}/dry-run-preview"
         return self._transport.post(PreviewResponse, path, encode(request), timeout=_GIT_SECONDS)
 
     def eligible_agents_for_pipeline(self, pipeline_db_id: int, request: RunRequest) -> EligibleAgents:
         """Return which agents could take every execution of a run."""
-        path = f"{_pipeline(pipeline_db_id)}/eligible-agents"
+        path = f"{pipeline_path(pipeline_db_id)}/eligible-agents"
         return self._transport.post(EligibleAgents, path, encode(request), timeout=_GIT_SECONDS)
 
     def eligible_agents_for_chain(self, chain_db_id: int, request: RunRequest) -> EligibleAgents:
         """Return which agents could take every execution of a chain run."""
-        path = f"{_chain(chain_db_id)}/eligible-agents"
+        path = f"{chain_path(chain_db_id)}/eligible-agents"
         return self._transport.post(EligibleAgents, path, encode(request), timeout=_GIT_SECONDS)
 
     def source_refs_of_pipeline(self, pipeline_db_id: int) -> SourceRefs:
         """Return the branches that a pipeline could be run from; none for a pipeline without a repository."""
-        return self._transport.get(SourceRefs, f"{_pipeline(pipeline_db_id)}/source-refs")
+        return self._transport.get(SourceRefs, f"{pipeline_path(pipeline_db_id)}/source-refs")
 
     def source_refs_of_chain(self, chain_db_id: int) -> SourceRefs:
         """Return the branches that a chain could be run from: those of its first pipeline."""
-        return self._transport.get(SourceRefs, f"{_chain(chain_db_id)}/source-refs")
+        return self._transport.get(SourceRefs, f"{chain_path(chain_db_id)}/source-refs")
 
     def resolve_version(self, pipeline_db_id: int) -> Iterator[VersionEvent]:
         """Let the server resolve a pipeline's version, and yield each step as it happens.
@@ -288,7 +248,7 @@ class Client(VaultCalls):
             NotFound: There is no such pipeline.
             Unreachable: The connection broke before the last step.
         """
-        return versions.resolve_version(self._transport, f"{_pipeline(pipeline_db_id)}/version-resolve")
+        return versions.resolve_version(self._transport, f"{pipeline_path(pipeline_db_id)}/version-resolve")
 
     # Jobs
 
@@ -310,23 +270,24 @@ class Client(VaultCalls):
 
     def get_job(self, job_id: str) -> JobExecution:
         """Return one execution, with the last 512 KiB of its log as `output`."""
-        return self._transport.get(JobResponse, _job(job_id)).job_execution
+        return self._transport.get(JobResponse, job_path(job_id)).job_execution
 
     def get_job_state(self, job_id: str) -> JobState:
         """Return the part of an execution that changes; cheap."""
-        return self._state(_job(job_id), self._transport.send("GET", _job(job_id), params={"view": "state"}))
+        response = self._transport.send("GET", job_path(job_id), params={"view": "state"})
+        return following.read_state(response, self.base_url + job_path(job_id))
 
     def cancel_job(self, job_id: str) -> JobExecution:
         """Cancel an execution; `Conflict` if it is over already."""
-        return self._mutations.post(JobResponse, f"{_job(job_id)}/cancel").job_execution
+        return self._mutations.post(JobResponse, f"{job_path(job_id)}/cancel").job_execution
 
     def rerun_job(self, job_id: str) -> JobExecution:
         """Enqueue the same work again, and return the new execution; `Conflict` if the old one never started."""
-        return self._mutations.post(JobResponse, f"{_job(job_id)}/rerun").job_execution
+        return self._mutations.post(JobResponse, f"{job_path(job_id)}/rerun").job_execution
 
     def delete_job(self, job_id: str) -> None:
         """Remove an execution that has not started; what waits for it ends. `Conflict` if it has."""
-        self._mutations.delete(_job(job_id))
+        self._mutations.delete(job_path(job_id))
 
     def clear_queue(self) -> int:
         """Remove all that is queued or leased, and return how many executions those were."""
@@ -338,14 +299,14 @@ class Client(VaultCalls):
 
     def blocked_by(self, job_id: str) -> BlockedBy:
         """Return which execution kept this one from ever running."""
-        return self._transport.get(BlockedBy, f"{_job(job_id)}/blocked-by")
+        return self._transport.get(BlockedBy, f"{job_path(job_id)}/blocked-by")
 
     def explain_job(self, job_id: str) -> Explanation:
         """Return why an execution waits, which agents come nearest, and what would help."""
-        return self._transport.get(Explanation, f"{_job(job_id)}/explain")
+        return self._transport.get(Explanation, f"{job_path(job_id)}/explain")
 
     def get_test_report(self, job_id: str) -> TestReport:
-        return self._transport.get(TestReportResponse, f"{_job(job_id)}/tests").report
+        return self._transport.get(TestReportResponse, f"{job_path(job_id)}/tests").report
 
     def wait_for_job(
         self,
@@ -388,7 +349,7 @@ class Client(VaultCalls):
         """
         wanted = {"limit": limit, "since": since.isoformat() if since else None}
         params = {"offset": offset, **{key: value for key, value in wanted.items() if value is not None}}
-        response = self._transport.send("GET", f"{_job(job_id)}/log", params=params)
+        response = self._transport.send("GET", f"{job_path(job_id)}/log", params=params)
         size = response.headers.get("X-Log-Size", "")
         if not size.isdigit():
             raise UnexpectedAnswer(self.base_url, "no X-Log-Size")
@@ -399,7 +360,7 @@ class Client(VaultCalls):
 
     def list_steps(self, job_id: str) -> list[LoggedStep]:
         """Return the steps of an execution that have begun, and where their parts of the log begin."""
-        return self._transport.get(JobSteps, f"{_job(job_id)}/steps").steps
+        return self._transport.get(JobSteps, f"{job_path(job_id)}/steps").steps
 
     def follow_log(
         self,
@@ -440,14 +401,14 @@ class Client(VaultCalls):
     # Artifacts
 
     def list_artifacts(self, job_id: str) -> list[Artifact]:
-        return self._transport.get(ArtifactList, f"{_job(job_id)}/artifacts").artifacts or []
+        return self._transport.get(ArtifactList, f"{job_path(job_id)}/artifacts").artifacts or []
 
     def download_artifact(self, artifact: Artifact, sink: IO[bytes], *, progress: Progress | None = None) -> int:
         """Write a file into *sink*, block by block, and return its bytes; *progress* gets the bytes so far.
 
         When the connection breaks, `Unreachable` is raised, and *sink* holds the beginning.
         """
-        return self._download(_artifact_path(artifact), sink, progress=progress)
+        return self._download(artifact_path(artifact), sink, progress=progress)
 
     def fetch_artifact(
         self,
@@ -472,7 +433,7 @@ class Client(VaultCalls):
         """
         return downloading.download(
             self._transport,
-            _artifact_path(artifact),
+            artifact_path(artifact),
             Path(target),
             size=artifact.size_bytes,
             progress=progress,
@@ -481,42 +442,7 @@ class Client(VaultCalls):
 
     def download_all(self, job_id: str, sink: IO[bytes], *, progress: Progress | None = None) -> int:
         """Write a zip of all artifacts into *sink*, and return its bytes."""
-        return self._download(f"{_job(job_id)}/artifacts/download-all", sink, progress=progress)
-
-    # What agents say
-
-    def heartbeat(self, request: HeartbeatRequest, *, timeout: float = 3.0) -> HeartbeatResponse:
-        return self._transport.post(HeartbeatResponse, "/api/v1/heartbeat", encode(request), timeout=timeout)
-
-    def lease(self, request: LeaseRequest, *, timeout: float = 5.0) -> LeaseResponse:
-        """Ask for work; the time limit grows by the request's `wait_seconds`."""
-        limit = timeout + request.wait_seconds
-        return self._transport.post(LeaseResponse, "/api/v1/agent/lease", encode(request), timeout=limit)
-
-    def report_status(
-        self, job_id: str, request: StatusRequest, *, minimal: bool = False, timeout: float = 30.0
-    ) -> JobState:
-        """Report about an execution, and return its state on the server; *minimal* asks for a short answer."""
-        headers = {"Content-Type": "application/json", **({"Prefer": "return=minimal"} if minimal else {})}
-        path = f"{_job(job_id)}/status"
-        response = self._transport.send("POST", path, body=encode(request), headers=headers, timeout=timeout)
-        return self._state(path, response)
-
-    def upload_artifacts_zip(
-        self, job_id: str, agent_id: str, body: IO[bytes], *, timeout: float = _UPLOAD_SECONDS
-    ) -> list[Artifact]:
-        """Replace the artifacts of an execution by the files of a zip, read from *body* block by block."""
-        headers = {"Content-Type": "application/zip", "X-CIWI-Agent-ID": agent_id}
-        path = f"{_job(job_id)}/artifacts/upload-zip"
-        return self._transport.post(ArtifactList, path, body, headers=headers, timeout=timeout).artifacts or []
-
-    def upload_artifacts_json(self, job_id: str, request: ArtifactUpload) -> list[Artifact]:
-        path = f"{_job(job_id)}/artifacts"
-        return self._transport.post(ArtifactList, path, encode(request), timeout=_UPLOAD_SECONDS).artifacts or []
-
-    def upload_tests(self, job_id: str, request: TestReportUpload) -> TestReport:
-        path = f"{_job(job_id)}/tests"
-        return self._transport.post(TestReportResponse, path, encode(request), timeout=_UPLOAD_SECONDS).report
+        return self._download(f"{job_path(job_id)}/artifacts/download-all", sink, progress=progress)
 
     # Anything else
 
@@ -567,36 +493,3 @@ class Client(VaultCalls):
                 if progress is not None:
                     progress(written)
         return written
-
-    def _state(self, path: str, response: RawResponse) -> JobState:
-        try:
-            return following.state_of(response.body)
-        except DecodeError as error:
-            raise UnexpectedAnswer(self.base_url + path, f"{error}; {came(response)}") from error
-
-
-def _job(job_id: str) -> str:
-    return f"/api/v1/jobs/{_segment(job_id)}"
-
-
-def _pipeline(pipeline_db_id: int) -> str:
-    return f"/api/v1/pipelines/{pipeline_db_id}"
-
-
-def _chain(chain_db_id: int) -> str:
-    return f"/api/v1/pipeline-chains/{chain_db_id}"
-
-
-def _actions(agent_id: str) -> str:
-    return f"/api/v1/agents/{_segment(agent_id)}/actions"
-
-
-def _segment(text: str) -> str:
-    """Return *text* as one segment of a path."""
-    return quote(text, safe="")
-
-
-def _artifact_path(artifact: Artifact) -> str:
-    """Return the path to download from; a reference server does not encode the URLs that it gives."""
-    plain = f"/artifacts/{artifact.job_execution_id}/{artifact.path}"
-    return quote(plain) if artifact.url == plain else artifact.url

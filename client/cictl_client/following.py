@@ -20,7 +20,7 @@ from cictl_client.snapshots import SnapshotLog
 from cictl_client.streams import NoStream, open_events
 
 if TYPE_CHECKING:
-    from cictl_client.transport import Transport
+    from cictl_client.transport import RawResponse, Transport
 
 OnReconnect = Callable[[Exception], None]
 
@@ -262,6 +262,20 @@ def _poll_log(
         if job.status.is_terminal or (deadline is not None and deadline()):
             return
         time.sleep(_POLL_SECONDS)
+
+
+def read_state(response: RawResponse, url: str) -> JobState:
+    """Return the JobState in the answer that came from *url*.
+
+    Raises:
+        UnexpectedAnswer: It has another shape.
+    """
+    from cictl_client.transport import came
+
+    try:
+        return state_of(response.body)
+    except DecodeError as error:
+        raise UnexpectedAnswer(url, f"{error}; {came(response)}") from error
 
 
 def state_of(body: bytes) -> JobState:

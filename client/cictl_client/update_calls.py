@@ -1,0 +1,50 @@
+"""Restarting and updating the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cictl.wire.codec import encode
+from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
+
+if TYPE_CHECKING:
+    from cictl_client.transport import Transport
+
+_UPDATE_SECONDS = 90.0
+"""The server looks for releases through passing faults, and waits 25 s for a version to be installed."""
+
+
+class UpdateCalls:
+    """The part of a client that restarts and updates the server."""
+
+    _transport: Transport
+
+    def restart_server(self) -> Restarting:
+        """Restart the server; `Conflict` while it updates. The next one has another `instance_id`."""
+        return self._transport.post(Restarting, "/api/v1/server/restart")
+
+    def check_for_update(self) -> UpdateCheck:
+        """Let the server look for a newer release; why it could not is in `message`."""
+        return self._transport.post(UpdateCheck, "/api/v1/update/check", timeout=_UPDATE_SECONDS)
+
+    def apply_update(self, target_version: str = "") -> UpdateAnswer:
+        """Update the server, by default to the latest release; how that goes on, `get_update_status` tells.
+
+        `UpdateUnavailable` if its installation can't update itself, `Conflict` if an update is in progress,
+        `UpdateFailed` if the version can't run there.
+        """
+        request = UpdateRequest(target_version=target_version)
+        return self._transport.post(UpdateAnswer, "/api/v1/update/apply", encode(request), timeout=_UPDATE_SECONDS)
+
+    def rollback_update(self, target_version: str) -> UpdateAnswer:
+        """Let the server go back to a version; refused as `apply_update` is."""
+        request = UpdateRequest(target_version=target_version)
+        return self._transport.post(UpdateAnswer, "/api/v1/update/rollback", encode(request), timeout=_UPDATE_SECONDS)
+
+    def list_update_tags(self) -> UpdateTags:
+        """Return the versions that the server could run."""
+        return self._transport.get(UpdateTags, "/api/v1/update/tags")
+
+    def get_update_status(self) -> dict[str, str]:
+        """Return how updates of the server stand, by the names that the API's reference tells."""
+        return self._transport.get(UpdateStatus, "/api/v1/update/status").status
