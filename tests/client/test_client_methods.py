@@ -57,6 +57,7 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 from cictl.wire.vault import (
     DeletedVaultConnection,
     VaultConnection,
@@ -134,6 +135,11 @@ EXPLANATION = Explanation(
 
 Call = Callable[[Client], Any]
 
+RESTARTING = Restarting(restarting=True, message="at once")
+CHECKED = UpdateCheck(current_version="v1", update_available=True, latest_version="v2")
+UPDATED = UpdateAnswer(updated=True, message="staged", target="v2", target_version="v2")
+TAGS = UpdateTags(tags=["v2", "v1"], current_version="v1")
+
 
 def case(name: str, request: str, answer: object, call: Call, result: object, body: object = None) -> Any:
     return pytest.param(request, answer, call, result, body, id=name)
@@ -143,6 +149,38 @@ CASES = [
     case("health", "GET /healthz", HEALTH, Client.health, HEALTH),
     case("server_info", "GET /api/v1/server-info", INFO, Client.server_info, INFO),
     case("runtime_state", "GET /api/v1/runtime-state", RUNTIME, Client.runtime_state, RUNTIME),
+    case(
+        "restart_server",
+        "POST /api/v1/server/restart",
+        RESTARTING,
+        Client.restart_server,
+        RESTARTING,
+    ),
+    case("check_for_update", "POST /api/v1/update/check", CHECKED, Client.check_for_update, CHECKED),
+    case(
+        "apply_update",
+        "POST /api/v1/update/apply",
+        UPDATED,
+        lambda c: c.apply_update("v2"),
+        UPDATED,
+        UpdateRequest(target_version="v2"),
+    ),
+    case(
+        "rollback_update",
+        "POST /api/v1/update/rollback",
+        UPDATED,
+        lambda c: c.rollback_update("v1"),
+        UPDATED,
+        UpdateRequest(target_version="v1"),
+    ),
+    case("list_update_tags", "GET /api/v1/update/tags", TAGS, Client.list_update_tags, TAGS),
+    case(
+        "get_update_status",
+        "GET /api/v1/update/status",
+        UpdateStatus(status={"update_phase": "idle"}),
+        Client.get_update_status,
+        {"update_phase": "idle"},
+    ),
     case("list_agents", "GET /api/v1/agents", AgentList(agents=[AGENT]), Client.list_agents, [AGENT]),
     case("get_agent", "GET /api/v1/agents/a/1", AgentResponse(agent=AGENT), lambda c: c.get_agent("a/1"), AGENT),
     case(
