@@ -155,8 +155,9 @@ CASES = [
         RESTARTING,
         Client.restart_server,
         RESTARTING,
+        b"{}",
     ),
-    case("check_for_update", "POST /api/v1/update/check", CHECKED, Client.check_for_update, CHECKED),
+    case("check_for_update", "POST /api/v1/update/check", CHECKED, Client.check_for_update, CHECKED, b"{}"),
     case(
         "apply_update",
         "POST /api/v1/update/apply",
