@@ -120,6 +120,10 @@ LOGINS = {
     "no auth": (b"{}", "vault login response has no auth block"),
     "null auth": (b'{"auth":null}', "vault login response has no auth block"),
     "no token": (b'{"auth":{"lease_duration":5}}', "vault login response missing client_token"),
+    "strange token": (
+        b'{"auth":{"client_token":"s.a\\nb"}}',
+        "decode vault login response: the token has characters that no header can",
+    ),
     "blank token": (b'{"auth":{"client_token":" "}}', "vault login response missing client_token"),
 }
 

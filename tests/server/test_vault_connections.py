@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cictl_testing.openbao import ROLE_ID, SECRET_ID, VARIABLE, OpenBao
+from cictl_testing.processes import eventually
 from cictl_testing.scripted_vault import ScriptedVault, kv2
 from cictl_testing.server import RunningServer
 
@@ -116,6 +118,7 @@ URL = "url must be http:// or https:// with a host, and without user, query or f
             )
         ],
         pytest.param({"ca_file": "ca.pem"}, "ca_file must be an absolute path on the server's machine", id="CA file"),
+        pytest.param({"approle_mount": "a/../b"}, "mounts must not have the parts . or ..", id="climbing mount"),
         pytest.param({"role_id": "a\nb"}, "fields must be up to 4096 printable characters", id="line break"),
         pytest.param({"name": "n" * 4097}, "fields must be up to 4096 printable characters", id="too long"),
     ],
@@ -338,3 +341,24 @@ def test_the_secret_id_of_a_test_is_not_kept(server: RunningServer, vault: Scrip
     assert b"override-xyz" not in stored
     assert SECRET_ID.encode() not in stored
     assert os.environ[VARIABLE] == SECRET_ID
+
+
+def test_no_more_than_eight_wait_for_a_vault_by_tests(
+    server: RunningServer, own_openbao: OpenBao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds a thread of the server; one that is too many is told so at once."""
+    monkeypatch.setenv(VARIABLE, SECRET_ID)
+    server.post(ROUTE, own_openbao.connection())
+    own_openbao.freeze()
+    answers: list[int] = []
+    tests = [
+        threading.Thread(target=lambda: answers.append(server.post(f"{ROUTE}/1/test", {}).status_code))
+        for _ in range(9)
+    ]
+    for test in tests:
+        test.start()
+    eventually(lambda: answers, what="the refusal")
+    own_openbao.thaw()
+    for test in tests:
+        test.join(timeout=60)
+    assert sorted(answers) == [200] * 8 + [503]

@@ -112,7 +112,15 @@ class ProjectInspectResource:
     def __init__(self, services: Services) -> None:
         self._inspecting = services.inspecting
 
-    @api(request=InspectRequest, answers={200: InspectResponse, 400: "what can't be shown", 404: "no such pipeline"})
+    @api(
+        request=InspectRequest,
+        answers={
+            200: InspectResponse,
+            400: "what can't be shown",
+            404: "no such pipeline",
+            503: "too many secrets are being tried; `Retry-After` says when to come again",
+        },
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
         """Show a pipeline or a job: as YAML, as the scripts of a run, or as the secrets that its steps name."""
         number = media.path_id(project_id, noun="project")

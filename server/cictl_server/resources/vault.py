@@ -60,7 +60,14 @@ class VaultTestResource:
     def __init__(self, services: Services) -> None:
         self._tests = services.vault_tests
 
-    @api(request=VaultTestRequest, answers={200: VaultTestResponse, 404: "unknown, or another method"})
+    @api(
+        request=VaultTestRequest,
+        answers={
+            200: VaultTestResponse,
+            404: "unknown, or another method",
+            503: "too many are being tried; `Retry-After` says when to come again",
+        },
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
         """Log in, and read a secret if one is named; a failure is told in the answer. Nothing of it is kept."""
         number = media.path_id(connection_id, noun=_NOUN)

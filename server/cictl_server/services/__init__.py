@@ -158,9 +158,12 @@ class Services:
         )
         tokens = TokenCache(clock)
         access = VaultAccess(environment=os.environ, allowed_urls=vault_urls)
-        vault_connections = VaultConnectionService(store=store, tokens=tokens, allowed_urls=vault_urls, clock=clock)
+        outages = Outages(clock)
+        vault_connections = VaultConnectionService(
+            store=store, tokens=tokens, outages=outages, allowed_urls=vault_urls, clock=clock
+        )
         vault_tests = VaultTestService(store=store, connections=vault_connections, access=access, clock=clock)
-        secrets = SecretService(store=store, access=access, tokens=tokens, outages=Outages(clock))
+        secrets = SecretService(store=store, access=access, tokens=tokens, outages=outages)
         orders, rollout = OrderBook(clock, numbers), Rollout(clock)
         preparer = Preparer(store=store, numbers=numbers)
         idempotency = IdempotencyService(store=store, clock=clock)

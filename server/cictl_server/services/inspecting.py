@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 
 from msgspec.structs import replace
 
@@ -34,6 +35,7 @@ class InspectService:
             NotFound: No such pipeline.
             InvalidRequest: A field is missing or wrong, or what is asked for can't be run.
             GitFailed: As `Preparer.pipeline`.
+            NoCapacity: Too many secrets are being tried.
         """
         name = request.view.strip().lower() or "raw_yaml"
         view = self._views().get(name)
@@ -74,8 +76,7 @@ class InspectService:
 
     def _secret_mappings(self, pipeline: Pipeline, _job: Job | None, request: InspectRequest) -> tuple[str, str]:
         planned, connections = self._planned(request), self._connections()
-        with self._vault_tests.inspection() as inspection:
-            tested = inspection if request.test_secrets else None
+        with self._vault_tests.inspection() if request.test_secrets else nullcontext() as tested:
             lines = [line for job in planned for line in _mapping(job, connections, tested)]
         title = f"Pipeline {pipeline.id} secret mappings"
         if not lines:

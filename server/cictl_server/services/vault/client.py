@@ -66,9 +66,14 @@ def place_of(connection: VaultConnectionRecord, *, mount: str, path: str, kv_ver
         path=path.strip().strip("/"),
         kv_version=version,
     )
-    if {".", ".."} & {*place.mount.split("/"), *place.path.split("/")}:
+    if climbs(place.mount) or climbs(place.path):
         raise VaultRefused("create vault request: mount and path must not have the parts . or ..")
     return place
+
+
+def climbs(path: str) -> bool:
+    """Whether *path* has parts by which it would lead elsewhere."""
+    return not {".", ".."}.isdisjoint(path.split("/"))
 
 
 class VaultClient:
@@ -103,6 +108,8 @@ class VaultClient:
         token = auth.get("client_token")
         if not isinstance(token, str) or not token.strip():
             raise VaultRefused("vault login response missing client_token")
+        if not (token.isascii() and token.isprintable()):  # an error about the header would show it
+            raise VaultRefused("decode vault login response: the token has characters that no header can")
         return Login(token=token, lifetime=_lifetime(auth.get("lease_duration")))
 
     def read(self, place: Place, *, token: str) -> Mapping[str, msgspec.Raw]:

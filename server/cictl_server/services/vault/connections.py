@@ -15,6 +15,8 @@ from cictl.project_file import Pipeline
 from cictl.wire.vault import SECRET_ID_PREFIXES, DeletedVaultConnection, VaultConnection, VaultConnectionRequest
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.ids import Clock
+from cictl_server.services.vault.client import climbs
+from cictl_server.services.vault.outages import Outages
 from cictl_server.services.vault.tokens import TokenCache
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import VaultConnectionRecord
@@ -28,10 +30,13 @@ _LONGEST = 4096
 
 
 class VaultConnectionService:
-    def __init__(self, *, store: Store, tokens: TokenCache, allowed_urls: Sequence[str], clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, tokens: TokenCache, outages: Outages, allowed_urls: Sequence[str], clock: Clock
+    ) -> None:
         """Accept connections to *allowed_urls* only; to any where there are none."""
         self._store = store
         self._tokens = tokens
+        self._outages = outages
         self._allowed_urls = allowed_urls
         self._clock = clock
 
@@ -67,7 +72,7 @@ class VaultConnectionService:
             record = msgspec.structs.replace(stored, updated=now, **changes)
             self._check(record)
             tx.vault_connections.put(record)
-        self._tokens.forget(record.id)
+        self._forget(record.id)
         return _shown(record)
 
     def delete(self, connection_id: int) -> DeletedVaultConnection:
@@ -80,8 +85,12 @@ class VaultConnectionService:
             record = _get(tx, connection_id)
             tx.vault_connections.delete(connection_id)
             used_by = _uses(tx)[record.name]
-        self._tokens.forget(connection_id)
+        self._forget(connection_id)
         return DeletedVaultConnection(deleted=True, id=connection_id, used_by=used_by)
+
+    def _forget(self, connection_id: int) -> None:
+        self._tokens.forget(connection_id)
+        self._outages.forget(connection_id)
 
     def _check(self, record: VaultConnectionRecord) -> None:
         texts = [value for value in msgspec.structs.asdict(record).values() if isinstance(value, str)]
@@ -100,6 +109,8 @@ class VaultConnectionService:
             )
         if record.ca_file and not _is_absolute(record.ca_file):
             raise InvalidRequest("ca_file must be an absolute path on the server's machine")
+        if climbs(record.approle_mount) or climbs(record.kv_default_mount):
+            raise InvalidRequest("mounts must not have the parts . or ..")
         check_url(record.url)
         if not is_allowed(record.url, self._allowed_urls):
             raise InvalidRequest(

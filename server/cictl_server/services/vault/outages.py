@@ -69,9 +69,13 @@ class Outages:
                 return before  # of several that failed at once only the first counts
             failures = before.failures + 1 if before else 1
             outage = Outage(failures=failures, until=now + pause_after(failures), text=text)
-            self._known = {known: kept for known, kept in self._known.items() if known.id != connection.id}
             self._known[connection] = outage
             return outage
+
+    def forget(self, connection_id: int) -> None:
+        """Forget what was known of a connection that was changed or deleted."""
+        with self._lock:
+            self._known = {known: outage for known, outage in self._known.items() if known.id != connection_id}
 
     def end(self, connection: VaultConnectionRecord) -> None:
         """Note that this Vault has answered."""

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from cictl.wire.jobs import SecretRef
 from cictl.wire.vault import VAULT_AUTH_OK, VaultTestRequest, VaultTestResponse
+from cictl_server.errors import NoCapacity
 from cictl_server.services.ids import Clock
 from cictl_server.services.vault.connections import VaultConnectionService, find_by_name
 from cictl_server.services.vault.errors import VaultProblem
 from cictl_server.services.vault.reading import VaultAccess, VaultReader, within
 from cictl_server.services.vault.tokens import TokenCache
 from cictl_server.store.contract import Store
+from cictl_server.store.records import VaultConnectionRecord
 
 TEST_SECONDS = 20.0
 """The longest that a test takes."""
 
 INSPECTION_SECONDS = 30.0
+
+PLACES = 8
+"""How many may be tried at once."""
 
 
 class VaultTestService:
@@ -23,14 +32,20 @@ class VaultTestService:
         self._connections = connections
         self._access = access
         self._clock = clock
+        self._places = threading.BoundedSemaphore(PLACES)
 
     def test(self, connection_id: int, request: VaultTestRequest) -> VaultTestResponse:
         """Log in, and read a secret if one is named; neither token nor value is told.
 
         Raises:
             NotFound: No such connection.
+            NoCapacity: Too many are being tried.
         """
         connection = self._connections.get_connection(connection_id)
+        with self._place():
+            return self._test(connection, request)
+
+    def _test(self, connection: VaultConnectionRecord, request: VaultTestRequest) -> VaultTestResponse:
         reader = self._reader(TEST_SECONDS)
 
         def attempt() -> None:
@@ -45,9 +60,25 @@ class VaultTestService:
             return VaultTestResponse(ok=False, message=str(problem))
         return VaultTestResponse(ok=True, message=VAULT_AUTH_OK)
 
-    def inspection(self) -> Inspection:
-        """Return what tries many secrets, for half a minute in all; close it."""
-        return Inspection(self._store, self._reader(INSPECTION_SECONDS))
+    @contextmanager
+    def inspection(self) -> Iterator[Inspection]:
+        """Yield what tries many secrets, for half a minute in all.
+
+        Raises:
+            NoCapacity: Too many are being tried.
+        """
+        with self._place(), self._reader(INSPECTION_SECONDS) as reader:
+            yield Inspection(self._store, reader)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Count as one of those that wait for a Vault: each holds a thread of the server."""
+        if not self._places.acquire(blocking=False):
+            raise NoCapacity
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def _reader(self, seconds: float) -> VaultReader:
         return VaultReader(self._access, TokenCache(self._clock), seconds=seconds)
@@ -60,12 +91,6 @@ class Inspection:
         self._store = store
         self._reader = reader
         self._logins: dict[str, str] = {}
-
-    def __enter__(self) -> Inspection:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._reader.__exit__()
 
     def connection_problem(self, name: str) -> str:
         """Return why nobody can log in by the connection of this name; empty when that works. Tried once."""
