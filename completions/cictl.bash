@@ -256,7 +256,7 @@ _cictl_node() {
         ;;
     "cictl jobs list")
         commands=""
-        options="--status --project --pipeline --agent --run --limit -o --output --query --server --context --debug -h --help"
+        options="--status --project --pipeline --agent --run --limit -w --watch -o --output --query --server --context --debug -h --help"
         valued="--status --project --pipeline --agent --run --limit -o --output --query --server --context"
         arguments="" repeated=""
         ;;

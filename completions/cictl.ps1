@@ -787,6 +787,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--agent', 'Only those that this agent has or had.');
                 , @('--run', 'Only those of this pipeline or chain run.');
                 , @('--limit', 'How many at most. [default: 50; 1<=x<=2000]');
+                , @('-w', 'Go on showing how they change, until Ctrl-C.');
+                , @('--watch', 'Go on showing how they change, until Ctrl-C.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');

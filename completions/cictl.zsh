@@ -257,7 +257,7 @@ _cictl_node() {
         ;;
     "cictl jobs list")
         commands=()
-        options=('--status:One of queued, leased, running, succeeded, failed.' '--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--agent:Only those that this agent has or had.' '--run:Only those of this pipeline or chain run.' '--limit:How many at most. [default: 50; 1<=x<=2000]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('--status:One of queued, leased, running, succeeded, failed.' '--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--agent:Only those that this agent has or had.' '--run:Only those of this pipeline or chain run.' '--limit:How many at most. [default: 50; 1<=x<=2000]' '-w:Go on showing how they change, until Ctrl-C.' '--watch:Go on showing how they change, until Ctrl-C.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--status --project --pipeline --agent --run --limit -o --output --query --server --context"
         arguments=() repeated=""
         ;;

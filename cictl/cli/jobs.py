@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or its 
     "list",
     cls=Command,
     epilog="cictl jobs list\ncictl jobs list --status failed --project shop -o json\n"
-    "cictl jobs list --query 'job_executions[].id' -o name",
+    "cictl jobs list --watch --project shop\ncictl jobs list --query 'job_executions[].id' -o name",
 )
 def list_jobs(
     context: typer.Context,
@@ -40,15 +41,30 @@ def list_jobs(
     agent: Annotated[str, typer.Option("--agent", metavar="AGENT", help="Only those that this agent has or had.")] = "",
     run: Annotated[str, typer.Option("--run", metavar="RUN", help="Only those of this pipeline or chain run.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MAX_JOBS, help="How many at most.")] = 50,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on showing how they change, until Ctrl-C.")] = False,
 ) -> None:
-    """List the newest jobs; a run is never cut apart."""
+    """List the newest jobs; a run is never cut apart.
+
+    In a pipe, --watch writes a line whenever a job is new or has changed, with `-o json` one object a line.
+    """
     session = Session.of(context)
     if status and status not in list(JobStatus):
         raise usage(f"no such status: {status}", hint=f"one of {', '.join(JobStatus)}")
     agent_id = find_agent(session.client, agent).agent_id if agent else ""
-    found = session.client.list_jobs(
-        max_jobs=limit, status=status, project=project, pipeline=pipeline, agent=agent_id, run=run
+    look = partial(
+        session.client.list_jobs,
+        max_jobs=limit,
+        status=status,
+        project=project,
+        pipeline=pipeline,
+        agent=agent_id,
+        run=run,
     )
+    if watch:
+        from cictl.cli.watching import watch as go_on
+
+        raise typer.Exit(go_on(session, lambda: jobs_result(look().job_executions), quiet=("CREATED", "TIME")))
+    found = look()
     session.show(jobs_result(found.job_executions, next_cursor=found.next_cursor))
     if found.next_cursor and not session.wants_data:
         session.note(f"there are more; --limit {min(limit * 10, MAX_JOBS)} shows them")

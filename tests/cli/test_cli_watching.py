@@ -69,6 +69,19 @@ def test_as_json_each_change_is_an_object(cli: Run, fake: FakeServer, between: C
     assert objects[-1]["version"] == "9.9.9"
 
 
+def test_jobs(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
+    fake.jobs["job-1"] = job("job-1", JobStatus.RUNNING)
+    between(lambda: fake.finish("job-1"), lambda: fake.jobs.update({"job-2": job("job-2")}))
+    ran = cli("jobs", "list", "--watch", "--project", "shop")
+    assert ran.code == ExitCode.INTERRUPTED
+    assert [line.split()[:2] for line in ran.out.splitlines()] == [
+        ["ID", "STATUS"],
+        ["job-1", "running"],
+        ["job-1", "succeeded"],
+        ["job-2", "queued"],
+    ]
+
+
 def test_names(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
     between(change(fake, "mac", version="9.9.9"))
     assert cli("agents", "list", "-w", "-o", "name").out.split() == ["build-1", "build-2", "mac", "mac"]
