@@ -63,6 +63,8 @@ def detect(
         pid, parent_pid: Of the process that asks.
     """
     layout = find_layout(environ, prefix=prefix, data_dir=data_dir)
+    if layout and layout.current() != prefix.name:
+        layout = None
     if version.lower() == "dev":
         return Capability("dev", False, DEV, layout)
     for mark, reason in (("pipx_metadata.json", PIPX), ("uv-receipt.toml", UV_TOOL)):
@@ -79,14 +81,16 @@ def detect(
 
 
 def find_layout(environ: Mapping[str, str], *, prefix: Path, data_dir: Path) -> Layout | None:
-    """Return the managed installation whose current version lives in *prefix*, if it does."""
+    """Return the managed installation that *prefix* is a version of, if it is one.
+
+    Not only of the current one: a server that starts just when the link is changed must still be found and ended.
+    """
     stated = setting(environ, "HOME")
-    home = Path(stated) if stated else prefix.parent.parent
-    layout = Layout(home, data_dir)
-    current = layout.current()
-    if current is None or layout.folder(current).resolve() != prefix.resolve():
+    layout = Layout(Path(stated) if stated else prefix.parent.parent, data_dir)
+    tag = prefix.name
+    if tag.startswith(".") or (layout.versions / tag).resolve() != prefix.resolve():
         return None
-    return layout
+    return layout if layout.record(tag) else None
 
 
 def setting(environ: Mapping[str, str], name: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from cictl_testing.wheels import install_stub
 
 from cictl.installation import capability
-from cictl.installation.capability import Capability, detect
+from cictl.installation.capability import Capability, detect, find_layout
 from cictl.installation.layout import Layout
 
 TAG = "v1.0.0"
@@ -89,9 +90,10 @@ def test_it_may_be_allowed_without_a_service_manager(layout: Layout, prefix: Pat
     assert found == Capability("standalone", True, "", layout, needs_helper=True)
 
 
+@pytest.mark.parametrize("other", ["..", "../../.venv", "../v1.5.0"])
 @pytest.mark.parametrize("environ", [SERVICE, REEXEC], ids=["service", "by hand"])
-def test_another_environment_is_not_managed(layout: Layout, prefix: Path, environ: dict[str, str]) -> None:
-    found = look(layout, prefix.parent, environ)
+def test_another_environment_is_not_managed(layout: Layout, prefix: Path, environ: dict[str, str], other: str) -> None:
+    found = look(layout, Path(os.path.normpath(prefix / other)), environ)
     assert (found.is_supported, found.reason, found.layout) == (False, capability.UNMANAGED, None)
 
 
@@ -99,6 +101,7 @@ def test_a_version_that_is_not_current_is_not_managed(layout: Layout, prefix: Pa
     install_stub(layout, "v1.1.0")
     layout.switch("v1.1.0")
     assert look(layout, prefix, SERVICE).reason == capability.UNMANAGED
+    assert find_layout({}, prefix=prefix, data_dir=layout.data_dir) == layout
 
 
 def test_another_home_is_not_managed(layout: Layout, prefix: Path) -> None:
