@@ -44,7 +44,7 @@ TOOLS: dict[str, tuple[str, ...]] = {
 }
 """Tools and the arguments that make them tell their version."""
 
-_MUTE = frozenset({"notarytool", "plistbuddy", "productsign", "signtool", "stapler", "zip"})
+MUTE = frozenset({"notarytool", "plistbuddy", "productsign", "signtool", "stapler", "zip"})
 """Tools that are offered although they tell no version."""
 
 _XORG_MODULES = ("x11", "xext", "xrandr", "xi", "xcursor", "xinerama", "xfixes", "xscrnsaver")
@@ -132,7 +132,7 @@ def version_in(answer: Answer) -> str:
 
 def _known_tool(system: Platform, name: str) -> str:
     version = _version(system, name, TOOLS[name])
-    return version or (PRESENT if name in _MUTE and system.locate(name) else "")
+    return version or (PRESENT if name in MUTE and system.locate(name) else "")
 
 
 def _version(system: Platform, name: str, arguments: tuple[str, ...]) -> str:

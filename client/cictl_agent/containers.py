@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cictl_agent.capabilities import LAST_RESORTS, PRESENT, TOOLS, version_in
+from cictl_agent.capabilities import LAST_RESORTS, MUTE, PRESENT, TOOLS, version_in
 from cictl_agent.config import AgentConfig
 from cictl_agent.context import JobContext
 from cictl_agent.engines import Engine, find_engine, reason
@@ -110,7 +110,7 @@ class Container:
         for arguments in (TOOLS[tool],) if tool in TOOLS else LAST_RESORTS:
             if version := version_in(self._ask("sh", "-lc", '"$0" "$@" 2>&1', tool, *arguments)):
                 return version
-        return "" if tool in TOOLS else PRESENT
+        return "" if tool in TOOLS and tool not in MUTE else PRESENT
 
     def _ask(self, *command: str) -> Answer:
         return self.engine.ask("exec", self.name, *command, limit_seconds=_PROBE_SECONDS)
