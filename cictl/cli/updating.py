@@ -59,9 +59,7 @@ def carry_out(session: Session, wanted: Wanted) -> None:
         reason = status.get("update_server_self_update_reason", "") or "this installation can't update itself"
         raise Failure(reason, exit_code=ExitCode.CONFLICT, code="update_unavailable", status=400)
     target = wanted.target or (_previous(status) if wanted.is_rollback else "")
-    current = status.get("update_current_version", "")
-    session.note(f"this replaces {current} with {target or 'the latest release'}; {restart_text(session.client)}")
-    session.confirm(f"{wanted.words}?")
+    _ask(session, wanted, target, current=status.get("update_current_version", ""))
     order = _Order(session.new_client(retries=0), target, is_rollback=wanted.is_rollback)
     follower = _Follower(session, time.monotonic() + wanted.seconds)
     try:
@@ -75,6 +73,18 @@ def carry_out(session: Session, wanted: Wanted) -> None:
         session.note("\nthe update goes on; `cictl update status` tells how it stands")
         raise
     _show(session, answer, message)
+
+
+def _ask(session: Session, wanted: Wanted, target: str, *, current: str) -> None:
+    """Say what would be replaced by what, and ask; to run the latest release already needs no question."""
+    if not target:
+        found = session.client.check_for_update()
+        if not found.latest_version:
+            raise Failure(found.message, exit_code=ExitCode.ERROR, code="release_error")
+        target = found.latest_version if found.update_available else ""
+    if target not in ("", current):
+        session.note(f"this replaces {current} with {target}; {restart_text(session.client)}")
+        session.confirm(f"{wanted.words}?")
 
 
 def restart_text(client: Client) -> str:

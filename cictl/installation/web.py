@@ -180,7 +180,7 @@ class Web:
             finally:
                 response.close()
         except HTTPError as error:
-            raise _PassingError(WebError(_cause_of(error))) from error
+            raise _PassingError(WebError(f"{urlsplit(url).netloc}: {_cause_of(error)}")) from error
 
     def _follow(self, url: str, headers: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
         for _ in range(_HOPS + 1):
@@ -261,11 +261,13 @@ def _new_pool(proxy: str) -> PoolManager:
 
 def _cause_of(error: Exception) -> str:
     """Return a library's reason in one short line."""
-    from urllib3.exceptions import NewConnectionError, ProtocolError
+    from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
     from urllib3.exceptions import TimeoutError as TimedOut
 
     if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
         return "timed out"
+    if isinstance(error, NameResolutionError):
+        return "unknown host"
     if isinstance(error, ProtocolError):
         return "the connection broke"
     text = str(error)

@@ -110,7 +110,7 @@ def test_an_update_is_followed_to_its_end(it: Updatable, run: Run, updater: Upda
     assert ran.code == 0
     assert (ran.json()["updated"], ran.json()["target_version"]) == (True, NEW)
     lines = ran.err.splitlines()
-    assert lines[0] == f"this replaces {CURRENT} with the latest release; the server restarts, 1 running job will go on"
+    assert lines[0] == f"this replaces {CURRENT} with {NEW}; the server restarts, 1 running job will go on"
     assert lines[-1] == f"update successful: {NEW}"
 
 
@@ -139,6 +139,12 @@ def test_without_a_version_before_there_is_no_rollback(it: Updatable, run: Run) 
 
 def test_to_be_up_to_date_is_success(it: Updatable, run: Run) -> None:
     ran = run("update", "apply", "--version", CURRENT, "--yes")
+    assert (ran.code, ran.err.splitlines()[-1]) == (0, "already up to date")
+
+
+def test_where_nothing_is_newer_nobody_is_asked(it: Updatable, run: Run) -> None:
+    it.restart_as(NEW)
+    ran = run("update", "apply")
     assert (ran.code, ran.err.splitlines()[-1]) == (0, "already up to date")
 
 

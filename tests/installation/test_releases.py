@@ -127,7 +127,7 @@ NEW = {"cictl-1.2.4-py3-none-any.whl": b"new"}
             "latest release query failed: status=500 body=out of order",
             id="broken",
         ),
-        pytest.param(lambda server: server.close(), "request latest release: connection refused", id="gone"),
+        pytest.param(lambda server: server.close(), "request latest release: 127.0.0.1:", id="gone"),
         pytest.param(
             answers(b"x" * (3 << 20)), "request latest release: the answer is larger than 2097152 bytes", id="endless"
         ),
@@ -200,6 +200,13 @@ def test_checksums_may_be_done_without_where_that_is_said(releases: ReleaseServe
 def test_the_grammar_of_checksums() -> None:
     text = "# a comment\n\nAA  plain.whl\nbb *starred.txt\ncc  - last-column.txt\nlonely\n#dd hidden\n"
     assert read_checksums(text) == {"plain.whl": "aa", "starred.txt": "bb", "last-column.txt": "cc"}
+
+
+def test_who_could_not_be_reached_is_named(github: GithubSource, releases: ReleaseServer) -> None:
+    releases.close()
+    where = releases.url.removeprefix("http://")
+    with pytest.raises(ReleaseError, match=f"^request latest release: {where}: connection refused$"):
+        github.latest()
 
 
 def test_passing_faults_are_sat_out(github: GithubSource, releases: ReleaseServer, time: Time) -> None:
@@ -305,7 +312,7 @@ def test_three_pages_of_tags(github: GithubSource, releases: ReleaseServer) -> N
     ("prepare", "text"),
     [
         (lambda server: server.faults.update({API: [500] * 3}), "tags query failed: status=500 body=out of order"),
-        (lambda server: server.close(), "request tags: connection refused"),
+        (lambda server: server.close(), "request tags: 127.0.0.1:"),
         (lambda server: server.replies.update({f"{API}/tags?per_page=100": b"{}"}), "decode tags response: "),
     ],
     ids=["broken", "gone", "another shape"],
@@ -356,7 +363,7 @@ def test_a_wheel_of_an_index_that_is_not_as_told(simple: SimpleSource, releases:
     ("prepare", "text"),
     [
         (lambda server: server.faults.update({"/simple": [404]}), "latest release query failed: status=404"),
-        (lambda server: server.close(), "request latest release: connection refused"),
+        (lambda server: server.close(), "request latest release: 127.0.0.1:"),
         (lambda server: server.releases.clear(), "latest release: the index has no compatible wheel of cictl"),
     ],
     ids=["unknown", "gone", "empty"],
