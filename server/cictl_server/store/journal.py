@@ -125,9 +125,9 @@ class Journal:
         content = self._path.read_bytes()
         lines = position = 0
         last: int | None = None
-        for entry, position in scan(self._path, content, after=after):
+        for entry, end in scan(self._path, content, after=after):
             lines += 1
-            last = entry.sequence
+            last, position = entry.sequence, end
             if entry.sequence > after:
                 yield entry
         if position < len(content):
