@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,11 +17,13 @@ from cictl_testing.supervisor import Supervisor
 from cictl_testing.wheels import package_version, real_wheel, repack_dependencies, sha256_of
 
 from cictl.installation import manifest
+from cictl.installation.health import probe
 from cictl.installation.layout import Layout
 from cictl.installation.releases import Fetched
-from cictl.installation.staging import PipSettings, stage
+from cictl.installation.staging import PipSettings, find_staged, stage
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus
+from cictl_client import Client
 
 OLD, NEW = "v91.0.0", "v91.1.0-rc.1"
 
@@ -38,58 +44,107 @@ def releases() -> Iterator[ReleaseServer]:
     served.close()
 
 
-@pytest.fixture
-def lock(tmp_path: Path) -> Path:
-    return repack_dependencies(tmp_path / "links")
+@dataclass
+class Installed:
+    """An installation of OLD, and perhaps of NEW, and what is needed to install more."""
+
+    root: Path
+    home: Path
+    lock: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "CICTL_CONTAINER": "0",
+            "CICTL_UPDATE_INDEX_URL": "none",
+            "CICTL_UPDATE_FIND_LINKS": str(self.root / "links"),
+        }
+
+    def wheel(self, tag: str) -> Path:
+        return real_wheel(self.root / "built", tag)
+
+    def stage(self, layout: Layout, tag: str) -> None:
+        if find_staged(layout, tag) is None:
+            wheel = self.wheel(tag)
+            pip = PipSettings(index_url="none", find_links=str(self.root / "links"))
+            stage(layout, Fetched(wheel, sha256_of(wheel), self.lock), tag, pip=pip)
 
 
-@pytest.fixture
-def layout(tmp_path: Path, lock: Path) -> Layout:
-    """An installation of the old version."""
-    made = Layout(tmp_path / "home", tmp_path / "work")
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    root = tmp_path_factory.mktemp("managed")
+    made = Installed(root, root / "home", repack_dependencies(root / "links"))
     made.home.mkdir()
-    wheel = real_wheel(tmp_path / "built", OLD)
-    pip = PipSettings(index_url="none", find_links=str(tmp_path / "links"))
-    stage(made, Fetched(wheel, sha256_of(wheel), lock), OLD, pip=pip)
+    made.stage(Layout(made.home, root / "data"), OLD)
+    yield made
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def layout(installed: Installed, tmp_path: Path) -> Layout:
+    """OLD is current, with a work directory of the test's own."""
+    for name in ("current", "previous", "updater"):
+        (installed.home / name).unlink(missing_ok=True)
+    made = Layout(installed.home, tmp_path / "work")
     made.switch(OLD)
     return made
 
 
-@pytest.fixture
-def agent(server: ScriptedServer, layout: Layout, tmp_path: Path) -> Iterator[Supervisor]:
-    environ = {
-        "CICTL_CONTAINER": "0",
-        "CICTL_UPDATE_INDEX_URL": "none",
-        "CICTL_UPDATE_FIND_LINKS": str(tmp_path / "links"),
-        "INVOCATION_ID": "x",
-        "SYSTEMD_EXEC_PID": "",
-    }
-    arguments = ("run-agent", "--server", server.url, "--id", "a", "--work-dir", str(layout.data_dir))
+@contextmanager
+def running_agent(layout: Layout, url: str, settings: dict[str, str]) -> Iterator[Supervisor]:
+    """An agent below a supervisor that passes for systemd."""
+    environ = {**settings, "INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": ""}
+    arguments = ("run-agent", "--server", url, "--id", "a", "--work-dir", str(layout.data_dir))
     running = Supervisor(layout.current_script, *arguments, environ=environ)
-    yield running
-    running.stop()
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
-def test_agent_becomes_the_version_that_is_asked_for(
-    server: ScriptedServer, releases: ReleaseServer, layout: Layout, lock: Path, agent: Supervisor, tmp_path: Path
+def test_agent_fetches_and_becomes_the_version_that_is_asked_for(
+    server: ScriptedServer, releases: ReleaseServer, layout: Layout, installed: Installed
 ) -> None:
-    wheel = real_wheel(tmp_path / "built", NEW)
+    layout.remove(NEW)
+    wheel = installed.wheel(NEW)
     requirements = f"cictl-{package_version(NEW)}-requirements.txt"
-    releases.publish(NEW, {wheel.name: wheel.read_bytes(), requirements: lock.read_bytes()})
-    assert server.finished(server.enqueue()).status is JobStatus.SUCCEEDED
-    assert (server.heartbeats[0].version, server.heartbeats[0].capabilities["updater"]) == (OLD, "cictl-wheel")
-
-    server.orders.append(
-        HeartbeatResponse(
-            accepted=True,
-            update_requested=True,
-            update_target=NEW,
-            update_repository=REPOSITORY,
-            update_api_base=releases.url,
+    releases.publish(NEW, {wheel.name: wheel.read_bytes(), requirements: installed.lock.read_bytes()})
+    with running_agent(layout, server.url, installed.settings) as agent:
+        assert server.finished(server.enqueue()).status is JobStatus.SUCCEEDED
+        assert (server.heartbeats[0].version, server.heartbeats[0].capabilities["updater"]) == (OLD, "cictl-wheel")
+        server.orders.append(
+            HeartbeatResponse(
+                accepted=True,
+                update_requested=True,
+                update_target=NEW,
+                update_repository=REPOSITORY,
+                update_api_base=releases.url,
+            )
         )
-    )
-    eventually(lambda: server.heartbeats[-1].version == NEW, what="the new version")
-    eventually(lambda: manifest.find_applying(layout) is None, what="its confirmation")
-
+        eventually(lambda: server.heartbeats[-1].version == NEW, what="the new version")
+        eventually(lambda: manifest.find_applying(layout) is None, what="its confirmation")
+        assert agent.starts == 2
     assert [heartbeat.update_failure for heartbeat in server.heartbeats if heartbeat.update_failure] == []
-    assert (layout.current(), layout.previous(), agent.starts) == (NEW, OLD, 2)
+    assert (layout.current(), layout.previous()) == (NEW, OLD)
+
+
+def test_admin_brings_an_agent_to_the_servers_version(layout: Layout, installed: Installed, tmp_path: Path) -> None:
+    installed.stage(layout, NEW)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    arguments = ("serve", "--port", str(port), "--data-dir", str(tmp_path / "data"))
+    serving = Supervisor(layout.script(NEW), *arguments, environ={"CICTL_UPDATE_REPO": REPOSITORY})
+    client = Client(url)
+    try:
+        eventually(lambda: probe(url), what="the server")
+        with running_agent(layout, url, installed.settings):
+            eventually(lambda: [a.version for a in client.list_agents()] == [OLD], what="the agent")
+            assert client.agent_action("a", "update").requested
+            eventually(lambda: client.get_agent("a").version == NEW, what="the new version")
+            eventually(lambda: not client.get_agent("a").update_requested, what="the end of the rollout")
+    finally:
+        client.close()
+        serving.stop()
+    assert layout.current() == NEW
