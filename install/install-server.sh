@@ -431,6 +431,7 @@ own_settings() {
     add_setting CICTL_DATA_DIR "$DATA"
     add_setting CICTL_HOME "$HOME_DIR"
     add_setting CICTL_UPDATER_UNIT cictl-updater.service
+    add_setting CICTL_CONTAINER 0 # a container that has systemd is kept up to date like a machine
     add_setting CICTL_UPDATE_HEALTH_TIMEOUT "${CICTL_UPDATE_HEALTH_TIMEOUT:-}"
 }
 

@@ -124,14 +124,17 @@ class Machine:
 
     def cictl(self, *arguments: str) -> str:
         """Run the installed program against the installed server."""
-        return subprocess.run(
+        done = subprocess.run(
             [str(self.root / "usr/local/bin/cictl"), *arguments],
             env={**self.environment, "CICTL_SERVER_URL": self.url, "XDG_CONFIG_HOME": str(self.place)},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
-            check=True,
-        ).stdout.strip()
+            timeout=90,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def systemctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.programs / "systemctl"), *arguments]
@@ -149,6 +152,9 @@ class Machine:
     def served_version(self) -> str:
         return self.cictl("info", "--query", "server_info.version", "-o", "name").strip('"').removeprefix("v")
 
+    def current_version(self) -> str:
+        return (self.root / "opt/cictl/current").readlink().name
+
     def files(self) -> set[str]:
         """Return the path of everything that is neither a folder nor the program's own data or code."""
         found = [path for path in self.root.rglob("*") if path.is_symlink() or path.is_file()]
@@ -158,15 +164,14 @@ class Machine:
     def settings(self, name: str = "cictl") -> Path:
         return self.root / "etc/default" / name
 
-    def save(self) -> None:
-        """Keep what is installed, for `load`."""
-        self.stop()
-        shutil.copytree(self.root, self.place / "image", symlinks=True)
+    def save(self, name: str) -> None:
+        """Keep what is installed, for `load`. Services have to be stopped."""
+        shutil.copytree(self.root, self.place / name, symlinks=True)
 
-    def load(self) -> None:
-        """Go back to what was saved, and start it."""
-        shutil.copytree(self.place / "image", self.root, symlinks=True, dirs_exist_ok=True)
-        for unit in (SERVER, "cictl-updater.path"):
+    def load(self, name: str, *units: str) -> None:
+        """Go back to what was saved, and start *units*."""
+        shutil.copytree(self.place / name, self.root, symlinks=True, dirs_exist_ok=True)
+        for unit in units:
             self.systemctl("enable", unit)
             self.systemctl("start", unit)
         self.cictl("healthcheck", "--wait")
@@ -199,14 +204,23 @@ def machine(releases: ReleaseServer) -> Iterator[Machine]:
 
 @pytest.fixture(scope="session")
 def image(wheels: Mapping[str, bytes]) -> Iterator[Machine]:
-    """A machine that has v1.0.0 of the server saved: a virtual environment can't be moved, but it can be put back."""
+    """A machine that has v1.0.0 saved: a virtual environment can't be moved, but it can be put back.
+
+    `server` is the server alone, `both` an agent too, `builder-1`.
+    """
     releases = ReleaseServer()
     publish(releases, "v1.0.0", wheels)
     machine = Machine()
-    machine.ok("install-server", **releases.environment)
-    releases.close()
-    machine.save()
+    machine.environment.update(releases.environment)
+    machine.ok("install-server")
+    machine.stop()
+    machine.save("server")
+    machine.systemctl("start", SERVER)
+    machine.ok("install-agent", CICTL_SERVER_URL=machine.url, CICTL_AGENT_ID="builder-1")
+    machine.stop()
+    machine.save("both")
     machine.clear()
+    releases.close()
     yield machine
     machine.close()
 
@@ -215,7 +229,16 @@ def image(wheels: Mapping[str, bytes]) -> Iterator[Machine]:
 def installed(image: Machine, releases: ReleaseServer) -> Iterator[Machine]:
     """A machine on which v1.0.0 of the server runs."""
     image.environment.update(releases.environment)
-    image.load()
+    image.load("server", SERVER, "cictl-updater.path")
+    yield image
+    image.clear()
+
+
+@pytest.fixture
+def both(image: Machine, releases: ReleaseServer) -> Iterator[Machine]:
+    """A machine on which v1.0.0 of server and agent run."""
+    image.environment.update(releases.environment)
+    image.load("both", SERVER, "cictl-updater.path", AGENT)
     yield image
     image.clear()
 

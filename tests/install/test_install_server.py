@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ import pytest
 from cictl_testing.processes import eventually
 from cictl_testing.release_server import ReleaseServer
 from cictl_testing.wheels import SOURCE
+from filelock import BaseFileLock
 
 from cictl.installation.layout import Layout
 from tests.install.conftest import SERVER, Machine, publish
@@ -43,6 +45,19 @@ def test_an_update_of_its_own_can_be_staged_afterwards(installed: Machine) -> No
     calls = installed.state / "cictl-updater.service.log"
     eventually(calls.exists, what="the updater")
     pending.unlink()
+
+
+def test_the_installed_server_updates_itself(
+    installed: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]
+) -> None:
+    settings = installed.settings()
+    settings.write_text(re.sub("API_BASE=.*", f'API_BASE="{releases.url}"', settings.read_text()))
+    installed.ok("install-server")
+    publish(releases, "v1.1.0", wheels)
+    installed.cictl("update", "apply", "--yes")
+    eventually(lambda: installed.current_version() == "v1.1.0", what="the switch")
+    installed.cictl("healthcheck", "--wait")
+    assert installed.served_version() == "1.1.0"
 
 
 def test_running_it_again_changes_nothing(installed: Machine) -> None:
@@ -172,7 +187,10 @@ def test_a_wheel_with_another_checksum_is_refused_before_anything_is_done(
 
 def test_a_server_error_is_tried_again(machine: Machine, releases: ReleaseServer) -> None:
     releases.faults["/assets/"] = [503]
-    machine.ok("install-server")
+    with held_lock(machine):
+        machine.run("install-server")
+    assert releases.paths().count("/assets/v1.0.0/cictl-1.0.0-requirements.txt") == 1
+    assert len(releases.paths()) == 5
 
 
 def test_the_token_goes_to_no_other_host(
@@ -181,11 +199,28 @@ def test_the_token_goes_to_no_other_host(
     elsewhere = ReleaseServer()
     publish(elsewhere, "v1.0.0", wheels)
     releases.assets_at = elsewhere.url
-    machine.ok("install-server", CICTL_GITHUB_TOKEN="s3cret")
+    with held_lock(machine):
+        machine.run("install-server", CICTL_GITHUB_TOKEN="s3cret")
     elsewhere.close()
     assert all(seen.headers["authorization"] == "Bearer s3cret" for seen in releases.seen)
     assert elsewhere.seen
     assert not any("authorization" in seen.headers for seen in elsewhere.seen)
+
+
+def test_nothing_is_installed_while_an_update_is_under_way(installed: Machine) -> None:
+    before = installed.main_pid(SERVER)
+    with held_lock(installed):
+        done = installed.run("install-server")
+    assert done.returncode == 1
+    assert "an update is under way" in done.stderr
+    assert installed.main_pid(SERVER) == before
+
+
+def held_lock(machine: Machine) -> BaseFileLock:
+    """Hold the lock of updates: the installer then fetches and verifies, and goes no further."""
+    home = machine.root / "opt/cictl"
+    home.mkdir(parents=True, exist_ok=True)
+    return Layout(home, home).lock()
 
 
 @pytest.mark.parametrize("script", ["install-server", "install-agent", "uninstall-server", "uninstall-agent"])

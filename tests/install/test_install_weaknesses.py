@@ -15,19 +15,19 @@ from tests.install.conftest import SCRIPTS, SERVER, Machine, publish
 Row = Callable[[Machine, ReleaseServer, Mapping[str, bytes]], None]
 
 
-def i1_success_means_healthy(machine: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]) -> None:
-    publish(releases, "v1.2.0", wheels)
-    done = machine.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="2")
+def i1_success_means_healthy(machine: Machine, _: ReleaseServer, __: Mapping[str, bytes]) -> None:
+    settings = machine.settings()
+    settings.write_text(settings.read_text().replace("CICTL_DATA_DIR=", "CICTL_DATA_DIR=/dev/null/x\n#"))
+    done = machine.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="1")
     assert done.returncode == 1
     assert "is not healthy" in done.stderr
+    assert "/dev/null/x" in done.stderr, "the end of the server's log"
 
 
-def i2_a_rerun_restarts(machine: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]) -> None:
+def i2_a_rerun_restarts(machine: Machine, _: ReleaseServer, __: Mapping[str, bytes]) -> None:
     before = machine.main_pid(SERVER)
-    publish(releases, "v1.1.0", wheels)
     machine.ok("install-server")
-    assert machine.main_pid(SERVER) != before
-    assert machine.served_version() == "1.1.0"
+    assert machine.main_pid(SERVER) not in (0, before)
 
 
 def i3_uninstalling_keeps_what_is_not_its_own(machine: Machine, _: ReleaseServer, __: Mapping[str, bytes]) -> None:
@@ -50,10 +50,9 @@ def i5_one_pinned_release_with_the_token(
     machine: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]
 ) -> None:
     publish(releases, "v1.1.0", wheels)
-    publish(releases, "v1.2.0", wheels)
-    machine.ok("install-server", "--version", "v1.1.0", CICTL_GITHUB_TOKEN="s3cret")
-    assert machine.served_version() == "1.1.0"
-    assert not any("v1.2.0" in path or path.endswith("latest") for path in releases.paths())
+    machine.ok("install-server", "--version", "v1.0.0", CICTL_GITHUB_TOKEN="s3cret")
+    assert machine.served_version() == "1.0.0"
+    assert not any("v1.1.0" in path or path.endswith("latest") for path in releases.paths())
     assert all(seen.headers.get("authorization") == "Bearer s3cret" for seen in releases.seen)
     assert 'CICTL_GITHUB_TOKEN="s3cret"' in machine.settings().read_text()
 
