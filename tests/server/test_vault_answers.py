@@ -219,3 +219,34 @@ def test_numbers_are_never_rounded(written: bytes, text: str) -> None:
 def test_a_number_that_is_too_long_to_read_is_refused() -> None:
     with pytest.raises(VaultRefused, match="no text that can be passed on"):
         render(msgspec.Raw(b"[" + b"1" * 10_000 + b"]"), key="k")
+
+
+def test_a_vault_that_answers_something_is_not_out(server: RunningServer, vault: ScriptedVault) -> None:
+    """Only the execution that asks for too much waits; the next one is not put off for it."""
+    places = "[{name: t, path: one, key: k}, {name: u, path: two, key: k}]"
+    two = f'[{{id: s, steps: [{{run: x, env: {{T: "{{{{secret.t}}}}{{{{secret.u}}}}"}}, vault: {{connection: pantry, secrets: {places}}}}}]}}]'
+    vault.said = [kv2(k="first"), Said(status=503, body=b"busy"), kv2(k="value", l="other")]
+    [greedy] = server.run(server.define(two))
+    assert lease(server) == "value"
+    waiting = server.job(greedy)
+    assert waiting.waiting_reason == 'resolve step 1 secret "u": vault read failed: status=503 body=busy'
+    server.clock.step(1)
+    assert server.leased("b").step_plan[0].env["T"] == "valuevalue"
+
+
+def test_an_attempt_that_is_refused_ends_the_outage(server: RunningServer, vault: ScriptedVault) -> None:
+    vault.said = [Said(status=503), Said(status=404, body=b"no"), kv2(k="value", l="other")]
+    assert lease(server) == "no matching queued job"
+    server.clock.step(1)
+    assert server.lease().message == f"{RESOLVE}vault read failed: status=404 body=no"
+    assert lease(server) == "value"
+
+
+def test_what_is_broken_for_one_job_does_not_hold_up_the_next(server: RunningServer, vault: ScriptedVault) -> None:
+    """The one that failed is the older one, and would always be first to try."""
+    vault.said = [Said(status=500, body=b"broken mount"), kv2(k="value", l="other")]
+    assert lease(server) == "no matching queued job"
+    [healthy] = server.run(server.define(JOB))
+    assert not server.lease().assigned
+    server.clock.step(0.5)
+    assert server.leased().id == healthy

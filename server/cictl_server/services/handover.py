@@ -21,7 +21,7 @@ from cictl_server.services.lifecycle import Ending, Event, advance
 from cictl_server.services.secrets import PREFIX, SecretsDelayed, SecretService, SecretsRefused, needs_secrets
 from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.services.settling import Settler
-from cictl_server.services.vault.outages import pause_after
+from cictl_server.services.vault.outages import HEAD_START, pause_after
 from cictl_server.services.views import job_view
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
@@ -131,7 +131,8 @@ class Handover:
             if current is None or not _is_same_lease(current, job):
                 return None
             own = self._clock() + pause_after(job.secrets_attempts + 1)
-            queued = self._waiting(current, reason=delay.text, until=max(own, delay.until or own))
+            until = own if delay.until is None else max(own, delay.until + HEAD_START)
+            queued = self._waiting(current, reason=delay.text, until=until)
             attempts = current.secrets_attempts + 1
             self._settler.put(tx, msgspec.structs.replace(queued, secrets_attempts=attempts))
         logger.warning("execution waits for its secrets execution=%s: %s", job.id, delay)

@@ -11,6 +11,9 @@ from cictl_server.store.records import VaultConnectionRecord
 
 LONGEST_PAUSE = timedelta(seconds=30)
 
+HEAD_START = timedelta(seconds=0.5)
+"""How much earlier than the execution that failed another one may try: what fails may be that one's secret alone."""
+
 ATTEMPT = timedelta(seconds=5)
 """How long one may try a Vault that was out; so long the others wait, lest each of them hangs for it."""
 
@@ -68,7 +71,7 @@ class Outages:
             if before is not None and now < before.until and not before.is_tried:
                 return before  # of several that failed at once only the first counts
             failures = before.failures + 1 if before else 1
-            outage = Outage(failures=failures, until=now + pause_after(failures), text=text)
+            outage = Outage(failures=failures, until=now + pause_after(failures) - HEAD_START, text=text)
             self._known[connection] = outage
             return outage
 

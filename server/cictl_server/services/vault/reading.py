@@ -56,7 +56,7 @@ class VaultReader:
 
     Attributes:
         waits_for: The connection whose Vault was called last.
-        got_answer: Whether any Vault has answered something useful.
+        got_answer: Whether anything was read.
     """
 
     def __init__(self, access: VaultAccess, tokens: TokenCache, *, seconds: float) -> None:
@@ -95,7 +95,6 @@ class VaultReader:
         login = self._client(connection).login(secret_id or self._access.secret_id(connection))
         self._tokens.keep(connection, login)
         self._fresh.add(connection.id)
-        self.got_answer = True
         return login.token
 
     def value(self, connection: VaultConnectionRecord, secret: SecretRef | VaultTestSecret) -> str:
