@@ -17,6 +17,9 @@ _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
 _UNFINISHED = re.compile(
     rb"(?:\x1b(?:\[[0-?]*[ -/]*|[PX\]^_](?s:.*)|[ -/]*)|\xc2(?:\x9b[0-?]*[ -/]*|[\x90\x98\x9d-\x9f](?s:.*))?|\r)\Z"
 )
+_SUSPECT = bytes(byte for byte in range(32) if byte not in b"\t\n") + b"\x7f\xc2"
+"""What every sequence and every control has one of."""
+
 _NAME_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -37,6 +40,8 @@ class LogCleaner:
 
     def feed(self, data: bytes) -> bytes:
         """Return what of *data*, and of what was held back, is ready to be shown."""
+        if not self._pending and len(data.translate(None, _SUSPECT)) == len(data):
+            return data  # most pieces are like this, and need none of the work below
         data = self._pending + data
         self._pending = b""
         data = _SEQUENCES.sub(b"", data)

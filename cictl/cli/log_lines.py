@@ -51,7 +51,7 @@ class LogFilter:
         if self._cleaner:
             self._take(self._cleaner.close(), self._held_since)
         if self._held:
-            self._hand_on([self._held], [self._held_since])
+            self._hand_on([self._held], self._held_since, None)
             self._held = b""
 
     def _take(self, data: bytes, received: datetime | None) -> None:
@@ -66,18 +66,23 @@ class LogFilter:
         is_open = not lines[-1].endswith(b"\n") and len(lines[-1]) < MAX_LINE
         self._held = lines.pop() if is_open else b""
         self._held_since = first if is_open and not lines else received
-        self._hand_on(lines, [first] + [received] * (len(lines) - 1))
+        self._hand_on(lines, first, received)
 
-    def _hand_on(self, lines: list[bytes], times: list[datetime | None]) -> None:
-        shown = b"".join(
-            self._stamp(time) + line for line, time in zip(lines, times, strict=False) if self._is_wanted(line)
-        )
+    def _hand_on(self, lines: list[bytes], first: datetime | None, rest: datetime | None) -> None:
+        """Hand on what is wanted of *lines*, of which the first may have come earlier than the rest."""
+        if not lines:
+            return
+        shown = self._chosen(lines[:1], self._stamp(first))
+        shown += self._chosen(lines[1:], self._stamp(rest))
         if shown:
             self.found = True
-            self._sink(shown)
+            self._sink(b"".join(shown))
 
-    def _is_wanted(self, line: bytes) -> bool:
-        return self._pattern is None or self._pattern.search(line.decode(errors="replace").rstrip("\r\n")) is not None
+    def _chosen(self, lines: list[bytes], stamp: bytes) -> list[bytes]:
+        if self._pattern is not None:
+            search = self._pattern.search
+            lines = [line for line in lines if search(line.decode(errors="replace").rstrip("\r\n"))]
+        return [stamp + line for line in lines] if stamp else lines
 
     def _stamp(self, time: datetime | None) -> bytes:
         return f"{iso(time) if time else _NO_TIME} ".encode() if self._timestamps else b""

@@ -53,3 +53,11 @@ def test_any_cut_of_a_log_gives_the_same_text() -> None:
     log = b"a\x1b[31mb\x1b]0;t\x1b\\c\r\nd\xc2\x9b1me\xe2\x9c\x93\x1b(Bf\rg"
     whole = clean(log)
     assert all(clean(log[:cut], log[cut:]) == whole for cut in range(len(log)))
+
+
+@pytest.mark.parametrize("byte", [byte for byte in range(256) if byte not in b"\t\n"])
+def test_no_single_byte_reaches_the_terminal_as_a_control(byte: int) -> None:
+    cleaner = LogCleaner()
+    shown = cleaner.feed(b"plain\n") + cleaner.feed(b"a" + bytes([byte]) + b"b\n") + cleaner.close()
+    assert all(left >= 32 and left != 127 for left in shown if left not in b"\t\n")
+    assert b"\xc2\x9b" not in shown
