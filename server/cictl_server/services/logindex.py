@@ -108,7 +108,7 @@ class LogIndex:
         self.path(name).unlink(missing_ok=True)
 
     def _open(self, name: str) -> int:
-        return os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        return os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
     def _arrivals(self, name: str) -> Iterator[_Entry]:
         furthest = 0
