@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.files import make_repository
-from cictl_testing.managed import ManagedWorkplace
+from cictl_testing.managed import LoneWorkplace, ManagedWorkplace
 from cictl_testing.release_server import ReleaseServer
 from cictl_testing.wheels import package_version, real_wheel, repack_dependencies, sha256_of, stub_wheel
 
 from cictl.installation.layout import Layout
+from cictl.installation.processes import announced
 from cictl.installation.releases import Fetched
 from cictl.installation.staging import PipSettings, stage
 
@@ -58,13 +59,18 @@ def releases() -> Iterator[ReleaseServer]:
 @pytest.fixture
 def place(installed: Installed, releases: ReleaseServer, tmp_path: Path) -> Iterator[ManagedWorkplace]:
     """OLD serves."""
-    for name in ("current", "previous", "updater"):
-        (installed.layout.home / name).unlink(missing_ok=True)
-    layout = Layout(installed.layout.home, tmp_path / "data")
-    layout.switch(OLD)
-    made = ManagedWorkplace(tmp_path, layout, {**releases.environment, **installed.settings})
+    made = ManagedWorkplace(tmp_path, with_old(installed, tmp_path), {**releases.environment, **installed.settings})
     yield made
     made.close()
+
+
+def with_old(installed: Installed, directory: Path) -> Layout:
+    """Return the installation as if only OLD had ever run, with data in *directory*."""
+    for name in ("current", "previous", "updater"):
+        (installed.layout.home / name).unlink(missing_ok=True)
+    layout = Layout(installed.layout.home, directory / "data")
+    layout.switch(OLD)
+    return layout
 
 
 def status(place: ManagedWorkplace) -> dict[str, str]:
@@ -148,6 +154,24 @@ def test_a_version_that_says_itself_that_it_does_not_work_is_never_started(
     assert done.returncode == 1
     assert "smoke test failed: v91.4.0 says that it is" in done.stderr
     assert (place.version, place.supervisor.starts) == (OLD, 1)
+
+
+def test_without_a_service_manager_a_helper_replaces_the_server(
+    installed: Installed, releases: ReleaseServer, tmp_path: Path
+) -> None:
+    """It ends for its helper, which starts what is new, finds it broken, and starts the old version as it was started."""
+    wheel = stub_wheel(tmp_path / "built", "v91.5.0", "crashes")
+    releases.publish("v91.5.0", {wheel.name: wheel.read_bytes()})
+    lone = LoneWorkplace(tmp_path, with_old(installed, tmp_path), {**releases.environment, **installed.settings})
+    try:
+        first = announced(lone.layout)
+        done = lone.cictl("update", "apply", "--yes")
+        assert done.returncode == 1, done.stderr
+        assert f"update to v91.5.0 failed health check; rolled back to {OLD}" in done.stderr
+        assert (lone.version, lone.layout.current()) == (OLD, OLD)
+        assert announced(lone.layout) not in (None, first)
+    finally:
+        lone.close()
 
 
 def test_a_service_is_restarted_by_its_manager(place: ManagedWorkplace) -> None:

@@ -19,7 +19,7 @@ from cictl.installation.releases import (
     read_checksums,
 )
 from cictl.installation.simple_index import SimpleSource
-from cictl.installation.web import Web
+from cictl.installation.web import Web, WebError
 
 WHEEL = "cictl-1.2.3-py3-none-any.whl"
 LOCK = "cictl-1.2.3-requirements.txt"
@@ -271,6 +271,15 @@ def test_a_release_that_names_another_server_does_not_get_the_token(
         assert all("authorization" not in seen.headers for seen in thief.seen)
     finally:
         thief.close()
+
+
+def test_a_file_without_an_end_is_given_up(releases: ReleaseServer, time: Time, tmp_path: Path) -> None:
+    releases.publish("v1.2.4", {"big.whl": b"x" * 2000})
+    with pytest.raises(WebError, match="the answer is larger than 1999 bytes"):
+        web(time).download(
+            f"{releases.url}/assets/v1.2.4/big.whl", tmp_path / "big.whl", accept="*/*", limit=1999, seconds=60
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_redirects_end(github: GithubSource, releases: ReleaseServer, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from cictl.installation.capability import CONTAINER, DEV, NO_SERVICE, PIPX, UNMA
 from cictl.installation.manifest import Pending
 from cictl.installation.smoke import SmokeError
 from cictl.installation.staging import PreflightError, StageError
+from cictl.wire.jobs import LeaseResponse
 from cictl_server.app import create_app
 from cictl_server.store.records import SettingRecord
 
@@ -321,6 +323,15 @@ class TestApply:
         assert (lease.assigned, lease.message) == (False, "server is updating")
         it.finish("failed", "it did not work out")
         assert it.server.leased().id == job_id
+
+    def test_agents_that_wait_for_a_job_are_answered(self, it: Updatable) -> None:
+        answers: list[LeaseResponse] = []
+        agent = threading.Thread(target=lambda: answers.append(it.server.lease(wait_seconds=25)))
+        agent.start()
+        eventually(lambda: it.server.services.hub.waiting, what="the agent")
+        it.apply()
+        agent.join()
+        assert answers[0].message == "server is updating"
 
     def test_running_jobs_report_on(self, it: Updatable) -> None:
         it.server.enqueue()

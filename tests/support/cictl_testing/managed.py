@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cictl.installation.health import probe
 from cictl.installation.layout import Layout
+from cictl.installation.processes import announced, end
 from cictl_testing.processes import DEADLINE_SECONDS, Process, Workplace, eventually
 from cictl_testing.supervisor import Supervisor
 
@@ -54,8 +55,10 @@ class PathUnit:
         return done.stderr
 
 
-class ManagedWorkplace(Workplace):
-    """A server of an installation, as a service; agents and commands are those of the checkout."""
+class _InstalledWorkplace(Workplace):
+    """A server of an installation; agents and commands are those of the checkout."""
+
+    mode: Mapping[str, str]
 
     def __init__(self, directory: Path, layout: Layout, settings: Mapping[str, str]) -> None:
         """Start whatever version is current, with *settings* in its environment."""
@@ -63,17 +66,17 @@ class ManagedWorkplace(Workplace):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
-        service = {"INVOCATION_ID": "1", "SYSTEMD_EXEC_PID": "", "CICTL_UPDATER_UNIT": "x", "CICTL_CONTAINER": "0"}
-        self._settings = {**service, **settings}
-        self.updater = PathUnit(layout)
+        self._settings = {"CICTL_CONTAINER": "0", "CICTL_UPDATE_HEALTH_TIMEOUT": "20", **self.mode, **settings}
         super().__init__(directory)
 
     def start_server(self) -> Process:
         self.url = f"http://127.0.0.1:{self._port}"
-        arguments = ["serve", "--port", str(self._port), "--data-dir", str(self.layout.data_dir)]
-        self.supervisor = Supervisor(self.layout.current_script, *arguments, environ=self._settings)
+        self._serve("serve", "--port", str(self._port), "--data-dir", str(self.layout.data_dir))
         eventually(lambda: self.version, what="the server", seconds=DEADLINE_SECONDS)
         return self.background("healthcheck", "--wait")
+
+    def _serve(self, *arguments: str) -> None:
+        raise NotImplementedError
 
     @property
     def version(self) -> str:
@@ -81,7 +84,36 @@ class ManagedWorkplace(Workplace):
         answer = probe(self.url)
         return answer.version if answer else ""
 
+
+class ManagedWorkplace(_InstalledWorkplace):
+    """Its server is a service."""
+
+    mode: Mapping[str, str] = {"INVOCATION_ID": "1", "SYSTEMD_EXEC_PID": "", "CICTL_UPDATER_UNIT": "x"}
+
+    def _serve(self, *arguments: str) -> None:
+        self.updater = PathUnit(self.layout)
+        self.supervisor = Supervisor(self.layout.current_script, *arguments, environ=self._settings)
+
     def close(self) -> None:
         super().close()
         self.updater.stop()
         self.supervisor.stop()
+
+
+class LoneWorkplace(_InstalledWorkplace):
+    """Its server was started by hand."""
+
+    mode: Mapping[str, str] = {"INVOCATION_ID": "", "CICTL_UPDATE_ALLOW_REEXEC": "1"}
+
+    def _serve(self, *arguments: str) -> None:
+        process = subprocess.Popen(
+            [self.layout.current_script, *arguments], env={**os.environ, **self._settings}, stdin=subprocess.DEVNULL
+        )
+        self._shell = threading.Thread(target=process.wait)  # which notices its end, as whoever started it does
+        self._shell.start()
+
+    def close(self) -> None:
+        super().close()
+        if running := announced(self.layout):
+            end(running, seconds=DEADLINE_SECONDS)
+        self._shell.join()
