@@ -1,35 +1,19 @@
-"""The HTTP side of one Vault, through hvac's adapter: a login, a read, and what their answers mean.
-
-hvac's methods for AppRole and KV are not used: they keep of a refusal neither the status nor the body, and both belong
-to the contract's texts.
-"""
+"""What one Vault is asked, a login or a read, and what its answers mean."""
 
 from __future__ import annotations
 
-import ssl
-import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote as percent_encoded
 
 import msgspec
-import requests
 
 from cictl.project_file.errors import quote
 from cictl_server.services.vault.errors import TokenRefused, VaultProblem, VaultRefused, VaultUnavailable
 from cictl_server.services.vault.rendering import render
 from cictl_server.services.vault.tokens import Login
 from cictl_server.store.records import VaultConnectionRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-CALL_SECONDS = 15.0
-"""The longest that one call may wait for bytes."""
-
-ANSWER_LIMIT = 256 << 10
-"""Bytes of an answer that are read."""
 
 _NULL = msgspec.Raw(b"null")
 _SHOWN = 500
@@ -85,12 +69,13 @@ class VaultClient:
         Args:
             ends_at: When to give up, by `time.monotonic`.
         """
+        from cictl_server.services.vault.transport import Transport  # brings hvac and requests in
+
         self._connection = connection
-        self._ends_at = ends_at
-        self._session = _session(connection)
+        self._transport = Transport(connection, ends_at=ends_at)
 
     def close(self) -> None:
-        self._session.close()
+        self._transport.close()
 
     def login(self, secret_id: str) -> Login:
         """Log in by AppRole.
@@ -99,7 +84,9 @@ class VaultClient:
             VaultProblem: It did not work.
         """
         path = f"/v1/auth/{_encoded(self._connection.approle_mount)}/login"
-        status, body = self._call("post", path, json={"role_id": self._connection.role_id, "secret_id": secret_id})
+        status, body = self._transport.call(
+            "post", path, json={"role_id": self._connection.role_id, "secret_id": secret_id}
+        )
         if status != 200:
             raise _problem(status, f"vault login failed: status={status} body={_shown(body, hidden=secret_id)}")
         auth = _decoded(body, dict[str, Any], what="login").get("auth")
@@ -121,7 +108,7 @@ class VaultClient:
         """
         data = "data/" if place.kv_version == 2 else ""
         path = f"/v1/{_encoded(place.mount)}/{data}{_encoded(place.path)}"
-        status, body = self._call("get", path, token=token)
+        status, body = self._transport.call("get", path, token=token)
         if status != 200:
             text = f"vault read failed: status={status} body={_shown(body, hidden=token)}"
             raise TokenRefused(text) if status in _TOKEN_REFUSED else _problem(status, text)
@@ -130,27 +117,6 @@ class VaultClient:
             found = _data_of(found)
         by_key: dict[str, msgspec.Raw] = _decoded(found, dict[str, msgspec.Raw], what="read")
         return by_key
-
-    def _call(self, method: str, path: str, *, token: str = "", **options: Any) -> tuple[int, bytes]:
-        from hvac.adapters import RawAdapter
-
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            raise VaultUnavailable("send vault request: the time for this is over")
-        adapter = RawAdapter(
-            base_uri=self._connection.url,
-            token=token,
-            namespace=self._connection.namespace,
-            session=self._session,
-            timeout=min(left, CALL_SECONDS),
-            allow_redirects=False,  # neither token nor secret id may follow one
-            ignore_exceptions=True,
-        )
-        try:
-            with getattr(adapter, method)(path, stream=True, **options) as response:
-                return response.status_code, _body(response)
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise _transport_problem(error) from error
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -175,30 +141,8 @@ def value_of(found: Mapping[str, msgspec.Raw], key: str, *, path: str) -> str:
     return render(found[key], key=key)
 
 
-def _session(connection: VaultConnectionRecord) -> requests.Session:
-    session = requests.Session()
-    session.verify = connection.ca_file or True
-    session.auth = _unchanged
-    return session
-
-
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authenticate by nothing; without this, requests would look for the host in the user's .netrc."""
-    return request
-
-
 def _encoded(path: str) -> str:
     return percent_encoded(path, safe="/")
-
-
-def _body(response: requests.Response) -> bytes:
-    chunks: Iterator[bytes] = response.iter_content(1 << 16)
-    body = b""
-    for chunk in chunks:
-        body += chunk
-        if len(body) >= ANSWER_LIMIT:
-            break
-    return body[:ANSWER_LIMIT]
 
 
 def _decoded(body: bytes | msgspec.Raw, type_: Any, *, what: str) -> Any:
@@ -223,30 +167,3 @@ def _lifetime(seconds: object) -> timedelta:
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     lasts = int(seconds) if isinstance(seconds, int | float) and is_number else 0
     return timedelta(seconds=min(lasts, _LONGEST_LIFETIME) if lasts > 0 else _DEFAULT_LIFETIME)
-
-
-def _transport_problem(error: Exception) -> VaultProblem:
-    """Tell apart what may pass from settings that can't work: addresses, CA files, certificates."""
-    reason = _innermost(error)
-    if isinstance(error, requests.Timeout):
-        return VaultUnavailable("send vault request: no answer in time")
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        return VaultRefused(f"send vault request: {reason.verify_message or reason}")
-    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-        return VaultUnavailable(f"send vault request: {_said(reason)}")
-    return VaultRefused(f"create vault request: {_said(error)}")
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Return the cause that an error of requests or urllib3 wraps, however deep."""
-    inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
-    found = getattr(error, "reason", None) if inner is None else inner
-    if isinstance(found, BaseException):
-        return _innermost(found)
-    return error.__cause__ if isinstance(error.__cause__, OSError) else error
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error)[:_SHOWN]
