@@ -107,6 +107,23 @@ def test_a_job_waits_for_a_vault_that_is_gone(place: Workplace, pantry: OpenBao)
     assert "token ***" in place.ok("jobs", "logs", job_id)
 
 
+@pytest.mark.slow
+def test_a_server_that_is_killed_while_it_asks_the_vault(place: Workplace, pantry: OpenBao) -> None:
+    """The execution is leased by then, and nobody has got it."""
+    pantry.freeze()
+    place.start_agent()
+    run = place.background("run", "shop/build", "--wait")
+    eventually(lambda: "leased" in place.ok("jobs", "list", "-o", "json"), what="the claim")
+    place.server.kill()
+    pantry.thaw()
+    place.start_server()
+    assert run.wait() == 3
+    [job_id] = place.ok("jobs", "list", "-o", "name").split()
+    log = place.ok("jobs", "logs", job_id)
+    assert log.count("token ***") == 1
+    assert "value-of" not in log
+
+
 def test_a_server_with_a_list_of_vaults_takes_no_other(tmp_path: Path) -> None:
     allowed = {"CICTL_VAULT_URLS": "https://one.example.test https://two.example.test"}
     place = Workplace(tmp_path, environment=allowed)
