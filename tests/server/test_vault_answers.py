@@ -13,6 +13,8 @@ import pytest
 from cictl_testing.openbao import SECRET_ID, VARIABLE
 from cictl_testing.scripted_vault import TOKEN, Said, ScriptedVault, kv2
 from cictl_testing.server import RunningServer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cictl_server.services.vault.errors import VaultRefused, VaultUnavailable
 from cictl_server.services.vault.reading import within
@@ -250,3 +252,15 @@ def test_what_is_broken_for_one_job_does_not_hold_up_the_next(server: RunningSer
     assert not server.lease().assigned
     server.clock.step(0.5)
     assert server.leased().id == healthy
+
+
+@given(
+    text=st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")), is_escaped=st.booleans()
+)
+def test_any_text_arrives_as_it_is(text: str, is_escaped: bool) -> None:
+    assert render(msgspec.Raw(json.dumps(text, ensure_ascii=is_escaped).encode()), key="k") == text
+
+
+@given(number=st.integers())
+def test_any_whole_number_arrives_with_all_its_digits(number: int) -> None:
+    assert render(msgspec.Raw(str(number).encode()), key="k") == str(number)
