@@ -178,9 +178,9 @@ class ServerMachine(RuleBasedStateMachine):
         """Agents that live and ask for work bring every execution to an end, whatever came before."""
         self.server.clock.step(600)  # it may have gone back
         for agent in self.agents.values():
-            agent.heartbeat(Fate.ANSWERED)
-            self.server.act("activate", agent.agent_id)
             agent.forget()
+            agent.heartbeat(Fate.ANSWERED)  # after that: an agent that says it runs something is believed for a while
+            self.server.act("activate", agent.agent_id)
         unfinished = sum(not job.status.is_terminal for job in self.jobs())
         for _ in range(unfinished + 1):
             self.server.clock.step(6)
