@@ -432,6 +432,7 @@ own_settings() {
     add_setting CICTL_SERVER_URL "$URL"
     add_setting CICTL_AGENT_ID "$ID"
     add_setting CICTL_AGENT_WORKDIR "$DATA/work"
+    add_setting CICTL_CONTAINER 0 # a container that has systemd is kept up to date like a machine
     add_setting CICTL_HOME "$HOME_DIR"
     add_setting CICTL_TOKEN "${CICTL_TOKEN:-${CIWI_TOKEN:-}}"
     add_setting CICTL_UPDATE_HEALTH_TIMEOUT "${CICTL_UPDATE_HEALTH_TIMEOUT:-}"

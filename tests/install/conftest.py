@@ -88,7 +88,7 @@ class Machine:
             "CICTL_PORT": str(self.port),
             "CICTL_PYTHON": sys.executable,
             "CICTL_UPDATE_INDEX_URL": "none",
-            "CICTL_UPDATE_HEALTH_TIMEOUT": "60",
+            "CICTL_UPDATE_HEALTH_TIMEOUT": "150",
             "STANDIN_UNITS": str(self.root / "etc/systemd/system"),
             "STANDIN_STATE": str(self.state),
         }
@@ -112,7 +112,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=170,
+            timeout=300,
             check=False,
         )
 
@@ -174,7 +174,7 @@ class Machine:
         for unit in units:
             self.systemctl("enable", unit)
             self.systemctl("start", unit)
-        self.cictl("healthcheck", "--wait")
+        self.cictl("healthcheck", "--wait", "--timeout", "80")
 
     def stop(self) -> None:
         """End every service and forget it."""

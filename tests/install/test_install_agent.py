@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 
+import pytest
 from cictl_testing.release_server import ReleaseServer
 
 from tests.install.conftest import AGENT, SERVER, Machine, publish
+
+pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
 
 INSTALLED = {"etc/systemd/system/cictl-agent.service", "etc/default/cictl-agent"}
 

@@ -14,6 +14,8 @@ from cictl_testing.wheels import SOURCE
 from cictl.cli.main import main
 from tests.install.conftest import SCRIPTS, Machine, publish
 
+pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
+
 PAGE = (SOURCE / "docs" / "operations.md").read_text()
 COMMANDS = sorted(set(re.findall(r"^(?:sudo |podman exec cictl )?(cictl .*)$", PAGE, re.MULTILINE)))
 
@@ -52,7 +54,7 @@ def follow(machine: Machine, title: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=300,
         check=False,
     )
     assert commands

@@ -16,6 +16,8 @@ from filelock import BaseFileLock
 from cictl.installation.layout import Layout
 from tests.install.conftest import SERVER, Machine, publish
 
+pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
+
 UNITS = {f"etc/systemd/system/cictl{kind}" for kind in (".service", "-updater.path", "-updater.service")}
 INSTALLED = UNITS | {"etc/default/cictl", "usr/local/bin/cictl"}
 
@@ -56,7 +58,7 @@ def test_the_installed_server_updates_itself(
     publish(releases, "v1.1.0", wheels)
     installed.cictl("update", "apply", "--yes")
     eventually(lambda: installed.current_version() == "v1.1.0", what="the switch")
-    installed.cictl("healthcheck", "--wait")
+    installed.cictl("healthcheck", "--wait", "--timeout", "80")
     assert installed.served_version() == "1.1.0"
 
 
@@ -103,7 +105,7 @@ def test_an_upgrade_that_does_not_serve_is_taken_back(
     assert "error: the server is not healthy after" in done.stderr
     assert "went back to v1.0.0" in done.stderr
     eventually(lambda: installed.systemctl("is-active", SERVER).returncode == 0, what="the former version")
-    installed.cictl("healthcheck", "--wait")
+    installed.cictl("healthcheck", "--wait", "--timeout", "80")
     assert installed.served_version() == "1.0.0"
     assert str((installed.root / "opt/cictl/updater").readlink()) == "versions/v1.0.0"
 

@@ -12,6 +12,8 @@ from cictl_testing.release_server import ReleaseServer
 
 from tests.install.conftest import SCRIPTS, SERVER, Machine, publish
 
+pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
+
 Row = Callable[[Machine, ReleaseServer, Mapping[str, bytes]], None]
 
 
