@@ -78,16 +78,6 @@ def start_helper(layout: Layout, pending: Pending) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
-def switch_self(layout: Layout, pending: Pending) -> None:
-    """Switch to a staged version without an updater, as agents do; the caller holds the lock, and then ends its process.
-
-    The next start calls `reconcile.begin`, and `reconcile.reconcile` when it is healthy.
-    """
-    layout.point_updater(pending.from_version)
-    manifest.write_applying(layout, pending)
-    layout.switch(pending.target_version)
-
-
 def return_to_former(layout: Layout, wanted: Pending) -> None:
     """Let `current` and `previous` name what they named before *wanted*, and keep its version from being offered."""
     layout.switch_back(wanted.from_version, previous=wanted.previous_version)
