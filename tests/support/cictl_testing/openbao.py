@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ ROLE_ID = "the-role-of-the-tests"
 VARIABLE = "CICTL_VAULT_TEST_SECRET_ID"
 """The variable that connections of these tests name."""
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _KEY_LINE = "Unseal Key: "
 
 
@@ -64,6 +66,7 @@ class OpenBao:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_die_with_us if sys.platform == "linux" else None,
             )
         eventually(self._is_ready, what="OpenBao")
         self._set_up()
@@ -179,6 +182,11 @@ def own_openbao(tmp_path: Path) -> Iterator[OpenBao]:
     server = OpenBao(home)
     yield server
     server.stop()
+
+
+def _die_with_us() -> None:
+    """Let the child be killed when this process ends without tidying up, as by SIGKILL."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def _program() -> str:
