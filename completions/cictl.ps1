@@ -18,7 +18,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
                 , @('vault', 'Vaults that jobs take secrets from: list add remove test.');
-                , @('update', 'Versions of the server: check apply rollback tags status.');
+                , @('update', 'Versions of the server: check tags status apply rollback.');
                 , @('server', 'The server itself: restart.');
                 , @('api', 'Call the API itself, as it is.');
                 , @('store', 'The server''s data: check backup restore compact export.');

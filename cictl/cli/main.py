@@ -46,7 +46,7 @@ COMMANDS: dict[str, Entry] = {
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
     "vault": Entry("cictl.cli.vault", "app", "Vaults that jobs take secrets from: list add remove test."),
-    "update": Entry("cictl.cli.update", "app", "Versions of the server: check apply rollback tags status."),
+    "update": Entry("cictl.cli.update", "app", "Versions of the server: check tags status apply rollback."),
     "server": Entry("cictl.cli.server", "app", "The server itself: restart."),
     "api": Entry("cictl.cli.api", "api", "Call the API itself, as it is.", DestructiveCommand),
     "store": Entry("cictl.cli.store", "app", "The server's data: check backup restore compact export."),
