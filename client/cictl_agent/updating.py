@@ -37,6 +37,8 @@ NO_SERVICE = "agent is not running as a service; self-update disabled"
 
 DEFAULT_HEALTH_SECONDS = 60.0
 _LIFETIME = timedelta(hours=1)
+_LOCK_SECONDS = 10.0
+"""At its start the agent itself holds the lock for a moment, to settle and tidy; an order may come just then."""
 
 
 class UpdateFailed(Exception):
@@ -164,7 +166,7 @@ def _locked(layout: Layout) -> Iterator[None]:
         UpdateFailed: Somebody else does, or something in the context went wrong.
     """
     try:
-        with layout.lock().acquire(blocking=False):
+        with layout.lock().acquire(timeout=_LOCK_SECONDS):
             yield
     except filelock.Timeout as error:
         raise UpdateFailed("update already in progress") from error

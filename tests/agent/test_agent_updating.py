@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,7 +231,16 @@ def test_token_goes_to_the_agents_own_source_only(layout: Layout, releases: Rele
     assert ["authorization" in seen.headers for seen in releases.seen] == [is_own]
 
 
-def test_second_update_at_once_is_refused(layout: Layout) -> None:
+def test_order_that_comes_while_the_start_is_settled_waits_for_that(layout: Layout) -> None:
+    lock = layout.lock()
+    lock.acquire()
+    threading.Timer(0.2, lock.release).start()
+    update(updater_of(layout), Wanted(target=NEW))
+    assert layout.current() == NEW
+
+
+def test_second_update_at_once_is_refused(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cictl_agent.updating._LOCK_SECONDS", 0.1)
     with layout.lock().acquire(), pytest.raises(UpdateFailed, match="update already in progress"):
         update(updater_of(layout), Wanted(target=NEW))
 
