@@ -209,10 +209,7 @@ def test_an_execution_whose_secrets_cannot_be_had_fails_and_says_so(server: Runn
     """It must never run with the placeholder in the secret's place."""
     job_id, after = server.run(server.define(SECRET % ""))
     answer = server.lease()
-    text = (
-        "secret resolution failed before execution: "
-        'resolve vault connection "pantry": vault connection not found'
-    )
+    text = 'secret resolution failed before execution: resolve vault connection "pantry": vault connection not found'
     assert answer == LeaseResponse(assigned=False, message=text)
     failed = server.job(job_id)
     assert (failed.status, failed.error, failed.cause) == ("failed", text, "secrets_missing")

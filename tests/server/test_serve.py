@@ -161,5 +161,7 @@ def test_the_data_is_private(tmp_path: Path) -> None:
 
 def test_addresses_of_vaults_that_are_none_are_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="url must be http:// or https://"):
-        Server(ServerConfig(data_dir=tmp_path, port=0, vault_urls=["https://one.example.test,https://two.example.test"]))
+        Server(
+            ServerConfig(data_dir=tmp_path, port=0, vault_urls=["https://one.example.test,https://two.example.test"])
+        )
     assert not list(tmp_path.iterdir())
