@@ -18,7 +18,7 @@ import msgspec
 from cictl.installation import health, manifest, processes, state
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Phase, Result, Status
-from cictl.installation.processes import Host, OwnChild, Process, ServiceManager
+from cictl.installation.processes import Host, OwnChild, ServiceManager
 from cictl.installation.smoke import can_open
 
 logger = logging.getLogger(__name__)
@@ -154,8 +154,8 @@ class _Activation:
 
     def _see_off(self, pid: int) -> None:
         """Wait for the server that started this helper to end, and end it when it does not."""
-        server = Process(pid=pid, started=processes.start_of(pid))
-        if pid and not processes.wait_for_end(server, seconds=processes.STOP_SECONDS, sleep=self.means.sleep):
+        server = processes.find(pid) if pid else None
+        if server and not processes.wait_for_end(server, seconds=processes.STOP_SECONDS, sleep=self.means.sleep):
             processes.end(server, seconds=processes.STOP_SECONDS, sleep=self.means.sleep)
 
     def _serves_already(self) -> bool:

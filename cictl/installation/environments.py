@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cictl.installation import children
 from cictl.installation.capability import setting
 
 LIMIT_SECONDS = 600.0
@@ -92,17 +93,12 @@ class Environment:
 
     def _run(self, what: str, command: Sequence[str]) -> None:
         try:
-            done = subprocess.run(
+            done = children.run(
                 command,
                 env=clean_environment(os.environ),
                 cwd=self._folder.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=max(1.0, self._deadline - time.monotonic()),
-                check=False,
+                seconds=max(1.0, self._deadline - time.monotonic()),
             )
         except subprocess.TimeoutExpired as error:
             raise BuildFailed(f"{what} took longer than {LIMIT_SECONDS:.0f} seconds") from error

@@ -23,6 +23,7 @@ MAX_STARTS = 3
 """A new version may be started so often without becoming healthy."""
 
 _LOOK_SECONDS = 0.1
+_HAS_PROC = Path("/proc/self/stat").exists()
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,12 +55,18 @@ def last_announced(layout: Layout) -> Process | None:
     return read_json(layout.updates / "server.json", Process)
 
 
+def find(pid: int) -> Process | None:
+    """Return the process with this id, if it is alive."""
+    found = Process(pid=pid, started=start_of(pid))
+    return found if found.started or (not _HAS_PROC and _exists(pid)) else None
+
+
 def start_of(pid: int) -> str:
     """Return when a process started, in words that only it has; empty when there is none, or it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except FileNotFoundError:
-        return _start_by_ps(pid) if not Path("/proc/self/stat").exists() else ""
+        return "" if _HAS_PROC else _start_by_ps(pid)
     except ProcessLookupError:
         return ""
     return "" if fields[0] in "ZX" else fields[19]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from cictl.installation import children
 from cictl.installation.environments import clean_environment
 from cictl.installation.layout import Layout
 from cictl.installation.state import copy_state
@@ -76,16 +77,8 @@ def _check(layout: Layout, tag: str, data_dir: Path | None) -> None:
 def _version_told(layout: Layout, tag: str, arguments: Sequence[str]) -> str:
     """Run the self-check of a version and return which it says it is."""
     try:
-        done = subprocess.run(
-            [str(layout.script(tag)), "self-check", *arguments],
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=LIMIT_SECONDS,
-            check=False,
-        )
+        command = [str(layout.script(tag)), "self-check", *arguments]
+        done = children.run(command, env=_environment(), seconds=LIMIT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise SmokeError(f"{tag} did not finish checking itself within {LIMIT_SECONDS:.0f} seconds") from error
     except OSError as error:

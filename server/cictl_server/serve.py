@@ -140,6 +140,7 @@ class Server:
         """Ask `run` to end; may be called from a signal handler, and twice."""
         self._stopping.set()
         self._httpd.stop()
+        self.services.updates.stop()
         self.services.hub.close()
 
     def _maintain(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -76,6 +77,16 @@ def test_the_helper_waits_for_the_old_server_and_starts_the_new_one(by_hand: ByH
     running = announced(by_hand.layout)
     assert running is not None
     assert (by_hand.version, running.pid == by_hand.server.pid) == (NEW, False)
+
+
+@pytest.mark.parametrize("by_hand", ["good"], indirect=True)
+def test_a_server_that_has_ended_is_not_waited_for(by_hand: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has asked after it yet, so the system still knows its id."""
+    by_hand.server.kill()
+    eventually(lambda: processes.find(by_hand.server.pid) is None, what="its end")
+    os.kill(by_hand.server.pid, 0)
+    monkeypatch.setattr(processes, "STOP_SECONDS", 600.0)
+    assert by_hand.apply().status == "success"
 
 
 @pytest.mark.parametrize("by_hand", ["good"], indirect=True)

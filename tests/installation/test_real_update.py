@@ -28,6 +28,8 @@ from tests.installation.conftest import free_port
 
 OLD, NEW = "v90.0.0", "v90.1.0-rc.1"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

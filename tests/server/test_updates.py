@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from cictl_testing.processes import eventually
 from cictl_testing.threads import ThreadedServer
 from cictl_testing.updatable import CURRENT, NEW, OLD, Updatable, wheel_of
 
-from cictl.installation import manifest
+from cictl.installation import children, manifest
 from cictl.installation.capability import CONTAINER, DEV, NO_SERVICE, PIPX, UNMANAGED, UV_TOOL, Capability
 from cictl.installation.manifest import Pending
 from cictl.installation.smoke import SmokeError
@@ -297,6 +298,14 @@ class TestApply:
         it.server.restart()
         assert it.status()["update_last_apply_status"] == "noop"
 
+    def test_a_clock_that_was_set_back_hides_no_result(self, it: Updatable) -> None:
+        it.apply()
+        it.finish("failed", "first")
+        it.server.clock.step(-3600)
+        it.apply()
+        it.finish("failed", "second")
+        assert it.status()["update_message"] == "second"
+
     @pytest.mark.parametrize("target", ["", NEW])
     def test_what_runs_already_is_left_alone(self, it: Updatable, target: str) -> None:
         it.restart_as(NEW)
@@ -453,6 +462,40 @@ class TestDetached:
         assert manifest.find_pending(it.layout) is None
         it.server.report(job.id, "succeeded")
         eventually(lambda: manifest.find_pending(it.layout), what="the request to the updater")
+
+
+class TestStop:
+    """The server is stopped while it installs a version."""
+
+    @pytest.fixture
+    def installing(self, it: Updatable, tmp_path: Path) -> Updatable:
+        """A server whose pip never ends."""
+
+        def stage(*_: Any, **__: Any) -> None:
+            command = ["sh", "-c", f"touch {tmp_path}/pip; exec sleep 300"]
+            done = children.run(command, env=os.environ, seconds=300)
+            raise StageError(f"pip install ended with {done.returncode}")
+
+        it.change_tools(stage=stage, apply_wait=timedelta(0))
+        it.apply()
+        eventually((tmp_path / "pip").exists, what="pip")
+        return it
+
+    def test_pip_is_ended_and_the_status_says_so(self, installing: Updatable) -> None:
+        installing.server.services.updates.stop()
+        eventually(lambda: installing.status()["update_last_apply_status"] == "failed", what="the end of it")
+        text = "stage update: the server was stopped before the version was installed"
+        assert installing.status()["update_message"] == text
+        assert manifest.find_pending(installing.layout) is None
+
+    def test_nothing_is_switched_once_the_server_stops(self, it: Updatable) -> None:
+        it.change_tools(apply_wait=timedelta(0))
+        it.releases.gate.clear()
+        it.apply()
+        it.server.services.updates.stop()
+        it.releases.gate.set()
+        eventually(lambda: it.status()["update_last_apply_status"] == "failed", what="the end of it")
+        assert manifest.find_pending(it.layout) is None
 
 
 class TestHelper:

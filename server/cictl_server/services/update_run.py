@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import filelock
 
-from cictl.installation import manifest
+from cictl.installation import children, manifest
 from cictl.installation.capability import Capability
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Phase
@@ -36,6 +36,7 @@ PICK_UP = timedelta(seconds=120)
 """How long the updater may take to begin and to stop the old version, beside the time of two tries to become healthy."""
 
 _DRAIN_LOOK_SECONDS = 0.5
+_STOPPED = "stage update: the server was stopped before the version was installed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,7 @@ class UpdateRun:
         self._process = process
         self._clock = clock
         self._done = threading.Event()
+        self._is_cancelled = threading.Event()
         self._answer: UpdateAnswer | None = None
         self._error: CictlError | None = None
 
@@ -96,6 +98,12 @@ class UpdateRun:
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="update", daemon=True).start()
+
+    def cancel(self) -> None:
+        """End it, and the programs that it runs, unless the switch was asked for: the server is stopping."""
+        if not self.is_over:
+            self._is_cancelled.set()
+            children.end_all()
 
     def wait(self, limit: timedelta) -> UpdateAnswer | None:
         """Return the answer, or None when there is none after *limit*.
@@ -131,6 +139,8 @@ class UpdateRun:
             leave()
 
     def _fail(self, error: CictlError) -> None:
+        if self._is_cancelled.is_set():
+            error = UpdateFailed(_STOPPED)
         logger.warning("update failed target=%s phase=%s: %s", self.target, self.phase, error)
         self._pause.end()
         self._error = error
@@ -191,8 +201,8 @@ class UpdateRun:
             return
         until = self._clock() + self._tools.drain
         self._pause.begin(until)
-        while self._clock() < until and self._has_active_jobs():
-            threading.Event().wait(_DRAIN_LOOK_SECONDS)
+        while self._clock() < until and not self._is_cancelled.is_set() and self._has_active_jobs():
+            self._is_cancelled.wait(_DRAIN_LOOK_SECONDS)
 
     def _has_active_jobs(self) -> bool:
         with self._store.read() as view:
@@ -248,6 +258,8 @@ class UpdateRun:
         self._set_phase("build" if phase == "build" else "download")
 
     def _set_phase(self, phase: Phase) -> None:
+        if self._is_cancelled.is_set():
+            raise UpdateFailed(_STOPPED)
         self.phase = phase
 
 

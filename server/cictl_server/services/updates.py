@@ -182,7 +182,7 @@ class UpdateService:
         """Take over what an updater wrote of its work since the last look."""
         layout = self.tools.capability().layout
         result = manifest.read_result(layout) if layout else None
-        if result is None or _instant(result.updated_utc) <= self._book.find(keys.ADOPTED):
+        if result is None or _instant(result.updated_utc) == self._book.find(keys.ADOPTED):
             return
         changes = {
             keys.ADOPTED: _instant(result.updated_utc),
@@ -212,6 +212,11 @@ class UpdateService:
             self.adopt()
         elif is_unfinished:
             self._give_up(self._book.find(keys.TARGET))
+
+    def stop(self) -> None:
+        """Give up what is not handed over yet: the server stops. Takes no lock, so that a signal handler may call it."""
+        if self._run is not None:
+            self._run.cancel()
 
     @property
     def _is_running(self) -> bool:
