@@ -15,6 +15,10 @@ CANCELLED_BY_USER = "cancelled by user"
 CANCEL_LINE = "[control] job cancelled by user"
 """The last line of the log of a cancelled execution."""
 
+STATUS_UNMASKED = frozenset({"agent_id", "status", "output", "output_append", "output_sha256", "type"})
+"""Fields of a status report, at any depth, that no secret is looked for in: words of the protocol, and the log, which agent
+and server mask where they write it."""
+
 
 class JobStatus(StrEnum):
     """The five states of a job execution. The last two are terminal and sticky."""

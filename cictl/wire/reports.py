@@ -9,6 +9,9 @@ import msgspec
 
 from cictl.wire.codec import Message
 
+REPORT_UNMASKED = frozenset({"status", "format"})
+"""Fields of a report, at any depth, that no secret is looked for in: words of the protocol."""
+
 
 class TestCase(Message):
     """One test. `status` is pass, fail, skip or unknown; the duration is in seconds."""

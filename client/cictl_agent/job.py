@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from cictl.redaction import Redactor, masked_message, url_secrets
 from cictl.wire.jobs import CacheStat, Cause, JobExecution, JobStatus, StatusRequest
-from cictl.wire.reports import TestReportUpload
+from cictl.wire.reports import REPORT_UNMASKED, TestReportUpload
 from cictl_agent import artifacts, caches, capabilities
 from cictl_agent.checkout import Checkout
 from cictl_agent.clock import Clock
@@ -37,9 +37,6 @@ logger = logging.getLogger(__name__)
 
 PREPARING = "Preparing execution"
 CHECKING_OUT = "Checking out source"
-
-_NOT_MASKED = frozenset({"status", "format"})
-"""Fields of test reports whose values are words of the protocol."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,7 +285,7 @@ class JobRun:
         steps = self._steps
         if steps is None:
             return 0
-        report = masked_message(combine(steps.suites, steps.coverage), context.log.redact, keep=_NOT_MASKED)
+        report = masked_message(combine(steps.suites, steps.coverage), context.log.redact, keep=REPORT_UNMASKED)
         if report.total or report.coverage:
             request = TestReportUpload(agent_id=self.config.agent_id, report=report)
             try:

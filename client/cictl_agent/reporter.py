@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from cictl.redaction import masked_message
-from cictl.wire.jobs import STEP_STARTED, JobState, JobStatus, StatusRequest, Step, StepEvent
+from cictl.wire.jobs import STATUS_UNMASKED, STEP_STARTED, JobState, JobStatus, StatusRequest, Step, StepEvent
 from cictl_agent.clock import Clock
 from cictl_agent.interruption import Interruption, Reason
 from cictl_agent.spool import JobLog
@@ -30,9 +30,6 @@ _SNAPSHOT_SECONDS = 0.5
 _BEGIN_SECONDS = 20.0
 """A server takes an unstarted job back 45 s after its lease; by then nobody may believe that it runs here."""
 _STOP_SECONDS = 10.0
-
-_NOT_MASKED = frozenset({"agent_id", "status", "output", "output_append", "output_sha256", "type"})
-"""Words of the protocol, and the log, in which the secrets are masked already."""
 
 _DETAILS = ("events", "cache_stats", "runtime_capabilities")
 
@@ -252,7 +249,7 @@ class Reporter:
             self._appends = False
 
     def _post(self, request: StatusRequest) -> JobState:
-        masked = masked_message(request, self._log.redact, keep=_NOT_MASKED)
+        masked = masked_message(request, self._log.redact, keep=STATUS_UNMASKED)
         stamped = msgspec.structs.replace(masked, timestamp_utc=self._clock())
         return self._client.report_status(self._job_id, stamped, minimal=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from cictl.redaction import masked_message
 from cictl.wire.jobs import (
+    STATUS_UNMASKED,
     STEP_STARTED,
     JobExecution,
     JobState,
@@ -33,9 +34,6 @@ from cictl_server.store.records import JobRecord
 logger = logging.getLogger(__name__)
 
 _STATUSES = {"running": JobStatus.RUNNING, "succeeded": JobStatus.SUCCEEDED, "failed": JobStatus.FAILED}
-
-_NOT_MASKED = frozenset({"agent_id", "status", "output", "output_append", "output_sha256", "type"})
-"""Words of the protocol, and the log, which is masked where it is written: see `LogFiles`."""
 
 
 class ReportingService:
@@ -83,7 +81,7 @@ class ReportingService:
         if status is None:
             raise InvalidRequest("status must be running, succeeded or failed")
         if mask := self._masks.of(job_id):
-            request = masked_message(request, mask.redact, keep=_NOT_MASKED)
+            request = masked_message(request, mask.redact, keep=STATUS_UNMASKED)
         while (job := self._try(job_id, request, status)) is None:
             logger.info("lease lost while a report was written execution=%s agent=%s", job_id, request.agent_id)
         return job

@@ -15,16 +15,13 @@ from cictl.redaction import masked_message
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
 from cictl.wire.codec import decode
 from cictl.wire.jobs import TestSummary
-from cictl.wire.reports import TestReport, TestReportUpload
+from cictl.wire.reports import REPORT_UNMASKED, TestReport, TestReportUpload
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.ids import job_number
 from cictl_server.services.jobs import check_holder, get_job
 from cictl_server.services.masking import Masks
 from cictl_server.services.presence import PresenceBook
 from cictl_server.store.contract import Store
-
-_NOT_MASKED = frozenset({"status", "format"})
-"""Fields whose values are words of the protocol."""
 
 
 class ReportFiles:
@@ -103,7 +100,7 @@ class ReportService:
         check_holder(job, request.agent_id)
         report = request.report
         if mask := self._masks.of(job.id):
-            report = masked_message(report, mask.redact, keep=_NOT_MASKED)
+            report = masked_message(report, mask.redact, keep=REPORT_UNMASKED)
         summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
         with self._files.replacing(job.number, report) as take_over, self._store.write() as tx:
             job = get_job(tx, job_id)
