@@ -100,7 +100,12 @@ def test_only_the_agent_sees_a_literal_token(server: RunningServer, origin: Orig
     assert job.step_plan[-1].env == {"GITHUB_TOKEN": "***"}
     assert "ghp_literal" not in server.get("/api/v1/jobs").text
     server.heartbeat(capabilities={"executor": "script", "shells": "posix"})
-    assert server.leased().step_plan[-1].env == {"GITHUB_TOKEN": "ghp_literal"}
+    leased = server.leased()
+    assert leased.step_plan[-1].env == {"GITHUB_TOKEN": "ghp_literal"}
+    assert (leased.sensitive_values, leased.metadata["has_secrets"]) == (["ghp_literal"], "1")
+    assert "has_secrets" not in server.job(job.id).metadata
+    server.report(job.id, "running", output_append="pushed with ghp_literal\n", output_offset=0)
+    assert server.log(job.id) == b"pushed with ***********\n"
     assert "ghp_literal" not in server.cancel(job.id).text
 
 

@@ -7,7 +7,7 @@ import re
 
 from msgspec.structs import replace
 
-from cictl.project_file import Pipeline, Versioning
+from cictl.project_file import Pipeline, Versioning, secret_names
 from cictl.wire.jobs import SecretRef, Step
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.planning import PlannedJob, SourceContext
@@ -93,6 +93,14 @@ def branch_of(ref: str) -> str:
 def visible_token(token: str) -> str:
     """Return *token* if it only names a secret; of a literal one nothing is shown."""
     return token if not token or _PLACEHOLDER.fullmatch(token) else "***"
+
+
+def literal_token(step_plan: list[Step]) -> str:
+    """Return the token of the automatic bump where the plan itself holds it; empty where that names a secret, or has none."""
+    if not step_plan or step_plan[-1].name != _STEP_NAME:
+        return ""
+    token = step_plan[-1].env.get(_TOKEN, "")
+    return "" if secret_names(token) else token
 
 
 def without_token(step_plan: list[Step]) -> list[Step]:

@@ -14,11 +14,18 @@ from typing import Any
 
 import msgspec
 
-from cictl.redaction import url_secrets
 from cictl.wire.jobs import Cause, JobExecution, JobStatus, LeaseResponse
 from cictl_server.services.ids import Clock
 from cictl_server.services.lifecycle import Ending, Event, advance
-from cictl_server.services.secrets import PREFIX, SecretsDelayed, SecretService, SecretsRefused, needs_secrets
+from cictl_server.services.secrets import (
+    PREFIX,
+    SecretsDelayed,
+    SecretService,
+    SecretsRefused,
+    needs_secrets,
+    recorded_secrets,
+    recorded_tokens,
+)
 from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.services.settling import Settler
 from cictl_server.services.vault.outages import HEAD_START, pause_after
@@ -69,10 +76,10 @@ class Handover:
         None when it does not get it: then the execution waits for its secrets, or it was ended meanwhile. Must not be
         called in a transaction.
         """
-        if credentials := url_secrets(job.source.repo if job.source else ""):
-            self._sensitive.remember(job.id, credentials)
+        if recorded := recorded_secrets(job):
+            self._sensitive.remember(job.id, recorded)
         if not needs_secrets(job):
-            return self._given(job, job_view(job, is_leased=True))
+            return self._given(job, _told_to_mask(job_view(job, is_leased=True), recorded_tokens(job)))
         with self._only_one(job) as is_first:
             if not is_first:
                 return LeaseResponse(assigned=False, message=BEING_RESOLVED)
@@ -85,13 +92,8 @@ class Handover:
             self._sensitive.remember(job.id, resolved.values)
             if not self._is_still_held(job):
                 return None
-        view = msgspec.structs.replace(
-            job_view(job, is_leased=True),
-            step_plan=resolved.step_plan,
-            metadata={**job.metadata, "has_secrets": "1"},
-            sensitive_values=resolved.values,
-        )
-        return self._given(job, view)
+        view = msgspec.structs.replace(job_view(job, is_leased=True), step_plan=resolved.step_plan)
+        return self._given(job, _told_to_mask(view, [*resolved.values, *recorded_tokens(job)], has_secrets=True))
 
     def _given(self, job: JobRecord, view: JobExecution) -> LeaseResponse:
         logger.info("leased execution=%s agent=%s", job.id, job.agent_id)
@@ -165,6 +167,14 @@ def _is_same_lease(current: JobRecord | None, job: JobRecord) -> bool:
         and (current.agent_id, current.leased) == (job.agent_id, job.leased)
         and current.lease_request_id == job.lease_request_id
     )
+
+
+def _told_to_mask(view: JobExecution, values: list[str], *, has_secrets: bool = False) -> JobExecution:
+    """Tell the agent what to hide; with secrets, blank ones too, it does not trace the shell."""
+    if not (values or has_secrets):
+        return view
+    metadata = {**view.metadata, "has_secrets": "1"}
+    return msgspec.structs.replace(view, metadata=metadata, sensitive_values=list(dict.fromkeys(values)))
 
 
 def _without_wait(job: JobRecord) -> JobRecord:

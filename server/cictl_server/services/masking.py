@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from cictl.redaction import Cover, Redactor, url_secrets
-from cictl_server.services.secrets import needs_secrets
+from cictl.redaction import Cover, Redactor
+from cictl_server.services.secrets import needs_secrets, recorded_secrets
 from cictl_server.services.sensitive import SensitiveValues
 from cictl_server.store.records import JobRecord
 
@@ -88,7 +88,7 @@ class Masks:
         mask = self.of(job.id)
         if mask is not None:
             return mask.has_covered
-        return needs_secrets(job) or bool(url_secrets(job.source.repo if job.source else ""))
+        return needs_secrets(job) or bool(recorded_secrets(job))
 
     def _forget(self, job_id: str) -> None:
         with self._lock:

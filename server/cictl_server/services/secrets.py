@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from cictl.project_file import replace_secrets, secret_names
 from cictl.project_file.errors import quote
+from cictl.redaction import url_secrets
 from cictl.wire.jobs import SecretRef, Step
+from cictl_server.services.autobump import literal_token
 from cictl_server.services.vault.connections import find_by_name
 from cictl_server.services.vault.errors import VaultProblem, VaultRefused, VaultUnavailable
 from cictl_server.services.vault.outages import Outage, Outages
@@ -129,6 +131,17 @@ class SecretService:
 def needs_secrets(job: JobRecord) -> bool:
     """Whether anything in the environments of *job* is a placeholder; steps that a dry run skips need none."""
     return any(True for _ in _using(job)) or _has_any(job.env)
+
+
+def recorded_secrets(job: JobRecord) -> list[str]:
+    """Return what must not show although the record itself holds it: credentials in the repository's address, a token."""
+    return [*url_secrets(job.source.repo if job.source else ""), *recorded_tokens(job)]
+
+
+def recorded_tokens(job: JobRecord) -> list[str]:
+    """Return of that what an agent does not find by itself."""
+    token = literal_token(job.step_plan)
+    return [token] if token else []
 
 
 def _has_any(env: Mapping[str, str]) -> bool:
