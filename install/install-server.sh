@@ -22,7 +22,7 @@ Settings, from the environment; all but the last four are kept in /etc/default/c
   CICTL_HOST, CICTL_PORT           where the server listens (127.0.0.1, 8112)
   CICTL_UPDATE_SOURCE              github, or simple for an index of packages
   CICTL_UPDATE_API_BASE            a GitHub-compatible API (https://api.github.com)
-  CICTL_UPDATE_REPO                owner/name
+  CICTL_UPDATE_REPO                owner/name of the releases' repository; needed for github
   CICTL_GITHUB_TOKEN               for that API alone
   CICTL_UPDATE_INDEX_URL           index of packages; none for no index
   CICTL_UPDATE_FIND_LINKS          a folder of wheels
@@ -166,7 +166,7 @@ def package_version(tag):
 
 def download(url, accept, limit):
     request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "cictl-installer"})
-    if get("TOKEN") and urllib.parse.urlsplit(url).netloc == urllib.parse.urlsplit(base).netloc:
+    if get("TOKEN") and urllib.parse.urlsplit(url)[:2] == urllib.parse.urlsplit(base)[:2]:
         request.add_unredirected_header("Authorization", "Bearer " + get("TOKEN"))
     for pause in (1, 2, None):
         try:
@@ -184,6 +184,8 @@ def download(url, accept, limit):
 
 def from_github():
     """Return the tag and every file of the release as name and function that loads it."""
+    if not get("REPOSITORY"):
+        fail("no releases are configured: set CICTL_UPDATE_REPO to owner/name, or CICTL_UPDATE_SOURCE=simple")
     place = f"tags/{urllib.parse.quote(wanted, safe='')}" if wanted else "latest"
     url = f"{base}/repos/{get('REPOSITORY')}/releases/{place}"
     release = json.loads(download(url, "application/vnd.github+json", 2 << 20))
@@ -252,7 +254,7 @@ for name in filter(files.__contains__, (wheel, lock)):
 PYTHON
     found=$(
         SOURCE=$(chosen UPDATE_SOURCE github) API_BASE=$(chosen UPDATE_API_BASE https://api.github.com) \
-            REPOSITORY=$(chosen UPDATE_REPO izzyreal/ciwi) TOKEN=$(chosen GITHUB_TOKEN '') \
+            REPOSITORY=$(chosen UPDATE_REPO '') TOKEN=$(chosen GITHUB_TOKEN '') \
             INDEX_URL=$(chosen UPDATE_INDEX_URL '') FIND_LINKS=$(chosen UPDATE_FIND_LINKS '') \
             PACKAGE=$(chosen UPDATE_PACKAGE cictl) CHECKSUM_ASSET=$(chosen UPDATE_CHECKSUM_ASSET cictl-checksums.txt) \
             REQUIRE_CHECKSUM=$(chosen UPDATE_REQUIRE_CHECKSUM true) \

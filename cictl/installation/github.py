@@ -29,6 +29,8 @@ from cictl.installation.web import RefusedError, Web, WebError
 
 T = TypeVar("T")
 
+NO_REPOSITORY = "no releases are configured: set CICTL_UPDATE_REPO to the owner/name of their repository, or CICTL_UPDATE_SOURCE=simple"
+
 _JSON = "application/vnd.github+json"
 _BYTES = "application/octet-stream"
 _OTHER_CHECKSUMS = "checksums.txt"
@@ -123,6 +125,8 @@ class GithubSource:
         return found
 
     def _ask(self, path: str, type_: type[T], *, label: str, decoding: str) -> T:
+        if not self._settings.repository:
+            raise ReleaseError(NO_REPOSITORY)
         try:
             page = self._web.get(self._base + path, accept=_JSON, limit=LIST_LIMIT, seconds=API_SECONDS)
             return msgspec.json.decode(page.body, type=type_)

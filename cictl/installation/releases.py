@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -93,7 +93,7 @@ class ReleaseSettings:
     Attributes:
         source: `github`, or `simple` for an index of packages (PEP 503, PEP 691).
         api_base: URL of a GitHub-compatible API, without a slash at its end.
-        repository: `owner/name`.
+        repository: `owner/name`; empty where nobody has said which, since no other project's releases are ours.
         token: For *api_base* alone.
         index_url: Of the simple index; empty for pip's own default, `none` for no index.
         package: The project's name in the index.
@@ -103,8 +103,8 @@ class ReleaseSettings:
 
     source: str = "github"
     api_base: str = "https://api.github.com"
-    repository: str = "izzyreal/ciwi"
-    token: str = ""
+    repository: str = ""
+    token: str = field(default="", repr=False)
     index_url: str = ""
     package: str = "cictl"
     checksum_asset: str = "cictl-checksums.txt"

@@ -154,6 +154,12 @@ def test_purge_without_yes_is_refused_where_nobody_can_be_asked(installed: Machi
     assert installed.served_version() == "1.0.0"
 
 
+def test_without_a_repository_nothing_is_installed(machine: Machine) -> None:
+    done = machine.run("install-server", CICTL_UPDATE_REPO="")
+    assert (done.returncode, machine.files()) == (1, set())
+    assert done.stderr.splitlines()[-1].startswith("error: no releases are configured: set CICTL_UPDATE_REPO")
+
+
 def test_wheels_from_an_index_instead_of_a_repository(machine: Machine, releases: ReleaseServer) -> None:
     releases.simple_form = "html"
     index = {"CICTL_UPDATE_SOURCE": "simple", "CICTL_UPDATE_INDEX_URL": f"{releases.url}/simple"}

@@ -392,6 +392,19 @@ def test_no_index_at_all(time: Time) -> None:
         source.list_tags()
 
 
+def test_no_repository_at_all(time: Time) -> None:
+    """Nobody else's releases are looked at instead."""
+    source = GithubSource(ReleaseSettings(), web(time))
+    with pytest.raises(ReleaseError, match="no releases are configured: set CICTL_UPDATE_REPO"):
+        source.latest()
+    with pytest.raises(ReleaseError, match="no releases are configured"):
+        source.list_tags()
+
+
+def test_settings_do_not_show_the_token() -> None:
+    assert "hush" not in repr(ReleaseSettings(token="hush"))
+
+
 def test_settings_come_from_the_environment_and_ours_win() -> None:
     found = ReleaseSettings.from_environment(
         {

@@ -168,9 +168,9 @@ def test_a_manual_update_is_asked_for_without_delay(server: RunningServer, setti
     with server.store.write() as tx:
         tx.settings.put(SettingRecord(key="agent_update_target", value=setting))
     server.heartbeat(version=target)
-    server.heartbeat(version="0.9.0")
+    server.heartbeat(version="0.9.0", capabilities={"updater": "cictl-wheel"})
     assert answered(act(server, "update")) == (200, {"requested": True, "agent_id": "a", "target": target})
-    asked = server.heartbeat(version="0.9.0")
+    asked = server.heartbeat(version="0.9.0", capabilities={"updater": "cictl-wheel"})
     assert (asked.update_requested, asked.update_target) == (True, target)
     assert lines(server)[-2:] == [
         f"manual update requested to {target}",

@@ -117,11 +117,12 @@ def test_an_update_is_never_asked_for_together_with_an_order(server: RunningServ
     with server.store.write() as tx:
         tx.settings.put(SettingRecord(key="agent_update_target", value="2.0.0"))
     order(server, "wipe-cache")
-    server.heartbeat(orders_received="")
+    able = {"updater": "cictl-wheel"}
+    server.heartbeat(orders_received="", capabilities=able)
     server.clock.step(10)
-    asked = server.heartbeat(orders_received="")
+    asked = server.heartbeat(orders_received="", capabilities=able)
     assert (asked.update_requested, orders(asked)) == (True, [])
-    assert orders(server.heartbeat(orders_received="")) == ["wipe-cache"]
+    assert orders(server.heartbeat(orders_received="", capabilities=able)) == ["wipe-cache"]
 
 
 def test_orders_are_for_one_agent(server: RunningServer) -> None:

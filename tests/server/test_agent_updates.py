@@ -11,6 +11,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.installation.releases import ReleaseSettings
 from cictl_server.services.rollout import back_off
+from cictl_server.services.update_tools import UpdateTools
 from cictl_server.store.records import SettingRecord
 
 UPDATE_KEYS = {
@@ -74,6 +75,9 @@ class Fleet:
 
 @pytest.fixture
 def fleet(server: RunningServer) -> Fleet:
+    reference = {"CIWI_UPDATE_REPO": "izzyreal/ciwi"}
+    server.update_tools = UpdateTools.from_environment(reference, version=server.version, data_dir=server.directory)
+    server.restart()
     return Fleet(server)
 
 
@@ -160,16 +164,14 @@ def test_the_answer_says_where_the_version_is(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        pytest.param({}, ("izzyreal/ciwi", "https://api.github.com"), id="defaults"),
+        pytest.param({}, ("", "https://api.github.com"), id="defaults"),
         pytest.param(
             {"CIWI_UPDATE_REPO": "o/r", "CIWI_UPDATE_API_BASE": "http://h/api//"}, ("o/r", "http://h/api"), id="ciwi"
         ),
         pytest.param(
             {"CIWI_UPDATE_REPO": "o/r", "CICTL_UPDATE_REPO": "p/q"}, ("p/q", "https://api.github.com"), id="both"
         ),
-        pytest.param(
-            {"CICTL_UPDATE_REPO": " ", "CICTL_UPDATE_API_BASE": "http://h/"}, ("izzyreal/ciwi", "http://h"), id="blank"
-        ),
+        pytest.param({"CICTL_UPDATE_REPO": " ", "CICTL_UPDATE_API_BASE": "http://h/"}, ("", "http://h"), id="blank"),
     ],
 )
 def test_settings_of_the_source(environment: dict[str, str], expected: tuple[str, str]) -> None:

@@ -34,7 +34,7 @@ def wheels(tmp_path: Path) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[RunningServer]:
-    server = start(tmp_path)
+    server = start(tmp_path, CIWI_UPDATE_REPO="izzyreal/ciwi")
     yield server
     server.close()
 
@@ -82,5 +82,5 @@ def test_agents_that_were_started_by_hand_are_named_although_they_are_not_asked(
 
 
 def test_releases_of_an_index_are_wheels_whatever_the_repository_is_called() -> None:
-    assert ReleaseSettings(source="simple").has_wheels
-    assert not ReleaseSettings().has_wheels
+    assert ReleaseSettings(source="simple", repository="izzyreal/ciwi").has_wheels
+    assert not ReleaseSettings(repository="izzyreal/ciwi").has_wheels
