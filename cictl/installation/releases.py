@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cictl.installation.capability import setting
-from cictl.installation.web import Web
+from cictl.installation.web import Web, WebError
 
 WHEEL_LIMIT = 100 << 20
 LIST_LIMIT = 2 << 20
@@ -135,13 +135,16 @@ def open_source(settings: ReleaseSettings) -> ReleaseSource:
     """Return the source that *settings* name.
 
     Raises:
-        ReleaseError: There is no such kind of source.
+        ReleaseError: There is no such kind of source, or no such address.
     """
     from cictl.installation.github import GithubSource
     from cictl.installation.simple_index import SimpleSource
 
     if settings.source == "github":
-        return GithubSource(settings, Web(token=settings.token, token_url=settings.api_base))
+        try:
+            return GithubSource(settings, Web(token=settings.token, token_url=settings.api_base))
+        except WebError as error:
+            raise ReleaseError(f"CICTL_UPDATE_API_BASE is {error}") from error
     if settings.source == "simple":
         return SimpleSource(settings, Web())
     raise ReleaseError(f'unknown update source "{settings.source}"; it is github or simple')

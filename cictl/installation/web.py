@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -91,9 +91,12 @@ class Web:
             token: Sent as a bearer token, to the scheme, host and port of *token_url* and to nobody else.
             clock: Seconds that only grow.
             pause: Waits so many seconds before the next attempt.
+
+        Raises:
+            WebError: *token_url* is no address that a token could be sent to.
         """
         self._token = token
-        self._token_origin = _origin(token_url)
+        self._token_origin = _origin(token_url) if token else None
         self._clock = clock
         self._pause = pause
         self._pools: dict[str, PoolManager] = {}
@@ -184,8 +187,6 @@ class Web:
 
     def _follow(self, url: str, headers: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
         for _ in range(_HOPS + 1):
-            if urlsplit(url).scheme not in ("http", "https"):
-                raise WebError(f"not an http address: {url}")
             response = self._pool(url).request(
                 "GET", url, headers=self._headers(url, headers), preload_content=False, redirect=False, retries=False
             )
@@ -193,7 +194,7 @@ class Web:
             if response.status not in _REDIRECTS or not target:
                 return response, url
             response.close()
-            url = urljoin(url, target)
+            url = _joined(url, target)
         raise WebError("too many redirects")
 
     def _headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
@@ -229,8 +230,30 @@ class Web:
         return self._pools[proxy]
 
 
+def _parts(url: str) -> SplitResult:
+    """
+    Raises:
+        WebError: Nothing could be asked there.
+    """
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise WebError(f"not an http address: {url}")
+    return parts
+
+
+def _joined(base: str, target: str) -> str:
+    try:
+        return urljoin(base, target)
+    except ValueError as error:
+        raise WebError(f"not an http address: {target}") from error
+
+
 def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
+    parts = _parts(url)
     return (
         parts.scheme,
         (parts.hostname or "").casefold(),
@@ -241,7 +264,7 @@ def _origin(url: str) -> tuple[str, str, int]:
 def _proxy_for(url: str) -> str:
     from urllib.request import getproxies, proxy_bypass
 
-    parts = urlsplit(url)
+    parts = _parts(url)
     host = parts.hostname or ""
     if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
         return ""

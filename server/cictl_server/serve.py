@@ -177,7 +177,7 @@ def _tools(config: ServerConfig) -> UpdateTools:
     try:
         return UpdateTools.from_environment(config.environ, version=config.version, data_dir=config.data_dir)
     except ReleaseError as error:
-        raise InvalidRequest(str(error), hint="correct CICTL_UPDATE_SOURCE") from error
+        raise InvalidRequest(str(error), hint="correct the CICTL_UPDATE_ settings") from error
 
 
 def _url(host: str, port: int) -> str:

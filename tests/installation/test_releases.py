@@ -289,7 +289,9 @@ def test_redirects_end(github: GithubSource, releases: ReleaseServer, tmp_path: 
         github.fetch(release, tmp_path)
 
 
-@pytest.mark.parametrize("target", ["file:///etc/passwd#", "ftp://127.0.0.1"])
+@pytest.mark.parametrize(
+    "target", ["file:///etc/passwd#", "ftp://127.0.0.1", "http://x:port", "//x:99999", "http://[x"]
+)
 def test_a_redirect_stays_in_the_web(
     github: GithubSource, releases: ReleaseServer, tmp_path: Path, target: str
 ) -> None:
@@ -422,6 +424,11 @@ def test_settings_come_from_the_environment_and_ours_win() -> None:
 @pytest.mark.parametrize(("kind", "type_"), [("github", GithubSource), ("simple", SimpleSource)])
 def test_the_kinds_of_sources(kind: str, type_: type[ReleaseSource]) -> None:
     assert isinstance(open_source(ReleaseSettings(source=kind)), type_)
+
+
+def test_an_address_that_is_none_gets_no_token() -> None:
+    with pytest.raises(ReleaseError, match="CICTL_UPDATE_API_BASE is not an http address: http://127.0.0.1:port"):
+        open_source(ReleaseSettings(api_base="http://127.0.0.1:port", token="t"))
 
 
 def test_another_kind_of_source_is_refused() -> None:

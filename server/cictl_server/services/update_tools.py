@@ -51,7 +51,7 @@ class UpdateTools:
         """Return the tools of a real server, by its `CICTL_` settings, else their `CIWI_` twins.
 
         Raises:
-            ReleaseError: The source of releases is of no known kind.
+            ReleaseError: The source of releases is of no known kind, or its address is none.
         """
         releases = ReleaseSettings.from_environment(environ)
         pip = PipSettings.from_environment(environ)
