@@ -13,6 +13,11 @@ from typing import Generic, TypeVar
 Text = TypeVar("Text", str, bytes)
 Span = tuple[int, int]
 
+_PROBE = 8
+"""Characters of a pattern by which its long overlaps with the edge of a text are found; shorter ones are looked up."""
+_KEY = 4
+"""Characters by which the shortest of a family is looked up."""
+
 
 class Finder(Generic[Text]):
     """Finds patterns.
@@ -24,6 +29,8 @@ class Finder(Generic[Text]):
     def __init__(self, patterns: Iterable[Text]) -> None:
         self._patterns: list[Text] = sorted(set(patterns), key=len)
         self._families: list[tuple[Text, list[Text]]] = _families(self._patterns)
+        self._beginnings: set[Text] = {p[:size] for p in self._patterns for size in range(1, min(len(p), _PROBE))}
+        self._ends: set[Text] = {p[-size:] for p in self._patterns for size in range(1, min(len(p), _PROBE))}
         self.longest = len(self._patterns[-1]) if self._patterns else 0
 
     def __bool__(self) -> bool:
@@ -42,23 +49,28 @@ class Finder(Generic[Text]):
         """Return where the longest end of *text* begins that is a proper beginning of a pattern."""
         first = len(text)
         for pattern in self._patterns:
-            start = max(0, len(text) - len(pattern) + 1)
-            at = text.find(pattern[:1], start, first)
+            probe, start = pattern[:_PROBE], max(0, len(text) - len(pattern) + 1)
+            at = text.find(probe, start, first + _PROBE - 1)
             while at >= 0 and not pattern.startswith(text[at:]):
-                at = text.find(pattern[:1], at + 1, first)
+                at = text.find(probe, at + 1, first + _PROBE - 1)
             if at >= 0:
                 first = at
-        return first
+        if first < len(text):
+            return first
+        sizes = range(min(_PROBE - 1, len(text)), 0, -1)
+        return len(text) - next((size for size in sizes if text[-size:] in self._beginnings), 0)
 
     def left_over_until(self, text: Text) -> int:
         """Return where the longest beginning of *text* ends that is a proper end of a pattern: one that was cut there."""
-        last = 0
-        for pattern in self._patterns:
-            for length in range(min(len(pattern) - 1, len(text)), last, -1):
-                if pattern.endswith(text[:length]):
-                    last = length
-                    break
-        return last
+        last, probe = 0, text[:_PROBE]
+        for pattern in self._patterns if len(probe) == _PROBE else ():
+            at = pattern.find(probe, 1, len(pattern) - last + _PROBE - 1)
+            while at >= 0 and not text.startswith(pattern[at:]):
+                at = pattern.find(probe, at + 1, len(pattern) - last + _PROBE - 1)
+            if at >= 0:
+                last = len(pattern) - at
+        sizes = range(min(_PROBE - 1, len(text)), 0, -1)
+        return last or next((size for size in sizes if text[:size] in self._ends), 0)
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
@@ -75,13 +87,30 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 def _families(patterns: list[Text]) -> list[tuple[Text, list[Text]]]:
     """Group patterns, given in order of their length, by a shorter one that they hold; where that is absent, so are they."""
     families: list[tuple[Text, list[Text]]] = []
+    short: list[tuple[Text, list[Text]]] = []
+    by_key: dict[Text, list[tuple[Text, list[Text]]]] = {}
     for pattern in patterns:
-        home = next((family for core, family in families if core in pattern), None)
-        if home is None:
-            families.append((pattern, [pattern]))
-        else:
+        if (home := _home(pattern, short, by_key)) is not None:
             home.append(pattern)
+            continue
+        family = (pattern, [pattern])
+        families.append(family)
+        (short if len(pattern) < _KEY else by_key.setdefault(pattern[:_KEY], [])).append(family)
     return families
+
+
+def _home(
+    pattern: Text, short: list[tuple[Text, list[Text]]], by_key: dict[Text, list[tuple[Text, list[Text]]]]
+) -> list[Text] | None:
+    """Return a family whose shortest *pattern* holds: a look-up for each character, however many families there are."""
+    for core, family in short:
+        if core in pattern:
+            return family
+    for at in range(len(pattern) - _KEY + 1):
+        for core, family in by_key.get(pattern[at : at + _KEY], ()):
+            if pattern.startswith(core, at):
+                return family
+    return None
 
 
 def _occurrences(text: Text, pattern: Text) -> Iterator[Span]:
