@@ -130,7 +130,8 @@ def test_everything_else_that_is_sent_is_masked(server: ScriptedServer) -> None:
         )
     )
     assert job.last.error == "Step 1: say ***: exit status 3"
-    assert [report.current_step for report in job.reports if "say" in report.current_step] == ["Step 1: say ***"]
+    steps = {report.current_step for report in job.reports if "say" in report.current_step}
+    assert steps <= {"Step 1: say ***"}, "none is told of a step that is over before its turn comes"
     assert [event.step.name for report in job.reports for event in report.events if event.step] == ["say ***"]
     assert job.tests is not None
     assert job.tests.suites[0].name == "suite ***"
