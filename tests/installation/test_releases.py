@@ -427,7 +427,7 @@ def test_the_kinds_of_sources(kind: str, type_: type[ReleaseSource]) -> None:
 
 
 def test_an_address_that_is_none_gets_no_token() -> None:
-    with pytest.raises(ReleaseError, match="CICTL_UPDATE_API_BASE is not an http address: http://127.0.0.1:port"):
+    with pytest.raises(ReleaseError, match=r"CICTL_UPDATE_API_BASE is not an http address: http://127\.0\.0\.1:port"):
         open_source(ReleaseSettings(api_base="http://127.0.0.1:port", token="t"))
 
 
