@@ -43,7 +43,7 @@ def run_agent(
     from functools import partial
 
     from cictl.installation.versions import running_tag
-    from cictl_agent.config import ConfigError, load_config, setting
+    from cictl_agent.config import ConfigError, find_work_dir, load_config, setting
     from cictl_agent.envfile import load_env_file
     from cictl_agent.loop import Agent
     from cictl_agent.platforms import this_platform
@@ -57,22 +57,20 @@ def run_agent(
     platform = this_platform()
     try:
         load_env_file(os.environ, platform.env_file(os.environ))
-        config = load_config(
-            os.environ,
-            server=server,
-            agent_id=agent_id,
-            work_dir=work_dir,
-            token_file=token_file,
-            service=platform.find_service(os.environ, partial(setting, os.environ)),
-        )
-        typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
+        service = platform.find_service(os.environ, partial(setting, os.environ))
         updater = find_updater(
             os.environ,
-            service=config.service,
+            service=service,
             version=running_tag(),
             prefix=Path(sys.prefix),
-            work_dir=config.work_dir,
+            work_dir=find_work_dir(os.environ, work_dir),
         )
+        if problem := updater.begin():
+            _fail(ConfigError(problem))
+        config = load_config(
+            os.environ, server=server, agent_id=agent_id, work_dir=work_dir, token_file=token_file, service=service
+        )
+        typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
         agent = Agent(config, adopts_orphans=adopt_orphans(), platform=platform, updater=updater)
         _run_until_signal(agent)
     except ConfigError as error:

@@ -88,11 +88,10 @@ def load_config(
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"not an http or https URL: {without_user_info(url)!r}")
-    chosen_dir = work_dir or Path(setting(env, "AGENT_WORKDIR") or DEFAULT_WORK_DIR)
     return AgentConfig(
         server_url=url,
         agent_id=agent_id or setting(env, "AGENT_ID") or default_agent_id(),
-        work_dir=chosen_dir.expanduser().absolute(),
+        work_dir=find_work_dir(env, work_dir),
         token=_token(env, token_file),
         trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=True),
         verbose_go=_flag(env, "AGENT_GO_BUILD_VERBOSE", default=True),
@@ -101,6 +100,11 @@ def load_config(
         artifact_listing=_listing(env, "ARTIFACT_LOG_LEVEL", "ARTIFACT_LOG_MAX_INCLUDE_LINES"),
         dependency_listing=_listing(env, "DEP_ARTIFACT_LOG_LEVEL", "DEP_ARTIFACT_LOG_MAX_RESTORED_LINES"),
     )
+
+
+def find_work_dir(env: Mapping[str, str], stated: Path | None) -> Path:
+    """Return where the agent works: what was stated, else the setting, else the default; absolute."""
+    return (stated or Path(setting(env, "AGENT_WORKDIR") or DEFAULT_WORK_DIR)).expanduser().absolute()
 
 
 def default_agent_id() -> str:

@@ -82,14 +82,11 @@ class Agent:
         """Work until *stop* is set; a running job is stopped and reported as failed then.
 
         An agent that is a service sets *stop* itself when it is to be started anew: the server wants that, or a version that
-        it was updated to does not work.
+        it was updated to does not work. Whoever starts a process for it calls `Updater.begin` before.
 
         Raises:
             ConfigError: The work directory can't be used, or another agent uses it.
         """
-        if problem := self._updater.begin():
-            logger.error("%s", problem)
-            return
         with (
             _claimed(self._config, self._platform),
             Client(self._config.server_url, token=self._config.token) as client,

@@ -84,7 +84,7 @@ class Updater:
         return wanted is not None and wanted.target_version == self.version
 
     def begin(self) -> str:
-        """Count this start, before anything that could fail.
+        """Count this start. A process calls this once, before anything that could fail, such as reading settings.
 
         Returns:
             Empty: go on. A text: this version was started in vain too often and the one before is current again; the

@@ -165,9 +165,11 @@ def test_new_version_without_an_accepted_heartbeat_is_started_three_times_and_th
     update(updater_of(layout), Wanted(target=NEW))
     server.fail_next("heartbeat", times=1000)
     for _ in range(3):
-        start(server, updater_of(layout, NEW, health_seconds=0.2)).join()
+        updater = updater_of(layout, NEW, health_seconds=0.2)
+        assert updater.begin() == ""
+        start(server, updater).join()
         assert layout.current() == NEW
-    start(server, updater_of(layout, NEW)).join()
+    assert updater_of(layout, NEW).begin() == f"update to {NEW} did not start; rolled back to {OLD}"
     assert layout.current() == OLD
     assert layout.has_failed(NEW)
 

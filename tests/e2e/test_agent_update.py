@@ -23,6 +23,7 @@ from cictl.installation.releases import Fetched
 from cictl.installation.staging import PipSettings, find_staged, stage
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus
+from cictl_agent.updating import Updater
 from cictl_client import Client
 
 OLD, NEW = "v91.0.0", "v91.1.0-rc.1"
@@ -148,3 +149,15 @@ def test_admin_brings_an_agent_to_the_servers_version(layout: Layout, installed:
         client.close()
         serving.stop()
     assert layout.current() == NEW
+
+
+def test_a_version_that_ends_before_it_asks_for_anything_is_taken_back(layout: Layout, installed: Installed) -> None:
+    """Neither can read its token here; the new one is not started for ever."""
+    installed.stage(layout, NEW)
+    Updater(version=OLD, layout=layout).switch(NEW)
+    settings = {**installed.settings, "CICTL_TOKEN_FILE": str(layout.home / "missing")}
+    with running_agent(layout, "http://127.0.0.1:9", settings):
+        eventually(lambda: layout.current() == OLD, what="the version before")
+    result = manifest.read_result(layout)
+    assert result is not None
+    assert result.message == f"update to {NEW} did not start; rolled back to {OLD}"
