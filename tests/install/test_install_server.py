@@ -70,6 +70,16 @@ def test_running_it_again_changes_nothing(installed: Machine) -> None:
     assert installed.served_version() == "1.0.0"
 
 
+def test_settings_have_lines_for_a_vault_once(installed: Machine) -> None:
+    settings = installed.settings()
+    fresh = settings.read_text()
+    settings.write_text(fresh.replace('#CICTL_VAULT_MAIN="..."', 'CICTL_VAULT_MAIN="the secret id"'))
+    assert settings.read_text() != fresh, "it is there, to be filled in"
+    before = settings.read_text()
+    installed.ok("install-server")
+    assert settings.read_text() == before
+
+
 def test_upgrade_keeps_settings_and_data(
     installed: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]
 ) -> None:
