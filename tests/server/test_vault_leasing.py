@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -593,3 +593,32 @@ class TestHttps:
         message = server.lease().message
         assert message.startswith(f'{FAILED}resolve step 1 secret "t": send vault request: ')
         assert "certificate" in message
+
+
+def test_jobs_without_secrets_pay_nothing(
+    server: RunningServer, pantry: OpenBao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their lease is one transaction, as if there were no Vaults; the same count shows what a job with one costs."""
+    transactions: list[str] = []
+    for kind in ("read", "write"):
+        original = getattr(server.store, kind)
+        monkeypatch.setattr(server.store, kind, _counted(original, kind, transactions))
+    pantry.put("cost", k="value")
+    enqueue(server, step({"A": "{{ secret.t }}"}, secret("cost")))
+    transactions.clear()
+    assert server.lease("first").assigned
+    assert sorted(transactions) == ["read", "read", "write"]
+    server.enqueue()
+    transactions.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr("cictl_server.services.secrets.within", None)  # nobody may ask a Vault now
+        assert server.lease("second").assigned
+    assert transactions == ["write"]
+
+
+def _counted(original: Callable[[], Any], kind: str, transactions: list[str]) -> Callable[[], Any]:
+    def counted() -> Any:
+        transactions.append(kind)
+        return original()
+
+    return counted
