@@ -8,6 +8,7 @@ from cictl.wire.codec import encode
 from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 
 if TYPE_CHECKING:
+    from cictl_client.repeating import Mutations
     from cictl_client.transport import Transport
 
 _UPDATE_SECONDS = 90.0
@@ -18,10 +19,11 @@ class UpdateCalls:
     """The part of a client that restarts and updates the server."""
 
     _transport: Transport
+    _mutations: Mutations
 
     def restart_server(self) -> Restarting:
         """Restart the server; `Conflict` while it updates. The next one has another `instance_id`."""
-        return self._transport.post(Restarting, "/api/v1/server/restart")
+        return self._mutations.post(Restarting, "/api/v1/server/restart")
 
     def check_for_update(self) -> UpdateCheck:
         """Let the server look for a newer release; why it could not is in `message`."""
@@ -34,12 +36,12 @@ class UpdateCalls:
         `UpdateFailed` if the version can't run there.
         """
         request = UpdateRequest(target_version=target_version)
-        return self._transport.post(UpdateAnswer, "/api/v1/update/apply", encode(request), timeout=_UPDATE_SECONDS)
+        return self._mutations.post(UpdateAnswer, "/api/v1/update/apply", encode(request), timeout=_UPDATE_SECONDS)
 
     def rollback_update(self, target_version: str) -> UpdateAnswer:
         """Let the server go back to a version; refused as `apply_update` is."""
         request = UpdateRequest(target_version=target_version)
-        return self._transport.post(UpdateAnswer, "/api/v1/update/rollback", encode(request), timeout=_UPDATE_SECONDS)
+        return self._mutations.post(UpdateAnswer, "/api/v1/update/rollback", encode(request), timeout=_UPDATE_SECONDS)
 
     def list_update_tags(self) -> UpdateTags:
         """Return the versions that the server could run."""

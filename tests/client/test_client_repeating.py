@@ -17,7 +17,7 @@ from cictl_client import Client, ClientError, Conflict, ServerError, Unreachable
 from cictl_client.following import Pause
 from cictl_server.app import create_app
 from tests.client.conftest import LocalServer, Reply, ScriptedServer, WsgiApp, problem, refusal, reply
-from tests.client.test_client_methods import JOB
+from tests.client.test_client_methods import JOB, RESTARTING, UPDATED
 
 CANCEL = "POST /api/v1/jobs/job-1/cancel"
 INFO = "GET /api/v1/server-info"
@@ -52,6 +52,25 @@ def test_a_lost_answer_is_asked_for_with_the_same_key(patient: Client, server: S
     assert len(keys(server)) == 3
     assert len(set(keys(server))) == 1
     assert len(keys(server)[0]) == 32
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer", "call"),
+    [
+        ("POST /api/v1/server/restart", RESTARTING, Client.restart_server),
+        ("POST /api/v1/update/apply", UPDATED, Client.apply_update),
+        ("POST /api/v1/update/rollback", UPDATED, lambda c: c.rollback_update("v1")),
+    ],
+    ids=["restart", "apply", "rollback"],
+)
+def test_the_server_is_replaced_once_however_often_its_answer_is_lost(
+    patient: Client, server: ScriptedServer, request_: str, answer: object, call: Callable[[Client], object]
+) -> None:
+    server.on(request_, LOST, reply(answer))
+    server.on(INFO, KNOWS)
+    assert call(patient) == answer
+    assert [len(key) for key in keys(server)] == [32, 32]
+    assert len(set(keys(server))) == 1
 
 
 def test_each_request_has_a_key_of_its_own(patient: Client, server: ScriptedServer) -> None:
