@@ -363,7 +363,7 @@ function __cictl_node
             set -g __cictl_arguments vault-connections
             set -g __cictl_repeated ''
         case 'cictl update'
-            set -g __cictl_commands check 'Let the server look for a newer release.' tags 'List the versions that the server could run.' status 'Show how updates of the server stand.' apply 'Update the server, and follow it through its restart to the end.' rollback 'Let the server go back to a version, and follow it through its restart to the end.'
+            set -g __cictl_commands check 'Let the server look for a newer release.' tags 'List the versions that the server could run.' status 'Show how updates of the server stand, and what to do about one that failed.' apply 'Update the server, and follow it through its restart to the end.' rollback 'Let the server go back to a version, and follow it through its restart to the end.'
             set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context
             set -g __cictl_arguments

@@ -1116,7 +1116,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @(
                 , @('check', 'Let the server look for a newer release.');
                 , @('tags', 'List the versions that the server could run.');
-                , @('status', 'Show how updates of the server stand.');
+                , @('status', 'Show how updates of the server stand, and what to do about one that failed.');
                 , @('apply', 'Update the server, and follow it through its restart to the end.');
                 , @('rollback', 'Let the server go back to a version, and follow it through its restart to the end.');)
             options = @(

@@ -67,17 +67,20 @@ def tags(context: typer.Context) -> None:
 
 @app.command("status", cls=Command, epilog="cictl update status\ncictl update status --query status.update_phase")
 def status(context: typer.Context) -> None:
-    """Show how updates of the server stand."""
+    """Show how updates of the server stand, and what to do about one that failed."""
+    from cictl.cli.updating import next_step, outcome_of
+
     session = Session.of(context)
     found = session.client.get_update_status()
-    columns = (
+    columns: tuple[Column[dict[str, str]], ...] = (
         _line("Runs", "update_current_version"),
         _line("Latest", "update_latest_version"),
         _line("Looked for", "update_last_checked_utc"),
         _line("Last update", "update_last_apply_status"),
         _line("To", "update_target_version"),
         _line("At", "update_last_apply_utc"),
-        _line("Message", "update_message"),
+        Column("Outcome", outcome_of),
+        Column("Message", lambda s: "" if s.get("update_message") == outcome_of(s) else s.get("update_message", "")),
         _line("Phase", "update_phase"),
         _line("Can update itself", "update_server_self_update_supported", {"1": "yes", "0": "no"}),
         _line("Because", "update_server_self_update_reason"),
@@ -96,6 +99,8 @@ def status(context: typer.Context) -> None:
             detailed=True,
         )
     )
+    if step := next_step(found):
+        session.note(step)
 
 
 @app.command("apply", cls=DestructiveCommand, epilog="cictl update apply\ncictl update apply --version v1.2.3 --yes")

@@ -16,6 +16,7 @@ from cictl_client import ApiError, Client, ClientError, Unreachable
 
 POLL_SECONDS = 0.5
 _MAX_JOBS = 1000
+_LOGS = "the server's log (`journalctl -u cictl -u cictl-updater`)"
 
 _PHASES = {
     "download": "downloading the release",
@@ -63,7 +64,7 @@ def carry_out(session: Session, wanted: Wanted) -> None:
     order = _Order(session.new_client(retries=0), target, is_rollback=wanted.is_rollback)
     follower = _Follower(session, time.monotonic() + wanted.seconds)
     try:
-        answer = follower.wait_for_answer(order)
+        answer = follower.wait_for_answer(order, before=status.get("update_last_apply_utc", ""))
         is_pending = answer.updated or answer.message == UPDATE_STILL_RUNNING
         if wanted.no_wait or not is_pending:
             _show(session, answer, answer.message)
@@ -106,6 +107,30 @@ def _show(session: Session, answer: UpdateAnswer, text: str) -> None:
     session.show_done(Result(message=answer, rows=[answer], columns=(), name=lambda a: a.target_version), text)
 
 
+def outcome_of(status: dict[str, str]) -> str:
+    """Return the message of the last update, which the reference keeps only until the next message of any kind."""
+    return status.get("update_last_apply_message", "") or status.get("update_message", "")
+
+
+def next_step(status: dict[str, str]) -> str:
+    """Say what to do about the last update; empty unless it failed where one can work out."""
+    if status.get("update_last_apply_status") != "failed" or status.get("update_server_self_update_supported") == "0":
+        return ""
+    serving = status.get("update_current_version", "")
+    return f"{serving} serves; mend what the message and {_LOGS} tell, then `cictl update apply` again"
+
+
+def _too_late(*, is_away: bool) -> Failure:
+    return Failure(
+        "the server does not answer; the update is not known to be over"
+        if is_away
+        else "the update is not over; it goes on",
+        exit_code=ExitCode.TIMED_OUT,
+        code="wait_timed_out",
+        hint=f"look at {_LOGS} on its machine" if is_away else "`cictl update status` tells how it stands",
+    )
+
+
 @dataclass
 class _Order:
     """The request, on a thread of its own, since its answer may take half a minute."""
@@ -143,13 +168,17 @@ class _Follower:
         self._client = session.new_client(retries=0, timeout=10.0)
         self._told = ""
 
-    def wait_for_answer(self, order: _Order) -> UpdateAnswer:
-        """Return the answer to *order*, telling each phase meanwhile; a broken connection means that it is under way."""
+    def wait_for_answer(self, order: _Order, *, before: str) -> UpdateAnswer:
+        """Return the answer to *order*, telling each phase meanwhile; a broken connection may mean that it is under way.
+
+        Args:
+            before: When the update before this one was; while the status tells that still, the order never arrived.
+        """
         while not order.wait(POLL_SECONDS):
             self._look()
         if isinstance(order.error, Unreachable):
             status = self._look()
-            if status is None or status.get("update_last_apply_status") not in ("running", "staged", "success"):
+            if status is None or status.get("update_last_apply_utc", "") == before:
                 raise order.error
             return UpdateAnswer(updated=False, message=UPDATE_STILL_RUNNING, target_version=order.target)
         if order.error is not None:
@@ -166,18 +195,13 @@ class _Follower:
         while True:
             status = self._look()
             outcome = (status or {}).get("update_last_apply_status", "")
-            message = (status or {}).get("update_message", "")
+            message = outcome_of(status or {})
             if outcome in ("success", "noop"):
                 return message
             if outcome == "failed":
-                raise Failure(message, exit_code=ExitCode.ERROR, code="update_failed")
+                raise Failure(message, exit_code=ExitCode.ERROR, code="update_failed", hint=next_step(status or {}))
             if time.monotonic() >= self._deadline:
-                raise Failure(
-                    "the update is not over; it goes on",
-                    exit_code=ExitCode.TIMED_OUT,
-                    code="wait_timed_out",
-                    hint="`cictl update status` tells how it stands",
-                )
+                raise _too_late(is_away=status is None)
             time.sleep(POLL_SECONDS)
 
     def _look(self) -> dict[str, str] | None:

@@ -84,15 +84,21 @@ def return_to_former(layout: Layout, wanted: Pending) -> None:
     layout.mark_failed(wanted.target_version)
 
 
-def restore_state(layout: Layout, wanted: Pending) -> None:
+def restore_state(layout: Layout, wanted: Pending) -> str:
     """Put the copy of the state back if the old version can't open what the new one made of it.
 
-    Raises:
-        StateBusy: A server keeps the data open.
+    Returns:
+        What to add to the message of how it ended; empty where nothing had to be done.
     """
-    if wanted.backup and not can_open(layout, wanted.from_version, layout.data_dir):
+    if not wanted.backup or can_open(layout, wanted.from_version, layout.data_dir):
+        return ""
+    try:
         state.restore(layout.data_dir, Path(wanted.backup), wait_seconds=_STATE_SECONDS)
-        logger.warning("state restored, what was changed since is lost backup=%s", wanted.backup)
+    except (state.StateBusy, OSError):
+        logger.exception("state not restored backup=%s", wanted.backup)
+        return f"; the data of before is not restored, it is in {wanted.backup}"
+    logger.warning("state restored, what was changed since is lost backup=%s", wanted.backup)
+    return "; the data is that of before the switch again"
 
 
 @dataclass
@@ -199,10 +205,7 @@ class _Activation:
         self._tell("running", message, phase="rollback")
         return_to_former(self.layout, wanted)
         self.host.stop()
-        try:
-            restore_state(self.layout, wanted)
-        except (state.StateBusy, OSError):
-            logger.exception("state not restored backup=%s", wanted.backup)
+        message += restore_state(self.layout, wanted)
         self.host.start()
         if not self._is_healthy(wanted.from_version, phase="rollback"):
             message += "; rollback also failed, manual action needed"

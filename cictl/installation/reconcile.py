@@ -15,7 +15,6 @@ from cictl.installation.activation import utc_now
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result
 from cictl.installation.processes import MAX_STARTS
-from cictl.installation.state import StateBusy
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Outcome |
             return None
         wanted = manifest.find_applying(layout)
         if wanted and wanted.step == "return" and wanted.from_version == tag:
-            _restore(layout, wanted)
+            activation.restore_state(layout, wanted)
         if wanted is None or wanted.target_version != tag:
             return None
         if wanted.starts < MAX_STARTS:
@@ -118,19 +117,12 @@ def _abandon(layout: Layout, wanted: Pending, version: str, now: datetime) -> Ou
 
 def _return(layout: Layout, wanted: Pending, now: datetime) -> Outcome:
     activation.return_to_former(layout, wanted)
-    _restore(layout, wanted)
     message = f"update to {wanted.target_version} did not start; rolled back to {wanted.from_version}"
+    message += activation.restore_state(layout, wanted)
     outcome = _write(layout, manifest.result_of(wanted, "failed", message, phase="idle", now=now))
     manifest.give_up(layout)
     logger.error("%s", message)
     return outcome
-
-
-def _restore(layout: Layout, wanted: Pending) -> None:
-    try:
-        activation.restore_state(layout, wanted)
-    except (StateBusy, OSError):
-        logger.exception("state not restored backup=%s", wanted.backup)
 
 
 def _write(layout: Layout, result: Result) -> Result:

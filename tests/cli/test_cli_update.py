@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -18,6 +19,7 @@ from cictl.exit_codes import ExitCode
 from cictl.installation import manifest
 from cictl.installation.capability import DEV, NO_SERVICE, PIPX, UNMANAGED, UV_TOOL, Capability
 from cictl.installation.manifest import Status
+from cictl_client import Client, Unreachable
 from cictl_server.app import create_app
 from tests.cli.conftest import Run
 
@@ -102,6 +104,33 @@ def test_status(it: Updatable, run: Run) -> None:
     assert run("update", "status", "--query", "status.update_phase").out == '"idle"\n'
 
 
+def test_status_after_a_failure_tells_why_and_what_to_do(it: Updatable, run: Run) -> None:
+    text = f"update to {NEW} failed health check; rolled back to {CURRENT}"
+    it.apply()
+    it.finish("failed", text)
+    run("update", "check")
+    ran = run("update", "status")
+    told = dict(re.findall(r"^(.+?): +(.+)$", ran.out, re.MULTILINE))
+    assert (told["Last update"], told["Outcome"]) == ("failed", text)
+    assert ran.err.startswith(f"{CURRENT} serves; mend what the message and the server's log")
+    it.capability = Capability("standalone", False, PIPX, None)
+    assert run("update", "status").err == ""
+
+
+def test_an_order_that_never_arrived_is_no_success(it: Updatable, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update before it was one."""
+    it.apply()
+    it.finish("success", f"update successful: {NEW}")
+
+    def lose(*_: object) -> None:
+        raise Unreachable("http://ci", "it broke")
+
+    monkeypatch.setattr(Client, "rollback_update", lose)
+    ran = run("update", "rollback", "--yes", "-o", "json")
+    assert ran.code == ExitCode.UNREACHABLE
+    assert ran.error()["message"].startswith("cannot reach http://ci: it broke")
+
+
 def test_an_update_is_followed_to_its_end(it: Updatable, run: Run, updater: Updater) -> None:
     it.server.enqueue()
     it.server.running()
@@ -120,6 +149,7 @@ def test_an_update_that_is_taken_back_is_a_failure(it: Updatable, run: Run, upda
     ran = run("update", "apply", "--version", "1.2.0", "--yes", "-o", "json")
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")
     assert (ran.error()["code"], ran.error()["message"]) == ("update_failed", text)
+    assert "`cictl update apply` again" in ran.error()["hint"]
 
 
 def test_a_rollback_goes_to_the_version_before(it: Updatable, run: Run, updater: Updater) -> None:

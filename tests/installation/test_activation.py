@@ -106,7 +106,17 @@ def test_the_state_is_restored_when_the_old_version_cannot_open_it(serving: Serv
     serving.stage(flavour="migrates")
     result = serving.apply(hopeless=(NEW,))
     assert (result.status, serving.version) == ("failed", OLD)
+    assert result.message.endswith(f"rolled back to {OLD}; the data is that of before the switch again")
     assert "before" in state.read_text()
+
+
+def test_a_state_that_cannot_be_restored_is_told(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_state(serving.layout, note="before")
+    serving.stage(flavour="migrates")
+    monkeypatch.setattr("cictl.installation.state.restore", lambda *_, **__: (_ for _ in ()).throw(OSError("full")))
+    message = serving.apply(hopeless=(OLD, NEW)).message
+    [backup] = serving.layout.backups.iterdir()
+    assert f"; the data of before is not restored, it is in {backup}; rollback also failed" in message
 
 
 def test_the_state_is_kept_when_the_old_version_can_open_it(serving: Serving) -> None:

@@ -18,6 +18,8 @@ LAST_CHECKED = "update_last_checked_utc"
 MESSAGE = "update_message"
 APPLIED = "update_last_apply_utc"
 STATUS = "update_last_apply_status"
+REASON = "update_last_apply_message"
+"""What `MESSAGE` was with the last status; a later look for releases, or a restart, writes over that one."""
 TARGET = "update_target_version"
 RELOAD_PENDING = "update_reload_projects_pending"
 RELOAD_MESSAGE = "update_reload_message"
@@ -50,11 +52,13 @@ class UpdateBook:
             }
 
     def write(self, changes: Mapping[str, str], *, latest: str = "", cleared: tuple[str, ...] = ()) -> None:
-        """Remember *changes* and forget the *cleared* ones, all or nothing.
+        """Remember *changes* and forget the *cleared* ones, all or nothing. The message of a status is kept beside it.
 
         Args:
             latest: A version that exists; it becomes the latest one known if it is the newest heard of.
         """
+        if STATUS in changes:
+            changes = {**changes, REASON: changes[MESSAGE]}
         with self._store.write() as tx:
             for key, value in changes.items():
                 tx.settings.put(SettingRecord(key=key, value=value))
