@@ -382,6 +382,13 @@ class TestOutages:
         server.clock.step(1)
         assert server.get(f"/api/v1/jobs/{job_id}/explain").json["reason"] == "ready"
 
+    def test_the_end_of_one_is_explained(self, server: RunningServer, vault: OpenBao) -> None:
+        job_id = enqueue(server, step({"A": "{{ secret.t }}"}, secret("nowhere")))
+        message = server.lease().message
+        told = server.get(f"/api/v1/jobs/{job_id}/explain").json
+        assert told["summary"] == f"it never ran: {message}", "on no agent, although one asked for it"
+        assert [fix["command"] for fix in told["fixes"]] == ["cictl vault test pantry", f"cictl jobs rerun {job_id}"]
+
     def test_a_queue_full_of_them_costs_one_attempt(self, server: RunningServer, vault: OpenBao) -> None:
         """The others learn from the first that the Vault is out."""
         vault.stop()

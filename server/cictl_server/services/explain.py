@@ -168,10 +168,10 @@ def _first_agent(job: JobRecord) -> Fix:
     return Fix(text="start an agent", command=command("run-agent"))
 
 
-def _vault_fixes(job: JobRecord) -> Iterator[Fix]:
+def _vault_fixes(job: JobRecord, *, then: str = "") -> Iterator[Fix]:
     for name in dict.fromkeys(step.vault_connection.strip() for step in job.step_plan):
         if name:
-            yield Fix(text=f"see whether {name} answers", command=command("vault", "test", name))
+            yield Fix(text=f"see whether {name} answers{then}", command=command("vault", "test", name))
 
 
 def _blockers(job: JobRecord, view: View) -> list[Blocker]:
@@ -246,6 +246,8 @@ def _failure(job: JobRecord, place: str) -> str:
             return "it was cancelled by a user" + (f" while agent {job.agent_id} had it" if job.agent_id else "")
         case Cause.DEPENDENCY_FAILED:
             return f"it never ran: {job.error.removeprefix('cancelled: ')}"
+        case Cause.SECRETS_MISSING:
+            return f"it never ran: {job.error}"
     if job.error:
         return f"it failed{place}: {job.error}"
     return f"it failed{place}: " + ("no reason given" if job.exit_code is None else f"exit code {job.exit_code}")
@@ -269,6 +271,8 @@ def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
                 text="see where the time went; `timeout_seconds` of the job is its limit",
                 command=command("jobs", "logs", job.id, "--tail", "50"),
             )
+        case Cause.SECRETS_MISSING:
+            yield from _vault_fixes(job, then="; with --secret PATH --key KEY, whether that can be read")
         case _:
             yield Fix(text="read the end of its log", command=command("jobs", "logs", job.id, "--tail", "50"))
     yield Fix(text="run it once more", command=command("jobs", "rerun", job.id))
