@@ -234,6 +234,8 @@ def _test_result(connection: VaultConnection, answer: VaultTestResponse) -> Resu
 
 def _check_complete(request: VaultConnectionRequest) -> None:
     """Ask for what a new connection needs before the server does, in the words of the command line."""
+    if not request.name:
+        raise usage("a vault connection needs a name")
     needed = {"--url": request.url, "--role-id": request.role_id, "--secret-id-env": request.secret_id_env}
     missing = [option for option, value in needed.items() if not (value or "").strip()]
     if missing:

@@ -58,4 +58,8 @@ def _asked(session: Session) -> str:
 
     if not session.stdin.isatty():
         raise usage("--ask-secret-id needs a terminal", hint="--secret-id-stdin reads it from a pipe")
-    return getpass.getpass("secret id (not shown): ", stream=session.stderr)
+    try:
+        return getpass.getpass("secret id (not shown): ", stream=session.stderr)
+    except EOFError:  # Ctrl-D
+        session.stderr.write("\n")
+        return ""

@@ -78,6 +78,10 @@ class TestAdding:
         assert "needs --role-id, --secret-id-env: pantry" in ran.err
 
     @pytest.mark.usefixtures("server")
+    def test_a_new_one_needs_a_name(self, run: Run) -> None:
+        ran = run("vault", "add", " ", "--url", "https://vault.example.test")
+        assert (ran.code, ran.err) == (ExitCode.USAGE, "error: a vault connection needs a name\n")
+
     def test_the_server_s_refusal_is_shown(self, run: Run) -> None:
         ran = run("vault", "add", "pantry", *NEW[:-1], "GITHUB_TOKEN")
         assert ran.code == ExitCode.ERROR
@@ -245,6 +249,15 @@ class TestAnotherSecretId:
         shown = str(child.before)
         child.close()
         assert (child.exitstatus, shown.strip()) == (0, "pantry: the login works")
+
+    def test_on_a_terminal_that_ends_nothing_came(self, fake: FakeServer, home: Path) -> None:
+        child = on_terminal(fake, home, "vault", "test", "pantry", "--ask-secret-id")
+        child.expect_exact("secret id (not shown): ")
+        child.sendeof()
+        child.expect(pexpect.EOF)
+        shown = str(child.before)
+        child.close()
+        assert (child.exitstatus, shown.strip()) == (ExitCode.USAGE, "error: no secret id came from the terminal")
 
 
 def on_terminal(server: FakeServer | str, home: Path, *argv: str) -> pexpect.spawn[str]:
