@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -113,13 +114,22 @@ def quoted_for_powershell(text: str) -> str:
 
 @contextmanager
 def staged(script: str, directory: Path) -> Iterator[IO[bytes]]:
-    """Put a script into a file that has no name; only this user can read it."""
+    """Put a script into a file that has no name; only this user can read it.
+
+    On Linux it is in memory: the variables of a container, secrets among them, come this way, and belong on no disk.
+    """
     _refuse_nul(script)
-    with tempfile.TemporaryFile(dir=directory) as file:
+    with _nameless(directory) as file:
         file.write(script.encode())
         file.flush()
         os.lseek(file.fileno(), 0, os.SEEK_SET)
         yield file
+
+
+def _nameless(directory: Path) -> IO[bytes]:
+    if sys.platform != "linux":
+        return tempfile.TemporaryFile(dir=directory)
+    return os.fdopen(os.memfd_create("script"), "w+b")
 
 
 def _refuse_nul(script: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from cictl_testing.scripted_server import FEATURES, ScriptedServer, ServedJob
 
 from cictl.wire.codec import encode
 from cictl.wire.jobs import Step
+from cictl_agent.interpreters import staged
 
 SECRET = 'hunter22/"x"&é'
 KEY = "-----BEGIN KEY-----\nMIIEowIBAAKCAQEA7bq\nZm9vYmFyYmF6cXV4\nab\n-----END KEY-----\n"
@@ -168,3 +172,12 @@ def test_a_job_with_secrets_is_not_traced(
     finally:
         agent.stop()
     assert ("+ echo said" in job.text) is is_traced
+
+
+def test_what_goes_into_a_container_is_on_no_disk(tmp_path: Path) -> None:
+    """Its variables are a shell's input, which has no name; on Linux it is in memory."""
+    with staged("export TOKEN=hunter22\n", tmp_path) as file:
+        is_on_disk = os.fstat(file.fileno()).st_dev == tmp_path.stat().st_dev
+        assert is_on_disk is (sys.platform != "linux")
+        assert list(tmp_path.iterdir()) == []
+        assert os.read(file.fileno(), 100) == b"export TOKEN=hunter22\n"
