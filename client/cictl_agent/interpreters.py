@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -116,7 +115,7 @@ def quoted_for_powershell(text: str) -> str:
 def staged(script: str, directory: Path) -> Iterator[IO[bytes]]:
     """Put a script into a file that has no name; only this user can read it.
 
-    On Linux it is in memory: the variables of a container, secrets among them, come this way, and belong on no disk.
+    Where the system can, it is in memory: the variables of a container, secrets among them, come this way, and belong on no disk.
     """
     _refuse_nul(script)
     with _nameless(directory) as file:
@@ -127,7 +126,7 @@ def staged(script: str, directory: Path) -> Iterator[IO[bytes]]:
 
 
 def _nameless(directory: Path) -> IO[bytes]:
-    if sys.platform != "linux":
+    if not hasattr(os, "memfd_create"):  # other systems, and Pythons that were built for an old C library
         return tempfile.TemporaryFile(dir=directory)
     return os.fdopen(os.memfd_create("script"), "w+b")
 
