@@ -191,9 +191,9 @@ class _Activation:
 
     def _succeed(self) -> Result:
         message = f"update successful: {self.wanted.target_version}"
+        self.layout.prune()  # before the end is told: another update may be asked for at once
         result = self._tell("success", message, phase="idle")
         manifest.finish(self.layout)
-        self.layout.prune()
         return result
 
     def _go_back(self, problem: str = "failed health check") -> Result:

@@ -132,9 +132,19 @@ def find_applying(layout: Layout) -> Pending | None:
 
 
 def find_active(layout: Layout, *, now: datetime | None = None) -> Pending | None:
-    """Return the request that is waiting or being worked on and not past its deadline: a reason to refuse another."""
+    """Return the request that waits or is worked on, is not past its deadline and has not ended: a reason to refuse another."""
     found = find_applying(layout) or find_pending(layout)
-    return found if found and (now or datetime.now(tz=UTC)) < found.deadline_utc else None
+    if found is None or (now or datetime.now(tz=UTC)) >= found.deadline_utc or find_end(layout, found):
+        return None
+    return found
+
+
+def find_end(layout: Layout, wanted: Pending) -> Result | None:
+    """Return how *wanted* ended; None while it has not. An updater forgets a request only after it has told its end."""
+    last = read_result(layout)
+    if last is None or last.status not in ("success", "failed") or last.target != wanted.target_version:
+        return None
+    return last if last.updated_utc >= wanted.requested_at_utc else None
 
 
 def claim(layout: Layout) -> Pending | None:

@@ -79,6 +79,9 @@ def _claim(layout: Layout, stack: ExitStack) -> bool:
 
 def _settle(layout: Layout, version: str, now: datetime) -> Outcome | None:
     if wanted := manifest.find_applying(layout):
+        if end := manifest.find_end(layout, wanted):
+            (manifest.finish if end.status == "success" else manifest.give_up)(layout)
+            return None
         if wanted.target_version == version:
             return _confirm(layout, wanted, now)
         return _abandon(layout, wanted, version, now)

@@ -17,7 +17,7 @@ from cictl_testing.wheels import install_stub
 from cictl.installation import manifest
 from cictl.installation.activation import utc_now
 from cictl.installation.layout import Layout
-from cictl.installation.manifest import Result
+from cictl.installation.manifest import Result, Status
 from cictl.installation.processes import MAX_STARTS, announced
 from cictl.installation.reconcile import begin, reconcile
 from cictl.installation.state import back_up
@@ -201,3 +201,23 @@ def test_a_start_clears_away_what_was_interrupted(installed: Layout) -> None:
     assert reconcile(installed, OLD) is None
     assert [path.name for path in installed.versions.iterdir()] == [OLD]
     assert list(installed.updates.iterdir()) == []
+
+
+@pytest.mark.parametrize(("status", "left"), [("success", set()), ("failed", {"last-failed.json"})])
+def test_a_request_whose_end_is_told_is_only_forgotten(
+    installed: Layout, states: Callable[[], set[str]], status: Status, left: set[str]
+) -> None:
+    """Its updater was killed just then; what it told stands, and hinders no other update."""
+    now = utc_now()
+    wanted = manifest.new_pending(
+        installed, NEW, from_version=OLD, rollback=False, now=now, lifetime=timedelta(minutes=5)
+    )
+    manifest.write_applying(installed, wanted)
+    earlier = manifest.result_of(wanted, status, "before", phase="idle", now=now - timedelta(seconds=1))
+    manifest.write_result(installed, earlier)
+    assert manifest.find_active(installed, now=now) == wanted
+    end = manifest.result_of(wanted, status, "the end", phase="idle", now=now)
+    manifest.write_result(installed, end)
+    assert manifest.find_active(installed, now=now) is None
+    assert reconcile(installed, OLD, now=now) is None
+    assert (manifest.read_result(installed), states()) == (end, left | {"result.json"})

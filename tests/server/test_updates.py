@@ -407,6 +407,17 @@ class TestRollback:
         it.releases.close()
         assert it.rollback(OLD).text.startswith("request release for tag v1.0.0: ")
 
+    def test_right_after_an_update_its_updater_is_waited_for(self, it: Updatable) -> None:
+        """It tells its end before it ends, and holds the lock until then."""
+        it.apply()
+        it.finish("success", f"update successful: {NEW}")
+        lock = it.layout.lock()
+        lock.acquire()
+        leaving = threading.Timer(0.2, lock.release)
+        leaving.start()
+        assert it.rollback(CURRENT).status_code == 200
+        leaving.join()
+
     def test_the_latest_version_is_known_after_it(self, it: Updatable) -> None:
         it.server.post(CHECK)
         it.rollback(OLD)

@@ -35,6 +35,8 @@ NOT_A_SERVICE = "agent is not running as a service; self-update disabled"
 """What agents say that can't update themselves; whatever its case, and with more around it."""
 
 _UNFINISHED = ("running", "staged")
+_LOCK_SECONDS = 2.0
+"""How long the last updater may take to leave after it has told its end."""
 
 
 class UpdateService:
@@ -305,7 +307,7 @@ def _take(capability: Capability) -> filelock.BaseFileLock | None:
         return None
     lock = capability.layout.lock()
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=_LOCK_SECONDS)
     except filelock.Timeout:
         raise _in_progress() from None
     return lock
