@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -17,6 +18,7 @@ from cictl_agent.shells import Shell
 
 WHOLE_SCRIPT = "Running job script"
 
+_TOO_LARGE = "start shell: the step's variables are larger than this system takes (Linux: 128 KiB each)"
 _TEST, _SKIPPED = "test", "dryrun_skip"
 
 
@@ -84,6 +86,10 @@ class Steps:
             return self._shell.run(script, extra)
         except ValueError as error:  # a NUL in the script or the environment
             raise JobFailed(f"start shell: {error}", cause=Cause.STEP_FAILED) from error
+        except OSError as error:
+            if error.errno != errno.E2BIG:
+                raise
+            raise JobFailed(_TOO_LARGE, cause=Cause.STEP_FAILED) from error
 
     def _read_reports(self, step: Step) -> str:
         """Read what a test step reports, and return what is wrong with it."""

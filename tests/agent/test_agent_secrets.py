@@ -146,6 +146,15 @@ def test_everything_else_that_is_sent_is_masked(server: ScriptedServer) -> None:
 
 
 @pytest.mark.usefixtures("agent")
+def test_a_variable_that_is_too_large_is_told_as_such(server: ScriptedServer) -> None:
+    step = Step(index=1, name="big", env={"S": "x" * (4 << 20)}, script="echo started")
+    job = server.finished(server.enqueue(step_plan=[step]))
+    assert job.last.error.startswith("start shell: the step's variables are larger than this system takes")
+    assert job.last.cause == "step_failed"
+    assert "started" not in job.text
+
+
+@pytest.mark.usefixtures("agent")
 def test_a_broken_report_quotes_no_part_of_a_secret(server: ScriptedServer) -> None:
     script = f"echo '{'x' * 75}hunter22' > r.info"
     step: dict[str, Any] = {"kind": "test", "script": script, "coverage_report": "r.info"}

@@ -146,7 +146,7 @@ READS = {
     "half a character": (b'{"data":{"data":{"k":"\\ud800"}}}', "decode vault read response: Input data was truncated"),
     "too long": (
         json.dumps({"data": {"data": {"k": "v" * (256 << 10)}}}).encode(),
-        "decode vault read response: Input data was truncated",
+        "decode vault response: it has more than the 256 KiB that are read",
     ),
 }
 

@@ -63,9 +63,12 @@ class Transport:
         )
         try:
             with getattr(adapter, method)(path, stream=True, **options) as response:
-                return response.status_code, _body(response)
+                status, body = response.status_code, _body(response)
         except (requests.RequestException, OSError, ValueError) as error:
             raise _transport_problem(error) from error
+        if status == requests.codes.ok and len(body) >= ANSWER_LIMIT:
+            raise VaultRefused(f"decode vault response: it has more than the {ANSWER_LIMIT >> 10} KiB that are read")
+        return status, body
 
 
 def _session(connection: VaultConnectionRecord) -> requests.Session:
