@@ -119,7 +119,8 @@ class _Activation:
         if self.wanted.step == "return":
             return self._go_back()
         if problem := self._problem():
-            return self._refuse(problem)
+            is_switched = self.layout.current() == self.wanted.target_version
+            return self._go_back(f"was broken off: {problem}") if is_switched else self._refuse(problem)
         try:
             self._switch()
         except OSError as error:

@@ -16,7 +16,7 @@ from cictl_testing.wheels import install_stub
 
 from cictl.installation import manifest
 from cictl.installation.activation import utc_now
-from cictl.installation.layout import Layout
+from cictl.installation.layout import InstallRecord, Layout
 from cictl.installation.manifest import Result, Status
 from cictl.installation.processes import MAX_STARTS, announced
 from cictl.installation.reconcile import begin, reconcile
@@ -221,3 +221,21 @@ def test_a_request_whose_end_is_told_is_only_forgotten(
     assert manifest.find_active(installed, now=now) is None
     assert reconcile(installed, OLD, now=now) is None
     assert (manifest.read_result(installed), states()) == (end, left | {"result.json"})
+
+
+def test_a_version_that_was_damaged_while_the_updater_was_away_does_not_stay(serving: Serving) -> None:
+    wanted = serving.stage()
+    assert manifest.claim(serving.layout)
+    serving.layout.switch(NEW)
+    serving.layout.write_record(msgspec.structs.replace(_record(serving.layout), sha256="0" * 64))
+    message = serving.apply().message
+    problem = f"{NEW} is not as it was staged"
+    assert message == f"update to {NEW} was broken off: {problem}; rolled back to {OLD}"
+    assert (serving.layout.current(), wanted.from_version) == (OLD, OLD)
+    serving.wait_for(OLD)
+
+
+def _record(layout: Layout) -> InstallRecord:
+    record = layout.record(NEW)
+    assert record is not None
+    return record
