@@ -16,8 +16,8 @@ Usage: CICTL_SERVER_URL=http://ci.example.com:8112 sh install-agent.sh [--versio
 
 What it makes: the account cictl-agent, as which jobs run; versions in /opt/cictl-agent; the work directory
 /var/lib/cictl-agent/work; settings in /etc/default/cictl-agent, which an upgrade completes and never changes; the unit
-cictl-agent.service; the link /usr/local/bin/cictl. It shares no file with a server on the same machine. An upgrade
-that does not reach the server is taken back.
+cictl-agent.service. No program is put into everybody's path, because jobs could replace it. It shares no file with a
+server on the same machine. An upgrade that does not reach the server is taken back.
 
 Settings, from the environment; all but the last four are kept in /etc/default/cictl-agent:
   CICTL_SERVER_URL                 the server; without it, one that answers on http://127.0.0.1:8112
@@ -59,7 +59,7 @@ wrong_usage() {
 
 as_service() { # COMMAND...: run it as the service's account, without this shell's update.lock
     if [ -n "$HAS_ACCOUNT" ]; then
-        runuser -u "$ACCOUNT" -- "$@" 9>&-
+        runuser -u "$ACCOUNT" -- env HOME="$DATA" "$@" 9>&-
     else
         "$@" 9>&-
     fi
@@ -70,6 +70,13 @@ own() { # MODE OWNER:GROUP PATH...
     shift 2
     chmod "$mode" "$@"
     [ -z "$HAS_ACCOUNT" ] || chown "$owner" "$@"
+}
+
+own_folder() { # MODE FOLDER NAME: a folder of the account's and one in it, where links are the account's and not root's
+    mkdir -p "$2"
+    own "$1" "$ACCOUNT:$ACCOUNT" "$2"
+    as_service mkdir -p "$2/$3"
+    as_service chmod "$1" "$2/$3"
 }
 
 control() { "$SYSTEMCTL" "$@" 9>&-; } # what it starts must not hold update.lock
@@ -87,7 +94,7 @@ chosen() { # KEY DEFAULT: the environment's value, else its CIWI_ twin's, else t
 }
 
 choose_root() { # the account, and whether there is one; everything is below $ROOT
-    unset PYTHONPATH PYTHONHOME || true # whoever calls may have modules that are not the installation's
+    unset PYTHONPATH PYTHONHOME CICTL_CONTEXT XDG_CONFIG_HOME || true # what is the caller's and not the installation's
     ROOT=${CICTL_INSTALL_ROOT:-}
     HAS_ACCOUNT=
     if [ -z "$ROOT" ]; then
@@ -122,18 +129,15 @@ check_machine() {
     mkdir -p "$HOME_DIR"
     free=$(df -Pk "$HOME_DIR" | sed -n '2p' | awk '{print $4}')
     [ "$free" -ge 307200 ] || die "$HOME_DIR has $((free / 1024)) MiB free; 300 MiB are needed"
-    printf '#!/bin/sh\n' >"$HOME_DIR/.probe"
-    chmod 755 "$HOME_DIR/.probe"
-    if ! "$HOME_DIR/.probe" 2>/dev/null; then
-        rm -f "$HOME_DIR/.probe"
-        die "programs can't run in $HOME_DIR: is it mounted noexec?"
-    fi
-    rm -f "$HOME_DIR/.probe"
+    case ,$(findmnt -nro OPTIONS -T "$HOME_DIR" 2>/dev/null || true), in
+    *,noexec,*) die "programs can't run in $HOME_DIR: it is mounted noexec" ;;
+    esac
 }
 
 take_lock() { # nobody stages or switches versions meanwhile: the same lock as the program's own updates
-    exec 9>>"$HOME_DIR/update.lock"
-    own 600 "$ACCOUNT:$ACCOUNT" "$HOME_DIR/update.lock"
+    as_service touch "$HOME_DIR/update.lock"
+    as_service chmod 600 "$HOME_DIR/update.lock"
+    exec 9<"$HOME_DIR/update.lock"
     flock -n 9 || die "an update is under way" "wait until it is over: cictl update status"
 }
 
@@ -277,7 +281,7 @@ pip_install() { # ARGUMENT...: nothing but what is passed here has a say in wher
     [ -z "$links" ] || set -- --find-links "$links" "$@"
     # shellcheck disable=SC2046  # names of variables have no blanks
     as_service env $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/-u \1/p') PIP_CONFIG_FILE=/dev/null PYTHONDONTWRITEBYTECODE= \
-        "$VERSIONS/$TAG/bin/python" -m pip install -q --no-input --disable-pip-version-check --only-binary :all: "$@" >&2
+        "$VERSIONS/$TAG/bin/python" -m pip install -q --no-input --no-cache-dir --disable-pip-version-check --only-binary :all: "$@" >&2
 }
 
 build() { # one environment in its final place; its record is written last, so an interrupted one is built anew
@@ -286,22 +290,23 @@ build() { # one environment in its final place; its record is written last, so a
         say "$TAG is installed already"
         return
     fi
-    [ "$(current)" != "$TAG" ] || [ ! -f "$record" ] || die "$TAG runs, and the release's files are others now"
+    [ "$(linked current)" != "$TAG" ] || [ ! -f "$record" ] || die "$TAG runs, and the release's files are others now"
     say "building $TAG in $VERSIONS/$TAG"
-    rm -rf "${VERSIONS:?}/$TAG"
-    trap 'rm -rf "$VERSIONS/$TAG" "$TEMPORARY"' EXIT
+    as_service rm -rf "${VERSIONS:?}/$TAG"
+    trap 'as_service rm -rf "$VERSIONS/$TAG"; rm -rf "$TEMPORARY"' EXIT
     chmod 755 "$TEMPORARY"
     as_service "$PYTHON" -m venv "$VERSIONS/$TAG"
     [ ! -f "$TEMPORARY/requirements.txt" ] || pip_install --require-hashes -r "$TEMPORARY/requirements.txt"
     printf 'file://%s --hash=sha256:%s\n' "$TEMPORARY/$WHEEL" "$SHA256" >"$TEMPORARY/wheel.txt"
     pip_install --require-hashes --no-deps -r "$TEMPORARY/wheel.txt"
     [ -f "$TEMPORARY/requirements.txt" ] || pip_install "$TEMPORARY/$WHEEL"
-    as_service "$VERSIONS/$TAG/bin/python" -m pip check --disable-pip-version-check >&2
+    told=$(as_service "$VERSIONS/$TAG/bin/python" -m pip check --disable-pip-version-check 2>&1) || die "$TAG: $told"
     told=$(as_service "$VERSIONS/$TAG/bin/cictl" --version)
     same_version "${told##* }" || die "$TAG says that it is ${told##* }"
     printf '{"tag":"%s","wheel":"%s","sha256":"%s","python":"%s","created_utc":"%s"}\n' "$TAG" "$WHEEL" "$SHA256" \
-        "$("$PYTHON" -c 'import platform; print(platform.python_version())')" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$record"
-    own 600 "$ACCOUNT:$ACCOUNT" "$record"
+        "$("$PYTHON" -c 'import platform; print(platform.python_version())')" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" |
+        as_service tee "$record" >/dev/null
+    as_service chmod 600 "$record"
     trap 'rm -rf "$TEMPORARY"' EXIT
 }
 
@@ -310,24 +315,13 @@ same_version() { # whether VERSION is the tag's, in either form
     [ "${1#v}" = "$plain" ] || [ "${1#v}" = "${TAG#v}" ]
 }
 
-current() { # the tag that runs; empty for none
-    [ ! -L "$HOME_DIR/current" ] || basename "$(readlink "$HOME_DIR/current")"
+linked() { # NAME: the tag that a link leads to; empty for none
+    [ ! -L "$HOME_DIR/$1" ] || basename "$(readlink "$HOME_DIR/$1")"
 }
 
 point() { # NAME TAG: replace a link in one step; `ln -sfn` would leave a moment without one
-    ln -s "versions/$2" "$HOME_DIR/.$1.new.$$"
-    [ -z "$HAS_ACCOUNT" ] || chown -h "$ACCOUNT:$ACCOUNT" "$HOME_DIR/.$1.new.$$"
-    mv -fT "$HOME_DIR/.$1.new.$$" "$HOME_DIR/$1"
-}
-
-link_program() { # put cictl into everybody's path, unless it is another installation's
-    program=$ROOT/usr/local/bin/cictl
-    mkdir -p "$ROOT/usr/local/bin"
-    if [ ! -e "$program" ]; then
-        ln -sf "$HOME_DIR/current/bin/cictl" "$program"
-    elif [ ! -L "$program" ]; then
-        note "$program is there and not ours; it stays"
-    fi
+    as_service ln -sfn "versions/$2" "$HOME_DIR/.$1.new"
+    as_service mv -fT "$HOME_DIR/.$1.new" "$HOME_DIR/$1"
 }
 
 add_setting() { # KEY VALUE: never change a line that is there
@@ -370,7 +364,7 @@ restore_units() { # NAME...
 }
 
 switch() { # let TAG be what the service starts, and keep the way back
-    BEFORE=$(current)
+    BEFORE=$(linked current) PREVIOUS=$(linked previous)
     [ -z "$BEFORE" ] || [ "$BEFORE" = "$TAG" ] || point previous "$BEFORE"
     point current "$TAG"
 }
@@ -384,11 +378,14 @@ give_up() { # UNIT REASON: show why, go back to the version that worked, and fai
     printf 'error: %s\n' "$2" >&2
     journalctl -u "$1" -n 40 --no-pager >&2 || true
     if [ -n "$BEFORE" ] && [ "$BEFORE" != "$TAG" ]; then
-        : >"$VERSIONS/$TAG/.failed"
+        as_service touch "$VERSIONS/$TAG/.failed"
         restore_units "$1"
+        control stop "$1" || true
         point current "$BEFORE"
-        control restart "$1" || true
-        note "went back to $BEFORE, which is running again"
+        if [ -n "$PREVIOUS" ]; then point previous "$PREVIOUS"; else as_service rm -f "$HOME_DIR/previous"; fi
+        restore_data
+        control start "$1" || true
+        note "went back to $BEFORE and started it again"
     else
         printf 'try: journalctl -u %s; when the cause is mended, run this script again\n' "$1" >&2
     fi
@@ -425,10 +422,11 @@ PYTHON
 }
 
 make_folders() {
-    mkdir -p "$VERSIONS" "$DATA/work"
-    own 755 "$ACCOUNT:$ACCOUNT" "$HOME_DIR" "$VERSIONS"
-    own 750 "$ACCOUNT:$ACCOUNT" "$DATA" "$DATA/work"
+    own_folder 755 "$HOME_DIR" versions
+    own_folder 750 "$DATA" work
 }
+
+restore_data() { :; } # an agent's work directory serves any version
 
 own_settings() {
     add_setting CICTL_SERVER_URL "$URL"
@@ -483,8 +481,8 @@ verify() { # the server knows it, in the version that was installed
             give_up cictl-agent.service "$URL does not know the agent $ID in version $TAG after $seconds seconds"
         tried=$((tried + 1))
         sleep 1
-        version=$(CICTL_SERVER_URL=$URL CICTL_TOKEN=$token "$HOME_DIR/current/bin/cictl" \
-            agents show "$ID" --query agent.version -o name 2>/dev/null 9>&-) || version=
+        version=$(CICTL_SERVER_URL=$URL CICTL_TOKEN=$token as_service "$HOME_DIR/current/bin/cictl" \
+            agents show "$ID" --query agent.version -o name 2>/dev/null) || version=
     done
     point updater "$TAG"
 }
@@ -511,6 +509,8 @@ main() {
     find_server
     TEMPORARY=$(mktemp -d)
     trap 'rm -rf "$TEMPORARY"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
     fetch
     make_account
     make_folders
@@ -522,7 +522,6 @@ main() {
     point updater "${BEFORE:-$TAG}"
     start cictl-agent.service
     verify
-    link_program
     say "agent $ID, cictl $TAG, works for $URL; settings in $SETTINGS, work in $DATA"
 }
 

@@ -56,7 +56,7 @@ wrong_usage() {
 
 as_service() { # COMMAND...: run it as the service's account, without this shell's update.lock
     if [ -n "$HAS_ACCOUNT" ]; then
-        runuser -u "$ACCOUNT" -- "$@" 9>&-
+        runuser -u "$ACCOUNT" -- env HOME="$DATA" "$@" 9>&-
     else
         "$@" 9>&-
     fi
@@ -67,6 +67,13 @@ own() { # MODE OWNER:GROUP PATH...
     shift 2
     chmod "$mode" "$@"
     [ -z "$HAS_ACCOUNT" ] || chown "$owner" "$@"
+}
+
+own_folder() { # MODE FOLDER NAME: a folder of the account's and one in it, where links are the account's and not root's
+    mkdir -p "$2"
+    own "$1" "$ACCOUNT:$ACCOUNT" "$2"
+    as_service mkdir -p "$2/$3"
+    as_service chmod "$1" "$2/$3"
 }
 
 control() { "$SYSTEMCTL" "$@" 9>&-; } # what it starts must not hold update.lock
@@ -84,7 +91,7 @@ chosen() { # KEY DEFAULT: the environment's value, else its CIWI_ twin's, else t
 }
 
 choose_root() { # the account, and whether there is one; everything is below $ROOT
-    unset PYTHONPATH PYTHONHOME || true # whoever calls may have modules that are not the installation's
+    unset PYTHONPATH PYTHONHOME CICTL_CONTEXT XDG_CONFIG_HOME || true # what is the caller's and not the installation's
     ROOT=${CICTL_INSTALL_ROOT:-}
     HAS_ACCOUNT=
     if [ -z "$ROOT" ]; then
@@ -119,18 +126,15 @@ check_machine() {
     mkdir -p "$HOME_DIR"
     free=$(df -Pk "$HOME_DIR" | sed -n '2p' | awk '{print $4}')
     [ "$free" -ge 307200 ] || die "$HOME_DIR has $((free / 1024)) MiB free; 300 MiB are needed"
-    printf '#!/bin/sh\n' >"$HOME_DIR/.probe"
-    chmod 755 "$HOME_DIR/.probe"
-    if ! "$HOME_DIR/.probe" 2>/dev/null; then
-        rm -f "$HOME_DIR/.probe"
-        die "programs can't run in $HOME_DIR: is it mounted noexec?"
-    fi
-    rm -f "$HOME_DIR/.probe"
+    case ,$(findmnt -nro OPTIONS -T "$HOME_DIR" 2>/dev/null || true), in
+    *,noexec,*) die "programs can't run in $HOME_DIR: it is mounted noexec" ;;
+    esac
 }
 
 take_lock() { # nobody stages or switches versions meanwhile: the same lock as the program's own updates
-    exec 9>>"$HOME_DIR/update.lock"
-    own 600 "$ACCOUNT:$ACCOUNT" "$HOME_DIR/update.lock"
+    as_service touch "$HOME_DIR/update.lock"
+    as_service chmod 600 "$HOME_DIR/update.lock"
+    exec 9<"$HOME_DIR/update.lock"
     flock -n 9 || die "an update is under way" "wait until it is over: cictl update status"
 }
 
@@ -274,7 +278,7 @@ pip_install() { # ARGUMENT...: nothing but what is passed here has a say in wher
     [ -z "$links" ] || set -- --find-links "$links" "$@"
     # shellcheck disable=SC2046  # names of variables have no blanks
     as_service env $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/-u \1/p') PIP_CONFIG_FILE=/dev/null PYTHONDONTWRITEBYTECODE= \
-        "$VERSIONS/$TAG/bin/python" -m pip install -q --no-input --disable-pip-version-check --only-binary :all: "$@" >&2
+        "$VERSIONS/$TAG/bin/python" -m pip install -q --no-input --no-cache-dir --disable-pip-version-check --only-binary :all: "$@" >&2
 }
 
 build() { # one environment in its final place; its record is written last, so an interrupted one is built anew
@@ -283,22 +287,23 @@ build() { # one environment in its final place; its record is written last, so a
         say "$TAG is installed already"
         return
     fi
-    [ "$(current)" != "$TAG" ] || [ ! -f "$record" ] || die "$TAG runs, and the release's files are others now"
+    [ "$(linked current)" != "$TAG" ] || [ ! -f "$record" ] || die "$TAG runs, and the release's files are others now"
     say "building $TAG in $VERSIONS/$TAG"
-    rm -rf "${VERSIONS:?}/$TAG"
-    trap 'rm -rf "$VERSIONS/$TAG" "$TEMPORARY"' EXIT
+    as_service rm -rf "${VERSIONS:?}/$TAG"
+    trap 'as_service rm -rf "$VERSIONS/$TAG"; rm -rf "$TEMPORARY"' EXIT
     chmod 755 "$TEMPORARY"
     as_service "$PYTHON" -m venv "$VERSIONS/$TAG"
     [ ! -f "$TEMPORARY/requirements.txt" ] || pip_install --require-hashes -r "$TEMPORARY/requirements.txt"
     printf 'file://%s --hash=sha256:%s\n' "$TEMPORARY/$WHEEL" "$SHA256" >"$TEMPORARY/wheel.txt"
     pip_install --require-hashes --no-deps -r "$TEMPORARY/wheel.txt"
     [ -f "$TEMPORARY/requirements.txt" ] || pip_install "$TEMPORARY/$WHEEL"
-    as_service "$VERSIONS/$TAG/bin/python" -m pip check --disable-pip-version-check >&2
+    told=$(as_service "$VERSIONS/$TAG/bin/python" -m pip check --disable-pip-version-check 2>&1) || die "$TAG: $told"
     told=$(as_service "$VERSIONS/$TAG/bin/cictl" --version)
     same_version "${told##* }" || die "$TAG says that it is ${told##* }"
     printf '{"tag":"%s","wheel":"%s","sha256":"%s","python":"%s","created_utc":"%s"}\n' "$TAG" "$WHEEL" "$SHA256" \
-        "$("$PYTHON" -c 'import platform; print(platform.python_version())')" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$record"
-    own 600 "$ACCOUNT:$ACCOUNT" "$record"
+        "$("$PYTHON" -c 'import platform; print(platform.python_version())')" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" |
+        as_service tee "$record" >/dev/null
+    as_service chmod 600 "$record"
     trap 'rm -rf "$TEMPORARY"' EXIT
 }
 
@@ -307,24 +312,13 @@ same_version() { # whether VERSION is the tag's, in either form
     [ "${1#v}" = "$plain" ] || [ "${1#v}" = "${TAG#v}" ]
 }
 
-current() { # the tag that runs; empty for none
-    [ ! -L "$HOME_DIR/current" ] || basename "$(readlink "$HOME_DIR/current")"
+linked() { # NAME: the tag that a link leads to; empty for none
+    [ ! -L "$HOME_DIR/$1" ] || basename "$(readlink "$HOME_DIR/$1")"
 }
 
 point() { # NAME TAG: replace a link in one step; `ln -sfn` would leave a moment without one
-    ln -s "versions/$2" "$HOME_DIR/.$1.new.$$"
-    [ -z "$HAS_ACCOUNT" ] || chown -h "$ACCOUNT:$ACCOUNT" "$HOME_DIR/.$1.new.$$"
-    mv -fT "$HOME_DIR/.$1.new.$$" "$HOME_DIR/$1"
-}
-
-link_program() { # put cictl into everybody's path, unless it is another installation's
-    program=$ROOT/usr/local/bin/cictl
-    mkdir -p "$ROOT/usr/local/bin"
-    if [ ! -e "$program" ]; then
-        ln -sf "$HOME_DIR/current/bin/cictl" "$program"
-    elif [ ! -L "$program" ]; then
-        note "$program is there and not ours; it stays"
-    fi
+    as_service ln -sfn "versions/$2" "$HOME_DIR/.$1.new"
+    as_service mv -fT "$HOME_DIR/.$1.new" "$HOME_DIR/$1"
 }
 
 add_setting() { # KEY VALUE: never change a line that is there
@@ -367,7 +361,7 @@ restore_units() { # NAME...
 }
 
 switch() { # let TAG be what the service starts, and keep the way back
-    BEFORE=$(current)
+    BEFORE=$(linked current) PREVIOUS=$(linked previous)
     [ -z "$BEFORE" ] || [ "$BEFORE" = "$TAG" ] || point previous "$BEFORE"
     point current "$TAG"
 }
@@ -381,11 +375,14 @@ give_up() { # UNIT REASON: show why, go back to the version that worked, and fai
     printf 'error: %s\n' "$2" >&2
     journalctl -u "$1" -n 40 --no-pager >&2 || true
     if [ -n "$BEFORE" ] && [ "$BEFORE" != "$TAG" ]; then
-        : >"$VERSIONS/$TAG/.failed"
+        as_service touch "$VERSIONS/$TAG/.failed"
         restore_units "$1"
+        control stop "$1" || true
         point current "$BEFORE"
-        control restart "$1" || true
-        note "went back to $BEFORE, which is running again"
+        if [ -n "$PREVIOUS" ]; then point previous "$PREVIOUS"; else as_service rm -f "$HOME_DIR/previous"; fi
+        restore_data
+        control start "$1" || true
+        note "went back to $BEFORE and started it again"
     else
         printf 'try: journalctl -u %s; when the cause is mended, run this script again\n' "$1" >&2
     fi
@@ -408,7 +405,9 @@ check_port() { # a port that our own running service has is ours
     if "$SYSTEMCTL" is-active --quiet cictl.service; then
         return
     fi
-    "$PYTHON" -I - "$HOST" "$PORT" <<'PYTHON' || die "port $PORT of $HOST is busy" "stop what listens there, or choose another: CICTL_PORT=9112"
+    hint="stop what listens there, or choose another: CICTL_PORT=9112"
+    [ -z "$(setting CICTL_PORT)" ] || hint="stop what listens there, or choose another as CICTL_PORT in $SETTINGS"
+    "$PYTHON" -I - "$HOST" "$PORT" <<'PYTHON' || die "port $PORT of $HOST is busy" "$hint"
 import socket, sys
 
 host, port = sys.argv[1].strip("[]"), int(sys.argv[2])
@@ -422,9 +421,42 @@ PYTHON
 }
 
 make_folders() {
-    mkdir -p "$VERSIONS" "$DATA/updates"
-    own 755 "$ACCOUNT:$ACCOUNT" "$HOME_DIR" "$VERSIONS"
-    own 700 "$ACCOUNT:$ACCOUNT" "$DATA" "$DATA/updates"
+    own_folder 755 "$HOME_DIR" versions
+    own_folder 700 "$DATA" updates
+}
+
+keep_data() { # for `restore_data`: the state before the new version writes; the journal first, as the server goes on
+    KEPT=$DATA/updates/before-upgrade
+    [ -n "$BEFORE" ] && [ "$BEFORE" != "$TAG" ] || return 0
+    as_service rm -rf "$KEPT"
+    as_service mkdir -m 700 "$KEPT"
+    for name in state.journal state.json; do
+        [ ! -f "$DATA/$name" ] || as_service cp "$DATA/$name" "$KEPT" || die "$DATA/$name can't be copied"
+    done
+}
+
+restore_data() { # what the new version wrote stays, unless the former one can't read it
+    told=$(as_service "$VERSIONS/$BEFORE/bin/cictl" store export --data-dir "$DATA" 2>&1 >/dev/null) || true
+    case $told in
+    *"knows schemas up to"*)
+        for name in state.journal state.json; do
+            as_service rm -f "$DATA/$name"
+            [ ! -f "$KEPT/$name" ] || as_service cp "$KEPT/$name" "$DATA"
+        done
+        note "$BEFORE can't read what $TAG wrote; the data is as it was before the upgrade"
+        ;;
+    esac
+    as_service rm -rf "$KEPT"
+}
+
+link_program() { # put cictl into everybody's path, unless something else has that name
+    program=$ROOT/usr/local/bin/cictl
+    mkdir -p "$ROOT/usr/local/bin"
+    if [ ! -e "$program" ]; then
+        ln -sf "$HOME_DIR/current/bin/cictl" "$program"
+    elif [ "$(readlink "$program")" != "$HOME_DIR/current/bin/cictl" ]; then
+        note "$program is there and not ours; it stays"
+    fi
 }
 
 own_settings() {
@@ -528,9 +560,9 @@ verify() { # healthy, and the version that was installed
     case $HOST in 0.0.0.0) host=127.0.0.1 ;; :: | '[::]') host='[::1]' ;; *) host=$HOST ;; esac
     URL=http://$host:$PORT
     cictl=$HOME_DIR/current/bin/cictl
-    health=$(env -u CICTL_CONTEXT "$cictl" healthcheck --wait --timeout "$seconds" --server "$URL" 2>&1 9>&-) ||
+    health=$(as_service "$cictl" healthcheck --wait --timeout "$seconds" --server "$URL" 2>&1) ||
         give_up cictl.service "the server is not healthy after $seconds seconds: $health"
-    version=$("$cictl" info --server "$URL" --query server_info.version -o name 9>&- | tr -d '"')
+    version=$(as_service "$cictl" info --server "$URL" --query server_info.version -o name | tr -d '"')
     same_version "$version" || give_up cictl.service "$URL answers as version $version, not $TAG"
     point updater "$TAG"
     say "$health"
@@ -558,6 +590,8 @@ main() {
     check_port
     TEMPORARY=$(mktemp -d)
     trap 'rm -rf "$TEMPORARY"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
     fetch
     make_account
     make_folders
@@ -565,11 +599,14 @@ main() {
     build
     write_settings
     write_units
+    BEFORE=$(linked current)
+    keep_data
     switch
     point updater "${BEFORE:-$TAG}"
     start cictl.service
     verify
-    control enable cictl-updater.path >/dev/null 2>&1
+    as_service rm -rf "$KEPT"
+    control enable cictl-updater.path >/dev/null 2>&1 || die "cannot enable cictl-updater.path"
     exec 9>&-
     control restart cictl-updater.path
     link_program

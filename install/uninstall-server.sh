@@ -3,7 +3,6 @@
 set -eu
 PROGRAM=uninstall-server.sh
 NAME=cictl
-OTHER=cictl-agent
 
 show_help() {
     cat <<'HELP'
@@ -67,14 +66,9 @@ remove_units() { # UNIT...: in this order, so that what starts others goes first
     "$SYSTEMCTL" daemon-reload
 }
 
-remove_program() { # the link is the other installation's business if it points there, or if that one is still here
+remove_program() { # the link only if it leads here
     program=$ROOT/usr/local/bin/cictl
-    case $(readlink "$program" 2>/dev/null || true) in
-    "$HOME_DIR"/*)
-        rm -f "$program"
-        [ ! -x "$ROOT/opt/$OTHER/current/bin/cictl" ] || ln -s "$ROOT/opt/$OTHER/current/bin/cictl" "$program"
-        ;;
-    esac
+    case $(readlink "$program" 2>/dev/null || true) in "$HOME_DIR"/*) rm -f "$program" ;; esac
     rm -rf "$HOME_DIR"
 }
 
@@ -88,7 +82,7 @@ purge() {
     rm -rf "$DATA"
     rm -f "$SETTINGS" "$SETTINGS.bak"
     if [ -z "$ROOT" ] && id "$NAME" >/dev/null 2>&1; then
-        userdel "$NAME"
+        userdel "$NAME" || die 1 "the account $NAME stays: programs of it run" "end them (ps -u $NAME), then: userdel $NAME"
     fi
     say "deleted $DATA and $SETTINGS"
 }

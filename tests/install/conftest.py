@@ -43,10 +43,11 @@ def whole_wheel(directory: Path, tag: str) -> Path:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
-    """The wheels by tag: two that work, and the newest, which crashes at its start."""
+    """The wheels by tag: two that work, one that crashes at its start, and one that before that changes the data's schema."""
     folder = tmp_path_factory.mktemp("wheels")
     built = {tag: whole_wheel(folder, tag) for tag in ("v1.0.0", "v1.1.0")}
     built["v1.2.0"] = stub_wheel(folder, "v1.2.0", "crashes")
+    built["v1.3.0"] = stub_wheel(folder, "v1.3.0", "migrates")
     return {tag: path.read_bytes() for tag, path in built.items()}
 
 

@@ -36,6 +36,20 @@ def test_the_scripts_carry_the_units() -> None:
     assert carried == {name: (SCRIPTS / "systemd" / name).read_text() for name in UNITS}
 
 
+@pytest.mark.parametrize("name", ["install-server", "install-agent"])
+def test_root_changes_nothing_inside_the_folders_of_the_account(name: str) -> None:
+    """A job may put links there, and root would follow them: `as_service` does the work, with the account's rights."""
+    changes = re.compile(
+        r"""(as_service\ )?\b(?:own|chmod|chown|ln|mv|rm|cp|mkdir|touch|tee)\ [^;&|]*
+            "\$\{?(?:HOME_DIR|VERSIONS|DATA|KEPT)[^"]*/|>+\ ?"\$\{?(?:HOME_DIR|VERSIONS|DATA|KEPT)""",
+        re.VERBOSE,
+    )
+    lines = [line for line in script(name).splitlines() if '"$program"' not in line]
+    found = [(line, match[1]) for line in lines for match in changes.finditer(line)]
+    assert len(found) > 5
+    assert [line for line, by_account in found if not by_account] == []
+
+
 @pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.sh")), ids=lambda path: path.name)
 def test_shellcheck_has_nothing_to_say(path: Path) -> None:
     done = subprocess.run(

@@ -118,6 +118,19 @@ def test_an_upgrade_that_does_not_serve_is_taken_back(
     installed.cictl("healthcheck", "--wait", "--timeout", "80")
     assert installed.served_version() == "1.0.0"
     assert str((installed.root / "opt/cictl/updater").readlink()) == "versions/v1.0.0"
+    assert not (installed.root / "opt/cictl/previous").is_symlink(), "there was none before"
+
+
+def test_data_that_the_former_version_cannot_read_is_put_back(
+    installed: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]
+) -> None:
+    installed.cictl("api", "POST", "heartbeat", "-f", "agent_id=known", "-f", "os=linux", "-f", "arch=amd64")
+    publish(releases, "v1.3.0", wheels)
+    done = installed.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="2")
+    assert "v1.0.0 can't read what v1.3.0 wrote" in done.stderr
+    installed.cictl("healthcheck", "--wait", "--timeout", "80")
+    assert installed.cictl("agents", "list", "-o", "name") == "known"
+    assert not (installed.root / "var/lib/cictl/updates/before-upgrade").exists()
 
 
 def test_an_interrupted_build_is_built_anew(installed: Machine) -> None:

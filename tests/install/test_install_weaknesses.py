@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import stat
 from collections.abc import Callable, Mapping
@@ -33,12 +34,11 @@ def i2_a_rerun_restarts(machine: Machine, _: ReleaseServer, __: Mapping[str, byt
 
 
 def i3_uninstalling_keeps_what_is_not_its_own(machine: Machine, _: ReleaseServer, __: Mapping[str, bytes]) -> None:
-    agent = machine.root / "opt/cictl-agent/current/bin/cictl"
-    agent.parent.mkdir(parents=True)
-    agent.write_text("#!/bin/sh\necho agent\n")
-    agent.chmod(0o755)
+    program = machine.root / "usr/local/bin/cictl"
+    program.unlink()
+    program.symlink_to(shutil.which("true") or "")
     machine.ok("uninstall-server")
-    assert machine.cictl() == "agent"
+    assert machine.cictl() == ""
     assert machine.settings().exists()
     assert not machine.is_active("cictl-updater.path")
 
@@ -77,7 +77,9 @@ def i7_jobs_run_as_an_account_of_their_own(_: Machine, __: ReleaseServer, ___: M
 def i8_what_is_missing_is_said_first(machine: Machine, releases: ReleaseServer, _: Mapping[str, bytes]) -> None:
     machine.ok("uninstall-server")
     with socket.create_server(("127.0.0.1", machine.port)):
-        assert "is busy" in machine.run("install-server").stderr
+        said = machine.run("install-server").stderr
+    assert "is busy" in said
+    assert f"another as CICTL_PORT in {machine.settings()}" in said, "the settings that were kept have the last word"
     assert "systemd 240 or newer is needed; this is 239" in machine.run("install-server", STANDIN_VERSION="239").stderr
     assert releases.seen == []
 
