@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
+from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
+from cictl_testing.updatable import Updatable
 
 from cictl.wire.explain import Explanation, Fix, Reason
 from cictl.wire.jobs import Cause, JobStatus
@@ -40,6 +45,22 @@ def test_the_server_tells_that_it_explains(server: RunningServer) -> None:
 
 def test_an_unknown_execution(server: RunningServer) -> None:
     assert server.get("/api/v1/jobs/job-1/explain").status_code == 404
+
+
+def test_leases_pause_for_an_update(tmp_path: Path) -> None:
+    it = Updatable.create(tmp_path)
+    it.server.enqueue()
+    running = it.server.running()
+    it.server.heartbeat("free")
+    it.change_tools(drain=timedelta(minutes=5), apply_wait=timedelta(0))
+    it.apply()
+    eventually(lambda: it.server.lease("free").message == "server is updating", what="the pause")
+    waiting = it.server.enqueue()
+    assert explain(it.server, waiting).summary.endswith(
+        "the server is about to update itself and gives out no jobs until it is back"
+    )
+    it.server.report(running.id, "succeeded")
+    it.close()
 
 
 def test_no_agent_at_all(server: RunningServer) -> None:

@@ -211,7 +211,7 @@ class Services:
             ),
             artifacts=artifacts,
             events=events,
-            explain=ExplainService(store=store, jobs=jobs, presence=presence, clock=clock),
+            explain=ExplainService(store=store, jobs=jobs, presence=presence, pause=pause, clock=clock),
             idempotency=idempotency,
             inspecting=InspectService(store=store, preparer=preparer, vault_tests=vault_tests),
             job_lists=JobListService(store=store, fleet=fleet),

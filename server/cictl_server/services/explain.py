@@ -18,6 +18,7 @@ from cictl_server.services.fitting import command, fixes_for, nearest_first, obs
 from cictl_server.services.fleet import effective_capabilities
 from cictl_server.services.ids import Clock
 from cictl_server.services.jobs import JobService, get_job
+from cictl_server.services.lease_pause import LeasePause
 from cictl_server.services.needs import needs_of
 from cictl_server.services.presence import PresenceBook
 from cictl_server.store.contract import Store, View
@@ -32,8 +33,11 @@ _REASONS = {
 
 
 class ExplainService:
-    def __init__(self, *, store: Store, jobs: JobService, presence: PresenceBook, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, jobs: JobService, presence: PresenceBook, pause: LeasePause, clock: Clock
+    ) -> None:
         self._store = store
+        self._pause = pause
         self._clock = clock
         self._jobs = jobs
         self._presence = presence
@@ -79,7 +83,10 @@ class ExplainService:
             )
         if not agents:
             return msgspec.structs.replace(base, reason=Reason.NO_AGENTS, summary=_no_agents(job), fixes=nearest)
-        return msgspec.structs.replace(base, reason=obstacle(agents[0]), summary=sentence(agents), fixes=nearest)
+        summary = sentence(agents)
+        if self._pause.is_on:
+            summary += "; the server is about to update itself and gives out no jobs until it is back"
+        return msgspec.structs.replace(base, reason=obstacle(agents[0]), summary=summary, fixes=nearest)
 
     def _active(self, job: JobRecord) -> Explanation:
         # An agent may work without heartbeats; then its silence means nothing.
