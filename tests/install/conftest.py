@@ -205,10 +205,7 @@ def machine(releases: ReleaseServer) -> Iterator[Machine]:
 
 @pytest.fixture(scope="session")
 def image(wheels: Mapping[str, bytes]) -> Iterator[Machine]:
-    """A machine that has v1.0.0 saved: a virtual environment can't be moved, but it can be put back.
-
-    `server` is the server alone, `both` an agent too, `builder-1`.
-    """
+    """A machine that has v1.0.0 of the server saved: a virtual environment can't be moved, but it can be put back."""
     releases = ReleaseServer()
     publish(releases, "v1.0.0", wheels)
     machine = Machine()
@@ -216,14 +213,25 @@ def image(wheels: Mapping[str, bytes]) -> Iterator[Machine]:
     machine.ok("install-server")
     machine.stop()
     machine.save("server")
-    machine.systemctl("start", SERVER)
-    machine.ok("install-agent", CICTL_SERVER_URL=machine.url, CICTL_AGENT_ID="builder-1")
-    machine.stop()
-    machine.save("both")
     machine.clear()
     releases.close()
     yield machine
     machine.close()
+
+
+@pytest.fixture(scope="session")
+def image_of_both(image: Machine, wheels: Mapping[str, bytes]) -> Machine:
+    """The same machine, with an agent saved too, `builder-1`."""
+    releases = ReleaseServer()
+    publish(releases, "v1.0.0", wheels)
+    image.environment.update(releases.environment)
+    image.load("server", SERVER)
+    image.ok("install-agent", CICTL_SERVER_URL=image.url, CICTL_AGENT_ID="builder-1")
+    image.stop()
+    image.save("both")
+    image.clear()
+    releases.close()
+    return image
 
 
 @pytest.fixture
@@ -236,8 +244,9 @@ def installed(image: Machine, releases: ReleaseServer) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def both(image: Machine, releases: ReleaseServer) -> Iterator[Machine]:
+def both(image_of_both: Machine, releases: ReleaseServer) -> Iterator[Machine]:
     """A machine on which v1.0.0 of server and agent run."""
+    image = image_of_both
     image.environment.update(releases.environment)
     image.load("both", SERVER, "cictl-updater.path", AGENT)
     yield image

@@ -10,7 +10,10 @@ from cictl_testing.release_server import ReleaseServer
 
 from tests.install.conftest import AGENT, SERVER, Machine, publish
 
-pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]  # virtual environments are built, on machines with other work too
 
 INSTALLED = {"etc/systemd/system/cictl-agent.service", "etc/default/cictl-agent"}
 

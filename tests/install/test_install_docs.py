@@ -62,6 +62,7 @@ def follow(machine: Machine, title: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_upgrade_and_roll_back(shown: Machine) -> None:
     follow(shown, "Upgrade")
     assert shown.served_version() == "1.1.0"

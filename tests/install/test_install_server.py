@@ -106,6 +106,7 @@ def test_upgrade_adds_settings_that_are_missing(installed: Machine) -> None:
     assert "CICTL_HOME" not in settings.with_suffix(".bak").read_text()
 
 
+@pytest.mark.slow
 def test_an_upgrade_that_does_not_serve_is_taken_back(
     installed: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]
 ) -> None:
@@ -133,6 +134,7 @@ def test_data_that_the_former_version_cannot_read_is_put_back(
     assert not (installed.root / "var/lib/cictl/updates/before-upgrade").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_is_built_anew(installed: Machine) -> None:
     folder = installed.root / "opt/cictl/versions/v1.0.0"
     (folder / ".cictl-install.json").unlink()
