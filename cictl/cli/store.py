@@ -264,7 +264,8 @@ def _torn(report: StoreReport) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+    texts = (f"{count} {name.removesuffix('s') if count == 1 else name}" for name, count in counts.items() if count)
+    return ", ".join(texts) or "none"
 
 
 def _copy_result(source: Path, target: Path, copied: Copied) -> Result[StoreCopy]:

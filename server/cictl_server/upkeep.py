@@ -132,7 +132,7 @@ def restore(directory: Path, source: Path, *, now: datetime) -> Copied:
     if source.resolve() == directory.resolve():
         raise InvalidRequest(f"{source} is the data directory itself")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _held(directory):
+    with _left_to_its_owner(directory), _held(directory):
         new = directory / _NEW
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
@@ -141,7 +141,6 @@ def restore(directory: Path, source: Path, *, now: datetime) -> Copied:
             replaced = _swap(directory, new, aside=directory / f"{REPLACED}{now:%Y%m%dT%H%M%S%fZ}")
         finally:
             shutil.rmtree(new, ignore_errors=True)
-    _give_to_owner(directory)
     return Copied(state=copied.state, files=copied.files, size_bytes=copied.size_bytes, replaced=replaced)
 
 
@@ -153,9 +152,8 @@ def compact(directory: Path) -> Compacted:
     """
     _must_have_state(directory)
     before = _state_bytes(directory)
-    with TinyStore.open(directory) as store:
+    with _left_to_its_owner(directory), TinyStore.open(directory) as store:
         store.compact()
-    _give_to_owner(directory)
     return Compacted(before_bytes=before, after_bytes=_state_bytes(directory))
 
 
@@ -295,13 +293,16 @@ def _held(directory: Path) -> Iterator[None]:
         lock.release()
 
 
-def _give_to_owner(directory: Path) -> None:
-    """Let what root made here belong to the directory's owner, as whom the server runs."""
-    if sys.platform == "win32" or os.geteuid() != 0:
-        return
-    owner = directory.stat()
-    for path in directory.rglob("*"):
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+@contextmanager
+def _left_to_its_owner(directory: Path) -> Iterator[None]:
+    """Let what root makes here, however that ends, belong to the directory's owner, as whom the server runs."""
+    try:
+        yield
+    finally:
+        if sys.platform != "win32" and os.geteuid() == 0:
+            owner = directory.stat()
+            for path in directory.rglob("*"):
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _state_bytes(directory: Path) -> int:

@@ -223,6 +223,19 @@ def test_a_damaged_backup_replaces_nothing(run: Run, data: Path, tmp_path: Path)
     assert files_of(data) == before
 
 
+def test_whatever_comes_of_a_restore_by_root_the_data_stay_their_owners(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, tuple[int, int]] = {}
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, user, group, **_: given.update({Path(path).name: (user, group)}))
+    run("store", "backup", str(tmp_path / "backup"))
+    spoil(tmp_path / "backup")
+    (data / "lock").unlink()
+    assert run("store", "restore", str(tmp_path / "backup"), "--yes").code == ExitCode.ERROR
+    assert given["lock"] == (data.stat().st_uid, data.stat().st_gid)
+
+
 def test_data_whose_restore_was_interrupted_is_refused_until_it_is_repeated(
     run: Run, data: Path, tmp_path: Path
 ) -> None:
