@@ -17,6 +17,7 @@ from cictl.cli.log_output import LogWriter, read_piece
 from cictl.cli.log_parts import LogParts, Part, instant_of
 from cictl.cli.session import Session
 from cictl.exit_codes import ExitCode
+from cictl.interrupts import interrupted_after
 from cictl.render import write_bytes
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_client import LogChunk
@@ -179,8 +180,9 @@ class LogView:
 
     def _feed(self, chunk: LogChunk, end: int | None) -> None:
         data = chunk.data if end is None else chunk.data[: max(0, end - chunk.offset)]
-        self._filter.feed(data, chunk.received_utc)
-        self._position = chunk.offset + len(chunk.data)
+        with interrupted_after():
+            self._filter.feed(data, chunk.received_utc)
+            self._position = chunk.offset + len(chunk.data)
 
     def _lost(self, error: Exception) -> None:
         self._session.note(f"connection lost ({error}); trying again")
