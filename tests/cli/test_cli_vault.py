@@ -82,6 +82,7 @@ class TestAdding:
         ran = run("vault", "add", " ", "--url", "https://vault.example.test")
         assert (ran.code, ran.err) == (ExitCode.USAGE, "error: a vault connection needs a name\n")
 
+    @pytest.mark.usefixtures("server")
     def test_the_server_s_refusal_is_shown(self, run: Run) -> None:
         ran = run("vault", "add", "pantry", *NEW[:-1], "GITHUB_TOKEN")
         assert ran.code == ExitCode.ERROR

@@ -14,6 +14,7 @@ from cictl.cli.main import COMMANDS, main
 from cictl.cli.tree import command_tree
 from cictl.exit_codes import ExitCode
 from cictl.installation.layout import Layout
+from cictl.installation.versions import running_tag
 from tests.installation.conftest import NEW, OLD, Serving
 
 Run = Callable[..., tuple[int, str, str]]
@@ -37,11 +38,11 @@ def options(layout: Layout) -> list[str]:
 
 def test_self_check_tells_the_version(run: Run) -> None:
     code, out, _ = run("self-check", "-o", "json")
-    assert (code, json.loads(out)) == (0, {"ok": True, "version": "dev", "schema": 1})
+    assert (code, json.loads(out)) == (0, {"ok": True, "version": running_tag(), "schema": 1})
 
 
 def test_self_check_for_people(run: Run, tmp_path: Path) -> None:
-    assert run("self-check", "--data-dir", tmp_path)[:2] == (0, "ok: dev, schema 1\n")
+    assert run("self-check", "--data-dir", tmp_path)[:2] == (0, f"ok: {running_tag()}, schema 1\n")
 
 
 def test_self_check_refuses_newer_data(run: Run, tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ class Stage:
 
 @pytest.fixture
 def stage(server: RunningServer) -> Stage:
-    server.heartbeat("a", capabilities={"executor": "script", "shells": "posix"})
+    server.heartbeat("a", capabilities={"executor": "script", "shells": "posix", "updater": "cictl-wheel"})
     server.heartbeat("ä #?%")
     over, held, free = (server.enqueue() for _ in range(3))
     server.finish("succeeded")
