@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import msgspec
 
+from cictl.durable import sync_directory
+
 T = TypeVar("T")
 
 
@@ -39,12 +41,3 @@ def copy_file(source: Path, target: Path) -> None:
         shutil.copyfileobj(content, out, 1 << 20)
         out.flush()
         os.fsync(out.fileno())
-
-
-def sync_directory(path: Path) -> None:
-    """Make new names in *path* durable."""
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

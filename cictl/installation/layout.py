@@ -28,7 +28,8 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from cictl.installation.files import read_json, sync_directory, write_json
+from cictl.durable import sync_directory
+from cictl.installation.files import read_json, write_json
 
 RECORD_NAME = ".cictl-install.json"
 FAILED_NAME = ".failed"

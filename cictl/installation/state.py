@@ -8,7 +8,8 @@ from pathlib import Path
 
 import filelock
 
-from cictl.installation.files import copy_file, sync_directory
+from cictl.durable import sync_directory
+from cictl.installation.files import copy_file
 
 SNAPSHOT = "state.json"
 JOURNAL = "state.journal"

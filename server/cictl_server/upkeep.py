@@ -16,11 +16,11 @@ from typing import Any
 import filelock
 from tinydb.table import Document
 
+from cictl.durable import sync_directory
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
 from cictl_server.store.contract import StoreLocked, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, is_in_use, open_copy
 from cictl_server.store.engine import RESTORING
-from cictl_server.store.files import sync_directory
 from cictl_server.store.tiny import TinyStore
 
 REPLACED = "replaced-"

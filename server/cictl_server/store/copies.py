@@ -14,10 +14,10 @@ from pathlib import Path
 
 import filelock
 
+from cictl.durable import sync_directory
 from cictl_server.store import snapshot
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
 from cictl_server.store.engine import RESTORING
-from cictl_server.store.files import sync_directory
 from cictl_server.store.journal import scan
 from cictl_server.store.tiny import TinyStore
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import filelock
 import msgspec
 
+from cictl.durable import sync_directory
 from cictl_server.store import snapshot
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFigures, StoreLocked
-from cictl_server.store.files import sync_directory
 from cictl_server.store.journal import Entry, Journal, encode_entry
 from cictl_server.store.snapshot import SCHEMA, Meta, Tables
 

@@ -45,12 +45,3 @@ class Replacement:
     def _give_up(self) -> None:
         os.close(self.file)
         self._temporary.unlink(missing_ok=True)
-
-
-def sync_directory(path: Path) -> None:
-    """Make new names in *path* durable."""
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -18,8 +18,9 @@ from time import perf_counter
 
 import msgspec
 
+from cictl.durable import sync_directory
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
-from cictl_server.store.files import Replacement, sync_directory, write_all
+from cictl_server.store.files import Replacement, write_all
 
 logger = logging.getLogger(__name__)
 

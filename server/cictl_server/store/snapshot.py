@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from cictl.durable import sync_directory
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
-from cictl_server.store.files import Replacement, sync_directory
+from cictl_server.store.files import Replacement
 
 SCHEMA = 1
 META = "_cictl"
