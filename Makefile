@@ -30,8 +30,8 @@ bench: $(VENV)/dev ## Measure, as ratios within one run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 docs: $(VENV)/dev ## Generate the references of CLI and API, manual pages, completions
-	$(BIN)/python -m cictl.cli.docs
-	$(BIN)/python -m cictl_server.reference > docs/api.md
+	$(BIN)/python -m cictl.cli.reference.docs
+	$(BIN)/python -m cictl_server.apidoc.reference > docs/api.md
 
 build: $(VENV)/dev ## Build sdist and wheel into dist/
 	$(BIN)/python -m build --outdir dist .

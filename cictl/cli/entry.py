@@ -12,12 +12,12 @@ COMPLETE = "__complete"
 def main() -> int:
     """Run the process's command line and return its exit code."""
     if sys.argv[1:2] == [COMPLETE]:
-        from cictl.cli.candidates import answer
+        from cictl.cli.completion.candidates import answer
 
         return answer(sys.argv[2:])
     if sys.argv[1:] in (["version"], ["--version"]) and not os.environ.get("CICTL_OUTPUT") and _write_version():
         return 0
-    from cictl.cli.main import main as run
+    from cictl.cli.app.main import main as run
 
     return run()
 

@@ -10,11 +10,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from cictl.base.clock import utc_now
 from cictl.installation import health, manifest, processes, state
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Phase, Result, Status
@@ -27,10 +28,6 @@ HEALTH_SECONDS = 60.0
 LOCK_SECONDS = 60.0
 """How long to wait for whoever stages: a request is written just before the lock is given back."""
 _STATE_SECONDS = 30.0
-
-
-def utc_now() -> datetime:
-    return datetime.now(tz=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cictl.installation import children
+from cictl.base import children
 from cictl.installation.capability import setting
 
 LIMIT_SECONDS = 600.0

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from cictl.installation.files import read_json, write_json
+from cictl.base.files import read_json, write_json
 from cictl.installation.layout import Layout
 
 STOP_SECONDS = 45.0

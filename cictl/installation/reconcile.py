@@ -10,8 +10,8 @@ from datetime import datetime
 import filelock
 import msgspec
 
+from cictl.base.clock import utc_now
 from cictl.installation import activation, manifest, processes
-from cictl.installation.activation import utc_now
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result
 from cictl.installation.processes import MAX_STARTS

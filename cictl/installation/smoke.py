@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cictl.installation import children
+from cictl.base import children
 from cictl.installation.environments import clean_environment
 from cictl.installation.layout import Layout
 from cictl.installation.state import copy_state

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import filelock
 
-from cictl.durable import sync_directory
-from cictl.installation.files import copy_file
+from cictl.base.durable import sync_directory
+from cictl.base.files import copy_file
 
 SNAPSHOT = "state.json"
 JOURNAL = "state.journal"

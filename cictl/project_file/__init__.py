@@ -5,14 +5,7 @@ name the same repository; the auto bump needs a run of exactly one job execution
 job is leased; tool constraints are judged when jobs and agents are matched.
 """
 
-from cictl.project_file.errors import (
-    Finding,
-    InvalidConfigError,
-    ProjectFileError,
-    StructureError,
-    UnreadableFileError,
-)
-from cictl.project_file.model import (
+from cictl.project_file.definition import (
     Cache,
     Chain,
     Job,
@@ -24,6 +17,13 @@ from cictl.project_file.model import (
     VaultUse,
     VcsSource,
     Versioning,
+)
+from cictl.project_file.findings import (
+    Finding,
+    InvalidConfigError,
+    ProjectFileError,
+    StructureError,
+    UnreadableFileError,
 )
 from cictl.project_file.templates import render, replace_secrets, secret_names
 

@@ -1,23 +1,23 @@
 """From the file as written to the definition: defaults applied, names trimmed, caches in effective form."""
 
-from cictl.project_file import model, shapes
+from cictl.project_file import definition, schema
 
-_GO_CACHES = (model.Cache(id="go-build", env="GOCACHE"), model.Cache(id="go-mod", env="GOMODCACHE"))
+_GO_CACHES = (definition.Cache(id="go-build", env="GOCACHE"), definition.Cache(id="go-mod", env="GOMODCACHE"))
 
 
-def build(file: shapes.FileShape) -> model.ProjectFile:
+def build(file: schema.FileShape) -> definition.ProjectFile:
     """Return the definition of a *file* that breaks no rule."""
-    return model.ProjectFile(
+    return definition.ProjectFile(
         name=file.project.name.strip(),
         version=file.version,
         pipelines=[_pipeline(pipeline) for pipeline in file.pipelines],
         pipeline_chains=[
-            model.Chain(id=chain.id.strip(), pipelines=_trimmed(chain.pipelines)) for chain in file.pipeline_chains
+            definition.Chain(id=chain.id.strip(), pipelines=_trimmed(chain.pipelines)) for chain in file.pipeline_chains
         ],
     )
 
 
-def effective_caches(declared: list[model.Cache], *, go_cache: bool) -> list[model.Cache]:
+def effective_caches(declared: list[definition.Cache], *, go_cache: bool) -> list[definition.Cache]:
     """Return *declared* and then the two caches of go_cache, less those whose id or variable is taken (any case)."""
     ids = {cache.id.lower() for cache in declared}
     variables = {cache.env.lower() for cache in declared}
@@ -25,8 +25,8 @@ def effective_caches(declared: list[model.Cache], *, go_cache: bool) -> list[mod
     return [*declared, *added] if go_cache else declared
 
 
-def _pipeline(pipeline: shapes.PipelineShape) -> model.Pipeline:
-    return model.Pipeline(
+def _pipeline(pipeline: schema.PipelineShape) -> definition.Pipeline:
+    return definition.Pipeline(
         id=pipeline.id,
         trigger=pipeline.trigger.strip(),
         depends_on=_trimmed(pipeline.depends_on),
@@ -36,12 +36,12 @@ def _pipeline(pipeline: shapes.PipelineShape) -> model.Pipeline:
     )
 
 
-def _source(source: shapes.VcsSourceShape) -> model.VcsSource:
-    return model.VcsSource(repo=source.repo.strip(), ref=source.ref.strip())
+def _source(source: schema.VcsSourceShape) -> definition.VcsSource:
+    return definition.VcsSource(repo=source.repo.strip(), ref=source.ref.strip())
 
 
-def _versioning(versioning: shapes.VersioningShape) -> model.Versioning:
-    return model.Versioning(
+def _versioning(versioning: schema.VersioningShape) -> definition.Versioning:
+    return definition.Versioning(
         file=versioning.file.strip() or "VERSION",
         tag_prefix=versioning.tag_prefix.strip() or "v",
         auto_bump=versioning.auto_bump.strip(),
@@ -50,9 +50,9 @@ def _versioning(versioning: shapes.VersioningShape) -> model.Versioning:
     )
 
 
-def _job(job: shapes.JobShape) -> model.Job:
-    declared = [model.Cache(id=cache.id.strip(), env=cache.env.strip()) for cache in job.caches]
-    return model.Job(
+def _job(job: schema.JobShape) -> definition.Job:
+    declared = [definition.Cache(id=cache.id.strip(), env=cache.env.strip()) for cache in job.caches]
+    return definition.Job(
         id=job.id,
         needs=_trimmed(job.needs),
         runs_on={key: _placement(key, value) for key, value in job.runs_on.items()},
@@ -71,8 +71,8 @@ def _placement(key: str, value: str) -> str:
     return value.strip().lower() if key in ("executor", "shell") else value
 
 
-def _step(step: shapes.StepShape) -> model.Step:
-    return model.Step(
+def _step(step: schema.StepShape) -> definition.Step:
+    return definition.Step(
         run=step.run,
         test=_test(step.test) if step.test is not None else None,
         skip_dry_run=step.skip_dry_run,
@@ -81,8 +81,8 @@ def _step(step: shapes.StepShape) -> model.Step:
     )
 
 
-def _test(test: shapes.TestShape) -> model.Test:
-    return model.Test(
+def _test(test: schema.TestShape) -> definition.Test:
+    return definition.Test(
         name=test.name.strip(),
         command=test.command,
         format=test.format.strip() or "go-test-json",
@@ -92,11 +92,11 @@ def _test(test: shapes.TestShape) -> model.Test:
     )
 
 
-def _vault(vault: shapes.VaultShape) -> model.VaultUse:
-    return model.VaultUse(
+def _vault(vault: schema.VaultShape) -> definition.VaultUse:
+    return definition.VaultUse(
         connection=vault.connection.strip(),
         secrets=[
-            model.VaultSecret(
+            definition.VaultSecret(
                 name=secret.name.strip(),
                 path=secret.path.strip(),
                 key=secret.key.strip(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cictl.project_file.build import build
-from cictl.project_file.errors import (
+from cictl.project_file.findings import (
     EMPTY_FILE,
     Finding,
     InvalidConfigError,
@@ -13,12 +13,12 @@ from cictl.project_file.errors import (
     StructureError,
     UnreadableFileError,
 )
-from cictl.project_file.nodes import DEFAULT_LOADER, SyntaxFault, read_document
-from cictl.project_file.validate import validate
-from cictl.project_file.walk import Walker
+from cictl.project_file.rules.file import validate
+from cictl.project_file.schema_reading import Walker
+from cictl.project_file.yaml_tree import DEFAULT_LOADER, SyntaxFault, read_document
 
 if TYPE_CHECKING:
-    from cictl.project_file.model import ProjectFile
+    from cictl.project_file.definition import ProjectFile
 
 
 def read(text: str | bytes, *, config_file: str, loader: type[Any] = DEFAULT_LOADER) -> ProjectFile:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from cictl_agent.listings import Level, Listing
-from cictl_agent.services import Service
+from cictl_agent.log.listings import Level, Listing
+from cictl_agent.system.service_managers import Service
 
 DEFAULT_SERVER = "http://127.0.0.1:8112"
 DEFAULT_WORK_DIR = Path(".cictl-agent/work")

@@ -8,9 +8,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 
+from cictl.base.clock import Clock
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
 from cictl_agent.capabilities import architecture
-from cictl_agent.clock import Clock
 from cictl_client import Client, ClientError
 
 logger = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from cictl.wire.agents import HeartbeatResponse
-from cictl_agent.caches import wipe_caches
 from cictl_agent.config import AgentConfig
-from cictl_agent.services import RestartFailed, Service
+from cictl_agent.job.caches import wipe_caches
+from cictl_agent.job.workspace import remove_tree
+from cictl_agent.system.service_managers import RestartFailed, Service
 from cictl_agent.updating import UpdateFailed, Updater, Wanted
-from cictl_agent.workspace import remove_tree
 
 logger = logging.getLogger(__name__)
 

@@ -16,16 +16,18 @@ from pathlib import Path
 
 import filelock
 
+from cictl.base.clock import Clock, utc_now
 from cictl.installation import manifest, reconcile
 from cictl.installation.capability import detect, setting
 from cictl.installation.environments import PipSettings
 from cictl.installation.layout import Layout
-from cictl.installation.releases import ReleaseError, ReleaseSettings, ReleaseSource, open_source
+from cictl.installation.releases.release import ReleaseError, ReleaseSource
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl.installation.releases.sources import open_source
 from cictl.installation.smoke import SmokeError, smoke
 from cictl.installation.staging import StageError, find_staged, stage
 from cictl.installation.versions import find_tag
-from cictl_agent.clock import Clock, utc_now
-from cictl_agent.services import Service
+from cictl_agent.system.service_managers import Service
 
 logger = logging.getLogger(__name__)
 

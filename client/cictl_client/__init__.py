@@ -41,8 +41,8 @@ if TYPE_CHECKING:
         UpdateUnavailable,
         WaitTimedOut,
     )
-    from cictl_client.events import ServerEvent
-    from cictl_client.following import LogChunk
+    from cictl_client.follow.events import ServerEvent
+    from cictl_client.follow.logs import LogChunk
     from cictl_client.transport import RawResponse
 
 __all__ = [
@@ -74,7 +74,7 @@ __all__ = [
     "WaitTimedOut",
 ]
 
-_ELSEWHERE = {"Client": "client", "LogChunk": "following", "RawResponse": "transport", "ServerEvent": "events"}
+_ELSEWHERE = {"Client": "client", "LogChunk": "follow.logs", "RawResponse": "transport", "ServerEvent": "follow.events"}
 
 
 def __getattr__(name: str) -> Any:

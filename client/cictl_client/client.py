@@ -47,17 +47,19 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo
-from cictl_client import downloading, following, versions
-from cictl_client.agent_calls import AgentCalls
+from cictl_client import downloading
+from cictl_client.calls.agent_protocol import AgentCalls
+from cictl_client.calls.updates import UpdateCalls
+from cictl_client.calls.vault import VaultCalls
 from cictl_client.errors import UnexpectedAnswer
-from cictl_client.events import ServerEvent, follow_events
-from cictl_client.following import LogChunk, OnReconnect
+from cictl_client.follow import logs as following
+from cictl_client.follow import versions
+from cictl_client.follow.events import ServerEvent, follow_events
+from cictl_client.follow.logs import LogChunk, OnReconnect
+from cictl_client.follow.versions import VersionEvent
 from cictl_client.paths import actions_path, artifact_path, chain_path, job_path, pipeline_path, segment
 from cictl_client.repeating import Mutations
 from cictl_client.transport import RawResponse, Transport
-from cictl_client.update_calls import UpdateCalls
-from cictl_client.vaults import VaultCalls
-from cictl_client.versions import VersionEvent
 
 _BLOCK = 1 << 18
 _IMAGES = "image/*, application/problem+json"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cictl.wire.problems import BEING_ANSWERED
 from cictl.wire.server import ServerInfo
 from cictl_client.errors import ClientError, Conflict, ServerError, Unreachable
-from cictl_client.following import TRANSIENT, Pause
+from cictl_client.follow.logs import TRANSIENT, Pause
 
 if TYPE_CHECKING:
     from cictl_client.transport import RawResponse, Transport

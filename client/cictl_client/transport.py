@@ -81,7 +81,7 @@ class Transport:
         import requests
         from requests.adapters import HTTPAdapter
 
-        from cictl_client.retrying import SafeRetry
+        from cictl_client.retry import SafeRetry
 
         address = Address.of(base_url, token=token)
         self.base_url = address.base_url

@@ -6,10 +6,12 @@ from typing import Any
 
 import falcon
 
+from cictl_server.front import Guard, Targets
+from cictl_server.http import errors
+from cictl_server.http.idempotency import Idempotency
 from cictl_server.resources import (
     agents,
     artifacts,
-    errors,
     events,
     explain,
     jobs,
@@ -23,9 +25,6 @@ from cictl_server.resources import (
     updates,
     vault,
 )
-from cictl_server.resources.guard import Guard
-from cictl_server.resources.idempotency import Idempotency
-from cictl_server.resources.targets import Targets
 from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from cictl.installation.releases import ReleaseError
+from cictl.installation.releases.release import ReleaseError
 from cictl_server.app import create_app
 from cictl_server.errors import InvalidRequest
+from cictl_server.front import is_loopback_name
 from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser
-from cictl_server.resources.guard import is_loopback_name
 from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_WAITING_PLACES, Services
-from cictl_server.services.maintenance import INTERVAL_SECONDS
-from cictl_server.services.process import ServerProcess
-from cictl_server.services.update_tools import UpdateTools
-from cictl_server.services.vault.connections import check_url
+from cictl_server.services.core.pulse import INTERVAL_SECONDS
+from cictl_server.services.secrets.vault.connections import check_url
+from cictl_server.services.updates.process import ServerProcess
+from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.tiny import TinyStore
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from cictl_testing.programs import Programs
 from cictl_testing.scripted_server import ScriptedServer
 
 from cictl.redaction import Redactor
-from cictl_agent.interruption import Interruption
-from cictl_agent.processes import JobProcesses
-from cictl_agent.spool import JobLog
+from cictl_agent.log.spool import JobLog
+from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.processes import JobProcesses
 
 
 @pytest.fixture

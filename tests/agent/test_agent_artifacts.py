@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cictl_agent import artifacts
-from cictl_agent.artifacts import collect
-from cictl_agent.spool import JobLog
+from cictl_agent.job import artifacts
+from cictl_agent.job.artifacts import collect
+from cictl_agent.log.spool import JobLog
 
 
 @pytest.fixture

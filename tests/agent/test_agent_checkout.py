@@ -8,11 +8,11 @@ import pytest
 from cictl_testing.files import git, make_repository
 
 from cictl.wire.jobs import Source
-from cictl_agent.checkout import Checkout
-from cictl_agent.failures import JobFailed
-from cictl_agent.interruption import Interrupted, Interruption, Reason
-from cictl_agent.processes import JobProcesses
-from cictl_agent.spool import JobLog
+from cictl_agent.job.checkout import Checkout
+from cictl_agent.job.failures import JobFailed
+from cictl_agent.log.spool import JobLog
+from cictl_agent.system.interruption import Interrupted, Interruption, Reason
+from cictl_agent.system.processes import JobProcesses
 
 CheckOut = Callable[..., Path]
 

@@ -10,9 +10,9 @@ import pytest
 from cictl_testing.agent_thread import TEST_JOB, gone, is_alive
 from cictl_testing.processes import eventually
 
-from cictl_agent.commands import CommandTimedOut, Exit, run_command
-from cictl_agent.interruption import Interrupted, Interruption, Reason
-from cictl_agent.processes import JOB_VARIABLE, JobProcesses
+from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
+from cictl_agent.system.interruption import Interrupted, Interruption, Reason
+from cictl_agent.system.processes import JOB_VARIABLE, JobProcesses
 
 
 class Shell:

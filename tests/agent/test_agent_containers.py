@@ -14,10 +14,10 @@ from cictl_testing.processes import eventually
 from cictl_testing.scripted_server import ScriptedServer, ServedJob, nth_job_id
 
 from cictl.wire.jobs import CacheSpec, JobStatus, Step
-from cictl_agent.containers import ContainerSpec, container_name, read_spec
-from cictl_agent.engines import Engine, find_engine
-from cictl_agent.failures import JobFailed
-from cictl_agent.groups import PosixGroups
+from cictl_agent.job.containers.container import ContainerSpec, container_name, read_spec
+from cictl_agent.job.containers.engine import Engine, find_engine
+from cictl_agent.job.failures import JobFailed
+from cictl_agent.system.process_groups import PosixGroups
 
 RunJob = Callable[..., ServedJob]
 NAME = container_name(nth_job_id(1))
@@ -27,7 +27,7 @@ IN_IMAGE = {"runtime_probe.container_image": "img:1"}
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInEngine:
     """A docker that comes first on the path; one tool is looked for inside, because each costs a process."""
-    monkeypatch.setattr("cictl_agent.containers._PROBED", ("git",))
+    monkeypatch.setattr("cictl_agent.job.containers.container._PROBED", ("git",))
     standing_in = StandInEngine(tmp_path / "engine")
     monkeypatch.setenv("PATH", f"{standing_in.bin_dir}{os.pathsep}{os.environ['PATH']}")
     return standing_in
@@ -211,13 +211,13 @@ def test_image_that_looks_like_an_option_is_refused(run: RunJob, engine: StandIn
 def test_container_that_is_slow_to_start_is_given_up(
     run: RunJob, engine: StandInEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cictl_agent.containers._UP_SECONDS", 1.0)
+    monkeypatch.setattr("cictl_agent.job.containers.container._UP_SECONDS", 1.0)
     engine.hang("run")
     assert run().last.error == f'start runtime container "{NAME}" from "img:1": stopped after 1 s'
 
 
 def test_pull_takes_as_long_as_the_job_may(run: RunJob, engine: StandInEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_agent.containers._UP_SECONDS", 0.0)
+    monkeypatch.setattr("cictl_agent.job.containers.container._UP_SECONDS", 0.0)
     engine.hang("pull")
     assert run(timeout_seconds=2).last.error == "job timed out"
 

@@ -9,11 +9,11 @@ import pytest
 from cictl_testing.files import zipped
 from cictl_testing.scripted_server import ScriptedServer
 
-from cictl_agent.dependencies import UnsafePath, dependency_ids, restore_dependencies, safe_target
-from cictl_agent.interruption import Interruption
-from cictl_agent.listings import Listing
-from cictl_agent.platforms.posix import Linux
-from cictl_agent.spool import JobLog
+from cictl_agent.job.dependencies import UnsafePath, dependency_ids, restore_dependencies, safe_target
+from cictl_agent.log.listings import Listing
+from cictl_agent.log.spool import JobLog
+from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.platforms.posix import Linux
 from cictl_client import Client
 
 

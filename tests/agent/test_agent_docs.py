@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cictl_agent.config import load_config, setting
-from cictl_agent.platforms.macos import MacOS
-from cictl_agent.platforms.posix import Linux
-from cictl_agent.platforms.windows import Windows
+from cictl_agent.system.platforms.macos import MacOS
+from cictl_agent.system.platforms.posix import Linux
+from cictl_agent.system.platforms.windows import Windows
 
 PAGE = Path(__file__).parents[2] / "docs" / "agent.md"
 

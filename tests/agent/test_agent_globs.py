@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl_agent.globs import BadPattern, GlobSet
+from cictl_agent.job.globs import BadPattern, GlobSet
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from cictl_testing.scripted_server import ScriptedServer
 
 from cictl.wire.agents import AGENT_DEACTIVATED, HeartbeatResponse
 from cictl.wire.jobs import JobStatus, LeaseResponse
+from cictl_agent.agent import Agent
 from cictl_agent.config import AgentConfig, ConfigError
-from cictl_agent.loop import Agent
 
 LINES = 20_000
 COUNT = f"seq -f 'line %.0f of the log, grün' 1 {LINES}"

@@ -11,14 +11,14 @@ import pytest
 from cictl_testing.agent_thread import gone
 
 from cictl.wire.jobs import CacheSpec, JobExecution, JobStatus
-from cictl_agent.caches import cache_environment, cache_name, measure, open_caches
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools, unmet_tools
 from cictl_agent.config import AgentConfig, ConfigError, load_config
-from cictl_agent.environment import job_environment
-from cictl_agent.listings import Level, Listing
-from cictl_agent.platforms import this_platform
-from cictl_agent.platforms.posix import Linux
-from cictl_agent.workspace import prepare_workspace, remove_tree, workspace_name
+from cictl_agent.job.caches import cache_environment, cache_name, measure, open_caches
+from cictl_agent.job.environment import job_environment
+from cictl_agent.job.workspace import prepare_workspace, remove_tree, workspace_name
+from cictl_agent.log.listings import Level, Listing
+from cictl_agent.system.platforms import this_platform
+from cictl_agent.system.platforms.posix import Linux
 
 
 def job(metadata: dict[str, str] | None = None, required: dict[str, str] | None = None, **env: str) -> JobExecution:

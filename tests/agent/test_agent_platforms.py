@@ -12,14 +12,14 @@ from cictl_testing.programs import Programs
 
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
 from cictl_agent.config import setting
-from cictl_agent.filenames import is_windows_name, long_windows_path, windows_name
-from cictl_agent.groups import TaskkillGroups
-from cictl_agent.interpreters import Cmd, Interpreter, PowerShell
-from cictl_agent.platforms import Platform, this_platform
-from cictl_agent.platforms.macos import MacOS
-from cictl_agent.platforms.posix import Linux, Posix
-from cictl_agent.platforms.windows import Windows
-from cictl_agent.services import LaunchdService, RestartFailed, Service, SystemdService, WindowsService
+from cictl_agent.system.filenames import is_windows_name, long_windows_path, windows_name
+from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
+from cictl_agent.system.platforms import Platform, this_platform
+from cictl_agent.system.platforms.macos import MacOS
+from cictl_agent.system.platforms.posix import Linux, Posix
+from cictl_agent.system.platforms.windows import Windows
+from cictl_agent.system.process_groups import TaskkillGroups
+from cictl_agent.system.service_managers import LaunchdService, RestartFailed, Service, SystemdService, WindowsService
 
 
 @pytest.fixture

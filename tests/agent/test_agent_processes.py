@@ -12,10 +12,10 @@ from cictl_testing.agent_thread import gone, is_alive
 from cictl_testing.processes import eventually
 from cictl_testing.programs import Programs
 
-from cictl_agent.commands import run_command
-from cictl_agent.interruption import Interruption
-from cictl_agent.platforms.macos import MacOS
-from cictl_agent.processes import Processes, proc_table, ps_table
+from cictl_agent.system.commands import run_command
+from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.platforms.macos import MacOS
+from cictl_agent.system.processes import Processes, proc_table, ps_table
 
 
 @pytest.fixture

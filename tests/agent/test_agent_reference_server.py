@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from cictl_testing.processes import eventually
 
+from cictl_agent.agent import Agent
 from cictl_agent.config import AgentConfig
-from cictl_agent.loop import Agent
 
 JOB_ID = "job-1763881450984664051"
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cictl_agent.reports import ReportError, read_coverage, read_tests
-from cictl_agent.reports.coverage import read_go_coverprofile, read_lcov
-from cictl_agent.reports.gotest import read_go_test_json
-from cictl_agent.reports.junit import read_junit
+from cictl_agent.job.reports import ReportError, read_coverage, read_tests
+from cictl_agent.job.reports.coverage import read_go_coverprofile, read_lcov
+from cictl_agent.job.reports.gotest import read_go_test_json
+from cictl_agent.job.reports.junit import read_junit
 
 JUNIT = """<?xml version="1.0" encoding="{encoding}"?>
 <testsuites>

@@ -13,7 +13,7 @@ from cictl_testing.scripted_server import ScriptedServer
 
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus
-from cictl_agent.services import SystemdService
+from cictl_agent.system.service_managers import SystemdService
 
 RESTART = HeartbeatResponse(accepted=True, restart_requested=True)
 SELF_EXIT = "restart via systemd self-exit requested (x.service)"

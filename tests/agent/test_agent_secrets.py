@@ -14,7 +14,7 @@ from cictl_testing.scripted_server import FEATURES, ScriptedServer, ServedJob
 
 from cictl.wire.codec import encode
 from cictl.wire.jobs import Step
-from cictl_agent.interpreters import staged
+from cictl_agent.system.interpreters import staged
 
 SECRET = 'hunter22/"x"&é'
 KEY = "-----BEGIN KEY-----\nMIIEowIBAAKCAQEA7bq\nZm9vYmFyYmF6cXV4\nab\n-----END KEY-----\n"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cictl.redaction import Redactor
-from cictl_agent.spool import JobLog
+from cictl_agent.log.spool import JobLog
 
 
 def whole(log: JobLog) -> bytes:

@@ -18,7 +18,7 @@ from cictl.installation.capability import DEV, PIPX, UNMANAGED
 from cictl.installation.layout import Layout
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus
-from cictl_agent.services import SystemdService
+from cictl_agent.system.service_managers import SystemdService
 from cictl_agent.updating import NO_SERVICE, UpdateFailed, Updater, Wanted, find_updater
 
 OLD, NEW, NEWER, STRANGER, PICKY = "v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0"

@@ -19,16 +19,16 @@ from cictl_testing.scripted_server import ScriptedServer
 
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import CacheSpec, JobStatus
-from cictl_agent.commands import Exit, run_command
-from cictl_agent.groups import TaskkillGroups
-from cictl_agent.interruption import Interrupted, Interruption, Reason
-from cictl_agent.links import is_link
-from cictl_agent.pipes import ThreadedPipe
-from cictl_agent.platforms.windows import Windows
-from cictl_agent.processes import TreeProcesses
-from cictl_agent.questions import ask
-from cictl_agent.services import WindowsService
-from cictl_agent.workspace import make_deletable
+from cictl_agent.job.workspace import make_deletable
+from cictl_agent.system.commands import Exit, run_command
+from cictl_agent.system.interruption import Interrupted, Interruption, Reason
+from cictl_agent.system.links import is_link
+from cictl_agent.system.pipes import ThreadedPipe
+from cictl_agent.system.platforms.windows import Windows
+from cictl_agent.system.process_groups import TaskkillGroups
+from cictl_agent.system.processes import TreeProcesses
+from cictl_agent.system.questions import ask
+from cictl_agent.system.service_managers import WindowsService
 
 CMD = 'tr -d "\\r" < "$3" | grep -v "^@" > "$3.sh"; exec sh "$3.sh"'
 POWERSHELL = 'echo "$4" | grep -v -e "^try" -e "^.Error" > script; exec sh script'
@@ -214,7 +214,7 @@ def test_reader_of_a_pipe_that_was_given_up_ends(tmp_path: Path) -> None:
 
 
 def test_junction_is_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_agent.links._HAS_JUNCTIONS", True)
+    monkeypatch.setattr("cictl_agent.system.links._HAS_JUNCTIONS", True)
 
     def entry(tag: int) -> os.DirEntry[str]:
         status = SimpleNamespace(st_reparse_tag=tag)

@@ -15,7 +15,7 @@ from cictl_testing.fake_server import LONG_AGO, VAULT, FakeServer, Served, job, 
 from cictl_testing.openbao import openbao
 from cictl_testing.server import RunningServer
 
-from cictl.cli.main import main
+from cictl.cli.app.main import main
 from cictl_server.app import create_app
 from tests.client.conftest import LocalServer
 
@@ -55,7 +55,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [n for n in os.environ if n.startswith(("CICTL_", "CIWI_"))] + ["NO_COLOR", "COLUMNS"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr("cictl.cli.session.RETRIES", 0)
+    monkeypatch.setattr("cictl.cli.app.session.RETRIES", 0)
     return tmp_path
 
 

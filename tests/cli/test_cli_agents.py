@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobStatus
 from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
 

@@ -14,7 +14,7 @@ import pexpect
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code
 from tests.cli.conftest import FakeServer, Run, job

@@ -12,9 +12,9 @@ from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
 from rich.console import Console
 
-from cictl.cli import following
-from cictl.cli.boards import SHOWN_JOBS, ChainPicture
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.jobs import wait as following
+from cictl.cli.jobs.progress import SHOWN_JOBS, ChainPicture
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus
 from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
 from tests.cli.test_cli_terminal import Screen, end

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cictl.cli import candidates
-from cictl.cli.completion import SHELLS
-from cictl.cli.completions import SCRIPTS
-from cictl.cli.tree import WORDS, command_tree
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.words import SHELLS, WORDS
+from cictl.cli.completion import candidates
+from cictl.cli.completion.generate import SCRIPTS
+from cictl.cli.completion.tree import command_tree
 from cictl.wire.jobs import JobStatus
 from tests.cli.conftest import FakeServer, Run, job
 from tests.client.conftest import Reply, ScriptedServer, refusal
@@ -170,7 +170,7 @@ def test_asking_loads_no_command(env: dict[str, str]) -> None:
     code += "print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("build-1\t")
-    assert not {"typer", "requests", "urllib3", "rich", "yaml", "cictl.cli.main"} & set(done.stderr.split())
+    assert not {"typer", "requests", "urllib3", "rich", "yaml", "cictl.cli.app.main"} & set(done.stderr.split())
 
 
 def test_the_hidden_command_is_not_in_the_help(run: Run) -> None:

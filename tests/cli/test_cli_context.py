@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
 from tests.cli.conftest import FakeServer, Run
 
 TOKEN = "tok-3f1a9"

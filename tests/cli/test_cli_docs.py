@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cictl.cli.completions import SCRIPTS
-from cictl.cli.docs import files, write
-from cictl.cli.main import COMMANDS
-from cictl.cli.manual import pages
-from cictl.cli.tree import Node, command_tree
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.main import COMMANDS
+from cictl.cli.completion.generate import SCRIPTS
+from cictl.cli.completion.tree import Node, command_tree
+from cictl.cli.reference.docs import files, write
+from cictl.cli.reference.man import pages
 
 ROOT = Path(__file__).parents[2]
 

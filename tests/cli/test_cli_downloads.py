@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.cli.downloads import safe_path, whole_file
-from cictl.cli.failures import Failure
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
+from cictl.cli.jobs.download import safe_path, whole_file
 from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactUpload
 from cictl.wire.jobs import JobStatus
 from cictl_client import Client, downloading

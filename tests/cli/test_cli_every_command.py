@@ -19,9 +19,9 @@ from cictl_testing.files import make_repository
 from cictl_testing.server import RunningServer
 from cictl_testing.threads import ThreadedServer
 
-from cictl.cli.main import main
-from cictl.cli.tree import command_tree
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.main import main
+from cictl.cli.completion.tree import command_tree
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.projects import ImportRequest
 from cictl.wire.reports import TestReport, TestReportUpload

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import cictl_client
-from cictl.cli import following
-from cictl.cli.failures import EXIT_CODES, Failure, failure_of
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import EXIT_CODES, Failure, failure_of
+from cictl.cli.jobs import wait as following
 from cictl.wire.jobs import CANCELLED_BY_USER, JobStatus
 from cictl.wire.problems import Code
 from cictl.wire.vault import VaultTestResponse
@@ -244,7 +244,7 @@ def test_user_info_of_the_url_never_shows(run: Run, dead_url: str) -> None:
 def test_broken_pipe_is_silent(fake: FakeServer, home: Path) -> None:
     fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
     fake.logs["job-1"] = b"line\n" * 2_000_000
-    argv = [sys.executable, "-m", "cictl.cli.main", "jobs", "logs", "job-1", "--server", fake.url]
+    argv = [sys.executable, "-m", "cictl.cli.app.main", "jobs", "logs", "job-1", "--server", fake.url]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cictl.cli import healthcheck
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.commands import healthcheck
 from cictl.wire.problems import Code
 from cictl.wire.server import RuntimeState, ServerInfo
 from cictl_server.serve import Server, ServerConfig

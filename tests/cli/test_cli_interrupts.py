@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cictl.interrupts import interrupted_after
+from cictl.cli.app.interrupts import interrupted_after
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,11 @@ import os
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.cli.explaining import explanation_result
-from cictl.cli.job_views import state_text
-from cictl.exit_codes import ExitCode
-from cictl.render import Format, Renderer
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.jobs.explain import explanation_result
+from cictl.cli.output.data import Format
+from cictl.cli.output.table import Renderer
+from cictl.cli.tables.jobs import state_text
 from cictl.wire.codec import decode
 from cictl.wire.explain import COUNTED_JOBS, Explanation, Reason
 from cictl.wire.jobs import JobStateResponse, JobStatus

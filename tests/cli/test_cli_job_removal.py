@@ -9,8 +9,8 @@ import pexpect
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.cli.removing import dependants
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.jobs.remove import dependants
 from tests.cli.conftest import FakeServer, Run, job
 from tests.client.conftest import DEADLINE_SECONDS
 
@@ -166,7 +166,9 @@ def test_removal_needs_yes_when_nobody_can_be_asked(run: Run, server: RunningSer
 def test_on_a_terminal_it_asks(server: RunningServer, answer: str, code: ExitCode, left: int) -> None:
     for _ in range(2):
         server.enqueue()
-    child = pexpect.spawn(sys.executable, ["-m", "cictl.cli.main", "jobs", "clear-queue"], encoding="utf-8", timeout=60)
+    child = pexpect.spawn(
+        sys.executable, ["-m", "cictl.cli.app.main", "jobs", "clear-queue"], encoding="utf-8", timeout=60
+    )
     child.expect_exact("this deletes 2 jobs (2 queued)")
     child.expect_exact("clear the queue? [y/N]")
     child.sendline(answer)

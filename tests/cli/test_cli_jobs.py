@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.cli.job_views import result_code
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.tables.jobs import result_code
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus, Step
 from cictl.wire.problems import Code
 from cictl.wire.reports import Coverage, TestCase, TestReport, TestSuite

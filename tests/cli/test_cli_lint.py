@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
 from tests.cli.conftest import Run
 
 GOOD = """

@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.cli.failures import Failure
-from cictl.cli.log_lines import MAX_LINE, LogFilter
-from cictl.cli.log_parts import instant_of
-from cictl.exit_codes import ExitCode
-from cictl.render import iso
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
+from cictl.cli.logs.filter import MAX_LINE, LogFilter
+from cictl.cli.logs.parts import instant_of
+from cictl.cli.output.text import iso
 from cictl.wire.jobs import JobState, JobStatus, Step, StepEvent
 from cictl.wire.problems import Code
-from cictl_server.services.joblog import LogSlice
+from cictl_server.services.logs.reader import LogSlice
 from tests.cli.conftest import FakeServer, Run, job
 
 STEPS = """[{id: work, steps: [{run: make fetch}, {run: "cc -c a.c\\ncc b.c"},

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import CANCELLED_BY_USER, JobStatus
 from cictl.wire.problems import Code
 from tests.cli.conftest import FakeServer, Run, job

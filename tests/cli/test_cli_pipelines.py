@@ -9,7 +9,7 @@ import pytest
 from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
 
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
 from tests.cli.conftest import FakeServer, Run, job
 
 PROJECT = """\

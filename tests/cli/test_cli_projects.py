@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.problems import Code
 from tests.cli.conftest import FakeServer, Run
 

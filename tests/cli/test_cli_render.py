@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 
-from cictl.render import Column, Format, Renderer, Result, ago, duration, size
+from cictl.cli.output.data import Format
+from cictl.cli.output.table import Column, Renderer, Result
+from cictl.cli.output.text import ago, duration, size
 from cictl.wire.agents import Agent, AgentList
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cictl.cli import following
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.jobs import wait as following
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus
 from cictl.wire.problems import Code
 from tests.cli.conftest import FakeServer, Run, job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from cictl.cli.serve import _address
+from cictl.cli.commands.here.serve import _address
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cictl.contexts import SettingsError
-from cictl.settings import DEFAULT_SERVER, load_settings
+from cictl.cli.app.contexts import SettingsError
+from cictl.cli.app.settings import DEFAULT_SERVER, load_settings
 
 
 def write_config(home: Path, text: str) -> dict[str, str]:

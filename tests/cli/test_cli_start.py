@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cictl.cli import entry
-from cictl.cli.main import main
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.main import main
 from tests.cli.conftest import FakeServer
 
 HEAVY = {
@@ -47,7 +47,7 @@ def loaded_by(*argv: str, server: str = "http://127.0.0.1:9") -> tuple[int, set[
 def test_the_version_needs_nothing(argv: tuple[str, ...]) -> None:
     code, loaded = loaded_by(*argv)
     assert code == 0
-    assert loaded.isdisjoint(HEAVY | {"typer", "msgspec", "cictl.cli.main"})
+    assert loaded.isdisjoint(HEAVY | {"typer", "msgspec", "cictl.cli.app.main"})
 
 
 def test_a_health_check_needs_no_http_library(fake: FakeServer) -> None:

@@ -15,7 +15,7 @@ from cictl_testing.records import make_job, make_project
 from cictl_testing.server import RunningServer
 from cictl_testing.store_writer import KEPT
 
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl_server.store.records import SettingRecord
 from cictl_server.store.tiny import TinyStore

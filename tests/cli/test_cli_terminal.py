@@ -10,7 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
 from tests.cli.conftest import FakeServer, job
 
@@ -33,7 +33,7 @@ class Screen:
     def start(self, *argv: str, columns: int = 80, env: Mapping[str, str] = NO_CHANGE) -> pexpect.spawn[str]:
         return pexpect.spawn(
             sys.executable,
-            ["-m", "cictl.cli.main", *argv],
+            ["-m", "cictl.cli.app.main", *argv],
             env={**self._env, **env},
             cwd=str(self._home),
             dimensions=(24, columns),

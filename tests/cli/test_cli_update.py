@@ -14,8 +14,8 @@ from cictl_testing.processes import eventually
 from cictl_testing.threads import ThreadedServer
 from cictl_testing.updatable import CURRENT, NEW, OLD, Updatable
 
-from cictl.cli import updating
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.server import updating
 from cictl.installation import manifest
 from cictl.installation.capability import DEV, NO_SERVICE, PIPX, UNMANAGED, UV_TOOL, Capability
 from cictl.installation.manifest import Status

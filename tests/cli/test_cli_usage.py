@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from cictl import __version__
-from cictl.cli.commands import load_command
-from cictl.cli.main import COMMANDS, asks_for_json
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.commands import load_command
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.main import COMMANDS, asks_for_json
 from tests.cli.conftest import Run
 
 FORBIDDEN = (
@@ -21,9 +21,7 @@ FORBIDDEN = (
 
 def imported_by(*argv: str) -> set[str]:
     """Return the modules that the program has imported when it ends."""
-    code = (
-        f"import sys\nfrom cictl.cli.main import main\nmain({argv!r})\nprint('\\n'.join(sys.modules), file=sys.stderr)"
-    )
+    code = f"import sys\nfrom cictl.cli.app.main import main\nmain({argv!r})\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     return set(done.stderr.splitlines())
 
@@ -134,7 +132,7 @@ def test_asks_for_json(argv: list[str], asked: bool) -> None:
 
 
 def test_unexpected_exceptions_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl.cli.version.platform", None)
+    monkeypatch.setattr("cictl.cli.commands.here.version.platform", None)
     ran = run("version", "-o", "yaml")
     assert ran.code == ExitCode.ERROR
     assert ran.err.splitlines()[0].startswith("error: unexpected AttributeError")
@@ -142,7 +140,7 @@ def test_unexpected_exceptions_are_one_line(run: Run, monkeypatch: pytest.Monkey
 
 
 def test_debug_shows_the_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl.cli.version.platform", None)
+    monkeypatch.setattr("cictl.cli.commands.here.version.platform", None)
     assert "Traceback" in run("version", "-o", "yaml", "--debug").err
 
 

@@ -14,8 +14,8 @@ import pytest
 from cictl_testing.openbao import SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.server import RunningServer
 
-from cictl.cli.vault_diagnosis import DIAGNOSES, failure_of_test
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.vault.diagnosis import DIAGNOSES, failure_of_test
 from cictl.wire.vault import VaultTestSecret
 from tests.cli.conftest import VAULT, FakeServer, Ran, Run
 
@@ -264,7 +264,7 @@ class TestAnotherSecretId:
 def on_terminal(server: FakeServer | str, home: Path, *argv: str) -> pexpect.spawn[str]:
     url = server if isinstance(server, str) else server.url
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", "CICTL_SERVER_URL": url}
-    command = ["-m", "cictl.cli.main", *argv]
+    command = ["-m", "cictl.cli.app.main", *argv]
     return pexpect.spawn(
         sys.executable, command, env=env, cwd=str(home), encoding="utf-8", timeout=60, dimensions=(24, 200)
     )
@@ -315,7 +315,7 @@ def sample(pattern: str) -> str:
 
 
 def test_names_are_completed(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cictl.cli.candidates import names_in_time
+    from cictl.cli.completion.candidates import names_in_time
 
     env: dict[str, Any] = {**os.environ, "CICTL_COMPLETION_SECONDS": "30"}
     words = ["cictl", "vault", "test", "pa"]

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from cictl.cli import watching
-from cictl.cli.boards import JobsPicture
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.jobs.progress import JobsPicture
+from cictl.cli.output import watch as watching
 from cictl.wire.jobs import JobState, JobStatus
 from cictl.wire.problems import Code
 from tests.cli.conftest import LONG_AGO, FakeServer, Run, job

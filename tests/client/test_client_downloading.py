@@ -9,7 +9,7 @@ import pytest
 
 from cictl.wire.artifacts import Artifact
 from cictl_client import Client, NotFound, ServerError, UnexpectedAnswer, Unreachable, downloading
-from cictl_client.following import Pause
+from cictl_client.follow.logs import Pause
 from tests.client.conftest import Reply, ScriptedServer, Seen, drop, refusal
 
 URL = "GET /artifacts/job-1/app"

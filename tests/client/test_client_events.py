@@ -11,7 +11,7 @@ from cictl_testing.server import RunningServer
 from cictl.wire.events import AgentChanged
 from cictl.wire.jobs import JobStatus
 from cictl_client import Client, NotFound, ServerEvent, UnexpectedAnswer
-from cictl_client.following import Pause
+from cictl_client.follow.logs import Pause
 from cictl_server.app import create_app
 from tests.client.conftest import LocalServer, Reply, ScriptedServer, Seen, drop, refusal, reply
 
@@ -21,7 +21,7 @@ HELLO = b": events\n\n"
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_client.following._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("cictl_client.follow.logs._FIRST_PAUSE", 0.01)
 
 
 def agent(number: int, name: str) -> bytes:

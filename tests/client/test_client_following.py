@@ -67,7 +67,7 @@ def text_of(chunks: Iterator[LogChunk], *, offset: int = 0) -> bytes:
 
 @pytest.fixture(autouse=True)
 def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_client.following._POLL_SECONDS", 0.01)
+    monkeypatch.setattr("cictl_client.follow.logs._POLL_SECONDS", 0.01)
 
 
 def test_log_is_yielded_until_the_end(client: Client, server: ScriptedServer) -> None:

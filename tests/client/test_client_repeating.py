@@ -14,7 +14,7 @@ from cictl.wire.problems import BEING_ANSWERED, Code
 from cictl.wire.projects import ImportRequest, RunRequest
 from cictl.wire.server import ServerInfo
 from cictl_client import Client, ClientError, Conflict, ServerError, Unreachable, repeating
-from cictl_client.following import Pause
+from cictl_client.follow.logs import Pause
 from cictl_server.app import create_app
 from tests.client.conftest import LocalServer, Reply, ScriptedServer, WsgiApp, problem, refusal, reply
 from tests.client.test_client_methods import JOB, RESTARTING, UPDATED

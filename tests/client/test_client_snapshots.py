@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cictl_client.snapshots import SnapshotLog
+from cictl_client.follow.snapshots import SnapshotLog
 
 WINDOW = 2000
 

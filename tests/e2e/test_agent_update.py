@@ -19,7 +19,7 @@ from cictl_testing.wheels import package_version, real_wheel, repack_dependencie
 from cictl.installation import manifest
 from cictl.installation.health import probe
 from cictl.installation.layout import Layout
-from cictl.installation.releases import Fetched
+from cictl.installation.releases.release import Fetched
 from cictl.installation.staging import PipSettings, find_staged, stage
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus

@@ -16,7 +16,7 @@ from cictl_testing.wheels import package_version, real_wheel, repack_dependencie
 
 from cictl.installation.layout import Layout
 from cictl.installation.processes import announced
-from cictl.installation.releases import Fetched
+from cictl.installation.releases.release import Fetched
 from cictl.installation.staging import PipSettings, stage
 
 OLD, NEW = "v91.0.0", "v91.1.0-rc.1"

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 from cictl_testing.wheels import SOURCE
 
-from cictl.cli.main import main
+from cictl.cli.app.main import main
 
 LINES = (SOURCE / "Containerfile").read_text().replace("\\\n", " ").splitlines()
 PROJECT = tomllib.loads((SOURCE / "pyproject.toml").read_text())

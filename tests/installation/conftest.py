@@ -13,8 +13,9 @@ from cictl_testing.processes import eventually
 from cictl_testing.supervisor import Supervisor
 from cictl_testing.wheels import install_stub
 
+from cictl.base.clock import utc_now
 from cictl.installation import manifest
-from cictl.installation.activation import Means, apply_staged_update, utc_now
+from cictl.installation.activation import Means, apply_staged_update
 from cictl.installation.health import Prober, probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from cictl_testing.processes import DEADLINE_SECONDS, eventually
 
-from cictl.installation import children, processes
+from cictl.base import children
+from cictl.installation import processes
 
 FAMILY = "sleep 300 & echo $! > {0}.new; mv {0}.new {0}; wait"
 """What pip is too: a program that has another one do the work."""

@@ -10,9 +10,9 @@ import pytest
 from cictl_testing.release_server import ReleaseServer
 from cictl_testing.wheels import install_stub, stub_wheel
 
-from cictl.cli.main import COMMANDS, main
-from cictl.cli.tree import command_tree
-from cictl.exit_codes import ExitCode
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.main import COMMANDS, main
+from cictl.cli.completion.tree import command_tree
 from cictl.installation.layout import Layout
 from cictl.installation.versions import running_tag
 from tests.installation.conftest import NEW, OLD, Serving

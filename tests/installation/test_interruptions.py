@@ -14,8 +14,8 @@ import pytest
 from cictl_testing.processes import DEADLINE_SECONDS, eventually
 from cictl_testing.wheels import install_stub
 
+from cictl.base.clock import utc_now
 from cictl.installation import manifest
-from cictl.installation.activation import utc_now
 from cictl.installation.layout import InstallRecord, Layout
 from cictl.installation.manifest import Result, Status
 from cictl.installation.processes import MAX_STARTS, announced

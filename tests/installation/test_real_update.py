@@ -15,13 +15,14 @@ from cictl_testing.processes import DEADLINE_SECONDS, eventually
 from cictl_testing.supervisor import Supervisor
 from cictl_testing.wheels import real_wheel, repack_dependencies, sha256_of
 
+from cictl.base.clock import utc_now
 from cictl.installation import manifest
-from cictl.installation.activation import start_helper, utc_now
+from cictl.installation.activation import start_helper
 from cictl.installation.health import Answer, probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Result
 from cictl.installation.processes import announced, end
-from cictl.installation.releases import Fetched
+from cictl.installation.releases.release import Fetched
 from cictl.installation.smoke import SmokeError, smoke
 from cictl.installation.staging import PipSettings, stage
 from tests.installation.conftest import free_port

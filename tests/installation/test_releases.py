@@ -10,16 +10,12 @@ from typing import Any
 import pytest
 from cictl_testing.release_server import REPOSITORY, ReleaseServer
 
-from cictl.installation.github import GithubSource
-from cictl.installation.releases import (
-    ReleaseError,
-    ReleaseSettings,
-    ReleaseSource,
-    open_source,
-    read_checksums,
-)
-from cictl.installation.simple_index import SimpleSource
-from cictl.installation.web import Web, WebError
+from cictl.installation.releases.github import GithubSource
+from cictl.installation.releases.index import SimpleSource
+from cictl.installation.releases.release import ReleaseError, ReleaseSource, read_checksums
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl.installation.releases.sources import open_source
+from cictl.installation.releases.web import Web, WebError
 
 WHEEL = "cictl-1.2.3-py3-none-any.whl"
 LOCK = "cictl-1.2.3-requirements.txt"

@@ -11,7 +11,7 @@ import pytest
 from cictl_testing.wheels import build_wheel, install_stub, package_version, sha256_of, stub_wheel
 
 from cictl.installation.layout import Layout
-from cictl.installation.releases import Fetched
+from cictl.installation.releases.release import Fetched
 from cictl.installation.smoke import SmokeError, can_open, smoke
 from cictl.installation.staging import PipSettings, PreflightError, StageError, find_staged, stage
 

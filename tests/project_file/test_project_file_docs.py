@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from cictl import project_file
-from cictl.project_file.rules_jobs import SHELLS
-from cictl.project_file.rules_pipelines import BUMPS, TRIGGERS
-from cictl.project_file.rules_steps import COVERAGE_FORMATS, TEST_FORMATS
-from cictl.project_file.shapes import FileShape
+from cictl.project_file.rules.jobs import SHELLS
+from cictl.project_file.rules.pipelines import BUMPS, TRIGGERS
+from cictl.project_file.rules.steps import COVERAGE_FORMATS, TEST_FORMATS
+from cictl.project_file.schema import FileShape
 
 
 def schema_keys(kind: msgspec.inspect.Type) -> Iterator[str]:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cictl import project_file
-from cictl.project_file.model import Cache, Chain, VaultSecret, VaultUse, VcsSource, Versioning
+from cictl.project_file.definition import Cache, Chain, VaultSecret, VaultUse, VcsSource, Versioning
 
 Wrap = Callable[[str, str], str]
 

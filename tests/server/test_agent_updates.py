@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.installation.releases import ReleaseSettings
-from cictl_server.services.rollout import back_off
-from cictl_server.services.update_tools import UpdateTools
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl_server.services.fleet.rollout import back_off
+from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.records import SettingRecord
 
 UPDATE_KEYS = {

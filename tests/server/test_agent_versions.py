@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl_server.services.versions import compare_versions, is_newer, is_release
+from cictl_server.services.fleet.versions import compare_versions, is_newer, is_release
 
 
 @pytest.mark.parametrize(

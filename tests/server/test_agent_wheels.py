@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.installation.releases import ReleaseSettings
-from cictl_server.services.update_tools import UpdateTools
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.records import SettingRecord
 
 ABLE = {"updater": "cictl-wheel", "run_mode": "service"}

@@ -11,8 +11,8 @@ import falcon.testing
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl_server.apidoc.operations import operations
 from cictl_server.app import ROUTES
-from cictl_server.operations import operations
 
 WEAKNESSES: dict[str, tuple[str, ...]] = {
     "1.6 uploads are read into memory, and have no limit": (

@@ -16,8 +16,8 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.artifacts import ArtifactList
 from cictl.wire.jobs import JobExecution
-from cictl_server.services import artifacts as artifact_service
-from cictl_server.services.reports import ReportFiles
+from cictl_server.services.artifacts import artifacts as artifact_service
+from cictl_server.services.artifacts.reports import ReportFiles
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_a_start_settles_chains_too(server: RunningServer) -> None:
     import msgspec
 
     from cictl.wire.jobs import JobStatus
-    from cictl_server.services.ids import job_number
+    from cictl_server.services.core.ids import job_number
 
     base, *rest = server.run_chain(server.define_project(DIAMOND)["all"])
     with server.store.write() as tx:

@@ -12,7 +12,7 @@ from cictl_testing.files import git
 from cictl_testing.server import RunningServer
 
 from cictl_server.errors import GitFailed
-from cictl_server.services.git import default_branch, fetched, list_branches
+from cictl_server.services.projects.git import default_branch, fetched, list_branches
 
 
 @pytest.fixture

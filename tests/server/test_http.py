@@ -6,7 +6,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.problems import Code
-from cictl_server.resources.errors import STATUS
+from cictl_server.http.errors import STATUS
 
 
 def test_health(server: RunningServer) -> None:

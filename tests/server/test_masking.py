@@ -21,10 +21,10 @@ from cictl.redaction import Cover
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.jobs import CacheStat, Source, Step, StepEvent
 from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
-from cictl_server.services.ids import job_number
-from cictl_server.services.logs import SNAPSHOT_LIMIT, LogFiles
-from cictl_server.services.masking import Mask, Masks
-from cictl_server.services.sensitive import SensitiveValues
+from cictl_server.services.core.ids import job_number
+from cictl_server.services.logs.files import SNAPSHOT_LIMIT, LogFiles
+from cictl_server.services.secrets.masks import Mask, Masks
+from cictl_server.services.secrets.sensitive import SensitiveValues
 
 SECRET = "hunter22"
 

@@ -14,9 +14,9 @@ import pytest
 from cictl_testing.server import RunningServer
 from prometheus_client.parser import text_string_to_metric_families
 
-from cictl_server.services.measures import FAMILIES
-from cictl_server.services.settling import Settler
-from cictl_server.services.telemetry import Distribution, Family, Telemetry
+from cictl_server.services.core.metrics import FAMILIES
+from cictl_server.services.core.telemetry import Distribution, Family, Telemetry
+from cictl_server.services.history.settling import Settler
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\| ([^|]+) \|$", re.MULTILINE)

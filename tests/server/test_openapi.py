@@ -15,9 +15,9 @@ from cictl_testing.fuzzing import Seeds, fuzz, sow
 from cictl_testing.server import RunningServer
 from openapi_spec_validator import validate
 
+from cictl_server.apidoc.openapi import document
+from cictl_server.apidoc.operations import attributes, operations, wire_types
 from cictl_server.app import ROUTES
-from cictl_server.openapi import document
-from cictl_server.operations import attributes, operations, wire_types
 from cictl_server.serve import Server, ServerConfig
 
 OPERATIONS = list(operations(ROUTES))

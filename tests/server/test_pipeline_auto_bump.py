@@ -12,7 +12,7 @@ from cictl_testing.origins import Origin, finish_everything, import_project
 from cictl_testing.server import RunningServer
 
 from cictl.wire.jobs import JobExecution
-from cictl_server.services.autobump import branch_of, next_version
+from cictl_server.services.pipelines.auto_bump import branch_of, next_version
 
 PROJECT = """\
 version: 1

@@ -9,7 +9,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.jobs import JobStatus
-from cictl_server.services.ids import job_number
+from cictl_server.services.core.ids import job_number
 from cictl_server.store.contract import StoreFailed
 
 ROWS = 5_000

@@ -19,7 +19,7 @@ from cictl_testing.server import RunningServer
 
 from cictl_server.app import create_app
 from cictl_server.services import Services
-from cictl_server.services.versionsteps import VersionService
+from cictl_server.services.pipelines.version_steps import VersionService
 
 PROJECT = """\
 version: 1

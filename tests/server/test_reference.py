@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cictl_server.apidoc.reference import render
 from cictl_server.app import ROUTES
-from cictl_server.reference import render
 
 
 def test_the_page_is_current(pytestconfig: pytest.Config) -> None:

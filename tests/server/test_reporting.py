@@ -10,7 +10,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
 from cictl.wire.jobs import JobExecution, JobStateResponse
-from cictl_server.services.logs import LogFiles
+from cictl_server.services.logs.files import LogFiles
 
 
 def prepare(server: RunningServer, status: str) -> JobExecution:

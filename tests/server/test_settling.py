@@ -92,7 +92,7 @@ def test_a_start_settles_what_an_untimely_stop_left(server: RunningServer) -> No
     import msgspec
 
     from cictl.wire.jobs import JobStatus
-    from cictl_server.services.ids import job_number
+    from cictl_server.services.core.ids import job_number
 
     a, b, c = server.run(server.define(CHAIN))
     with server.store.write() as tx:

@@ -16,7 +16,8 @@ from cictl_testing.processes import eventually
 from cictl_testing.threads import ThreadedServer
 from cictl_testing.updatable import CURRENT, NEW, OLD, Updatable, wheel_of
 
-from cictl.installation import children, manifest
+from cictl.base import children
+from cictl.installation import manifest
 from cictl.installation.capability import CONTAINER, DEV, NO_SERVICE, PIPX, UNMANAGED, UV_TOOL, Capability
 from cictl.installation.manifest import Pending
 from cictl.installation.smoke import SmokeError
@@ -111,8 +112,8 @@ class TestCheck:
 
 def replace_web(it: Updatable) -> Any:
     """Return the source of releases with an empty memory."""
-    from cictl.installation.github import GithubSource
-    from cictl.installation.web import Web
+    from cictl.installation.releases.github import GithubSource
+    from cictl.installation.releases.web import Web
 
     assert it.server.update_tools is not None
     return GithubSource(it.server.update_tools.releases, Web(pause=lambda _: None))

@@ -16,9 +16,9 @@ from cictl_testing.server import RunningServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cictl_server.services.vault.errors import VaultRefused, VaultUnavailable
-from cictl_server.services.vault.reading import within
-from cictl_server.services.vault.rendering import render
+from cictl_server.services.secrets.vault.errors import VaultRefused, VaultUnavailable
+from cictl_server.services.secrets.vault.reading import within
+from cictl_server.services.secrets.vault.rendering import render
 
 JOB = """[{id: s, steps: [{run: "true", env: {T: "{{ secret.t }}", U: "{{ secret.u }}"}, vault: {connection: pantry,
             secrets: [{name: t, path: a b/c?d, key: k}, {name: u, path: a b/c?d, key: l}]}}]}]"""

@@ -618,7 +618,7 @@ def test_jobs_without_secrets_pay_nothing(
     server.enqueue()
     transactions.clear()
     with monkeypatch.context() as patched:
-        patched.setattr("cictl_server.services.secrets.within", None)  # nobody may ask a Vault now
+        patched.setattr("cictl_server.services.secrets.lease_secrets.within", None)  # nobody may ask a Vault now
         assert server.lease("second").assigned
     assert transactions == ["write"]
 

@@ -14,8 +14,8 @@ from cictl.wire.agents import (
     QueuedScript,
 )
 from cictl.wire.jobs import LeaseRequest, LeaseResponse
-from cictl_server.resources import media
-from cictl_server.resources.describe import api
+from cictl_server.apidoc.describe import api
+from cictl_server.http import media
 from cictl_server.services import Services
 
 

@@ -9,13 +9,13 @@ from typing import IO, cast
 import falcon
 
 from cictl.wire.artifacts import ArtifactList, ArtifactUpload
+from cictl_server.apidoc.describe import Content, Parameter, api
 from cictl_server.errors import InvalidRequest, NotFound
-from cictl_server.resources import media
-from cictl_server.resources.describe import Content, Parameter, api
-from cictl_server.resources.files import FileStream, send_file
+from cictl_server.http import media
+from cictl_server.http.files import FileStream, send_file
 from cictl_server.services import Services
-from cictl_server.services.artifacts import StoredFile
-from cictl_server.services.paths import clean_artifact_path
+from cictl_server.services.artifacts.artifacts import StoredFile
+from cictl_server.services.artifacts.paths import clean_artifact_path
 
 _ZIP = Content(media=("application/zip",), text="A zip of the files.")
 _REFUSED = {400: "no agent id, a bad path or bad data", 404: "unknown", 409: "another agent's execution"}

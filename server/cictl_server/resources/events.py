@@ -8,11 +8,11 @@ import falcon
 import msgspec
 
 from cictl.wire.events import AgentChanged, JobChanged
+from cictl_server.apidoc.describe import Content, Parameter, api
 from cictl_server.errors import CictlError
-from cictl_server.resources.describe import Content, Parameter, api
-from cictl_server.resources.streams import PlacedStream
+from cictl_server.http.streams import PlacedStream
 from cictl_server.services import Services
-from cictl_server.services.events import Happening
+from cictl_server.services.core.events import Happening
 
 _TEXT = "Events `job` (JobChanged), `agent` (AgentChanged) and `reset`: some were missed, look at everything anew."
 

@@ -17,11 +17,11 @@ from cictl.wire.jobs import (
     StatusRequest,
 )
 from cictl.wire.problems import Code, Problem
+from cictl_server.apidoc.describe import Parameter, api
 from cictl_server.errors import NotFound
-from cictl_server.resources import errors, media
-from cictl_server.resources.describe import Parameter, api
+from cictl_server.http import errors, media
 from cictl_server.services import Services
-from cictl_server.services.joblists import JobFilter
+from cictl_server.services.jobs.lists import JobFilter
 
 _LIST_QUERY = (
     Parameter(name="view", choices=("queued", "history", "summary"), text="Pages or groups instead of the plain list."),

@@ -11,12 +11,12 @@ import falcon
 import msgspec
 
 from cictl.wire.jobs import JobState, JobSteps
+from cictl_server.apidoc.describe import Content, Parameter, api
 from cictl_server.errors import CictlError, InvalidRequest
-from cictl_server.resources import media
-from cictl_server.resources.describe import Content, Parameter, api
-from cictl_server.resources.streams import PlacedStream
+from cictl_server.http import media
+from cictl_server.http.streams import PlacedStream
 from cictl_server.services import Services
-from cictl_server.services.joblog import LogSlice
+from cictl_server.services.logs.reader import LogSlice
 
 _LIMIT = 8 << 20
 

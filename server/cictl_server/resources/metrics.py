@@ -7,9 +7,9 @@ from typing import Any
 
 import falcon
 
-from cictl_server.resources.describe import Content, api
+from cictl_server.apidoc.describe import Content, api
 from cictl_server.services import Services
-from cictl_server.services.measures import REQUEST_SECONDS, REQUESTS
+from cictl_server.services.core.metrics import REQUEST_SECONDS, REQUESTS
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -8,9 +8,9 @@ from functools import cached_property
 import falcon
 import msgspec
 
-from cictl_server.openapi import document
-from cictl_server.operations import Route
-from cictl_server.resources.describe import Content, api
+from cictl_server.apidoc.describe import Content, api
+from cictl_server.apidoc.openapi import document
+from cictl_server.apidoc.operations import Route
 
 
 class OpenApiResource:

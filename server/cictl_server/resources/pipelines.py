@@ -16,11 +16,11 @@ from cictl.wire.projects import (
     RunResponse,
     SourceRefs,
 )
-from cictl_server.resources import media
-from cictl_server.resources.describe import Content, api
-from cictl_server.resources.streams import PlacedStream
+from cictl_server.apidoc.describe import Content, api
+from cictl_server.http import media
+from cictl_server.http.streams import PlacedStream
 from cictl_server.services import Services
-from cictl_server.services.versionsteps import Event
+from cictl_server.services.pipelines.version_steps import Event
 
 _UNRUNNABLE = "what can't be run"
 

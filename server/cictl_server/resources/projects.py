@@ -12,8 +12,8 @@ from cictl.wire.projects import (
     ProjectList,
     ProjectResponse,
 )
-from cictl_server.resources import media
-from cictl_server.resources.describe import Content, Parameter, api
+from cictl_server.apidoc.describe import Content, Parameter, api
+from cictl_server.http import media
 from cictl_server.services import Services
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import falcon
 
 from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
-from cictl_server.resources import media
-from cictl_server.resources.describe import api
+from cictl_server.apidoc.describe import api
+from cictl_server.http import media
 from cictl_server.services import Services
 
 _OK = Health(status="ok")

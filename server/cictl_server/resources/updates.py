@@ -5,8 +5,8 @@ from __future__ import annotations
 import falcon
 
 from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
-from cictl_server.resources import media
-from cictl_server.resources.describe import api
+from cictl_server.apidoc.describe import api
+from cictl_server.http import media
 from cictl_server.services import Services
 
 _UNFIT = "no such version, a release that is not whole, or an installation that can't update itself"

@@ -12,8 +12,8 @@ from cictl.wire.vault import (
     VaultTestRequest,
     VaultTestResponse,
 )
-from cictl_server.resources import media
-from cictl_server.resources.describe import api
+from cictl_server.apidoc.describe import api
+from cictl_server.http import media
 from cictl_server.services import Services
 
 PREFIX = "/api/v1/vault/connections/"

@@ -6,68 +6,66 @@ import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-from cictl_server.services.actions import AgentActionService
-from cictl_server.services.agents import AgentService
-from cictl_server.services.artifacts import ArtifactService
-from cictl_server.services.events import EventLog
-from cictl_server.services.explain import ExplainService
-from cictl_server.services.fleet import Fleet
-from cictl_server.services.handover import Handover
-from cictl_server.services.hub import Hub
-from cictl_server.services.icons import IconFiles
-from cictl_server.services.idempotency import IdempotencyService
-from cictl_server.services.ids import Clock, NumberSource
-from cictl_server.services.inspecting import InspectService
-from cictl_server.services.joblists import JobListService
-from cictl_server.services.jobs import JobService
-from cictl_server.services.lease_pause import LeasePause
-from cictl_server.services.leasing import LeasingService
-from cictl_server.services.logs import LogFiles
-from cictl_server.services.losses import LostWork
-from cictl_server.services.maintenance import MaintenanceService, Pulse
-from cictl_server.services.masking import Masks
-from cictl_server.services.metrics import MetricsService
-from cictl_server.services.orders import OrderBook
-from cictl_server.services.preparing import Preparer
-from cictl_server.services.presence import PresenceBook
-from cictl_server.services.previews import PreviewService
-from cictl_server.services.process import ServerProcess
-from cictl_server.services.projects import ProjectService
-from cictl_server.services.readiness import ReadinessService
-from cictl_server.services.reloading import ReloadService
-from cictl_server.services.removal import RemovalService
-from cictl_server.services.reporting import ReportingService
-from cictl_server.services.reports import ReportFiles, ReportService
-from cictl_server.services.restarting import RestartService
-from cictl_server.services.rollout import Rollout
-from cictl_server.services.runs import RunService
-from cictl_server.services.runtime import RuntimeService
-from cictl_server.services.scripts import ScriptService
-from cictl_server.services.secrets import SecretService
-from cictl_server.services.sensitive import SensitiveValues
-from cictl_server.services.settling import Settler
-from cictl_server.services.sourcerefs import SourceRefService
-from cictl_server.services.telemetry import Telemetry
-from cictl_server.services.update_book import UpdateBook
-from cictl_server.services.update_tools import UpdateTools
-from cictl_server.services.updates import UpdateService
-from cictl_server.services.vault.connections import VaultConnectionService
-from cictl_server.services.vault.outages import Outages
-from cictl_server.services.vault.reading import VaultAccess
-from cictl_server.services.vault.testing import VaultTestService
-from cictl_server.services.vault.tokens import TokenCache
-from cictl_server.services.versionsteps import VersionService
+from cictl.base.clock import Clock, utc_now
+from cictl_server.services.about.readiness import ReadinessService
+from cictl_server.services.about.runtime import RuntimeService
+from cictl_server.services.about.scrape import MetricsService
+from cictl_server.services.agents.actions import AgentActionService
+from cictl_server.services.agents.heartbeat import AgentService
+from cictl_server.services.agents.scripts import ScriptService
+from cictl_server.services.artifacts.artifacts import ArtifactService
+from cictl_server.services.artifacts.reports import ReportFiles, ReportService
+from cictl_server.services.core.events import EventLog
+from cictl_server.services.core.hub import Hub
+from cictl_server.services.core.idempotency import IdempotencyService
+from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.core.pulse import Pulse
+from cictl_server.services.core.telemetry import Telemetry
+from cictl_server.services.fleet.matching import Fleet
+from cictl_server.services.fleet.orders import OrderBook
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.fleet.rollout import Rollout
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.jobs.expiry import MaintenanceService
+from cictl_server.services.jobs.explain import ExplainService
+from cictl_server.services.jobs.handover import Handover
+from cictl_server.services.jobs.jobs import JobService
+from cictl_server.services.jobs.lease_pause import LeasePause
+from cictl_server.services.jobs.leasing import LeasingService
+from cictl_server.services.jobs.lists import JobListService
+from cictl_server.services.jobs.losses import LostWork
+from cictl_server.services.jobs.removal import RemovalService
+from cictl_server.services.jobs.reporting import ReportingService
+from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.pipelines.definition_views import InspectService
+from cictl_server.services.pipelines.previews import PreviewService
+from cictl_server.services.pipelines.run_preparation import Preparer
+from cictl_server.services.pipelines.runs import RunService
+from cictl_server.services.pipelines.source_refs import SourceRefService
+from cictl_server.services.pipelines.version_steps import VersionService
+from cictl_server.services.projects.icons import IconFiles
+from cictl_server.services.projects.projects import ProjectService
+from cictl_server.services.secrets.lease_secrets import SecretService
+from cictl_server.services.secrets.masks import Masks
+from cictl_server.services.secrets.sensitive import SensitiveValues
+from cictl_server.services.secrets.vault.connections import VaultConnectionService
+from cictl_server.services.secrets.vault.outages import Outages
+from cictl_server.services.secrets.vault.reading import VaultAccess
+from cictl_server.services.secrets.vault.testing import VaultTestService
+from cictl_server.services.secrets.vault.tokens import TokenCache
+from cictl_server.services.updates.book import UpdateBook
+from cictl_server.services.updates.process import ServerProcess
+from cictl_server.services.updates.reload import ReloadService
+from cictl_server.services.updates.restart import RestartService
+from cictl_server.services.updates.tools import UpdateTools
+from cictl_server.services.updates.update import UpdateService
 from cictl_server.store.contract import Store
 
 DEFAULT_WAITING_PLACES = 64
 DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)
-
-
-def system_clock() -> datetime:
-    return datetime.now(tz=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +111,7 @@ class Services:
         directory: Path,
         *,
         version: str,
-        clock: Clock = system_clock,
+        clock: Clock = utc_now,
         waiting_places: int = DEFAULT_WAITING_PLACES,
         agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
         update_tools: UpdateTools | None = None,

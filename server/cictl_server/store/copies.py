@@ -14,7 +14,7 @@ from pathlib import Path
 
 import filelock
 
-from cictl.durable import sync_directory
+from cictl.base.durable import sync_directory
 from cictl_server.store import snapshot
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
 from cictl_server.store.engine import RESTORING

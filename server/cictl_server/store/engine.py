@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from cictl.durable import sync_directory
+from cictl.base.durable import sync_directory
 from cictl_server.store import snapshot
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFigures, StoreLocked
 from cictl_server.store.journal import Entry, Journal, encode_entry

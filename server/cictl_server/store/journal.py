@@ -18,7 +18,7 @@ from time import perf_counter
 
 import msgspec
 
-from cictl.durable import sync_directory
+from cictl.base.durable import sync_directory
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
 from cictl_server.store.files import Replacement, write_all
 

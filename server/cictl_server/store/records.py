@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from cictl.project_file.model import Job, Pipeline
+from cictl.project_file.definition import Job, Pipeline
 from cictl.wire.jobs import CacheSpec, CacheStat, Cause, JobStatus, Source, Step, TestSummary
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from cictl.durable import sync_directory
+from cictl.base.durable import sync_directory
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
 from cictl_server.store.files import Replacement
 

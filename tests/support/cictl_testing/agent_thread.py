@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from cictl_agent.agent import Agent
 from cictl_agent.config import AgentConfig
-from cictl_agent.loop import Agent
-from cictl_agent.platforms import Platform
+from cictl_agent.system.platforms import Platform
 from cictl_agent.updating import Updater
 from cictl_testing.processes import eventually
 from cictl_testing.scripted_server import ScriptedServer

@@ -13,7 +13,7 @@ import msgspec
 
 from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.requirements import meets_all
-from cictl_server.services.joblists import JobFilter
+from cictl_server.services.jobs.lists import JobFilter
 from cictl_server.store.records import JobRecord
 from cictl_testing.agents import Works
 from cictl_testing.server import RunningServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from cictl.project_file.model import Pipeline
+from cictl.project_file.definition import Pipeline
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.records import AgentRecord, ChainRecord, JobRecord, PipelineRecord, ProjectRecord
 

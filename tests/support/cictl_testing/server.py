@@ -16,8 +16,8 @@ from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseRespon
 from cictl.wire.projects import RunRequest, RunResponse
 from cictl_server.app import create_app
 from cictl_server.services import Services
-from cictl_server.services.process import ServerProcess
-from cictl_server.services.update_tools import UpdateTools
+from cictl_server.services.updates.process import ServerProcess
+from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 from cictl_server.store.tiny import TinyStore
 

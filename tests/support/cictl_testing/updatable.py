@@ -12,14 +12,15 @@ import falcon.testing
 
 from cictl.installation import manifest, smoke
 from cictl.installation.capability import Capability
-from cictl.installation.github import GithubSource
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result, Status
-from cictl.installation.releases import Fetched, ReleaseSettings
-from cictl.installation.web import Web
+from cictl.installation.releases.github import GithubSource
+from cictl.installation.releases.release import Fetched
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl.installation.releases.web import Web
 from cictl.wire.updates import UpdateRequest
-from cictl_server.services.process import ServerProcess
-from cictl_server.services.update_tools import UpdateTools
+from cictl_server.services.updates.process import ServerProcess
+from cictl_server.services.updates.tools import UpdateTools
 from cictl_testing.release_server import REPOSITORY, ReleaseServer
 from cictl_testing.server import RunningServer
 from cictl_testing.wheels import install_stub, package_version

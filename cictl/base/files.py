@@ -1,0 +1,43 @@
+"""Small durable files: written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from cictl.base.durable import sync_directory
+
+T = TypeVar("T")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Replace *path* in one step with *value* as JSON; durable on return, readable by the owner only."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.tmp")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(file, "wb") as out:
+        out.write(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def read_json(path: Path, type_: type[T]) -> T | None:
+    """Return what *path* holds, None when it is absent or not of *type_*: a file that nobody understands is as none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=type_)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the content of a file; durable on return, but for the name."""
+    with source.open("rb") as content, target.open("wb") as out:
+        shutil.copyfileobj(content, out, 1 << 20)
+        out.flush()
+        os.fsync(out.fileno())

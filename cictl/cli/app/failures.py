@@ -1,0 +1,116 @@
+"""What ends a command early, and the one table from the client's errors to exit codes and advice.
+
+    Failure            a command says itself what went wrong
+    ClientError        of cictl_client; `failure_of` turns every kind into a Failure
+
+The client is not imported here: its classes are known by name, so that commands which never call a server stay quick.
+"""
+
+from __future__ import annotations
+
+import json
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.output.plain import plain
+
+
+class Failure(Exception):
+    """The end of a command.
+
+    Attributes:
+        code: Stable word for machines; the server's own where the server refused.
+        hint: The next thing to try; empty when the message says it all.
+        status: HTTP status, or 0 when no answer was involved.
+    """
+
+    def __init__(self, message: str, *, exit_code: ExitCode, code: str, hint: str = "", status: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.exit_code = exit_code
+        self.code = code
+        self.hint = hint
+        self.status = status
+
+    def as_text(self) -> str:
+        """Return the line for people, and the `try:` line if there is a hint."""
+        text = f"error: {plain(self.message)}\n"
+        return text + (f"try: {plain(self.hint)}\n" if self.hint else "")
+
+    def as_json(self) -> str:
+        """Return the one JSON object for machines."""
+        error = {"code": self.code, "message": self.message, "hint": self.hint, "status": self.status}
+        return json.dumps({"error": error}, ensure_ascii=False) + "\n"
+
+
+def usage(message: str, *, hint: str = "") -> Failure:
+    """Return the failure for something typed wrong."""
+    return Failure(message, exit_code=ExitCode.USAGE, code="usage", hint=hint)
+
+
+def not_found(message: str, *, hint: str = "") -> Failure:
+    """Return the failure for a thing that does not exist."""
+    return Failure(message, exit_code=ExitCode.NOT_FOUND, code="not_found", hint=hint)
+
+
+EXIT_CODES: dict[str, ExitCode] = {
+    "Unreachable": ExitCode.UNREACHABLE,
+    "NotFound": ExitCode.NOT_FOUND,
+    "Unauthenticated": ExitCode.NOT_ALLOWED,
+    "Forbidden": ExitCode.NOT_ALLOWED,
+    "Conflict": ExitCode.CONFLICT,
+    "UpdateUnavailable": ExitCode.CONFLICT,
+    "UpdateFailed": ExitCode.ERROR,
+    "NoCapacity": ExitCode.SERVER_ERROR,
+    "StoreFailed": ExitCode.SERVER_ERROR,
+    "ServerError": ExitCode.SERVER_ERROR,
+    "MethodNotAllowed": ExitCode.SERVER_ERROR,
+    "UnexpectedAnswer": ExitCode.SERVER_ERROR,
+    "WaitTimedOut": ExitCode.TIMED_OUT,
+    "ClientError": ExitCode.ERROR,
+}
+"""By the name of the client's class; a subclass without an entry has its parent's, so what the server refuses is 1."""
+
+_CODES = {
+    "Unreachable": "unreachable",
+    "UnexpectedAnswer": "unexpected_answer",
+    "WaitTimedOut": "wait_timed_out",
+}
+
+_HINTS = {
+    "Unreachable": "is the server running? `cictl serve` starts one here, `--server URL` names another",
+    "NotFound": "the list commands show what there is: `cictl agents list`, `cictl jobs list`",
+    "Unauthenticated": "set CICTL_TOKEN or CICTL_TOKEN_FILE to a token of this server",
+    "Forbidden": "use a token with a stronger role",
+    "ServerError": "`cictl healthcheck` shows how the server is",
+    "StoreFailed": "look at the server's log and at its disk",
+    "NoCapacity": "try again in a few seconds",
+    "MethodNotAllowed": "the server may be of another version: `cictl info`",
+    "UnexpectedAnswer": "is this the address of a cictl server? `cictl healthcheck` checks it",
+}
+
+
+def is_client_error(error: BaseException) -> bool:
+    """Tell whether *error* is one of cictl_client's, without importing it."""
+    return any(c.__name__ == "ClientError" and c.__module__.startswith("cictl_client") for c in type(error).__mro__)
+
+
+def failure_of(error: Exception, *, server: str) -> Failure:
+    """Return what the client's *error* means to the user of a command.
+
+    Args:
+        error: A `ClientError`.
+        server: The address as the user knows it, without user info.
+    """
+    names = [cls.__name__ for cls in type(error).__mro__]
+    exit_code = next(EXIT_CODES[name] for name in names if name in EXIT_CODES)
+    known_hint = next((_HINTS[name] for name in names if name in _HINTS), "")
+    message = str(error)
+    if server not in message:
+        message += f" (server {server})"
+    return Failure(
+        message,
+        exit_code=exit_code,
+        code=str(getattr(error, "code", "") or next((_CODES[name] for name in names if name in _CODES), "error")),
+        hint=str(getattr(error, "hint", "") or known_hint),
+        status=int(getattr(error, "status", 0) or 0),
+    )

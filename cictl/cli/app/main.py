@@ -1,0 +1,248 @@
+"""The program: its table of commands, and the one place where every way to end becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+import typer
+from typer.core import TyperOption
+
+import cictl
+from cictl.cli.app.commands import DestructiveCommand, Entry, LazyGroup, LocalCommand, PlainCommand
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure, failure_of, is_client_error, usage
+from cictl.cli.app.session import Session, new_session
+
+if TYPE_CHECKING:
+    from typer._click import Context, Parameter
+
+# click's base of everything that tells of wrong usage; typer exports its descendant only.
+UsageError = typer.BadParameter.__mro__[1]
+
+COMMANDS: dict[str, Entry] = {
+    "serve": Entry("cictl.cli.commands.here.serve", "serve", "Run the server.", PlainCommand),
+    "run-agent": Entry(
+        "cictl.cli.commands.here.run_agent", "run_agent", "Run an agent that executes jobs.", PlainCommand
+    ),
+    "demo": Entry(
+        "cictl.cli.commands.here.demo", "demo", "Try everything: a server, an agent, a project.", PlainCommand
+    ),
+    "healthcheck": Entry("cictl.cli.commands.healthcheck", "healthcheck", "Check that the server is up and well."),
+    "info": Entry("cictl.cli.commands.info", "info", "Show the server and its state."),
+    "lint": Entry("cictl.cli.commands.here.lint", "lint", "Check a project file; needs no server.", LocalCommand),
+    "run": Entry("cictl.cli.commands.run", "run", "Run a pipeline, one of its jobs, or a chain."),
+    "agents": Entry(
+        "cictl.cli.commands.agents",
+        "app",
+        "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.",
+    ),
+    "projects": Entry("cictl.cli.commands.projects", "app", "Projects: list show import reload delete icon."),
+    "pipelines": Entry(
+        "cictl.cli.commands.pipelines", "app", "Pipelines: list show run preview source-refs eligible-agents version."
+    ),
+    "chains": Entry("cictl.cli.commands.chains", "app", "Chains: list show run preview source-refs eligible-agents."),
+    "jobs": Entry(
+        "cictl.cli.commands.jobs",
+        "app",
+        "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
+    ),
+    "vault": Entry("cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add remove test."),
+    "update": Entry("cictl.cli.commands.update", "app", "Versions of the server: check tags status apply rollback."),
+    "server": Entry("cictl.cli.commands.server", "app", "The server itself: restart."),
+    "api": Entry("cictl.cli.commands.api", "api", "Call the API itself, as it is.", DestructiveCommand),
+    "store": Entry("cictl.cli.commands.here.store", "app", "The server's data: check backup restore compact export."),
+    "context": Entry("cictl.cli.commands.here.context", "app", "Named servers: list use set delete show."),
+    "completion": Entry("cictl.cli.commands.here.completion", "app", "Completion in a shell: show install."),
+    "version": Entry("cictl.cli.commands.here.version", "version", "Show the version of cictl.", LocalCommand),
+    "stage": Entry(
+        "cictl.cli.commands.here.installation",
+        "stage",
+        "Install a version beside the others.",
+        LocalCommand,
+        is_technical=True,
+    ),
+    "apply-staged-update": Entry(
+        "cictl.cli.commands.here.installation",
+        "apply_staged_update",
+        "Switch to the version that was staged.",
+        PlainCommand,
+        is_technical=True,
+    ),
+    "self-check": Entry(
+        "cictl.cli.commands.here.installation",
+        "self_check",
+        "Check that this version can run.",
+        LocalCommand,
+        is_technical=True,
+    ),
+}
+
+_HELP = """CI/CD that you drive from a terminal.
+
+Results go to stdout, everything else to stderr. Where a command takes an agent, a project, a pipeline or a job, the
+beginning of its name is enough. Exit codes: 0 ok, 1 error, 2 usage, 3 failed, 4 cancelled, 5 not found, 6 not allowed,
+7 conflict, 8 wait timed out, 9 unreachable, 10 server error or degraded, 11 no agent, 130 interrupted."""
+
+_EXAMPLES = """
+cictl serve
+cictl projects import https://example.com/shop.git
+cictl run shop/build --follow
+cictl jobs list --status failed -o json
+"""
+
+
+class Program(LazyGroup):
+    """The command `cictl` itself."""
+
+    entries = COMMANDS
+
+
+def _show_version(context: Context, _parameter: Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        context.find_root().obj.stdout.write(f"cictl {cictl.__version__}\n")
+        context.exit()
+
+
+def build_program() -> Program:
+    """Return the command tree; nothing below its first level is imported yet."""
+    version = TyperOption(
+        param_decls=["--version"],
+        is_flag=True,
+        default=False,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_version,
+        help="Show the version and exit.",
+    )
+    return Program(
+        name="cictl",
+        params=[version],
+        help=_HELP,
+        epilog=_EXAMPLES,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line *argv* (default: the process's) and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    session = new_session(os.environ)
+    for stream in (session.stdout, session.stderr):
+        _make_lenient(stream)
+    try:
+        code = _run(session, arguments)
+        session.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout(session)
+        code = ExitCode.BROKEN_PIPE
+    finally:
+        session.close()
+    return int(code)
+
+
+def _run(session: Session, arguments: list[str]) -> int:
+    """Parse and invoke; every exception but a broken pipe ends here."""
+    try:
+        with build_program().make_context("cictl", list(arguments), obj=session) as context:
+            _check_output_setting(session)
+            context.command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        session.stderr.write("\ninterrupted\n")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
+        return _report(session, error, as_json=asks_for_json(arguments, session.env))
+    return ExitCode.OK
+
+
+def _report(session: Session, error: Exception, *, as_json: bool) -> int:
+    """Tell *error* on stderr, for people or as JSON, and return its exit code."""
+    if session.debug:
+        import traceback
+
+        session.stderr.write("".join(traceback.format_exception(error)))
+    failure = _failure(session, error)
+    if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
+        session.stderr.write(f"{error}\n")
+    else:
+        session.stderr.write(failure.as_json() if as_json else failure.as_text())
+    session.stderr.flush()
+    return failure.exit_code
+
+
+def _failure(session: Session, error: Exception) -> Failure:
+    if isinstance(error, Failure):
+        return error
+    if is_client_error(error):
+        return failure_of(error, server=session.settings.shown_server)
+    if isinstance(error, UsageError):
+        return _usage_failure(error)
+    if isinstance(error, OSError):
+        return Failure(f"{error}", exit_code=ExitCode.ERROR, code="os_error")
+    return Failure(
+        f"unexpected {type(error).__name__}: {error}",
+        exit_code=ExitCode.ERROR,
+        code="unexpected",
+        hint="the same command with --debug, and report what it shows",
+    )
+
+
+def _usage_failure(error: Exception) -> Failure:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "cictl"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return usage(f"{path} needs a command", hint=f"`{path} --help` lists them")
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return usage(message[:1].lower() + message[1:].rstrip("."), hint=f"`{path} --help`")
+
+
+def _check_output_setting(session: Session) -> None:
+    from cictl.cli.app.commands import FORMATS
+
+    if session.output not in FORMATS:
+        raise usage(f"CICTL_OUTPUT is {session.output!r}", hint=f"one of {', '.join(FORMATS)}")
+
+
+def asks_for_json(arguments: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Tell whether errors are to be JSON, even when *arguments* can't be parsed; the last `-o` counts."""
+    asked = env.get("CICTL_OUTPUT", "")
+    for index, word in enumerate(arguments):
+        if word == "--":
+            break
+        if word in ("-o", "--output"):
+            asked = arguments[index + 1] if index + 1 < len(arguments) else ""
+        elif word.startswith("--output="):
+            asked = word.removeprefix("--output=")
+        elif word.startswith("-o") and not word.startswith("--"):
+            asked = word.removeprefix("-o").removeprefix("=")
+    return asked == "json"
+
+
+def _make_lenient(stream: TextIO) -> None:
+    """Let a terminal that can't show a character show its escape instead of failing."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _abandon_stdout(session: Session) -> None:
+    """Point stdout at nothing, so that the interpreter's last flush has nothing to complain about."""
+    try:
+        descriptor = session.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""One run of the program: its streams, its options, its settings, its client. Handed to commands; nothing is global."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure, usage
+
+if TYPE_CHECKING:
+    import logging
+
+    import typer
+
+    from cictl.cli.app.settings import Settings
+    from cictl.cli.output.table import Renderer, Result
+    from cictl_client import Client
+    from cictl_client.probe import Probe
+
+RETRIES = 2
+"""Repeats of a read that failed, within half a second: a command at a terminal must not hang on a server that is away."""
+
+
+@dataclass
+class Session:
+    """What a command may use.
+
+    Attributes:
+        options: The shared options by name (`output`, `query`, `server`, `context`, `debug`, `yes`), as far as given;
+            one behind the command wins over one before it.
+    """
+
+    env: Mapping[str, str]
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    options: dict[str, Any] = field(default_factory=dict)
+    _clients: list[Client] = field(default_factory=list)
+    _log_handler: logging.Handler | None = None
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Session:
+        """Return the session that *context* belongs to."""
+        return cast(Session, context.find_root().obj)
+
+    @property
+    def debug(self) -> bool:
+        return bool(self.options.get("debug"))
+
+    @property
+    def output(self) -> str:
+        """The word of `-o`, else of CICTL_OUTPUT, else `table`."""
+        return str(self.options.get("output") or self.env.get("CICTL_OUTPUT") or "table")
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        from cictl.cli.output.table import Renderer
+
+        return Renderer(stdout=self.stdout, stderr=self.stderr, env=self.env)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; a problem with them is a usage failure."""
+        from cictl.cli.app.contexts import SettingsError
+        from cictl.cli.app.settings import load_settings
+
+        flags = {"server": self.options.get("server") or "", "context": self.options.get("context") or ""}
+        try:
+            settings = load_settings(self.env, **flags)
+        except SettingsError as error:
+            raise usage(str(error), hint=error.hint) from error
+        for warning in settings.warnings:
+            self.note(f"warning: {warning}")
+        return settings
+
+    @cached_property
+    def client(self) -> Client:
+        """The client for this command's own thread."""
+        return self.new_client()
+
+    def new_client(self, *, timeout: float = 30.0, retries: int | None = None) -> Client:
+        """Return another client, for a thread of its own; closed with the session."""
+        from cictl_client import Client
+
+        self._log_if_debugging()
+        retries = RETRIES if retries is None else retries
+        client = Client(self.settings.server, token=self.settings.token, timeout=timeout, retries=retries)
+        self._clients.append(client)
+        return client
+
+    def new_probe(self) -> Probe:
+        """Return what asks small questions without loading the whole client."""
+        from cictl_client.probe import Probe
+
+        self._log_if_debugging()
+        return Probe(self.settings.server, token=self.settings.token)
+
+    def _log_if_debugging(self) -> None:
+        if self.debug and self._log_handler is None:
+            self._log_handler = _log_requests(self.stderr)
+
+    def show(self, result: Result[Any]) -> None:
+        """Write *result* in the format that was asked for."""
+        from cictl.cli.output.data import Format
+
+        self.renderer.show(result, form=Format(self.output), query=str(self.options.get("query") or ""))
+
+    def note(self, text: str) -> None:
+        """Write one line to stderr."""
+        self.renderer.note(text)
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether stdout is to carry JSON, YAML, names or a query's answer, and not a table."""
+        return self.output not in ("table", "wide") or bool(self.options.get("query"))
+
+    def show_done(self, result: Result[Any], text: str) -> None:
+        """End a command that changed something: data if asked for, and *text* on stderr."""
+        if self.wants_data:
+            self.show(result)
+        self.note(text)
+
+    @property
+    def is_readonly(self) -> bool:
+        return self.env.get("CICTL_READONLY", "").strip().lower() in ("1", "true", "yes", "on")
+
+    def refuse_if_readonly(self, what: str) -> None:
+        """Fail when CICTL_READONLY forbids *what*; every writing command calls this before its first request."""
+        if self.is_readonly:
+            raise Failure(
+                f"will not {what}: CICTL_READONLY is set",
+                exit_code=ExitCode.NOT_ALLOWED,
+                code="readonly",
+                hint="unset CICTL_READONLY to allow writes",
+            )
+
+    def confirm(self, question: str) -> None:
+        """Ask *question* before something on the server is destroyed; when the answer is not yes, fail.
+
+        In a protected context the answer is the context's name: typed, or given as `--context NAME --yes`.
+        """
+        name = self.settings.protected
+        if not name:
+            self.ask(question)
+        elif not (self.options.get("yes") and self.options.get("context") == name):
+            if not self._can_ask():
+                raise usage(
+                    f"{question} needs --context {name} --yes: that context is protected",
+                    hint=f"name it: --context {name} --yes",
+                )
+            self._expect(f"{question} context {name} is protected; type its name to go on: ", (name,))
+
+    def ask(self, question: str) -> None:
+        """Ask *question* on a terminal; elsewhere, or when the answer is not yes, fail."""
+        if self.options.get("yes"):
+            return
+        if not self._can_ask():
+            raise usage(f"{question} needs --yes when nobody can be asked", hint="add --yes")
+        self._expect(f"{question} [y/N] ", ("y", "yes", "Y", "Yes", "YES"))
+
+    def _can_ask(self) -> bool:
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    def _expect(self, prompt: str, answers: tuple[str, ...]) -> None:
+        self.stderr.write(prompt)
+        self.stderr.flush()
+        if self.stdin.readline().strip() not in answers:
+            raise Failure("nothing was changed", exit_code=ExitCode.ERROR, code="declined")
+
+    def close(self) -> None:
+        """Close the clients and stop showing requests."""
+        for client in self._clients:
+            client.close()
+        if self._log_handler is not None:
+            import logging
+
+            logging.getLogger("cictl_client").removeHandler(self._log_handler)
+
+
+def _log_requests(stream: TextIO) -> logging.Handler:
+    """Send what the client logs, which never holds a token, to *stream*."""
+    import logging
+
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("debug: %(message)s"))
+    logger = logging.getLogger("cictl_client")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    return handler
+
+
+def new_session(env: Mapping[str, str]) -> Session:
+    """Return a session on the process's own streams."""
+    return Session(env=env, stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)

@@ -1,0 +1,208 @@
+"""`cictl agents`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cictl.cli.app.commands import Command, DestructiveCommand, new_group
+from cictl.cli.app.session import Session
+from cictl.cli.commands.run import CancelOnInterrupt, Follow, Wait
+from cictl.cli.names import MAX_JOBS, find_agent
+from cictl.cli.output.table import Result
+from cictl.cli.tables.agents import agent_result, agents_result
+from cictl.wire.agents import Agent, AgentActionResponse
+
+app = new_group(
+    "cictl agents list\ncictl agents deactivate build-1\ncictl agents exec build-1 --follow -- 'df -h; uptime'"
+)
+
+AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's id, or its beginning.")]
+
+
+@app.command(
+    "list",
+    cls=Command,
+    epilog="cictl agents list\ncictl agents list -o wide\ncictl agents list --watch\ncictl agents list -o name",
+)
+def list_agents(
+    context: typer.Context,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on showing how they change, until Ctrl-C.")] = False,
+) -> None:
+    """List the agents.
+
+    An agent is online up to 20 seconds after its last heartbeat, stale up to a minute, then offline. In a pipe, --watch writes a line whenever an agent has changed, with `-o json` one object a line.
+    """
+    session = Session.of(context)
+    if watch:
+        from cictl.cli.output.watch import watch as go_on
+
+        raise typer.Exit(go_on(session, lambda: agents_result(session.client.list_agents()), quiet=("SEEN",)))
+    session.show(agents_result(session.client.list_agents()))
+
+
+@app.command("show", cls=Command, epilog="cictl agents show build-1\ncictl agents show bu -o json")
+def show_agent(context: typer.Context, agent: AgentName) -> None:
+    """Show one agent, its capabilities and its recent log."""
+    session = Session.of(context)
+    session.show(agent_result(find_agent(session.client, agent)))
+
+
+@app.command("activate", cls=Command, epilog="cictl agents activate build-1")
+def activate_agent(context: typer.Context, agent: AgentName) -> None:
+    """Let a deactivated agent lease jobs again."""
+    _set_deactivated(Session.of(context), agent, wanted=False)
+
+
+@app.command("deactivate", cls=Command, epilog="cictl agents deactivate build-1")
+def deactivate_agent(context: typer.Context, agent: AgentName) -> None:
+    """Stop an agent from leasing jobs; cancels its active job.
+
+    The agent's process goes on. `cictl agents activate` reverses it.
+    """
+    _set_deactivated(Session.of(context), agent, wanted=True)
+
+
+@app.command("refresh-tools", cls=Command, epilog="cictl agents refresh-tools build-1")
+def refresh_tools(context: typer.Context, agent: AgentName) -> None:
+    """Let an agent look again which tools it has, even while it works.
+
+    Like every order it goes out with the agent's next heartbeat, in ten seconds at most.
+    """
+    _order(Session.of(context), agent, "refresh-tools", words="refresh the tools of agent")
+
+
+@app.command("restart", cls=Command, epilog="cictl agents restart build-1")
+def restart_agent(context: typer.Context, agent: AgentName) -> None:
+    """Let an agent restart itself, once its job is over."""
+    _order(Session.of(context), agent, "restart", words="restart agent")
+
+
+@app.command(
+    "wipe-cache",
+    cls=DestructiveCommand,
+    epilog="cictl agents wipe-cache build-1\ncictl agents wipe-cache build-1 --yes",
+)
+def wipe_cache(context: typer.Context, agent: AgentName) -> None:
+    """Let an agent delete all its caches, once its job is over.
+
+    Asks on a terminal, and needs --yes elsewhere. The next jobs there are slower: they fill the caches anew.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"wipe the caches of agent {agent}")
+    found = find_agent(session.client, agent)
+    session.note(f"this deletes every cache on {found.agent_id}, of all projects")
+    session.confirm(f"wipe the caches of {found.agent_id}?")
+    _send(session, found, "wipe-cache")
+
+
+@app.command(
+    "flush-history",
+    cls=DestructiveCommand,
+    epilog="cictl agents flush-history build-1\ncictl agents flush-history build-1 --yes",
+)
+def flush_history(context: typer.Context, agent: AgentName) -> None:
+    """Delete the jobs that an agent has finished, and its workspaces.
+
+    On the server their logs, artifacts and test reports go with them; the agent deletes its workspaces once its job is
+    over. Says how many those are, asks on a terminal, and needs --yes elsewhere. Jobs stay whose run still waits for
+    something.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"flush the history of agent {agent}")
+    found = find_agent(session.client, agent)
+    session.note(
+        f"this deletes {_finished(session, found)} of {found.agent_id}, with logs, artifacts and test reports, "
+        "and the agent's workspaces"
+    )
+    session.confirm(f"flush the history of {found.agent_id}?")
+    _send(session, found, "flush-job-history")
+
+
+@app.command("update", cls=Command, epilog="cictl agents update build-1")
+def update_agent(context: typer.Context, agent: AgentName) -> None:
+    """Let an agent update itself to the server's version, once its job is over.
+
+    It is asked with its next heartbeat, and again, at growing intervals, until it has the version; `cictl agents show`
+    tells how that goes.
+    """
+    _order(Session.of(context), agent, "update", words="update agent")
+
+
+@app.command(
+    "exec",
+    cls=Command,
+    epilog="cictl agents exec build-1 --follow -- uname -a\ncictl agents exec build-1 --wait -- 'make clean; make'\n"
+    "cictl agents exec win-1 --shell powershell --timeout 60 -- Get-Disk\n"
+    "cictl agents exec build-1 --follow -- - < check.sh",
+)
+def exec_script(
+    context: typer.Context,
+    agent: AgentName,
+    script: Annotated[
+        list[str], typer.Argument(metavar="SCRIPT...", help="What to run; - reads it from standard input.")
+    ],
+    shell: Annotated[
+        str, typer.Option("--shell", metavar="SHELL", help="posix, cmd or powershell; default: the agent's first.")
+    ] = "",
+    timeout: Annotated[
+        int, typer.Option("--timeout", metavar="SECONDS", min=1, help="Stop the script after this long.")
+    ] = 600,
+    wait: Wait = False,
+    follow: Follow = False,
+    wait_timeout: Annotated[
+        float | None, typer.Option("--wait-timeout", metavar="SECONDS", min=0, help="Stop waiting; exit code 8.")
+    ] = None,
+    cancel_on_interrupt: CancelOnInterrupt = False,
+) -> None:
+    """Run a script on one agent, as a job outside all projects.
+
+    Put -- before the script. Several words are joined by blanks and read by the shell there, as ssh does it. A busy agent
+    runs the script after its job, a deactivated one once it is activated. With --wait or --follow the exit code is the
+    result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while the job goes on.
+    """
+    from cictl.cli.jobs.script import Script, run_script
+    from cictl.cli.jobs.wait import Waiting
+
+    session = Session.of(context)
+    text = session.stdin.read() if script == ["-"] else " ".join(script)
+    waiting = Waiting(wait=wait, follow=follow, timeout=wait_timeout, cancel_on_interrupt=cancel_on_interrupt)
+    run_script(session, agent, Script(text=text, shell=shell, timeout_seconds=timeout), waiting=waiting)
+
+
+def _set_deactivated(session: Session, text: str, *, wanted: bool) -> None:
+    action = "deactivate" if wanted else "activate"
+    session.refuse_if_readonly(f"{action} agent {text}")
+    agent = find_agent(session.client, text)
+    if agent.deactivated is wanted:
+        answer = AgentActionResponse(
+            requested=False, agent_id=agent.agent_id, message=f"already {'deactivated' if wanted else 'active'}"
+        )
+    else:
+        answer = session.client.agent_action(agent.agent_id, action)
+    _show(session, agent, answer, done=action + "d")
+
+
+def _order(session: Session, text: str, action: str, *, words: str) -> None:
+    """Order what destroys nothing."""
+    session.refuse_if_readonly(f"{words} {text}")
+    _send(session, find_agent(session.client, text), action)
+
+
+def _send(session: Session, agent: Agent, action: str) -> None:
+    answer = session.client.agent_action(agent.agent_id, action)
+    _show(session, agent, answer, done=f"update to {answer.target} requested")
+
+
+def _show(session: Session, agent: Agent, answer: AgentActionResponse, *, done: str) -> None:
+    """Show the answer; *done* is what to say when the server says nothing itself."""
+    result = Result(message=answer, rows=[agent], columns=(), name=lambda a: a.agent_id)
+    session.show_done(result, f"{agent.agent_id}: {answer.message or done}")
+
+
+def _finished(session: Session, agent: Agent) -> str:
+    """Return how many finished jobs the agent has, in words; a reference server ignores the filters."""
+    page = session.client.list_jobs(max_jobs=MAX_JOBS, status="finished", agent=agent.agent_id)
+    count = sum(job.status.is_terminal and job.leased_by_agent_id == agent.agent_id for job in page.job_executions)
+    return f"{'more than ' if page.next_cursor else ''}{count} finished job{'' if count == 1 else 's'}"

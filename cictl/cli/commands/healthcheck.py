@@ -1,0 +1,155 @@
+"""`cictl healthcheck`: one line and an exit code, for installers, probes and people in a hurry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import typer
+
+from cictl.cli.app.commands import with_examples
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.session import Session
+from cictl.cli.output.plain import plain
+from cictl.cli.output.table import Column, Result
+from cictl.wire.codec import Message
+from cictl.wire.server import API_VERSION, READYZ, RuntimeState
+from cictl_client import ClientError, Unreachable
+from cictl_client.probe import Probe
+
+NAMES = ("cictl", "ciwi")
+RETRY_SECONDS = 0.5
+
+Look = Callable[[], tuple[str, str]]
+"""Returns the status that it stands for, and what was found."""
+
+
+class Check(Message):
+    """One thing that was looked at; `detail` says what was found."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Report(Message):
+    """What `healthcheck -o json` shows. `status` is healthy, degraded, unhealthy or unreachable."""
+
+    healthy: bool
+    status: str
+    server: str
+    checks: list[Check]
+
+
+_EXIT_CODES = {
+    "healthy": ExitCode.OK,
+    "unreachable": ExitCode.UNREACHABLE,
+    "degraded": ExitCode.SERVER_ERROR,
+    "unhealthy": ExitCode.SERVER_ERROR,
+}
+
+
+@with_examples("cictl healthcheck\ncictl healthcheck --wait --timeout 30\ncictl healthcheck -o json")
+def healthcheck(
+    context: typer.Context,
+    wait: Annotated[bool, typer.Option("--wait", help="Try again until it is healthy.")] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long --wait tries.")
+    ] = 60.0,
+) -> None:
+    """Check that the server is up and well.
+
+    Exit codes: 0 healthy, 9 unreachable, 10 degraded or no cictl server.
+    """
+    session = Session.of(context)
+    probe = session.new_probe()
+    report = examine(probe, session.settings.shown_server)
+    until = time.monotonic() + (timeout if wait else 0.0)
+    while not report.healthy and time.monotonic() < until:
+        time.sleep(min(RETRY_SECONDS, max(0.0, until - time.monotonic())))
+        report = examine(probe, session.settings.shown_server)
+    if session.wants_data:
+        session.show(_result(report))
+    else:
+        session.stdout.write(f"{_line(report)}\n")
+    raise typer.Exit(_EXIT_CODES[report.status])
+
+
+def examine(probe: Probe, server: str) -> Report:
+    """Ask the server how it is; the first check that fails ends the examination.
+
+    Raises:
+        ApiError: The server wants a token.
+    """
+    checks: list[Check] = []
+    status = "healthy"
+    for name, look in _looks(probe):
+        try:
+            status, detail = look()
+        except ClientError as error:
+            if getattr(error, "status", 0) in (401, 403):
+                raise
+            status, detail = ("unreachable" if isinstance(error, Unreachable) else "unhealthy"), str(error)
+        checks.append(Check(name=name, ok=status == "healthy", detail=detail))
+        if status != "healthy":
+            break
+    return Report(healthy=status == "healthy", status=status, server=server, checks=checks)
+
+
+def _looks(probe: Probe) -> Iterator[tuple[str, Look]]:
+    """Yield what to look at, in order; whether a server is ready is asked of those that tell."""
+    features: list[str] = []
+    yield "healthz", lambda: _healthz(probe)
+    yield "server-info", lambda: _server_info(probe, features)
+    if READYZ in features:
+        yield "readyz", lambda: _readyz(probe)
+    yield "runtime-state", lambda: _runtime_state(probe)
+
+
+def _healthz(probe: Probe) -> tuple[str, str]:
+    word = probe.health().status
+    return ("healthy" if word == "ok" else "unhealthy"), f"status {word}"
+
+
+def _server_info(probe: Probe, features: list[str]) -> tuple[str, str]:
+    """Look who the server is, and add what it can to *features*."""
+    info = probe.server_info()
+    features += info.features
+    known = info.name in NAMES and info.api_version == API_VERSION
+    text = f"{info.name} {info.version}, API version {info.api_version}"
+    return ("healthy", text) if known else ("unhealthy", f"not a server that cictl knows: {text}")
+
+
+def _readyz(probe: Probe) -> tuple[str, str]:
+    failed = [f"{check.name}: {check.detail}" for check in probe.readiness().checks if not check.ok]
+    return ("unhealthy", "; ".join(failed)) if failed else ("healthy", "ready")
+
+
+def _runtime_state(probe: Probe) -> tuple[str, str]:
+    state = probe.runtime_state()
+    if state.mode != "normal":
+        return "degraded", ", ".join(state.reasons) or state.mode
+    return "healthy", f"{state.online_agents} of {_known_agents(state)} agents online"
+
+
+def _known_agents(state: RuntimeState) -> int:
+    return state.online_agents + state.stale_agents + state.offline_agents
+
+
+def _line(report: Report) -> str:
+    """Return the verdict as one line, with what explains it."""
+    details = [check.detail for check in report.checks if check.name not in ("healthz", "readyz")]
+    explanation = "; ".join(details) if report.healthy else report.checks[-1].detail
+    at = "" if report.server in explanation else f" ({report.server})"
+    return plain(f"{report.status}: {explanation}{at}")
+
+
+def _result(report: Report) -> Result[Check]:
+    return Result(
+        message=report,
+        rows=report.checks,
+        columns=(Column("CHECK", lambda c: c.name),),
+        name=lambda _: report.status,
+        names=(report.status,),
+    )

@@ -1,0 +1,76 @@
+"""`cictl lint`: check a project file where it lies, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from cictl.cli.app.commands import with_examples
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
+from cictl.cli.app.session import Session
+from cictl.cli.output.plain import plain
+from cictl.cli.output.table import Column, Result
+from cictl.project_file import CONFIG_FILES, Finding
+from cictl.project_file import lint as find_problems
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """What `lint -o json` shows; lines and columns count from 1."""
+
+    file: str
+    findings: tuple[Finding, ...]
+
+
+@with_examples(
+    "cictl lint\ncictl lint cictl.yaml\ncictl lint -o json --query 'findings[].message'\ngit show HEAD:cictl.yaml | cictl lint -"
+)
+def lint(
+    context: typer.Context,
+    path: Annotated[
+        str, typer.Argument(metavar="[FILE|DIR]", help="A project file, a directory that holds one, or - for stdin.")
+    ] = ".",
+) -> None:
+    """Check a project file; needs no server.
+
+    Prints FILE:LINE:COLUMN: MESSAGE for each finding. Exit codes: 0 clean, 1 findings, 2 nothing to read.
+    """
+    session = Session.of(context)
+    name, text = ("stdin", session.stdin.buffer.read()) if path == "-" else _read(path)
+    findings = find_problems(text, config_file=Path(name).name)
+    if session.wants_data:
+        session.show(_result(name, findings))
+    else:
+        session.stdout.write("".join(f"{name}:{f.line}:{f.column}: {plain(f.message)}\n" for f in findings))
+        session.note(f"{name}: {len(findings)} problem{'s' * (len(findings) != 1)}" if findings else f"{name}: ok")
+    raise typer.Exit(ExitCode.ERROR if findings else ExitCode.OK)
+
+
+def _read(path: str) -> tuple[str, bytes]:
+    """Return the name to show and the content of the file that *path* means."""
+    file = Path(path)
+    if file.is_dir():
+        candidates = [file / name for name in CONFIG_FILES if (file / name).is_file()]
+        if not candidates:
+            raise _unreadable(f"no {' or '.join(CONFIG_FILES)} in {path}", "name the file, or go where it is")
+        file = candidates[0]
+    try:
+        return str(file), file.read_bytes()
+    except OSError as error:
+        raise _unreadable(f"cannot read {path}: {error.strerror}", "`cictl lint FILE`") from error
+
+
+def _unreadable(message: str, hint: str) -> Failure:
+    return Failure(message, exit_code=ExitCode.USAGE, code="unreadable", hint=hint)
+
+
+def _result(name: str, findings: tuple[Finding, ...]) -> Result[Finding]:
+    return Result(
+        message=Findings(file=name, findings=findings),
+        rows=findings,
+        columns=(Column("MESSAGE", lambda f: f.message),),
+        name=lambda f: f"{name}:{f.line}:{f.column}",
+    )

@@ -1,0 +1,120 @@
+"""`cictl run-agent`: the process that executes jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from cictl_agent.agent import Agent
+
+_LOOK_SECONDS = 0.1
+
+
+def run_agent(
+    server: Annotated[str, typer.Option(metavar="URL", help="The server; else CICTL_SERVER_URL.")] = "",
+    agent_id: Annotated[
+        str, typer.Option("--id", metavar="NAME", help="This agent's name; else CICTL_AGENT_ID, else agent-HOSTNAME.")
+    ] = "",
+    work_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.")
+    ] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Lease jobs from a server and run them, until stopped with Ctrl-C or SIGTERM.
+
+    A job that runs then is stopped and reported as failed. A second signal ends the agent at once.
+
+    Examples:
+
+      cictl run-agent
+
+      cictl run-agent --server http://ci.example.com:8112 --id builder-1
+    """
+    import logging
+    import os
+    import sys
+    from functools import partial
+
+    from cictl.installation.versions import running_tag
+    from cictl_agent.agent import Agent
+    from cictl_agent.config import ConfigError, find_work_dir, load_config, setting
+    from cictl_agent.envfile import load_env_file
+    from cictl_agent.system.platforms import this_platform
+    from cictl_agent.system.processes import adopt_orphans
+    from cictl_agent.updating import find_updater
+
+    level = logging.getLevelNamesMapping().get(log_level.upper())
+    if level is None:
+        raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    platform = this_platform()
+    try:
+        load_env_file(os.environ, platform.env_file(os.environ))
+        service = platform.find_service(os.environ, partial(setting, os.environ))
+        updater = find_updater(
+            os.environ,
+            service=service,
+            version=running_tag(),
+            prefix=Path(sys.prefix),
+            work_dir=find_work_dir(os.environ, work_dir),
+        )
+        if problem := updater.begin():
+            _fail(ConfigError(problem))
+        config = load_config(
+            os.environ, server=server, agent_id=agent_id, work_dir=work_dir, token_file=token_file, service=service
+        )
+        typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
+        agent = Agent(config, adopts_orphans=adopt_orphans(), platform=platform, updater=updater)
+        _run_until_signal(agent)
+    except ConfigError as error:
+        _fail(error)
+    typer.echo("stopped", err=True)
+    if agent.exit_code:
+        raise typer.Exit(agent.exit_code)
+
+
+def _run_until_signal(agent: Agent) -> None:
+    """Run the agent in a thread; the first signal stops it gently, the second ends everything.
+
+    The handler takes no lock: whatever the main thread was doing may hold it.
+    """
+    import os
+    import signal
+    import threading
+
+    stop = threading.Event()
+    signals: list[int] = []
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            agent.run(stop)
+        except Exception as error:  # noqa: BLE001 raised again in the main thread
+            errors.append(error)
+
+    asked_to_stop = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM))  # the last on Windows
+    for number in asked_to_stop:
+        signal.signal(number, lambda received, _: signals.append(received))
+    worker = threading.Thread(target=work, name="agent")
+    worker.start()
+    while worker.is_alive():
+        worker.join(_LOOK_SECONDS)
+        if signals:
+            stop.set()
+        if len(signals) > 1:
+            agent.kill()
+            os._exit(1)
+    if errors:
+        raise errors[0]
+
+
+def _fail(error: Exception) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(1) from error

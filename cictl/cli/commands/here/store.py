@@ -1,0 +1,284 @@
+"""`cictl store`: a server's data directory, looked at and kept safe from outside the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from cictl.cli.app.commands import LocalCommand, LocalDestructiveCommand, new_group
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
+from cictl.cli.app.session import Session
+from cictl.cli.output.table import Column, Result
+from cictl.wire.codec import Message
+
+if TYPE_CHECKING:
+    from cictl_server.data_directory import Copied, Examined
+
+app = new_group(
+    "cictl store check\ncictl store backup /mnt/backup/cictl-monday\ncictl store restore /mnt/backup/cictl-monday"
+)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="CICTL_DATA_DIR",
+        metavar="DIR",
+        help="The server's data directory; default: the user's data directory.",
+    ),
+]
+
+
+class StoreReport(Message):
+    """What `store check -o json` shows.
+
+    Attributes:
+        torn_bytes: Of a change that was being written when the server died, and of which nobody was told.
+        records: Counts by table.
+        jobs: Counts by status.
+    """
+
+    sound: bool
+    data_dir: str
+    problems: list[str] = msgspec.field(default_factory=list)
+    in_use: bool = False
+    schema: int = 0
+    transactions: int = 0
+    snapshot_bytes: int = 0
+    journal_bytes: int = 0
+    journal_lines: int = 0
+    torn_bytes: int = 0
+    records: dict[str, int] = msgspec.field(default_factory=dict)
+    jobs: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class StoreCopy(Message):
+    """What `store backup -o json` and `store restore -o json` show; `replaced` is where the former content is now."""
+
+    source: str
+    target: str
+    transactions: int
+    files: int
+    size_bytes: int
+    replaced: str = ""
+
+
+class StoreSize(Message):
+    """What `store compact -o json` shows."""
+
+    data_dir: str
+    before_bytes: int
+    after_bytes: int
+
+
+class StoreExport(Message):
+    """What `store export` shows: every record by table."""
+
+    data_dir: str
+    tables: dict[str, list[dict[str, Any]]]
+
+
+@app.command("check", cls=LocalCommand, epilog="cictl store check\ncictl store check --data-dir /var/lib/cictl -o json")
+def check_store(context: typer.Context, data_dir: DataDir = None) -> None:
+    """Prove that the data is sound, or say what is not.
+
+    Reads every record on a copy, so it changes nothing and works while the server runs. Of a stopped server it also finds
+    logs and artifacts that are not there whole. Exit codes: 0 sound, 1 not sound, 5 no data.
+    """
+    from cictl_server import data_directory
+    from cictl_server.errors import StoreError
+
+    session = Session.of(context)
+    directory = _directory(data_dir)
+    with _failures():
+        try:
+            report = _report(directory, data_directory.examine(directory))
+        except StoreError as error:
+            report = StoreReport(sound=False, data_dir=str(directory), problems=[str(error)])
+    session.show(_report_result(report))
+    if not report.sound:
+        for problem in report.problems:
+            session.note(f"error: {problem}")
+        session.note("try: `cictl store restore BACKUP` puts an earlier state in its place")
+        raise typer.Exit(ExitCode.ERROR)
+
+
+@app.command("backup", cls=LocalCommand, epilog="cictl store backup /mnt/backup/cictl-$(date +%F)")
+def back_up_store(
+    context: typer.Context,
+    target: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where to: a folder that is not there yet, or empty.")
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Copy the data, also while the server runs.
+
+    The copy holds every change that was acknowledged before it began, is read through before it is called good, and is a
+    data directory itself: `cictl serve --data-dir FOLDER` serves it.
+    """
+    from cictl_server import data_directory
+
+    session = Session.of(context)
+    directory = _directory(data_dir)
+    with _failures():
+        copied = data_directory.back_up(directory, target)
+    session.show_done(_copy_result(directory, target, copied), f"backed up {directory} to {target}: {_amount(copied)}")
+
+
+@app.command("restore", cls=LocalDestructiveCommand, epilog="cictl store restore /mnt/backup/cictl-monday --yes")
+def restore_store(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that `store backup` wrote.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Put a backup in the place of a stopped server's data.
+
+    What is there now is kept in a folder beside it. Asks on a terminal, and needs --yes elsewhere.
+    """
+    from cictl_server import data_directory
+
+    session = Session.of(context)
+    session.refuse_if_readonly("restore a backup")
+    directory = _directory(data_dir)
+    session.note(f"this replaces what {directory} holds by {source}; the present content is kept beside it")
+    session.ask(f"restore {source}?")
+    with _failures():
+        copied = data_directory.restore(directory, source, now=datetime.now(tz=UTC))
+    kept = f"; what was there is in {copied.replaced}" if copied.replaced else ""
+    session.show_done(_copy_result(source, directory, copied), f"restored {source}: {_amount(copied)}{kept}")
+
+
+@app.command("compact", cls=LocalCommand, epilog="cictl store compact")
+def compact_store(context: typer.Context, data_dir: DataDir = None) -> None:
+    """Write the journal of a stopped server into its snapshot.
+
+    A running server does this by itself.
+    """
+    from cictl_server import data_directory
+
+    session = Session.of(context)
+    session.refuse_if_readonly("compact the store")
+    directory = _directory(data_dir)
+    with _failures():
+        sizes = data_directory.compact(directory)
+    size = StoreSize(data_dir=str(directory), before_bytes=sizes.before_bytes, after_bytes=sizes.after_bytes)
+    result = Result(message=size, rows=[size], columns=(), name=lambda s: s.data_dir)
+    session.show_done(result, f"compacted {directory}: {size.before_bytes} bytes before, {size.after_bytes} after")
+
+
+@app.command(
+    "export",
+    cls=LocalCommand,
+    epilog="cictl store export > cictl.json\ncictl store export --query 'tables.agents[].agent_id'",
+)
+def export_store(context: typer.Context, data_dir: DataDir = None) -> None:
+    """Write all records as JSON, also while the server runs.
+
+    Values of environment variables and passwords in addresses are replaced by ***.
+    """
+    from cictl_server import data_directory
+
+    session = Session.of(context)
+    directory = _directory(data_dir)
+    with _failures():
+        message = StoreExport(data_dir=str(directory), tables=data_directory.export(directory))
+    if not session.wants_data:
+        session.options["output"] = "json"
+    session.show(Result(message=message, rows=list(message.tables), columns=(), name=str))
+
+
+def _directory(given: Path | None) -> Path:
+    import platformdirs
+
+    return given or platformdirs.user_data_path("cictl", appauthor=False)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn the server's errors into the ends of commands."""
+    from cictl_server.errors import CictlError, Conflict, InvalidRequest, NotFound
+    from cictl_server.store.contract import StoreLocked
+
+    exit_codes: Mapping[type[CictlError], ExitCode] = {
+        NotFound: ExitCode.NOT_FOUND,
+        Conflict: ExitCode.CONFLICT,
+        StoreLocked: ExitCode.CONFLICT,
+        InvalidRequest: ExitCode.USAGE,
+    }
+    try:
+        yield
+    except CictlError as error:
+        code = next((code for kind, code in exit_codes.items() if isinstance(error, kind)), ExitCode.ERROR)
+        raise Failure(str(error), exit_code=code, code=error.code.value, hint=error.hint) from error
+
+
+def _report(directory: Path, found: Examined) -> StoreReport:
+    state = found.state
+    return StoreReport(
+        sound=not found.problems,
+        data_dir=str(directory),
+        problems=found.problems,
+        in_use=found.is_in_use,
+        schema=state.schema,
+        transactions=state.sequence,
+        snapshot_bytes=state.snapshot_bytes,
+        journal_bytes=state.journal_bytes,
+        journal_lines=state.journal_lines,
+        torn_bytes=state.torn_bytes,
+        records=found.records,
+        jobs=found.jobs,
+    )
+
+
+def _report_result(report: StoreReport) -> Result[StoreReport]:
+    return Result(
+        message=report,
+        rows=[report],
+        columns=(
+            Column("Data", lambda r: r.data_dir),
+            Column("Verdict", lambda r: "sound" if r.sound else "not sound"),
+            Column("Transactions", lambda r: r.transactions),
+            Column("Snapshot", lambda r: f"{r.snapshot_bytes} bytes"),
+            Column("Journal", lambda r: f"{r.journal_lines} lines, {r.journal_bytes} bytes"),
+            Column("Torn end", _torn),
+            Column("Records", lambda r: _counts(r.records)),
+            Column("Jobs", lambda r: _counts(r.jobs)),
+            Column("Files", lambda r: "not looked at: a server has them" if r.in_use else "looked at"),
+        ),
+        name=lambda r: "sound" if r.sound else "unsound",
+        detailed=True,
+    )
+
+
+def _torn(report: StoreReport) -> str:
+    if not report.torn_bytes:
+        return "none"
+    return f"{report.torn_bytes} bytes of a change that nobody was told of; the next start drops them"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    texts = (f"{count} {name.removesuffix('s') if count == 1 else name}" for name, count in counts.items() if count)
+    return ", ".join(texts) or "none"
+
+
+def _copy_result(source: Path, target: Path, copied: Copied) -> Result[StoreCopy]:
+    copy = StoreCopy(
+        source=str(source),
+        target=str(target),
+        transactions=copied.state.sequence,
+        files=copied.files,
+        size_bytes=copied.size_bytes,
+        replaced=str(copied.replaced or ""),
+    )
+    return Result(message=copy, rows=[copy], columns=(), name=lambda c: c.target)
+
+
+def _amount(copied: Copied) -> str:
+    return f"{copied.state.sequence} transactions, {copied.files} files, {copied.size_bytes} bytes"

@@ -1,0 +1,343 @@
+"""`cictl jobs`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cictl.cli.app.commands import Command, DestructiveCommand, new_group
+from cictl.cli.app.failures import not_found, usage
+from cictl.cli.app.session import Session
+from cictl.cli.commands.run import CancelOnInterrupt, Follow, Timeout, Wait
+from cictl.cli.jobs.wait import Follower, Waiting, attach_command, server_options
+from cictl.cli.names import MAX_JOBS, find_agent, find_job_id
+from cictl.cli.tables.artifacts import artifacts_result
+from cictl.cli.tables.jobs import enqueued_result, job_result, jobs_result, outcome, tests_result
+from cictl.wire.jobs import JobExecution, JobStatus, LoggedStep
+from cictl_client import Client
+
+app = new_group(
+    "cictl jobs list --status failed\ncictl jobs logs -f job-17954\n"
+    "cictl jobs explain job-17954\ncictl jobs watch --run run-17954"
+)
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or its beginning, with or without `job-`.")]
+
+
+@app.command(
+    "list",
+    cls=Command,
+    epilog="cictl jobs list\ncictl jobs list --status failed --project shop -o json\n"
+    "cictl jobs list --watch --project shop\ncictl jobs list --query 'job_executions[].id' -o name",
+)
+def list_jobs(
+    context: typer.Context,
+    status: Annotated[str, typer.Option("--status", metavar="STATUS", help=f"One of {', '.join(JobStatus)}.")] = "",
+    project: Annotated[str, typer.Option("--project", metavar="NAME", help="Only this project's.")] = "",
+    pipeline: Annotated[str, typer.Option("--pipeline", metavar="NAME", help="Only this pipeline's.")] = "",
+    agent: Annotated[str, typer.Option("--agent", metavar="AGENT", help="Only those that this agent has or had.")] = "",
+    run: Annotated[str, typer.Option("--run", metavar="RUN", help="Only those of this pipeline or chain run.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MAX_JOBS, help="How many at most.")] = 50,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on showing how they change, until Ctrl-C.")] = False,
+) -> None:
+    """List the newest jobs; a run is never cut apart.
+
+    In a pipe, --watch writes a line whenever a job is new or has changed, with `-o json` one object a line.
+    """
+    session = Session.of(context)
+    if status and status not in list(JobStatus):
+        raise usage(f"no such status: {status}", hint=f"one of {', '.join(JobStatus)}")
+    agent_id = find_agent(session.client, agent).agent_id if agent else ""
+    look = partial(
+        session.client.list_jobs,
+        max_jobs=limit,
+        status=status,
+        project=project,
+        pipeline=pipeline,
+        agent=agent_id,
+        run=run,
+    )
+    if watch:
+        from cictl.cli.output.watch import watch as go_on
+
+        raise typer.Exit(go_on(session, lambda: jobs_result(look().job_executions), quiet=("CREATED", "TIME")))
+    found = look()
+    session.show(jobs_result(found.job_executions, next_cursor=found.next_cursor))
+    if found.next_cursor and not session.wants_data:
+        session.note(f"there are more; --limit {min(limit * 10, MAX_JOBS)} shows them")
+
+
+@app.command("show", cls=Command, epilog="cictl jobs show job-17954\ncictl jobs show 17954 --query job_execution.error")
+def show_job(context: typer.Context, job: JobId) -> None:
+    """Show one job: its state, what it waits for, its steps."""
+    session = Session.of(context)
+    found = session.client.get_job(find_job_id(session.client, job))
+    begun = [] if session.wants_data else _begun_steps(session.client, found)
+    session.show(job_result(found, begun=begun))
+
+
+@app.command(
+    "logs",
+    cls=Command,
+    epilog="cictl jobs logs -f job-17954\ncictl jobs logs job-17954 --tail 50\n"
+    "cictl jobs logs job-17954 --step 'make test'\ncictl jobs logs --run run-17954 --failed\n"
+    "cictl jobs logs job-17954 --grep 'warning|error' --timestamps\ncictl jobs logs job-17954 --raw > build.log",
+)
+def show_log(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(metavar="[JOB]", help="The job's id, or its beginning.")] = "",
+    run: Annotated[str, typer.Option("--run", metavar="RUN", help="The logs of a run's jobs instead.")] = "",
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job is over.")] = False,
+    tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Only the last N lines.")] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="Only what came since then: 15m, 2h, or an ISO 8601 time.")
+    ] = "",
+    step: Annotated[
+        str,
+        typer.Option(
+            "--step",
+            metavar="STEP",
+            help="Only this step's part: its number, or how its command or its test's name begins.",
+        ),
+    ] = "",
+    failed: Annotated[bool, typer.Option("--failed", help="Only the failed step's part, of jobs that failed.")] = False,
+    grep: Annotated[str, typer.Option("--grep", metavar="REGEX", help="Only lines in which this is found.")] = "",
+    timestamps: Annotated[bool, typer.Option("-t", "--timestamps", help="Put the time before each line.")] = False,
+    offset: Annotated[int, typer.Option("--offset", metavar="BYTES", min=0, help="Begin at this byte.")] = 0,
+    raw: Annotated[bool, typer.Option("--raw", help="Leave terminal control sequences in.")] = False,
+) -> None:
+    """Show a job's log, or a part of it.
+
+    Parts narrow one another: `--step build --tail 20` is the end of that step, and --grep looks at what is left. Times are those at which the server got a line, to a second.
+
+    With --follow the exit code is the job's result: 0 succeeded, 3 failed, 4 cancelled; of a --step it is 0 once the next one begins. A broken connection is taken up where it broke off. Without --follow, --grep ends with 1 when it found nothing.
+    """
+    from cictl.cli.logs import view as logs
+
+    session = Session.of(context)
+    wanted = logs.Wanted(
+        offset=offset,
+        tail=tail,
+        since=logs.instant(since) if since else None,
+        step=step,
+        failed=failed,
+        pattern=logs.pattern(grep) if grep else None,
+        timestamps=timestamps,
+        raw=raw,
+    )
+    wanted.check(follow=follow, of_run=bool(run))
+    if bool(job) == bool(run):
+        raise usage("name a job, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
+    if run and follow:
+        ids = [found.id for found in _jobs_of_run(session.client, run)]
+        raise typer.Exit(Follower(session, ids, waiting=Waiting(follow=True), run_id=run).run())
+    if run:
+        logs.show_logs(session, _jobs_of_run(session.client, run), wanted)
+        return
+    job_id = find_job_id(session.client, job)
+    if follow:
+        raise typer.Exit(logs.LogView(session, job_id, wanted).follow())
+    logs.show_log(session, job_id, wanted)
+
+
+@app.command("cancel", cls=Command, epilog="cictl jobs cancel job-17954")
+def cancel_job(context: typer.Context, job: JobId) -> None:
+    """Cancel a job; one that is over stays as it is."""
+    session = Session.of(context)
+    session.refuse_if_readonly(f"cancel job {job}")
+    job_id = find_job_id(session.client, job)
+    cancelled, text = _cancel(session.client, job_id)
+    session.show_done(job_result(cancelled), f"{job_id}: {text}")
+
+
+@app.command(
+    "rerun",
+    cls=Command,
+    epilog="cictl jobs rerun job-17954\ncictl jobs rerun job-17954 --follow\n"
+    "cictl jobs rerun job-17954 --wait --timeout 600 -o json",
+)
+def rerun_job(
+    context: typer.Context,
+    job: JobId,
+    wait: Wait = False,
+    follow: Follow = False,
+    timeout: Timeout = None,
+    cancel_on_interrupt: CancelOnInterrupt = False,
+) -> None:
+    """Enqueue a job once more, as a new job of the same run.
+
+    With --wait or --follow the exit code is the new job's result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while it
+    goes on. A job that never started can't be rerun; run its pipeline.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"rerun job {job}")
+    job_id = find_job_id(session.client, job)
+    again = session.client.rerun_job(job_id)
+    session.note(f"enqueued {again.id}, a rerun of {job_id}")
+    waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
+    if waiting.wanted:
+        raise typer.Exit(Follower(session, [again.id], waiting=waiting).run())
+    session.show(enqueued_result(again))
+    session.note(f"follow with: {attach_command(session, [again.id], '')}")
+
+
+@app.command("delete", cls=DestructiveCommand, epilog="cictl jobs delete job-17954\ncictl jobs delete job-17954 --yes")
+def delete_job(context: typer.Context, job: JobId) -> None:
+    """Delete a job that has not started; what waits for it ends.
+
+    Says what ends with it, asks on a terminal, and needs --yes elsewhere. A job that has started can be cancelled.
+    """
+    from cictl.cli.jobs import remove as removing
+
+    removing.delete_job(Session.of(context), job)
+
+
+@app.command("clear-queue", cls=DestructiveCommand, epilog="cictl jobs clear-queue\ncictl jobs clear-queue --yes")
+def clear_queue(context: typer.Context) -> None:
+    """Delete all jobs that are queued or leased.
+
+    Says how many those are, asks on a terminal, and needs --yes elsewhere. What runs goes on.
+    """
+    from cictl.cli.jobs import remove as removing
+
+    removing.clear_queue(Session.of(context))
+
+
+@app.command("flush-history", cls=DestructiveCommand, epilog="cictl jobs flush-history\ncictl jobs flush-history --yes")
+def flush_history(context: typer.Context) -> None:
+    """Delete all jobs that are over, logs included.
+
+    Artifacts and test reports go with them. Says how many those are, asks on a terminal, and needs --yes elsewhere. Jobs stay whose run still waits for something.
+    """
+    from cictl.cli.jobs import remove as removing
+
+    removing.flush_history(Session.of(context))
+
+
+@app.command("artifacts", cls=Command, epilog="cictl jobs artifacts job-17954\ncictl jobs artifacts job-17954 -o name")
+def list_artifacts(context: typer.Context, job: JobId) -> None:
+    """List the files that a job left."""
+    session = Session.of(context)
+    job_id = find_job_id(session.client, job)
+    session.show(artifacts_result(job_id, session.client.list_artifacts(job_id)))
+
+
+@app.command(
+    "download",
+    cls=Command,
+    epilog="cictl jobs download job-17954\ncictl jobs download job-17954 dist/app.tar.gz -O /tmp\n"
+    "cictl jobs download job-17954 dist\ncictl jobs download job-17954 --all -O out",
+)
+def download(
+    context: typer.Context,
+    job: JobId,
+    path: Annotated[
+        str, typer.Argument(metavar="[PATH]", help="An artifact, or a directory of them; without it, a zip of all.")
+    ] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Every artifact, as files instead of a zip.")] = False,
+    prefix: Annotated[str, typer.Option("--prefix", metavar="DIR", help="Every artifact below this directory.")] = "",
+    directory: Annotated[
+        Path, typer.Option("-O", "-C", "--directory", metavar="DIR", help="Where to put files.")
+    ] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+) -> None:
+    """Download a job's artifacts: one, those of a directory, all of them, or a zip.
+
+    A file appears only when it is whole. A download that breaks off goes on where it was, also when the command is given again; only a zip begins anew. Prints the paths that were written.
+    """
+    from cictl.cli.jobs.download import Downloads
+
+    session = Session.of(context)
+    if [bool(path), bool(prefix), everything].count(True) > 1:
+        raise usage("PATH, --prefix and --all exclude each other")
+    job_id = find_job_id(session.client, job)
+    downloads = Downloads(session, job_id, directory=directory, force=force)
+    session.show(downloads.below(path or prefix) if path or prefix or everything else downloads.archive())
+
+
+@app.command("tests", cls=Command, epilog="cictl jobs tests job-17954\ncictl jobs tests job-17954 -o json")
+def show_tests(context: typer.Context, job: JobId) -> None:
+    """Show a job's test report: the counts, and what failed."""
+    session = Session.of(context)
+    session.show(tests_result(session.client.get_test_report(find_job_id(session.client, job))))
+
+
+@app.command(
+    "explain",
+    cls=Command,
+    epilog="cictl jobs explain job-17954\ncictl jobs explain job-17954 -o json\n"
+    "cictl jobs explain job-17954 --query 'fixes[].command' -o name",
+)
+def explain_job(context: typer.Context, job: JobId) -> None:
+    """Tell why a job waits, and what would help.
+
+    Lists the agents, the nearest first, with what each one lacks. Of a job that does not wait it tells how it stands or how it ended.
+    """
+    from cictl.cli.jobs.explain import explain, explanation_result
+
+    session = Session.of(context)
+    found = explain(session.client, find_job_id(session.client, job))
+    session.show(explanation_result(found, options=server_options(session)))
+
+
+@app.command(
+    "watch",
+    cls=Command,
+    epilog="cictl jobs watch job-17954 job-17955\ncictl jobs watch --run run-17954 --timeout 600",
+)
+def watch(
+    context: typer.Context,
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Job ids, or their beginnings.")] = None,
+    run: Annotated[str, typer.Option("--run", metavar="RUN", help="All jobs of this pipeline or chain run.")] = "",
+    timeout: Timeout = None,
+    cancel_on_interrupt: CancelOnInterrupt = False,
+) -> None:
+    """Follow the states of jobs until all are over.
+
+    The exit code is the result: 0 all succeeded, 3 one failed, 4 cancelled, 8 timed out.
+    """
+    session = Session.of(context)
+    if bool(jobs) == bool(run):
+        raise usage("name jobs, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
+    if run:
+        ids = [job.id for job in _jobs_of_run(session.client, run)]
+    else:
+        ids = [find_job_id(session.client, job) for job in jobs or []]
+    waiting = Waiting(timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
+    raise typer.Exit(Follower(session, list(dict.fromkeys(ids)), waiting=waiting, run_id=run).run())
+
+
+def _begun_steps(client: Client, job: JobExecution) -> list[LoggedStep]:
+    """Return when the steps began; nothing from a server that does not keep it."""
+    from cictl_client import NotFound
+
+    try:
+        return client.list_steps(job.id) if job.started_utc else []
+    except NotFound:
+        return []
+
+
+def _cancel(client: Client, job_id: str) -> tuple[JobExecution, str]:
+    """Cancel, or find out how the job ended before."""
+    from cictl_client import Conflict
+
+    try:
+        return client.cancel_job(job_id), "cancelled"
+    except Conflict:
+        job = client.get_job(job_id)
+        if not job.status.is_terminal:
+            raise
+        return job, f"already {outcome(job)}"
+
+
+def _jobs_of_run(client: Client, run: str) -> list[JobExecution]:
+    """Return the executions of the run, oldest first; a reference server ignores the filter, so it is applied here too."""
+    found = client.list_jobs(max_jobs=MAX_JOBS, run=run).job_executions
+    keys = ("pipeline_run_id", "chain_run_id")
+    jobs = [job for job in found if run in [job.metadata.get(key) for key in keys]]
+    if not jobs:
+        raise not_found(f"run {run!r} not found", hint="`cictl jobs list -o wide` shows the runs")
+    return jobs[::-1]

@@ -1,0 +1,136 @@
+"""`cictl projects`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cictl.cli.app.commands import Command, DestructiveCommand, new_group
+from cictl.cli.app.session import Session
+from cictl.cli.jobs.wait import server_options
+from cictl.cli.names import find_project
+from cictl.cli.output.table import Result
+from cictl.cli.projects.icon import show_icon
+from cictl.cli.tables.projects import project_result, projects_result
+from cictl.wire.codec import Message
+from cictl.wire.projects import ImportRequest, ImportResponse, ProjectSummary
+
+app = new_group("cictl projects import https://example.com/shop.git\ncictl projects show shop")
+
+ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's name, its beginning, or its id.")]
+
+
+class DeletedProject(Message):
+    """What `projects delete -o json` shows; the API itself answers with an empty body."""
+
+    deleted: bool
+    project_id: int
+    project_name: str
+
+
+@app.command("list", cls=Command, epilog="cictl projects list\ncictl projects list --query 'projects[].name'")
+def list_projects(context: typer.Context) -> None:
+    """List the projects."""
+    session = Session.of(context)
+    session.show(projects_result(session.client.list_projects()))
+
+
+@app.command("show", cls=Command, epilog="cictl projects show shop\ncictl projects show 3 -o yaml")
+def show_project(context: typer.Context, project: ProjectName) -> None:
+    """Show one project with its pipelines and chains."""
+    session = Session.of(context)
+    found = find_project(session.client, project)
+    session.show(project_result(session.client.get_project(found.id)))
+
+
+@app.command(
+    "import",
+    cls=Command,
+    epilog="cictl projects import https://example.com/shop.git\n"
+    "cictl projects import git@example.com:shop.git --ref main --file cictl.yaml",
+)
+def import_project(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help="The git repository, as the server reaches it.")],
+    ref: Annotated[
+        str, typer.Option("--ref", metavar="REF", help="Branch, tag or commit; else the default branch.")
+    ] = "",
+    file: Annotated[str, typer.Option("--file", metavar="NAME", help="Name of the project file in the root.")] = "",
+) -> None:
+    """Import a project from a git repository.
+
+    The same URL, ref and file again update the project in place.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"import {url}")
+    answer = session.client.import_project(ImportRequest(repo_url=url, repo_ref=ref, config_file=file))
+    session.show_done(_import_result(answer), _import_text("imported", answer))
+    if not session.wants_data:
+        session.note(f"what can be run: cictl projects show {answer.project_name}{server_options(session)}")
+
+
+@app.command("reload", cls=Command, epilog="cictl projects reload shop")
+def reload_project(context: typer.Context, project: ProjectName) -> None:
+    """Read a project's file again from its repository."""
+    session = Session.of(context)
+    session.refuse_if_readonly(f"reload project {project}")
+    answer = session.client.reload_project(find_project(session.client, project).id)
+    session.show_done(_import_result(answer), _import_text("reloaded", answer))
+
+
+@app.command("delete", cls=DestructiveCommand, epilog="cictl projects delete shop\ncictl projects delete 3 --yes")
+def delete_project(context: typer.Context, project: ProjectName) -> None:
+    """Delete a project, its pipelines and its chains.
+
+    Job executions are kept. Asks on a terminal, and needs --yes elsewhere.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"delete project {project}")
+    found = find_project(session.client, project)
+    session.note(f"this deletes {_what_dies(found)}; job executions are kept")
+    session.confirm(f"delete project {found.name}?")
+    session.client.delete_project(found.id)
+    answer = DeletedProject(deleted=True, project_id=found.id, project_name=found.name)
+    result = Result(message=answer, rows=[answer], columns=(), name=lambda a: a.project_name)
+    session.show_done(result, f"deleted project {found.name} (id {found.id})")
+
+
+@app.command(
+    "icon",
+    cls=Command,
+    epilog="cictl projects icon shop --to shop.png\ncictl projects icon shop > shop.png\ncictl projects icon shop -o json",
+)
+def icon(
+    context: typer.Context,
+    project: ProjectName,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write the image into this file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Get the image that a project's repository has as its icon or logo.
+
+    It goes to stdout, unless that is a terminal, or to a file; with -o json or -o yaml its kind and size are shown instead.
+    """
+    session = Session.of(context)
+    show_icon(session, find_project(session.client, project), to=to, force=force)
+
+
+def _what_dies(project: ProjectSummary) -> str:
+    pipelines = ", ".join(p.pipeline_id for p in project.pipelines)
+    text = f"project {project.name} (id {project.id}) with {_count(len(project.pipelines), 'pipeline')}"
+    text += f" ({pipelines})" if pipelines else ""
+    return text + f" and {_count(len(project.pipeline_chains), 'chain')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _import_text(verb: str, answer: ImportResponse) -> str:
+    at = f"@{answer.repo_ref}" if answer.repo_ref else ""
+    return f"{verb} {answer.project_name}: {_count(answer.pipelines, 'pipeline')} from {answer.repo_url}{at}"
+
+
+def _import_result(answer: ImportResponse) -> Result[ImportResponse]:
+    return Result(message=answer, rows=[answer], columns=(), name=lambda a: a.project_name)

@@ -1,0 +1,73 @@
+"""`cictl server`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from cictl.cli.app.commands import DestructiveCommand, new_group
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
+from cictl.cli.app.session import Session
+from cictl.cli.output.table import Result
+
+app = new_group("cictl server restart --wait")
+
+_POLL_SECONDS = 0.2
+
+
+@app.callback()
+def server() -> None:
+    """Keep this a group although it has one command only."""
+
+
+@app.command("restart", cls=DestructiveCommand, epilog="cictl server restart\ncictl server restart --wait --yes")
+def restart(
+    context: typer.Context,
+    wait: Annotated[bool, typer.Option("--wait", help="Return once the server answers again.")] = False,
+    wait_timeout: Annotated[
+        float, typer.Option("--wait-timeout", metavar="SECONDS", min=0, help="Stop waiting; exit code 8.")
+    ] = 120.0,
+) -> None:
+    """Restart the server; jobs that run go on.
+
+    Below a service manager the process ends and is started again by it; elsewhere it starts itself again with the same
+    options. Asks on a terminal, and needs --yes elsewhere. Refused with exit code 7 while the server is being updated.
+    """
+    from cictl.cli.server.updating import restart_text
+
+    session = Session.of(context)
+    session.refuse_if_readonly("restart the server")
+    before = session.client.server_info().instance_id
+    session.note(restart_text(session.client))
+    session.confirm("restart the server?")
+    answer = session.client.restart_server()
+    if wait:
+        _wait(session, before, deadline=time.monotonic() + wait_timeout)
+    text = f"{answer.message}; it answers again" if wait else answer.message
+    session.show_done(
+        Result(message=answer, rows=[answer], columns=(), name=lambda _: session.settings.shown_server), text
+    )
+
+
+def _wait(session: Session, before: str, *, deadline: float) -> None:
+    """Return once another instance than *before* answers."""
+    from cictl_client import ApiError, Unreachable
+
+    client = session.new_client(retries=0, timeout=10.0)
+    while True:
+        try:
+            if client.server_info().instance_id != before:
+                return
+        except (Unreachable, ApiError):
+            pass  # it is away, as it was asked to be
+        if time.monotonic() >= deadline:
+            raise Failure(
+                "the server does not answer again yet",
+                exit_code=ExitCode.TIMED_OUT,
+                code="wait_timed_out",
+                hint="`cictl healthcheck`, and the server's log",
+            )
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,172 @@
+"""`cictl update`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cictl.cli.app.commands import Command, DestructiveCommand, new_group
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure, usage
+from cictl.cli.app.session import Session
+from cictl.cli.output.table import Column, Result
+from cictl.wire.updates import UpdateCheck, UpdateStatus, UpdateTags
+
+app = new_group("cictl update check\ncictl update apply\ncictl update rollback v1.2.2\ncictl update status")
+
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Return once the version is staged; `cictl update status` tells the rest.")
+]
+WaitTimeout = Annotated[
+    float,
+    typer.Option("--wait-timeout", metavar="SECONDS", min=0, help="Stop waiting; the update goes on. Exit code 8."),
+]
+
+
+@app.command("check", cls=Command, epilog="cictl update check\ncictl update check --query update_available")
+def check(context: typer.Context) -> None:
+    """Let the server look for a newer release.
+
+    Exit codes: 0 it could look, whatever it found; 1 it could not.
+    """
+    session = Session.of(context)
+    found = session.client.check_for_update()
+    columns: tuple[Column[UpdateCheck], ...] = (
+        Column("Runs", lambda c: c.current_version),
+        Column("Latest", lambda c: c.latest_version),
+        Column("Update available", lambda c: "yes" if c.update_available else "no"),
+        Column("Release", lambda c: c.release_url),
+        Column("File", lambda c: c.asset_name, wide=True),
+        Column("Remark", lambda c: c.message),
+    )
+    session.show(Result(message=found, rows=[found], columns=columns, name=lambda c: c.latest_version, detailed=True))
+    if not found.latest_version:
+        raise Failure(
+            f"the server could not look for releases: {found.message}", exit_code=ExitCode.ERROR, code="release_error"
+        )
+    if found.update_available:
+        session.note("`cictl update apply` installs it")
+
+
+@app.command("tags", cls=Command, epilog="cictl update tags\ncictl update tags -o name")
+def tags(context: typer.Context) -> None:
+    """List the versions that the server could run.
+
+    Those that are installed beside the running one can be gone back to without a network.
+    """
+    session = Session.of(context)
+    found = session.client.list_update_tags()
+    installed = session.client.get_update_status().get("update_rollback_versions", "").split(",")
+    columns: tuple[Column[str], ...] = (
+        Column("VERSION", lambda tag: tag),
+        Column("HERE", lambda tag: _place(tag, found, installed)),
+    )
+    session.show(Result(message=found, rows=found.tags, columns=columns, name=lambda tag: tag))
+
+
+@app.command("status", cls=Command, epilog="cictl update status\ncictl update status --query status.update_phase")
+def status(context: typer.Context) -> None:
+    """Show how updates of the server stand, and what to do about one that failed."""
+    from cictl.cli.server.updating import next_step, outcome_of
+
+    session = Session.of(context)
+    found = session.client.get_update_status()
+    columns: tuple[Column[dict[str, str]], ...] = (
+        _line("Runs", "update_current_version"),
+        _line("Latest", "update_latest_version"),
+        _line("Looked for", "update_last_checked_utc"),
+        _line("Last update", "update_last_apply_status"),
+        _line("To", "update_target_version"),
+        _line("At", "update_last_apply_utc"),
+        Column("Outcome", outcome_of),
+        Column("Message", lambda s: "" if s.get("update_message") == outcome_of(s) else s.get("update_message", "")),
+        _line("Phase", "update_phase"),
+        _line("Can update itself", "update_server_self_update_supported", {"1": "yes", "0": "no"}),
+        _line("Because", "update_server_self_update_reason"),
+        _line("Mode", "update_server_mode"),
+        _line("Before", "update_previous_version"),
+        _line("Can go back to", "update_rollback_versions"),
+        _line("Agents are to run", "update_agent_target_version"),
+        _line("Agents that can't update", "update_agent_non_service_agents"),
+    )
+    session.show(
+        Result(
+            message=UpdateStatus(status=found),
+            rows=[found],
+            columns=columns,
+            name=lambda s: s.get("update_current_version", ""),
+            detailed=True,
+        )
+    )
+    if step := next_step(found):
+        session.note(step)
+
+
+@app.command("apply", cls=DestructiveCommand, epilog="cictl update apply\ncictl update apply --version v1.2.3 --yes")
+def apply(
+    context: typer.Context,
+    version: Annotated[
+        str, typer.Option("--version", metavar="VERSION", help="Such as v1.2.3; default: the latest release.")
+    ] = "",
+    no_wait: NoWait = False,
+    wait_timeout: WaitTimeout = 900.0,
+) -> None:
+    """Update the server, and follow it through its restart to the end.
+
+    The version is installed beside the running one, tried on a copy of the data, and switched to; where it does not
+    become healthy the server goes back by itself. Jobs that run go on. Asks on a terminal, and needs --yes elsewhere.
+
+    Exit codes: 0 updated, or up to date already; 1 not updated, and the message says why; 7 this installation can't
+    update itself, or is being updated; 8 timed out, the update goes on.
+    """
+    from cictl.cli.server.updating import Wanted, carry_out
+
+    wanted = Wanted(target=_tag(version), is_rollback=False, no_wait=no_wait, seconds=wait_timeout)
+    carry_out(Session.of(context), wanted)
+
+
+@app.command("rollback", cls=DestructiveCommand, epilog="cictl update rollback\ncictl update rollback v1.2.2 --yes")
+def rollback(
+    context: typer.Context,
+    version: Annotated[
+        str, typer.Argument(metavar="[VERSION]", help="Such as v1.2.2; default: the version before this one.")
+    ] = "",
+    no_wait: NoWait = False,
+    wait_timeout: WaitTimeout = 900.0,
+) -> None:
+    """Let the server go back to a version, and follow it through its restart to the end.
+
+    A version that is still installed needs no network. Data stays as it is: a version that can't open it is refused.
+    Asks on a terminal, and needs --yes elsewhere. Exit codes as those of `cictl update apply`.
+    """
+    from cictl.cli.server.updating import Wanted, carry_out
+
+    wanted = Wanted(target=_tag(version), is_rollback=True, no_wait=no_wait, seconds=wait_timeout)
+    carry_out(Session.of(context), wanted)
+
+
+def _tag(text: str) -> str:
+    """Return the tag that the user means; the `v` may be left out."""
+    from cictl.installation.versions import find_tag
+
+    if not text:
+        return ""
+    found = find_tag(text if text.startswith("v") else f"v{text}")
+    if found is None:
+        raise usage(f"{text!r} is no version", hint="a version looks like v1.2.3 or v1.2.3-rc.1")
+    return str(found)
+
+
+def _place(tag: str, found: UpdateTags, installed: list[str]) -> str:
+    if tag == found.current_version:
+        return "runs"
+    return "installed" if tag in installed else ""
+
+
+def _line(title: str, key: str, words: dict[str, str] | None = None) -> Column[dict[str, str]]:
+    def value(status: dict[str, str]) -> str:
+        text = status.get(key, "")
+        return (words or {}).get(text, text)
+
+    return Column(title, value)

@@ -1,0 +1,126 @@
+"""Delete jobs, clear the queue, flush the history: say what dies, ask, do it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
+from cictl.cli.app.session import Session
+from cictl.cli.names import MAX_JOBS, find_job_id
+from cictl.cli.output.table import Result
+from cictl.cli.tables.jobs import full_label, label, outcome
+from cictl.wire.jobs import ClearedQueue, DeletedJob, FlushedHistory, JobExecution, JobStatus
+from cictl_client import Client
+
+SHOWN_IDS = 5
+
+_PENDING = (JobStatus.QUEUED, JobStatus.LEASED)
+
+
+def delete_job(session: Session, text: str) -> None:
+    """Remove a job that has not started."""
+    session.refuse_if_readonly(f"delete job {text}")
+    job = session.client.get_job(find_job_id(session.client, text))
+    if job.status not in _PENDING:
+        raise _started(job)
+    held = f", leased by {job.leased_by_agent_id}" if job.leased_by_agent_id else ""
+    session.note(f"this deletes {job.id} ({full_label(job)}/{label(job)}{held}){_dragged(session.client, job)}")
+    session.confirm(f"delete {job.id}?")
+    session.client.delete_job(job.id)
+    answer = DeletedJob(deleted=True, job_execution_id=job.id)
+    session.show_done(Result(message=answer, rows=[job], columns=(), name=lambda j: j.id), f"deleted {job.id}")
+
+
+def clear_queue(session: Session) -> None:
+    """Remove all that is queued or leased."""
+    session.refuse_if_readonly("clear the queue")
+    found, has_more = [], False
+    for status in _PENDING:
+        page = session.client.list_jobs(max_jobs=MAX_JOBS, status=status)
+        found += [job for job in page.job_executions if job.status is status]
+        has_more = has_more or bool(page.next_cursor)
+    if not found:
+        _show_count(session, ClearedQueue(cleared=0), "the queue is empty already")
+        return
+    session.note(f"this deletes {_counted(found, has_more=has_more)}; what runs goes on")
+    session.confirm("clear the queue?")
+    cleared = session.client.clear_queue()
+    _show_count(session, ClearedQueue(cleared=cleared), f"deleted {_jobs(cleared)}")
+
+
+def flush_history(session: Session) -> None:
+    """Remove all that is over."""
+    session.refuse_if_readonly("flush the history")
+    page = session.client.list_jobs(max_jobs=MAX_JOBS, status="finished")
+    found = [job for job in page.job_executions if job.status.is_terminal]
+    if not found:
+        _show_count(session, FlushedHistory(flushed=0), "the history is empty already")
+        return
+    session.note(
+        f"this deletes {_counted(found, has_more=bool(page.next_cursor))}, with logs, artifacts and test reports; "
+        "those whose run still waits for something stay"
+    )
+    session.confirm("flush the history?")
+    flushed = session.client.flush_history()
+    text = f"deleted {_jobs(flushed)}" if flushed else "nothing was deleted: their runs still wait for something"
+    _show_count(session, FlushedHistory(flushed=flushed), text)
+
+
+def dependants(job: JobExecution, run: Sequence[JobExecution]) -> list[JobExecution]:
+    """Return the executions of *run* that end when *job* is removed from it.
+
+    The run is *job*'s own, whole. What needs a job ends when no execution of that job is left, and so does what needs
+    an ended one.
+    """
+    name = job.metadata.get("pipeline_job_id", "")
+    if any(other.id != job.id and other.metadata.get("pipeline_job_id", "") == name for other in run):
+        return []
+    lost, ended = {name}, dict[str, JobExecution]()
+    waiting = [other for other in run if other.metadata.get("needs_blocked") == "1"]
+    while new := [o for o in waiting if o.id not in ended and lost & set(o.metadata["needs_job_ids"].split(","))]:
+        ended |= {other.id: other for other in new}
+        lost |= {other.metadata.get("pipeline_job_id", "") for other in new}
+    return list(ended.values())
+
+
+def _dragged(client: Client, job: JobExecution) -> str:
+    run_id = job.metadata.get("pipeline_run_id", "")
+    if not run_id:
+        return ""
+    found = client.list_jobs(max_jobs=MAX_JOBS, run=run_id).job_executions
+    ended = dependants(job, [other for other in found if other.metadata.get("pipeline_run_id") == run_id])
+    text = f" and ends {_jobs(len(ended))} that {'waits' if len(ended) == 1 else 'wait'} for it" if ended else ""
+    text += f": {_ids(ended)}" if ended else ""
+    return text + ("; later pipelines of its chain may end too" if job.metadata.get("chain_run_id") else "")
+
+
+def _started(job: JobExecution) -> Failure:
+    is_over = job.status.is_terminal
+    hint = "`cictl jobs flush-history` removes what is over" if is_over else f"`cictl jobs cancel {job.id}` stops it"
+    return Failure(
+        f"{job.id} is {outcome(job)}; only a job that has not started can be deleted",
+        exit_code=ExitCode.CONFLICT,
+        code="conflict",
+        hint=hint,
+    )
+
+
+def _counted(jobs: Sequence[JobExecution], *, has_more: bool) -> str:
+    """Return how many jobs of which status those are, and the first ids."""
+    counts = {status: sum(outcome(job) == status for job in jobs) for status in (*JobStatus, "cancelled")}
+    kinds = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    return f"{'more than ' if has_more else ''}{_jobs(len(jobs))} ({kinds}): {_ids(jobs)}"
+
+
+def _ids(jobs: Sequence[JobExecution]) -> str:
+    more = f" and {len(jobs) - SHOWN_IDS} more" if len(jobs) > SHOWN_IDS else ""
+    return ", ".join(job.id for job in jobs[:SHOWN_IDS]) + more
+
+
+def _jobs(count: int) -> str:
+    return f"{count} job" + ("" if count == 1 else "s")
+
+
+def _show_count(session: Session, answer: ClearedQueue | FlushedHistory, text: str) -> None:
+    session.show_done(Result(message=answer, rows=[], columns=(), name=str), text)

@@ -1,0 +1,64 @@
+"""`cictl agents exec`: queue a script for one agent, and perhaps wait for its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import typer
+
+from cictl.cli.app.failures import usage
+from cictl.cli.app.session import Session
+from cictl.cli.jobs.wait import Follower, Waiting, attach_command
+from cictl.cli.names import find_agent
+from cictl.cli.output.table import Column, Result
+from cictl.wire.agents import Agent, QueuedScript
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What to run; an empty `shell` means the agent's own choice."""
+
+    text: str
+    shell: str
+    timeout_seconds: int
+
+
+def run_script(session: Session, name: str, script: Script, *, waiting: Waiting) -> None:
+    """Queue *script* for the agent that *name* means; with a wait, end the command with the result's exit code."""
+    session.refuse_if_readonly(f"run a script on agent {name}")
+    if not script.text.strip():
+        raise usage("there is no script to run", hint="cictl agents exec AGENT -- SCRIPT")
+    agent = find_agent(session.client, name)
+    queued = session.client.run_script(
+        agent.agent_id,
+        script.text,
+        shell=script.shell or default_shell(agent),
+        timeout_seconds=script.timeout_seconds,
+    )
+    session.note(f"queued {queued.job_execution_id} for {queued.agent_id}")
+    if agent.deactivated:
+        session.note(f"{agent.agent_id} is deactivated; `cictl agents activate {agent.agent_id}` lets it begin")
+    if waiting.wanted:
+        raise typer.Exit(Follower(session, [queued.job_execution_id], waiting=waiting).run())
+    session.show(_result(queued))
+    session.note(f"follow with: {attach_command(session, [queued.job_execution_id], '', logs=True)}")
+
+
+def default_shell(agent: Agent) -> str:
+    """Return posix where the agent has it, else the first shell that it names; posix too when it names none."""
+    shells = [shell.strip() for shell in (agent.capabilities or {}).get("shells", "").split(",") if shell.strip()]
+    return "posix" if "posix" in shells or not shells else shells[0]
+
+
+def _result(queued: QueuedScript) -> Result[QueuedScript]:
+    return Result(
+        message=queued,
+        rows=[queued],
+        columns=(
+            Column("ID", lambda q: q.job_execution_id),
+            Column("AGENT", lambda q: q.agent_id),
+            Column("SHELL", lambda q: q.shell),
+            Column("TIMEOUT", lambda q: f"{q.timeout_seconds} s"),
+        ),
+        name=lambda q: q.job_execution_id,
+    )

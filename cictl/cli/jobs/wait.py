@@ -1,0 +1,348 @@
+"""Wait for the job executions of a run: state lines and logs as they come, the result as exit code.
+
+One loop in the main thread polls the states, so that Ctrl-C and time limits act at once; with logs, one thread per
+execution follows its log. Both go on through dropped connections, 5xx and server restarts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
+from cictl.cli.app.session import Session
+from cictl.cli.jobs.progress import Board, board_for
+from cictl.cli.logs.writer import LogTail, LogWriter, read_piece
+from cictl.cli.output.plain import LogCleaner, plain
+from cictl.cli.tables.jobs import label as label_of
+from cictl.cli.tables.jobs import label_in_chain, outcome, result_code, state_text, summary_result
+from cictl.wire.jobs import JobExecution, JobState, JobStatus
+from cictl_client import ApiError, Client, Conflict, Unreachable
+
+T = TypeVar("T")
+
+MAX_LOGS = 20
+"""Executions whose logs are followed at once; of more, only the failed ones' logs are shown."""
+
+TAIL_LINES = 20
+POLL_SECONDS = 0.5
+UNMET_AFTER_SECONDS = 3.0
+DRAIN_SECONDS = 30.0
+"""How long to wait for the rest of the logs when all executions are over."""
+
+RETRY_SECONDS = 0.2
+"""Pause before a failed request is repeated; it doubles up to five seconds."""
+
+NOTICE_SECONDS = 5.0
+"""Connection notices come at most this often."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """How to wait: with or without logs, how long (seconds; None: for ever), and what Ctrl-C does."""
+
+    wait: bool = True
+    follow: bool = False
+    timeout: float | None = None
+    cancel_on_interrupt: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        return self.wait or self.follow
+
+
+class _TimedOut(Exception):
+    """The time limit was reached."""
+
+
+class _Outage:
+    """Repeats requests while the server can't be reached, and says so, but not at every attempt."""
+
+    def __init__(self, note: Callable[[str], None], *, deadline: float | None) -> None:
+        self._note = note
+        self._deadline = deadline
+        self._noted_at: float | None = None
+        self._lock = threading.Lock()
+        self._sleep = threading.Event()
+
+    def tell(self, error: Exception) -> None:
+        """Say that the connection was lost; called from any thread."""
+        with self._lock:
+            now = time.monotonic()
+            if self._noted_at is None or now - self._noted_at > NOTICE_SECONDS:
+                self._note(f"connection lost ({error}); trying again")
+                self._noted_at = now
+
+    def through(self, request: Callable[[], T]) -> T:
+        """Return the answer of *request*, repeated until there is one."""
+        delay = RETRY_SECONDS
+        while True:
+            try:
+                answer = request()
+            except (Unreachable, ApiError) as error:
+                if isinstance(error, ApiError) and error.status < 500:
+                    raise
+                self.tell(error)
+            else:
+                if delay > RETRY_SECONDS:
+                    self._note("connected again")
+                return answer
+            self.pause(delay)
+            delay = min(delay * 2, 5.0)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not past the deadline.
+
+        Raises:
+            _TimedOut: The deadline was reached.
+        """
+        if self._deadline is None:
+            self._sleep.wait(seconds)
+            return
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise _TimedOut
+        self._sleep.wait(min(seconds, left))
+
+
+class Follower:
+    """One wait for a set of job executions."""
+
+    def __init__(self, session: Session, job_ids: Sequence[str], *, waiting: Waiting, run_id: str = "") -> None:
+        self._session = session
+        self._ids = list(job_ids)
+        self._waiting = waiting
+        self._attach = attach_command(session, self._ids, run_id, logs=waiting.follow)
+        self._labels: dict[str, str] = {}
+        self._states: dict[str, JobState] = {}
+        self._seen: dict[str, str] = {}
+        self._steps: dict[str, str] = {}
+        self._unmet: set[str] = set()
+        self._tails: list[LogTail] = []
+        self._stop = threading.Event()
+        self._began = time.monotonic()
+        self._unmet_check_at = self._began + UNMET_AFTER_SECONDS
+        deadline = None if waiting.timeout is None else self._began + waiting.timeout
+        self._board = Board(session)
+        self._outage = _Outage(self._note, deadline=deadline)
+        stream = session.stderr if session.wants_data else session.stdout
+        self._writer = LogWriter(stream, labelled=len(self._ids) > 1)
+
+    @property
+    def _client(self) -> Client:
+        return self._session.client
+
+    def _note(self, text: str) -> None:
+        self._board.note(text)
+
+    def run(self) -> ExitCode:
+        """Wait for the end and return the result.
+
+        Raises:
+            Failure: The time limit was reached; exit code 8, or 11 when no agent could take any of the jobs.
+        """
+        try:
+            self._load()
+            self._start_tails()
+            self._poll_until_over()
+            self._drain()
+            return self._finish()
+        except _TimedOut:
+            raise self._timed_out() from None
+        except KeyboardInterrupt:
+            return self._interrupted()
+        finally:
+            self._stop.set()
+            self._board.close()
+
+    def _job(self, job_id: str) -> JobExecution:
+        return self._outage.through(partial(self._client.get_job, job_id))
+
+    def _load(self) -> None:
+        """Give each execution a label of its own, as short as the run allows."""
+        jobs = [self._job(job_id) for job_id in self._ids]
+        short = [label_of(job) for job in jobs]
+        long = [label_in_chain(job) for job in jobs]
+        ids = [job.id for job in jobs]
+        several = len({job.metadata.get("pipeline_id") for job in jobs}) > 1
+        choices = (long, ids) if several else (short, long, ids)
+        labels = ids if len(ids) == 1 else next(names for names in choices if len(set(names)) == len(ids))
+        self._labels = dict(zip(ids, labels, strict=True))
+        if not self._waiting.follow:
+            self._board = board_for(self._session, jobs, self._labels)
+
+    def _start_tails(self) -> None:
+        if not self._waiting.follow or len(self._ids) > MAX_LOGS:
+            return
+        for job_id in self._ids:
+            client = self._session.new_client()
+            tail = LogTail(
+                client, job_id, self._labels[job_id], self._writer, stop=self._stop, on_reconnect=self._outage.tell
+            )
+            tail.start()
+            self._tails.append(tail)
+
+    def _poll_until_over(self) -> None:
+        open_ids = list(self._ids)
+        while open_ids:
+            began = time.monotonic()
+            for job_id in list(open_ids):
+                state = self._outage.through(partial(self._client.get_job_state, job_id))
+                self._saw(job_id, state)
+                if state.status.is_terminal:
+                    open_ids.remove(job_id)
+            self._raise_broken_pipe()
+            self._board.tick()
+            if open_ids:
+                self._tell_unmet()
+                # A big run must not be polled without a break: at most a third of the time goes into requests.
+                self._outage.pause(max(POLL_SECONDS, 2 * (time.monotonic() - began)))
+
+    def _saw(self, job_id: str, state: JobState) -> None:
+        self._states[job_id] = state
+        self._steps[job_id] = state.current_step or self._steps.get(job_id, "")
+        text = state_text(state)
+        if self._seen.get(job_id) == text:
+            return
+        self._seen[job_id] = text
+        self._board.saw(state, f"{self._labels[job_id]}: {text}")
+        if state.status is JobStatus.FAILED and self._waiting.follow and len(self._ids) > MAX_LOGS:
+            self._show_whole_log(job_id)
+
+    def _tell_unmet(self) -> None:
+        """Say once of each waiting execution why nothing can take it; a few at a time."""
+        if time.monotonic() < self._unmet_check_at:
+            return
+        self._unmet_check_at = time.monotonic() + UNMET_AFTER_SECONDS
+        waiting = [i for i in self._ids if self._states[i].status is JobStatus.QUEUED and i not in self._unmet]
+        for job_id in waiting[:5]:
+            job = self._job(job_id)
+            if job.status is JobStatus.QUEUED and job.unmet_requirements:
+                self._unmet.add(job_id)
+                reasons = ", ".join(job.unmet_requirements)
+                self._note(
+                    f"{self._labels[job_id]}: no agent can take it: {reasons}; `cictl jobs explain {job_id}` tells more"
+                )
+
+    def _raise_broken_pipe(self) -> None:
+        for tail in self._tails:
+            if isinstance(tail.error, BrokenPipeError):
+                raise tail.error
+
+    def _drain(self) -> None:
+        until = time.monotonic() + DRAIN_SECONDS
+        for tail in self._tails:
+            tail.join(max(0.0, until - time.monotonic()))
+            if tail.is_alive():
+                self._session.note(f"{tail.name}: the rest did not arrive; `cictl jobs logs` shows it")
+            elif tail.error is not None:
+                self._raise_broken_pipe()
+                self._session.note(f"{tail.name}: {tail.error}")
+
+    def _finish(self) -> ExitCode:
+        self._board.close()
+        jobs = [self._job(job_id) for job_id in self._ids]
+        for job in jobs:
+            if job.status is JobStatus.FAILED:
+                self._show_failure(job)
+        if len(jobs) > 1:
+            self._session.renderer.table_on_stderr(summary_result(jobs))
+        if self._session.wants_data:
+            self._session.show(summary_result(jobs))
+        return result_code(jobs)
+
+    def _show_failure(self, job: JobExecution) -> None:
+        """Name the step that failed; where no log was followed, show the end of the log too."""
+        if outcome(job) == "cancelled" or job.started_utc is None:
+            return
+        step = self._steps.get(job.id, "")
+        if step and not job.error.startswith("Step "):  # else the state line has named it
+            self._session.note(f"{self._labels[job.id]} failed in {step}")
+        if not self._waiting.follow:
+            lines = plain_tail(job.output)
+            if lines:
+                whose = "its log" if len(self._ids) == 1 else self._labels[job.id]
+                self._session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {job.id}` shows all):")
+            for line in lines:
+                self._session.note(f"  {line}")
+
+    def _show_whole_log(self, job_id: str) -> None:
+        cleaner, offset, label = LogCleaner(), 0, self._labels[job_id]
+        while True:
+            chunk = self._outage.through(partial(read_piece, self._client, job_id, offset=offset))
+            self._writer.feed(label, cleaner.feed(chunk.data))
+            offset += len(chunk.data)
+            if not chunk.data or offset >= chunk.size:
+                break
+        self._writer.feed(label, cleaner.close())
+        self._writer.end(label)
+
+    def _open(self) -> list[str]:
+        return [i for i in self._ids if i not in self._states or not self._states[i].status.is_terminal]
+
+    def _timed_out(self) -> Failure:
+        self._board.close()
+        waiting = self._open()
+        names = ", ".join(self._labels.get(i, i) for i in waiting[:5]) + (" …" if len(waiting) > 5 else "")
+        if waiting and all(i in self._unmet and self._states[i].status is JobStatus.QUEUED for i in waiting):
+            return Failure(
+                f"no agent could take {names} within {self._waiting.timeout:g} s; it stays queued",
+                exit_code=ExitCode.NO_AGENT,
+                code="no_agent",
+                hint=self._attach,
+            )
+        return Failure(
+            f"not over after {self._waiting.timeout:g} s: {names}; it goes on",
+            exit_code=ExitCode.TIMED_OUT,
+            code="wait_timed_out",
+            hint=self._attach,
+        )
+
+    def _interrupted(self) -> ExitCode:
+        self._stop.set()
+        self._board.close()
+        self._session.note("")
+        if self._waiting.cancel_on_interrupt:
+            for job_id in self._open():
+                self._cancel(job_id)
+        else:
+            self._session.note(f"interrupted; the work goes on. Attach again with: {self._attach}")
+        return ExitCode.INTERRUPTED
+
+    def _cancel(self, job_id: str) -> None:
+        try:
+            self._client.cancel_job(job_id)
+        except Conflict:
+            self._session.note(f"{job_id}: was over already")
+        else:
+            self._session.note(f"{job_id}: cancelled")
+
+
+def attach_command(session: Session, job_ids: Sequence[str], run_id: str, *, logs: bool = False) -> str:
+    """Return the command that takes up the wait again."""
+    if len(job_ids) == 1:
+        command = f"cictl jobs {'logs -f' if logs else 'watch'} {job_ids[0]}"
+    elif run_id:
+        command = f"cictl jobs watch --run {run_id}"
+    else:
+        command = f"cictl jobs watch {' '.join(job_ids)}"
+    return command + server_options(session)
+
+
+def server_options(session: Session) -> str:
+    """Return what a command that is shown needs behind it, to reach the server of this one."""
+    given = [option for option in ("server", "context") if session.options.get(option)]
+    return "".join(f" --{option} {session.options[option]}" for option in given)
+
+
+def plain_tail(output: str, count: int = TAIL_LINES) -> list[str]:
+    """Return the last *count* lines of *output*, fit for a terminal."""
+    cleaner = LogCleaner()
+    cleaned = cleaner.feed(output.encode(errors="replace")) + cleaner.close()
+    return [plain(line) for line in deque(cleaned.decode(errors="replace").splitlines(), maxlen=count)]

@@ -1,0 +1,182 @@
+"""Which bytes of a log are wanted: from a byte, an instant, a step, or the failed step on; of those perhaps the last lines."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure, not_found, usage
+from cictl.cli.logs.writer import read_piece
+from cictl.cli.tables.steps import step_names, step_text
+from cictl.wire.jobs import JobExecution, LoggedStep, Step
+from cictl_client import Client, NotFound
+from cictl_client.follow.logs import has_no_route
+
+WINDOW = 65_536
+POLL_SECONDS = 0.5
+
+_DURATION = re.compile(r"(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Bytes of a log, from `start` to just before `end`; None: to the log's end, whenever that is.
+
+    Attributes:
+        step: Set when they are a step's.
+    """
+
+    start: int = 0
+    end: int | None = None
+    step: LoggedStep | None = None
+
+
+def instant_of(text: str, *, now: datetime) -> datetime:
+    """Return the instant that `--since` names: so long before *now*, or an ISO 8601 time, local unless it says otherwise.
+
+    Raises:
+        Failure: It is neither.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is not None:
+        days, hours, minutes, seconds = (int(number or 0) for number in match.groups())
+        try:
+            return now - timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        except OverflowError as error:
+            raise usage(f"--since {text}: too long ago") from error
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise usage(
+            f"--since {text!r} is neither a duration nor a time", hint="write 90s, 15m, 2h30m or 2026-01-31T12:00:00Z"
+        ) from error
+
+
+class LogParts:
+    """Finds the wanted part of one execution's log."""
+
+    def __init__(self, client: Client, job_id: str) -> None:
+        self._client = client
+        self._job_id = job_id
+
+    def since(self, instant: datetime) -> int:
+        """Return where the lines begin that came since *instant*."""
+        try:
+            offset = self._client.read_log(self._job_id, limit=0, since=instant).offset
+        except NotFound as error:
+            raise self._unsupported(error) from error
+        return self.line_start(offset)
+
+    def of_step(self, name: str, *, wait: bool) -> Part | None:
+        """Return the part of the step with that name, its beginning, or that number.
+
+        With *wait*, a step of the plan that has not begun is waited for; None when the job ends without it.
+
+        Raises:
+            Failure: There is no such step, or it has not begun.
+        """
+        job = self._client.get_job(self._job_id)
+        wanted = _planned(job, name)
+        while True:
+            begun = self.begun()
+            if any(step.index == wanted.index for step in begun):
+                return self._part(begun, wanted.index)
+            if job.status.is_terminal:
+                if wait:
+                    return None
+                raise not_found(
+                    f"step {step_text(wanted)} of {self._job_id} never began", hint=f"cictl jobs show {self._job_id}"
+                )
+            if not wait:
+                raise not_found(f"step {step_text(wanted)} of {self._job_id} has not begun", hint="-f waits for it")
+            time.sleep(POLL_SECONDS)
+            job = self._client.get_job(self._job_id)
+
+    def of_last_step(self) -> Part:
+        """Return the part of the step that began last, to the log's end; the whole log where none began."""
+        begun = self.begun()
+        return self._part(begun, begun[-1].index) if begun else Part()
+
+    def begun(self) -> list[LoggedStep]:
+        """Return the steps that have begun."""
+        try:
+            return self._client.list_steps(self._job_id)
+        except NotFound as error:
+            raise self._unsupported(error) from error
+
+    def tail(self, part: Part, lines: int) -> Part:
+        """Return the last *lines* lines of *part*, as it is now."""
+        end = self._size() if part.end is None else part.end
+        start, found = end, b""
+        while lines and start > part.start and found.rstrip(b"\n").count(b"\n") < lines:
+            width = min(WINDOW, start - part.start)
+            start -= width
+            found = self._read(start, width) + found
+        kept = found.splitlines(keepends=True)[-lines:] if lines else []
+        return Part(start=start + len(found) - sum(map(len, kept)), end=part.end, step=part.step)
+
+    def line_start(self, offset: int) -> int:
+        """Return where the first line begins that begins at *offset* or later; the log's end where none does."""
+        if offset == 0:
+            return 0
+        position = offset - 1
+        while True:
+            piece = read_piece(self._client, self._job_id, offset=position, limit=WINDOW)
+            newline = piece.data.find(b"\n")
+            if newline >= 0:
+                return position + newline + 1
+            if not piece.data:
+                return max(offset, position)
+            position += len(piece.data)
+
+    def _part(self, begun: Sequence[LoggedStep], index: int) -> Part:
+        step = next(step for step in begun if step.index == index)
+        after = next((other for other in begun if other.index > index), None)
+        end = None if after is None else self.line_start(after.log_offset)
+        return Part(start=self.line_start(step.log_offset), end=end, step=step)
+
+    def _size(self) -> int:
+        return read_piece(self._client, self._job_id, offset=0, limit=1).size
+
+    def _read(self, offset: int, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            piece = read_piece(self._client, self._job_id, offset=offset + len(data), limit=count - len(data))
+            if not piece.data:
+                break
+            data += piece.data
+        return data
+
+    def _unsupported(self, error: NotFound) -> Exception:
+        """Return what to raise where the server has no such route, which is not that it has no such job."""
+        if not has_no_route(error):
+            return error
+        return Failure(
+            "this server does not keep the times and steps of logs",
+            exit_code=ExitCode.ERROR,
+            code="unsupported",
+            hint=f"`cictl jobs logs {self._job_id}` shows the whole log",
+        )
+
+
+def _planned(job: JobExecution, name: str) -> Step:
+    """Return the step of the plan that *name* means.
+
+    Raises:
+        Failure: None, or several.
+    """
+    plan = job.step_plan
+    same = [step for step in plan if name in step_names(step)]
+    begin = name.casefold()
+    found = same or [step for step in plan if any(n.casefold().startswith(begin) for n in step_names(step)[1:])]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(step_text(step) for step in job.step_plan)
+    if found:
+        raise usage(f"step {name!r} is ambiguous: {', '.join(map(step_text, found))}", hint="its number will do")
+    hint = f"its steps: {names}" if names else f"it has no steps; `cictl jobs logs {job.id}` shows the whole log"
+    raise not_found(f"{job.id} has no step {name!r}", hint=hint)

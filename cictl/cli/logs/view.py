@@ -1,0 +1,232 @@
+"""Show the logs of jobs: whole, a part of them, or as they grow."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure, usage
+from cictl.cli.app.interrupts import interrupted_after
+from cictl.cli.app.session import Session
+from cictl.cli.jobs.wait import server_options
+from cictl.cli.logs.filter import LogFilter, Sink
+from cictl.cli.logs.parts import LogParts, Part, instant_of
+from cictl.cli.logs.writer import LogWriter, read_piece
+from cictl.cli.output.text import write_bytes
+from cictl.cli.tables.jobs import label, label_in_chain, outcome, result_code
+from cictl.wire.jobs import JobExecution, JobStatus
+from cictl_client import LogChunk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What of a log is to be shown, and how. See the options of `cictl jobs logs`."""
+
+    offset: int = 0
+    tail: int | None = None
+    since: datetime | None = None
+    step: str = ""
+    failed: bool = False
+    pattern: re.Pattern[str] | None = None
+    timestamps: bool = False
+    raw: bool = False
+
+    def check(self, *, follow: bool, of_run: bool) -> None:
+        """Refuse what can't be meant together.
+
+        Raises:
+            Failure: The options exclude each other.
+        """
+        parts = {"--tail": self.tail is not None, "--since": self.since, "--step": self.step, "--failed": self.failed}
+        chosen = [name for name, value in parts.items() if value]
+        if self.offset and chosen:
+            raise usage(f"{chosen[0]} and --offset exclude each other")
+        if self.step and self.failed:
+            raise usage("--step and --failed exclude each other")
+        if self.failed and follow:
+            raise usage("--failed and --follow exclude each other: what still runs has not failed")
+        if of_run and self.offset:
+            raise usage("--offset is for the log of one job", hint="name the job instead of --run")
+        if of_run and follow and (chosen or self.pattern or self.timestamps or self.raw):
+            raise usage("--run with --follow shows whole logs only", hint="name one job, or leave out --follow")
+
+    def again(self, offset: int) -> str:
+        """Return the options with which a follower goes on at *offset*."""
+        options = [f"--offset {offset}"]
+        if self.pattern is not None:
+            options.append(f"--grep {shlex.quote(self.pattern.pattern)}")
+        options += [word for word, is_on in (("--timestamps", self.timestamps), ("--raw", self.raw)) if is_on]
+        return " ".join(options)
+
+
+def instant(text: str) -> datetime:
+    """Return the instant that `--since` names; see `log_parts.instant_of`."""
+    return instant_of(text, now=datetime.now(UTC))
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """Return the regular expression of `--grep`.
+
+    Raises:
+        Failure: It is none.
+    """
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise usage(f"--grep {text!r}: {error}") from error
+
+
+class LogView:
+    """Writes what is wanted of the log of one job execution."""
+
+    def __init__(self, session: Session, job_id: str, wanted: Wanted, *, sink: Sink | None = None) -> None:
+        self._session = session
+        self._client = session.client
+        self._job_id = job_id
+        self._wanted = wanted
+        self._parts = LogParts(session.client, job_id)
+        self._filter = LogFilter(
+            sink or (lambda data: write_bytes(session.stdout, data)),
+            raw=wanted.raw,
+            pattern=wanted.pattern,
+            timestamps=wanted.timestamps,
+        )
+        self._position = 0
+
+    def write_once(self) -> bool:
+        """Write the log as far as it has grown, and tell whether there was anything to write."""
+        part = self._part(wait=False) or Part()
+        for chunk in self._timed_chunks(part) if self._wanted.timestamps else self._chunks(part):
+            self._feed(chunk, part.end)
+        self._filter.close()
+        return self._filter.found
+
+    def follow(self) -> ExitCode:
+        """Write the log as it grows, and return the job's result when it is over.
+
+        Of a step: 0 when the next one begins.
+        """
+        try:
+            part = self._part(wait=True)
+            if part is not None and self._follow_part(part):
+                return ExitCode.OK
+            return result_code([self._client.wait_for_job(self._job_id, on_reconnect=self._lost)])
+        except KeyboardInterrupt:
+            self._session.note("")
+            command = f"cictl jobs logs -f {self._job_id} {self._wanted.again(self._position)}"
+            self._session.note(
+                f"interrupted; the job goes on. Attach again with: {command}{server_options(self._session)}"
+            )
+            return ExitCode.INTERRUPTED
+
+    def _part(self, *, wait: bool) -> Part | None:
+        wanted = self._wanted
+        part: Part | None = Part(start=wanted.offset)
+        if wanted.failed:
+            part = self._parts.of_last_step()
+        elif wanted.step:
+            part = self._parts.of_step(wanted.step, wait=wait)
+        if part is not None and wanted.since is not None:
+            since = self._parts.since(wanted.since)
+            part = Part(start=max(part.start, since), end=part.end, step=part.step)
+        return part if part is None or wanted.tail is None else self._parts.tail(part, wanted.tail)
+
+    def _follow_part(self, part: Part) -> bool:
+        """Write *part* while it grows, and tell whether it is a step that is over while the job goes on."""
+        self._position = part.start
+        end = part.end
+        if end is None or part.start < end:
+            for chunk in self._client.follow_log(
+                self._job_id, offset=part.start, times=self._wanted.timestamps, on_reconnect=self._lost
+            ):
+                end = self._end_of(part) if end is None else end
+                self._feed(chunk, end)
+                if end is not None and self._position >= end:
+                    break
+        self._filter.close()
+        return end is not None and self._position >= end
+
+    def _end_of(self, part: Part) -> int | None:
+        """Return where the step that *part* is ends, as soon as the next one has begun."""
+        if part.step is None:
+            return None
+        after = next((step for step in self._parts.begun() if step.index > part.step.index), None)
+        return None if after is None else self._parts.line_start(after.log_offset)
+
+    def _chunks(self, part: Part) -> Iterator[LogChunk]:
+        offset = part.start
+        while True:
+            chunk = read_piece(self._client, self._job_id, offset=offset)
+            yield chunk
+            offset += len(chunk.data)
+            if not chunk.data or offset >= (chunk.size if part.end is None else min(part.end, chunk.size)):
+                return
+
+    def _timed_chunks(self, part: Part) -> Iterator[LogChunk]:
+        """Yield the chunks up to where the log ends now: only a follower is told times."""
+        size = read_piece(self._client, self._job_id, offset=part.start, limit=0).size
+        end = size if part.end is None else min(part.end, size)
+        if part.start >= end:
+            return
+        for chunk in self._client.follow_log(self._job_id, offset=part.start, times=True, on_reconnect=self._lost):
+            yield chunk
+            if chunk.offset + len(chunk.data) >= end:
+                return
+
+    def _feed(self, chunk: LogChunk, end: int | None) -> None:
+        data = chunk.data if end is None else chunk.data[: max(0, end - chunk.offset)]
+        with interrupted_after():
+            self._filter.feed(data, chunk.received_utc)
+            self._position = chunk.offset + len(chunk.data)
+
+    def _lost(self, error: Exception) -> None:
+        self._session.note(f"connection lost ({error}); trying again")
+
+
+def show_log(session: Session, job_id: str, wanted: Wanted) -> None:
+    """Write the log of one job as far as it has grown.
+
+    Raises:
+        Failure: `--grep` found nothing.
+    """
+    if wanted.failed and not _has_failed(session, session.client.get_job(job_id)):
+        return
+    _expect(LogView(session, job_id, wanted).write_once(), wanted)
+
+
+def show_logs(session: Session, jobs: list[JobExecution], wanted: Wanted) -> None:
+    """Write the logs of several jobs, one after the other, each line behind the name of its job.
+
+    Raises:
+        Failure: `--grep` found nothing.
+    """
+    jobs = [job for job in jobs if job.started_utc is not None]
+    if wanted.failed:
+        jobs = [job for job in jobs if job.status is JobStatus.FAILED]
+        if not jobs:
+            session.note("no job of the run has failed")
+            return
+    name = label if len({job.metadata.get("pipeline_run_id") for job in jobs}) == 1 else label_in_chain
+    writer = LogWriter(session.stdout, labelled=len(jobs) > 1)
+    is_found = False
+    for job in jobs:
+        view = LogView(session, job.id, wanted, sink=partial(writer.feed, name(job)))
+        is_found = view.write_once() or is_found
+        writer.end(name(job))
+    _expect(is_found, wanted)
+
+
+def _has_failed(session: Session, job: JobExecution) -> bool:
+    if job.status is not JobStatus.FAILED:
+        session.note(f"{job.id} has not failed: {outcome(job)}")
+    return job.status is JobStatus.FAILED
+
+
+def _expect(is_found: bool, wanted: Wanted) -> None:
+    if wanted.pattern is not None and not is_found:
+        raise Failure(f"no line matches {wanted.pattern.pattern!r}", exit_code=ExitCode.ERROR, code="no_match")

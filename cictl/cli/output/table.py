@@ -1,0 +1,298 @@
+"""Turn results into text: the one renderer of every command.
+
+A result is a wire message plus the rows to show of it. JSON and YAML are the message as the API sends it; a table shows
+the rows. On a terminal tables are drawn by rich and ages are relative; in a pipe columns are plain, never cut, and
+instants are ISO 8601.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
+
+from cictl.base.clock import utc_now
+from cictl.cli.output.data import Format, as_builtins, queried, to_json, to_yaml
+from cictl.cli.output.plain import plain
+from cictl.cli.output.text import (
+    ago,
+    columns_of,
+    duration,
+    has_colour,
+    is_terminal,
+    iso,
+    style_of,
+    width_of,
+    write_bytes,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+T = TypeVar("T")
+Line = tuple[str, str]
+"""A line of prose: what stands before the text, and the text, which is folded below itself."""
+
+Cell = str | int | float | datetime | timedelta | list[str] | None
+
+_GAP = 2
+_FOLDED_WIDTH = 14
+"""Columns that fold get no narrower than this."""
+
+_LEAD = re.compile(r" *(?:\d+\. )?")
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """One column of a table, or one line of a detailed view.
+
+    Attributes:
+        value: Of a row; a datetime shows as an age, a list as lines below the title.
+        wide: Shown with `-o wide` only.
+        folds: Long text, folded into several lines where the screen is too narrow.
+    """
+
+    title: str
+    value: Callable[[T], Cell]
+    wide: bool = False
+    folds: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Generic[T]):
+    """What a command found.
+
+    Attributes:
+        message: The wire struct that JSON and YAML show, wrapped as the API wraps it.
+        rows: What the table shows.
+        name: Of a row, for `-o name`.
+        empty: Said on stderr when there are no rows.
+        detailed: Show each row as lines of `Title: value` instead of a table.
+        names: All names, where there isn't one for each row.
+        prose: The lines to show instead of a table; gets what turns an instant into text.
+    """
+
+    message: object
+    rows: Sequence[T]
+    columns: tuple[Column[T], ...]
+    name: Callable[[T], str]
+    empty: str = ""
+    detailed: bool = False
+    names: tuple[str, ...] | None = None
+    prose: Callable[[Callable[[datetime], str]], Sequence[Line]] | None = None
+
+    def all_names(self) -> Sequence[str]:
+        return [self.name(row) for row in self.rows] if self.names is None else self.names
+
+
+class Renderer:
+    """Writes results to stdout and remarks to stderr."""
+
+    def __init__(
+        self, *, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], now: Callable[[], datetime] | None = None
+    ) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        self._env = env
+        self._now = now or utc_now
+
+    def show(self, result: Result[Any], *, form: Format, query: str = "") -> None:
+        """Write *result* to stdout; *query* is a JMESPath expression over its JSON."""
+        if query:
+            self._write(queried(result.message, query, form))
+        elif form is Format.JSON:
+            self._write(to_json(result.message))
+        elif form is Format.YAML:
+            self._write(to_yaml(as_builtins(result.message)))
+        elif form is Format.NAME:
+            self._write("".join(f"{plain(name)}\n" for name in result.all_names()))
+        elif not result.rows:
+            self.note(result.empty)
+        elif result.prose is not None:
+            self._write(self._prose(result.prose))
+        elif result.detailed:
+            self._write(self._details(result, wide=form is Format.WIDE))
+        else:
+            self._table(result, wide=form is Format.WIDE)
+
+    def note(self, text: str) -> None:
+        """Write one line to stderr; nothing when *text* is empty."""
+        if text:
+            self.stderr.write(plain(text) + "\n")
+            self.stderr.flush()
+
+    def table_on_stderr(self, result: Result[Any]) -> None:
+        """Write the table of *result* to stderr, as the end of a wait does."""
+        if is_terminal(self.stderr):
+            self._draw(result, stream=self.stderr, wide=False)
+        else:
+            self.stderr.write(_aligned(result.columns, self._texts(result, result.columns, terminal=False)))
+        self.stderr.flush()
+
+    def _write(self, text: str) -> None:
+        write_bytes(self.stdout, text.encode(self.stdout.encoding or "utf-8", errors="backslashreplace"))
+
+    def _table(self, result: Result[Any], *, wide: bool) -> None:
+        if is_terminal(self.stdout):
+            self._draw(result, stream=self.stdout, wide=wide)
+        else:
+            columns = _columns(result, wide=wide)
+            self._write(_aligned(columns, self._texts(result, columns, terminal=False)))
+
+    def show_more(self, result: Result[Any], rows: Sequence[Any], *, form: Format, is_first: bool) -> None:
+        """Write *rows* of a *result* that is shown again and again; the headings of a table come with the first ones.
+
+        With JSON each row is one object on one line.
+        """
+        import msgspec
+
+        if form is Format.JSON:
+            self._write("".join(f"{msgspec.json.encode(row).decode()}\n" for row in rows))
+        elif form is Format.NAME:
+            self._write("".join(f"{plain(result.name(row))}\n" for row in rows))
+        elif not result.rows:
+            self.note(result.empty)
+        else:
+            columns = _columns(result, wide=form is Format.WIDE)
+            texts = [self._texts(replace(result, rows=some), columns, terminal=False) for some in (result.rows, rows)]
+            lines = _aligned_to(_widths(columns, texts[0]), [[column.title for column in columns], *texts[1]])
+            self._write("".join(lines if is_first else lines[1:]))
+
+    def picture(self, result: Result[Any], *, form: Format) -> Table:
+        """Return the table of *result* for a screen of any size: what is too wide for it ends in an ellipsis."""
+        columns = _columns(result, wide=form is Format.WIDE)
+        table = _rich_table()
+        for column in columns:
+            table.add_column(column.title, overflow="ellipsis", no_wrap=True)
+        _add_rows(table, self._texts(result, columns, terminal=True))
+        return table
+
+    def _draw(self, result: Result[Any], *, stream: TextIO, wide: bool) -> None:
+        from rich.console import Console
+
+        columns = _columns(result, wide=wide)
+        columns = tuple(replace(column, folds=False) for column in columns) if wide else columns
+        rows = self._texts(result, columns, terminal=True)
+        table = _rich_table()
+        widths = _widths(columns, rows)
+        for column, width in zip(columns, widths, strict=True):
+            least = min(width, _FOLDED_WIDTH) if column.folds else width
+            table.add_column(column.title, overflow="fold", no_wrap=not column.folds, min_width=least)
+        _add_rows(table, rows)
+        console = Console(
+            file=stream,
+            width=max(columns_of(stream, self._env), _least_width(columns, widths)),
+            height=25,  # rich takes a width for a dumb terminal only together with a height
+            no_color=not has_colour(stream, self._env),
+            color_system="auto" if has_colour(stream, self._env) else None,
+            highlight=False,
+        )
+        console.print(table)
+        stream.flush()
+
+    def _prose(self, prose: Callable[[Callable[[datetime], str]], Sequence[Line]]) -> str:
+        """Return lines of text, folded where a screen is narrow; words, such as ids, stay whole."""
+        terminal = is_terminal(self.stdout)
+        width = columns_of(self.stdout, self._env) if terminal else None
+        lines = prose(lambda instant: self._text(instant, terminal=terminal))
+        return "".join(_folded(plain(lead), plain(text), width=width) for lead, text in lines)
+
+    def _details(self, result: Result[Any], *, wide: bool) -> str:
+        columns = _columns(result, wide=wide)
+        terminal = is_terminal(self.stdout)
+        blocks = ["".join(self._detail_lines(row, columns, terminal=terminal)) for row in result.rows]
+        return "\n".join(blocks)
+
+    def _detail_lines(self, row: Any, columns: Sequence[Column[Any]], *, terminal: bool) -> Iterable[str]:
+        values = [(column.title, column.value(row)) for column in columns]
+        shown = [(title, value) for title, value in values if value not in ("", None, [])]
+        width = max((len(title) for title, value in shown if not isinstance(value, list)), default=0) + 1
+        screen = columns_of(self.stdout, self._env) if terminal else None
+        for title, value in shown:
+            if isinstance(value, list):
+                yield f"{title}:\n" + "".join(_folded(*_item(line), width=screen) for line in value)
+            else:
+                yield _folded(f"{title + ':':<{width}}  ", self._text(value, terminal=terminal), width=screen)
+
+    def _texts(self, result: Result[Any], columns: Sequence[Column[Any]], *, terminal: bool) -> list[list[str]]:
+        return [[self._text(column.value(row), terminal=terminal) for column in columns] for row in result.rows]
+
+    def _text(self, value: Cell, *, terminal: bool) -> str:
+        match value:
+            case None | "" | []:
+                return "-"
+            case datetime():
+                return ago(self._now() - value) if terminal else iso(value)
+            case timedelta():
+                return duration(value)
+            case list():
+                return plain(",".join(value))
+            case _:
+                return plain(str(value))
+
+
+def _columns(result: Result[Any], *, wide: bool) -> tuple[Column[Any], ...]:
+    return tuple(column for column in result.columns if wide or not column.wide)
+
+
+def _widths(columns: Sequence[Column[Any]], rows: list[list[str]]) -> list[int]:
+    return [max(width_of(text) for text in (c.title, *(row[i] for row in rows))) for i, c in enumerate(columns)]
+
+
+def _least_width(columns: Sequence[Column[Any]], widths: list[int]) -> int:
+    """Return the width below which text would be lost; on a narrower screen the terminal itself breaks the lines."""
+    least = (min(w, _FOLDED_WIDTH) if c.folds else w for c, w in zip(columns, widths, strict=True))
+    return sum(least) + _GAP * len(widths)
+
+
+def _aligned(columns: Sequence[Column[Any]], rows: list[list[str]]) -> str:
+    """Lay *rows* out in columns as wide as their widest cell, whatever the width of the screen."""
+    return "".join(_aligned_to(_widths(columns, rows), [[column.title for column in columns], *rows]))
+
+
+def _aligned_to(widths: Sequence[int], rows: list[list[str]]) -> list[str]:
+    lines = ((" " * _GAP).join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return [f"{line.rstrip()}\n" for line in lines]
+
+
+def _rich_table() -> Table:
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+
+
+def _add_rows(table: Table, rows: list[list[str]]) -> None:
+    from rich.text import Text
+
+    for texts in rows:
+        table.add_row(*(Text(text, style=style_of(text)) for text in texts))
+
+
+def _item(line: str) -> Line:
+    """Return a line of a list as its indent, with its number if it has one, and its text."""
+    text = plain(line)
+    lead = _LEAD.match(text)
+    begin = lead[0] if lead else ""
+    return f"  {begin}", text[len(begin) :]
+
+
+def _folded(lead: str, text: str, *, width: int | None) -> str:
+    if width is None or len(lead) + len(text) <= width:
+        return f"{lead}{text}".rstrip() + "\n"
+    indent = " " * len(lead)
+    folded = textwrap.fill(
+        text,
+        width=width,
+        initial_indent=lead,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return folded + "\n"
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - width_of(text))

@@ -1,0 +1,115 @@
+"""Times, sizes, widths and colours: how single values look, and what the terminal can show."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TextIO
+
+_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "magenta",
+    "running": "cyan",
+    "leased": "cyan",
+    "queued": "yellow",
+    "online": "green",
+    "stale": "yellow",
+    "offline": "red",
+    "deactivated": "magenta",
+    "ok": "green",
+    "normal": "green",
+    "degraded_offline": "red",
+}
+
+
+def style_of(word: str) -> str:
+    """Return how a state is coloured; empty for any other word."""
+    return _STYLES.get(word, "")
+
+
+def write_bytes(stream: TextIO, data: bytes) -> None:
+    """Write all of *data* to the bytes below *stream*, and flush.
+
+    An unbuffered stream (`python -u`) may take a part only, and tells of a closed pipe at the next attempt.
+    """
+    stream.flush()
+    if not hasattr(stream, "buffer"):
+        stream.write(data.decode(errors="replace"))
+        return
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.buffer.write(rest) :]
+    stream.buffer.flush()
+
+
+def iso(instant: datetime) -> str:
+    """Return *instant* as ISO 8601 in UTC, to the second."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ago(age: timedelta) -> str:
+    """Return *age* as `3m ago`; what lies ahead, by clocks that differ, is `now`."""
+    return "now" if age < timedelta(seconds=1) else f"{_coarse(age)} ago"
+
+
+def duration(length: timedelta) -> str:
+    """Return *length* as `0.4s`, `12s`, `3m05s` or `2h10m`."""
+    seconds = max(0.0, length.total_seconds())
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 1:
+        return f"{rest}s"
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{minutes}m{rest:02}s" if hours < 1 else f"{hours}h{minutes_left:02}m"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as `512 B`, `1.5 KiB`, `20.0 MiB`."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Tell whether a person looks at *stream*."""
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def has_colour(stream: TextIO, env: Mapping[str, str]) -> bool:
+    """Tell whether *stream* may be coloured or moved: a terminal, no NO_COLOR (no-color.org), not a dumb one."""
+    return is_terminal(stream) and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+
+def columns_of(stream: TextIO, env: Mapping[str, str]) -> int:
+    """Return the width of *stream*: COLUMNS, else the terminal's, else 80."""
+    given = env.get("COLUMNS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def _coarse(age: timedelta) -> str:
+    seconds = int(age.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def width_of(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)

@@ -1,0 +1,18 @@
+"""What the table of artifacts shows."""
+
+from __future__ import annotations
+
+from cictl.cli.output.table import Column, Result
+from cictl.cli.output.text import size
+from cictl.wire.artifacts import Artifact, ArtifactList
+
+
+def artifacts_result(job_id: str, artifacts: list[Artifact]) -> Result[Artifact]:
+    """Return the list of a job execution's artifacts."""
+    return Result(
+        message=ArtifactList(artifacts=artifacts),
+        rows=artifacts,
+        columns=(Column("PATH", lambda a: a.path), Column("SIZE", lambda a: size(a.size_bytes))),
+        name=lambda a: a.path,
+        empty=f"{job_id} has no artifacts",
+    )

@@ -1,0 +1,219 @@
+"""What the tables of job executions and their tests show, and how an execution ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.output.table import Column, Result
+from cictl.cli.output.text import duration
+from cictl.cli.tables.steps import step_lines
+from cictl.wire.jobs import (
+    CANCELLED_BY_USER,
+    Cause,
+    JobExecution,
+    JobList,
+    JobResponse,
+    JobState,
+    JobStatus,
+    LoggedStep,
+)
+from cictl.wire.reports import TestCase, TestReport, TestReportResponse
+
+# The contract, "needs and chain runtime": the error texts of executions that a failed dependency ended.
+_DEPENDENCY_ERRORS = ("cancelled: required job ", "cancelled: upstream pipeline ")
+
+
+def was_cancelled(job: JobExecution | JobState) -> bool:
+    """Tell whether a user, or the deactivation of the agent, cancelled the execution."""
+    return job.cause is Cause.CANCELLED or (job.cause is None and job.error == CANCELLED_BY_USER)
+
+
+def lost_dependency(job: JobExecution | JobState) -> bool:
+    """Tell whether the execution never ran because one that it needs did not succeed."""
+    return job.cause is Cause.DEPENDENCY_FAILED or job.error.startswith(_DEPENDENCY_ERRORS)
+
+
+def outcome(job: JobExecution | JobState) -> str:
+    """Return the status, with `cancelled` for a failure that is none."""
+    return "cancelled" if job.status is JobStatus.FAILED and was_cancelled(job) else str(job.status)
+
+
+def state_text(job: JobExecution | JobState) -> str:
+    """Return the state in a few words: who has it, which step runs, how it ended."""
+    match job.status:
+        case JobStatus.LEASED:
+            return f"leased by {job.leased_by_agent_id or 'an agent'}"
+        case JobStatus.RUNNING:
+            return f"running: {job.current_step}" if job.current_step else "running"
+        case JobStatus.SUCCEEDED | JobStatus.FAILED:
+            took = job.finished_utc - job.started_utc if job.finished_utc and job.started_utc else None
+            after = f" after {duration(took)}" if took is not None else ""
+            why = f": {job.error}" if job.error and outcome(job) == "failed" else ""
+            return f"{outcome(job)}{after}{why}"
+        case JobStatus.QUEUED if job.waiting_reason:
+            return f"queued, waits for its secrets: {job.waiting_reason}"
+        case _:
+            return str(job.status)
+
+
+def result_code(jobs: Sequence[JobExecution | JobState]) -> ExitCode:
+    """Return the result of a run whose executions are all over.
+
+    A failure outweighs a cancellation; what a failed dependency took along counts only when nothing else explains it.
+    """
+    failed = [job for job in jobs if job.status is JobStatus.FAILED]
+    if not failed:
+        return ExitCode.OK
+    cancelled = [job for job in failed if was_cancelled(job)]
+    dragged = [job for job in failed if lost_dependency(job)]
+    if cancelled and len(cancelled) + len(dragged) == len(failed):
+        return ExitCode.CANCELLED
+    return ExitCode.FAILED
+
+
+def label(job: JobExecution) -> str:
+    """Return `job/matrix` for the lines of a run, the id where an execution has no job name."""
+    name = job.metadata.get("pipeline_job_id", "") or job.id
+    return f"{name}/{job.metadata['matrix_name']}" if job.metadata.get("matrix_name") else name
+
+
+def label_in_chain(job: JobExecution) -> str:
+    """Return `pipeline/job/matrix` for the lines of a run of several pipelines."""
+    return f"{job.metadata.get('pipeline_id', job.id)}/{label(job)}"
+
+
+def full_label(job: JobExecution) -> str:
+    """Return `project/pipeline`; for an ad-hoc script, where it runs."""
+    if job.metadata.get("adhoc"):
+        return f"script on {job.metadata.get('adhoc_agent_id', '?')}"
+    return f"{job.metadata.get('project', '-')}/{job.metadata.get('pipeline_id', '-')}"
+
+
+def running_time(job: JobExecution | JobState) -> timedelta | None:
+    """Return how long the execution ran, or has been running; None when it did not start."""
+    if job.started_utc is None:
+        return None
+    return (job.finished_utc or datetime.now(UTC)) - job.started_utc
+
+
+JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
+    Column("ID", lambda j: j.id),
+    Column("STATUS", outcome),
+    Column("PIPELINE", full_label),
+    Column("JOB", label, folds=True),
+    Column("CREATED", lambda j: j.created_utc),
+    Column("TIME", running_time),
+    Column("AGENT", lambda j: j.leased_by_agent_id, wide=True),
+    Column("RUN", lambda j: j.metadata.get("pipeline_run_id", ""), wide=True),
+    Column("STEP", lambda j: j.current_step, wide=True),
+    Column("ERROR", lambda j: j.error or j.waiting_reason or "; ".join(j.unmet_requirements), wide=True, folds=True),
+)
+
+SUMMARY_COLUMNS: tuple[Column[JobExecution], ...] = (
+    Column("JOB", label, folds=True),
+    Column("STATUS", outcome),
+    Column("TIME", running_time),
+    Column("ID", lambda j: j.id),
+    Column("ERROR", lambda j: j.error, folds=True),
+)
+
+JOB_DETAILS: tuple[Column[JobExecution], ...] = (
+    Column("Id", lambda j: j.id),
+    Column("Status", outcome),
+    Column("Pipeline", full_label),
+    Column("Job", label),
+    Column("Run", lambda j: j.metadata.get("pipeline_run_id", "")),
+    Column("Version", lambda j: j.metadata.get("pipeline_version", "")),
+    Column("Source", lambda j: f"{j.source.repo}@{j.source.ref}" if j.source else ""),
+    Column("Agent", lambda j: j.leased_by_agent_id),
+    Column("Created", lambda j: j.created_utc),
+    Column("Started", lambda j: j.started_utc),
+    Column("Finished", lambda j: j.finished_utc),
+    Column("Time", running_time),
+    Column("Time limit", lambda j: timedelta(seconds=j.timeout_seconds) if j.timeout_seconds else None),
+    Column("Step", lambda j: j.current_step),
+    Column("Exit code", lambda j: j.exit_code),
+    Column("Error", lambda j: j.error),
+    Column("Tests", lambda j: _tests_text(j)),
+    Column("Waits for", lambda j: [*j.unmet_requirements, *([j.waiting_reason] if j.waiting_reason else [])]),
+    Column("Next attempt", lambda j: j.not_before_utc),
+    Column("Requires", lambda j: [f"{key}={value}" for key, value in sorted((j.required_capabilities or {}).items())]),
+)
+
+
+def jobs_result(jobs: list[JobExecution], *, next_cursor: str = "") -> Result[JobExecution]:
+    """Return the list of job executions."""
+    return Result(
+        message=JobList(job_executions=jobs, next_cursor=next_cursor),
+        rows=jobs,
+        columns=JOB_COLUMNS,
+        name=lambda j: j.id,
+        empty="no jobs match",
+    )
+
+
+def summary_result(jobs: Sequence[JobExecution]) -> Result[JobExecution]:
+    """Return how the executions of a run ended; as in lists, without their output."""
+    listed = [msgspec.structs.replace(job, output="") for job in jobs]
+    columns = SUMMARY_COLUMNS
+    if len({full_label(job) for job in jobs}) > 1:
+        columns = (Column("JOB", label_in_chain, folds=True), *columns[1:])
+    return Result(message=JobList(job_executions=listed), rows=listed, columns=columns, name=lambda j: j.id)
+
+
+def job_result(job: JobExecution, *, begun: Sequence[LoggedStep] = ()) -> Result[JobExecution]:
+    """Return one job execution in detail; *begun* tells when its steps began."""
+    steps = Column[JobExecution]("Steps", lambda j: list(step_lines(j, begun)))
+    return Result(
+        message=JobResponse(job_execution=job),
+        rows=[job],
+        columns=(*JOB_DETAILS, steps),
+        name=lambda j: j.id,
+        detailed=True,
+    )
+
+
+def enqueued_result(job: JobExecution) -> Result[JobExecution]:
+    """Return an execution that was just enqueued, as one row of the list."""
+    return Result(message=JobResponse(job_execution=job), rows=[job], columns=JOB_COLUMNS, name=lambda j: j.id)
+
+
+def tests_result(report: TestReport) -> Result[TestReport]:
+    """Return a test report: its counts and what failed."""
+    return Result(
+        message=TestReportResponse(report=report),
+        rows=[report],
+        columns=(
+            Column("Tests", lambda r: f"{r.total} total, {r.passed} passed, {r.failed} failed, {r.skipped} skipped"),
+            Column("Coverage", lambda r: f"{r.coverage.percent:.1f} %" if r.coverage else ""),
+            Column("Failures", lambda r: [line for case in failures(r) for line in _failure_lines(case)]),
+        ),
+        name=lambda _: "",
+        names=tuple(_case_name(case) for case in failures(report)),
+        detailed=True,
+    )
+
+
+def failures(report: TestReport) -> list[TestCase]:
+    """Return the failed cases of all suites."""
+    return [case for suite in report.suites for case in suite.cases if case.status == "fail"]
+
+
+def _case_name(case: TestCase) -> str:
+    return f"{case.package}.{case.name}" if case.package else case.name
+
+
+def _failure_lines(case: TestCase) -> list[str]:
+    place = f" ({case.file}:{case.line})" if case.file and case.line else (f" ({case.file})" if case.file else "")
+    output = case.output.strip().splitlines()
+    shown = output[:10] + ([f"... {len(output) - 10} more lines"] if len(output) > 10 else [])
+    return [_case_name(case) + place, *(f"    {line}" for line in shown)]
+
+
+def _tests_text(job: JobExecution) -> str:
+    tests = job.test_summary
+    return f"{tests.passed} of {tests.total} passed, {tests.failed} failed, {tests.skipped} skipped" if tests else ""

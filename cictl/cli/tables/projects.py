@@ -1,0 +1,59 @@
+"""What the tables of projects show."""
+
+from __future__ import annotations
+
+from cictl.cli.output.table import Column, Result
+from cictl.cli.tables.runnables import job_names
+from cictl.wire.projects import (
+    ProjectDetail,
+    ProjectList,
+    ProjectResponse,
+    ProjectSummary,
+)
+
+PROJECT_COLUMNS: tuple[Column[ProjectSummary], ...] = (
+    Column("ID", lambda p: p.id),
+    Column("PROJECT", lambda p: p.name),
+    Column("REF", lambda p: p.repo_ref),
+    Column("PIPELINES", lambda p: len(p.pipelines)),
+    Column("CHAINS", lambda p: len(p.pipeline_chains)),
+    Column("LOADED", lambda p: p.updated_utc),
+    Column("COMMIT", lambda p: p.loaded_commit[:12]),
+    Column("REPOSITORY", lambda p: p.repo_url, wide=True),
+    Column("FILE", lambda p: p.config_file, wide=True),
+)
+
+
+def projects_result(projects: list[ProjectSummary]) -> Result[ProjectSummary]:
+    """Return the list of projects."""
+    return Result(
+        message=ProjectList(projects=projects),
+        rows=projects,
+        columns=PROJECT_COLUMNS,
+        name=lambda p: p.name,
+        empty="no projects; `cictl projects import URL` adds one",
+    )
+
+
+PROJECT_DETAILS: tuple[Column[ProjectDetail], ...] = (
+    Column("Project", lambda p: p.name),
+    Column("Id", lambda p: p.id),
+    Column("Repository", lambda p: p.repo_url),
+    Column("Ref", lambda p: p.repo_ref),
+    Column("File", lambda p: p.config_file),
+    Column("Commit", lambda p: p.loaded_commit),
+    Column("Loaded", lambda p: p.updated_utc),
+    Column("Pipelines", lambda p: [f"{q.pipeline_id} (id {q.id}): {job_names(q.jobs)}" for q in p.pipelines]),
+    Column("Chains", lambda p: [f"{c.chain_id} (id {c.id}): {' -> '.join(c.pipelines)}" for c in p.pipeline_chains]),
+)
+
+
+def project_result(project: ProjectDetail) -> Result[ProjectDetail]:
+    """Return one project in detail."""
+    return Result(
+        message=ProjectResponse(project=project),
+        rows=[project],
+        columns=PROJECT_DETAILS,
+        name=lambda p: p.name,
+        detailed=True,
+    )

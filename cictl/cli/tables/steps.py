@@ -1,0 +1,46 @@
+"""How the steps of a job are named, and how long each one took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from cictl.cli.output.text import duration
+from cictl.wire.jobs import JobExecution, LoggedStep, Step
+
+_SHOWN = 40
+
+
+def step_text(step: Step) -> str:
+    """Return how a step is named here: `2 (make test)`."""
+    return f"{step.index} ({_name(step)})"
+
+
+def step_names(step: Step) -> list[str]:
+    """Return what a step can be called by, the best last: its number, its name in reports, its command or its test."""
+    script = step.script.strip().partition("\n")[0]
+    names = [str(step.index), step.name, script if step.kind != "test" else step.test_name]
+    return [name for name in names if name]
+
+
+def step_lines(job: JobExecution, begun: Sequence[LoggedStep]) -> Iterator[str]:
+    """Yield a line for each step of the plan: its name, how long it took or has been running, whether it failed."""
+    starts = {step.index: step.started_utc for step in begun}
+    width = max((len(_line(step)) for step in job.step_plan), default=0)
+    for step in job.step_plan:
+        if step.index not in starts:
+            yield _line(step)
+            continue
+        end = min((start for index, start in starts.items() if index > step.index), default=None)
+        took = duration((end or job.finished_utc or datetime.now(UTC)) - starts[step.index])
+        word = f"  {job.status}" if end is None else ""
+        yield f"{_line(step):<{width}}  {took}{word}"
+
+
+def _line(step: Step) -> str:
+    return f"{step.index}. {_name(step)}"
+
+
+def _name(step: Step) -> str:
+    name = step_names(step)[-1]
+    return name if len(name) <= _SHOWN else f"{name[: _SHOWN - 1]}…"

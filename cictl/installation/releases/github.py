@@ -1,0 +1,156 @@
+"""Releases of a repository behind GitHub's API, or one that speaks as it does."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from cictl.installation.releases.release import (
+    API_SECONDS,
+    LIST_LIMIT,
+    TEXT_LIMIT,
+    TEXT_SECONDS,
+    WHEEL_LIMIT,
+    WHEEL_SECONDS,
+    Asset,
+    Fetched,
+    Release,
+    ReleaseError,
+    read_checksums,
+    verify,
+)
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl.installation.releases.web import RefusedError, Web, WebError
+from cictl.installation.versions import Tag, find_tag
+
+T = TypeVar("T")
+
+NO_REPOSITORY = "no releases are configured: set CICTL_UPDATE_REPO to the owner/name of their repository, or CICTL_UPDATE_SOURCE=simple"
+
+_JSON = "application/vnd.github+json"
+_BYTES = "application/octet-stream"
+_OTHER_CHECKSUMS = "checksums.txt"
+_PAGE = 100
+_PAGES = 3
+
+
+class _Asset(msgspec.Struct, frozen=True):
+    name: str = ""
+    url: str = ""
+
+
+class _Release(msgspec.Struct, frozen=True):
+    tag_name: str = ""
+    html_url: str = ""
+    draft: bool = False
+    assets: list[_Asset] = []
+
+    def find(self, *names: str) -> Asset | None:
+        """Return the asset with the first of *names* that there is."""
+        by_name = {asset.name: asset for asset in self.assets if asset.url}
+        return next((Asset(name, by_name[name].url) for name in names if name in by_name), None)
+
+
+class _Tag(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
+class GithubSource:
+    """A repository's releases; each has a wheel, a list of checksums and perhaps pinned requirements."""
+
+    def __init__(self, settings: ReleaseSettings, web: Web) -> None:
+        self._settings = settings
+        self._web = web
+        self._base = f"{settings.api_base}/repos/{quote(settings.repository)}"
+
+    def latest(self) -> Release:
+        return self._release("/releases/latest", label="latest release")
+
+    def get(self, tag: str) -> Release:
+        return self._release(f"/releases/tags/{quote(tag, safe='')}", label=f"release for tag {tag}")
+
+    def list_tags(self) -> list[str]:
+        """Return the tags that have a release, as far as the API tells which do."""
+        names = [tag.name.strip() for tag in self._pages("/tags", list[_Tag])]
+        tags = [name for name in dict.fromkeys(names) if find_tag(name)]
+        with suppress(ReleaseError):  # an API without a list of releases: every tag may have one
+            released = {r.tag_name.strip() for r in self._pages("/releases", list[_Release]) if not r.draft}
+            tags = [tag for tag in tags if tag in released]
+        return tags
+
+    def fetch(self, release: Release, into: Path) -> Fetched:
+        into.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = [asset for asset in (release.wheel, release.requirements) if asset]
+        try:
+            digests = [self._download(asset, into / asset.name) for asset in files]
+            self._verify(release, [into / asset.name for asset in files])
+        except ReleaseError:
+            for asset in files:
+                (into / asset.name).unlink(missing_ok=True)
+            raise
+        requirements = into / release.requirements.name if release.requirements else None
+        return Fetched(into / release.wheel.name, digests[0], requirements)
+
+    def _release(self, path: str, *, label: str) -> Release:
+        found = self._ask(path, _Release, label=label, decoding=label)
+        tag = find_tag(found.tag_name.strip())
+        if tag is None:
+            raise ReleaseError(f'{label} has an unsupported tag "{found.tag_name}"')
+        return self._described(found, tag)
+
+    def _described(self, found: _Release, tag: Tag) -> Release:
+        wheel_name = f"cictl-{tag.package_version}-py3-none-any.whl"
+        wheel = found.find(wheel_name)
+        if wheel is None:
+            raise ReleaseError(f'latest release has no compatible asset "{wheel_name}"')
+        expected = self._settings.checksum_asset
+        checksums = found.find(expected, _OTHER_CHECKSUMS)
+        if checksums is None and self._settings.requires_checksum:
+            raise ReleaseError(f'latest release has no checksum asset (expected "{expected}")')
+        requirements = found.find(f"cictl-{tag.package_version}-requirements.txt")
+        return Release(str(tag), found.html_url, wheel, requirements, checksums)
+
+    def _pages(self, path: str, type_: type[list[T]]) -> list[T]:
+        found: list[T] = []
+        for page in range(1, _PAGES + 1):
+            rest = f"&page={page}" if page > 1 else ""
+            items = self._ask(f"{path}?per_page={_PAGE}{rest}", type_, label="tags", decoding="tags response")
+            found += items
+            if len(items) < _PAGE:
+                break
+        return found
+
+    def _ask(self, path: str, type_: type[T], *, label: str, decoding: str) -> T:
+        if not self._settings.repository:
+            raise ReleaseError(NO_REPOSITORY)
+        try:
+            page = self._web.get(self._base + path, accept=_JSON, limit=LIST_LIMIT, seconds=API_SECONDS)
+            return msgspec.json.decode(page.body, type=type_)
+        except RefusedError as error:
+            raise ReleaseError(f"{label} query failed: {error}") from error
+        except WebError as error:
+            raise ReleaseError(f"request {label}: {error}") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise ReleaseError(f"decode {decoding}: {error}") from error
+
+    def _download(self, asset: Asset, into: Path) -> str:
+        try:
+            return self._web.download(asset.url, into, accept=_BYTES, limit=WHEEL_LIMIT, seconds=WHEEL_SECONDS)
+        except WebError as error:
+            raise ReleaseError(f"download update asset: {error}") from error
+
+    def _verify(self, release: Release, files: list[Path]) -> None:
+        if release.checksums is None:
+            return
+        url = release.checksums.url
+        try:
+            page = self._web.get(url, accept=_BYTES, limit=TEXT_LIMIT, seconds=TEXT_SECONDS)
+        except WebError as error:
+            raise ReleaseError(f"download checksum asset: {error}") from error
+        sums = read_checksums(page.body.decode(errors="replace"))
+        for path in files:
+            verify(sums, path)

@@ -1,0 +1,53 @@
+"""What is set of releases: where they come from, and how they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cictl.installation.capability import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseSettings:
+    """Where to look for releases.
+
+    Attributes:
+        source: `github`, or `simple` for an index of packages (PEP 503, PEP 691).
+        api_base: URL of a GitHub-compatible API, without a slash at its end.
+        repository: `owner/name`; empty where nobody has said which, since no other project's releases are ours.
+        token: For *api_base* alone.
+        index_url: Of the simple index; empty for pip's own default, `none` for no index.
+        package: The project's name in the index.
+        checksum_asset: Name of the list of checksums.
+        requires_checksum: A release without checksums is refused.
+    """
+
+    source: str = "github"
+    api_base: str = "https://api.github.com"
+    repository: str = ""
+    token: str = field(default="", repr=False)
+    index_url: str = ""
+    package: str = "cictl"
+    checksum_asset: str = "cictl-checksums.txt"
+    requires_checksum: bool = True
+
+    @property
+    def has_wheels(self) -> bool:
+        """Whether the releases are ours; those of a repository of that name are the reference's, programs for each system."""
+        return self.source == "simple" or self.repository.rpartition("/")[2] != "ciwi"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> ReleaseSettings:
+        """Read `CICTL_UPDATE_SOURCE`, `…_API_BASE`, `…_REPO`, `…_INDEX_URL`, `…_PACKAGE`, `…_CHECKSUM_ASSET`,
+        `…_REQUIRE_CHECKSUM` and `CICTL_GITHUB_TOKEN`, else their `CIWI_` twins, else the defaults."""
+        return cls(
+            source=setting(environ, "UPDATE_SOURCE") or cls.source,
+            api_base=(setting(environ, "UPDATE_API_BASE") or cls.api_base).rstrip("/"),
+            repository=setting(environ, "UPDATE_REPO") or cls.repository,
+            token=setting(environ, "GITHUB_TOKEN"),
+            index_url=setting(environ, "UPDATE_INDEX_URL"),
+            package=setting(environ, "UPDATE_PACKAGE") or cls.package,
+            checksum_asset=setting(environ, "UPDATE_CHECKSUM_ASSET") or cls.checksum_asset,
+            requires_checksum=setting(environ, "UPDATE_REQUIRE_CHECKSUM") != "false",
+        )

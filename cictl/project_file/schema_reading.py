@@ -1,0 +1,275 @@
+"""Reading a node tree against the schema: unknown and repeated keys, wrong types, merge keys, positions."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import msgspec
+from msgspec import inspect
+
+from cictl.project_file.findings import Finding, quote
+from cictl.project_file.schema import FileShape
+from cictl.project_file.yaml_tree import MAX_NODES, Mapping, Node, Scalar, Sequence, SyntaxFault
+
+MAX_TEXT = 4 * 1024 * 1024
+"""Characters of a file's scalars once its aliases are expanded."""
+MAX_MERGE_DEPTH = 16
+"""Merge keys that lead to mappings with merge keys."""
+
+_TRUE = frozenset({"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"})
+_FALSE = frozenset({"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N"})
+_INT_FORMS = (
+    (re.compile(r"[-+]?0b[01]+"), 2),
+    (re.compile(r"[-+]?0o?[0-7]+"), 8),
+    (re.compile(r"[-+]?0x[0-9a-fA-F]+"), 16),
+    (re.compile(r"[-+]?[0-9]+"), 10),
+)
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+_INT_LIMIT = 2**63
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Positions:
+    """Where each path of the file stands; a path that is not in the file is at the mapping that lacks it."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, tuple[int, int]] = {}
+        self._keys: dict[str, tuple[int, int]] = {}
+
+    def put(self, path: str, node: Node, *, key: Scalar | None = None) -> None:
+        """Note the value (and its key) at *path*."""
+        self._values[path] = (node.line, node.column)
+        if key is not None:
+            self._keys[path] = (key.line, key.column)
+
+    def at(self, path: str) -> tuple[int, int]:
+        """Return 1-based line and column of the value at *path*, or of the closest mapping around it."""
+        while path and path not in self._values:
+            path = _parent(path)
+        return self._values[path]
+
+    def at_key(self, path: str) -> tuple[int, int]:
+        """Return 1-based line and column of the key at *path*, which is in the file."""
+        return self._keys[path]
+
+
+class Walker:
+    """One reading of a document: structural findings and positions gather here."""
+
+    def __init__(self) -> None:
+        self.positions = Positions()
+        self._findings: dict[tuple[int, int], Finding] = {}
+        self._nodes = 0
+        self._characters = 0
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found, in file order; what is found again through an alias counts once."""
+        return tuple(self._findings[position] for position in sorted(self._findings))
+
+    def read_file(self, root: Node) -> FileShape | None:
+        """Return the file as its shape, or None when there are findings.
+
+        Raises:
+            SyntaxFault: Aliases or merge keys blow the file up beyond its limits.
+        """
+        tree: object = {}
+        self.positions.put("", root)
+        if not _is_null(root):
+            tree = self._read(root, _file_type(), "")
+        return None if self._findings else msgspec.convert(tree, FileShape)
+
+    def _read(self, node: Node, kind: inspect.Type, path: str) -> object:
+        self._spend(node)
+        match kind:
+            case inspect.StructType():
+                return self._record(node, kind, path)
+            case inspect.ListType():
+                return self._list(node, kind.item_type, path)
+            case inspect.DictType():
+                return self._text_map(node, path)
+            case inspect.IntType():
+                return self._integer(node, path)
+            case inspect.BoolType():
+                return self._flag(node, path)
+        return self._text(node, path)
+
+    def _record(self, node: Node, kind: inspect.StructType, path: str) -> object:
+        if not isinstance(node, Mapping):
+            return self._mistyped(node, path, "a mapping")
+        types = {field.name: _present(field.type) for field in kind.fields}
+        values: dict[str, object] = {}
+        for name, (key, value) in self._entries(node, path).items():
+            here = _join(path, name)
+            if name not in types:
+                self._report(key, here, _unknown_key(name, path, list(types)))
+            elif _is_null(value):
+                self.positions.put(here, key, key=key)
+            else:
+                self.positions.put(here, value, key=key)
+                values[name] = self._read(value, types[name], here)
+        return values
+
+    def _list(self, node: Node, kind: inspect.Type, path: str) -> object:
+        if not isinstance(node, Sequence):
+            return self._mistyped(node, path, "a list")
+        items: list[object] = []
+        for item in node.items:
+            here = f"{path}[{len(items)}]"
+            if not _is_null(item):
+                self.positions.put(here, item)
+                items.append(self._read(item, kind, here))
+            else:
+                self._spend(item)
+                if isinstance(kind, inspect.DictType):  # a matrix row without variables is still a row
+                    self.positions.put(here, item)
+                    items.append({})
+        return items
+
+    def _text_map(self, node: Node, path: str) -> object:
+        if not isinstance(node, Mapping):
+            return self._mistyped(node, path, "a mapping")
+        texts: dict[str, object] = {}
+        for name, (key, value) in self._entries(node, path).items():
+            here = join_key(path, name)
+            self.positions.put(here, key if _is_null(value) else value, key=key)
+            self._spend(value)
+            texts[name] = self._text(value, here)
+        return texts
+
+    def _entries(self, node: Mapping, path: str, depth: int = 0) -> dict[str, tuple[Scalar, Node]]:
+        own: dict[str, tuple[Scalar, Node]] = {}
+        merged: Node | None = None
+        for key, value in node.pairs:
+            self._spend(key)
+            if not isinstance(key, Scalar):
+                self._report(key, path, f"{_place(path)} has a list or mapping as a key")
+            elif key.is_merge and merged is None:
+                merged = value
+            else:
+                name = "" if key.is_null else key.text
+                if key.is_merge or name in own:
+                    self._report(key, join_key(path, name), f"mapping key {quote(name)} already defined")
+                else:
+                    own[name] = (key, value)
+        if merged is not None:
+            self._merge(merged, own, path, depth + 1)
+        return own
+
+    def _merge(self, source: Node, into: dict[str, tuple[Scalar, Node]], path: str, depth: int) -> None:
+        """Add the keys of *source*, a mapping or a list of them, that are not in *into* yet; the first one wins."""
+        if depth > MAX_MERGE_DEPTH:
+            reason = f"merge keys lead through more than {MAX_MERGE_DEPTH} mappings"
+            raise SyntaxFault(reason, line=source.line, column=source.column)
+        for mapping in source.items if isinstance(source, Sequence) else [source]:
+            self._spend(mapping)
+            if not isinstance(mapping, Mapping):
+                self._report(mapping, path, "merge key << takes a mapping or a list of mappings")
+                continue
+            for name, entry in self._entries(mapping, path, depth).items():
+                into.setdefault(name, entry)
+
+    def _text(self, node: Node, path: str) -> object:
+        if not isinstance(node, Scalar):
+            return self._mistyped(node, path, "text")
+        return "" if node.is_null else node.text
+
+    def _integer(self, node: Node, path: str) -> object:
+        number = parse_integer(node.text) if isinstance(node, Scalar) and node.plain else None
+        if number is None:
+            return self._mistyped(node, path, "a whole number")
+        if not -_INT_LIMIT <= number < _INT_LIMIT:
+            return self._mistyped(node, path, f"a whole number of at most {_INT_LIMIT - 1}")
+        return number
+
+    def _flag(self, node: Node, path: str) -> object:
+        if isinstance(node, Scalar) and node.plain and node.text in _TRUE | _FALSE:
+            return node.text in _TRUE
+        return self._mistyped(node, path, "true or false")
+
+    def _mistyped(self, node: Node, path: str, wanted: str) -> object:
+        self._report(node, path, f"{_place(path)} must be {wanted}, not {_described(node)}")
+        return None
+
+    def _report(self, node: Node, path: str, message: str) -> None:
+        finding = Finding(line=node.line, column=node.column, path=path, message=message)
+        self._findings.setdefault((node.line, node.column), finding)
+
+    def _spend(self, node: Node) -> None:
+        self._nodes += 1
+        self._characters += len(node.text) if isinstance(node, Scalar) else 0
+        if self._nodes > MAX_NODES or self._characters > MAX_TEXT:
+            limits = f"{MAX_NODES} values or {MAX_TEXT} characters"
+            reason = f"aliases expand the file to more than {limits}"
+            raise SyntaxFault(reason, line=node.line, column=node.column)
+
+
+def parse_integer(text: str) -> int | None:
+    """Return the YAML integer *text* spells, None when it is none.
+
+    Hexadecimal, octal (``010`` is 8), binary and ``_`` between digits count, and so do floats with an integral value.
+    """
+    digits = text.replace("_", "")
+    if len(digits) > 80 or text.startswith("_"):
+        return None
+    number: int | None = None
+    for form, base in _INT_FORMS:
+        if form.fullmatch(digits):
+            number = int(digits, base) if base != 8 else int(digits.replace("o", ""), 8)
+            break
+    else:
+        if _FLOAT.fullmatch(digits) and float(digits).is_integer():
+            number = int(float(digits))
+    return number
+
+
+def join_key(path: str, name: str) -> str:
+    """Return the path of key *name* in the mapping at *path*, quoted unless it is a plain word."""
+    return _join(path, name) if _PLAIN_KEY.fullmatch(name) else f"{path}[{quote(name)}]"
+
+
+@cache
+def _file_type() -> inspect.Type:
+    return inspect.type_info(FileShape)
+
+
+def _present(kind: inspect.Type) -> inspect.Type:
+    if isinstance(kind, inspect.UnionType):
+        return next(member for member in kind.types if not isinstance(member, inspect.NoneType))
+    return kind
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.is_null
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _parent(path: str) -> str:
+    return path[: max(path.rfind("."), path.rfind("["), 0)]
+
+
+def _place(path: str) -> str:
+    return path or "the top level"
+
+
+def _described(node: Node) -> str:
+    match node:
+        case Sequence():
+            return "a list"
+        case Mapping():
+            return "a mapping"
+    return quote(node.text)[1:-1] if node.plain else f"the text {quote(node.text)}"
+
+
+def _unknown_key(name: str, path: str, known: list[str]) -> str:
+    import difflib
+
+    shown = quote(name)[1:-1]
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7) if len(name) <= 64 else []
+    hint = f'; did you mean "{close[0]}"?' if close else ""
+    where = f"in {path}" if path else "at the top level"
+    return f"field {shown} not found {where}{hint}"

@@ -1,0 +1,176 @@
+"""Checking out a job's source with git, as a child that can't prompt, hang or be given options."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cictl.wire.jobs import Source
+from cictl_agent.config import without_user_info
+from cictl_agent.job.failures import JobFailed
+from cictl_agent.job.workspace import remove_tree
+from cictl_agent.log.spool import JobLog
+from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
+from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.processes import Processes
+
+_TRIES = 3
+_LIMIT_SECONDS = 1800
+_REMEMBERED_BYTES = 8192
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
+_ALWAYS = ("-c", "protocol.ext.allow=never", "-c", "advice.detachedHead=false")
+_IDENTITY = ("-c", "user.name=ciwi-agent", "-c", "user.email=ciwi-agent@local")
+_EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+_ALL_HISTORY = "2147483647"  # git's documented "infinite" depth; --unshallow fails where nothing is shallow
+
+_HOPELESS = (
+    "authentication failed",
+    "could not read username",
+    "could not read password",
+    "couldn't find remote ref",
+    "does not appear to be a git repository",
+    "does not exist",
+    "invalid credentials",
+    "not found",
+    "permission denied",
+    "returned error: 4",
+)
+_PASSING = (
+    "connection refused",
+    "connection reset",
+    "connection timed out",
+    "could not resolve host",
+    "early eof",
+    "empty reply from server",
+    "failed to connect",
+    "http/2 stream",
+    "network is unreachable",
+    "operation timed out",
+    "operation too slow",
+    "returned error: 5",
+    "rpc failed",
+    "ssl_read",
+    "temporary failure in name resolution",
+    "tls connection was non-properly terminated",
+    "unexpected disconnect",
+    "unexpected eof",
+    "hung up unexpectedly",
+)
+
+
+@dataclass(kw_only=True)
+class Checkout:
+    """One checkout into `directory`, which must not exist yet.
+
+    Attributes:
+        git_options: What git is told at each call, on this system.
+        retry_seconds: Wait before the second try; the third waits twice as long.
+    """
+
+    source: Source
+    directory: Path
+    environment: Mapping[str, str]
+    log: JobLog
+    interruption: Interruption
+    processes: Processes
+    git_options: tuple[str, ...] = ()
+    retry_seconds: float = 1.0
+
+    def run(self) -> None:
+        """Clone, and check out the wanted branch, tag or commit.
+
+        Raises:
+            JobFailed: With git's exit code, `checkout failed: …`.
+            Interrupted: The job was to stop.
+        """
+        repo, ref = self.source.repo.strip(), self.source.ref.strip()
+        for what, text in (("repository", repo), ("ref", ref)):
+            if text.startswith("-"):
+                raise JobFailed(f"checkout failed: {what} {text!r} looks like an option")
+        self.log.line(f"[checkout] repo={without_user_info(repo)} ref={ref or '(default branch)'}")
+        shown_only = ("--no-checkout",) if ref else ()
+        self._fetching(
+            "clone", "--quiet", *_IDENTITY, "--depth", "1", *shown_only, "--", _as_url(repo), str(self.directory)
+        )
+        if ref:
+            self._switch_to(ref)
+
+    def _switch_to(self, ref: str) -> None:
+        try:
+            self._fetching("fetch", "--quiet", "--depth", "1", "--end-of-options", "origin", ref)
+        except JobFailed:
+            if not _COMMIT.fullmatch(ref):
+                raise
+            # Servers may refuse to serve a commit that no ref names: take everything, and look there.
+            self._fetching("fetch", "--quiet", "--depth", _ALL_HISTORY, "--end-of-options", "origin", *_EVERYTHING)
+            self._must("checkout", "--quiet", "--force", "--detach", ref)
+            return
+        self._must("checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
+
+    def _must(self, *arguments: str) -> None:
+        ended, _ = self._git(arguments)
+        if ended.code:
+            raise _failed(arguments[0], ended)
+
+    def _fetching(self, *arguments: str) -> None:
+        """Run a git command that talks to the remote; again when the network, not the request, was at fault."""
+        options: tuple[str, ...] = ()
+        for attempt in range(1, _TRIES + 1):
+            ended, output = self._git((*options, *arguments))
+            if ended.code == 0:
+                return
+            if attempt == _TRIES or not _is_passing(output):
+                raise _failed(arguments[0], ended)
+            self.log.line(f"[git] {arguments[0]} failed ({ended.text}), trying again")
+            self.interruption.wait(self.retry_seconds * attempt)
+            self.interruption.check()
+            if arguments[0] == "clone":
+                remove_tree(self.directory)
+            options = ("-c", "http.version=HTTP/1.1")
+        raise AssertionError("unreachable")
+
+    def _git(self, arguments: tuple[str, ...]) -> tuple[Exit, str]:
+        """Run git and return how it ended, with the end of its output in lower case."""
+        if shutil.which("git", path=self.environment.get("PATH")) is None:
+            raise JobFailed("checkout failed: git not found on agent")
+        remembered = bytearray()
+
+        def sink(data: bytes) -> None:
+            remembered.extend(data)
+            del remembered[:-_REMEMBERED_BYTES]
+            self.log.write(data)
+
+        try:
+            ended = run_command(
+                ["git", *_ALWAYS, *self.git_options, *arguments],
+                directory=self.directory if self.directory.is_dir() else self.directory.parent,
+                environment={**self.environment, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "LC_ALL": "C"},
+                sink=sink,
+                interruption=self.interruption,
+                processes=self.processes,
+                limit_seconds=_LIMIT_SECONDS,
+            )
+        except CommandTimedOut as error:
+            raise JobFailed(f"checkout failed: git: {error}") from error
+        return ended, remembered.decode(errors="replace").lower()
+
+
+def _failed(verb: str, ended: Exit) -> JobFailed:
+    return JobFailed(f"checkout failed: git {verb}: {ended.text}", exit_code=ended.code)
+
+
+def _is_passing(output: str) -> bool:
+    return any(text in output for text in _PASSING) and not any(text in output for text in _HOPELESS)
+
+
+def _as_url(repo: str) -> str:
+    """Return a local path as a `file://` URL: git ignores `--depth` for plain paths."""
+    path = Path(repo)
+    try:
+        return path.resolve().as_uri() if path.is_dir() else repo
+    except OSError:
+        return repo

@@ -1,0 +1,250 @@
+"""The container that a job's steps run in: from its image to its removal."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cictl_agent.capabilities import LAST_RESORTS, MUTE, PRESENT, TOOLS, version_in
+from cictl_agent.config import AgentConfig
+from cictl_agent.job.containers.engine import Engine, find_engine, reason
+from cictl_agent.job.context import JobContext
+from cictl_agent.job.environment import inherited_environment
+from cictl_agent.job.failures import JobFailed
+from cictl_agent.system.process_groups import Groups
+from cictl_agent.system.processes import JOB_VARIABLE
+from cictl_agent.system.questions import Answer
+
+IMAGE = "runtime_probe.container_image"
+"""The key of a job's metadata that asks for a container."""
+
+_DEFAULT_DIRECTORY = "/workspace"
+_UP_SECONDS = 15.0
+_INSPECT_SECONDS = 5.0
+_PROBE_SECONDS = 3.0
+_REMOVE_SECONDS = 30.0
+_KILL_SECONDS = 10.0
+_PROBES_AT_ONCE = 4
+
+_PROBED = ("git", "go", "gh", "cmake", "ccache", "ninja", "gcc", "clang", "docker", "xcodebuild", "iscc", "signtool")
+_WHICH = 'for t in "$@"; do command -v "$t" > /dev/null 2>&1 && echo "$t"; done; :'
+
+_FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3  # the 64-bit parameters of FNV-1a
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """What a job wants of its container.
+
+    Attributes:
+        directory: Where the execution directory is found inside.
+        user: As the engine takes it; empty stands for the agent's own.
+    """
+
+    image: str
+    directory: str = _DEFAULT_DIRECTORY
+    user: str = ""
+    devices: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+def read_spec(metadata: Mapping[str, str]) -> ContainerSpec | None:
+    """Return the container that a job's metadata ask for, if any."""
+    image = metadata.get(IMAGE, "").strip()
+    if not image:
+        return None
+
+    def wanted(key: str) -> str:
+        return metadata.get(f"runtime_exec.container_{key}", "").strip()
+
+    return ContainerSpec(
+        image=image,
+        directory=wanted("workdir") or _DEFAULT_DIRECTORY,
+        user=wanted("user"),
+        devices=_listed(wanted("devices")),
+        groups=_listed(wanted("groups")),
+    )
+
+
+def container_name(job_id: str) -> str:
+    """Return the name of a job's container: the contract wants the 64-bit FNV-1a of its id, in hex without padding."""
+    digest = _FNV_OFFSET
+    for byte in job_id.encode():
+        digest = (digest ^ byte) * _FNV_PRIME % (1 << 64)
+    return f"ciwi-probe-{digest:x}"
+
+
+class Container:
+    """One running container, and how to reach into it."""
+
+    def __init__(self, *, name: str, engine: Engine, spec: ContainerSpec) -> None:
+        self.name = name
+        self.engine = engine
+        self.spec = spec
+
+    def probe(self, required: Iterable[str]) -> dict[str, str]:
+        """Return `container.name`, and `container.tool.<name>` for what is found inside of the usual and *required* tools.
+
+        Where the container can't be asked, `container.probe_error` says why.
+        """
+        names = list(dict.fromkeys((*_PROBED, *required)))
+        present = self._ask("sh", "-lc", _WHICH, "sh", *names)
+        if present.code:
+            return {"container.name": self.name, "container.probe_error": reason(present)}
+        found = [name for name in present.output.splitlines() if name in names]
+        with ThreadPoolExecutor(_PROBES_AT_ONCE, thread_name_prefix="container-probe") as pool:
+            versions = dict(zip(found, pool.map(self._version, found), strict=True))
+        tools = {f"container.tool.{name}": version for name, version in versions.items() if version}
+        return {"container.name": self.name, **tools}
+
+    def kill(self) -> None:
+        """End everything that runs inside; a client that is stopped leaves it running."""
+        self.engine.ask("kill", self.name, limit_seconds=_KILL_SECONDS)
+
+    def _version(self, tool: str) -> str:
+        for arguments in (TOOLS[tool],) if tool in TOOLS else LAST_RESORTS:
+            if version := version_in(self._ask("sh", "-lc", '"$0" "$@" 2>&1', tool, *arguments)):
+                return version
+        return "" if tool in TOOLS and tool not in MUTE else PRESENT
+
+    def _ask(self, *command: str) -> Answer:
+        return self.engine.ask("exec", self.name, *command, limit_seconds=_PROBE_SECONDS)
+
+
+@contextmanager
+def running_container(context: JobContext, cache_dirs: Iterable[Path]) -> Iterator[Container | None]:
+    """Have the job's container run, and remove it in the end; None for a job that wants none.
+
+    The execution directory and the caches are mounted. Pulling the image counts for the job's own time limit only.
+
+    Raises:
+        JobFailed: There is no engine, or the container can't be brought up.
+        Interrupted: The job was to stop.
+    """
+    spec = read_spec(context.job.metadata)
+    if spec is None:
+        yield None
+        return
+    environment = {**inherited_environment(os.environ), JOB_VARIABLE: context.job.id}
+    engine = find_engine(context.config.container_engine, environment, context.platform.groups)
+    starter = _Starter(
+        context=context, engine=engine, spec=spec, name=container_name(context.job.id), cache_dirs=list(cache_dirs)
+    )
+    try:
+        yield starter.start()
+    finally:
+        if problem := _remove(engine, starter.name, context.config):
+            context.log.line(f"[runtime] container {starter.name} is not removed: {problem}")
+
+
+def remove_leftovers(config: AgentConfig, groups: Groups) -> None:
+    """Remove the containers that an agent left which was killed in this work directory."""
+    if not config.containers_dir.is_dir():
+        return
+    names = [marker.name for marker in config.containers_dir.iterdir()]
+    try:
+        environment = inherited_environment(os.environ)
+        engine = find_engine(config.container_engine, environment, groups) if names else None
+    except JobFailed:
+        return
+    for name in names:
+        if engine:
+            _remove(engine, name, config)
+
+
+@dataclass(kw_only=True)
+class _Starter:
+    context: JobContext
+    engine: Engine
+    spec: ContainerSpec
+    name: str
+    cache_dirs: Sequence[Path]
+
+    def start(self) -> Container:
+        """Bring the container up, and return it.
+
+        Raises:
+            JobFailed: It does not come up.
+            Interrupted: The job was to stop.
+        """
+        if self.spec.image.startswith("-"):
+            raise self._failed("the image looks like an option")
+        self._provide_image()
+        self._remember()
+        self.engine.ask("rm", "-f", self.name, limit_seconds=_REMOVE_SECONDS)
+        started = self.engine.run(self._run_arguments(), self.context, limit_seconds=_UP_SECONDS, is_logged=False)
+        if started.code:
+            raise self._failed(reason(started))
+        self._check()
+        self.context.log.line(f"[runtime] container {self.name} runs {self.spec.image}")
+        return Container(name=self.name, engine=self.engine, spec=self.spec)
+
+    def _provide_image(self) -> None:
+        if self.engine.ask("image", "inspect", self.spec.image, limit_seconds=_INSPECT_SECONDS).code == 0:
+            return
+        self.context.log.line(f"[runtime] pulling {self.spec.image}")
+        pulled = self.engine.run(["pull", self.spec.image], self.context, is_logged=True)
+        if pulled.code:
+            raise self._failed(reason(pulled))
+
+    def _remember(self) -> None:
+        """Leave a mark, by which the next agent here finds the container if this one is killed."""
+        marker = self.context.config.containers_dir / self.name
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+
+    def _run_arguments(self) -> list[str]:
+        spec = self.spec
+        own_user = self.context.platform.container_user()
+        user = spec.user or own_user
+        options = ["--name", self.name, "-w", spec.directory, *(["--user", user] if user else [])]
+        if self.engine.is_podman and not spec.user and own_user and not own_user.startswith("0:"):
+            options += ["--userns", "keep-id"]  # a rootless podman gives the agent's files to root inside, else
+        for device in spec.devices:
+            options += ["--device", device]
+        for group in spec.groups:
+            options += ["--group-add", group]
+        options += ["--mount", _mount(self.context.directory, spec.directory)]
+        for cache_dir in self.cache_dirs:
+            options += ["--mount", _mount(cache_dir, str(cache_dir))]
+        return ["run", "-d", *options, spec.image, "sleep", "infinity"]
+
+    def _check(self) -> None:
+        seen = self.engine.ask("inspect", "-f", "{{.State.Running}}", self.name, limit_seconds=_INSPECT_SECONDS)
+        if seen.code:
+            raise JobFailed(f'runtime container "{self.name}" is not inspectable: {reason(seen)}')
+        if seen.output.strip() != "true":
+            said = self.engine.ask("logs", "--tail", "20", self.name, limit_seconds=_INSPECT_SECONDS)
+            for line in said.output.splitlines():
+                self.context.log.line(f"[runtime] {line}")
+            raise JobFailed(f'runtime container "{self.name}" is not running')
+
+    def _failed(self, why: str) -> JobFailed:
+        return JobFailed(f'start runtime container "{self.name}" from "{self.spec.image}": {why}')
+
+
+def _remove(engine: Engine, name: str, config: AgentConfig) -> str:
+    """Remove a container with all that runs inside, and return what is wrong with that; one that is gone is fine."""
+    marker = config.containers_dir / name
+    if not marker.exists():
+        return ""
+    removed = engine.ask("rm", "-f", "-v", name, limit_seconds=_REMOVE_SECONDS)
+    if removed.code and not re.search("no such container", removed.output, re.IGNORECASE):
+        return reason(removed)
+    marker.unlink(missing_ok=True)
+    return ""
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _mount(source: Path, target: str) -> str:
+    """Return a bind mount in the engine's words, which are a line of CSV."""
+    fields = ("type=bind", f"source={source}", f"target={target}")
+    return ",".join('"' + f.replace('"', '""') + '"' if {",", '"'} & set(f) else f for f in fields)

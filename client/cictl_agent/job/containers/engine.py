@@ -1,0 +1,91 @@
+"""The command line of a container engine: docker, or podman, which understands the same words."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cictl_agent.job.context import JobContext
+from cictl_agent.job.failures import JobFailed
+from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
+from cictl_agent.system.process_groups import Groups
+from cictl_agent.system.questions import Answer, ask
+
+_ENGINES = ("docker", "podman")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """One engine on this machine.
+
+    Attributes:
+        environment: Of the engine's client. Nothing from a job belongs in it: `DOCKER_HOST` or `LD_PRELOAD` there would
+            act on this side of the wall.
+    """
+
+    path: str
+    environment: Mapping[str, str]
+    groups: Groups
+
+    @property
+    def is_podman(self) -> bool:
+        return Path(self.path).stem.lower() == "podman"
+
+    def ask(self, *arguments: str, limit_seconds: float) -> Answer:
+        """Run a short command of the engine, whatever happens to the job."""
+        return ask(
+            [self.path, *arguments],
+            limit_seconds=limit_seconds,
+            environment=self.environment,
+            groups=self.groups,
+        )
+
+    def run(
+        self, arguments: Sequence[str], context: JobContext, *, limit_seconds: float | None = None, is_logged: bool
+    ) -> Answer:
+        """Run a command of the engine that may take long, stopped when the job is.
+
+        Raises:
+            Interrupted: The job was to stop.
+        """
+        output = bytearray()
+
+        def sink(data: bytes) -> None:
+            output.extend(data)
+            if is_logged:
+                context.log.write(data)
+
+        try:
+            ended: Exit = run_command(
+                [self.path, *arguments],
+                directory=context.workspace,
+                environment=self.environment,
+                sink=sink,
+                interruption=context.interruption,
+                processes=context.processes,
+                limit_seconds=limit_seconds,
+            )
+        except CommandTimedOut as error:
+            return Answer(-1, str(error))
+        return Answer(ended.code, output.decode(errors="replace"))
+
+
+def find_engine(wanted: str, environment: Mapping[str, str], groups: Groups) -> Engine:
+    """Return the engine of that name or path; without one docker, else podman.
+
+    Raises:
+        JobFailed: `docker not found on agent`, or whichever was wanted.
+    """
+    for name in (wanted,) if wanted else _ENGINES:
+        if path := shutil.which(name, path=environment.get("PATH")):
+            return Engine(path=path, environment=environment, groups=groups)
+    raise JobFailed(f"{wanted or _ENGINES[0]} not found on agent")
+
+
+def reason(answer: Answer) -> str:
+    """Return the line of an engine's output that tells what went wrong: advice may follow the error."""
+    lines = [line.strip() for line in answer.output.splitlines() if line.strip()]
+    telling = [line for line in lines if "error" in line.lower()]
+    return (telling or lines[-1:] or [f"exit status {answer.code}"])[0]

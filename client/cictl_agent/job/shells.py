@@ -1,0 +1,114 @@
+"""Where the scripts of steps run: in a shell on this machine, or in one inside a container.
+
+The environment of a script in a container goes in by a file without a name, like a script that is too long for a command
+line: command lines can be seen by everyone on the machine, and variables of the engine's client would act on the client.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Protocol
+
+from cictl_agent.job.containers.container import Container
+from cictl_agent.job.context import JobContext
+from cictl_agent.system.commands import Exit, run_command
+from cictl_agent.system.interpreters import FROM_INPUT, LONGEST_ARGUMENT, Interpreter, posix_prefix, staged
+
+_SET_FROM_INPUT = 'eval "$(cat)"; exec < /dev/null; '
+"""Stands before a script whose variables come as input."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_READ_ONLY = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"})
+"""Variables that shells refuse to set."""
+
+
+class Shell(Protocol):
+    """Runs scripts one after the other."""
+
+    def run(self, script: str, extra: Mapping[str, str]) -> Exit:
+        """Run a script with *extra* in its environment, its output in the job's log.
+
+        Raises:
+            Interrupted: The job was to stop.
+            ValueError: There is a NUL in the script or the environment.
+        """
+
+
+class LocalShell:
+    """A shell of this machine, in the execution directory."""
+
+    def __init__(
+        self, context: JobContext, interpreter: Interpreter, environment: Mapping[str, str], *, is_traced: bool
+    ) -> None:
+        self._context = context
+        self._interpreter = interpreter
+        self._environment = environment
+        self._is_traced = is_traced
+
+    def run(self, script: str, extra: Mapping[str, str]) -> Exit:
+        context = self._context
+        scratch = context.config.spool_dir
+        with self._interpreter.invocation(script, is_traced=self._is_traced, scratch_dir=scratch) as invocation:
+            return run_command(
+                invocation.arguments,
+                directory=context.directory,
+                environment=context.platform.merge(self._environment, extra),
+                sink=context.log.write,
+                interruption=context.interruption,
+                processes=context.processes,
+                script=invocation.script,
+            )
+
+
+class ContainerShell:
+    """`sh -l` in the job's container."""
+
+    def __init__(
+        self, context: JobContext, container: Container, environment: Mapping[str, str], *, is_traced: bool
+    ) -> None:
+        self._context = context
+        self._container = container
+        self._environment = environment
+        self._prefix = posix_prefix(is_traced=is_traced)
+
+    def run(self, script: str, extra: Mapping[str, str]) -> Exit:
+        context, container, script = self._context, self._container, self._prefix + script
+        variables = {**self._environment, **extra}
+        exported = {name: value for name, value in variables.items() if _is_exportable(name)}
+        others = {name: value for name, value in variables.items() if name not in exported}
+        options = [option for name in others for option in ("--env", name)]
+        is_long = len(script.encode()) + len(_SET_FROM_INPUT) > LONGEST_ARGUMENT
+        text = _exports(exported) + (script if is_long else "")
+        with staged(text, context.config.spool_dir) as file:
+            return run_command(
+                [
+                    container.engine.path,
+                    "exec",
+                    "-i",
+                    "-w",
+                    container.spec.directory,
+                    *options,
+                    container.name,
+                    "sh",
+                    "-lc",
+                    FROM_INPUT if is_long else _SET_FROM_INPUT + script,
+                ],
+                directory=context.workspace,
+                environment={**container.engine.environment, **others},
+                sink=context.log.write,
+                interruption=context.interruption,
+                processes=context.processes,
+                script=file,
+                on_stop=container.kill,
+            )
+
+
+def _is_exportable(name: str) -> bool:
+    """Whether a shell can set the variable; what it can't is none that an engine's client looks at."""
+    return _NAME.fullmatch(name) is not None and name not in _READ_ONLY
+
+
+def _exports(variables: Mapping[str, str]) -> str:
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())

@@ -1,0 +1,296 @@
+"""Telling the server how one job goes: its steps, its log while it grows, and its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from cictl.base.clock import Clock
+from cictl.redaction import masked_message
+from cictl.wire.jobs import STATUS_UNMASKED, STEP_STARTED, JobState, JobStatus, StatusRequest, Step, StepEvent
+from cictl_agent.log.spool import JobLog
+from cictl_agent.retries import backoff
+from cictl_agent.system.interruption import Interruption, Reason
+from cictl_client import ApiError, Client, ClientError, Conflict, InvalidRequest, LogGap, NotFound, TooLarge
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_BYTES = 524_288
+CHUNK_BYTES = SNAPSHOT_BYTES // 2
+
+_LEAST_CHUNK_BYTES = 1 << 12
+_BATCH_SECONDS = 0.02
+"""News waits this long for company: a job that is over by then is told of in one request."""
+_APPEND_SECONDS = 0.1
+_SNAPSHOT_SECONDS = 0.5
+_BEGIN_SECONDS = 20.0
+"""A server takes an unstarted job back 45 s after its lease; by then nobody may believe that it runs here."""
+_STOP_SECONDS = 10.0
+
+_DETAILS = ("events", "cache_stats", "runtime_capabilities")
+
+
+class Reporter:
+    """Reports one execution; at most one request of it is under way.
+
+    With `appends` the log goes out piece by piece, from where the server's ends; otherwise as snapshots of its last
+    512 KiB. What can't be delivered while the job runs is delivered later; it never fails the job.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        job_id: str,
+        agent_id: str,
+        log: JobLog,
+        interruption: Interruption,
+        appends: bool,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._job_id = job_id
+        self._agent_id = agent_id
+        self._log = log
+        self._interruption = interruption
+        self._appends = appends
+        self._clock = clock
+        self._chunk = CHUNK_BYTES
+        self._sent = 0
+        self._is_over = False
+        self._is_troubled = False
+        self._news = threading.Condition()
+        self._pending = StatusRequest()
+        self._has_pending = False
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"report-{job_id}", daemon=True)
+        self.heard_at = float("-inf")
+        """When the server last told the execution's state, by the monotonic clock."""
+
+    def begin(self, step: str) -> bool:
+        """Tell the server that the job starts, and tell whether it may: it has to know before anything runs.
+
+        Tries for twenty seconds; after that, or when the execution is not ours any more, the job must not run.
+        """
+        request = self._running(current_step=step)
+        deadline = time.monotonic() + _BEGIN_SECONDS
+        waits = backoff(0.2, 2)
+        while not self._interruption.is_given:
+            try:
+                self._hear(self._post(request))
+            except (NotFound, Conflict) as error:
+                logger.warning("job is not ours to run job=%s: %s", self._job_id, error)
+                return False
+            except ClientError as error:
+                if time.monotonic() >= deadline:
+                    logger.warning("job not begun, the server does not answer job=%s: %s", self._job_id, error)
+                    return False
+                self._interruption.wait(next(waits))
+            else:
+                break
+        if self._interruption.is_given:
+            return self._interruption.reason is Reason.AGENT_STOPPED  # then its end is to be reported
+        self._log.on_growth = self._wake
+        self._thread.start()
+        return True
+
+    def note_step(
+        self, text: str, *, step: Step | None = None, runtime_capabilities: Mapping[str, str] | None = None
+    ) -> None:
+        """Report what the job does now, soon; *step* makes it an event that a step of the plan started."""
+        with self._news:
+            events = self._pending.events
+            if step is not None:
+                offset = self._log.size if self._appends else None
+                events = [
+                    *events,
+                    StepEvent(type=STEP_STARTED, timestamp_utc=self._clock(), step=step, log_offset=offset),
+                ]
+            self._pending = StatusRequest(
+                current_step=text,
+                events=events,
+                runtime_capabilities=dict(runtime_capabilities or self._pending.runtime_capabilities),
+            )
+            self._has_pending = True
+            self._news.notify()
+
+    def finish(self, report: StatusRequest, stop: threading.Event) -> None:
+        """Report the job's end, with the rest of its log; return when the server has it, or wants none of it.
+
+        Tries for ever; once *stop* is set, for ten seconds more.
+        """
+        self._close()
+        report = msgspec.structs.replace(report, agent_id=self._agent_id, events=self._pending.events)
+        waits = backoff(1, 15)
+        patience = _STOP_SECONDS
+        while True:
+            try:
+                self._finish_once(report)
+            except LogGap as gap:
+                if self._resume(gap):
+                    continue
+            except (NotFound, Conflict) as error:
+                logger.info("the server wants no report job=%s: %s", self._job_id, error)
+                return
+            except (TooLarge, InvalidRequest) as error:
+                if isinstance(error, TooLarge) and self._shrink():
+                    continue
+                logger.warning("report refused, sending its essence job=%s: %s", self._job_id, error)
+                report = _essence(report)
+            except ClientError as error:
+                self._complain(error)
+            else:
+                return
+            seconds = next(waits)
+            if not stop.wait(seconds):
+                continue
+            patience -= seconds
+            if patience <= 0:
+                logger.error("gave up reporting the end job=%s", self._job_id)
+                return
+            time.sleep(min(seconds, 1.0))
+
+    def _run(self) -> None:
+        waits = backoff(0.5, 5)
+        while self._wait_for_news() and not self._is_over:
+            self._closing.wait(_BATCH_SECONDS)
+            if self._closing.is_set():
+                return
+            if self._post_news():
+                waits = backoff(0.5, 5)
+                if not self._is_behind():
+                    self._closing.wait(_APPEND_SECONDS if self._appends else _SNAPSHOT_SECONDS)
+            else:
+                self._closing.wait(next(waits))
+
+    def _wake(self) -> None:
+        with self._news:
+            self._news.notify()
+
+    def _wait_for_news(self) -> bool:
+        """Wait for something to tell; False when the job is over."""
+        with self._news:
+            while not (self._closing.is_set() or self._has_pending or self._log.size != self._sent):
+                self._news.wait()
+        return not self._closing.is_set()
+
+    def _is_behind(self) -> bool:
+        return self._appends and self._log.size - self._sent >= self._chunk
+
+    def _close(self) -> None:
+        """Stop telling news, and wait for a request that is under way."""
+        self._closing.set()
+        self._wake()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _post_news(self) -> bool:
+        """Send what is new, and tell whether it arrived."""
+        with self._news:
+            pending, self._pending = self._pending, StatusRequest()
+            had_pending, self._has_pending = self._has_pending, False
+        try:
+            self._send(self._running(**{key: getattr(pending, key) for key in ("current_step", *_DETAILS)}))
+        except LogGap as gap:
+            self._put_back(pending, had_pending)
+            return self._resume(gap)
+        except (NotFound, Conflict) as error:
+            self._is_over = True
+            self._interruption.give(Reason.OVER, f"the server does not want it any more: {error}")
+        except TooLarge:
+            self._put_back(pending, had_pending)
+            return self._shrink()
+        except ClientError as error:
+            if not isinstance(error, InvalidRequest):
+                self._put_back(pending, had_pending)
+            self._complain(error)
+            return False
+        return True
+
+    def _put_back(self, pending: StatusRequest, had_pending: bool) -> None:
+        with self._news:
+            newer = self._pending
+            self._pending = StatusRequest(
+                current_step=newer.current_step or pending.current_step,
+                events=[*pending.events, *newer.events],
+                runtime_capabilities=newer.runtime_capabilities or pending.runtime_capabilities,
+            )
+            self._has_pending = self._has_pending or had_pending
+
+    def _finish_once(self, report: StatusRequest) -> None:
+        while self._is_behind() and not self._is_over:
+            self._send(self._running())
+        if self._is_over:
+            self._post(report)
+        elif self._appends:
+            self._send(msgspec.structs.replace(report, output_size=self._log.size, output_sha256=self._log.sha256()))
+        else:
+            self._send(report)
+
+    def _send(self, request: StatusRequest) -> None:
+        """Post a report together with the next piece of the log, and go on from there when it arrived."""
+        if self._appends:
+            data = self._log.read(self._sent, self._chunk)
+            fields = {"output_append": data.decode(), "output_offset": self._sent} if data else {}
+            arrived = self._sent + len(data)
+        else:
+            arrived = self._log.size
+            fields = {"output": self._log.tail(2 * self._chunk)} if arrived != self._sent or _is_last(request) else {}
+        state = self._post(msgspec.structs.replace(request, **fields))
+        self._sent = arrived
+        self._is_troubled = False
+        self._hear(state)
+        if self._appends and not self._is_over and state.log_size < arrived:
+            logger.warning("the server does not keep log pieces, sending snapshots job=%s", self._job_id)
+            self._appends = False
+
+    def _post(self, request: StatusRequest) -> JobState:
+        masked = masked_message(request, self._log.redact, keep=STATUS_UNMASKED)
+        stamped = msgspec.structs.replace(masked, timestamp_utc=self._clock())
+        return self._client.report_status(self._job_id, stamped, minimal=True)
+
+    def _hear(self, state: JobState) -> None:
+        self.heard_at = time.monotonic()
+        if state.status.is_terminal:
+            self._is_over = True
+            self._interruption.give(Reason.OVER, over_text(state))
+
+    def _resume(self, gap: LogGap) -> bool:
+        """Go on from the server's end of the log; tell whether that changes anything."""
+        before, self._sent = self._sent, self._log.character_start(gap.log_size)
+        logger.info("the server's log ends at %d, not %d job=%s", gap.log_size, before, self._job_id)
+        return self._sent != before
+
+    def _shrink(self) -> bool:
+        """Send smaller pieces from now on; tell whether that is possible."""
+        before, self._chunk = self._chunk, max(_LEAST_CHUNK_BYTES, self._chunk // 2)
+        return self._chunk < before
+
+    def _complain(self, error: ClientError) -> None:
+        """Log the first of a row of failures."""
+        if not self._is_troubled:
+            kept = "the log is kept and sent later" if not isinstance(error, ApiError) else "trying again"
+            logger.warning("report failed, %s job=%s: %s", kept, self._job_id, error)
+        self._is_troubled = True
+
+    def _running(self, **fields: object) -> StatusRequest:
+        return msgspec.structs.replace(StatusRequest(agent_id=self._agent_id, status=JobStatus.RUNNING), **fields)
+
+
+def over_text(state: JobState) -> str:
+    """Return the remark for a job that the server has ended."""
+    return f"job marked {state.status} on server: {state.error}".rstrip(": ")
+
+
+def _is_last(request: StatusRequest) -> bool:
+    return request.status != JobStatus.RUNNING
+
+
+def _essence(report: StatusRequest) -> StatusRequest:
+    """Return the report without what a server may dislike; its end counts more."""
+    empty: Iterable[tuple[str, object]] = ((key, getattr(StatusRequest(), key)) for key in (*_DETAILS, "cause"))
+    return msgspec.structs.replace(report, **dict(empty))

@@ -1,0 +1,77 @@
+"""Watching, beside a running job, for reasons to stop it: the server's word, and the clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+from cictl_agent.log.reporter import Reporter, over_text
+from cictl_agent.system.interruption import Interruption, Reason
+from cictl_client import Client, ClientError, NotFound
+
+POLL_SECONDS = 0.5
+
+
+class Watch:
+    """Looks at one execution every half second, unless a report was just answered, and at its time limit."""
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        job_id: str,
+        agent_id: str,
+        reporter: Reporter,
+        interruption: Interruption,
+        timeout_seconds: int,
+    ) -> None:
+        """Prepare; the time starts to run when the context is entered.
+
+        Args:
+            timeout_seconds: 0 means no limit.
+        """
+        self._client = client
+        self._job_id = job_id
+        self._agent_id = agent_id
+        self._reporter = reporter
+        self._interruption = interruption
+        self._timeout_seconds = timeout_seconds
+        self._deadline: float | None = None
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._poll, name=f"watch-{job_id}", daemon=True)]
+
+    def __enter__(self) -> Watch:
+        if self._timeout_seconds > 0:
+            clock = threading.Thread(target=self._run_clock, name=f"clock-{self._job_id}", daemon=True)
+            self._threads.append(clock)
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+
+    def _run_clock(self) -> None:
+        if not self._ended.wait(min(self._timeout_seconds, threading.TIMEOUT_MAX)):
+            self._interruption.give(Reason.TIMED_OUT, "job timed out")
+
+    def _poll(self) -> None:
+        while not self._ended.wait(POLL_SECONDS) and not self._interruption.is_given:
+            if time.monotonic() - self._reporter.heard_at >= POLL_SECONDS:
+                self._look()
+
+    def _look(self) -> None:
+        try:
+            state = self._client.get_job_state(self._job_id)
+        except NotFound:
+            self._interruption.give(Reason.OVER, "job deleted on server")
+        except ClientError:
+            return  # the next look will tell; the reporter speaks of outages
+        else:
+            if state.status.is_terminal:
+                self._interruption.give(Reason.OVER, over_text(state))
+            elif state.leased_by_agent_id not in ("", self._agent_id):
+                self._interruption.give(Reason.OVER, f"job given to agent {state.leased_by_agent_id}")

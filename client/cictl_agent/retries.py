@@ -1,0 +1,39 @@
+"""Repeating requests that a passing outage may break."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from cictl_agent.system.interruption import Interruption
+from cictl_client import NoCapacity, ServerError, Unreachable
+
+T = TypeVar("T")
+
+PASSING = (Unreachable, ServerError, NoCapacity)
+"""Errors after which the same request may succeed later."""
+
+
+def backoff(first: float, most: float) -> Iterator[float]:
+    """Yield seconds to wait: from *first*, doubling up to *most*, each shortened at random by up to a quarter."""
+    seconds = first
+    while True:
+        yield seconds * random.uniform(0.75, 1.0)  # noqa: S311 spreading agents in time is no cryptography
+        seconds = min(seconds * 2, most)
+
+
+def persist(action: Callable[[], T], interruption: Interruption, *, tries: int = 5) -> T:
+    """Do *action*, again after a passing error, for up to *tries* times with waits from 1 s to 8 s.
+
+    Raises:
+        Interrupted: The job was to stop while waiting.
+    """
+    waits = backoff(1, 8)
+    for _ in range(tries - 1):
+        try:
+            return action()
+        except PASSING:
+            interruption.wait(next(waits))
+            interruption.check()
+    return action()

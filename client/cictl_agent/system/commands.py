@@ -1,0 +1,163 @@
+"""Running one command of a job: its output as it comes, its end, or its being stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from cictl_agent.system.interruption import Interrupted, Interruption
+from cictl_agent.system.processes import Processes
+
+KILLED = -1
+"""The exit code that stands for the end by a signal."""
+
+_TICK_SECONDS = 0.05
+_GRACE_SECONDS = 2.0
+_DRAIN_SECONDS = 1.0
+
+
+class CommandTimedOut(Exception):
+    """The command took longer than it was given."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"stopped after {seconds:g} s")
+
+
+class Exit:
+    """How a process ended: `code` as reported, `KILLED` after a signal, and `text` for people."""
+
+    def __init__(self, returncode: int) -> None:
+        self.code = returncode if returncode >= 0 else KILLED
+        if returncode >= 0:
+            self.text = f"exit status {returncode}"
+        else:
+            self.text = f"signal: {(signal.strsignal(-returncode) or str(-returncode)).lower()}"
+
+
+def run_command(
+    arguments: Sequence[str],
+    *,
+    directory: Path,
+    environment: Mapping[str, str],
+    sink: Callable[[bytes], None],
+    interruption: Interruption,
+    processes: Processes,
+    limit_seconds: float | None = None,
+    script: IO[bytes] | None = None,
+    on_stop: Callable[[], None] | None = None,
+) -> Exit:
+    """Run a command to its end, with both outputs in *sink*.
+
+    It leads a group of its own. When it is to stop its group is interrupted, and after two seconds whatever is left of
+    the job is killed. A process that stays behind and keeps the output open is killed a second after the command's end;
+    one that let go of the output lives on until the job ends.
+
+    Args:
+        script: A file that the command reads as its input; without it there is none.
+        on_stop: Called in the place of the interrupt, for what that would not reach.
+
+    Raises:
+        Interrupted: The job was to stop; the command and all it started are gone.
+        CommandTimedOut: *limit_seconds* passed; the same.
+        OSError: It can't be started.
+    """
+    with _Running(arguments, directory, environment, sink, processes, script) as running:
+        deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
+        while running.process.poll() is None:
+            is_late = deadline is not None and time.monotonic() >= deadline
+            if interruption.is_given or is_late:
+                code = running.stop(on_stop)
+                if not interruption.is_given:
+                    raise CommandTimedOut(limit_seconds or 0)
+                raise Interrupted(Exit(code).code)
+            running.pump(_TICK_SECONDS)
+        running.drain()
+        return Exit(running.process.returncode)
+
+
+class _Running:
+    """A command that was started; leaving the context stops it."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        environment: Mapping[str, str],
+        sink: Callable[[bytes], None],
+        processes: Processes,
+        script: IO[bytes] | None,
+    ) -> None:
+        self.process: subprocess.Popen[bytes] = subprocess.Popen(
+            arguments,
+            cwd=directory,
+            env=dict(environment),
+            stdin=script or subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **processes.groups.of_job(),
+        )
+        assert self.process.stdout is not None
+        self._pipe = processes.open_pipe(self.process.stdout)
+        self._sink = sink
+        self._processes = processes
+        processes.add(self.process.pid)
+
+    def __enter__(self) -> _Running:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self.process.poll() is None:
+                self._processes.kill_all()
+                self.process.kill()
+                self.process.wait()
+        finally:
+            self._pipe.close()
+            self._processes.forget(self.process.pid)
+
+    def pump(self, seconds: float) -> None:
+        """Pass on what comes, for at most *seconds*; return early once something came or the process ended."""
+        if self._pipe.is_open:
+            if data := self._pipe.read(seconds):
+                self._sink(data)
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=seconds)
+
+    def drain(self) -> None:
+        """Pass on what is left; the command has ended."""
+        self._pump_until(time.monotonic() + _DRAIN_SECONDS)
+        if self._pipe.is_open:
+            self._processes.groups.kill(self.process.pid)
+            self._pump_until(time.monotonic() + _TICK_SECONDS)
+
+    def stop(self, on_stop: Callable[[], None] | None) -> int:
+        """Stop the command and everything of the job, and return how the command ended."""
+        if on_stop:
+            on_stop()
+        else:
+            self._processes.groups.interrupt(self.process.pid)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while self._is_alive() and time.monotonic() < deadline:
+            self.pump(_TICK_SECONDS)
+            if not self._pipe.is_open and self.process.poll() is not None:
+                time.sleep(_TICK_SECONDS)
+        self._processes.kill_all()
+        self.process.kill()
+        self._pump_until(time.monotonic() + _TICK_SECONDS)
+        return self.process.wait()
+
+    def _is_alive(self) -> bool:
+        return self.process.poll() is None or self._processes.groups.is_alive(self.process.pid)
+
+    def _pump_until(self, deadline: float) -> None:
+        while self._pipe.is_open and (left := deadline - time.monotonic()) > 0:
+            self.pump(left)

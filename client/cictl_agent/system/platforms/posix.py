@@ -1,0 +1,75 @@
+"""Systems with signals and `sh`: what they share, and Linux."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from cictl_agent.system.interpreters import Interpreter, PosixShell
+from cictl_agent.system.platforms import Setting
+from cictl_agent.system.process_groups import Groups, PosixGroups
+from cictl_agent.system.processes import JobProcesses, Processes, ps_table
+from cictl_agent.system.service_managers import Service, SystemdService
+
+DEFAULT_SERVICE = "cictl-agent.service"
+
+
+class Posix:
+    """Any of them. Processes are looked up with `ps`, and no service manager is known."""
+
+    git_options: tuple[str, ...] = ()
+
+    def __init__(self, os_name: str) -> None:
+        self.os_name = os_name
+        self.interpreters: Mapping[str, Interpreter] = {"posix": PosixShell()}
+        self.groups: Groups = PosixGroups()
+
+    def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
+        return JobProcesses(job_id, read_table=ps_table)
+
+    def locate(self, tool: str) -> str | None:
+        return shutil.which(tool)
+
+    def merge(self, *environments: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for environment in environments for name, value in environment.items()}
+
+    def file_name(self, name: str) -> str:
+        return name
+
+    def is_usable_name(self, part: str) -> bool:
+        return True
+
+    def container_user(self) -> str:
+        return f"{os.getuid()}:{os.getgid()}"
+
+    def find_service(self, environment: Mapping[str, str], setting: Setting) -> Service | None:
+        return None
+
+    def env_file(self, environment: Mapping[str, str]) -> Path | None:
+        return None
+
+
+class Linux(Posix):
+    """Linux, with `/proc` and perhaps systemd."""
+
+    def __init__(self) -> None:
+        super().__init__("linux")
+
+    def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
+        return JobProcesses(job_id, adopts_orphans=adopts_orphans)
+
+    def find_service(self, environment: Mapping[str, str], setting: Setting) -> Service | None:
+        """Return systemd's service.
+
+        systemd marks the processes of a service with INVOCATION_ID. A terminal that is a service passes that on to
+        whatever is started in it, so where systemd also tells which process it started, that must be this one or its
+        parent.
+        """
+        started = environment.get("SYSTEMD_EXEC_PID", "")
+        if not environment.get("INVOCATION_ID"):
+            return None
+        if started and started not in (str(os.getpid()), str(os.getppid())):
+            return None
+        return SystemdService(setting("AGENT_SYSTEMD_SERVICE_NAME") or DEFAULT_SERVICE)

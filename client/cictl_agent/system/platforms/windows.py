@@ -1,0 +1,95 @@
+"""Windows."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cictl_agent.system.filenames import is_windows_name, windows_name
+from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
+from cictl_agent.system.platforms import Setting
+from cictl_agent.system.process_groups import TaskkillGroups
+from cictl_agent.system.processes import Processes, TreeProcesses
+from cictl_agent.system.service_managers import Service, WindowsService
+
+DEFAULT_SERVICE = "cictl-agent"
+
+_COMPILERS = "Microsoft Visual Studio/*/*/VC/Tools/MSVC/*/bin/Host*/*/cl.exe"
+
+
+def is_in_service_session() -> bool:
+    """Tell whether this process is in session 0, where services live and nobody can log in."""
+    if sys.platform == "win32":
+        session = ctypes.c_ulong()
+        kernel = ctypes.WinDLL("kernel32")
+        return bool(kernel.ProcessIdToSessionId(os.getpid(), ctypes.byref(session))) and session.value == 0
+    return False
+
+
+class Windows:
+    """Windows 10 and newer, or the server of that age."""
+
+    os_name = "windows"
+    git_options: tuple[str, ...] = ("-c", "core.longpaths=true")
+
+    def __init__(
+        self, *, groups: TaskkillGroups | None = None, in_service_session: Callable[[], bool] = is_in_service_session
+    ) -> None:
+        self.interpreters: Mapping[str, Interpreter] = {"cmd": Cmd(), "powershell": PowerShell()}
+        self.groups = groups or TaskkillGroups()
+        self._in_service_session = in_service_session
+
+    def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
+        return TreeProcesses(self.groups)
+
+    def locate(self, tool: str) -> str | None:
+        """Return the path of a tool's program; PATHEXT says which files are programs."""
+        return self._compiler() if tool == "msvc" else shutil.which(tool)
+
+    def merge(self, *environments: Mapping[str, str]) -> dict[str, str]:
+        """Return one environment: names differ in case only for people, so each is kept as it was written first."""
+        merged: dict[str, str] = {}
+        written: dict[str, str] = {}
+        for environment in environments:
+            for name, value in environment.items():
+                merged[written.setdefault(name.upper(), name)] = value
+        return merged
+
+    def file_name(self, name: str) -> str:
+        return windows_name(name)
+
+    def is_usable_name(self, part: str) -> bool:
+        return is_windows_name(part)
+
+    def container_user(self) -> str:
+        return ""
+
+    def find_service(self, environment: Mapping[str, str], setting: Setting) -> Service | None:
+        """Return the service in which this process, or the wrapper that started it, runs."""
+        if not self._in_service_session():
+            return None
+        return WindowsService(setting("WINDOWS_SERVICE_NAME") or DEFAULT_SERVICE)
+
+    def env_file(self, environment: Mapping[str, str]) -> Path | None:
+        base = environment.get("ProgramData") or environment.get("PROGRAMDATA")
+        return Path(base) / "cictl-agent" / "agent.env" if base else None
+
+    def _compiler(self) -> str | None:
+        """Return the newest C compiler: the one that is set, else one on PATH, else one of Visual Studio."""
+        chosen = os.environ.get("CICTL_MSVC_CL_PATH") or os.environ.get("CIWI_MSVC_CL_PATH")
+        if chosen:
+            return chosen if Path(chosen).is_file() else None
+        if on_path := shutil.which("cl"):
+            return on_path
+        homes = [os.environ.get(name) for name in ("ProgramFiles", "ProgramFiles(x86)")]
+        found = [path for home in homes if home for path in Path(home).glob(_COMPILERS)]
+        return str(max(found, key=_msvc_version)) if found else None
+
+
+def _msvc_version(compiler: Path) -> tuple[int, ...]:
+    """Return the version of the tool set that a compiler is in, from the name of its directory."""
+    return tuple(int(part) for part in compiler.parents[3].name.split(".") if part.isdigit())

@@ -1,0 +1,129 @@
+"""The service that an agent is: what starts it anew when it ends, and how it asks for that."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+from cictl_agent.system.interpreters import quoted_for_powershell
+
+_LAUNCHCTL_SECONDS = 10
+_DETACHED = 0x8 | 0x200  # DETACHED_PROCESS and CREATE_NEW_PROCESS_GROUP of winbase.h
+_FALLBACK_CODE = 23
+
+
+class RestartFailed(Exception):
+    """The service manager could not be asked; the text says why."""
+
+
+class Service(Protocol):
+    """One service of a service manager.
+
+    Attributes:
+        name: As the manager knows it.
+        announcement: What the server is told before the restart.
+        fallback_code: The exit code after the manager could not be asked; managers start a service that failed anew.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def announcement(self) -> str: ...
+
+    @property
+    def fallback_code(self) -> int: ...
+
+    def restart(self) -> None:
+        """Ask for the restart; the agent ends itself afterwards, if it is not ended before.
+
+        Raises:
+            RestartFailed: That did not work.
+        """
+
+
+@dataclass(frozen=True)
+class SystemdService:
+    """A unit with `Restart=always`: it needs not be asked, it notices the end."""
+
+    name: str
+    fallback_code: int = 0
+
+    @property
+    def announcement(self) -> str:
+        return f"restart via systemd self-exit requested ({self.name})"
+
+    def restart(self) -> None:
+        """Leave it to systemd."""
+
+
+@dataclass(frozen=True)
+class LaunchdService:
+    """A launch agent of the user with this id, or a launch daemon where that is root."""
+
+    name: str
+    user_id: int
+    launchctl: str = "launchctl"
+    fallback_code: int = 0
+
+    @property
+    def announcement(self) -> str:
+        return f"restart via launchctl requested ({self.name})"
+
+    def restart(self) -> None:
+        domain = f"gui/{self.user_id}" if self.user_id else "system"
+        command = [self.launchctl, "kickstart", "-k", f"{domain}/{self.name}"]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=_LAUNCHCTL_SECONDS,
+                check=False,
+                start_new_session=True,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise RestartFailed(str(error)) from error
+        if done.returncode:
+            said = done.stdout.decode(errors="replace").strip()
+            raise RestartFailed(said or f"launchctl: exit status {done.returncode}")
+
+
+@dataclass(frozen=True)
+class WindowsService:
+    """A Windows service. A PowerShell that outlives the agent stops and starts it.
+
+    Where that can't be started the agent fails, and the recovery action of the service starts it anew.
+    """
+
+    name: str
+    creation_flags: int = _DETACHED
+    fallback_code: int = _FALLBACK_CODE
+
+    @property
+    def announcement(self) -> str:
+        return f"restart via windows service requested ({self.name})"
+
+    @property
+    def script(self) -> str:
+        name = quoted_for_powershell(self.name)
+        return (
+            f"Start-Sleep -Seconds 1; Stop-Service -Name {name} -Force -ErrorAction SilentlyContinue; "
+            f"Start-Service -Name {name}"
+        )
+
+    def restart(self) -> None:
+        try:
+            powershell = subprocess.Popen(
+                ["powershell", "-NoProfile", "-NonInteractive", "-Command", self.script],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                creationflags=self.creation_flags,
+            )
+        except OSError as error:
+            raise RestartFailed(str(error)) from error
+        threading.Thread(target=powershell.wait, daemon=True).start()  # it ends the agent, unless it fails

@@ -1,0 +1,57 @@
+"""What agents say to the server."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
+from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
+from cictl.wire.codec import encode
+from cictl.wire.jobs import JobState, LeaseRequest, LeaseResponse, StatusRequest
+from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
+from cictl_client.follow import logs as following
+from cictl_client.paths import job_path
+
+if TYPE_CHECKING:
+    from cictl_client.transport import Transport
+
+_UPLOAD_SECONDS = 600.0
+
+
+class AgentCalls:
+    """The part of a client that agents use. None of it is repeated by the client: agents know better when to."""
+
+    _transport: Transport
+
+    def heartbeat(self, request: HeartbeatRequest, *, timeout: float = 3.0) -> HeartbeatResponse:
+        return self._transport.post(HeartbeatResponse, "/api/v1/heartbeat", encode(request), timeout=timeout)
+
+    def lease(self, request: LeaseRequest, *, timeout: float = 5.0) -> LeaseResponse:
+        """Ask for work; the time limit grows by the request's `wait_seconds`."""
+        limit = timeout + request.wait_seconds
+        return self._transport.post(LeaseResponse, "/api/v1/agent/lease", encode(request), timeout=limit)
+
+    def report_status(
+        self, job_id: str, request: StatusRequest, *, minimal: bool = False, timeout: float = 30.0
+    ) -> JobState:
+        """Report about an execution, and return its state on the server; *minimal* asks for a short answer."""
+        headers = {"Content-Type": "application/json", **({"Prefer": "return=minimal"} if minimal else {})}
+        path = f"{job_path(job_id)}/status"
+        response = self._transport.send("POST", path, body=encode(request), headers=headers, timeout=timeout)
+        return following.read_state(response, self._transport.base_url + path)
+
+    def upload_artifacts_zip(
+        self, job_id: str, agent_id: str, body: IO[bytes], *, timeout: float = _UPLOAD_SECONDS
+    ) -> list[Artifact]:
+        """Replace the artifacts of an execution by the files of a zip, read from *body* block by block."""
+        headers = {"Content-Type": "application/zip", "X-CIWI-Agent-ID": agent_id}
+        path = f"{job_path(job_id)}/artifacts/upload-zip"
+        return self._transport.post(ArtifactList, path, body, headers=headers, timeout=timeout).artifacts or []
+
+    def upload_artifacts_json(self, job_id: str, request: ArtifactUpload) -> list[Artifact]:
+        path = f"{job_path(job_id)}/artifacts"
+        return self._transport.post(ArtifactList, path, encode(request), timeout=_UPLOAD_SECONDS).artifacts or []
+
+    def upload_tests(self, job_id: str, request: TestReportUpload) -> TestReport:
+        path = f"{job_path(job_id)}/tests"
+        return self._transport.post(TestReportResponse, path, encode(request), timeout=_UPLOAD_SECONDS).report

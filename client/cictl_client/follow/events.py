@@ -1,0 +1,86 @@
+"""What happens on the server, as it happens, through broken connections and server restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cictl.wire.codec import DecodeError, decode
+from cictl.wire.events import AgentChanged, JobChanged
+from cictl_client.errors import UnexpectedAnswer
+from cictl_client.follow.logs import TRANSIENT, OnReconnect, Pause
+from cictl_client.follow.streams import NoStream, open_events
+
+if TYPE_CHECKING:
+    from cictl_client.transport import Transport
+
+PATH = "/api/v1/events"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerEvent:
+    """Something that happened; one of the last three says what.
+
+    Attributes:
+        id: Where to go on later, as `last_id`; empty while the server has told none.
+        job: An execution changed, or was deleted.
+        agent: An agent registered, came back, or was activated or deactivated.
+        missed: Some events did not arrive and never will: look at everything anew.
+    """
+
+    id: str
+    job: JobChanged | None = None
+    agent: AgentChanged | None = None
+    missed: bool = False
+
+
+def follow_events(
+    transport: Transport,
+    *,
+    last_id: str,
+    on_reconnect: OnReconnect | None,
+    deadline: Callable[[], bool] | None,
+) -> Iterator[ServerEvent]:
+    """Yield the events after *last_id*, or from now on, until *deadline* says so.
+
+    Raises:
+        NotFound: The server has no such stream, as a reference server has none.
+        UnexpectedAnswer: There came something else than events.
+    """
+    pause = Pause()
+    while True:
+        try:
+            with closing(open_events(transport, PATH, last_id=last_id, deadline=deadline)) as events:
+                for event in events:
+                    pause.reset()
+                    last_id = event.id or last_id
+                    if (told := _told(transport, event.event, event.data, last_id)) is not None:
+                        yield told
+        except NoStream as error:
+            raise UnexpectedAnswer(transport.base_url + PATH, f"there came {error}, not events") from error
+        except TRANSIENT as error:
+            if on_reconnect is not None:
+                on_reconnect(error)
+        if deadline is not None and deadline():
+            return
+        if not last_id:
+            yield ServerEvent(id="", missed=True)  # nobody can tell what happened before the next connection
+        pause.wait()
+
+
+def _told(transport: Transport, kind: str, data: str, event_id: str) -> ServerEvent | None:
+    """Return what an event tells; None for a kind that is not known here."""
+    try:
+        match kind:
+            case "job":
+                return ServerEvent(id=event_id, job=decode(data.encode(), JobChanged))
+            case "agent":
+                return ServerEvent(id=event_id, agent=decode(data.encode(), AgentChanged))
+            case "reset":
+                return ServerEvent(id=event_id, missed=True)
+            case _:
+                return None
+    except DecodeError as error:
+        raise UnexpectedAnswer(transport.base_url + PATH, str(error)) from error

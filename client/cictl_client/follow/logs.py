@@ -1,0 +1,302 @@
+"""Following executions: logs by byte offset and states by polling, through broken connections and server restarts."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+from cictl.wire.codec import DecodeError, Message, decode
+from cictl.wire.jobs import JobResponse, JobState, JobStateResponse
+from cictl_client.errors import NoCapacity, NotFound, ServerError, UnexpectedAnswer, Unreachable, WaitTimedOut
+from cictl_client.follow.snapshots import SnapshotLog
+from cictl_client.follow.streams import NoStream, open_events
+
+if TYPE_CHECKING:
+    from cictl_client.transport import RawResponse, Transport
+
+OnReconnect = Callable[[Exception], None]
+
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 5.0
+_POLL_SECONDS = 0.5
+_NO_ROUTE = "404 page not found"
+"""What a server says that has no such route: a reference server keeps no logs by offset."""
+
+TRANSIENT = (Unreachable, ServerError, NoCapacity)
+"""What passes: outages, restarts, overload."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogChunk:
+    """A piece of a log.
+
+    Attributes:
+        offset: Byte position of `data` from the start of the log.
+        size: Bytes of the whole log as far as known.
+        complete: Whether the execution is over, so that `size` is final.
+        received_utc: When the first byte came to the server, to a second; None when it does not tell.
+    """
+
+    data: bytes
+    offset: int
+    size: int
+    complete: bool
+    received_utc: datetime | None = None
+
+    def after(self, offset: int) -> LogChunk | None:
+        """Return what lies at and after *offset*, if anything does."""
+        known = max(0, offset - self.offset)
+        rest = self.data[known:]
+        return replace(self, data=rest, offset=self.offset + known) if rest else None
+
+
+class _LogEvent(Message):
+    """The data of a `log` event; msgspec reads base64 into bytes."""
+
+    offset: int
+    data_base64: bytes
+    received_utc: datetime | None = None
+
+
+class Pause:
+    """Waits between attempts: longer each time, up to five seconds, a little random so that clients don't march in step."""
+
+    def __init__(self) -> None:
+        self._next = _FIRST_PAUSE
+
+    def reset(self) -> None:
+        self._next = _FIRST_PAUSE
+
+    def wait(self, *, longest: float = _LONGEST_PAUSE) -> None:
+        """Sleep, *longest* seconds at most."""
+        time.sleep(max(0.0, min(longest, self._next * random.uniform(0.5, 1.0))))  # noqa: S311 - jitter, not a secret
+        self._next = min(self._next * 2, _LONGEST_PAUSE)
+
+
+def follow_log(
+    transport: Transport,
+    job_id: str,
+    *,
+    offset: int,
+    times: bool,
+    on_reconnect: OnReconnect | None,
+    deadline: Callable[[], bool] | None,
+) -> Iterator[LogChunk]:
+    """Yield the log from *offset* until the execution is over; each byte once.
+
+    Raises:
+        NotFound: There is no such execution, or it was deleted.
+        UnexpectedAnswer: The server leaves bytes out, also when asked again.
+    """
+    pause = Pause()
+    position = _Position(transport.base_url, offset)
+    while True:
+        try:
+            with closing(_stream(transport, job_id, position.offset, deadline, times=times)) as events:
+                for event in events:
+                    pause.reset()
+                    if isinstance(event, JobState):
+                        position.check_end(event)
+                        return
+                    if (fresh := position.take(event)) is not None:
+                        yield fresh
+        except NotFound as error:
+            if not has_no_route(error):
+                raise
+            yield from _poll_log(transport, job_id, offset=offset, on_reconnect=on_reconnect, deadline=deadline)
+            return
+        except TRANSIENT as error:
+            if on_reconnect is not None:
+                on_reconnect(error)
+        if deadline is not None and deadline():
+            return
+        pause.wait()
+
+
+class _Position:
+    """The byte that comes next, whatever pieces the server sends.
+
+    A piece that was seen is dropped. A gap, or an end before the end, is asked about once more; a second one at the same
+    byte is the server's fault.
+    """
+
+    def __init__(self, url: str, offset: int) -> None:
+        self.offset = offset
+        self._url = url
+        self._doubted_at: int | None = None
+
+    def take(self, chunk: LogChunk) -> LogChunk | None:
+        """Return the part of *chunk* that was not seen yet, if there is one, and go on behind it."""
+        if chunk.offset > self.offset:
+            self._doubt(f"its log goes on at byte {chunk.offset}, not {self.offset}")
+        fresh = chunk.after(self.offset)
+        if fresh is not None:
+            self.offset += len(fresh.data)
+        return fresh
+
+    def check_end(self, state: JobState) -> None:
+        if state.log_size > self.offset:
+            self._doubt(f"its log ends at byte {self.offset} of {state.log_size}")
+
+    def _doubt(self, detail: str) -> None:
+        if self._doubted_at == self.offset:
+            raise UnexpectedAnswer(self._url, detail)
+        self._doubted_at = self.offset
+        raise Unreachable(self._url, detail)
+
+
+def has_no_route(error: NotFound) -> bool:
+    """Tell whether the server has no such route at all, as a reference server has none for logs."""
+    return error.message == _NO_ROUTE
+
+
+def wait_for_job(
+    get_state: Callable[[], JobState],
+    job_id: str,
+    *,
+    timeout: float | None,
+    on_state: Callable[[JobState], None] | None,
+    on_reconnect: OnReconnect | None,
+    poll: float,
+) -> JobState:
+    """Poll until the execution is over, and return its last state."""
+    until = None if timeout is None else time.monotonic() + timeout
+    pause = Pause()
+    last: JobState | None = None
+    while True:
+        try:
+            state = get_state()
+        except TRANSIENT as error:
+            if on_reconnect is not None:
+                on_reconnect(error)
+            pause.wait(longest=_left(job_id, until, timeout))
+            continue
+        pause.reset()
+        if on_state is not None and state != last:
+            on_state(state)
+        last = state
+        if state.status.is_terminal:
+            return state
+        time.sleep(min(poll, _left(job_id, until, timeout)))
+
+
+def _left(job_id: str, until: float | None, timeout: float | None) -> float:
+    """Return the seconds that are left for waiting.
+
+    Raises:
+        WaitTimedOut: None are.
+    """
+    if until is None or timeout is None:
+        return _LONGEST_PAUSE
+    left = until - time.monotonic()
+    if left <= 0:
+        raise WaitTimedOut(job_id, timeout)
+    return left
+
+
+def _stream(
+    transport: Transport, job_id: str, offset: int, deadline: Callable[[], bool] | None, *, times: bool
+) -> Generator[LogChunk | JobState, None, None]:
+    """Yield the events of one connection; it ends when the connection does.
+
+    Raises:
+        Unreachable: The connection broke, perhaps in the middle of an event or of a character.
+    """
+    path = f"/api/v1/jobs/{quote(job_id, safe='')}/log"
+    params = {"follow": "1", "offset": offset, **({"times": "1"} if times else {})}
+    try:
+        with closing(open_events(transport, path, params=params, deadline=deadline)) as events:
+            for event in events:
+                if event.event == "log":
+                    yield _chunk(event.data)
+                elif event.event == "end":
+                    yield decode(event.data.encode(), JobState)
+    except NoStream:
+        raise NotFound(_NO_ROUTE, status=404) from None
+    except ValueError as error:
+        raise Unreachable(transport.base_url, "the connection broke") from error
+
+
+def _chunk(text: str) -> LogChunk:
+    event = msgspec.json.decode(text, type=_LogEvent)
+    size = event.offset + len(event.data_base64)
+    return LogChunk(
+        data=event.data_base64, offset=event.offset, size=size, complete=False, received_utc=event.received_utc
+    )
+
+
+def _poll_log(
+    transport: Transport,
+    job_id: str,
+    *,
+    offset: int,
+    on_reconnect: OnReconnect | None,
+    deadline: Callable[[], bool] | None,
+) -> Iterator[LogChunk]:
+    """Follow on a server without log routes, whose job view has the end of the log."""
+    pause = Pause()
+    log = SnapshotLog()
+    while True:
+        try:
+            job = transport.get(JobResponse, f"/api/v1/jobs/{quote(job_id, safe='')}").job_execution
+        except TRANSIENT as error:
+            if on_reconnect is not None:
+                on_reconnect(error)
+            if deadline is not None and deadline():
+                return
+            pause.wait()
+            continue
+        pause.reset()
+        data = log.add(job.output.encode())
+        piece = LogChunk(data=data, offset=log.size - len(data), size=log.size, complete=job.status.is_terminal)
+        if (fresh := piece.after(offset)) is not None:
+            yield fresh
+        if job.status.is_terminal or (deadline is not None and deadline()):
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def read_state(response: RawResponse, url: str) -> JobState:
+    """Return the JobState in the answer that came from *url*.
+
+    Raises:
+        UnexpectedAnswer: It has another shape.
+    """
+    from cictl_client.transport import came
+
+    try:
+        return state_of(response.body)
+    except DecodeError as error:
+        raise UnexpectedAnswer(url, f"{error}; {came(response)}") from error
+
+
+def state_of(body: bytes) -> JobState:
+    """Read a JobState from an answer that may be a whole execution of a reference server.
+
+    Raises:
+        DecodeError: It is neither.
+    """
+    try:
+        return decode(body, JobStateResponse).job_execution
+    except DecodeError:
+        job = decode(body, JobResponse).job_execution
+    return JobState(
+        id=job.id,
+        status=job.status,
+        log_size=job.log_size or len(job.output.encode()),
+        current_step=job.current_step,
+        error=job.error,
+        exit_code=job.exit_code,
+        cause=job.cause,
+        leased_by_agent_id=job.leased_by_agent_id,
+        started_utc=job.started_utc,
+        finished_utc=job.finished_utc,
+    )

@@ -1,0 +1,153 @@
+"""Every operation of the API, read from the route table and the descriptions beside the responders."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import cictl.wire
+from cictl.wire.codec import Message
+from cictl_server.apidoc.describe import Answer, Description, Parameter, description_of
+from cictl_server.http.idempotency import KEYLESS
+
+Route = tuple[str, type[Any], str]
+"""Path, resource, and the ending of its responders' names."""
+
+NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id"})
+"""Parameters of paths that are database ids."""
+
+_METHODS = ("get", "post", "put", "delete", "head")
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::\w+)?\}")
+
+FORBIDDEN = "a `Host` that is not this machine on a loopback address, or a change from another origin"
+FAULT = "a fault of the server or its disk; nothing was changed"
+DISK_FULL = "the disk is full; nothing was changed"
+TOO_LARGE = "the body is larger than the server takes"
+MALFORMED = "the body is not JSON of this form"
+NO_NUMBER = "an id is not a positive number"
+BAD_KEY = "the `Idempotency-Key` is longer than 255 characters, or not printable"
+KEY_IN_USE = "the first request with this `Idempotency-Key` is being answered, or was interrupted"
+
+IDEMPOTENCY_KEY = Parameter(
+    name="Idempotency-Key",
+    text="A repeat with the same key gets the first one's answer, with `Idempotency-Replayed: true`, for 24 hours.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One method of one path.
+
+    Attributes:
+        path: With plain placeholders: `/api/v1/jobs/{job_id}`.
+        id: A name that no other operation has: `get_job`.
+        tag: The group it belongs to: `jobs`.
+        summary: The first line of the responder's docstring.
+        text: The rest of it; may be empty.
+    """
+
+    method: str
+    path: str
+    id: str
+    tag: str
+    summary: str
+    text: str
+    description: Description
+
+    @property
+    def path_parameters(self) -> list[str]:
+        return _PLACEHOLDER.findall(self.path)
+
+    @property
+    def headers(self) -> tuple[Parameter, ...]:
+        """The request headers that mean something, with those that every such operation shares."""
+        return (*self.description.headers, *((IDEMPOTENCY_KEY,) if self._takes_key else ()))
+
+    @property
+    def _changes_something(self) -> bool:
+        return self.method not in ("get", "head")
+
+    @property
+    def _takes_key(self) -> bool:
+        return self._changes_something and self.path not in KEYLESS
+
+    @property
+    def answers(self) -> dict[int, Answer]:
+        """All that can be answered, with what every such operation shares, by status."""
+        answers: dict[int, Answer] = dict(self.description.answers)
+        for status, text in self._shared():
+            told = answers.get(status)
+            answers[status] = f"{told}; {text}" if isinstance(told, str) else told or text
+        return dict(sorted(answers.items()))
+
+    def _shared(self) -> Iterator[tuple[int, str]]:
+        request = self.description.request
+        if isinstance(request, type):
+            yield 400, MALFORMED
+        if NUMBER_IDS.intersection(self.path_parameters):
+            yield 400, NO_NUMBER
+        if self._takes_key:
+            yield 400, BAD_KEY
+            yield 409, KEY_IN_USE
+        yield 403, FORBIDDEN
+        if request is not None:
+            yield 413, TOO_LARGE
+        yield 500, FAULT
+        if self._changes_something:
+            yield 507, DISK_FULL
+
+
+def operations(routes: Iterable[Route]) -> Iterator[Operation]:
+    """Yield the operations in the order of *routes*.
+
+    Raises:
+        LookupError: A responder has no description.
+    """
+    for path, resource, suffix in routes:
+        for method in _METHODS:
+            name = f"on_{method}_{suffix}" if suffix else f"on_{method}"
+            responder = getattr(resource, name, None)
+            if responder is not None:
+                yield _operation(_PLACEHOLDER.sub(r"{\1}", path), method, resource, suffix, responder)
+
+
+def _operation(path: str, method: str, resource: type[Any], suffix: str, responder: Any) -> Operation:
+    summary, _, text = (inspect.getdoc(responder) or "").partition("\n")
+    noun = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", resource.__name__.removesuffix("Resource")).lower()
+    return Operation(
+        method=method,
+        path=path,
+        id="_".join(filter(None, (method, noun, suffix))),
+        tag=resource.__module__.rpartition(".")[2],
+        summary=summary.rstrip("."),
+        text=text.strip(),
+        description=description_of(responder),
+    )
+
+
+@cache
+def wire_types() -> Mapping[str, type[Message]]:
+    """Return every message of the wire by name, in the order of the names."""
+    found = {
+        name: value
+        for module in pkgutil.iter_modules(cictl.wire.__path__)
+        for name, value in vars(import_module(f"cictl.wire.{module.name}")).items()
+        if isinstance(value, type) and issubclass(value, Message) and value is not Message
+    }
+    return dict(sorted(found.items()))
+
+
+def attributes(struct: type[Message]) -> tuple[str, dict[str, str]]:
+    """Split the docstring of *struct* into its text and what it says of single keys."""
+    head, _, rest = (inspect.getdoc(struct) or "").partition("Attributes:\n")
+    told: dict[str, str] = {}
+    for names, text in re.findall(r"^ {4}(\w[\w, ]*): ((?:.*)(?:\n {5,}.*)*)", rest, flags=re.MULTILINE):
+        for name in names.split(", "):
+            told[name] = " ".join(text.split())
+    return head.strip(), told

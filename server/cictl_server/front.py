@@ -1,0 +1,82 @@
+"""What every request passes first: where it comes from, and the form of its path."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+import falcon
+
+from cictl.wire.problems import Code
+from cictl_server.errors import CictlError, NotFound
+from cictl_server.http import media
+from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
+from cictl_server.resources.vault import VaultTestResource
+from cictl_server.services import Services
+
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_LOOSE_PREFIXES = tuple(f"/api/v1/{noun}/" for noun in ("agents", "jobs", "projects", "pipelines", "pipeline-chains"))
+
+
+class ForbiddenOrigin(CictlError):
+    code = Code.FORBIDDEN
+
+
+class Guard:
+    """Refuses what a browser was tricked into sending, and OPTIONS; cuts slashes around what some paths name."""
+
+    def __init__(self, *, is_loopback: bool) -> None:
+        """Check the Host header too when only this machine should reach the server (DNS rebinding)."""
+        self._is_loopback = is_loopback
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        if self._is_loopback and not is_loopback_name(req.host):
+            raise ForbiddenOrigin("this server answers to localhost only", hint="use 127.0.0.1 or localhost in the URL")
+        if req.method == "OPTIONS":
+            raise falcon.HTTPMethodNotAllowed([])
+        origin = req.get_header("Origin")
+        if origin and req.method not in _SAFE_METHODS and urlsplit(origin).netloc.casefold() != req.netloc.casefold():
+            raise ForbiddenOrigin("cross-origin requests may not change anything")
+        prefix = next((p for p in _LOOSE_PREFIXES if req.path.startswith(p)), None)
+        if prefix is not None:
+            req.path = prefix + req.path.removeprefix(prefix).strip("/")
+            if req.path == prefix:
+                raise falcon.HTTPNotFound  # the noun and a slash name nothing
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether *host*, a name or an address without port, means this machine only."""
+    bare = host.strip("[]").casefold()
+    if bare in ("localhost", "localhost.localdomain"):
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+class Targets:
+    """Answers for pipelines and chains that are not there, or can't be run, before anything else is looked at.
+
+    So a wrong method on an id that does not exist is 404, not 405. And where only POST has a meaning of its own, GET and
+    DELETE take the word for the id of an execution, and there is none.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._projects = services.projects
+
+    def process_resource(
+        self, req: falcon.Request, _resp: falcon.Response, resource: object, params: dict[str, str]
+    ) -> None:
+        if "pipeline_id" in params:
+            self._projects.check_pipeline(media.path_id(params["pipeline_id"], noun="pipeline"))
+        elif "chain_id" in params:
+            self._projects.check_chain(media.path_id(params["chain_id"], noun="pipeline chain"))
+        elif "connection_id" in params:
+            if not params["connection_id"]:
+                raise falcon.HTTPNotFound
+            media.path_id(params["connection_id"], noun="vault connection")
+            if isinstance(resource, VaultTestResource) and req.method != "POST":
+                raise falcon.HTTPNotFound
+        elif req.method in ("GET", "DELETE") and isinstance(resource, ClearQueueResource | FlushHistoryResource):
+            raise NotFound("job")

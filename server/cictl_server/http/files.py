@@ -1,0 +1,101 @@
+"""Sending stored files: whole or in part, with what a client needs to resume and to revalidate."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import IO
+from urllib.parse import quote
+
+import falcon
+
+from cictl_server.services.artifacts.artifacts import StoredFile
+
+_BLOCK = 1 << 18
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class FileStream:
+    """The blocks of an open file; closes what belongs to it when the answer is over, read or not."""
+
+    def __init__(self, file: IO[bytes], resources: ExitStack, *, length: int | None = None) -> None:
+        """Send *length* bytes from where *file* stands, or all of them."""
+        self._file = file
+        self._resources = resources
+        self._left = length
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left is None or self._left > 0:
+            block = self._file.read(_BLOCK if self._left is None else min(_BLOCK, self._left))
+            if not block:
+                return
+            if self._left is not None:
+                self._left -= len(block)
+            yield block
+
+    def close(self) -> None:
+        self._resources.close()
+
+
+def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) -> None:
+    """Answer with *stored* as an attachment that no browser runs; a HEAD request gets the headers alone.
+
+    RFC 9110, 13 and 14: 304 for a known ETag, 206 for one range of bytes, 416 for one past the end. Several ranges, or
+    one that can't be read, give the whole file.
+    """
+    info = stored.path.stat()
+    etag = f'"{info.st_mtime_ns:x}-{info.st_size:x}"'
+    resp.set_headers(
+        {
+            "Accept-Ranges": "bytes",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(stored.name, safe='')}",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "ETag": etag,
+            "Last-Modified": format_datetime(datetime.fromtimestamp(info.st_mtime, tz=UTC), usegmt=True),
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    if is_known(req, etag):
+        resp.status = falcon.HTTP_304
+        return
+    resp.content_type = mimetypes.guess_type(stored.name)[0] or "application/octet-stream"
+    wanted = _range(req, etag, size=info.st_size)
+    if wanted is not None and not wanted:
+        resp.status = falcon.HTTP_416
+        resp.set_header("Content-Range", f"bytes */{info.st_size}")
+        return
+    part = range(info.st_size) if wanted is None else wanted
+    if wanted is not None:
+        resp.status = falcon.HTTP_206
+        resp.set_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{info.st_size}")
+    if req.method == "HEAD":
+        resp.content_length = len(part)
+        return
+    stack = ExitStack()
+    file = stack.enter_context(stored.path.open("rb"))
+    file.seek(part.start)
+    resp.set_stream(FileStream(file, stack, length=len(part)), len(part))
+
+
+def is_known(req: falcon.Request, etag: str) -> bool:
+    """Whether the client says that it has this version already (RFC 9110, 13.1.2)."""
+    given = [tag.strip().removeprefix("W/") for tag in (req.get_header("If-None-Match") or "").split(",")]
+    return "*" in given or etag.removeprefix("W/") in given
+
+
+def _range(req: falcon.Request, etag: str, *, size: int) -> range | None:
+    """Return the bytes that are asked for: None for all of them, an empty range for none that exist."""
+    match = _RANGE.fullmatch(req.get_header("Range") or "")
+    if match is None or match[0] == "bytes=-" or req.get_header("If-Range") not in (None, etag):
+        return None
+    if not match[1]:
+        return range(max(0, size - int(match[2])), size)
+    first = int(match[1])
+    last = min(int(match[2]), size - 1) if match[2] else size - 1
+    if match[2] and int(match[2]) < first:
+        return None
+    return range(first, last + 1) if first < size else range(0)

@@ -1,0 +1,42 @@
+"""Open streams: each holds a thread, so each needs a place, and gives it back whatever becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from cictl_server.services.core.hub import Hub
+
+
+class PlacedStream:
+    """The blocks of a stream that holds a waiting place from the moment it is made.
+
+    The server closes it when the answer is over or the client has gone, also when it never read a block; a generator that
+    was not begun could not give the place back.
+    """
+
+    def __init__(self, hub: Hub, blocks: Callable[[], Iterator[bytes]]) -> None:
+        """Take a place; *blocks* is called when the first one is wanted.
+
+        Raises:
+            NoCapacity: All places are taken.
+        """
+        hub.take_place()
+        self._hub = hub
+        self._blocks = blocks
+        self._begun: Iterator[bytes] | None = None
+        self._is_open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._begun = self._blocks()
+        return self._begun
+
+    def close(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        close = getattr(self._begun, "close", None)
+        try:
+            if close is not None:
+                close()
+        finally:
+            self._hub.leave_place()

@@ -1,0 +1,44 @@
+"""Whether the server can do its work, and not only answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from cictl.wire.server import Readiness, ReadinessCheck
+from cictl_server.services.core.hub import Hub
+from cictl_server.services.core.pulse import INTERVAL_SECONDS, Pulse
+from cictl_server.store.contract import Store, StoreFailed
+
+MAINTENANCE_LIMIT = timedelta(seconds=12 * INTERVAL_SECONDS)
+"""Maintenance that made no pass for longer does not work any more; a loaded machine may skip some."""
+
+
+class ReadinessService:
+    def __init__(self, *, store: Store, pulse: Pulse, hub: Hub) -> None:
+        self._store = store
+        self._pulse = pulse
+        self._hub = hub
+
+    def examine(self) -> Readiness:
+        """Make every check; none waits for anything or touches the disk."""
+        checks = [self._stopping(), self._writable(), self._maintained()]
+        return Readiness(ready=all(check.ok for check in checks), checks=checks)
+
+    def _stopping(self) -> ReadinessCheck:
+        is_stopping = self._hub.is_closed
+        return ReadinessCheck(
+            name="serving", ok=not is_stopping, detail="the server is stopping" if is_stopping else ""
+        )
+
+    def _writable(self) -> ReadinessCheck:
+        try:
+            self._store.check()
+        except StoreFailed as error:
+            return ReadinessCheck(name="store", ok=False, detail=str(error))
+        return ReadinessCheck(name="store", ok=True)
+
+    def _maintained(self) -> ReadinessCheck:
+        silent = self._pulse.age
+        is_alive = silent <= MAINTENANCE_LIMIT
+        detail = "" if is_alive else f"no pass for {int(silent.total_seconds())} s: see the server's log"
+        return ReadinessCheck(name="maintenance", ok=is_alive, detail=detail)

@@ -1,0 +1,67 @@
+"""What the server says of itself: identity and condition."""
+
+from __future__ import annotations
+
+import socket
+
+from cictl.base.clock import Clock
+from cictl.wire.server import API_VERSION, NEVER, READYZ, RuntimeState, ServerInfo
+from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
+from cictl_server.services.projects import git
+
+FEATURES = (
+    "events",
+    "explain",
+    "idempotency-key",
+    "job-state",
+    "lease-wait",
+    "log-append",
+    "log-follow",
+    "metrics",
+    "minimal-replies",
+    "problem-json",
+    READYZ,
+)
+"""The extensions of the contract that this server speaks."""
+
+
+class RuntimeService:
+    def __init__(self, *, presence: PresenceBook, clock: Clock, version: str, instance_id: str) -> None:
+        self._presence = presence
+        self._clock = clock
+        self._version = version
+        self._instance_id = instance_id
+
+    def info(self) -> ServerInfo:
+        return ServerInfo(
+            name="cictl",
+            api_version=API_VERSION,
+            version=self._version,
+            hostname=socket.gethostname().strip(),
+            instance_id=self._instance_id,
+            features=list(FEATURES),
+        )
+
+    def state(self) -> RuntimeState:
+        """Count agents by the age of their last sign of life; only those that reported since the start count."""
+        now = self._clock()
+        seen = self._presence.reported()
+        online = sum(now - s <= ONLINE for s in seen)
+        stale = sum(ONLINE < now - s <= STALE for s in seen)
+        has_git = git.is_available()
+        reasons = []
+        if not has_git:
+            reasons.append("git unavailable on server")
+        if seen and not online:
+            reasons.append("no online agents")
+        return RuntimeState(
+            mode="degraded_offline" if reasons else "normal",
+            reasons=reasons,
+            online_agents=online,
+            stale_agents=stale,
+            offline_agents=len(seen) - online - stale,
+            has_any_agents=bool(seen),
+            last_agent_seen_utc=max(seen, default=NEVER),
+            git_available=has_git,
+            server_version=self._version,
+        )

@@ -1,0 +1,178 @@
+"""What admins order of agents."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import msgspec
+
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl.wire.agents import AgentActionRequest, AgentActionResponse, QueuedScript
+from cictl_server.errors import InvalidRequest
+from cictl_server.services.agents.scripts import ScriptService
+from cictl_server.services.core.events import EventLog
+from cictl_server.services.core.hub import QUEUE, Hub
+from cictl_server.services.fleet.lookup import get_agent_record
+from cictl_server.services.fleet.orders import Order, OrderBook
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.fleet.rollout import Rollout
+from cictl_server.services.fleet.targets import installs_wheels, manual_target
+from cictl_server.services.fleet.versions import compare_versions, is_release
+from cictl_server.services.jobs.jobs import JobService
+from cictl_server.services.jobs.removal import RemovalService
+from cictl_server.store.contract import Store
+
+logger = logging.getLogger(__name__)
+
+ACTIONS = (
+    "activate",
+    "deactivate",
+    "flush-job-history",
+    "refresh-tools",
+    "restart",
+    "run-script",
+    "update",
+    "wipe-cache",
+)
+
+
+@dataclass(frozen=True)
+class _Errand:
+    """An action that is only an order for the agent: the order, the answer's message, the line in the agent's log."""
+
+    order: Order
+    message: str
+    line: str
+
+
+_ERRANDS = {
+    "refresh-tools": _Errand(Order.REFRESH_TOOLS, "tools refresh requested", "manual tools refresh requested"),
+    "restart": _Errand(Order.RESTART, "agent restart requested", "manual restart requested"),
+    "wipe-cache": _Errand(Order.WIPE_CACHE, "agent cache wipe requested", "manual cache wipe requested"),
+}
+
+
+class AgentActionService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        jobs: JobService,
+        removal: RemovalService,
+        scripts: ScriptService,
+        presence: PresenceBook,
+        orders: OrderBook,
+        rollout: Rollout,
+        events: EventLog,
+        hub: Hub,
+        server_version: str,
+        releases: ReleaseSettings,
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._removal = removal
+        self._scripts = scripts
+        self._presence = presence
+        self._orders = orders
+        self._rollout = rollout
+        self._events = events
+        self._hub = hub
+        self._server_version = server_version
+        self._releases = releases
+
+    def check_id(self, agent_id: str) -> None:
+        """Refuse a blank agent id, before anything else about the request matters.
+
+        Raises:
+            InvalidRequest: It is blank.
+        """
+        if not agent_id.strip():
+            raise InvalidRequest("agent id is required")
+
+    def act(self, agent_id: str, request: AgentActionRequest) -> AgentActionResponse | QueuedScript:
+        """Carry out one of `ACTIONS`.
+
+        Raises:
+            InvalidRequest: Blank or unknown action, or what the action itself can't accept.
+            NotFound: No such agent.
+        """
+        action = request.action.strip().lower()
+        if not action:
+            raise InvalidRequest("action is required")
+        answer = self._carry_out(agent_id, action, request)
+        logger.info("agent action=%s agent=%s", action, agent_id)
+        return answer
+
+    def _carry_out(self, agent_id: str, action: str, request: AgentActionRequest) -> AgentActionResponse | QueuedScript:
+        match action:
+            case "refresh-tools" | "restart" | "wipe-cache":
+                return self._send(agent_id, _ERRANDS[action])
+            case "activate" | "deactivate":
+                return self._set_deactivated(agent_id, deactivated=action == "deactivate")
+            case "flush-job-history":
+                return self._flush_history(agent_id)
+            case "update":
+                return self._update(agent_id)
+            case "run-script":
+                queued = self._scripts.enqueue(agent_id, request)
+                self._presence.note(agent_id, f"ad-hoc script queued ({queued.shell}) job={queued.job_execution_id}")
+                return queued
+            case _:
+                raise InvalidRequest("unsupported action", hint=f"one of: {', '.join(ACTIONS)}")
+
+    def _send(self, agent_id: str, errand: _Errand) -> AgentActionResponse:
+        self._check_known(agent_id)
+        self._orders.give(agent_id, errand.order)
+        self._presence.note(agent_id, errand.line)
+        return AgentActionResponse(requested=True, agent_id=agent_id, message=errand.message)
+
+    def _set_deactivated(self, agent_id: str, *, deactivated: bool) -> AgentActionResponse:
+        """Change the flag; deactivating also cancels what the agent holds, in one step that no kill can part."""
+        with self._store.write() as tx:
+            record = get_agent_record(tx, agent_id)
+            if record.deactivated is not deactivated:
+                tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
+                tx.after_commit(lambda: self._events.add("agent", agent_id))
+            cancelled = self._jobs.cancel_active_of(tx, agent_id) if deactivated else 0
+        self._presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
+        self._hub.publish(QUEUE)
+        message = f"agent {'deactivated' if deactivated else 'activated'}"
+        if cancelled:
+            self._presence.note(agent_id, f"deactivation cancelled active job count={cancelled}")
+            message += f"; cancelled active jobs={cancelled}"
+        return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
+
+    def _flush_history(self, agent_id: str) -> AgentActionResponse:
+        """Remove what the agent ran from the history, and tell it to do the same with its own files."""
+        self._check_known(agent_id)
+        count = self._removal.flush_history(agent_id=agent_id)
+        self._orders.give(agent_id, Order.FLUSH_JOB_HISTORY)
+        self._presence.note(agent_id, "manual agent job history flush requested")
+        message = f"agent job history flushed: sqlite={count}, disk={count}, local=queued"
+        return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
+
+    def _update(self, agent_id: str) -> AgentActionResponse:
+        """Let the agent be asked to update at its next idle heartbeat.
+
+        Raises:
+            InvalidRequest: The server is no release, or the agent can do nothing with the releases that there are.
+            NotFound: No such agent.
+        """
+        if not is_release(self._server_version):
+            raise InvalidRequest("server version is not a release version")
+        with self._store.read() as view:
+            target = manual_target(view, server_version=self._server_version)
+            record = get_agent_record(view, agent_id)
+        if compare_versions(target, record.version) == 0:
+            self._presence.note(agent_id, "manual update requested but agent is already at target version")
+            return AgentActionResponse(requested=False, message="agent is already at target version")
+        if installs_wheels(record.capabilities) != self._releases.has_wheels:
+            raise InvalidRequest("agent can't update itself", hint="install the version on its machine")
+        self._rollout.order(agent_id, target)
+        self._presence.note(agent_id, f"manual update requested to {target}")
+        return AgentActionResponse(requested=True, agent_id=agent_id, target=target)
+
+    def _check_known(self, agent_id: str) -> None:
+        with self._store.read() as view:
+            get_agent_record(view, agent_id)

@@ -1,0 +1,206 @@
+"""The agents that the server knows: their heartbeats and views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from cictl.base.clock import Clock
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl.wire.agents import GREETING, Agent, HeartbeatRequest, HeartbeatResponse
+from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.services.core.events import EventLog
+from cictl_server.services.core.ids import job_number
+from cictl_server.services.fleet.lookup import get_agent_record
+from cictl_server.services.fleet.orders import Handout, Order, OrderBook
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.fleet.rollout import Decision, Rollout
+from cictl_server.services.fleet.targets import automatic_target, installs_wheels
+from cictl_server.services.fleet.versions import compare_versions, is_newer
+from cictl_server.services.jobs.losses import LostWork
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records import AgentRecord
+
+_STATUS_BYTES = 240
+
+
+class AgentService:
+    """The registry: identity, capabilities and the deactivated flag in the store, presence in memory."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        losses: LostWork,
+        presence: PresenceBook,
+        orders: OrderBook,
+        rollout: Rollout,
+        events: EventLog,
+        clock: Clock,
+        server_version: str,
+        releases: ReleaseSettings,
+    ) -> None:
+        self._store = store
+        self._losses = losses
+        self._presence = presence
+        self._orders = orders
+        self._rollout = rollout
+        self._events = events
+        self._clock = clock
+        self._server_version = server_version
+        self._releases = releases
+
+    def heartbeat(self, request: HeartbeatRequest) -> HeartbeatResponse:
+        """Note that the agent lives, and answer with what it should do.
+
+        The greeting of a new process ends what the old one ran. An answer that asks for an update carries no orders: the
+        agent would end before it carried them out.
+
+        Raises:
+            InvalidRequest: No agent id.
+        """
+        agent_id = request.agent_id
+        if not agent_id:
+            raise InvalidRequest("agent_id is required")
+        status = _one_line(request.restart_status)
+        self._remember(request)
+        if status.startswith(GREETING) and self._presence.is_new_start(agent_id, status):
+            self._losses.end_running_of(agent_id, reason="it has started anew while this job was running")
+        self._presence.beat(
+            agent_id,
+            version=request.version,
+            platform=f"{request.os}/{request.arch}",
+            running=request.running_job_ids or (),
+        )
+        decision, over = self._decide(request)
+        self._orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
+        handout = self._orders.hand_out(agent_id) if not decision.target else Handout()
+        for line in _lines(handout, decision, restart_status=status):
+            self._presence.note(agent_id, line)
+        return self._answer(handout, decision, over)
+
+    def list_agents(self) -> list[Agent]:
+        """Return every agent ever heard of, by id."""
+        with self._store.read() as view:
+            return [self._view(view, record) for record in view.agents.iter_all()]
+
+    def get_agent(self, agent_id: str) -> Agent:
+        """Return one agent.
+
+        Raises:
+            InvalidRequest: The id is blank.
+            NotFound: No such agent.
+        """
+        if not agent_id.strip():
+            raise InvalidRequest("agent id is required")
+        with self._store.read() as view:
+            return self._view(view, get_agent_record(view, agent_id))
+
+    def _remember(self, request: HeartbeatRequest) -> None:
+        """Store the agent if anything but the time of its heartbeat changed."""
+        with self._store.read() as view:
+            known = view.agents.find(request.agent_id)
+        if known is not None and _described(known, request) == known:
+            return
+        now = self._clock()
+        with self._store.write() as tx:
+            known = tx.agents.find(request.agent_id) or AgentRecord(agent_id=request.agent_id, seen=now)
+            tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
+            tx.after_commit(lambda: self._events.add("agent", request.agent_id))
+
+    def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
+        """Return what follows for the agent's version, and those of its executions that it must stop."""
+        with self._store.read() as view:
+            target = automatic_target(view, server_version=self._server_version)
+            is_busy = bool(view.jobs.active_of_agent(request.agent_id))
+            over = [job_id for job_id in request.running_job_ids or [] if not _may_run(view, job_id, request.agent_id)]
+        decision = self._rollout.beat(
+            request.agent_id,
+            version=request.version,
+            automatic_target=target,
+            is_busy=is_busy,
+            failure=_one_line(request.update_failure),
+            can_update=installs_wheels(request.capabilities) == self._releases.has_wheels,
+        )
+        return decision, over
+
+    def _answer(self, handout: Handout, decision: Decision, over: list[str]) -> HeartbeatResponse:
+        is_update = bool(decision.target)
+        return HeartbeatResponse(
+            accepted=True,
+            message="server requested agent update" if is_update else "",
+            update_requested=is_update,
+            update_target=decision.target,
+            update_repository=self._releases.repository if is_update else "",
+            update_api_base=self._releases.api_base if is_update else "",
+            refresh_tools_requested=Order.REFRESH_TOOLS in handout.orders,
+            restart_requested=Order.RESTART in handout.orders,
+            wipe_cache_requested=Order.WIPE_CACHE in handout.orders,
+            flush_job_history_requested=Order.FLUSH_JOB_HISTORY in handout.orders,
+            cancel_job_ids=over,
+            orders_id=handout.id,
+        )
+
+    def _view(self, view: View, record: AgentRecord) -> Agent:
+        manual, schedule = self._rollout.manual_target(record.agent_id), self._rollout.schedule(record.agent_id)
+        differs = bool(schedule.target) and compare_versions(schedule.target, record.version) != 0
+        return Agent(
+            agent_id=record.agent_id,
+            hostname=record.hostname,
+            os=record.os,
+            arch=record.arch,
+            version=record.version,
+            capabilities=record.capabilities or None,
+            last_seen_utc=self._presence.seen_at(record.agent_id) or record.seen,
+            deactivated=record.deactivated,
+            job_in_progress=bool(view.jobs.active_of_agent(record.agent_id)),
+            recent_log=self._presence.lines(record.agent_id),
+            needs_update=is_newer(self._server_version, than=record.version),
+            update_target=manual or schedule.target or self._server_version,
+            update_requested=bool(manual) or differs,
+            update_attempts=schedule.attempts,
+            update_in_progress=schedule.is_in_progress,
+            update_last_request_utc=schedule.last_request,
+            update_next_retry_utc=schedule.next_retry,
+            update_last_error=schedule.last_error,
+            update_last_error_utc=schedule.last_error_at,
+        )
+
+
+def _lines(handout: Handout, decision: Decision, *, restart_status: str) -> Iterator[str]:
+    """Yield what a heartbeat adds to the agent's log, in the contract's order."""
+    yield from (order.value for order in handout.orders)
+    yield from decision.lines
+    if restart_status:
+        yield f"agent restart status: {restart_status}"
+    if decision.target:
+        yield f"server requested update to {decision.target} (attempt={decision.attempt})"
+
+
+def _may_run(view: View, job_id: str, agent_id: str) -> bool:
+    """Whether the execution goes on, and is not another agent's by now; an unowned one is whose report comes first."""
+    try:
+        job = view.jobs.find(job_number(job_id))
+    except NotFound:
+        return False
+    return job is not None and not job.status.is_terminal and job.agent_id in ("", agent_id)
+
+
+def _described(record: AgentRecord, request: HeartbeatRequest) -> AgentRecord:
+    return msgspec.structs.replace(
+        record,
+        hostname=request.hostname,
+        os=request.os,
+        arch=request.arch,
+        version=request.version,
+        capabilities=request.capabilities,
+    )
+
+
+def _one_line(text: str) -> str:
+    """Fold white space and cut to 240 bytes of UTF-8 without splitting a character."""
+    folded = " ".join(text.split())
+    if len(folded.encode()) <= _STATUS_BYTES:
+        return folded
+    return folded.encode()[: _STATUS_BYTES - 3].decode(errors="ignore").rstrip() + "..."

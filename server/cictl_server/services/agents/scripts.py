@@ -1,0 +1,61 @@
+"""Ad-hoc scripts: one execution for one agent, without a project."""
+
+from __future__ import annotations
+
+from cictl.base.clock import Clock
+from cictl.wire.agents import AgentActionRequest, QueuedScript
+from cictl.wire.jobs import JobStatus
+from cictl.wire.requirements import meets
+from cictl_server.errors import InvalidRequest
+from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.fleet.lookup import get_agent_record
+from cictl_server.services.history.settling import Settler
+from cictl_server.store.contract import Store
+from cictl_server.store.records import AgentRecord, JobRecord
+
+DEFAULT_TIMEOUT_SECONDS = 600
+
+
+class ScriptService:
+    def __init__(self, *, store: Store, settler: Settler, numbers: NumberSource, clock: Clock) -> None:
+        self._store = store
+        self._settler = settler
+        self._numbers = numbers
+        self._clock = clock
+
+    def enqueue(self, agent_id: str, request: AgentActionRequest) -> QueuedScript:
+        """Queue the request's script for that agent; while the agent is deactivated it waits.
+
+        Raises:
+            InvalidRequest: No script, no shell, or not one that the agent can run.
+            NotFound: No such agent.
+        """
+        script, shell = request.script.strip(), request.shell.strip().lower()
+        if not script:
+            raise InvalidRequest("script is required")
+        if not shell:
+            raise InvalidRequest("shell is required")
+        timeout = request.timeout_seconds if request.timeout_seconds > 0 else DEFAULT_TIMEOUT_SECONDS
+        with self._store.write() as tx:
+            _check_ability(get_agent_record(tx, agent_id), shell)
+            job = JobRecord(
+                number=self._numbers.next(),
+                script=script,
+                status=JobStatus.QUEUED,
+                created=self._clock(),
+                required_capabilities={"agent_id": agent_id, "executor": "script", "shell": shell},
+                timeout_seconds=timeout,
+                metadata={"adhoc": "1", "adhoc_agent_id": agent_id, "adhoc_shell": shell},
+            )
+            self._settler.put(tx, job)
+        return QueuedScript(
+            queued=True, agent_id=agent_id, job_execution_id=job.id, shell=shell, timeout_seconds=timeout
+        )
+
+
+def _check_ability(agent: AgentRecord, shell: str) -> None:
+    if not meets("executor", "script", agent.capabilities):
+        raise InvalidRequest("agent does not advertise script executor support")
+    if not meets("shell", shell, agent.capabilities):
+        shells = agent.capabilities.get("shells", "") or "none"
+        raise InvalidRequest("agent does not support requested shell", hint=f"it has: {shells}")

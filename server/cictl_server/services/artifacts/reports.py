@@ -1,0 +1,118 @@
+"""Test and coverage reports of executions, kept as files because they can be large."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from cictl.redaction import masked_message
+from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
+from cictl.wire.codec import decode
+from cictl.wire.jobs import TestSummary
+from cictl.wire.reports import REPORT_UNMASKED, TestReport, TestReportUpload
+from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.services.core.ids import job_number
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.history.lookup import check_holder, get_job
+from cictl_server.services.secrets.masks import Masks
+from cictl_server.store.contract import Store
+
+
+class ReportFiles:
+    """`<directory>/<job>/test-report.json` and `coverage-report.json`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def path(self, number: int, name: str) -> Path:
+        return self._directory / f"job-{number}" / name
+
+    def existing(self, number: int) -> list[tuple[str, Path]]:
+        """Return name and path of the reports that an execution has."""
+        candidates = [(name, self.path(number, name)) for name in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH)]
+        return [(name, path) for name, path in candidates if path.is_file()]
+
+    @contextmanager
+    def replacing(self, number: int, report: TestReport) -> Iterator[Callable[[], None]]:
+        """Write *report* durably beside the stored one, and yield what puts it in its place, quickly."""
+        home = self._directory / f"job-{number}"
+        home.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home) as directory:
+            contents = {TEST_REPORT_PATH: report, COVERAGE_REPORT_PATH: report.coverage}
+            fresh = {name: Path(directory) / name for name in contents}
+            for name, content in contents.items():
+                if content is not None:
+                    _write(fresh[name], content)
+
+            def take_over() -> None:
+                for name, content in contents.items():
+                    if content is not None:
+                        fresh[name].replace(self.path(number, name))
+                    else:
+                        self.path(number, name).unlink(missing_ok=True)
+
+            yield take_over
+
+    def read(self, number: int) -> TestReport | None:
+        try:
+            return decode(self.path(number, TEST_REPORT_PATH).read_bytes(), TestReport)
+        except FileNotFoundError:
+            return None
+
+    def delete(self, number: int) -> None:
+        """Remove the reports of an execution that is gone."""
+        shutil.rmtree(self._directory / f"job-{number}", ignore_errors=True)
+
+
+def _write(path: Path, content: msgspec.Struct) -> None:
+    with path.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class ReportService:
+    def __init__(self, files: ReportFiles, *, store: Store, presence: PresenceBook, masks: Masks) -> None:
+        self._files = files
+        self._masks = masks
+        self._store = store
+        self._presence = presence
+
+    def upload(self, job_id: str, request: TestReportUpload) -> TestReport:
+        """Replace the report of an execution; its counts are taken as sent.
+
+        Raises:
+            InvalidRequest: No agent id.
+            NotFound: No such execution.
+            Conflict: Another agent holds it.
+        """
+        if not request.agent_id.strip():
+            raise InvalidRequest("agent_id is required")
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        check_holder(job, request.agent_id)
+        report = request.report
+        if mask := self._masks.of(job.id):
+            report = masked_message(report, mask.redact, keep=REPORT_UNMASKED)
+        summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
+        with self._files.replacing(job.number, report) as take_over, self._store.write() as tx:
+            job = get_job(tx, job_id)
+            check_holder(job, request.agent_id)
+            tx.jobs.put(msgspec.structs.replace(job, test_summary=summary))
+            take_over()
+        self._presence.touch(request.agent_id)
+        return report
+
+    def get_report(self, job_id: str) -> TestReport:
+        """Return the report; one of zero tests for an execution that has none, or that does not exist."""
+        try:
+            return self._files.read(job_number(job_id)) or TestReport()
+        except NotFound:
+            return TestReport()

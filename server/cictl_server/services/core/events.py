@@ -1,0 +1,74 @@
+"""What happens on the server, as a stream that clients can follow and resume."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from cictl_server.services.core.hub import EVENTS, Hub
+
+_KEPT = 4096
+_KEEPALIVE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One event: its number, `job` or `agent`, and the id of what changed."""
+
+    number: int
+    kind: str
+    subject: str
+
+
+class EventLog:
+    """The last events, in memory. Numbers grow while the server runs; a client that missed too many is told so."""
+
+    def __init__(self, hub: Hub, *, first: int) -> None:
+        """Count on from *first*, which must be above what an earlier server gave (nanoseconds do)."""
+        self._hub = hub
+        self._lock = threading.Lock()
+        self._events: deque[Happening] = deque(maxlen=_KEPT)
+        self._next = first
+
+    def add(self, kind: str, subject: str) -> None:
+        with self._lock:
+            self._events.append(Happening(self._next, kind, subject))
+            self._next += 1
+        self._hub.publish(EVENTS)
+
+    def follow(self, *, after: int | None) -> Iterator[Happening | None]:
+        """Yield the events that come after number *after*, and those to come; None when 15 seconds passed without one.
+
+        A `reset` event comes first when the ones after *after* are not all known any more: look at everything anew.
+        """
+        with self._lock:
+            last = self._next - 1
+            oldest = self._events[0].number if self._events else self._next
+        if after is not None:
+            if after < oldest - 1 or after > last:
+                yield Happening(last, "reset", "")
+            else:
+                last = after
+        with self._hub.watch(EVENTS) as watch:
+            while True:
+                watch.clear()
+                is_closing = self._hub.is_closed
+                fresh = self._after(last)
+                yield from fresh
+                if fresh:
+                    last = fresh[-1].number
+                elif is_closing:
+                    return
+                elif not watch.wait(_KEEPALIVE_SECONDS):
+                    yield None
+
+    def _after(self, number: int) -> list[Happening]:
+        """Return the known events with higher numbers; numbers are consecutive, so their place is known."""
+        with self._lock:
+            if not self._events:
+                return []
+            start = max(0, number + 1 - self._events[0].number)
+            return list(islice(self._events, start, None))

@@ -1,0 +1,38 @@
+"""Ids of executions and runs: nanoseconds of the clock, made strictly increasing."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+from cictl.base.clock import Clock
+from cictl_server.errors import NotFound
+
+_PREFIX = "job-"
+_JOB_ID = re.compile(f"{_PREFIX}[1-9][0-9]{{0,19}}")
+
+
+class NumberSource:
+    """Hands out numbers that only grow, whatever the clock does: two jobs of one nanosecond get two ids."""
+
+    def __init__(self, clock: Clock, *, last: int) -> None:
+        """Start above *last*, the highest number ever stored."""
+        self._clock = clock
+        self._last = last
+        self._lock = threading.Lock()
+
+    def next(self) -> int:
+        with self._lock:
+            self._last = max(self._last + 1, int(self._clock().timestamp() * 1_000_000) * 1000)
+            return self._last
+
+
+def job_number(job_id: str) -> int:
+    """Return the number in `job-<number>`; each execution has one id, so a number with leading zeros is none.
+
+    Raises:
+        NotFound: The text has another form, so no such job can exist.
+    """
+    if _JOB_ID.fullmatch(job_id):
+        return int(job_id.removeprefix(_PREFIX))
+    raise NotFound("job")

@@ -1,0 +1,19 @@
+"""Looking up an agent, with the one answer for those that nobody knows."""
+
+from __future__ import annotations
+
+from cictl_server.errors import NotFound
+from cictl_server.store.contract import View
+from cictl_server.store.records import AgentRecord
+
+
+def get_agent_record(view: View, agent_id: str) -> AgentRecord:
+    """Return the record of *agent_id*.
+
+    Raises:
+        NotFound: No such agent.
+    """
+    record = view.agents.find(agent_id)
+    if record is None:
+        raise NotFound("agent", hint="`cictl agents list` shows the known ones")
+    return record

@@ -1,0 +1,76 @@
+"""The agents as places for jobs: who could take one now, and with which capabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cictl.wire.jobs import JobStatus
+from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.store.contract import Store
+from cictl_server.store.records import AgentRecord, JobRecord
+
+
+class Fleet:
+    def __init__(self, store: Store, presence: PresenceBook) -> None:
+        self._store = store
+        self._presence = presence
+
+    def candidates(self) -> list[Candidate]:
+        """Return the agents that are activated and were heard of within the last minute, by id."""
+        with self._store.read() as view:
+            records = list(view.agents.iter_all())
+        return [
+            Candidate(agent_id=r.agent_id, capabilities=effective_capabilities(r, agent_id=r.agent_id))
+            for r in records
+            if not r.deactivated and self._presence.is_available(r.agent_id)
+        ]
+
+
+def effective_capabilities(
+    record: AgentRecord | None, *, agent_id: str, overlay: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return what leasing matches: os, arch and capabilities of the last heartbeat, *overlay*, then the agent's own id."""
+    known = {} if record is None else {"os": record.os, "arch": record.arch, **record.capabilities}
+    return {**known, **(overlay or {}), "agent_id": agent_id}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An agent as a place for jobs, with the capabilities that leasing would match."""
+
+    agent_id: str
+    capabilities: Mapping[str, str]
+
+
+def unmet_requirements(job: JobRecord, candidates: Iterable[Candidate]) -> list[str]:
+    """Return why no agent could take a queued execution now, sorted; empty when one could, or when it is not queued."""
+    return unmet_by_all(job.required_capabilities, candidates) if job.status is JobStatus.QUEUED else []
+
+
+def unmet_by_all(required: Mapping[str, str], candidates: Iterable[Candidate]) -> list[str]:
+    """Return why no agent meets what is *required*, sorted; empty when one does.
+
+    Where every requirement is met by some agent but no agent meets them all, the requirements that the nearest agent
+    lacks are named.
+    """
+    agents = list(candidates)
+    if not agents:
+        return ["no agents connected"]
+    lacking = [[(k, v) for k, v in required.items() if not meets(k, v, agent.capabilities)] for agent in agents]
+    everywhere = [(k, v) for k, v in required.items() if all((k, v) in lack for lack in lacking)]
+    return sorted(_unmet_text(k, v, agents) for k, v in everywhere or min(lacking, key=len))
+
+
+def _unmet_text(key: str, value: str, agents: list[Candidate]) -> str:
+    """Return the contract's wording; user interfaces match the three tool texts."""
+    assert not key.startswith(CONTAINER_TOOL), "container tools are checked by the agent"
+    if not key.startswith(TOOL):
+        return f"no agent with {key}={value}"
+    tool = key.removeprefix(TOOL)
+    if not any(agent.capabilities.get(f"tool.{tool}", "").strip() for agent in agents):
+        return f"missing tool {tool}"
+    if value.strip() in ("", "*"):
+        return f"tool {tool} unavailable"
+    return f"tool {tool} does not satisfy {value}"

@@ -1,0 +1,114 @@
+"""One-shot orders for agents, carried by the answers to their heartbeats and kept until they arrived.
+
+An order that was handed out is in flight until the agent's next heartbeat tells what became of the answer:
+
+- An agent that acknowledges (its heartbeats carry `orders_received`) gets the same orders in every answer until it names
+  the `orders_id` of one. Nothing can be lost, and what arrived is not repeated.
+- Of an agent that does not, an answer counts as arrived when the next heartbeat comes within two intervals; a longer
+  silence means that the agent, or the connection, broke down in between, and the orders are handed out again. A restart
+  needs better proof; without any it is ordered again, three times in all.
+- A heartbeat with a restart status proves that a restart arrived, whatever else it says: it is the greeting of the new
+  process, which cannot know what the old one received, or the news that the restart has to wait for a job.
+
+An agent carries out a restart before it wipes anything, and then forgets the rest. So a restart is held back until
+everything else has arrived.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+
+from cictl.base.clock import Clock
+from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.fleet.presence import HEARTBEAT_INTERVAL
+
+ARRIVAL_LIMIT: timedelta = 2 * HEARTBEAT_INTERVAL
+RESTART_ATTEMPTS = 3
+
+
+class Order(Enum):
+    """What an agent can be told once; the value is its line in the agent's log. Declared as the contract lists them."""
+
+    REFRESH_TOOLS = "server requested tools refresh"
+    WIPE_CACHE = "server requested cache wipe"
+    FLUSH_JOB_HISTORY = "server requested local job history wipe"
+    RESTART = "server requested restart"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handout:
+    """The orders in one answer, and the id by which the agent acknowledges them; both empty when there are none."""
+
+    orders: tuple[Order, ...] = ()
+    id: str = ""
+
+
+@dataclass
+class _Agent:
+    """The orders that have not arrived, each with how often it was handed out, and the last answer with some."""
+
+    waiting: dict[Order, int] = field(default_factory=dict)
+    flight: Handout = field(default_factory=Handout)
+    departed: datetime | None = None
+
+
+class OrderBook:
+    """Orders by agent; in memory only."""
+
+    def __init__(self, clock: Clock, numbers: NumberSource) -> None:
+        self._clock = clock
+        self._numbers = numbers
+        self._agents: dict[str, _Agent] = {}
+        self._lock = threading.Lock()
+
+    def give(self, agent_id: str, order: Order) -> None:
+        """Hand *order* out with the next heartbeat; given again before it arrived, it is still one order."""
+        with self._lock:
+            agent = self._agents.setdefault(agent_id, _Agent())
+            agent.waiting[order] = 0
+            remaining = tuple(o for o in agent.flight.orders if o is not order)
+            agent.flight = Handout(orders=remaining, id=agent.flight.id)
+
+    def confirm(self, agent_id: str, *, received: str | None, has_restart_status: bool) -> None:
+        """Conclude from a heartbeat which of the orders in flight arrived.
+
+        Args:
+            received: The last `orders_id` that the agent got; None from an agent that does not tell.
+        """
+        with self._lock:
+            agent = self._agents.get(agent_id)
+            if agent is None or agent.departed is None:
+                return
+            for order in agent.flight.orders:
+                if self._arrived(agent, order, received=received, has_restart_status=has_restart_status):
+                    agent.waiting.pop(order, None)
+            agent.flight, agent.departed = Handout(), None
+            if not agent.waiting:
+                del self._agents[agent_id]
+
+    def hand_out(self, agent_id: str) -> Handout:
+        """Return what the answer to the present heartbeat has to carry."""
+        with self._lock:
+            agent = self._agents.get(agent_id)
+            if agent is None:
+                return Handout()
+            waiting = tuple(order for order in Order if order in agent.waiting)
+            orders = tuple(order for order in waiting if order is not Order.RESTART) or waiting
+            for order in orders:
+                agent.waiting[order] += 1
+            agent.flight = Handout(orders=orders, id=f"orders-{self._numbers.next()}")
+            agent.departed = self._clock()
+            return agent.flight
+
+    def _arrived(self, agent: _Agent, order: Order, *, received: str | None, has_restart_status: bool) -> bool:
+        if order is Order.RESTART and has_restart_status:
+            return True
+        if received is not None:
+            return received == agent.flight.id
+        if order is Order.RESTART:
+            return agent.waiting[order] >= RESTART_ATTEMPTS
+        assert agent.departed is not None
+        return self._clock() - agent.departed <= ARRIVAL_LIMIT

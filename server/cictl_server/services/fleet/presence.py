@@ -1,0 +1,124 @@
+"""Which agents were heard of, and when; only in memory, because a heartbeat must not cost a write."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cictl.base.clock import Clock
+
+HEARTBEAT_INTERVAL = timedelta(seconds=10)
+"""How often agents send heartbeats."""
+
+ONLINE = timedelta(seconds=20)
+STALE = timedelta(seconds=60)
+"""Up to these ages of its last heartbeat an agent counts as online, and as stale; older ones are offline."""
+
+_LOG_LINES = 30
+_HEARTBEAT = " heartbeat version="
+
+
+@dataclass
+class _Presence:
+    seen: datetime
+    has_reported: bool = False
+    greeting: str = ""
+    running: frozenset[str] = frozenset()
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
+
+
+class PresenceBook:
+    """The last sign of life of each agent, and the last lines about it."""
+
+    def __init__(self, clock: Clock, known: Mapping[str, datetime]) -> None:
+        """Begin with the agents that the store knows, as last seen then; none has reported yet."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries = {agent_id: _Presence(seen=seen) for agent_id, seen in known.items()}
+
+    def beat(self, agent_id: str, *, version: str, platform: str, running: Iterable[str] = ()) -> None:
+        """Note a heartbeat. Consecutive heartbeat lines collapse into the newest, so they push nothing else out.
+
+        Args:
+            running: Ids of the executions that the agent says it runs.
+        """
+        now = self._clock()
+        line = _line(now, f"heartbeat version={version} platform={platform}")
+        with self._lock:
+            entry = self._entries.setdefault(agent_id, _Presence(seen=now))
+            entry.seen, entry.has_reported, entry.running = now, True, frozenset(running)
+            if entry.log and _HEARTBEAT in entry.log[-1]:
+                entry.log[-1] = line
+            else:
+                entry.log.append(line)
+
+    def says_it_runs(self, agent_id: str, job_id: str) -> bool:
+        """Whether the agent's last heartbeat named the execution, and the agent is online."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return entry is not None and job_id in entry.running and self._clock() - entry.seen <= ONLINE
+
+    def is_new_start(self, agent_id: str, greeting: str) -> bool:
+        """Note the *greeting* of an agent's process, and tell whether it proves that another process was there before.
+
+        To be called before `beat`. A greeting that is known is no proof: its answer was lost, or the message came late.
+        Nor is one of an agent that has sent nothing since the server's start, because that could be a repeat too.
+        """
+        with self._lock:
+            entry = self._entries.setdefault(agent_id, _Presence(seen=self._clock()))
+            is_proof = entry.has_reported and entry.greeting != greeting
+            entry.greeting = greeting
+            return is_proof
+
+    def touch(self, agent_id: str) -> None:
+        """Count another request of an agent that is known already as a sign of life."""
+        with self._lock:
+            if entry := self._entries.get(agent_id):
+                entry.seen = self._clock()
+
+    def note(self, agent_id: str, message: str) -> None:
+        """Add a line about the agent, with the server's local time."""
+        now = self._clock()
+        with self._lock:
+            self._entries.setdefault(agent_id, _Presence(seen=now)).log.append(_line(now, message))
+
+    def seen_at(self, agent_id: str) -> datetime | None:
+        """Return when the agent was last heard of, None for one that never was."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return entry.seen if entry else None
+
+    def lines(self, agent_id: str) -> list[str]:
+        """Return up to 30 lines about the agent, the newest last."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return list(entry.log) if entry else []
+
+    def reported(self) -> list[datetime]:
+        """Return when each agent that sent a heartbeat since the server's start was last heard of."""
+        with self._lock:
+            return [entry.seen for entry in self._entries.values() if entry.has_reported]
+
+    def has_reported(self, agent_id: str) -> bool:
+        """Whether the agent sent a heartbeat since the server's start."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return entry is not None and entry.has_reported
+
+    def is_online(self, agent_id: str) -> bool:
+        """Whether the agent was heard of within the last two heartbeats."""
+        seen = self.seen_at(agent_id)
+        return seen is not None and self._clock() - seen <= ONLINE
+
+    def is_available(self, agent_id: str) -> bool:
+        """Whether the agent was heard of within the last minute."""
+        seen = self.seen_at(agent_id)
+        return seen is not None and self._clock() - seen <= STALE
+
+
+def _line(now: datetime, message: str) -> str:
+    """Return the contract's form of a line: server local time without a year, then the message."""
+    return f"{now.astimezone():%a %d %b %H:%M:%S} {message}"

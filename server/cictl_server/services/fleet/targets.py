@@ -1,0 +1,38 @@
+"""Which version the agents are to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cictl_server.services.fleet.versions import is_newer, is_release
+from cictl_server.store.contract import View
+
+AGENT_UPDATE_TARGET = "agent_update_target"
+"""The setting that names the version for all agents; updates of the server change it. Empty: none is asked."""
+
+
+def installs_wheels(capabilities: Mapping[str, str] | None) -> bool:
+    """Tell whether an agent can update itself to releases that are wheels.
+
+    Agents of the reference can't: they would look for a program, fail, and be asked again for ever.
+    """
+    return (capabilities or {}).get("updater") == "cictl-wheel"
+
+
+def automatic_target(view: View, *, server_version: str) -> str:
+    """Return the version that every agent is asked to run, empty for none.
+
+    That is the setting, or the server's own version once that is newer: an old setting must not hold agents back.
+    """
+    setting = view.settings.find(AGENT_UPDATE_TARGET)
+    if setting is None or not setting.value:
+        return ""
+    if is_release(server_version) and is_newer(server_version, than=setting.value):
+        return server_version
+    return setting.value
+
+
+def manual_target(view: View, *, server_version: str) -> str:
+    """Return the version that an admin's order means: the server's, or the automatic target if that is newer."""
+    automatic = automatic_target(view, server_version=server_version)
+    return automatic if automatic and is_newer(automatic, than=server_version) else server_version

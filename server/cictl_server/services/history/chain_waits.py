@@ -1,0 +1,118 @@
+"""Chains: executions that wait for other pipelines of their chain run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from cictl.project_file import Pipeline
+from cictl.wire.jobs import Cause
+from cictl_server.services.history.lifecycle import Ending, Event, advance
+from cictl_server.services.history.needs import all_have_unfinished
+from cictl_server.services.history.past_runs import (
+    PastRun,
+    Unsatisfied,
+    artifact_environment,
+    matrix_variables,
+    past_runs,
+    satisfying_run,
+)
+from cictl_server.store.contract import Transaction, View
+from cictl_server.store.records import JobRecord
+
+
+def upstream_of(job: JobRecord) -> list[str]:
+    """Return the pipelines of its chain that *job* waits for, as its metadata lists them."""
+    return [name for name in job.metadata.get("chain_depends_on_pipelines", "").split(",") if name]
+
+
+def settled_by_chain(
+    tx: Transaction, chain_run_id: str, changed: Iterable[JobRecord], *, now: datetime
+) -> list[JobRecord]:
+    """Return the blocked executions of a chain run whose upstream pipelines are settled, released or ended.
+
+    Of each job and matrix row the newest execution decides. An upstream pipeline whose executions were all removed can't
+    succeed any more.
+
+    Args:
+        changed: Executions of the chain run that ended, were removed, or that are to be looked at themselves.
+    """
+    if all_have_unfinished(changed, tx.jobs.unfinished_of_chain_run(chain_run_id), key="pipeline_id"):
+        return []
+    blocked = [j for j in tx.jobs.blocked_of_chain_run(chain_run_id) if j.metadata.get("chain_blocked") == "1"]
+    if not blocked:
+        return []
+    members = _members(tx.jobs.of_chain_run(chain_run_id))
+    settled = (_settled(tx, job, members, now=now) for job in blocked)
+    return [job for job in settled if job is not None]
+
+
+def _members(jobs: list[JobRecord]) -> dict[str, PastRun]:
+    """Group a chain run by pipeline; of each the newest executions."""
+    groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
+    for job in reversed(jobs):
+        groups[job.metadata.get("pipeline_id", "")].append(job)
+    return {pipeline: past_runs(group)[0] for pipeline, group in groups.items()}
+
+
+def _settled(tx: Transaction, job: JobRecord, members: dict[str, PastRun], *, now: datetime) -> JobRecord | None:
+    for name in upstream_of(job):
+        run = members.get(name)
+        if run is None or (run.is_over and not run.has_succeeded):
+            return _ended(job, f"cancelled: upstream pipeline {name} failed", now=now)
+    if not all(members[name].is_over for name in upstream_of(job)):
+        return None
+    try:
+        environment = _artifacts(tx, job, members)
+    except Unsatisfied as reason:
+        return _ended(job, f"cancelled: {reason}", now=now)
+    return msgspec.structs.replace(job, metadata=_without_block(job), env={**job.env, **environment})
+
+
+def _ended(job: JobRecord, reason: str, *, now: datetime) -> JobRecord:
+    ending = Ending(log_size=0, error=reason, cause=Cause.DEPENDENCY_FAILED, closing_line=f"[chain] {reason}")
+    metadata = {**_without_block(job), "chain_cancelled": "1"}
+    return advance(job, Event.SKIP, now=now, ending=ending, metadata=metadata)
+
+
+def _without_block(job: JobRecord) -> dict[str, str]:
+    return {key: value for key, value in job.metadata.items() if key != "chain_blocked"}
+
+
+def _artifacts(view: View, job: JobRecord, members: dict[str, PastRun]) -> dict[str, str]:
+    """Return the variables that name the artifacts of the declared dependencies: this chain's, else the history's.
+
+    Raises:
+        Unsatisfied: The pipeline is gone, or a dependency outside of the chain does not hold any more.
+    """
+    project_id = int(job.metadata.get("project_id", "0"))
+    known = {record.definition.id: record.definition for record in view.pipelines.of_project(project_id)}
+    pipeline = known.get(job.metadata.get("pipeline_id", ""))
+    if pipeline is None:
+        raise Unsatisfied(f'load pipeline "{job.metadata.get("pipeline_id", "")}": pipeline not found')
+    is_dry = job.metadata.get("dry_run") == "1"
+    runs = {
+        name: members.get(name) or _from_history(view, project_id, known, name, for_dry_run=is_dry)
+        for name in pipeline.depends_on
+    }
+    return artifact_environment(runs, job.metadata.get("pipeline_job_id", ""), _row(pipeline, job))
+
+
+def _from_history(view: View, project_id: int, known: dict[str, Pipeline], name: str, *, for_dry_run: bool) -> PastRun:
+    try:
+        return satisfying_run(view, project_id, known.get(name), for_dry_run=for_dry_run)
+    except Unsatisfied as reason:
+        raise Unsatisfied(f'dependency "{name}" not satisfied: {reason}') from reason
+
+
+def _row(pipeline: Pipeline, job: JobRecord) -> dict[str, str]:
+    """Return the matrix row of an execution, from the present definition; what its metadata says of it wins."""
+    index = int(job.metadata.get("pipeline_job_index", "0"))
+    definition = next((j for j in pipeline.jobs if j.id == job.metadata.get("pipeline_job_id")), None)
+    variables = (
+        dict(matrix_variables(definition, index)) if definition and index < max(1, len(definition.matrix)) else {}
+    )
+    return {**variables, "name": job.metadata.get("matrix_name", "")}

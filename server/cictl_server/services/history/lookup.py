@@ -1,0 +1,30 @@
+"""Looking up an execution, and who may speak for it."""
+
+from __future__ import annotations
+
+from cictl_server.errors import Conflict, NotFound
+from cictl_server.services.core.ids import job_number
+from cictl_server.store.contract import View
+from cictl_server.store.records import JobRecord
+
+
+def check_holder(job: JobRecord, agent_id: str) -> None:
+    """Let the agent that holds *job*, or held it to its end, send files of it.
+
+    Raises:
+        Conflict: It is another agent's.
+    """
+    if job.agent_id and job.agent_id != agent_id:
+        raise Conflict("job is leased by another agent")
+
+
+def get_job(view: View, job_id: str) -> JobRecord:
+    """Return the record of *job_id*.
+
+    Raises:
+        NotFound: No such execution.
+    """
+    job = view.jobs.find(job_number(job_id))
+    if job is None:
+        raise NotFound("job", hint="`cictl jobs list` shows the newest ones")
+    return job

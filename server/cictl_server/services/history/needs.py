@@ -1,0 +1,86 @@
+"""`needs`: executions that wait for other jobs of their own run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from cictl.wire.jobs import Cause, JobStatus
+from cictl_server.services.history.lifecycle import Ending, Event, advance
+from cictl_server.services.history.past_runs import deciding
+from cictl_server.store.contract import Transaction
+from cictl_server.store.records import JobRecord
+
+
+def needs_of(job: JobRecord) -> list[str]:
+    """Return the job ids that *job* needs, as its metadata lists them."""
+    return [need for need in job.metadata.get("needs_job_ids", "").split(",") if need]
+
+
+def settled_by_needs(
+    tx: Transaction, pipeline_run_id: str, changed: Iterable[JobRecord], *, now: datetime
+) -> list[JobRecord]:
+    """Return the blocked executions of a run whose needs are settled, released or ended.
+
+    Args:
+        changed: Executions of the run that ended, were removed, or whose own needs are to be looked at.
+    """
+    if all_have_unfinished(changed, tx.jobs.unfinished_of_run(pipeline_run_id), key="pipeline_job_id"):
+        return []
+    blocked = [j for j in tx.jobs.blocked_of_run(pipeline_run_id) if j.metadata.get("needs_blocked") == "1"]
+    if not blocked:
+        return []
+    siblings = _by_job(tx.jobs.of_run(pipeline_run_id))
+    settled = (_settled(job, siblings, now=now) for job in blocked)
+    return [job for job in settled if job is not None]
+
+
+def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRecord], *, key: str) -> bool:
+    """Whether each of *changed* is over, but others of its group are not: then nothing that waits for it is settled.
+
+    So the end of one of many rows costs a look at one of its siblings, not at all.
+
+    Args:
+        key: The metadata that names the group.
+    """
+    groups = set[str]()
+    for job in changed:
+        if not job.status.is_terminal:
+            return False
+        groups.add(job.metadata.get(key, ""))
+    for job in unfinished:
+        groups.discard(job.metadata.get(key, ""))
+        if not groups:
+            return True
+    return not groups
+
+
+def _settled(job: JobRecord, siblings: dict[str, list[JobRecord]], *, now: datetime) -> JobRecord | None:
+    """Return *job* released or ended, or None while it has to wait."""
+    metadata = {key: value for key, value in job.metadata.items() if key != "needs_blocked"}
+    needs = needs_of(job)
+    for need in needs:
+        executions = siblings.get(need, [])
+        if all(e.status.is_terminal for e in executions) and not _all_succeeded(executions):
+            reason = f"cancelled: required job {need} failed"
+            ending = Ending(log_size=0, error=reason, cause=Cause.DEPENDENCY_FAILED, closing_line=f"[needs] {reason}")
+            return advance(job, Event.SKIP, now=now, ending=ending, metadata=metadata)
+    if all(_all_succeeded(siblings.get(need, [])) for need in needs):
+        return msgspec.structs.replace(job, metadata=metadata)
+    return None
+
+
+def _all_succeeded(executions: list[JobRecord]) -> bool:
+    """Whether there are any and all succeeded; a need whose executions were deleted can't be met any more."""
+    return bool(executions) and all(e.status is JobStatus.SUCCEEDED for e in executions)
+
+
+def _by_job(executions: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
+    """Group the executions that decide by the id of their job."""
+    groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
+    for job in deciding(executions):
+        groups[job.metadata.get("pipeline_job_id", "")].append(job)
+    return groups

@@ -1,0 +1,146 @@
+"""Which executions decide about a run: of each job and matrix row the newest one, so that a rerun heals what it repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from cictl.project_file import Job, Pipeline
+from cictl.wire.jobs import JobStatus
+from cictl_server.store.contract import View
+from cictl_server.store.records import JobRecord
+
+_ROW = ("pipeline_id", "pipeline_job_id", "matrix_index")
+
+
+def deciding(executions: Iterable[JobRecord]) -> list[JobRecord]:
+    """Return those of the executions of one run, or one chain run, that decide, oldest first."""
+    oldest_first = sorted(executions, key=lambda job: job.number)
+    newest = {tuple(job.metadata.get(key, "") for key in _ROW): job for job in oldest_first}
+    return sorted(newest.values(), key=lambda job: job.number)
+
+
+_HISTORY = 5000
+
+
+_LARGE_RUNS = 4
+"""How many executions of a pipeline are looked at, or how many runs where each is large; older ones satisfy nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastRun:
+    """One run of a pipeline: of each job and matrix row the newest execution, which is the one that decides."""
+
+    run_id: str
+    executions: tuple[JobRecord, ...]
+
+    @property
+    def is_over(self) -> bool:
+        return all(job.status.is_terminal for job in self.executions)
+
+    @property
+    def has_succeeded(self) -> bool:
+        return all(job.status is JobStatus.SUCCEEDED for job in self.executions)
+
+    @property
+    def is_dry(self) -> bool:
+        return any(job.metadata.get("dry_run") == "1" for job in self.executions)
+
+    def get(self, key: str) -> str:
+        """Return the first value that is not blank among the executions' metadata, the newest first."""
+        values = (job.metadata.get(key, "") for job in reversed(self.executions))
+        return next((value for value in values if value), "")
+
+    @property
+    def version(self) -> tuple[str, str]:
+        """The raw version, or the tagged one where that is all there is; both empty for none."""
+        raw = self.get("pipeline_version_raw")
+        return (raw, "") if raw else ("", self.get("pipeline_version"))
+
+    def covers(self, pipeline: Pipeline) -> bool:
+        """Whether it has an execution for every job and row of the definition; a run of a part does not."""
+        rows = {
+            (job.metadata.get("pipeline_job_id"), job.metadata.get("pipeline_job_index")) for job in self.executions
+        }
+        return all((job_id, str(row)) in rows for job_id, row in _rows(pipeline))
+
+
+class Unsatisfied(Exception):
+    """A dependency that does not hold; the text is the contract's reason."""
+
+
+def past_runs(executions: Iterable[JobRecord]) -> list[PastRun]:
+    """Group executions of one pipeline, given newest first, into runs, the newest first."""
+    groups: dict[str, list[JobRecord]] = {}
+    for job in executions:
+        groups.setdefault(job.metadata.get("pipeline_run_id") or job.id, []).append(job)
+    return [PastRun(run_id=run_id, executions=tuple(deciding(run))) for run_id, run in groups.items()]
+
+
+def satisfying_run(view: View, project_id: int, pipeline: Pipeline | None, *, for_dry_run: bool) -> PastRun:
+    """Return the newest good run of *pipeline* with the version of its newest run.
+
+    Dry runs satisfy only what is itself a dry run, and runs of a part of the pipeline satisfy nothing.
+
+    Raises:
+        Unsatisfied: There is none, the newest is not over, or the pipeline is gone (None).
+    """
+    if pipeline is None:
+        raise Unsatisfied("no previous run found")
+    enough = max(_HISTORY, _LARGE_RUNS * len(_rows(pipeline)))
+    executions = islice(view.jobs.of_pipeline(str(project_id), pipeline.id), enough)
+    runs = [run for run in past_runs(executions) if run.covers(pipeline) and (for_dry_run or not run.is_dry)]
+    if not runs:
+        raise Unsatisfied("no previous run found")
+    if not runs[0].is_over:
+        raise Unsatisfied("latest run is still in progress")
+    wanted = runs[0].version
+    found = next((run for run in runs if run.is_over and run.has_succeeded and run.version == wanted), None)
+    if found is None:
+        raise Unsatisfied("no successful run found for latest dependency version")
+    return found
+
+
+def artifact_environment(runs: Mapping[str, PastRun], job_id: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that tell an agent whose artifacts to restore, before the steps of one execution.
+
+    Its matrix name, its build target, its job id, and that id without a leading `release-` are looked for among the
+    dependencies' executions that keep artifacts, in this order; the first hit is the one source. Without a hit all that
+    the dependencies keep is restored.
+
+    Args:
+        variables: The execution's matrix row.
+    """
+    candidates = [variables.get("name", ""), variables.get("build_target", ""), job_id]
+    if job_id.startswith("release-"):
+        candidates.append(job_id.removeprefix("release-"))
+    for run in runs.values():
+        keeping = [job for job in run.executions if job.artifact_globs]
+        for candidate in filter(None, candidates):
+            if hits := _named(keeping, candidate):
+                return _environment(hits)
+    everything = [job.id for run in runs.values() for job in reversed(run.executions) if job.artifact_globs]
+    return {"CIWI_DEP_ARTIFACT_JOB_IDS": ",".join(everything)} if everything else {}
+
+
+def _named(executions: list[JobRecord], name: str) -> list[str]:
+    """Return the executions that go by *name*: one by its matrix row, or all rows of a job."""
+    by_row = [j.id for j in executions if name in (j.metadata.get("build_target"), j.metadata.get("matrix_name"))]
+    if by_row:
+        return by_row[-1:]
+    return [job.id for job in executions if job.metadata.get("pipeline_job_id") == name]
+
+
+def _environment(job_ids: list[str]) -> dict[str, str]:
+    several = {"CIWI_DEP_ARTIFACT_JOB_IDS": ",".join(job_ids)}
+    return {"CIWI_DEP_ARTIFACT_JOB_ID": job_ids[0], **several} if len(job_ids) == 1 else several
+
+
+def _rows(pipeline: Pipeline) -> list[tuple[str, int]]:
+    """Return each job and row that a whole run has an execution for."""
+    return [(job.id, row) for job in pipeline.jobs for row in range(max(1, len(job.matrix)))]
+
+
+def matrix_variables(job: Job, row: int) -> Mapping[str, str]:
+    return job.matrix[row] if job.matrix else {}

@@ -1,0 +1,91 @@
+"""Ending executions, and what follows for those that wait for them.
+
+Every terminal change and every deletion, from whatever cause, goes through here: the dependants are evaluated in the same
+transaction, until nothing changes, so no execution stays blocked once all that it waits for is settled.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from cictl.wire.jobs import JobStatus
+from cictl_server.services.core.events import EventLog
+from cictl_server.services.core.hub import QUEUE, Hub, job_topic
+from cictl_server.services.core.metrics import note_job
+from cictl_server.services.core.telemetry import Telemetry
+from cictl_server.services.history.chain_waits import settled_by_chain
+from cictl_server.services.history.lifecycle import Ending, Event, advance
+from cictl_server.services.history.needs import settled_by_needs
+from cictl_server.store.contract import Transaction
+from cictl_server.store.records import JobRecord
+
+
+class Settler:
+    """Makes the changes that end things, and tells the hub once they are durable."""
+
+    def __init__(self, hub: Hub, events: EventLog, telemetry: Telemetry) -> None:
+        self._hub = hub
+        self._events = events
+        self._telemetry = telemetry
+
+    def put(self, tx: Transaction, job: JobRecord) -> None:
+        """Store a changed execution and tell those who watch it."""
+        if job.status.is_terminal or (job.status is JobStatus.LEASED and _is_queued(tx, job)):
+            tx.after_commit(lambda: note_job(self._telemetry, job))
+        tx.jobs.put(job)
+        tx.after_commit(lambda: self._events.add("job", job.id))
+        self.announce(tx, job)
+
+    def announce(self, tx: Transaction, job: JobRecord) -> None:
+        """Tell those who watch *job*, or wait for work, that there is something to see."""
+        topic = job_topic(job.number)
+        tx.after_commit(lambda: self._hub.publish(topic))
+        if job.status is JobStatus.QUEUED and not job.is_blocked:
+            tx.after_commit(lambda: self._hub.publish(QUEUE))
+
+    def end(
+        self, tx: Transaction, job: JobRecord, event: Event, ending: Ending, *, now: datetime, **changes: Any
+    ) -> JobRecord:
+        """End *job* and settle its run; return it as it ended.
+
+        Raises:
+            Conflict: It is over already.
+        """
+        ended = advance(job, event, now=now, ending=ending, **changes)
+        self.put(tx, ended)
+        self.settle(tx, [ended], now=now)
+        return ended
+
+    def settle(self, tx: Transaction, ended: Iterable[JobRecord], *, now: datetime) -> None:
+        """Release or end what waits for the executions that ended, or were removed, until nothing changes."""
+        changed = list(ended)
+        while changed:
+            by_run, by_chain_run = _grouped(changed, "pipeline_run_id"), _grouped(changed, "chain_run_id")
+            changed = [job for run, jobs in by_run for job in settled_by_needs(tx, run, jobs, now=now)]
+            for job in changed:
+                self.put(tx, job)
+            released = [job for run, jobs in by_chain_run for job in settled_by_chain(tx, run, jobs, now=now)]
+            for job in released:
+                self.put(tx, job)
+            changed += released
+
+    def settle_all(self, tx: Transaction, *, now: datetime) -> None:
+        """Settle every run that has something blocked; once at start-up."""
+        self.settle(tx, [job for job in tx.jobs.with_status(JobStatus.QUEUED) if job.is_blocked], now=now)
+
+
+def _is_queued(tx: Transaction, job: JobRecord) -> bool:
+    before = tx.jobs.find(job.number)
+    return before is not None and before.status is JobStatus.QUEUED
+
+
+def _grouped(jobs: Iterable[JobRecord], key: str) -> list[tuple[str, list[JobRecord]]]:
+    """Return the executions by a value of their metadata, in its order; those without it are left out."""
+    groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
+    for job in jobs:
+        groups[job.metadata.get(key, "")].append(job)
+    groups.pop("", None)
+    return sorted(groups.items())

@@ -1,0 +1,149 @@
+"""What must happen although nobody asks: leases that expire, runs that exceed their time, agents that vanish."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from cictl.base.clock import Clock
+from cictl.wire.jobs import Cause, JobStatus
+from cictl_server.services.core.idempotency import IdempotencyService
+from cictl_server.services.core.ids import job_number
+from cictl_server.services.core.metrics import LEASES_EXPIRED
+from cictl_server.services.core.pulse import Pulse
+from cictl_server.services.core.telemetry import Telemetry
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.history.lifecycle import Ending, Event, advance
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.secrets.sensitive import SensitiveValues
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records import JobRecord
+
+logger = logging.getLogger(__name__)
+
+LEASE_LIFETIME = timedelta(seconds=45)
+"""An execution that was leased this long ago and has not started goes back to the queue."""
+
+TIMEOUT_GRACE = timedelta(seconds=15)
+"""Agents enforce the time limit themselves; the server steps in this much later."""
+
+UPLOAD_LIMIT = timedelta(minutes=10)
+"""The longest that an agent's one request takes. Its limit does not cover the upload of artifacts, during which it says
+nothing of its job; so while it is online the server steps in this much later again."""
+
+SECRETS_KEPT = timedelta(minutes=10)
+"""How long the secrets of an execution that is over are remembered, for what its agent still sends to be masked."""
+
+_TIMED_OUT = "job timed out while running (server maintenance)"
+
+
+class MaintenanceService:
+    """One pass at start-up and then one every few seconds."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        settler: Settler,
+        logs: LogFiles,
+        presence: PresenceBook,
+        clock: Clock,
+        pulse: Pulse,
+        telemetry: Telemetry,
+        idempotency: IdempotencyService,
+        sensitive: SensitiveValues,
+        agent_timeout: timedelta,
+    ) -> None:
+        """Give up on an agent's running work when nothing was heard of it for *agent_timeout*."""
+        self._store = store
+        self._settler = settler
+        self._logs = logs
+        self._presence = presence
+        self._clock = clock
+        self._pulse = pulse
+        self._telemetry = telemetry
+        self._idempotency = idempotency
+        self._sensitive = sensitive
+        self._agent_timeout = agent_timeout
+        self._started = clock()
+
+    def start_up(self) -> None:
+        """Settle what a stop in the wrong moment left behind, then make the first pass."""
+        with self._store.write() as tx:
+            self._settler.settle_all(tx, now=self._clock())
+        self.run_once()
+
+    def run_once(self) -> None:
+        self._idempotency.expire()
+        self._forget_secrets()
+        now = self._clock()
+        with self._store.read() as view:
+            leased = [job for job in view.jobs.with_status(JobStatus.LEASED) if _is_stale(job, now)]
+            running = [job for job in view.jobs.with_status(JobStatus.RUNNING) if self._is_over(job, now)]
+        if leased or running:
+            with self._store.write() as tx:
+                for job in leased:
+                    self._requeue(tx, job.number, now)
+                for job in running:
+                    self._fail(tx, job.number, now)
+        self._pulse.beat()
+
+    def _forget_secrets(self) -> None:
+        """Forget the secrets of what is over for a while, or deleted: then nothing comes from its agent any more."""
+        limit = self._clock() - SECRETS_KEPT
+        for job_id in self._sensitive.job_ids():
+            with self._store.read() as view:
+                job = view.jobs.find(job_number(job_id))
+            if job is None or (job.finished is not None and job.finished <= limit):
+                self._sensitive.forget(job_id)
+
+    def _requeue(self, tx: Transaction, number: int, now: datetime) -> None:
+        job = tx.jobs.find(number)
+        if job is not None and _is_stale(job, now):
+            logger.warning("lease expired execution=%s agent=%s", job.id, job.agent_id)
+            self._settler.put(tx, advance(job, Event.REQUEUE, now=now))
+            tx.after_commit(lambda: self._logs.delete(job.log_name))
+            tx.after_commit(lambda: self._telemetry.count(LEASES_EXPIRED))
+
+    def _fail(self, tx: Transaction, number: int, now: datetime) -> None:
+        job = tx.jobs.find(number)
+        if job is None or not self._is_over(job, now):
+            return
+        if self._is_timed_out(job, now):
+            error, cause = _TIMED_OUT, Cause.TIMED_OUT
+        else:
+            seconds = int(self._agent_timeout.total_seconds())
+            error, cause = f"agent lost: nothing heard of {job.agent_id} for {seconds} s", Cause.AGENT_LOST
+        logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, error)
+        ending = Ending(
+            log_size=self._logs.shown_size(job.log_name),
+            error=error,
+            cause=cause,
+            exit_code=job.exit_code,
+            closing_line=f"[control] {error}",
+        )
+        self._settler.end(tx, job, Event.FAIL, ending, now=now)
+
+    def _is_over(self, job: JobRecord, now: datetime) -> bool:
+        if job.status is not JobStatus.RUNNING:
+            return False
+        return self._is_timed_out(job, now) or self._is_agent_lost(job, now)
+
+    def _is_timed_out(self, job: JobRecord, now: datetime) -> bool:
+        if job.timeout_seconds <= 0 or job.started is None:
+            return False
+        grace = TIMEOUT_GRACE + UPLOAD_LIMIT if self._presence.is_online(job.agent_id) else TIMEOUT_GRACE
+        # Compared as numbers: a limit may be longer than any timedelta.
+        return (now - job.started - grace).total_seconds() >= job.timeout_seconds
+
+    def _is_agent_lost(self, job: JobRecord, now: datetime) -> bool:
+        """An agent gets the whole limit again after a start of the server: it could not report before."""
+        seen = self._presence.seen_at(job.agent_id)
+        if seen is None:
+            return False  # an agent that never sends heartbeats: only its job's own limit counts
+        return now - max(seen, self._started) >= self._agent_timeout
+
+
+def _is_stale(job: JobRecord, now: datetime) -> bool:
+    return job.status is JobStatus.LEASED and (job.leased is None or now - job.leased >= LEASE_LIFETIME)

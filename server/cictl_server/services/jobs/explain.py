@@ -1,0 +1,286 @@
+"""Why an execution waits, and what to do; for one that does not wait, what became of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice, takewhile
+
+import msgspec
+
+from cictl.base.clock import Clock
+from cictl.wire.explain import COUNTED_JOBS, AgentFit, Blocker, Explanation, Fix, Reason
+from cictl.wire.jobs import Cause, Dependency, JobStatus
+from cictl.wire.requirements import meets_all
+from cictl_server.services.fleet.matching import effective_capabilities
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.history.chain_waits import upstream_of
+from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.needs import needs_of
+from cictl_server.services.history.past_runs import deciding
+from cictl_server.services.jobs.fitting import command, fixes_for, nearest_first, obstacle, pinned_to, sentence
+from cictl_server.services.jobs.jobs import JobService
+from cictl_server.services.jobs.lease_pause import LeasePause
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records import JobRecord
+
+_REASONS = {
+    JobStatus.LEASED: Reason.LEASED,
+    JobStatus.RUNNING: Reason.RUNNING,
+    JobStatus.SUCCEEDED: Reason.SUCCEEDED,
+    JobStatus.FAILED: Reason.FAILED,
+}
+
+
+class ExplainService:
+    def __init__(
+        self, *, store: Store, jobs: JobService, presence: PresenceBook, pause: LeasePause, clock: Clock
+    ) -> None:
+        self._store = store
+        self._pause = pause
+        self._clock = clock
+        self._jobs = jobs
+        self._presence = presence
+
+    def explain(self, job_id: str) -> Explanation:
+        """Tell where an execution stands and what would help it.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+            if job.status is JobStatus.QUEUED:
+                return self._waiting(job, view)
+        if job.status.is_active:
+            return self._active(job)
+        return self._ended(job)
+
+    def _waiting(self, job: JobRecord, view: View) -> Explanation:
+        agents = nearest_first(job, view, self._presence)
+        base = msgspec.structs.replace(
+            _explanation(job),
+            agents=agents,
+            older_jobs=_count_older(job, view, agents),
+            blocked_by=_blockers(job, view),
+        )
+        nearest = list(fixes_for(agents[0], job)) if agents else [_first_agent(job)]
+        if job.is_blocked:
+            later = [] if agents and obstacle(agents[0]) is Reason.AGENT_BUSY else nearest
+            return msgspec.structs.replace(
+                base,
+                reason=Reason.BLOCKED,
+                summary=f"it waits for {_names(base.blocked_by)}",
+                fixes=[*_blocker_fixes(base.blocked_by), *later],
+            )
+        if job.not_before is not None and job.not_before > self._clock():
+            return msgspec.structs.replace(
+                base,
+                reason=Reason.SECRETS,
+                summary=f"it waits for its secrets, which could not be had: {job.waiting_reason}",
+                retry_utc=job.not_before,
+                fixes=list(_vault_fixes(job)),
+            )
+        if not agents:
+            return msgspec.structs.replace(base, reason=Reason.NO_AGENTS, summary=_no_agents(job), fixes=nearest)
+        summary = sentence(agents)
+        if self._pause.is_on:
+            summary += "; the server is about to update itself and gives out no jobs until it is back"
+        return msgspec.structs.replace(base, reason=obstacle(agents[0]), summary=summary, fixes=nearest)
+
+    def _active(self, job: JobRecord) -> Explanation:
+        # An agent may work without heartbeats; then its silence means nothing.
+        is_known = self._presence.seen_at(job.agent_id) is not None
+        is_away = is_known and not self._presence.is_available(job.agent_id)
+        if job.status is JobStatus.LEASED:
+            summary = (
+                f"agent {job.agent_id} took it and has not started it yet; if it does not, the job is queued again"
+            )
+            fixes = []
+        else:
+            summary = f"it runs on agent {job.agent_id}"
+            fixes = [Fix(text="follow its log", command=command("jobs", "logs", "-f", job.id))]
+        if is_away:
+            summary += "; nothing was heard of that agent for more than a minute"
+            fixes.append(Fix(text="look at the agent", command=command("agents", "show", job.agent_id)))
+        return msgspec.structs.replace(_explanation(job), summary=summary, fixes=fixes)
+
+    def _ended(self, job: JobRecord) -> Explanation:
+        place = f" on agent {job.agent_id}" if job.agent_id else ""
+        if job.status is JobStatus.SUCCEEDED:
+            return msgspec.structs.replace(_explanation(job), summary=f"it succeeded{place}")
+        culprit = self._jobs.blocked_by(job.id).dependency
+        return msgspec.structs.replace(
+            _explanation(job),
+            summary=_failure(job, place),
+            blocked_by=[_culprit(culprit)] if culprit else [],
+            fixes=list(_remedies(job, culprit)),
+        )
+
+
+def _explanation(job: JobRecord) -> Explanation:
+    """Return what can be said of *job* whatever its state; who calls it replaces the summary."""
+    return Explanation(
+        job_execution_id=job.id,
+        name=_name(job),
+        status=job.status,
+        reason=_REASONS.get(job.status, Reason.READY),
+        summary="",
+        since_utc=_since(job),
+        agent_id=job.agent_id,
+        current_step=job.current_step,
+        cause=job.cause,
+        error=job.error,
+    )
+
+
+def _since(job: JobRecord) -> datetime:
+    match job.status:
+        case JobStatus.QUEUED:
+            return job.created
+        case JobStatus.LEASED:
+            return job.leased or job.created
+        case JobStatus.RUNNING:
+            return job.started or job.created
+        case _:
+            return job.finished or job.created
+
+
+def _name(job: JobRecord) -> str:
+    keys = ("project", "pipeline_id", "pipeline_job_id", "matrix_name")
+    return "/".join(value for key in keys if (value := job.metadata.get(key)))
+
+
+def _count_older(job: JobRecord, view: View, agents: Iterable[AgentFit]) -> int:
+    """Count the executions before *job* that an agent which fits it would take first."""
+    records = (view.agents.find(agent.agent_id) for agent in agents if not agent.unmet)
+    able = [effective_capabilities(record, agent_id=record.agent_id) for record in records if record]
+    if not able:
+        return 0
+    queue = islice(view.jobs.with_status(JobStatus.QUEUED), COUNTED_JOBS)
+    older = [queued for queued in takewhile(lambda queued: queued.number < job.number, queue) if not queued.is_blocked]
+    kinds = Counter(tuple(sorted(queued.required_capabilities.items())) for queued in older)
+    return sum(count for kind, count in kinds.items() if any(meets_all(dict(kind), have) for have in able))
+
+
+def _no_agents(job: JobRecord) -> str:
+    if wanted := pinned_to(job):
+        return f"it is pinned to agent {wanted}, which never connected"
+    return "no agent ever connected"
+
+
+def _first_agent(job: JobRecord) -> Fix:
+    if wanted := pinned_to(job):
+        return Fix(text=f"start agent {wanted}", command=command("run-agent", "--id", wanted))
+    return Fix(text="start an agent", command=command("run-agent"))
+
+
+def _vault_fixes(job: JobRecord, *, then: str = "") -> Iterator[Fix]:
+    for name in dict.fromkeys(step.vault_connection.strip() for step in job.step_plan):
+        if name:
+            yield Fix(text=f"see whether {name} answers{then}", command=command("vault", "test", name))
+
+
+def _blockers(job: JobRecord, view: View) -> list[Blocker]:
+    """Return what *job* still waits for: jobs of its run, and pipelines of its chain run."""
+    blockers: list[Blocker] = []
+    if job.metadata.get("needs_blocked") == "1":
+        siblings = deciding(view.jobs.of_run(job.metadata.get("pipeline_run_id", "")))
+        for need in needs_of(job):
+            blockers += _unfinished(need, [j for j in siblings if j.metadata.get("pipeline_job_id") == need])
+    if job.metadata.get("chain_blocked") == "1":
+        members = deciding(view.jobs.of_chain_run(job.metadata.get("chain_run_id", "")))
+        for pipeline in upstream_of(job):
+            blockers += _unfinished(pipeline, [j for j in members if j.metadata.get("pipeline_id") == pipeline])
+    return blockers
+
+
+def _unfinished(need: str, executions: list[JobRecord]) -> Iterator[Blocker]:
+    if not executions:
+        yield Blocker(need=need)
+    for execution in executions:
+        if execution.status is not JobStatus.SUCCEEDED:
+            yield Blocker(
+                need=need,
+                job_execution_id=execution.id,
+                status=execution.status,
+                pipeline_id=execution.metadata.get("pipeline_id", ""),
+                pipeline_job_id=execution.metadata.get("pipeline_job_id", ""),
+                matrix_name=execution.metadata.get("matrix_name", ""),
+            )
+
+
+def _names(blockers: list[Blocker]) -> str:
+    """Return the needs with their states, such as `lint (running) and test (queued)`."""
+    states: dict[str, set[str]] = {}
+    for blocker in blockers:
+        states.setdefault(blocker.need, set()).add(str(blocker.status or "gone"))
+    words = [f"{need} ({', '.join(sorted(found))})" for need, found in states.items()]
+    *first, last = words or ["others"]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _blocker_fixes(blockers: list[Blocker]) -> Iterator[Fix]:
+    """Yield where to look next: what waits itself, and what is at work."""
+    failed = [b.job_execution_id for b in blockers if b.status is JobStatus.FAILED]
+    waiting = [b.job_execution_id for b in blockers if b.status is JobStatus.QUEUED]
+    active = [b.job_execution_id for b in blockers if b.status is not None and b.status.is_active]
+    if failed:
+        yield Fix(
+            text=f"see why {failed[0]} failed; unless it is run again, this job ends without having run",
+            command=command("jobs", "explain", failed[0]),
+        )
+    if active:
+        yield Fix(text=f"wait for {' and '.join(active[:3])}", command=command("jobs", "watch", *active[:3]))
+    if waiting:
+        yield Fix(text=f"see why {waiting[0]} waits itself", command=command("jobs", "explain", waiting[0]))
+
+
+def _culprit(dependency: Dependency) -> Blocker:
+    return Blocker(
+        need=dependency.pipeline_job_id,
+        job_execution_id=dependency.job_execution_id,
+        status=JobStatus.FAILED,
+        pipeline_id=dependency.pipeline_id,
+        pipeline_job_id=dependency.pipeline_job_id,
+        matrix_name=dependency.matrix_name,
+    )
+
+
+def _failure(job: JobRecord, place: str) -> str:
+    match job.cause:
+        case Cause.CANCELLED:
+            return "it was cancelled by a user" + (f" while agent {job.agent_id} had it" if job.agent_id else "")
+        case Cause.DEPENDENCY_FAILED:
+            return f"it never ran: {job.error.removeprefix('cancelled: ')}"
+        case Cause.SECRETS_MISSING:
+            return f"it never ran: {job.error}"
+    if job.error:
+        return f"it failed{place}: {job.error}"
+    return f"it failed{place}: " + ("no reason given" if job.exit_code is None else f"exit code {job.exit_code}")
+
+
+def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
+    if culprit is not None:
+        culprit_id = culprit.job_execution_id
+        yield Fix(text=f"see why {culprit_id} failed", command=command("jobs", "explain", culprit_id))
+    if job.started is None:
+        if target := "/".join(filter(None, (job.metadata.get(key) for key in ("project", "pipeline_id")))):
+            yield Fix(text="run its pipeline again", command=command("run", target))
+        return
+    match job.cause:
+        case Cause.CANCELLED:
+            pass
+        case Cause.AGENT_LOST:
+            yield Fix(text="look at the agent", command=command("agents", "show", job.agent_id))
+        case Cause.TIMED_OUT:
+            yield Fix(
+                text="see where the time went; `timeout_seconds` of the job is its limit",
+                command=command("jobs", "logs", job.id, "--tail", "50"),
+            )
+        case Cause.SECRETS_MISSING:
+            yield from _vault_fixes(job, then="; with --secret PATH --key KEY, whether that can be read")
+        case _:
+            yield Fix(text="read the end of its log", command=command("jobs", "logs", job.id, "--tail", "50"))
+    yield Fix(text="run it once more", command=command("jobs", "rerun", job.id))

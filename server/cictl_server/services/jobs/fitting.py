@@ -1,0 +1,163 @@
+"""What stands between an execution and the agents: the part of `explain` that is about one agent at a time."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+
+from cictl.wire.explain import AgentFit, Fix, Reason, UnmetRequirement
+from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
+from cictl_server.services.fleet.matching import effective_capabilities
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.store.contract import View
+from cictl_server.store.records import AgentRecord, JobRecord
+
+_OPERATOR = re.compile(r"(>=|<=|==|=|>|<)\s*(?=\S)")
+
+_SENTENCES = {
+    Reason.AGENT_OFFLINE: "is offline",
+    Reason.AGENT_DEACTIVATED: "is deactivated",
+    Reason.AGENT_BUSY: "is busy with {busy_with}",
+}
+
+
+def nearest_first(job: JobRecord, view: View, presence: PresenceBook) -> list[AgentFit]:
+    """Return what stands between *job* and each known agent, as `Explanation.agents` describes it."""
+    records = [record for record in view.agents.iter_all() if pinned_to(job) in ("", record.agent_id)]
+    return sorted((_fit(job, record, view, presence) for record in records), key=_distance)
+
+
+def pinned_to(job: JobRecord) -> str:
+    """Return the only agent that may take *job*, empty when any may."""
+    return job.required_capabilities.get("agent_id", "")
+
+
+def command(*words: str) -> str:
+    """Return a cictl command to paste into a shell; ids come from agents and must not act there."""
+    return shlex.join(["cictl", *words])
+
+
+def obstacle(agent: AgentFit) -> Reason:
+    """Return what keeps *agent* from taking the execution, READY when nothing does."""
+    if agent.unmet:
+        return Reason.UNMET_REQUIREMENTS
+    if agent.offline:
+        return Reason.AGENT_OFFLINE
+    if agent.deactivated:
+        return Reason.AGENT_DEACTIVATED
+    return Reason.AGENT_BUSY if agent.busy_with else Reason.READY
+
+
+def sentence(agents: list[AgentFit]) -> str:
+    """Return why none of *agents*, the nearest first and at least one, has the execution; none of them may be blocked."""
+    nearest = agents[0]
+    reason = obstacle(nearest)
+    if reason is Reason.UNMET_REQUIREMENTS:
+        lacks = "; ".join(unmet.text for unmet in nearest.unmet)
+        if len(agents) == 1:
+            return f"agent {nearest.agent_id} lacks something: {lacks}"
+        return f"none of the {len(agents)} agents has all that it needs; {nearest.agent_id} comes nearest: {lacks}"
+    if reason is Reason.READY:
+        return f"agent {nearest.agent_id} fits and is free: it takes the job with one of its next requests"
+    state = _SENTENCES[reason].format(busy_with=nearest.busy_with)
+    fitting = sum(not agent.unmet for agent in agents)
+    if fitting == 1:
+        return f"agent {nearest.agent_id} fits, but {state}"
+    return f"{fitting} agents fit, but none is free: {nearest.agent_id} {state}"
+
+
+def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
+    """Yield what together lets *agent* take *job*; where nothing on it can be mended, what other agent would do."""
+    if any(not _is_installable(unmet) for unmet in agent.unmet):
+        yield Fix(text=f"start an agent that has {_wishes(job)}", command=command("run-agent"))
+        return
+    tools = [_tool_text(unmet.requirement.removeprefix(TOOL), unmet.want) for unmet in agent.unmet]
+    if tools:
+        yield Fix(
+            text=f"install {' and '.join(tools)} on {agent.agent_id}, then let it look again",
+            command=command("agents", "refresh-tools", agent.agent_id),
+        )
+    if agent.offline:
+        place = f" on {agent.hostname}" if agent.hostname else ""
+        yield Fix(
+            text=f"start agent {agent.agent_id} again{place}", command=command("run-agent", "--id", agent.agent_id)
+        )
+    if agent.deactivated:
+        yield Fix(text=f"activate agent {agent.agent_id}", command=command("agents", "activate", agent.agent_id))
+    if agent.busy_with:
+        yield Fix(
+            text=f"wait for {agent.busy_with}, or add an agent", command=command("jobs", "watch", agent.busy_with)
+        )
+
+
+def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook) -> AgentFit:
+    capabilities = effective_capabilities(record, agent_id=record.agent_id)
+    held = view.jobs.active_of_agent(record.agent_id)
+    return AgentFit(
+        agent_id=record.agent_id,
+        hostname=record.hostname,
+        last_seen_utc=presence.seen_at(record.agent_id) or record.seen,
+        offline=not presence.is_available(record.agent_id),
+        deactivated=record.deactivated,
+        busy_with=held[0].id if held else "",
+        unmet=list(_unmet(job.required_capabilities, capabilities)),
+    )
+
+
+def _unmet(required: Mapping[str, str], capabilities: Mapping[str, str]) -> Iterator[UnmetRequirement]:
+    for key, want in sorted(required.items()):
+        if not meets(key, want, capabilities):
+            have = capabilities.get(_capability(key), "").strip()
+            yield UnmetRequirement(requirement=key, want=want, have=have, text=_text(key, want, have))
+
+
+def _capability(requirement: str) -> str:
+    """Return the capability that *requirement* is matched against."""
+    if requirement.startswith(TOOL):
+        return "tool." + requirement.removeprefix(TOOL)
+    return "shells" if requirement == "shell" else requirement
+
+
+def _text(key: str, want: str, have: str) -> str:
+    if key.startswith(TOOL):
+        tool = key.removeprefix(TOOL)
+        constraint = _spaced(want)
+        wants = f", wants {constraint}" if constraint else ""
+        return f"{tool} is {have}{wants}" if have else f"{tool} is missing{wants}"
+    if key == "shell":
+        return f"shells are {have}, wants {want}" if have else f"no shell, wants {want}"
+    return f"{key} is {have}, wants {want}" if have else f"no {key}, wants {want}"
+
+
+def _tool_text(tool: str, constraint: str) -> str:
+    return f"{tool} {_spaced(constraint)}".strip()
+
+
+def _spaced(constraint: str) -> str:
+    """Return `>=1.22` as `>= 1.22`, and nothing for any version."""
+    constraint = constraint.strip()
+    return "" if constraint == "*" else _OPERATOR.sub(r"\1 ", constraint, count=1)
+
+
+def _wishes(job: JobRecord) -> str:
+    """Return what *job* requires of the host, as one phrase."""
+    required = sorted(job.required_capabilities.items())
+    wishes = [f"{key}={value}" for key, value in required if not key.startswith((TOOL, CONTAINER_TOOL))]
+    wishes += [_tool_text(key.removeprefix(TOOL), value) for key, value in required if key.startswith(TOOL)]
+    return _listed(wishes)
+
+
+def _listed(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _is_installable(unmet: UnmetRequirement) -> bool:
+    return unmet.requirement.startswith(TOOL)
+
+
+def _distance(agent: AgentFit) -> tuple[int, int, int, str]:
+    fixed = sum(not _is_installable(unmet) for unmet in agent.unmet)
+    away = bool(agent.busy_with) + 2 * agent.deactivated + 3 * agent.offline
+    return fixed, len(agent.unmet), away, agent.agent_id

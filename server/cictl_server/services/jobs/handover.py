@@ -1,0 +1,181 @@
+"""Handing a claimed execution to its agent: with its secrets, or, where they can't be had now, back into the queue.
+
+Vault is asked outside of every transaction: while one lease waits for it, all others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from cictl.base.clock import Clock
+from cictl.wire.jobs import Cause, JobExecution, JobStatus, LeaseResponse
+from cictl_server.services.history.lifecycle import Ending, Event, advance
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.jobs.views import job_view
+from cictl_server.services.secrets.lease_secrets import (
+    PREFIX,
+    SecretsDelayed,
+    SecretService,
+    SecretsRefused,
+    needs_secrets,
+    recorded_secrets,
+    recorded_tokens,
+)
+from cictl_server.services.secrets.sensitive import SensitiveValues
+from cictl_server.services.secrets.vault.outages import HEAD_START, pause_after
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records import JobRecord
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = timedelta(minutes=15)
+"""How long an execution is tried again before it fails for want of its secrets."""
+
+BEING_RESOLVED = "agent already has an active job"
+"""The message for a lease that is repeated while the first one waits for the secrets of the same execution."""
+
+
+class Handover:
+    def __init__(
+        self, *, store: Store, settler: Settler, secrets: SecretService, sensitive: SensitiveValues, clock: Clock
+    ) -> None:
+        self._store = store
+        self._settler = settler
+        self._secrets = secrets
+        self._sensitive = sensitive
+        self._clock = clock
+        self._resolving: set[str] = set()
+        self._lock = threading.Lock()
+
+    def release_due(self, tx: Transaction) -> None:
+        """Make claimable again what had to wait until now."""
+        for job in tx.jobs.due(self._clock()):
+            self._settler.put(tx, msgspec.structs.replace(job, not_before=None))
+
+    def postpone(self, tx: Transaction, job: JobRecord) -> bool:
+        """Let *job*, which is claimable, wait where the Vault that it needs is known not to answer; tell whether it must.
+
+        One that waited as long as it may is not postponed, so that its last attempt is a real one.
+        """
+        outage = self._secrets.find_outage(job, tx)
+        if outage is None or self._is_overdue(job):
+            return False
+        self._settler.put(tx, self._waiting(job, reason=outage.text, until=outage.until))
+        return True
+
+    def deliver(self, job: JobRecord) -> LeaseResponse | None:
+        """Return the answer that gives *job*, which the asking agent holds as leased, to that agent.
+
+        None when it does not get it: then the execution waits for its secrets, or it was ended meanwhile. Must not be
+        called in a transaction.
+        """
+        if recorded := recorded_secrets(job):
+            self._sensitive.remember(job.id, recorded)
+        if not needs_secrets(job):
+            return self._given(job, _told_to_mask(job_view(job, is_leased=True), recorded_tokens(job)))
+        with self._only_one(job) as is_first:
+            if not is_first:
+                return LeaseResponse(assigned=False, message=BEING_RESOLVED)
+            try:
+                resolved = self._secrets.resolve(job)
+            except SecretsRefused as refusal:
+                return self._fail(job, str(refusal))
+            except SecretsDelayed as delay:
+                return self._put_back(job, delay)
+            self._sensitive.remember(job.id, resolved.values)
+            if not self._is_still_held(job):
+                return None
+        view = msgspec.structs.replace(job_view(job, is_leased=True), step_plan=resolved.step_plan)
+        return self._given(job, _told_to_mask(view, [*resolved.values, *recorded_tokens(job)], has_secrets=True))
+
+    def _given(self, job: JobRecord, view: JobExecution) -> LeaseResponse:
+        logger.info("leased execution=%s agent=%s", job.id, job.agent_id)
+        return LeaseResponse(assigned=True, job_execution=view)
+
+    @contextmanager
+    def _only_one(self, job: JobRecord) -> Iterator[bool]:
+        """Yield whether nobody else resolves *job* now: one of two could give it out while the other puts it back."""
+        with self._lock:
+            is_first = job.id not in self._resolving
+            self._resolving.add(job.id)
+        try:
+            yield is_first
+        finally:
+            if is_first:
+                with self._lock:
+                    self._resolving.discard(job.id)
+
+    def _is_still_held(self, job: JobRecord) -> bool:
+        """Tell whether the lease still stands; where the secrets had to be waited for, note that this is over."""
+        if job.secrets_since is None:
+            with self._store.read() as view:
+                return _is_same_lease(view.jobs.find(job.number), job)
+        with self._store.write() as tx:
+            current = tx.jobs.find(job.number)
+            if current is None or not _is_same_lease(current, job):
+                return False
+            self._settler.put(tx, _without_wait(current))
+            return True
+
+    def _put_back(self, job: JobRecord, delay: SecretsDelayed) -> LeaseResponse | None:
+        if self._is_overdue(job):
+            minutes = int(PATIENCE.total_seconds() // 60)
+            return self._fail(job, f"{PREFIX}{delay} (tried for {minutes} minutes)")
+        with self._store.write() as tx:
+            current = tx.jobs.find(job.number)
+            if current is None or not _is_same_lease(current, job):
+                return None
+            own = self._clock() + pause_after(job.secrets_attempts + 1)
+            until = own if delay.until is None else max(own, delay.until + HEAD_START)
+            queued = self._waiting(current, reason=delay.text, until=until)
+            attempts = current.secrets_attempts + 1
+            self._settler.put(tx, msgspec.structs.replace(queued, secrets_attempts=attempts))
+        logger.warning("execution waits for its secrets execution=%s: %s", job.id, delay)
+        return None
+
+    def _waiting(self, job: JobRecord, *, reason: str, until: datetime) -> JobRecord:
+        now = self._clock()
+        queued = job if job.status is JobStatus.QUEUED else advance(job, Event.REQUEUE, now=now)
+        changes: dict[str, Any] = {"not_before": until, "waiting_reason": reason}
+        return msgspec.structs.replace(queued, secrets_since=job.secrets_since or now, **changes)
+
+    def _is_overdue(self, job: JobRecord) -> bool:
+        return job.secrets_since is not None and self._clock() - job.secrets_since >= PATIENCE
+
+    def _fail(self, job: JobRecord, problem: str) -> LeaseResponse | None:
+        with self._store.write() as tx:
+            current = tx.jobs.find(job.number)
+            if current is None or not _is_same_lease(current, job):
+                return None
+            ending = Ending(log_size=0, error=problem, cause=Cause.SECRETS_MISSING, closing_line=f"[control] {problem}")
+            self._settler.end(tx, _without_wait(current), Event.FAIL, ending, now=self._clock())
+        logger.warning("execution failed at its lease execution=%s: %s", job.id, problem)
+        return LeaseResponse(assigned=False, message=problem)
+
+
+def _is_same_lease(current: JobRecord | None, job: JobRecord) -> bool:
+    return (
+        current is not None
+        and current.status is JobStatus.LEASED
+        and (current.agent_id, current.leased) == (job.agent_id, job.leased)
+        and current.lease_request_id == job.lease_request_id
+    )
+
+
+def _told_to_mask(view: JobExecution, values: list[str], *, has_secrets: bool = False) -> JobExecution:
+    """Tell the agent what to hide; with secrets, blank ones too, it does not trace the shell."""
+    if not (values or has_secrets):
+        return view
+    metadata = {**view.metadata, "has_secrets": "1"}
+    return msgspec.structs.replace(view, metadata=metadata, sensitive_values=list(dict.fromkeys(values)))
+
+
+def _without_wait(job: JobRecord) -> JobRecord:
+    return msgspec.structs.replace(job, secrets_since=None, secrets_attempts=0, waiting_reason="")

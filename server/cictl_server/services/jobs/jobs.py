@@ -1,0 +1,238 @@
+"""Single job executions: look-up, log and cancellation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from cictl.base.clock import Clock
+from cictl.wire.jobs import (
+    CANCEL_LINE,
+    CANCELLED_BY_USER,
+    BlockedBy,
+    Cause,
+    Dependency,
+    JobExecution,
+    JobState,
+    JobStatus,
+    JobSteps,
+)
+from cictl_server.errors import Conflict
+from cictl_server.services.core.hub import Hub, job_topic
+from cictl_server.services.core.ids import NumberSource, job_number
+from cictl_server.services.fleet.matching import Fleet
+from cictl_server.services.history.lifecycle import Ending, Event
+from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.jobs.views import job_state, job_view
+from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.index import Arrivals
+from cictl_server.services.logs.reader import JobLog, LogSlice
+from cictl_server.store.contract import Store, Transaction, View
+from cictl_server.store.records import JobRecord
+
+_KEEPALIVE_SECONDS = 15.0
+_DEPENDENCY_ERROR = re.compile(
+    r"cancelled:\s+(?:required job\s+(.+?)|upstream pipeline\s+(.+?))\s+failed", re.IGNORECASE
+)
+_SLICE = 65_536
+
+
+class JobService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        logs: LogFiles,
+        settler: Settler,
+        hub: Hub,
+        fleet: Fleet,
+        clock: Clock,
+        numbers: NumberSource,
+    ) -> None:
+        self._store = store
+        self._logs = logs
+        self._settler = settler
+        self._hub = hub
+        self._fleet = fleet
+        self._clock = clock
+        self._numbers = numbers
+
+    def get_job(self, job_id: str) -> JobExecution:
+        """Return one execution with the end of its log.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        log = JobLog(self._logs, job)
+        return job_view(job, candidates=self._fleet.candidates(), output=log.output(), log_size=log.size)
+
+    def get_state(self, job_id: str) -> JobState:
+        """Return what waiting clients need; cheap.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        return job_state(job, log_size=JobLog(self._logs, job).size)
+
+    def read_log(self, job_id: str, *, offset: int, limit: int) -> LogSlice:
+        """Return a piece of the log.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        return JobLog(self._logs, job).read(offset=offset, limit=limit)
+
+    def log_offset_since(self, job_id: str, instant: datetime) -> int:
+        """Return the byte of the log at which what arrived since *instant* begins.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        return JobLog(self._logs, job).offset_since(instant)
+
+    def steps(self, job_id: str) -> JobSteps:
+        """Return the steps that have begun.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        return JobSteps(steps=self._logs.index.steps(job.log_name))
+
+    def follow_log(self, job_id: str, *, offset: int, is_timed: bool = False) -> Iterator[LogSlice | JobState | None]:
+        """Yield the log from *offset* as it grows, then the final state; with *is_timed* each piece is of one time.
+
+        None is yielded when nothing happened for 15 seconds, so that the caller can keep its connection alive. Ends
+        early when the server stops.
+
+        Raises:
+            NotFound: The execution was deleted.
+        """
+        arrivals: Arrivals | None = None
+        with self._hub.watch(job_topic(job_number(job_id))) as watch:
+            while not self._hub.is_closed:
+                watch.clear()
+                with self._store.read() as view:
+                    job = get_job(view, job_id)
+                if is_timed and (arrivals is None or arrivals.name != job.log_name):
+                    arrivals = self._logs.index.arrivals(job.log_name)
+                piece = JobLog(self._logs, job).read(offset=offset, limit=_SLICE, arrivals=arrivals)
+                if piece.data:
+                    offset += len(piece.data)
+                    yield piece
+                elif piece.complete:
+                    yield self.get_state(job_id)
+                    return
+                elif not watch.wait(_KEEPALIVE_SECONDS):
+                    yield None
+
+    def cancel(self, job_id: str) -> JobExecution:
+        """End an execution by order of a user.
+
+        Raises:
+            NotFound: No such execution.
+            Conflict: It is over already.
+        """
+        with self._store.write() as tx:
+            job = get_job(tx, job_id)
+            if job.status.is_terminal:
+                raise Conflict("job is not active", hint=f"it {job.status} already")
+            ended = self._cancel(tx, job)
+        log = JobLog(self._logs, ended)
+        return job_view(ended, output=log.output(), log_size=log.size)
+
+    def rerun(self, job_id: str) -> JobExecution:
+        """Enqueue the same work again, as a new execution of the same run; there the newest one decides.
+
+        Where the old one was cancelled while it was blocked, the new one waits too, unless what it needs is settled: then
+        it is released, or has ended already when it is returned.
+
+        Raises:
+            NotFound: No such execution.
+            Conflict: It never started, so it may still wait for others.
+        """
+        with self._store.write() as tx:
+            job = get_job(tx, job_id)
+            if job.started is None:
+                raise Conflict("job has not started yet", hint="run its pipeline instead")
+            metadata = {key: value for key, value in job.metadata.items() if key != "chain_cancelled"}
+            again = JobRecord(
+                number=self._numbers.next(),
+                script=job.script,
+                status=JobStatus.QUEUED,
+                created=self._clock(),
+                required_capabilities=job.required_capabilities,
+                timeout_seconds=job.timeout_seconds,
+                env=job.env,
+                artifact_globs=job.artifact_globs,
+                caches=job.caches,
+                source=job.source,
+                metadata=metadata,
+                step_plan=job.step_plan,
+            )
+            self._settler.put(tx, again)
+            self._settler.settle(tx, [again], now=again.created)
+            again = get_job(tx, again.id)
+        return job_view(again)
+
+    def blocked_by(self, job_id: str) -> BlockedBy:
+        """Tell whether an execution ended because of another one, and which that was.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+            match = _DEPENDENCY_ERROR.fullmatch(job.error)
+            if job.status is not JobStatus.FAILED or job.started is not None or match is None:
+                return BlockedBy(blocked=False)
+            return BlockedBy(blocked=True, dependency=_dependency(view, job, need=match[1], upstream=match[2]))
+
+    def cancel_active_of(self, tx: Transaction, agent_id: str) -> int:
+        """Cancel what *agent_id* holds, and return how many executions that were."""
+        active = tx.jobs.active_of_agent(agent_id)
+        for job in active:
+            self._cancel(tx, job)
+        return len(active)
+
+    def _cancel(self, tx: Transaction, job: JobRecord) -> JobRecord:
+        ending = Ending(
+            log_size=self._logs.shown_size(job.log_name),
+            error=CANCELLED_BY_USER,
+            cause=Cause.CANCELLED,
+            closing_line=CANCEL_LINE,
+        )
+        return self._settler.end(tx, job, Event.FAIL, ending, now=self._clock())
+
+
+def _dependency(view: View, job: JobRecord, *, need: str | None, upstream: str | None) -> Dependency | None:
+    """Return the newest execution that failed and that *job* waited for: a job of its run, or a pipeline of its chain."""
+    if need is not None:
+        siblings = view.jobs.of_run(job.metadata.get("pipeline_run_id", ""))
+        failed = [j for j in siblings if j.metadata.get("pipeline_job_id") == need]
+        reason = f"required job {need} failed"
+    else:
+        siblings = view.jobs.of_chain_run(job.metadata.get("chain_run_id", ""))
+        failed = [j for j in siblings if j.metadata.get("pipeline_id") == upstream]
+        reason = f"upstream pipeline {upstream} failed"
+    culprit = next((j for j in reversed(failed) if j.status is JobStatus.FAILED), None)
+    if culprit is None:
+        return None
+    return Dependency(
+        job_execution_id=culprit.id,
+        pipeline_id=culprit.metadata.get("pipeline_id", ""),
+        pipeline_job_id=culprit.metadata.get("pipeline_job_id", ""),
+        matrix_name=culprit.metadata.get("matrix_name", ""),
+        reason=reason,
+    )

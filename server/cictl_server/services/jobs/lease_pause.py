@@ -1,0 +1,35 @@
+"""The pause of leases while the server is about to be replaced."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+from cictl.base.clock import Clock
+from cictl_server.services.core.hub import QUEUE, Hub
+
+
+class LeasePause:
+    """No agent gets a job while it lasts. It ends by itself: nobody must wait for an updater that never comes."""
+
+    def __init__(self, hub: Hub, clock: Clock) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._until: datetime | None = None
+
+    @property
+    def is_on(self) -> bool:
+        until = self._until
+        return until is not None and self._clock() < until
+
+    def begin(self, until: datetime) -> None:
+        """Pause, and answer the agents that are waiting for a job."""
+        with self._lock:
+            self._until = until
+        self._hub.publish(QUEUE)
+
+    def end(self) -> None:
+        with self._lock:
+            self._until = None
+        self._hub.publish(QUEUE)

@@ -1,0 +1,182 @@
+"""Handing jobs to agents: the oldest unblocked execution whose requirements the asking agent meets."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from cictl.base.clock import Clock
+from cictl.wire.agents import AGENT_DEACTIVATED
+from cictl.wire.jobs import JobStatus, LeaseRequest, LeaseResponse
+from cictl.wire.requirements import meets_all
+from cictl.wire.updates import SERVER_IS_UPDATING
+from cictl_server.errors import InvalidRequest, NoCapacity
+from cictl_server.services.core.hub import QUEUE, Hub
+from cictl_server.services.fleet.matching import effective_capabilities
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.history.lifecycle import Event, advance
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.jobs.handover import BEING_RESOLVED, Handover
+from cictl_server.services.jobs.lease_pause import LeasePause
+from cictl_server.services.jobs.losses import LostWork
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records import JobRecord
+
+logger = logging.getLogger(__name__)
+
+WAIT_LIMIT_SECONDS = 25
+"""The longest that a lease may wait; below the idle limits of common proxies."""
+
+REOFFER_AFTER = timedelta(seconds=5)
+"""An agent of the reference gives a lease request up after this time, so its answer was lost."""
+
+_TRY_SECONDS = 0.5
+"""How long one request goes on to the next execution; with the time for secrets that stays below the agent's limit."""
+
+_ACTIVE = BEING_RESOLVED
+_NOTHING = "no matching queued job"
+
+
+class LeasingService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        settler: Settler,
+        losses: LostWork,
+        presence: PresenceBook,
+        handover: Handover,
+        pause: LeasePause,
+        hub: Hub,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._settler = settler
+        self._losses = losses
+        self._presence = presence
+        self._handover = handover
+        self._pause = pause
+        self._hub = hub
+        self._clock = clock
+
+    def lease(self, request: LeaseRequest, *, is_abandoned: Callable[[], bool] = lambda: False) -> LeaseResponse:
+        """Give the agent an execution, waiting up to `wait_seconds` for one.
+
+        Where all places for waiting are taken the answer comes at once.
+
+        Args:
+            is_abandoned: Tells whether the agent broke the connection off: then nothing is claimed for it any more.
+
+        Raises:
+            InvalidRequest: No agent id.
+        """
+        if not request.agent_id.strip():
+            raise InvalidRequest("agent_id is required")
+        wait = min(request.wait_seconds, WAIT_LIMIT_SECONDS)
+        answer = self._try(request)
+        if answer.assigned or wait <= 0 or answer.message != _NOTHING:
+            return answer
+        try:
+            self._hub.take_place()
+        except NoCapacity:
+            return answer
+        try:
+            return self._wait(request, seconds=wait, is_abandoned=is_abandoned)
+        finally:
+            self._hub.leave_place()
+
+    def _wait(self, request: LeaseRequest, *, seconds: int, is_abandoned: Callable[[], bool]) -> LeaseResponse:
+        deadline = time.monotonic() + seconds
+        with self._hub.watch(QUEUE) as watch:
+            while True:
+                watch.clear()
+                if is_abandoned():
+                    return LeaseResponse(assigned=False, message=_NOTHING)
+                answer = self._try(request, is_waiting=True)
+                left = deadline - time.monotonic()
+                if answer.message != _NOTHING or left <= 0 or self._hub.is_closed:
+                    return answer
+                watch.wait(min(left, self._until_due()))
+                self._presence.touch(request.agent_id)
+
+    def _until_due(self) -> float:
+        """Return the seconds until something postponed can be claimed; many when there is nothing of that kind."""
+        with self._store.read() as view:
+            due = view.jobs.next_due()
+        return WAIT_LIMIT_SECONDS if due is None else max(0.01, (due - self._clock()).total_seconds())
+
+    def _try(self, request: LeaseRequest, *, is_waiting: bool = False) -> LeaseResponse:
+        """Claim and hand over; where secrets can't be had now, go on with the next execution while there is time."""
+        stop_at = time.monotonic() + _TRY_SECONDS
+        while True:
+            found = self._take(request, is_waiting=is_waiting)
+            answer = found if isinstance(found, LeaseResponse) else self._handover.deliver(found)
+            if answer is not None:
+                return answer
+            if time.monotonic() >= stop_at:
+                return LeaseResponse(assigned=False, message=_NOTHING)
+
+    def _take(self, request: LeaseRequest, *, is_waiting: bool) -> JobRecord | LeaseResponse:
+        """Check and claim in one transaction, so that simultaneous requests of one agent get one job.
+
+        Args:
+            is_waiting: The request waited for work. What its agent holds now, it got by a later one: its own connection
+                broke meanwhile, and it tells nothing about that execution.
+        """
+        if self._pause.is_on:
+            return LeaseResponse(assigned=False, message=SERVER_IS_UPDATING)
+        with self._store.write() as tx:
+            record = tx.agents.find(request.agent_id)
+            if record is not None and record.deactivated:
+                return LeaseResponse(assigned=False, message=AGENT_DEACTIVATED)
+            for held in tx.jobs.active_of_agent(request.agent_id):
+                if not is_waiting and self._is_unanswered(held, request):
+                    logger.info("lease offered again execution=%s agent=%s", held.id, request.agent_id)
+                    return held
+                is_repeat = bool(request.request_id) and request.request_id == held.lease_request_id
+                if held.status is JobStatus.LEASED or is_waiting or is_repeat or not self._give_up(tx, held):
+                    return LeaseResponse(assigned=False, message=_ACTIVE)
+            capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
+            job = self._claim(tx, request, capabilities)
+            return job or LeaseResponse(assigned=False, message=_NOTHING)
+
+    def _claim(self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str]) -> JobRecord | None:
+        self._handover.release_due(tx)
+        while True:
+            job = tx.jobs.claimable(lambda required: meets_all(required, capabilities))
+            if job is None:
+                return None
+            if not self._handover.postpone(tx, job):
+                break
+        leased = advance(
+            job,
+            Event.LEASE,
+            now=self._clock(),
+            agent_id=request.agent_id,
+            lease_request_id=request.request_id,
+        )
+        self._settler.put(tx, leased)
+        return leased
+
+    def _is_unanswered(self, held: JobRecord, request: LeaseRequest) -> bool:
+        """Whether *held* was given to this agent in an answer that it never got."""
+        if held.status is not JobStatus.LEASED or held.leased is None:
+            return False
+        if request.request_id and request.request_id == held.lease_request_id:
+            return True
+        return self._clock() - held.leased >= REOFFER_AFTER
+
+    def _give_up(self, tx: Transaction, held: JobRecord) -> bool:
+        """Fail a running execution whose agent asks for other work: an agent never does that while it runs one.
+
+        Told apart from a second agent with the same id by the age of the execution's last sign: see `REOFFER_AFTER`.
+        An agent whose last heartbeat named the execution has not lost it: this request is an older one that was delayed.
+        """
+        if held.started is not None and self._clock() - held.started < REOFFER_AFTER:
+            return False
+        if self._presence.says_it_runs(held.agent_id, held.id):
+            return False
+        self._losses.end(tx, held, reason="it asked for new work while this job was running")
+        return True

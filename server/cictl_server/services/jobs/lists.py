@@ -1,0 +1,222 @@
+"""The lists of job executions: plain, filtered, paged and summarised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus, JobSummary
+from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.services.core.ids import job_number
+from cictl_server.services.fleet.matching import Fleet
+from cictl_server.services.jobs.views import job_view
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records import JobRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """Which executions a list shows; an empty field means any.
+
+    Attributes:
+        status: One of the five, or `active` (queued, leased, running), or `finished`.
+        project: Name or id of the project.
+        pipeline: Id of the pipeline in its file.
+        run: A `pipeline_run_id`.
+        cursor: Show what is older than the list that gave it; goes with the same other fields.
+    """
+
+    status: str = ""
+    project: str = ""
+    pipeline: str = ""
+    agent: str = ""
+    run: str = ""
+    cursor: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return replace(self, cursor="") == JobFilter()
+
+
+_FINISHED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
+_STATUSES = {
+    "": None,
+    "active": frozenset(JobStatus) - _FINISHED,
+    "finished": _FINISHED,
+    **{status.value: frozenset({status}) for status in JobStatus},
+}
+
+
+class JobListService:
+    def __init__(self, *, store: Store, fleet: Fleet) -> None:
+        self._store = store
+        self._fleet = fleet
+
+    def list_jobs(self, where: JobFilter, *, limit: int) -> JobList:
+        """Return executions, newest first, at most *limit*.
+
+        Without a filter, the executions of a run are never separated: a run that does not fit is left to the next list
+        whole, unless it is the newest. `next_cursor` tells where the list goes on: following it shows every execution
+        that was there at its beginning once, whatever is added meanwhile.
+
+        Raises:
+            InvalidRequest: An unknown status, or a cursor that no list gave.
+        """
+        with self._store.read() as view:
+            if where.is_empty:
+                window = _Window.of(where.cursor, view)
+                jobs, following = _capped(view, limit, window)
+            else:
+                found = _matching(view, where)
+                jobs = list(islice(found, limit))
+                following = jobs[-1].id if next(found, None) is not None else ""
+        return JobList(job_executions=self._views(jobs), next_cursor=following)
+
+    def page(self, view_name: str, *, limit: int, offset: int, page_size: int) -> JobPage:
+        """Return one page of the queue or the history, counted within the newest *limit* executions."""
+        is_wanted = _kind(view_name)
+        with self._store.read() as view:
+            jobs = [job for job in _capped(view, limit)[0] if is_wanted(job)]
+        return JobPage(
+            view=view_name,
+            total=len(jobs),
+            offset=offset,
+            limit=page_size,
+            job_executions=self._views(jobs[offset : offset + page_size]),
+        )
+
+    def summary(self, *, limit: int) -> JobSummary:
+        """Return the groups of the queue and of the history within the newest *limit* executions."""
+        with self._store.read() as view:
+            jobs, _ = _capped(view, limit)
+        queued = [job for job in jobs if not job.status.is_terminal]
+        history = [job for job in jobs if job.status.is_terminal]
+        queued_groups, history_groups = _groups(queued), _groups(history)
+        return JobSummary(
+            view="summary",
+            max=limit,
+            total=len(jobs),
+            queued_count=len(queued),
+            history_count=len(history),
+            queued_group_count=len(queued_groups),
+            history_group_count=len(history_groups),
+            queued_groups=queued_groups or None,
+            history_groups=history_groups or None,
+        )
+
+    def _views(self, jobs: list[JobRecord]) -> list[JobExecution]:
+        candidates = self._fleet.candidates()
+        return [job_view(job, candidates=candidates) for job in jobs]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Where an unfiltered list begins.
+
+    Attributes:
+        before: The lists before showed the entries whose newest execution has this number or a higher one.
+        newest: Highest number when the first list was made; what came later counts for no entry's place.
+    """
+
+    before: int
+    newest: int
+
+    @classmethod
+    def of(cls, cursor: str, view: View) -> _Window:
+        if not cursor:
+            last = view.jobs.last_number()
+            return cls(before=last + 1, newest=last)
+        before, _, newest = cursor.partition("~")
+        return cls(before=_cursor_number(before), newest=_cursor_number(newest))
+
+    def cursor(self, last: int) -> str:
+        """Return the cursor of the list that goes on below the entry whose newest execution is *last*."""
+        return f"job-{last}~job-{self.newest}"
+
+
+def _kind(view_name: str) -> Callable[[JobRecord], bool]:
+    is_history = view_name == "history"
+    return lambda job: job.status.is_terminal is is_history
+
+
+def _matching(view: View, where: JobFilter) -> Iterator[JobRecord]:
+    if where.status not in _STATUSES:
+        raise InvalidRequest(
+            f'status "{where.status}" is unknown', hint="one of: " + ", ".join(filter(None, _STATUSES))
+        )
+    before = _cursor_number(where.cursor) if where.cursor else None
+    statuses = _STATUSES[where.status]
+    if where.run:
+        run = [j for j in reversed(view.jobs.of_run(where.run)) if before is None or j.number < before]
+        jobs: Iterator[JobRecord] = (j for j in run if statuses is None or j.status in statuses)
+    else:
+        jobs = view.jobs.newest_first(before=before, statuses=statuses)
+    return (job for job in jobs if _matches(job, where))
+
+
+def _cursor_number(cursor: str) -> int:
+    try:
+        return job_number(cursor)
+    except NotFound:
+        raise InvalidRequest("invalid cursor", hint="use the next_cursor of the list before") from None
+
+
+def _matches(job: JobRecord, where: JobFilter) -> bool:
+    metadata = job.metadata
+    return (
+        where.project in ("", metadata.get("project"), metadata.get("project_id"))
+        and where.pipeline in ("", metadata.get("pipeline_id"))
+        and where.agent in ("", job.agent_id)
+    )
+
+
+def _capped(view: View, limit: int, window: _Window | None = None) -> tuple[list[JobRecord], str]:
+    """Return the newest executions of the window, runs kept whole, newest first, and the cursor of what follows."""
+    window = window or _Window.of("", view)
+    taken: dict[int, JobRecord] = {}
+    last: int | None = None
+    following = ""
+    for entry, members in _entries(view, window):
+        if last is not None and len(taken) + len(members) > limit:
+            following = window.cursor(last)
+            break
+        taken.update((member.number, member) for member in members)
+        last = entry
+    return [taken[number] for number in sorted(taken, reverse=True)], following
+
+
+def _entries(view: View, window: _Window) -> Iterator[tuple[int, list[JobRecord]]]:
+    """Yield runs and lone executions with the number of the newest execution in each, by that number, descending."""
+    groups: set[str] = set()
+    for job in view.jobs.newest_first(before=window.before):
+        group = _group(job)
+        if not group:
+            yield job.number, [job]
+        elif group not in groups:
+            groups.add(group)
+            members = [j for j in view.jobs.of_run(job.metadata["pipeline_run_id"]) if _group(j) == group]
+            if not any(window.before <= member.number <= window.newest for member in members):
+                yield job.number, members
+
+
+def _group(job: JobRecord) -> str:
+    """Return the contract's key of the run that *job* belongs to, empty for none."""
+    run = job.metadata.get("pipeline_run_id", "")
+    if not run:
+        return ""
+    project = job.metadata.get("project_id") or job.metadata.get("project", "")
+    return f"{run}|{project}|{job.metadata.get('pipeline_id', '')}"
+
+
+def _groups(jobs: list[JobRecord]) -> list[JobGroup]:
+    members: dict[str, list[JobRecord]] = {}
+    for job in jobs:
+        members.setdefault(_group(job) or f"job:{job.id}", []).append(job)
+    return [_job_group(key, group) for key, group in members.items()]
+
+
+def _job_group(key: str, members: list[JobRecord]) -> JobGroup:
+    if len(members) == 1:
+        return JobGroup(key=f"job:{members[0].id}", job_count=1, collapsible=False)
+    return JobGroup(key=f"run:{key}", run_id=key, job_count=len(members), collapsible=True)

@@ -1,0 +1,46 @@
+"""Executions whose agent is alive and yet runs them no more."""
+
+from __future__ import annotations
+
+import logging
+
+from cictl.base.clock import Clock
+from cictl.wire.jobs import Cause, JobStatus
+from cictl_server.services.history.lifecycle import Ending, Event
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.logs.files import LogFiles
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records import JobRecord
+
+logger = logging.getLogger(__name__)
+
+
+class LostWork:
+    """Ends running executions on their agent's own word: it started anew, or it asks for other work."""
+
+    def __init__(self, *, store: Store, settler: Settler, logs: LogFiles, clock: Clock) -> None:
+        self._store = store
+        self._settler = settler
+        self._logs = logs
+        self._clock = clock
+
+    def end_running_of(self, agent_id: str, *, reason: str) -> None:
+        """End what runs for an agent. What it has only leased stays: it is offered again when the agent asks."""
+        with self._store.read() as view:
+            if not any(job.status is JobStatus.RUNNING for job in view.jobs.active_of_agent(agent_id)):
+                return
+        with self._store.write() as tx:
+            for job in tx.jobs.active_of_agent(agent_id):
+                if job.status is JobStatus.RUNNING:
+                    self.end(tx, job, reason=reason)
+
+    def end(self, tx: Transaction, job: JobRecord, *, reason: str) -> None:
+        text = f"agent lost: {reason}"
+        logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, text)
+        ending = Ending(
+            log_size=self._logs.shown_size(job.log_name),
+            error=text,
+            cause=Cause.AGENT_LOST,
+            closing_line=f"[control] {text}",
+        )
+        self._settler.end(tx, job, Event.FAIL, ending, now=self._clock())

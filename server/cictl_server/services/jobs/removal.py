@@ -1,0 +1,116 @@
+"""Removing executions: from the queue, and from the history. What belongs to them goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from cictl.base.clock import Clock
+from cictl.wire.jobs import JobStatus
+from cictl_server.errors import Conflict
+from cictl_server.services.artifacts.artifacts import ArtifactService
+from cictl_server.services.artifacts.reports import ReportFiles
+from cictl_server.services.core.events import EventLog
+from cictl_server.services.core.hub import Hub, job_topic
+from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.logs.files import LogFiles
+from cictl_server.store.contract import Store, Transaction, View
+from cictl_server.store.records import JobRecord
+
+_PENDING = (JobStatus.QUEUED, JobStatus.LEASED)
+_FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED)
+
+
+class RemovalService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        settler: Settler,
+        hub: Hub,
+        logs: LogFiles,
+        artifacts: ArtifactService,
+        reports: ReportFiles,
+        clock: Clock,
+        events: EventLog,
+    ) -> None:
+        self._store = store
+        self._settler = settler
+        self._hub = hub
+        self._logs = logs
+        self._artifacts = artifacts
+        self._reports = reports
+        self._clock = clock
+        self._events = events
+
+    def delete(self, job_id: str) -> None:
+        """Remove an execution that has not started; what waits for it ends.
+
+        Raises:
+            NotFound: No such execution.
+            Conflict: It has started.
+        """
+        with self._store.write() as tx:
+            job = get_job(tx, job_id)
+            if job.status not in _PENDING:
+                raise Conflict("job is not pending", hint="cancel it, or flush the history")
+            self._remove(tx, [job])
+
+    def clear_queue(self) -> int:
+        """Remove everything that is queued or leased, blocked executions included; return how many those were."""
+        with self._store.write() as tx:
+            jobs = [job for status in _PENDING for job in tx.jobs.with_status(status)]
+            self._remove(tx, jobs)
+        return len(jobs)
+
+    def flush_history(self, *, agent_id: str | None = None) -> int:
+        """Remove everything that is over, and return how many executions those were.
+
+        Executions of a run or chain run that still has something waiting stay: their results decide what becomes of it.
+
+        Args:
+            agent_id: Only what this agent held, and scripts that were meant for it.
+        """
+        with self._store.write() as tx:
+            jobs = _unawaited(tx, _finished(tx, agent_id))
+            self._remove(tx, jobs)
+        return len(jobs)
+
+    def _remove(self, tx: Transaction, jobs: Iterable[JobRecord]) -> None:
+        removed = [(job.number, job.log_name) for job in jobs]
+        for number, _ in removed:
+            tx.jobs.delete(number)
+            tx.artifacts.delete(number)
+        self._settler.settle(tx, jobs, now=self._clock())
+        tx.after_commit(lambda: self._forget(removed))
+
+    def _forget(self, removed: list[tuple[int, str]]) -> None:
+        """Remove the files, which nothing names any more, and wake those who watched."""
+        for number, log_name in removed:
+            self._logs.delete(log_name)
+            self._artifacts.delete(number)
+            self._reports.delete(number)
+            self._hub.publish(job_topic(number))
+            self._events.add("job", f"job-{number}")
+
+
+def _finished(view: View, agent_id: str | None) -> list[JobRecord]:
+    if agent_id is None:
+        return [job for status in _FINISHED for job in view.jobs.with_status(status)]
+    held = [job for job in view.jobs.of_agent(agent_id) if job.status.is_terminal]
+    failed = view.jobs.with_status(JobStatus.FAILED)
+    never_held = [job for job in failed if not job.agent_id and job.metadata.get("adhoc_agent_id") == agent_id]
+    return held + never_held
+
+
+def _unawaited(view: View, jobs: Iterable[JobRecord]) -> list[JobRecord]:
+    """Return those whose run, and chain run, has nothing that waits."""
+
+    @cache
+    def is_awaited(pipeline_run_id: str, chain_run_id: str) -> bool:
+        in_chain = next(view.jobs.blocked_of_chain_run(chain_run_id), None)
+        return in_chain is not None or bool(view.jobs.blocked_of_run(pipeline_run_id))
+
+    keys = ("pipeline_run_id", "chain_run_id")
+    return [job for job in jobs if not is_awaited(*(job.metadata.get(key, "") for key in keys))]

@@ -1,0 +1,218 @@
+"""What agents report about the executions they run."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from cictl.base.clock import Clock
+from cictl.redaction import masked_message
+from cictl.wire.jobs import (
+    STATUS_UNMASKED,
+    STEP_STARTED,
+    JobExecution,
+    JobState,
+    JobStatus,
+    LoggedStep,
+    StatusRequest,
+    Step,
+    StepEvent,
+)
+from cictl_server.errors import Conflict, InvalidRequest, LogGap
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.history.lifecycle import Ending, Event, advance
+from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.jobs.views import job_state, job_view
+from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.reader import JobLog
+from cictl_server.services.secrets.masks import Masks
+from cictl_server.store.contract import Store, Transaction, View
+from cictl_server.store.records import JobRecord
+
+logger = logging.getLogger(__name__)
+
+_STATUSES = {"running": JobStatus.RUNNING, "succeeded": JobStatus.SUCCEEDED, "failed": JobStatus.FAILED}
+
+
+class ReportingService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        logs: LogFiles,
+        masks: Masks,
+        settler: Settler,
+        presence: PresenceBook,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._logs = logs
+        self._masks = masks
+        self._settler = settler
+        self._presence = presence
+        self._clock = clock
+        self._reset: set[int] = set()
+
+    def report(self, job_id: str, request: StatusRequest) -> JobExecution:
+        """Apply a status report and return the resulting execution, its log's end included.
+
+        The log is written before the status: a terminal status is stored only when every byte of the log is durable.
+
+        Raises:
+            InvalidRequest: No agent id, or a status that agents don't report; an unknown execution, as the contract has it.
+            Conflict: Another agent holds the execution, or it was never leased.
+            LogGap: The log bytes leave a gap, or the server holds fewer than a terminal report says.
+        """
+        job = self._apply(job_id, request)
+        log = JobLog(self._logs, job, is_for_agent=True)
+        return job_view(job, output=log.output(), log_size=log.size)
+
+    def report_minimal(self, job_id: str, request: StatusRequest) -> JobState:
+        """Do the same as `report` with a short answer."""
+        job = self._apply(job_id, request)
+        return job_state(job, log_size=JobLog(self._logs, job, is_for_agent=True).size)
+
+    def _apply(self, job_id: str, request: StatusRequest) -> JobRecord:
+        if not request.agent_id:
+            raise InvalidRequest("agent_id is required")
+        status = _STATUSES.get(request.status.strip().lower())
+        if status is None:
+            raise InvalidRequest("status must be running, succeeded or failed")
+        if mask := self._masks.of(job_id):
+            request = masked_message(request, mask.redact, keep=STATUS_UNMASKED)
+        while (job := self._try(job_id, request, status)) is None:
+            logger.info("lease lost while a report was written execution=%s agent=%s", job_id, request.agent_id)
+        return job
+
+    def _try(self, job_id: str, request: StatusRequest, status: JobStatus) -> JobRecord | None:
+        """Apply the report, or return None when the execution was requeued meanwhile: then it has another log by now.
+
+        What was written into the old one is nobody's, so bytes never reach the log of another agent's attempt.
+        """
+        job, is_settled = self._begin(job_id, request, status)
+        if is_settled:
+            return job
+        self._write_log(job, request, is_last=status.is_terminal)
+        with self._store.write() as tx:
+            present = tx.jobs.find(job.number)
+            if present is None or present.log_generation != job.log_generation:
+                self._logs.delete(job.log_name)
+                return None
+            if _check_owner(tx, present, request, status):
+                return present
+            job = self._store_status(tx, present, request, status)
+        if status.is_terminal:
+            self._reset.discard(job.number)
+            logger.info("finished execution=%s status=%s agent=%s", job.id, job.status, request.agent_id)
+        return job
+
+    def _begin(self, job_id: str, request: StatusRequest, status: JobStatus) -> tuple[JobRecord, bool]:
+        """Return the execution as its reporter holds it, and whether it is over.
+
+        One that nobody holds is given to the reporter first, so that only one agent ever writes into its log.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+            is_settled = _check_owner(view, job, request, status)
+        self._presence.touch(request.agent_id)
+        if job.status is not JobStatus.QUEUED:
+            return job, is_settled
+        with self._store.write() as tx:
+            job = get_job(tx, job_id)
+            is_settled = _check_owner(tx, job, request, status)
+            return (job if is_settled else self._store_status(tx, job, request, status)), is_settled
+
+    def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> None:
+        self._write_index(job, request)
+        if request.output_append:
+            if request.output_offset is None or request.output_offset < 0:
+                raise InvalidRequest("output_offset is required with output_append, 0 or more")
+            self._logs.append(job.log_name, request.output_append.encode(), offset=request.output_offset)
+        elif request.output:
+            self._logs.replace(job.log_name, request.output.encode())
+        if is_last:
+            self._check_whole(job, request)
+            self._logs.seal(job.log_name)
+
+    def _write_index(self, job: JobRecord, request: StatusRequest) -> None:
+        """Note when the log's new bytes come, before they can be read, and which steps begin where."""
+        now, size = self._clock(), self._logs.size(job.log_name)
+        if request.output_append or request.output:
+            self._logs.index.note_arrival(job.log_name, offset=size, now=now)
+        begun = [event for event in request.events if event.type == STEP_STARTED and event.step is not None]
+        self._logs.index.note_steps(job.log_name, [_logged(event, size=size, now=now) for event in begun])
+
+    def _check_whole(self, job: JobRecord, request: StatusRequest) -> None:
+        """Compare the log with what the agent says of it; a damaged one is asked for again, once."""
+        size = self._logs.size(job.log_name)
+        if request.output_size is not None and size < request.output_size:
+            raise LogGap(size)
+        if not request.output_sha256 or job.number in self._reset or self._masks.may_have_covered(job):
+            return  # of a log that was masked here the digest is another one, and sent again it would be so again
+        if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
+            logger.error("log differs from its agent's, asking for it again execution=%s", job.id)
+            self._reset.add(job.number)
+            self._logs.reset(job.log_name)
+            raise LogGap(0)
+
+    def _store_status(self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus) -> JobRecord:
+        now = self._clock()
+        changes: dict[str, Any] = {
+            "cache_stats": request.cache_stats or job.cache_stats,
+            "runtime_capabilities": request.runtime_capabilities or job.runtime_capabilities,
+        }
+        if status is JobStatus.RUNNING:
+            running = advance(
+                job,
+                Event.RUN,
+                now=now,
+                agent_id=request.agent_id,
+                exit_code=request.exit_code,
+                error=request.error,
+                current_step=request.current_step.strip() or job.current_step,
+                **changes,
+            )
+            if running == job:  # only the log grew, and that is written already
+                self._settler.announce(tx, job)
+            else:
+                self._settler.put(tx, running)
+            return running
+        has_failed = status is JobStatus.FAILED
+        ending = Ending(
+            log_size=self._logs.size(job.log_name),
+            error=request.error if has_failed else "",
+            cause=request.cause if has_failed else None,
+            exit_code=request.exit_code,
+        )
+        return self._settler.end(tx, job, Event.FAIL if has_failed else Event.SUCCEED, ending, now=now, **changes)
+
+
+def _logged(event: StepEvent, *, size: int, now: datetime) -> LoggedStep:
+    """Place the beginning of a step in the log: where its agent says, else where the log ended before this report."""
+    step = event.step or Step()
+    offset = size if event.log_offset is None else max(0, event.log_offset)
+    return LoggedStep(index=step.index, total=step.total, name=step.name, started_utc=now, log_offset=offset)
+
+
+def _check_owner(view: View, job: JobRecord, request: StatusRequest, status: JobStatus) -> bool:
+    """Tell whether the report changes nothing because the execution is over.
+
+    Raises:
+        Conflict: The reporter may not change this execution.
+    """
+    is_stranger = bool(job.agent_id) and job.agent_id != request.agent_id
+    if job.status.is_terminal:
+        if is_stranger and status is job.status:
+            raise Conflict("job is leased by another agent")
+        return True
+    if is_stranger:
+        raise Conflict("job is leased by another agent")
+    if job.status is JobStatus.QUEUED:
+        # A lease that ran out before its agent began; the agent that begins first gets it back.
+        agent = view.agents.find(request.agent_id)
+        is_taken = bool(view.jobs.active_of_agent(request.agent_id)) or (agent is not None and agent.deactivated)
+        if status.is_terminal or job.is_blocked or is_taken:
+            raise Conflict("job is not leased", hint="lease it first")
+    return False

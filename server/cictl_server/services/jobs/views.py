@@ -1,0 +1,84 @@
+"""Job executions as the API shows them: from records to wire types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from cictl.wire.jobs import JobExecution, JobState, JobStatus
+from cictl_server.services.fleet.matching import Candidate, unmet_requirements
+from cictl_server.services.secrets.tokens import without_token
+from cictl_server.store.records import JobRecord
+
+
+def job_view(
+    job: JobRecord,
+    *,
+    candidates: Iterable[Candidate] | None = None,
+    output: str = "",
+    log_size: int = 0,
+    is_leased: bool = False,
+) -> JobExecution:
+    """Return the view of *job*.
+
+    Args:
+        candidates: Agents that could take a job now, to tell what a queued one lacks; None leaves that out, and the test
+            summary too, as in the answers to agents and to changes.
+        is_leased: It goes to the agent that is to execute it, which needs the token of an automatic bump.
+    """
+    is_listed = candidates is not None
+    return JobExecution(
+        id=job.id,
+        script=job.script,
+        required_capabilities=job.required_capabilities or None,
+        timeout_seconds=job.timeout_seconds,
+        status=job.status,
+        created_utc=job.created,
+        env=job.env,
+        artifact_globs=job.artifact_globs,
+        caches=job.caches,
+        source=job.source,
+        metadata=job.metadata,
+        step_plan=job.step_plan if is_leased else without_token(job.step_plan),
+        current_step=job.current_step,
+        cache_stats=job.cache_stats,
+        runtime_capabilities=job.runtime_capabilities,
+        started_utc=job.started,
+        finished_utc=job.finished,
+        leased_utc=job.leased,
+        leased_by_agent_id=job.agent_id,
+        exit_code=job.exit_code,
+        error=job.error,
+        cause=job.cause,
+        waiting_reason=_waiting_reason(job),
+        not_before_utc=_not_before(job),
+        output=output,
+        log_size=log_size,
+        test_summary=job.test_summary if is_listed else None,
+        unmet_requirements=unmet_requirements(job, candidates or ()) if is_listed else [],
+    )
+
+
+def job_state(job: JobRecord, *, log_size: int) -> JobState:
+    return JobState(
+        id=job.id,
+        status=job.status,
+        log_size=log_size,
+        current_step=job.current_step,
+        error=job.error,
+        exit_code=job.exit_code,
+        cause=job.cause,
+        waiting_reason=_waiting_reason(job),
+        not_before_utc=_not_before(job),
+        leased_by_agent_id=job.agent_id,
+        started_utc=job.started,
+        finished_utc=job.finished,
+    )
+
+
+def _waiting_reason(job: JobRecord) -> str:
+    return job.waiting_reason if job.status is JobStatus.QUEUED else ""
+
+
+def _not_before(job: JobRecord) -> datetime | None:
+    return job.not_before if job.status is JobStatus.QUEUED else None

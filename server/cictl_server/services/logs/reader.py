@@ -1,0 +1,99 @@
+"""The log of one execution as readers see it: the agent's bytes, then the server's closing line, if it has one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cictl_server.services.logs.files import SNAPSHOT_LIMIT, LogFiles
+from cictl_server.services.logs.index import Arrivals
+from cictl_server.store.records import JobRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSlice:
+    """A piece of a log.
+
+    Attributes:
+        offset: Byte position of `data` from the start.
+        size: Bytes of the whole log as far as it is known.
+        complete: Whether the execution is over, so that `size` is final.
+        received: When the first byte arrived, to a second; None when nobody knows, or nobody asked.
+    """
+
+    data: bytes
+    offset: int
+    size: int
+    complete: bool
+    received: datetime | None = None
+
+
+class JobLog:
+    """A reader of one execution's log, as of the moment its record was read.
+
+    A finished execution's log ends where its record says: bytes that its agent sent after a cancel do not count. Of a
+    running one, an end that may become a secret is held back until more bytes, or the execution's end, tell.
+    """
+
+    def __init__(self, files: LogFiles, job: JobRecord, *, is_for_agent: bool = False) -> None:
+        """Look at the log's size.
+
+        Args:
+            is_for_agent: The reader sent the bytes itself, and has to know how many are stored.
+        """
+        self._files = files
+        self._job = job
+        self._stored = job.log_size
+        if not job.status.is_terminal:
+            self._stored = files.size(job.log_name) if is_for_agent else files.shown_size(job.log_name)
+        self._tail = self._closing()
+
+    @property
+    def size(self) -> int:
+        return self._stored + len(self._tail)
+
+    def read(self, *, offset: int, limit: int, arrivals: Arrivals | None = None) -> LogSlice:
+        """Return up to *limit* bytes from *offset*; past the end there are none.
+
+        With *arrivals* they go no further than to where bytes of another time begin.
+        """
+        if arrivals is not None:
+            return self._read_timed(arrivals, offset=offset, limit=limit)
+        stored = max(0, min(limit, self._stored - offset))
+        data = self._files.read(self._job.log_name, offset=offset, limit=stored) if stored else b""
+        if len(data) == stored and len(data) < limit:
+            start = max(0, offset - self._stored)
+            data += self._tail[start : start + limit - len(data)]
+        return LogSlice(data=data, offset=offset, size=self.size, complete=self._job.status.is_terminal)
+
+    def offset_since(self, instant: datetime) -> int:
+        """Return the byte at which what arrived since *instant* begins; the log's end when nothing did.
+
+        Where nobody knows when the bytes arrived, that is the log's beginning: too much, rather than too little.
+        """
+        if not self._files.index.path(self._job.log_name).exists():
+            return 0
+        offset = self._files.index.offset_since(self._job.log_name, instant)
+        if offset is not None:
+            return min(offset, self._stored)
+        is_closed_since = self._job.finished is not None and self._job.finished >= instant
+        return self._stored if is_closed_since else self.size
+
+    def output(self) -> str:
+        """Return the last 512 KiB as text, the `output` of a job view."""
+        start = max(0, self.size - SNAPSHOT_LIMIT)
+        return self.read(offset=start, limit=SNAPSHOT_LIMIT).data.decode(errors="replace")
+
+    def _read_timed(self, arrivals: Arrivals, *, offset: int, limit: int) -> LogSlice:
+        piece = self.read(offset=offset, limit=limit)
+        if offset >= self._stored:
+            return replace(piece, received=self._job.finished)
+        received, until = arrivals.at(offset)
+        end = self._stored if until is None else min(until, self._stored)
+        return replace(piece, data=piece.data[: end - offset], received=received)
+
+    def _closing(self) -> bytes:
+        if not self._job.closing_line:
+            return b""
+        last = self._files.read(self._job.log_name, offset=self._stored - 1, limit=1) if self._stored else b"\n"
+        return (b"" if last == b"\n" else b"\n") + self._job.closing_line.encode()

@@ -1,0 +1,136 @@
+"""`auto_bump`: after a good run, the last step of its one execution raises the version file on the branch."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from msgspec.structs import replace
+
+from cictl.project_file import Pipeline, Versioning
+from cictl.wire.jobs import SecretRef, Step
+from cictl_server.errors import InvalidRequest
+from cictl_server.services.pipelines.planning import PlannedJob, SourceContext
+from cictl_server.services.secrets.tokens import BUMP_STEP, BUMP_TOKEN
+
+_COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
+
+# Fetching with a refspec of its own makes origin/<branch> exist after a shallow clone of another branch. The token is never
+# written to the repository's configuration, and git leaves it out of the URLs that it prints.
+_SCRIPT = """\
+set -eu
+fail() {
+    echo "auto bump: $1" >&2
+    exit 1
+}
+file=$CIWI_PIPELINE_VERSION_FILE
+if [ "${CIWI_DRY_RUN:-}" = 1 ]; then
+    echo "[dry-run] skipping automatic version bump"
+    exit 0
+fi
+ref=${CIWI_PIPELINE_SOURCE_REF_RAW:-}
+case $ref in
+    refs/heads/*) branch=${ref#refs/heads/} ;;
+    refs/*) fail "$ref is not a branch" ;;
+    "") branch=$(git symbolic-ref --quiet --short HEAD || true) ;;
+    *)
+        if expr "X$ref" : 'X[0-9a-fA-F]\\{7,40\\}$' > /dev/null; then
+            fail "$ref looks like a commit, not a branch"
+        fi
+        branch=$ref ;;
+esac
+if [ -z "$branch" ]; then
+    branch=$(git ls-remote --symref origin HEAD | sed -n 's#^ref: refs/heads/\\(.*\\)[[:space:]]HEAD$#\\1#p')
+fi
+[ -n "$branch" ] || fail "no branch to push to"
+git fetch -q --depth 1 origin "+refs/heads/$branch:refs/remotes/origin/$branch" || fail "fetch of $branch failed"
+git checkout -q -B ciwi-auto-bump "refs/remotes/origin/$branch" || fail "checkout of $branch failed"
+found=$(tr -d '[:space:]' < "$file") || fail "$branch has no $file"
+if [ "$found" != "$CIWI_PIPELINE_VERSION_RAW" ]; then
+    fail "$branch moved: $file says $found, not $CIWI_PIPELINE_VERSION_RAW"
+fi
+echo "@NEXT@" > "$file"
+git add -- "$file"
+set --
+git config user.email > /dev/null || set -- -c user.name=cictl -c user.email=cictl@localhost
+git "$@" commit -q -m "chore: bump $file to @NEXT@ [skip ci]" || fail "commit failed"
+set +x
+token=${GITHUB_TOKEN:-${GH_TOKEN:-}}
+url=origin
+case $(git remote get-url origin) in
+    https://github.com/*)
+        if [ -n "$token" ]; then
+            url=$(git remote get-url origin)
+            url="https://x-access-token:$token@github.com/${url#https://github.com/}"
+        fi ;;
+esac
+git push -q "$url" "HEAD:refs/heads/$branch" || fail "push to $branch failed"
+echo "auto bump: $branch is at @NEXT@"
+"""
+
+
+def next_version(raw: str, kind: str) -> str:
+    """Return the version after *raw* (x.y.z), by kind patch, minor or major."""
+    major, minor, patch = (int(part) for part in raw.split("."))
+    match kind:
+        case "major":
+            return f"{major + 1}.0.0"
+        case "minor":
+            return f"{major}.{minor + 1}.0"
+        case _:
+            return f"{major}.{minor}.{patch + 1}"
+
+
+def branch_of(ref: str) -> str:
+    """Return the branch that *ref* names, empty for other refs and commits."""
+    if ref.startswith("refs/heads/"):
+        return ref.removeprefix("refs/heads/")
+    return "" if ref.startswith("refs/") or _COMMIT.fullmatch(ref) else ref
+
+
+def check_auto_bump(pipeline: Pipeline, planned: list[PlannedJob]) -> None:
+    """
+    Raises:
+        InvalidRequest: The pipeline asks for the bump, and a wet run of it would have more than one execution.
+    """
+    if pipeline.versioning is not None and pipeline.versioning.auto_bump and len(planned) > 1:
+        raise InvalidRequest("versioning.auto_bump requires exactly one job execution in the pipeline run")
+
+
+def with_auto_bump(pipeline: Pipeline, planned: list[PlannedJob], source: SourceContext) -> list[PlannedJob]:
+    """Append the bump to the one execution of a wet run, where the pipeline asks for it.
+
+    Raises:
+        InvalidRequest: More than one execution, or no version to raise.
+    """
+    check_auto_bump(pipeline, planned)
+    versioning = pipeline.versioning
+    if versioning is None or not versioning.auto_bump or not planned:
+        return planned
+    if not source.version_raw:
+        raise InvalidRequest(f'versioning.auto_bump needs a version in "{versioning.file}"')
+    [job] = planned
+    following = next_version(source.version_raw, versioning.auto_bump)
+    script = _SCRIPT.replace("@NEXT@", following)
+    total = len(job.step_plan) + 1
+    steps = [replace(step, total=total) for step in job.step_plan]
+    steps.append(_step(versioning, script, index=total))
+    branch = branch_of(source.ref_raw)
+    metadata = {**job.metadata, "next_version": following, **({"auto_bump_branch": branch} if branch else {})}
+    return [dataclasses.replace(job, script=f"{job.script}\n{script}", step_plan=steps, metadata=metadata)]
+
+
+def _step(versioning: Versioning, script: str, *, index: int) -> Step:
+    vault = versioning.auto_bump_vault
+    return Step(
+        index=index,
+        total=index,
+        name=BUMP_STEP,
+        script=script,
+        env={BUMP_TOKEN: versioning.auto_bump_vcs_token.strip()},
+        vault_connection=vault.connection if vault else "",
+        vault_secrets=[
+            SecretRef(name=s.name, path=s.path, key=s.key, mount=s.mount, kv_version=s.kv_version)
+            for s in (vault.secrets if vault else [])
+        ],
+    )

@@ -1,0 +1,111 @@
+"""Stored definitions as YAML again, in the words of the project file; a literal token is not among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cictl.project_file import Job, Pipeline, Step, VaultUse, Versioning
+from cictl_server.services.secrets.tokens import visible_token
+
+_Node = dict[str, Any]
+
+
+def pipeline_yaml(pipeline: Pipeline) -> str:
+    source, versioning = pipeline.vcs_source, pipeline.versioning
+    return _dump(
+        {
+            "id": pipeline.id,
+            "trigger": pipeline.trigger,
+            **_present(
+                depends_on=pipeline.depends_on,
+                vcs_source=_present(repo=source.repo, ref=source.ref) if source else None,
+            ),
+            **({"versioning": _versioning(versioning)} if versioning else {}),
+            "jobs": [_job(job) for job in pipeline.jobs],
+        }
+    )
+
+
+def job_yaml(job: Job) -> str:
+    return _dump(_job(job))
+
+
+def _job(job: Job) -> _Node:
+    requires = _present(
+        tools=job.requires_tools,
+        container=_present(tools=job.requires_container_tools),
+    )
+    return {
+        "id": job.id,
+        **_present(needs=job.needs),
+        "runs_on": dict(job.runs_on),
+        **_present(requires=requires),
+        "timeout_seconds": job.timeout_seconds,
+        "artifacts": list(job.artifacts),
+        **_present(caches=[{"id": cache.id, "env": cache.env} for cache in job.caches]),
+        "matrix": {"include": [dict(row) for row in job.matrix]},
+        "steps": [_step(step) for step in job.steps],
+    }
+
+
+def _step(step: Step) -> _Node:
+    test = step.test
+    return _present(
+        run=step.run,
+        test=_present(
+            name=test.name,
+            command=test.command,
+            format=test.format,
+            report=test.report,
+            coverage_format=test.coverage_format,
+            coverage_report=test.coverage_report,
+        )
+        if test
+        else None,
+        skip_dry_run=step.skip_dry_run,
+        env=step.env,
+        vault=_vault(step.vault),
+    )
+
+
+def _versioning(versioning: Versioning) -> _Node:
+    return {
+        "file": versioning.file,
+        "tag_prefix": versioning.tag_prefix,
+        **_present(
+            auto_bump=versioning.auto_bump,
+            auto_bump_vcs_token=visible_token(versioning.auto_bump_vcs_token),
+            auto_bump_vault=_vault(versioning.auto_bump_vault),
+        ),
+    }
+
+
+def _vault(vault: VaultUse | None) -> _Node | None:
+    if vault is None:
+        return None
+    secrets = [
+        _present(name=s.name, mount=s.mount, path=s.path, key=s.key, kv_version=s.kv_version) for s in vault.secrets
+    ]
+    return {"connection": vault.connection, "secrets": secrets}
+
+
+def _present(**fields: object) -> _Node:
+    """Return the fields that say something, as plain lists and dicts."""
+    return {key: dict(value) if isinstance(value, Mapping) else value for key, value in fields.items() if value}
+
+
+def _dump(node: _Node) -> str:
+    import yaml  # brings PyYAML in only where somebody looks
+
+    class Dumper(yaml.SafeDumper):
+        """Commands of several lines stand as blocks; nothing is an alias."""
+
+        def ignore_aliases(self, _data: object) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    return yaml.dump(node, Dumper=Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=10_000)

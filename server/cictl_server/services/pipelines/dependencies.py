@@ -1,0 +1,82 @@
+"""What a pipeline inherits from the pipelines it depends on: whether they are satisfied, their version and commit, their artifacts.
+
+Runs are looked up by project id and pipeline id, never by the project's name: two imports of one repository don't share
+their history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cictl.project_file import Pipeline
+from cictl_server.errors import InvalidRequest
+from cictl_server.services.history.past_runs import PastRun, Unsatisfied, satisfying_run
+from cictl_server.store.contract import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inherited:
+    """What the dependencies of a pipeline give it; empty for what they don't.
+
+    Attributes:
+        repo, commit: Of the dependencies' source, where they agree on one.
+        runs: The run that satisfies each dependency, by pipeline id, in the order of the definition.
+    """
+
+    version_raw: str = ""
+    version: str = ""
+    repo: str = ""
+    commit: str = ""
+    runs: Mapping[str, PastRun] = field(default_factory=dict)
+
+
+def inherit(view: View, project_id: int, pipeline: Pipeline, *, for_dry_run: bool) -> Inherited:
+    """Return what the dependencies of *pipeline* give it.
+
+    Raises:
+        InvalidRequest: One is not satisfied, or they contradict each other.
+    """
+    known = {record.definition.id: record.definition for record in view.pipelines.of_project(project_id)}
+    runs: dict[str, PastRun] = {}
+    for name in pipeline.depends_on:
+        try:
+            runs[name] = satisfying_run(view, project_id, known.get(name), for_dry_run=for_dry_run)
+        except Unsatisfied as reason:
+            raise InvalidRequest(
+                f'pipeline "{pipeline.id}" dependency "{name}" not satisfied: {reason}',
+                hint=f"run {name} first, or wait for it",
+            ) from reason
+    return combine(runs)
+
+
+def combine(runs: Mapping[str, PastRun]) -> Inherited:
+    """Bring together what several runs give.
+
+    Raises:
+        InvalidRequest: Two versions, or two commits of one repository.
+    """
+    versions = {run.get("pipeline_version") or run.get("pipeline_version_raw"): run for run in runs.values()}
+    versions.pop("", None)
+    if len(versions) > 1:
+        first, second = list(versions)[:2]
+        raise InvalidRequest(f'dependency versions conflict: "{first}" vs "{second}"')
+    sources: dict[str, str] = {}
+    for run in runs.values():
+        repo, commit = run.get("pipeline_source_repo"), run.get("pipeline_source_ref_resolved")
+        if repo and commit and sources.setdefault(repo, commit) != commit:
+            raise InvalidRequest(f'dependency source refs conflict: "{sources[repo]}" vs "{commit}"')
+    version_run = next(iter(versions.values()), None)
+    repo, commit = next(iter(sources.items())) if len(sources) == 1 else ("", "")
+    return Inherited(
+        version_raw=version_run.get("pipeline_version_raw") if version_run else "",
+        version=version_run.get("pipeline_version") if version_run else "",
+        repo=repo,
+        commit=commit,
+        runs=dict(runs),
+    )
+
+
+def declared_dependencies(pipeline: Pipeline, members: list[str]) -> list[str]:
+    """Return the dependencies of *pipeline* that are members of its chain, each once, in the order of the definition."""
+    return [name for name in dict.fromkeys(pipeline.depends_on) if name in members]

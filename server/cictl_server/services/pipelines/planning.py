@@ -1,0 +1,300 @@
+"""From a definition and a selection to what would be enqueued. Pure: no store, no git, no clock."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from cictl.project_file import Job, Pipeline, VaultUse, render
+from cictl.project_file import Step as StepDefinition
+from cictl.wire.jobs import CacheSpec, SecretRef, Source, Step
+from cictl.wire.projects import RunRequest
+from cictl.wire.requirements import CONTAINER_TOOL, TOOL
+from cictl_server.errors import InvalidRequest
+from cictl_server.services.history.past_runs import PastRun, artifact_environment, matrix_variables
+
+_CONTAINER_METADATA = {
+    "container_image": "runtime_probe.container_image",
+    "container_workdir": "runtime_exec.container_workdir",
+    "container_user": "runtime_exec.container_user",
+    "container_devices": "runtime_exec.container_devices",
+    "container_groups": "runtime_exec.container_groups",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceContext:
+    """Where a run's files come from, and which version it has; empty texts for what is not known.
+
+    Attributes:
+        ref_raw: The ref as configured or overridden.
+        commit: The commit that it was resolved to.
+        version_raw: `1.2.3`.
+        version: `v1.2.3`, also the tag.
+    """
+
+    repo: str = ""
+    ref_raw: str = ""
+    commit: str = ""
+    version_raw: str = ""
+    version: str = ""
+    tag_prefix: str = ""
+    version_file: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunIdentity:
+    """Which run of which project the planned executions belong to; `chain` has the metadata of a chain's member."""
+
+    project: str
+    project_id: int
+    pipeline_run_id: str
+    chain: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedJob:
+    """One execution that a run would enqueue."""
+
+    pipeline_job_id: str
+    script: str
+    env: dict[str, str]
+    required_capabilities: dict[str, str]
+    timeout_seconds: int
+    artifact_globs: list[str]
+    caches: list[CacheSpec]
+    source: Source | None
+    metadata: dict[str, str]
+    step_plan: list[Step] = field(default_factory=list)
+
+
+def plan(
+    pipeline: Pipeline,
+    request: RunRequest,
+    *,
+    source: SourceContext,
+    identity: RunIdentity,
+    dependencies: Mapping[str, PastRun] | None = None,
+    tolerates_missing_needs: bool = False,
+) -> list[PlannedJob]:
+    """Return what a run of *pipeline* would enqueue, in the order of the file: jobs, then matrix rows.
+
+    Empty when the selection matches nothing.
+
+    Args:
+        dependencies: The run that satisfies each dependency; their artifacts are restored before the steps.
+        tolerates_missing_needs: Plan jobs whose needs are not selected too; their metadata names what is missing.
+
+    Raises:
+        InvalidRequest: The selection leaves out what it needs, a pin contradicts a job, or nothing is left to execute in
+            a job.
+    """
+    selected = _select(pipeline, request)
+    missing = _missing_needs(selected)
+    if missing and not tolerates_missing_needs:
+        job_id, needs = next(iter(missing.items()))
+        raise InvalidRequest(f'selection excludes required job "{needs[0]}" needed by "{job_id}"')
+    planned = [
+        _plan_job(pipeline, job, row, request=request, source=source, identity=identity) for job, row in selected
+    ]
+    if missing:
+        planned = [_with_missing(one, missing.get(one.pipeline_job_id, [])) for one in planned]
+    if not dependencies:
+        return planned
+    return [
+        dataclasses.replace(
+            one, env={**one.env, **artifact_environment(dependencies, job.id, matrix_variables(job, row))}
+        )
+        for one, (job, row) in zip(planned, selected, strict=True)
+    ]
+
+
+def selects(request: RunRequest, pipeline: Pipeline) -> bool:
+    """Whether anything of *pipeline* is selected."""
+    return bool(_select(pipeline, request))
+
+
+def _with_missing(planned: PlannedJob, needs: list[str]) -> PlannedJob:
+    if not needs:
+        return planned
+    return dataclasses.replace(planned, metadata={**planned.metadata, "missing_needs_job_ids": ",".join(needs)})
+
+
+def _select(pipeline: Pipeline, request: RunRequest) -> list[tuple[Job, int]]:
+    """Return the selected pairs of job and matrix row; a job without matrix counts as one row, 0."""
+    return [
+        (job, row)
+        for job in pipeline.jobs
+        if request.pipeline_job_id in ("", job.id)
+        for row in range(max(1, len(job.matrix)))
+        if request.matrix_index in (None, row)
+        and request.matrix_name in ("", matrix_variables(job, row).get("name", ""))
+    ]
+
+
+def _missing_needs(selected: list[tuple[Job, int]]) -> dict[str, list[str]]:
+    """Return for each selected job the needs of which no row is selected; such a job would wait for ever."""
+    chosen = {job.id for job, _ in selected}
+    missing = {job.id: [need for need in job.needs if need not in chosen] for job, _ in selected}
+    return {job_id: needs for job_id, needs in missing.items() if needs}
+
+
+def _plan_job(
+    pipeline: Pipeline, job: Job, row: int, *, request: RunRequest, source: SourceContext, identity: RunIdentity
+) -> PlannedJob:
+    values = {**matrix_variables(job, row), **_template_values(source)}
+    steps = _steps(job, values, dry_run=request.dry_run)
+    if not steps:
+        raise InvalidRequest(f'pipeline job "{job.id}" has no executable steps after rendering')
+    scripts = [step.script for step in steps if step.script]
+    return PlannedJob(
+        pipeline_job_id=job.id,
+        script="\n".join(scripts) or "echo [dry-run] all steps skipped",
+        env=_environment(source, dry_run=request.dry_run),
+        required_capabilities=_requirements(job, agent_id=request.agent_id.strip()),
+        timeout_seconds=job.timeout_seconds,
+        artifact_globs=job.artifacts,
+        caches=[CacheSpec(id=c.id, env=c.env) for c in job.caches],
+        source=Source(repo=source.repo, ref=source.commit or source.ref_raw) if source.repo else None,
+        metadata=_metadata(pipeline, job, row, request=request, source=source, identity=identity),
+        step_plan=steps,
+    )
+
+
+def _steps(job: Job, values: Mapping[str, str], *, dry_run: bool) -> list[Step]:
+    kept = [
+        (position, definition, script)
+        for position, definition in enumerate(job.steps, start=1)
+        if (script := _script(definition, values, dry_run=dry_run)) is None or script.strip()
+    ]
+    return [
+        _step(definition, script, values, job=job, position=position, index=index, total=len(kept))
+        for index, (position, definition, script) in enumerate(kept, start=1)
+    ]
+
+
+def _script(definition: StepDefinition, values: Mapping[str, str], *, dry_run: bool) -> str | None:
+    """Return the rendered text of a step, None for one that a dry run skips."""
+    if dry_run and definition.skip_dry_run:
+        return None
+    return render(_command(definition), values)
+
+
+def _step(
+    definition: StepDefinition,
+    script: str | None,
+    values: Mapping[str, str],
+    *,
+    job: Job,
+    position: int,
+    index: int,
+    total: int,
+) -> Step:
+    base = Step(
+        index=index,
+        total=total,
+        env={key: render(value, values) for key, value in definition.env.items()},
+        vault_connection=definition.vault.connection if definition.vault else "",
+        vault_secrets=_secrets(definition.vault),
+    )
+    if script is None:
+        return replace(base, name=_command(definition).strip(), kind="dryrun_skip")
+    if definition.test is None:
+        return replace(base, name=f"step {position}", script=script)
+    test = definition.test
+    name = test.name or f"{job.id}-test-{index}"
+    return replace(
+        base,
+        name=f"test {name}",
+        script=script,
+        kind="test",
+        test_name=name,
+        test_format=test.format,
+        test_report=test.report,
+        coverage_format=test.coverage_format,
+        coverage_report=test.coverage_report,
+    )
+
+
+def _command(definition: StepDefinition) -> str:
+    return definition.test.command if definition.test else definition.run
+
+
+def _secrets(vault: VaultUse | None) -> list[SecretRef]:
+    return [
+        SecretRef(name=s.name, path=s.path, key=s.key, mount=s.mount, kv_version=s.kv_version)
+        for s in (vault.secrets if vault else [])
+    ]
+
+
+def _requirements(job: Job, *, agent_id: str) -> dict[str, str]:
+    required = {key: value for key, value in job.runs_on.items() if not key.startswith("container_")}
+    required |= {TOOL + tool: constraint for tool, constraint in job.requires_tools.items()}
+    required |= {CONTAINER_TOOL + tool: constraint for tool, constraint in job.requires_container_tools.items()}
+    if agent_id:
+        wanted = required.get("agent_id", "")
+        if wanted and wanted != agent_id:
+            raise InvalidRequest(
+                f'selection requested agent_id "{agent_id}" but job "{job.id}" requires agent_id "{wanted}"'
+            )
+        required["agent_id"] = agent_id
+    return required
+
+
+def _metadata(
+    pipeline: Pipeline, job: Job, row: int, *, request: RunRequest, source: SourceContext, identity: RunIdentity
+) -> dict[str, str]:
+    name = matrix_variables(job, row).get("name", "")
+    optional = {
+        "matrix_index": str(row) if job.matrix else "",
+        "matrix_name": name,
+        "build_target": name,
+        "dry_run": "1" if request.dry_run else "",
+        "pipeline_source_ref_raw": source.ref_raw,
+        "pipeline_source_ref_resolved": source.commit,
+        "pipeline_version_raw": source.version_raw,
+        "pipeline_version": source.version,
+        "build_version": source.version,
+        "needs_job_ids": ",".join(job.needs),
+        "needs_blocked": "1" if job.needs else "",
+        **{key: job.runs_on.get(runs_on, "").strip() for runs_on, key in _CONTAINER_METADATA.items()},
+    }
+    return {
+        "project": identity.project,
+        "project_id": str(identity.project_id),
+        "pipeline_id": pipeline.id,
+        "pipeline_run_id": identity.pipeline_run_id,
+        "pipeline_job_id": job.id,
+        "pipeline_job_index": str(row),
+        "pipeline_source_repo": source.repo,
+        **{key: value for key, value in optional.items() if value},
+        **identity.chain,
+    }
+
+
+def _environment(source: SourceContext, *, dry_run: bool) -> dict[str, str]:
+    optional = {
+        "CIWI_PIPELINE_VERSION_RAW": source.version_raw,
+        "CIWI_PIPELINE_VERSION": source.version,
+        "CIWI_PIPELINE_TAG": source.version,
+        "CIWI_PIPELINE_TAG_PREFIX": source.tag_prefix,
+        "CIWI_PIPELINE_VERSION_FILE": source.version_file,
+        "CIWI_PIPELINE_SOURCE_REF": source.commit,
+        "CIWI_PIPELINE_SOURCE_REF_RAW": source.ref_raw,
+        "CIWI_DRY_RUN": "1" if dry_run else "",
+    }
+    present = {"CIWI_PIPELINE_SOURCE_REPO": source.repo} | {key: value for key, value in optional.items() if value}
+    twins = {"CICTL_" + key.removeprefix("CIWI_"): value for key, value in present.items()}
+    return present | twins
+
+
+def _template_values(source: SourceContext) -> dict[str, str]:
+    values = {
+        "ciwi.version_raw": source.version_raw,
+        "ciwi.version": source.version,
+        "ciwi.tag_prefix": source.tag_prefix,
+    }
+    return {key: value for key, value in values.items() if value}

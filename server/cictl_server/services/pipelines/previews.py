@@ -1,0 +1,134 @@
+"""What a run would do, and who could do it; nothing is stored."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cictl.wire.jobs import Step
+from cictl.wire.projects import (
+    EligibleAgents,
+    PendingJob,
+    PreviewRequest,
+    PreviewResponse,
+    PreviewStep,
+    RunRequest,
+)
+from cictl.wire.requirements import meets_all
+from cictl_server.errors import InvalidRequest
+from cictl_server.services.about.runtime import RuntimeService
+from cictl_server.services.fleet.matching import Candidate, Fleet, unmet_by_all
+from cictl_server.services.pipelines.planning import PlannedJob
+from cictl_server.services.pipelines.run_preparation import NO_MATCH, Mode, Prepared, Preparer, as_dry_run
+
+
+class PreviewService:
+    def __init__(self, *, preparer: Preparer, fleet: Fleet, runtime: RuntimeService) -> None:
+        self._preparer = preparer
+        self._fleet = fleet
+        self._runtime = runtime
+
+    def preview_pipeline(self, pipeline_db_id: int, request: PreviewRequest) -> PreviewResponse:
+        """Return what a dry run of a pipeline would enqueue.
+
+        Raises:
+            NotFound, InvalidRequest, GitFailed: As `Preparer.pipeline`; needs that are not selected are tolerated.
+        """
+        prepared = self._preparer.pipeline(pipeline_db_id, _as_run(request), _preview_mode(request))
+        return self._preview(request, prepared)
+
+    def preview_chain(self, chain_db_id: int, request: PreviewRequest) -> PreviewResponse:
+        """Return what a dry run of a chain would enqueue.
+
+        Raises:
+            NotFound, InvalidRequest, GitFailed: As `Preparer.chain`.
+        """
+        prepared = self._preparer.chain(chain_db_id, _as_run(request), _preview_mode(request))
+        if not prepared.planned and not request.offline_cached_only:
+            raise InvalidRequest(NO_MATCH)
+        return self._preview(request, prepared)
+
+    def eligible_for_pipeline(self, pipeline_db_id: int, request: RunRequest) -> EligibleAgents:
+        """Return who could take every execution of a run; no remote is asked.
+
+        Raises:
+            NotFound, InvalidRequest: As `Preparer.pipeline`.
+        """
+        return self._eligible(self._preparer.pipeline(pipeline_db_id, request, Mode.ELIGIBLE))
+
+    def eligible_for_chain(self, chain_db_id: int, request: RunRequest) -> EligibleAgents:
+        """Return who could take every execution of a chain run.
+
+        Raises:
+            NotFound, InvalidRequest: As `Preparer.chain`; nothing selected is an error here.
+        """
+        prepared = self._preparer.chain(chain_db_id, request, Mode.ELIGIBLE)
+        if not prepared.planned:
+            raise InvalidRequest(NO_MATCH)
+        return self._eligible(prepared)
+
+    def _eligible(self, prepared: Prepared) -> EligibleAgents:
+        return EligibleAgents(eligible_agent_ids=self._agents(prepared.planned), pending_jobs=len(prepared.planned))
+
+    def _agents(self, planned: list[PlannedJob]) -> list[str] | None:
+        """Return the agents, by id, that meet the requirements of every execution; None for no executions."""
+        if not planned:
+            return None
+        return sorted(
+            agent.agent_id
+            for agent in self._fleet.candidates()
+            if all(meets_all(job.required_capabilities, agent.capabilities) for job in planned)
+        )
+
+    def _preview(self, request: PreviewRequest, prepared: Prepared) -> PreviewResponse:
+        candidates = self._fleet.candidates()
+        return PreviewResponse(
+            mode=self._runtime.state().mode,
+            offline_cached_only=request.offline_cached_only,
+            cache_used=bool(prepared.cache_source),
+            cache_source=prepared.cache_source,
+            pipeline_id=prepared.name,
+            pending_jobs=[_pending(job, candidates) for job in prepared.planned],
+            eligible_agent_ids=self._agents(prepared.planned),
+            warnings=prepared.warnings,
+            version=next((job.metadata.get("pipeline_version", "") for job in prepared.planned), ""),
+        )
+
+
+def _preview_mode(request: PreviewRequest) -> Mode:
+    return Mode.PREVIEW_OFFLINE if request.offline_cached_only else Mode.PREVIEW
+
+
+def _as_run(request: PreviewRequest) -> RunRequest:
+    return as_dry_run(
+        RunRequest(
+            pipeline_job_id=request.pipeline_job_id,
+            matrix_name=request.matrix_name,
+            matrix_index=request.matrix_index,
+            source_ref=request.source_ref,
+            agent_id=request.agent_id,
+        )
+    )
+
+
+def _pending(job: PlannedJob, candidates: list[Candidate]) -> PendingJob:
+    metadata, required = job.metadata, job.required_capabilities
+    return PendingJob(
+        pipeline_job_id=job.pipeline_job_id,
+        pipeline_id=metadata["pipeline_id"],
+        matrix_name=metadata.get("matrix_name", ""),
+        required_capabilities=required,
+        source_repo=job.source.repo if job.source else "",
+        source_ref=job.source.ref if job.source else "",
+        step_count=len(job.step_plan),
+        step_plan=[_step(step) for step in job.step_plan],
+        artifact_globs=job.artifact_globs,
+        dependency_blocked="needs_blocked" in metadata or "chain_blocked" in metadata,
+        missing_needs=[need for need in metadata.get("missing_needs_job_ids", "").split(",") if need],
+        eligible_agent_ids=[agent.agent_id for agent in candidates if meets_all(required, agent.capabilities)],
+        unmet_requirements=unmet_by_all(required, candidates),
+    )
+
+
+def _step(step: Step) -> PreviewStep:
+    fields = msgspec.structs.asdict(step)
+    return PreviewStep(**{**fields, "kind": step.kind or "run"}, skip_dry_run=step.kind == "dryrun_skip")

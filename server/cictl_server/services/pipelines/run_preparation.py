@@ -1,0 +1,277 @@
+"""From a request to what would be enqueued: the one way for runs, previews and the question who could take them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from msgspec.structs import replace
+
+from cictl.project_file import Pipeline
+from cictl.wire.projects import RunRequest
+from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.pipelines.auto_bump import check_auto_bump, with_auto_bump
+from cictl_server.services.pipelines.chains import Member, chain_members
+from cictl_server.services.pipelines.dependencies import Inherited, inherit
+from cictl_server.services.pipelines.offline import (
+    CachedSource,
+    cached_source,
+    check_offline_chain,
+    check_offline_jobs,
+    check_offline_source,
+)
+from cictl_server.services.pipelines.planning import PlannedJob, RunIdentity, SourceContext, plan, selects
+from cictl_server.services.pipelines.sources import resolve_source, with_own_version
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records import ProjectRecord
+
+NO_MATCH = "selection matched no matrix entries"
+
+
+class Mode(StrEnum):
+    """What a preparation is for, and where its source comes from."""
+
+    RUN = "run"
+    RUN_OFFLINE = "run_offline"
+    PREVIEW = "preview"
+    PREVIEW_OFFLINE = "preview_offline"
+    INSPECT = "inspect"
+    """As a run, for its scripts; nothing is enqueued, so needs that are left out matter to nobody."""
+    ELIGIBLE = "eligible"
+    """Only requirements matter: nothing is resolved."""
+
+    @property
+    def is_offline(self) -> bool:
+        return self in (Mode.RUN_OFFLINE, Mode.PREVIEW_OFFLINE)
+
+    @property
+    def is_run(self) -> bool:
+        return self in (Mode.RUN, Mode.RUN_OFFLINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What a request would enqueue.
+
+    Attributes:
+        name: Of the pipeline or the chain.
+        run_id: Of the pipeline run or the chain run.
+        cache_source: Where an offline run's source comes from; empty for none.
+    """
+
+    project: ProjectRecord
+    name: str
+    run_id: str
+    planned: list[PlannedJob]
+    cache_source: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+
+def run_mode(request: RunRequest) -> Mode:
+    """Return the mode of a run.
+
+    Raises:
+        InvalidRequest: `execution_mode` is none that exists.
+    """
+    match request.execution_mode.strip().lower():
+        case "":
+            return Mode.RUN
+        case "offline_cached":
+            return Mode.RUN_OFFLINE
+        case other:
+            raise InvalidRequest(f'execution_mode "{other}" is unknown', hint='leave it out, or say "offline_cached"')
+
+
+class Preparer:
+    def __init__(self, *, store: Store, numbers: NumberSource) -> None:
+        self._store = store
+        self._numbers = numbers
+
+    def pipeline(self, pipeline_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
+        """Prepare a run of one pipeline.
+
+        Raises:
+            NotFound: No such pipeline.
+            InvalidRequest: A dependency, the selection, the mode or a pin can't be honoured.
+            GitFailed: The overriding ref can't be resolved.
+        """
+        with self._store.read() as view:
+            record = view.pipelines.find(pipeline_db_id)
+            project = view.projects.find(record.project_id) if record else None
+            if record is None or project is None:
+                raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
+            pipeline = record.definition
+            inherited = inherit(view, project.id, pipeline, for_dry_run=request.dry_run)
+            cached = _cached(view, project, pipeline, request, inherited, mode)
+        source = cached.source if cached else _resolved(pipeline, request, inherited, mode)
+        if cached and mode.is_run:
+            check_offline_source(pipeline, cached, in_chain=False)
+        prefix = "offline" if mode is Mode.RUN_OFFLINE else "run"
+        identity = self._identity(project, f"{prefix}-{self._numbers.next()}")
+        planned = plan(
+            pipeline,
+            request,
+            source=source,
+            identity=identity,
+            dependencies=inherited.runs,
+            tolerates_missing_needs=not mode.is_run,
+        )
+        planned = _finished(pipeline, planned, source, request, mode)
+        return _prepared(project, pipeline.id, identity.pipeline_run_id, planned, cached, mode)
+
+    def chain(self, chain_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
+        """Prepare a run of every pipeline of a chain; those with dependencies in the chain wait for them.
+
+        All members build the first one's commit and version where their repository is the same.
+
+        Raises:
+            NotFound: No such chain.
+            InvalidRequest, GitFailed: As for a pipeline.
+        """
+        with self._store.read() as view:
+            chain = view.chains.find(chain_db_id)
+            project = view.projects.find(chain.project_id) if chain else None
+            if chain is None or project is None:
+                raise NotFound("pipeline chain", hint="`cictl projects show PROJECT` shows them")
+            members = chain_members(view, chain)
+            first = members[0].pipeline
+            if request.source_ref.strip() and first.vcs_source is None:
+                raise InvalidRequest("source_ref override requires first chain pipeline vcs_source.repo")
+            inherited = inherit(view, project.id, first, for_dry_run=request.dry_run)
+            cached = _cached(view, project, first, request, inherited, mode)
+        source = cached.source if cached else _resolved(first, request, inherited, mode)
+        if cached and mode.is_run:
+            check_offline_source(first, cached, in_chain=True)
+            check_offline_chain([member.pipeline for member in members])
+        run_id = f"chain-{self._numbers.next()}"
+        identities = self._identities(project, chain.chain_id, run_id, members, request, mode)
+        planned: list[PlannedJob] = []
+        for index, (member, identity) in enumerate(zip(members, identities, strict=True)):
+            own = source if index == 0 else _member_source(member.pipeline, source, mode)
+            jobs = plan(
+                member.pipeline,
+                request,
+                source=own,
+                identity=identity,
+                dependencies=inherited.runs if index == 0 else None,
+                tolerates_missing_needs=not mode.is_run,
+            )
+            planned += _finished(member.pipeline, jobs, own, request, mode)
+        return _prepared(project, chain.chain_id, run_id, planned, cached, mode)
+
+    def _identities(
+        self,
+        project: ProjectRecord,
+        chain_id: str,
+        run_id: str,
+        members: list[Member],
+        request: RunRequest,
+        mode: Mode,
+    ) -> list[RunIdentity]:
+        """Return each member's place in the chain run; one that the selection leaves out is not waited for."""
+        present = {member.pipeline.id for member in members if selects(request, member.pipeline)}
+        identities = []
+        for index, member in enumerate(members):
+            waits_for = [name for name in member.waits_for if name in present]
+            block = {"chain_depends_on_pipelines": ",".join(waits_for), "chain_blocked": "1"} if waits_for else {}
+            place = {
+                "chain_run_id": run_id,
+                "pipeline_chain_id": chain_id,
+                "pipeline_chain_index": str(index),
+                "pipeline_chain_position": str(index + 1),
+                "pipeline_chain_total": str(len(members)),
+            }
+            own_id = f"offline-{run_id}-{index}" if mode is Mode.RUN_OFFLINE else f"run-{self._numbers.next()}"
+            identities.append(self._identity(project, own_id, chain={**place, **block}))
+        return identities
+
+    def _identity(
+        self, project: ProjectRecord, pipeline_run_id: str, *, chain: dict[str, str] | None = None
+    ) -> RunIdentity:
+        return RunIdentity(
+            project=project.name, project_id=project.id, pipeline_run_id=pipeline_run_id, chain=chain or {}
+        )
+
+
+def _cached(
+    view: View, project: ProjectRecord, pipeline: Pipeline, request: RunRequest, inherited: Inherited, mode: Mode
+) -> CachedSource | None:
+    return cached_source(view, project.id, pipeline, request, inherited) if mode.is_offline else None
+
+
+def _resolved(pipeline: Pipeline, request: RunRequest, inherited: Inherited, mode: Mode) -> SourceContext:
+    if mode is Mode.ELIGIBLE:
+        return SourceContext()
+    return resolve_source(pipeline, source_ref=request.source_ref, inherited=inherited)
+
+
+def _member_source(pipeline: Pipeline, first: SourceContext, mode: Mode) -> SourceContext:
+    """Return a later member's source: the first one's version, and its commit and ref where the repository is the same.
+
+    Where the first has no version the member's own is read, from the same commit: a chain never straddles two.
+    """
+    if mode is Mode.ELIGIBLE:
+        return SourceContext()
+    own = pipeline.vcs_source
+    versioning = pipeline.versioning
+    if not mode.is_offline and (own is None or own.repo.strip() != first.repo):
+        inherited = Inherited(
+            version_raw=first.version_raw, version=first.version, repo=first.repo, commit=first.commit
+        )
+        return resolve_source(pipeline, source_ref="", inherited=inherited)
+    source = SourceContext(
+        repo=own.repo.strip() if own else "",
+        ref_raw=first.ref_raw,
+        commit=first.commit,
+        version_raw=first.version_raw,
+        version=first.version,
+        tag_prefix=versioning.tag_prefix if versioning else "",
+        version_file=versioning.file if versioning else "",
+    )
+    return source if first.version or mode.is_offline else with_own_version(pipeline, source)
+
+
+def _finished(
+    pipeline: Pipeline, planned: list[PlannedJob], source: SourceContext, request: RunRequest, mode: Mode
+) -> list[PlannedJob]:
+    """Add what only real runs have: the automatic bump, and the guardrails of offline ones."""
+    if mode is Mode.RUN_OFFLINE:
+        check_offline_jobs(pipeline, planned, dry_run=request.dry_run)
+        return [_marked(job) for job in planned]
+    if request.dry_run or mode.is_offline:
+        return planned
+    if mode is Mode.ELIGIBLE:
+        check_auto_bump(pipeline, planned)
+        return planned
+    return with_auto_bump(pipeline, planned, source)
+
+
+def _marked(job: PlannedJob) -> PlannedJob:
+    return dataclasses.replace(job, metadata={**job.metadata, "execution_mode": "offline_cached"})
+
+
+def _prepared(
+    project: ProjectRecord, name: str, run_id: str, planned: list[PlannedJob], cached: CachedSource | None, mode: Mode
+) -> Prepared:
+    if mode.is_run and not planned:
+        raise InvalidRequest(NO_MATCH)
+    return Prepared(
+        project=project,
+        name=name,
+        run_id=run_id,
+        planned=planned,
+        cache_source=cached.origin if cached else "",
+        warnings=cached.warnings if cached else [],
+    )
+
+
+def as_dry_run(request: RunRequest) -> RunRequest:
+    """Return *request* as a preview takes it: always dry, names trimmed."""
+    return replace(
+        request,
+        dry_run=True,
+        pipeline_job_id=request.pipeline_job_id.strip(),
+        matrix_name=request.matrix_name.strip(),
+    )

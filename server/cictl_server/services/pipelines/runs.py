@@ -1,0 +1,69 @@
+"""Starting runs of pipelines and chains: everything is prepared before the first execution is stored, in one transaction."""
+
+from __future__ import annotations
+
+from cictl.base.clock import Clock
+from cictl.wire.jobs import JobStatus
+from cictl.wire.projects import RunRequest, RunResponse
+from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.pipelines.planning import PlannedJob
+from cictl_server.services.pipelines.run_preparation import Prepared, Preparer, run_mode
+from cictl_server.store.contract import Store
+from cictl_server.store.records import JobRecord
+
+
+class RunService:
+    def __init__(
+        self, *, store: Store, settler: Settler, preparer: Preparer, numbers: NumberSource, clock: Clock
+    ) -> None:
+        self._store = store
+        self._settler = settler
+        self._preparer = preparer
+        self._numbers = numbers
+        self._clock = clock
+
+    def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
+        """Enqueue a run of a pipeline, or of the part that is selected.
+
+        Raises:
+            NotFound, InvalidRequest, GitFailed: As `Preparer.pipeline`; nothing is enqueued then.
+        """
+        return self._enqueue(self._preparer.pipeline(pipeline_db_id, request, run_mode(request)))
+
+    def run_chain(self, chain_db_id: int, request: RunRequest) -> RunResponse:
+        """Enqueue a run of every pipeline of a chain.
+
+        Raises:
+            NotFound, InvalidRequest, GitFailed: As `Preparer.chain`; nothing is enqueued then.
+        """
+        return self._enqueue(self._preparer.chain(chain_db_id, request, run_mode(request)))
+
+    def _enqueue(self, prepared: Prepared) -> RunResponse:
+        jobs = [self._record(planned) for planned in prepared.planned]
+        with self._store.write() as tx:
+            for job in jobs:
+                self._settler.put(tx, job)
+        return RunResponse(
+            project_name=prepared.project.name,
+            pipeline_id=prepared.name,
+            enqueued=len(jobs),
+            job_execution_ids=[job.id for job in jobs],
+            pipeline_run_id=prepared.run_id,
+        )
+
+    def _record(self, planned: PlannedJob) -> JobRecord:
+        return JobRecord(
+            number=self._numbers.next(),
+            script=planned.script,
+            status=JobStatus.QUEUED,
+            created=self._clock(),
+            required_capabilities=planned.required_capabilities,
+            timeout_seconds=planned.timeout_seconds,
+            env=planned.env,
+            artifact_globs=planned.artifact_globs,
+            caches=planned.caches,
+            source=planned.source,
+            metadata=planned.metadata,
+            step_plan=planned.step_plan,
+        )

@@ -1,0 +1,96 @@
+"""The branches that a pipeline could be run from."""
+
+from __future__ import annotations
+
+import threading
+
+from cictl.project_file import Pipeline
+from cictl.wire.projects import SourceRef, SourceRefs
+from cictl_server.errors import GitFailed, InvalidRequest, NotFound
+from cictl_server.services.pipelines.auto_bump import branch_of
+from cictl_server.services.pipelines.chains import chain_members
+from cictl_server.services.projects.git import check_argument, list_branches, mask_credentials
+from cictl_server.store.contract import Store
+
+_PREFIX = "refs/heads/"
+
+
+class SourceRefService:
+    """Asks the remote each time; when it can't be reached, the last good answer and the refs of past runs must do."""
+
+    def __init__(self, *, store: Store) -> None:
+        self._store = store
+        self._last: dict[str, list[str]] = {}
+        self._lock = threading.Lock()
+
+    def of_pipeline(self, pipeline_db_id: int) -> SourceRefs:
+        """Return the branches of a pipeline's repository; none for a pipeline without one.
+
+        Raises:
+            NotFound: No such pipeline.
+            GitFailed: The remote can't be reached, and nothing is known of it.
+        """
+        with self._store.read() as view:
+            record = view.pipelines.find(pipeline_db_id)
+        if record is None:
+            raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
+        return self._refs(record.project_id, record.definition)
+
+    def of_chain(self, chain_db_id: int) -> SourceRefs:
+        """Return the branches of the repository of a chain's first pipeline.
+
+        Raises:
+            NotFound: No such chain.
+            InvalidRequest: The chain is empty or names a pipeline that is gone.
+            GitFailed: As for a pipeline.
+        """
+        with self._store.read() as view:
+            chain = view.chains.find(chain_db_id)
+            if chain is None:
+                raise NotFound("pipeline chain", hint="`cictl projects show PROJECT` shows them")
+            first = chain_members(view, chain)[0].pipeline
+        return self._refs(chain.project_id, first)
+
+    def _refs(self, project_id: int, pipeline: Pipeline) -> SourceRefs:
+        if pipeline.vcs_source is None:
+            return SourceRefs(source_repo="", refs=[])
+        repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
+        names = sorted(self._names(repo, project_id, pipeline), key=lambda name: (name.casefold(), name.encode()))
+        if not names:
+            raise InvalidRequest(f"no remote branches found in {mask_credentials(repo)}")
+        return SourceRefs(
+            source_repo=repo,
+            refs=[SourceRef(name=name, ref=_PREFIX + name) for name in names],
+            default_ref=_PREFIX + _default(names, pipeline.vcs_source.ref.strip().removeprefix(_PREFIX)),
+        )
+
+    def _names(self, repo: str, project_id: int, pipeline: Pipeline) -> list[str]:
+        try:
+            names = list_branches(repo)
+        except GitFailed as error:
+            known = self._known(repo, project_id, pipeline)
+            if not known:
+                raise GitFailed(f"list source refs from {mask_credentials(repo)}: {error}", hint=error.hint) from error
+            return known
+        with self._lock:
+            self._last[repo] = names
+        return names
+
+    def _known(self, repo: str, project_id: int, pipeline: Pipeline) -> list[str]:
+        """Return the branches of the last good answer, and those that past runs of the pipeline were made from."""
+        with self._lock:
+            names = set(self._last.get(repo, ()))
+        with self._store.read() as view:
+            for job, _ in zip(view.jobs.of_pipeline(str(project_id), pipeline.id), range(500), strict=False):
+                branch = branch_of(job.metadata.get("pipeline_source_ref_raw", ""))
+                if branch and job.metadata.get("pipeline_source_repo") == repo:
+                    names.add(branch)
+        return list(names)
+
+
+def _default(names: list[str], wanted: str) -> str:
+    """Return the pipeline's own branch, else main, else master, else the first."""
+    if wanted in names:
+        return wanted
+    folded = {name.casefold(): name for name in reversed(names)}
+    return folded.get("main") or folded.get("master") or names[0]

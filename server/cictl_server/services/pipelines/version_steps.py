@@ -1,0 +1,190 @@
+"""Resolving a pipeline's version step by step, for people who watch."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator
+
+from cictl.project_file import Pipeline
+from cictl.wire.projects import VersionResolved, VersionStep
+from cictl_server.errors import CictlError, GitFailed, InvalidRequest, NotFound
+from cictl_server.services.core.hub import Hub
+from cictl_server.services.pipelines.dependencies import Inherited, inherit
+from cictl_server.services.pipelines.sources import unfetched, version_in
+from cictl_server.services.projects.git import Stop, check_argument, fetched, mask_credentials
+from cictl_server.store.contract import Store
+from cictl_server.store.records import PipelineRecord
+
+logger = logging.getLogger(__name__)
+
+Event = VersionStep | VersionResolved
+
+_SECONDS = 45.0
+KEEPALIVE_SECONDS = 10.0
+
+
+class VersionService:
+    """Resolves in a thread of its own for each watcher, so that the watcher is told something also while git is silent."""
+
+    def __init__(self, *, store: Store, hub: Hub, keepalive_seconds: float = KEEPALIVE_SECONDS) -> None:
+        self._store = store
+        self._hub = hub
+        self._keepalive_seconds = keepalive_seconds
+
+    def find(self, pipeline_db_id: int) -> PipelineRecord:
+        """Return the pipeline.
+
+        Raises:
+            NotFound: No such pipeline.
+        """
+        with self._store.read() as view:
+            record = view.pipelines.find(pipeline_db_id)
+        if record is None:
+            raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
+        return record
+
+    def resolve(self, record: PipelineRecord) -> Generator[Event | None, None, None]:
+        """Yield what happens, None whenever nothing did for a while, and the result last, exactly once.
+
+        Closing the iterator ends git too. When the server stops it ends without a result.
+        """
+        stop, found = Stop(), deque[Event | None]()
+        with self._hub.watch(f"versions:{id(stop)}") as wake:
+            worker = threading.Thread(target=self._work, args=(record, stop, found, wake), name="version", daemon=True)
+            worker.start()
+            try:
+                yield from self._told(found, wake)
+            finally:
+                stop.set()
+                worker.join()
+
+    def _told(self, found: deque[Event | None], wake: threading.Event) -> Iterator[Event | None]:
+        while not self._hub.is_closed:
+            wake.clear()
+            while found:
+                event = found.popleft()
+                if event is None:
+                    return
+                yield event
+            if not wake.wait(self._keepalive_seconds):
+                yield None
+
+    def _work(self, record: PipelineRecord, stop: Stop, found: deque[Event | None], wake: threading.Event) -> None:
+        """Put each event, and a closing None, into *found*."""
+        try:
+            for event in self._steps(record, stop):
+                found.append(event)
+                wake.set()
+        except Exception:  # the watcher must hear of it too
+            logger.exception("version not resolved pipeline=%d", record.id)
+            found.append(VersionStep(step="done", status="error", message="internal error"))
+        found.append(None)
+        wake.set()
+
+    def _steps(self, record: PipelineRecord, stop: Stop) -> Iterator[Event]:
+        pipeline = record.definition
+        yield _running("start", f'resolving version for pipeline "{pipeline.id}"')
+        try:
+            inherited = yield from self._dependencies(record)
+            yield from _version(pipeline, inherited, stop)
+        except CictlError as error:
+            yield VersionStep(step="done", status="error", message=str(error))
+
+    def _dependencies(self, record: PipelineRecord) -> Generator[Event, None, Inherited]:
+        """Yield the look at the dependencies, and return what they give."""
+        pipeline = record.definition
+        if not pipeline.depends_on:
+            yield _ok("dependencies", "no dependencies declared")
+            return Inherited()
+        yield _running("dependencies", f"checking {len(pipeline.depends_on)} dependency pipeline(s)")
+        for name in pipeline.depends_on:
+            yield _running("dependencies", f'checking latest run for dependency "{name}"')
+        try:
+            with self._store.read() as view:
+                inherited = inherit(view, record.project_id, pipeline, for_dry_run=False)
+        except InvalidRequest as error:
+            short = str(error).removeprefix(f'pipeline "{pipeline.id}" ')
+            yield VersionStep(step="dependencies", status="error", message=short)
+            raise
+        version = f"; inherited version={inherited.version}" if inherited.version else ""
+        yield _ok("dependencies", f"dependencies satisfied{version}")
+        return inherited
+
+
+def _version(pipeline: Pipeline, inherited: Inherited, stop: Stop) -> Iterator[Event]:
+    versioning = pipeline.versioning
+    if inherited.version:
+        yield _ok("version", f"using inherited dependency version {inherited.version}")
+        is_same = pipeline.vcs_source is not None and pipeline.vcs_source.repo.strip() == inherited.repo
+        commit = inherited.commit if is_same else ""
+        yield _done(pipeline, version=inherited.version, raw=inherited.version_raw, commit=commit)
+        return
+    if versioning is None or pipeline.vcs_source is None:
+        yield _ok("version", "pipeline versioning not configured")
+        yield _done(pipeline)
+        return
+    repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
+    ref = check_argument(pipeline.vcs_source.ref, field="vcs_source.ref")
+    yield _running("version", f"resolving from {mask_credentials(repo)}" + (f" at ref {ref}" if ref else ""))
+    commit = ""
+    try:
+        yield from _checkout(ref)
+        with fetched(repo, ref, seconds=_SECONDS, stop=stop) as tree:
+            commit = tree.commit
+            yield _ok("checkout", f"resolved source commit {commit}")
+            yield _running("version-file", f"reading {versioning.file}")
+            raw = version_in(tree, versioning.file)
+    except (GitFailed, InvalidRequest) as error:
+        text = unfetched(ref, error) if isinstance(error, GitFailed) and not commit else str(error)
+        yield from _unresolved(pipeline, text, is_needed=bool(versioning.auto_bump))
+        return
+    version = versioning.tag_prefix + raw
+    yield _ok("version-file", f"validated {versioning.file} as {raw}")
+    yield _ok("version", f"resolved version={version} (raw={raw})")
+    yield _done(pipeline, version=version, raw=raw, commit=commit)
+
+
+def _checkout(ref: str) -> Iterator[Event]:
+    """Yield what one fetch does, in the steps that watchers know."""
+    yield _running("checkout", "cloning repository")
+    if ref:
+        yield _running("checkout", f'fetching source ref "{ref}"')
+    yield _running("checkout", "resolving source commit")
+
+
+def _unresolved(pipeline: Pipeline, text: str, *, is_needed: bool) -> Iterator[Event]:
+    """Yield that there is no version.
+
+    Raises:
+        InvalidRequest: A run would be refused for it.
+    """
+    message = text if is_needed else f"version not resolved: {text}"
+    yield VersionStep(step="version", status="error", message=message)
+    if is_needed:
+        raise InvalidRequest(text)
+    yield _done(pipeline)
+
+
+def _running(step: str, message: str) -> VersionStep:
+    return VersionStep(step=step, status="running", message=message)
+
+
+def _ok(step: str, message: str) -> VersionStep:
+    return VersionStep(step=step, status="ok", message=message)
+
+
+def _done(pipeline: Pipeline, *, version: str = "", raw: str = "", commit: str = "") -> VersionResolved:
+    versioning = pipeline.versioning if version else None
+    return VersionResolved(
+        step="done",
+        status="ok",
+        message="version resolution completed",
+        pipeline_version=version,
+        pipeline_version_raw=raw,
+        source_ref_resolved=commit,
+        version_file=versioning.file if versioning else "",
+        tag_prefix=versioning.tag_prefix if versioning else "",
+        auto_bump=versioning.auto_bump if versioning else "",
+    )

@@ -1,0 +1,97 @@
+"""The icons of projects: found in the repository at import, kept as one file each, so that a start fetches nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cictl_server.errors import GitFailed
+from cictl_server.services.projects.git import Fetched, TreeFile
+
+logger = logging.getLogger(__name__)
+
+_LARGEST = 512_000
+_NAMES = ("icon", "logo")
+_EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
+_TRIED = 50
+"""A repository may be full of files that only claim to be images; each look costs a process."""
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"BM", "image/bmp"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Icon:
+    """An image and its entity tag, quoted."""
+
+    data: bytes
+    media_type: str
+    etag: str
+
+
+class IconFiles:
+    """The icons below one directory, by project id."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def find(self, project_id: int) -> Icon | None:
+        try:
+            data = self._path(project_id).read_bytes()
+        except FileNotFoundError:
+            return None
+        media_type = _sniffed(data)
+        return (
+            Icon(data=data, media_type=media_type, etag=f'"{hashlib.sha256(data).hexdigest()}"') if media_type else None
+        )
+
+    def put(self, project_id: int, data: bytes | None) -> None:
+        """Keep *data* as the project's icon, or none. A failing disk is logged only: an icon is decoration."""
+        path = self._path(project_id)
+        try:
+            if data is None:
+                path.unlink(missing_ok=True)
+                return
+            partial = path.with_suffix(".partial")
+            partial.write_bytes(data)
+            partial.replace(path)
+        except OSError as error:
+            logger.warning("icon not kept project=%d: %s", project_id, error)
+
+    def _path(self, project_id: int) -> Path:
+        return self._directory / f"project-{project_id}"
+
+
+def find_icon(tree: Fetched) -> bytes | None:
+    """Return the best image of a commit that calls itself icon or logo, or None.
+
+    The largest file wins, then the one nearest to the root, then the first by path; what it is, its content decides.
+    """
+    with suppress(GitFailed):  # a project without icon is as good
+        candidates = sorted((file for file in tree.files() if _may_be_icon(file)), key=_rank)
+        for file in candidates[:_TRIED]:
+            data = tree.read(file)
+            if _sniffed(data):
+                return data
+    return None
+
+
+def _may_be_icon(file: TreeFile) -> bool:
+    name = file.path.rpartition("/")[2].lower()
+    return 0 < file.size <= _LARGEST and name.endswith(_EXTENSIONS) and any(word in name for word in _NAMES)
+
+
+def _rank(file: TreeFile) -> tuple[int, int, str]:
+    return -file.size, file.path.count("/"), file.path
+
+
+def _sniffed(data: bytes) -> str:
+    """Return the media type that the first bytes tell, empty for none that is served."""
+    return next((media_type for signature, media_type in _SIGNATURES if data.startswith(signature)), "")

@@ -1,0 +1,218 @@
+"""Projects: import from git, reload, views and deletion."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+
+import msgspec
+
+from cictl.base.clock import Clock
+from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, VcsSource, parse
+from cictl.wire.projects import ImportRequest, ImportResponse, ProjectDetail, ProjectSummary
+from cictl_server.errors import GitFailed, InvalidProject, InvalidRequest, NotFound
+from cictl_server.services.projects.git import check_argument, default_branch, fetched
+from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
+from cictl_server.services.projects.views import project_detail, project_summary
+from cictl_server.store.contract import Store, Transaction, View
+from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    """A project file as fetched: where from, what it says, and the repository's icon."""
+
+    repo_url: str
+    repo_ref: str
+    config_file: str
+    commit: str
+    definition: ProjectFile
+    icon: bytes | None
+
+    @property
+    def identity(self) -> str:
+        at = f"@{self.repo_ref}" if self.repo_ref else ""
+        return f"{self.repo_url}{at}:{self.config_file}"
+
+
+class ProjectService:
+    def __init__(self, *, store: Store, icons: IconFiles, clock: Clock) -> None:
+        self._store = store
+        self._icons = icons
+        self._clock = clock
+
+    def list_projects(self) -> list[ProjectSummary]:
+        """Return all projects by name."""
+        with self._store.read() as view:
+            projects = sorted(view.projects.iter_all(), key=lambda p: (p.name, p.id))
+            return [project_summary(p, view.pipelines.of_project(p.id), view.chains.of_project(p.id)) for p in projects]
+
+    def get_project(self, project_id: int) -> ProjectDetail:
+        """Return one project with its definitions.
+
+        Raises:
+            NotFound: No such project.
+        """
+        with self._store.read() as view:
+            project = _get(view, project_id)
+            return project_detail(project, view.pipelines.of_project(project_id), view.chains.of_project(project_id))
+
+    def import_project(self, request: ImportRequest) -> ImportResponse:
+        """Fetch a project file and store what it defines; the same URL, ref and file update the same project.
+
+        Raises:
+            InvalidRequest: A field is missing or unsafe.
+            InvalidProject: The file is missing, or breaks a rule; the text says where.
+            GitFailed: The repository can't be read.
+        """
+        repo_url = check_argument(request.repo_url, field="repo_url")
+        if not repo_url:
+            raise InvalidRequest("repo_url is required")
+        repo_ref = check_argument(request.repo_ref, field="repo_ref")
+        loaded = _load(repo_url, repo_ref, _root_file(request.config_file))
+        with self._store.write() as tx:
+            known = next((p for p in tx.projects.iter_all() if p.identity == loaded.identity), None)
+            return self._store_loaded(tx, loaded, known)
+
+    def reload_project(self, project_id: int) -> ImportResponse:
+        """Fetch the project's file again; on any error nothing has changed.
+
+        Raises:
+            NotFound: No such project.
+            InvalidProject, GitFailed: As for the import.
+        """
+        with self._store.read() as view:
+            known = _get(view, project_id)
+        loaded = _load(known.repo_url, known.repo_ref, known.config_file)
+        with self._store.write() as tx:
+            return self._store_loaded(tx, loaded, _get(tx, project_id))
+
+    def delete_project(self, project_id: int) -> None:
+        """Remove a project and its definitions; executions stay.
+
+        Raises:
+            NotFound: No such project.
+        """
+        with self._store.write() as tx:
+            _get(tx, project_id)
+            for pipeline in tx.pipelines.of_project(project_id):
+                tx.pipelines.delete(pipeline.id)
+            for chain in tx.chains.of_project(project_id):
+                tx.chains.delete(chain.id)
+            tx.projects.delete(project_id)
+            tx.after_commit(lambda: self._icons.put(project_id, None))
+
+    def find_icon(self, project_id: int) -> Icon | None:
+        """Return a project's icon; None where it has none, or there is no such project."""
+        return self._icons.find(project_id)
+
+    def check_pipeline(self, pipeline_db_id: int) -> None:
+        """
+        Raises:
+            NotFound: No such pipeline.
+        """
+        with self._store.read() as view:
+            if view.pipelines.find(pipeline_db_id) is None:
+                raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
+
+    def check_chain(self, chain_db_id: int) -> None:
+        """
+        Raises:
+            NotFound: No such chain.
+            InvalidRequest: It is empty.
+        """
+        with self._store.read() as view:
+            chain = view.chains.find(chain_db_id)
+        if chain is None:
+            raise NotFound("pipeline chain", hint="`cictl chains list` shows them")
+        if not chain.pipelines:
+            raise InvalidRequest("pipeline chain has no pipelines")
+
+    def _store_loaded(self, tx: Transaction, loaded: _Loaded, known: ProjectRecord | None) -> ImportResponse:
+        project = ProjectRecord(
+            id=known.id if known else tx.projects.next_id(),
+            name=loaded.definition.name,
+            identity=loaded.identity,
+            repo_url=loaded.repo_url,
+            repo_ref=loaded.repo_ref,
+            config_file=loaded.config_file,
+            loaded_commit=loaded.commit,
+            updated=self._clock(),
+        )
+        tx.projects.put(project)
+        _store_pipelines(tx, project, loaded.definition)
+        _store_chains(tx, project, loaded.definition)
+        tx.after_commit(lambda: self._icons.put(project.id, loaded.icon))
+        return ImportResponse(
+            project_name=project.name,
+            repo_url=project.repo_url,
+            repo_ref=project.repo_ref,
+            config_file=project.config_file,
+            pipelines=len(loaded.definition.pipelines),
+            project_id=project.id,
+        )
+
+
+def _root_file(config_file: str) -> str:
+    """Return the cleaned name of a file in the root, empty when none was named.
+
+    Raises:
+        InvalidRequest: It is not a plain file name.
+    """
+    if not config_file.strip():
+        return ""
+    cleaned = posixpath.normpath(check_argument(config_file, field="config_file"))
+    if "/" in cleaned or "\\" in cleaned or cleaned in (".", ".."):
+        raise InvalidRequest("config_file must point to a root-level file")
+    return cleaned
+
+
+def _load(repo_url: str, repo_ref: str, config_file: str) -> _Loaded:
+    """Fetch and parse; without a file name the first of the default ones that exists counts."""
+    with fetched(repo_url, repo_ref) as tree:
+        name = config_file or next((n for n in CONFIG_FILES if tree.has(n)), CONFIG_FILES[0])
+        try:
+            text = tree.show(name)
+        except GitFailed as error:
+            raise InvalidProject(f'repo is not a valid cictl project: missing root file "{name}"') from error
+        commit, icon = tree.commit, find_icon(tree)
+    try:
+        definition = parse(text, config_file=name)
+    except ProjectFileError as error:
+        raise InvalidProject(str(error), hint="`cictl lint FILE` checks a file without a server") from error
+    ref = repo_ref or default_branch(repo_url)
+    return _Loaded(repo_url=repo_url, repo_ref=ref, config_file=name, commit=commit, definition=definition, icon=icon)
+
+
+def _store_pipelines(tx: Transaction, project: ProjectRecord, definition: ProjectFile) -> None:
+    """Replace the definitions; a pipeline that stays keeps its id."""
+    known = {p.definition.id: p.id for p in tx.pipelines.of_project(project.id)}
+    for pipeline in definition.pipelines:
+        record_id = known.pop(pipeline.id, None) or tx.pipelines.next_id()
+        tx.pipelines.put(PipelineRecord(id=record_id, project_id=project.id, definition=_with_ref(pipeline, project)))
+    for record_id in known.values():
+        tx.pipelines.delete(record_id)
+
+
+def _store_chains(tx: Transaction, project: ProjectRecord, definition: ProjectFile) -> None:
+    known = {c.chain_id: c.id for c in tx.chains.of_project(project.id)}
+    for chain in definition.pipeline_chains:
+        record_id = known.pop(chain.id, None) or tx.chains.next_id()
+        tx.chains.put(ChainRecord(id=record_id, project_id=project.id, chain_id=chain.id, pipelines=chain.pipelines))
+    for record_id in known.values():
+        tx.chains.delete(record_id)
+
+
+def _with_ref(pipeline: Pipeline, project: ProjectRecord) -> Pipeline:
+    """Give a pipeline without a ref the project's, if it builds the project's own repository."""
+    source = pipeline.vcs_source
+    if source is None or source.ref or source.repo.strip() != project.repo_url:
+        return pipeline
+    return msgspec.structs.replace(pipeline, vcs_source=VcsSource(repo=source.repo, ref=project.repo_ref))
+
+
+def _get(view: View, project_id: int) -> ProjectRecord:
+    project = view.projects.find(project_id)
+    if project is None:
+        raise NotFound("project", hint="`cictl projects list` shows them")
+    return project

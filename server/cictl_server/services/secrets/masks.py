@@ -1,0 +1,95 @@
+"""What must not show in what agents send of each execution.
+
+The agent masks already; this is the second net, for agents of another make. It knows the values of the leases since the
+server's start: after a restart, what runs already is masked by its agent alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from cictl.redaction import Cover, Redactor
+from cictl_server.services.secrets.lease_secrets import needs_secrets, recorded_secrets
+from cictl_server.services.secrets.sensitive import SensitiveValues
+from cictl_server.store.records import JobRecord
+
+
+@dataclass(kw_only=True)
+class Mask:
+    """The secrets of one execution, ready to be looked for.
+
+    Attributes:
+        values: What it was made of.
+        has_covered: Whether it changed the stored log, so that this is not the agent's any more.
+    """
+
+    values: tuple[str, ...]
+    cover: Cover = field(init=False)
+    has_covered: bool = False
+    _redactor: Redactor = field(init=False)
+    _ends: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.cover = Cover(self.values)
+        self._redactor = Redactor(self.values)
+
+    def redact(self, text: str) -> str:
+        """Mask a text."""
+        return self._redactor.redact(text)
+
+    def redact_name(self, name: str) -> str:
+        """Mask the name of a file."""
+        return self._redactor.redact_name(name)
+
+    def end(self, log: str, *, size: int) -> bytes | None:
+        """Return the last bytes of a log of *size* bytes as they came, as far as they can matter; None when not known.
+
+        What is stored will not do: where secrets overlap, the second begins in what covers the first.
+        """
+        known_size, data = self._ends.get(log, (0, b""))
+        return data if known_size == size else None
+
+    def forget_end(self, log: str) -> None:
+        """Forget the last bytes of a log that was replaced."""
+        self._ends.pop(log, None)
+
+    def note_end(self, log: str, *, size: int, data: bytes) -> None:
+        """Remember the last bytes of a log that has grown to *size* bytes."""
+        self._ends[log] = size, data[max(0, len(data) - self.cover.reach + 1) :]
+
+
+class Masks:
+    """The masks of the executions whose values are remembered."""
+
+    def __init__(self, sensitive: SensitiveValues) -> None:
+        self._sensitive = sensitive
+        self._masks: dict[str, Mask] = {}
+        self._lock = threading.Lock()
+        sensitive.on_forget = self._forget
+
+    def of(self, job_id: str) -> Mask | None:
+        """Return what to mask, None for an execution without secrets; that costs one look-up."""
+        values = self._sensitive.of(job_id)
+        if not values:
+            return None
+        with self._lock:
+            mask = self._masks.get(job_id)
+            if mask is None or mask.values != values:
+                mask = self._masks[job_id] = Mask(values=values)
+            return mask
+
+    def of_log(self, name: str) -> Mask | None:
+        """Return what to mask in the log *name*, which is its execution's id and the number of the attempt."""
+        return self.of(name.partition(".")[0])
+
+    def may_have_covered(self, job: JobRecord) -> bool:
+        """Whether the stored log of *job* may be another than its agent's; after a restart nobody knows that any more."""
+        mask = self.of(job.id)
+        if mask is not None:
+            return mask.has_covered
+        return needs_secrets(job) or bool(recorded_secrets(job))
+
+    def _forget(self, job_id: str) -> None:
+        with self._lock:
+            self._masks.pop(job_id, None)

@@ -1,0 +1,169 @@
+"""Reading secrets: tokens from the cache, one fresh login where one is refused, each place once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+import msgspec
+
+from cictl.wire.jobs import SecretRef
+from cictl.wire.vault import VaultTestSecret
+from cictl_server.services.secrets.vault.client import Place, VaultClient, place_of, value_of
+from cictl_server.services.secrets.vault.connections import is_allowed
+from cictl_server.services.secrets.vault.errors import TokenRefused, VaultRefused, VaultUnavailable
+from cictl_server.services.secrets.vault.tokens import TokenCache
+from cictl_server.store.records import VaultConnectionRecord
+
+T = TypeVar("T")
+
+
+class VaultAccess:
+    """What every reader needs: where secret ids are, and which Vaults may get them."""
+
+    def __init__(self, *, environment: Mapping[str, str], allowed_urls: Sequence[str]) -> None:
+        self._environment = environment
+        self._allowed_urls = allowed_urls
+
+    def secret_id(self, connection: VaultConnectionRecord) -> str:
+        """Return the secret id of *connection*, as the process's environment has it now.
+
+        Raises:
+            VaultRefused: There is none, or the Vault may not get it.
+        """
+        self.check(connection)
+        found = self._environment.get(connection.secret_id_env, "").strip()
+        if not found:
+            raise VaultRefused(
+                "vault secret id not available (configure secret_id_env and set it in process environment)"
+            )
+        return found
+
+    def check(self, connection: VaultConnectionRecord) -> None:
+        """
+        Raises:
+            VaultRefused: The list of allowed addresses was changed since the connection was stored.
+        """
+        if not is_allowed(connection.url, self._allowed_urls):
+            raise VaultRefused(f"create vault request: {connection.url} is not a Vault address that this server allows")
+
+
+class VaultReader:
+    """Reads what belongs together, such as the secrets of one execution; close it.
+
+    Attributes:
+        waits_for: The connection whose Vault was called last.
+        got_answer: Whether anything was read.
+    """
+
+    def __init__(self, access: VaultAccess, tokens: TokenCache, *, seconds: float) -> None:
+        """Give up after *seconds* in all."""
+        self._access = access
+        self._tokens = tokens
+        self._ends_at = time.monotonic() + seconds
+        self._clients: dict[int, VaultClient] = {}
+        self._read: dict[tuple[int, Place], Mapping[str, msgspec.Raw]] = {}
+        self._fresh: set[int] = set()
+        self.waits_for: VaultConnectionRecord | None = None
+        self.got_answer = False
+
+    def __enter__(self) -> VaultReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self._ends_at - time.monotonic())
+
+    def log_in(self, connection: VaultConnectionRecord, secret_id: str = "") -> str:
+        """Log in, whatever token is known, and return the new one.
+
+        Args:
+            secret_id: Instead of the configured one.
+
+        Raises:
+            VaultProblem: It did not work.
+        """
+        self._access.check(connection)
+        self.waits_for = connection
+        login = self._client(connection).login(secret_id or self._access.secret_id(connection))
+        self._tokens.keep(connection, login)
+        self._fresh.add(connection.id)
+        return login.token
+
+    def value(self, connection: VaultConnectionRecord, secret: SecretRef | VaultTestSecret) -> str:
+        """Return the text of a secret.
+
+        Raises:
+            VaultProblem: It can't be had.
+        """
+        key = secret.key.strip()
+        if not key:
+            raise VaultRefused("secret key is required")
+        place = place_of(connection, mount=secret.mount, path=secret.path, kv_version=secret.kv_version)
+        at = (connection.id, place)
+        if at not in self._read:
+            self._read[at] = self._fetch(connection, place)
+        return value_of(self._read[at], key, path=place.path)
+
+    def _fetch(self, connection: VaultConnectionRecord, place: Place) -> Mapping[str, msgspec.Raw]:
+        token = self._token(connection)
+        self.waits_for = connection
+        try:
+            found = self._client(connection).read(place, token=token)
+        except TokenRefused:
+            self._tokens.drop(connection, token)
+            if connection.id in self._fresh:
+                raise
+            # The token may have been revoked, or the role's policies changed, since it was kept: once more with a new one.
+            found = self._client(connection).read(place, token=self.log_in(connection))
+        self.got_answer = True
+        return found
+
+    def _token(self, connection: VaultConnectionRecord) -> str:
+        """Return the token to use: one login at a time, so that simultaneous leases share it."""
+        self._access.check(connection)
+        self.waits_for = connection
+        lock = self._tokens.login_lock(connection.id)
+        if not lock.acquire(timeout=self.seconds_left):
+            raise VaultUnavailable("send vault request: another login takes too long")
+        try:
+            return self._tokens.find(connection) or self.log_in(connection)
+        finally:
+            lock.release()
+
+    def _client(self, connection: VaultConnectionRecord) -> VaultClient:
+        client = self._clients.get(connection.id)
+        if client is None:
+            client = self._clients[connection.id] = VaultClient(connection, ends_at=self._ends_at)
+        return client
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """Run *work* on a thread of its own and return its result, but wait for *seconds* at most.
+
+    Sockets have time limits, looking up a host's name has none; an answer that trickles has none either.
+
+    Raises:
+        VaultUnavailable: It took longer; what it does yet has no effect.
+        Exception: What *work* raised.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="vault", daemon=True).start()
+    try:
+        return done.result(timeout=seconds)
+    except TimeoutError:
+        raise VaultUnavailable("send vault request: no answer in time") from None

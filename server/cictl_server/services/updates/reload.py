@@ -1,0 +1,45 @@
+"""Fetching every project again after an update: a newer version may read more from their files."""
+
+from __future__ import annotations
+
+import logging
+
+from cictl_server.errors import CictlError
+from cictl_server.services.projects.projects import ProjectService
+from cictl_server.services.updates.book import RELOAD_MESSAGE, RELOAD_PENDING, UpdateBook
+from cictl_server.store.contract import Store
+
+logger = logging.getLogger(__name__)
+
+_COMPLETE = "post-update project reload complete"
+_INCOMPLETE = "post-update project reload incomplete; retry on next restart"
+
+
+class ReloadService:
+    def __init__(self, *, store: Store, projects: ProjectService, book: UpdateBook) -> None:
+        self._store = store
+        self._projects = projects
+        self._book = book
+
+    def run_if_pending(self) -> None:
+        """Reload the projects if the server was updated and they were not reloaded since; may take minutes.
+
+        Where one can't be reloaded it stays as it was, and all are tried again at the next start.
+        """
+        if self._book.find(RELOAD_PENDING) != "1":
+            return
+        with self._store.read() as view:
+            ids = [p.id for p in view.projects.iter_all() if p.repo_url and p.config_file and "/" not in p.config_file]
+        failed = [project_id for project_id in ids if not self._reload(project_id)]
+        if not failed:
+            self._book.write({RELOAD_PENDING: "0", **({RELOAD_MESSAGE: _COMPLETE} if ids else {})})
+        else:
+            self._book.write({RELOAD_MESSAGE: _INCOMPLETE})
+
+    def _reload(self, project_id: int) -> bool:
+        try:
+            self._projects.reload_project(project_id)
+        except CictlError as error:
+            logger.warning("project not reloaded after the update project=%d: %s", project_id, error)
+            return False
+        return True

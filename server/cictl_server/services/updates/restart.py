@@ -1,0 +1,44 @@
+"""Restarting the server when an admin asks for it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from cictl.wire.updates import Restarting
+from cictl_server.services.updates.book import MESSAGE, UpdateBook
+from cictl_server.services.updates.process import ServerProcess
+from cictl_server.services.updates.update import UpdateService
+
+logger = logging.getLogger(__name__)
+
+_MANAGER = {"linux": "systemd", "darwin": "launchd"}
+
+
+class RestartService:
+    """A server below a service manager ends, and the manager starts it again; any other starts itself again."""
+
+    def __init__(self, *, updates: UpdateService, book: UpdateBook, process: ServerProcess) -> None:
+        self._updates = updates
+        self._book = book
+        self._process = process
+
+    def restart(self) -> Restarting:
+        """Begin, and tell how the server comes back; answers that are under way are finished first.
+
+        Raises:
+            Conflict: An update is in progress, which restarts the server by itself.
+        """
+        self._updates.refuse_while_active()
+        tools = self._updates.tools
+        is_service = tools.capability().mode == "service"
+        manager = _MANAGER.get(sys.platform, "service")
+        message = (
+            f"restart via {manager} self-exit requested ({tools.unit})"
+            if is_service
+            else "service restart unavailable; re-exec requested"
+        )
+        self._book.write({MESSAGE: message})
+        logger.info("restart requested: %s", message)
+        (self._process.leave if is_service else self._process.restart)()
+        return Restarting(restarting=True, message=message)

@@ -1,0 +1,81 @@
+"""What an update does to the world, gathered so that the services decide and this acts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from cictl.installation import activation, smoke, staging
+from cictl.installation.capability import Capability, detect, setting
+from cictl.installation.environments import PipSettings
+from cictl.installation.layout import Layout
+from cictl.installation.manifest import Pending
+from cictl.installation.releases.release import Fetched, ReleaseSource
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl.installation.releases.sources import open_source
+
+
+class Stage(Protocol):
+    """Installs what was fetched: `staging.stage`."""
+
+    def __call__(self, layout: Layout, fetched: Fetched, tag: str, *, on_phase: Callable[[str], None]) -> object: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateTools:
+    """The hands of an update.
+
+    Attributes:
+        capability: Looks whether this installation can update itself.
+        releases: Where releases come from, as agents are told it too.
+        apply_wait: How long a request waits for its update to be staged; the reference's page gives up after 30 s.
+        drain: How long running jobs may go on before the server is replaced.
+        health: How long a new version may take to become healthy.
+    """
+
+    capability: Callable[[], Capability]
+    source: ReleaseSource
+    stage: Stage
+    smoke: Callable[[Layout, str], None]
+    start_helper: Callable[[Layout, Pending], object] = activation.start_helper
+    releases: ReleaseSettings = field(default_factory=ReleaseSettings)
+    apply_wait: timedelta = timedelta(seconds=25)
+    drain: timedelta = timedelta(0)
+    health: timedelta = timedelta(seconds=60)
+    unit: str = "cictl.service"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], *, version: str, data_dir: Path) -> UpdateTools:
+        """Return the tools of a real server, by its `CICTL_` settings, else their `CIWI_` twins.
+
+        Raises:
+            ReleaseError: The source of releases is of no known kind, or its address is none.
+        """
+        releases = ReleaseSettings.from_environment(environ)
+        pip = PipSettings.from_environment(environ)
+        return cls(
+            capability=lambda: detect(environ, version=version, prefix=Path(sys.prefix), data_dir=data_dir),
+            source=open_source(releases),
+            stage=lambda layout, fetched, tag, *, on_phase: staging.stage(
+                layout, fetched, tag, pip=pip, on_phase=on_phase
+            ),
+            smoke=lambda layout, tag: smoke.smoke(layout, tag, data_dir),
+            releases=releases,
+            apply_wait=_seconds(environ, "UPDATE_APPLY_WAIT", cls.apply_wait),
+            drain=_seconds(environ, "UPDATE_DRAIN_SECONDS", cls.drain),
+            health=_seconds(environ, "UPDATE_HEALTH_TIMEOUT", cls.health),
+            unit=setting(environ, "SERVER_SERVICE_NAME") or cls.unit,
+        )
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    """Return a setting in seconds; what is no number from 0 to a day is as none."""
+    try:
+        seconds = float(setting(environ, name) or "x")
+    except ValueError:
+        return default
+    return timedelta(seconds=seconds) if 0 <= seconds <= 86400 else default
