@@ -173,9 +173,9 @@ def test_agent_process_adopts_and_ends_orphans_without_any_mark(tmp_path: Path) 
     script = """
 import os, sys
 from pathlib import Path
-from cictl_agent.commands import run_command
-from cictl_agent.interruption import Interruption
-from cictl_agent.processes import JobProcesses, adopt_orphans
+from cictl_agent.system.commands import run_command
+from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.processes import JobProcesses, adopt_orphans
 assert adopt_orphans()
 processes = JobProcesses("job-1", adopts_orphans=True)
 run_command(["sh", "-c", "env -i setsid sh -c 'echo $$ > pid; exec sleep 1000' > /dev/null 2>&1 &"

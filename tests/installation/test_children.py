@@ -61,7 +61,7 @@ def test_none_outlives_a_process_that_ends_meanwhile(tmp_path: Path) -> None:
     program = f"""
 import os, threading
 from pathlib import Path
-from cictl.installation import children
+from cictl.base import children
 work = lambda: children.run({command(tmp_path / "pid")!r}, env=os.environ, seconds=300)
 threading.Thread(target=work, daemon=True).start()
 while not Path({str(tmp_path / "pid")!r}).exists():

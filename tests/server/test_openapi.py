@@ -69,9 +69,7 @@ def test_a_responder_without_description_is_named() -> None:
         def on_get(self) -> None:
             """Answer."""
 
-    with pytest.raises(
-        LookupError, match=r"Bare\.on_get lacks @api\(\.\.\.\): see cictl_server/resources/describe\.py"
-    ):
+    with pytest.raises(LookupError, match=r"Bare\.on_get lacks @api\(\.\.\.\): see cictl_server/apidoc/describe\.py"):
         list(operations([("/bare", Bare, "")]))
 
 
