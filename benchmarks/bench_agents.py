@@ -5,17 +5,16 @@ While they run jobs, `/healthz` is asked twenty times a second. Target: its 99th
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import multiprocessing
-import tempfile
 import threading
 import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench_http import _serve_cictl, _served
+from figures import Figure, Untrue, options
+from serving import real_disk, serve_cictl, served
 
 AGENTS = 50
 _LINE = "a line of output that a compiler might have written, about eighty bytes of it\n"
@@ -27,7 +26,11 @@ def _request(url: str, method: str, path: str, body: bytes | None = None) -> Any
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     try:
         connection.request(method, path, body)
-        return json.loads(connection.getresponse().read())
+        response = connection.getresponse()
+        answer = response.read()
+        if response.status != 200:
+            raise Untrue(f"{method} {path} was answered with {response.status}: {answer[:200]!r}")
+        return json.loads(answer)
     finally:
         connection.close()
 
@@ -37,7 +40,8 @@ def _agent(url: str, name: str, stop: float) -> None:
     while time.monotonic() < stop:
         body = json.dumps({"agent_id": name, "hostname": "h", "os": "linux", "arch": "amd64"}).encode()
         _request(url, "POST", "/api/v1/heartbeat", body)
-        lease = json.dumps({"agent_id": name, "capabilities": {"os": "linux"}}).encode()
+        offered = {"os": "linux", "arch": "amd64", "tool.python": "3.12.1"}
+        lease = json.dumps({"agent_id": name, "capabilities": offered}).encode()
         job = _request(url, "POST", "/api/v1/agent/lease", lease).get("job_execution")
         if job is None:
             time.sleep(3)
@@ -55,12 +59,23 @@ def _agent(url: str, name: str, stop: float) -> None:
 
 
 def _agents(url: str, first: int, count: int, seconds: float) -> None:
+    """Run *count* agents; the process fails when one of them does."""
     stop = time.monotonic() + seconds
-    threads = [threading.Thread(target=_agent, args=(url, f"ref-{n}", stop)) for n in range(first, first + count)]
+    failures: list[BaseException] = []
+
+    def run(name: str) -> None:
+        try:
+            _agent(url, name, stop)
+        except Exception as error:  # noqa: BLE001 raised below, where it ends the process
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(f"ref-{n}",)) for n in range(first, first + count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _health(url: str, seconds: float) -> list[float]:
@@ -76,21 +91,29 @@ def _health(url: str, seconds: float) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="ten seconds instead of sixty")
-    seconds = 10.0 if parser.parse_args().quick else 60.0
+    arguments, report = options(__doc__)
+    seconds = 10.0 if arguments.quick else 60.0
     context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as home, _served(_serve_cictl, f"{home}/data", 2_000, 0) as url:
-        workers = [context.Process(target=_agents, args=(url, n * 25, 25, seconds)) for n in range(AGENTS // 25)]
+    with real_disk("bench-agents-") as home, served(serve_cictl, str(home), 2_000, 0) as server:
+        quiet = sorted(_health(server.url, seconds / 10))
+        workers = [context.Process(target=_agents, args=(server.url, n * 25, 25, seconds)) for n in range(AGENTS // 25)]
         for worker in workers:
             worker.start()
-        times = sorted(_health(url, seconds))
+        times = sorted(_health(server.url, seconds))
         for worker in workers:
             worker.join()
             if worker.exitcode:
-                raise SystemExit("an agent failed")
-    p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-    print(f"/healthz beside {AGENTS} reference agents: p50 {p50:.1f} ms, p99 {p99:.1f} ms   (target p99 100)")
+                raise Untrue("an agent failed")
+        begun = int(server.metric("cictl_leases_total"))
+        finished = int(server.metric("cictl_jobs_finished_total"))
+        if begun < AGENTS or not finished:
+            raise Untrue(f"{AGENTS} agents began {begun} jobs and finished {finished}")
+    name = f"/healthz p99 beside {AGENTS} reference agents"
+    p99, alone = times[len(times) * 99 // 100], quiet[len(quiet) * 99 // 100]
+    did = f"{finished:,} jobs finished; p50 {times[len(times) // 2]:.1f} ms"
+    report.add(
+        Figure(name=name, value=p99, unit="ms", ratio=p99 / alone, base="a quiet server", target="<= 100 ms", did=did)
+    )
 
 
 if __name__ == "__main__":

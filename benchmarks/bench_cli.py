@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
-from statistics import median
+
+from figures import Figure, in_turns, options
 
 
-def _seconds(command: list[str], environment: dict[str, str], *, repeats: int) -> float:
-    """Return the median time of *repeats* runs."""
-    times = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-        times.append(time.perf_counter() - begun)
-    return median(times)
+def _seconds(command: list[str], environment: dict[str, str]) -> float:
+    """Return how long *command* took; it must succeed."""
+    begun = time.perf_counter()
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - begun
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer repeats")
-    repeats = 5 if parser.parse_args().quick else 15
+    arguments, report = options(__doc__)
+    repeats = 5 if arguments.quick else 15
     from cictl_server.serve import Server, ServerConfig
 
     cictl = [sys.executable, "-c", "import sys; from cictl.cli.entry import main; sys.exit(main())"]
@@ -36,16 +33,19 @@ def main() -> None:
         thread.start()
         environment = {**os.environ, "CICTL_SERVER_URL": server.url, "PYTHONDONTWRITEBYTECODE": ""}
         try:
-            base = _seconds([sys.executable, "-c", "pass"], environment, repeats=repeats)
-            print(f"{'python -c pass':44} {base * 1000:8.0f} ms")
-            for name, arguments, target in (
+            for name, words, target in (
                 ("cictl version", ["version"], 6),
                 ("cictl --help", ["--help"], 8),
                 ("cictl healthcheck", ["healthcheck"], 12),
                 ("names for the TAB key", ["__complete", "agents", "cictl", "agents", "show", ""], 10),
             ):
-                found = _seconds([*cictl, *arguments], environment, repeats=repeats)
-                print(f"{name:44} {found * 1000:8.0f} ms   {found / base:5.1f} times   (target {target})")
+                _, value, ratio = in_turns(
+                    partial(_seconds, [sys.executable, "-c", "pass"], environment),
+                    partial(_seconds, [*cictl, *words], environment),
+                    rounds=repeats,
+                )
+                base, aim = "python -c pass", f"<= {target}"
+                report.add(Figure(name=name, value=value * 1000, unit="ms", ratio=ratio, base=base, target=aim))
         finally:
             server.stop()
             thread.join()

@@ -1,70 +1,73 @@
-"""The API under load, against a null endpoint on the same falcon and waitress. Targets: docs/design.md."""
+"""The API under load, against a null endpoint on the same falcon and waitress, in turns. Targets: docs/design.md."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import multiprocessing
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
+from figures import Figure, Report, Untrue, generator_share, in_turns, options
 from load import Connection, rate
+from serving import Served, real_disk, serve_cictl, serve_null, served
 
 CONNECTIONS = 16
+QUEUED = 20_000
+CAPABILITIES = b'{"os":"linux","arch":"amd64","tool.python":"3.12.1"}'
+"""What every execution in the store asks for; see `bench_store.make_job`."""
+
+_MINIMAL = "Prefer: return=minimal\r\n"
 
 
-@contextmanager
-def _served(target: Any, *arguments: Any) -> Iterator[str]:
-    """Run a server in a process of its own, and yield its URL."""
-    mine, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *arguments))
-    process.start()
-    try:
-        yield mine.recv()
-    finally:
-        mine.send("stop")
-        process.join(20)
-        process.kill()
+class Scenario:
+    """One kind of work, which counts what it did."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.done = 0
+
+    def did(self) -> None:
+        with self._lock:
+            self.done += 1
 
 
-def _serve_null(pipe: Any) -> None:
-    import falcon
-    import waitress
-
-    class Null:
-        def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-            req.bounded_stream.read()
-            resp.data = b"{}"
-
-    app: falcon.App[Any, Any] = falcon.App()
-    app.add_route("/null", Null())
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=96, connection_limit=1000)
-    threading.Thread(target=server.run, daemon=True).start()
-    pipe.send(f"http://127.0.0.1:{server.effective_port}")
-    pipe.recv()
+class Heartbeats(Scenario):
+    def __call__(self, connection: Connection, index: int) -> int:
+        body = b'{"agent_id":"agent-%d","hostname":"h","os":"linux","arch":"amd64","capabilities":{"tool.git":"2.39"}}'
+        _, answer = connection.send("POST", "/api/v1/heartbeat", body % index)
+        if json.loads(answer).get("accepted") is not True:
+            raise Untrue("a heartbeat was not accepted")
+        self.did()
+        return 1
 
 
-def _serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
-    from bench_store import fill
+class EmptyLeases(Scenario):
+    def __call__(self, connection: Connection, index: int) -> int:
+        body = b'{"agent_id":"agent-%d","capabilities":{"os":"beos"}}' % index
+        _, answer = connection.send("POST", "/api/v1/agent/lease", body)
+        if json.loads(answer).get("assigned") is not False:
+            raise Untrue("a lease that should find nothing found something")
+        self.did()
+        return 1
 
-    from cictl.wire.jobs import JobStatus
-    from cictl_server.serve import Server, ServerConfig
-    from cictl_server.store.tiny import TinyStore
 
-    with TinyStore.open(Path(directory)) as store:
-        fill(store, 0, finished, JobStatus.SUCCEEDED)
-        fill(store, finished, finished + queued, JobStatus.QUEUED)
-    server = Server(ServerConfig(data_dir=Path(directory), port=0))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    pipe.send(server.url)
-    pipe.recv()
-    server.stop()
-    thread.join()
+class WholeJobs(Scenario):
+    """Lease, three log updates, finish: five requests, each of which must do its work."""
+
+    def __call__(self, connection: Connection, index: int) -> int:
+        agent = b"worker-%d" % index
+        body = b'{"agent_id":"%s","capabilities":%s}' % (agent, CAPABILITIES)
+        _, answer = connection.send("POST", "/api/v1/agent/lease", body)
+        job = json.loads(answer).get("job_execution")
+        if job is None:
+            raise Untrue(f"nothing is queued any more after {self.done} jobs")
+        path = f"/api/v1/jobs/{job['id']}/status"
+        for number in range(3):
+            report = b'{"agent_id":"%s","status":"running","output_append":"0123456789","output_offset":%d}'
+            connection.send("POST", path, report % (agent, number * 10), headers=_MINIMAL)
+        final = b'{"agent_id":"%s","status":"succeeded","exit_code":0,"output_size":30}' % agent
+        connection.send("POST", path, final, headers=_MINIMAL)
+        self.did()
+        return 5
 
 
 def _null(connection: Connection, _index: int) -> int:
@@ -72,50 +75,84 @@ def _null(connection: Connection, _index: int) -> int:
     return 1
 
 
-def _heartbeat(connection: Connection, index: int) -> int:
-    body = b'{"agent_id":"agent-%d","hostname":"h","os":"linux","arch":"amd64","capabilities":{"tool.git":"2.39"}}'
-    connection.send("POST", "/api/v1/heartbeat", body % index)
-    return 1
+def _measure(
+    report: Report,
+    name: str,
+    scenario: Scenario,
+    work: Callable[[Connection, int], int],
+    *,
+    null: Served,
+    server: Served,
+    connections: int,
+    seconds: float,
+    rounds: int,
+    target: str = "",
+) -> None:
+    """Add the figure of one scenario, measured in turns with the null endpoint."""
+    with generator_share() as share:
+        base, found, ratio = in_turns(
+            lambda: rate(null.url, _null, connections=connections, seconds=seconds),
+            lambda: rate(server.url, work, connections=connections, seconds=seconds),
+            rounds=rounds,
+        )
+        taken = share()
+    server.check()
+    did = f"{scenario.done:,} done; null {base:,.0f}/s; generator {taken:.0%} of a core"
+    report.add(Figure(name=name, value=found, unit="/s", ratio=ratio, base="null", target=target, did=did))
 
 
-def _empty_lease(connection: Connection, index: int) -> int:
-    connection.send("POST", "/api/v1/agent/lease", b'{"agent_id":"agent-%d","capabilities":{"os":"beos"}}' % index)
-    return 1
+def _check_jobs(server: Served, jobs: int, *, flushes: float) -> None:
+    """Compare what the generator counted with what the server says, and see that the disk was asked.
 
-
-def _whole_job(connection: Connection, index: int) -> int:
-    """Lease, three log updates, finish: five requests, or one when nothing is queued."""
-    agent = b"worker-%d" % index
-    _, body = connection.send("POST", "/api/v1/agent/lease", b'{"agent_id":"%s","capabilities":{"os":"linux"}}' % agent)
-    job = json.loads(body).get("job_execution")
-    if job is None:
-        return 1
-    path = f"/api/v1/jobs/{job['id']}/status"
-    for number in range(3):
-        report = b'{"agent_id":"%s","status":"running","output_append":"0123456789","output_offset":%d}'
-        connection.send("POST", path, report % (agent, number * 10), headers="Prefer: return=minimal\r\n")
-    final = b'{"agent_id":"%s","status":"succeeded","exit_code":0,"output_size":30}' % agent
-    connection.send("POST", path, final, headers="Prefer: return=minimal\r\n")
-    return 5
+    Raises:
+        Untrue: They differ, or nothing was flushed.
+    """
+    finished = int(server.metric("cictl_jobs_finished_total"))
+    if finished != jobs:
+        raise Untrue(f"{jobs} jobs were run, the server finished {finished}")
+    if jobs and server.metric("cictl_store_flush_seconds_count") <= flushes:
+        raise Untrue("no flush to disk: the figure would not be that of a durable job")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a second instead of five for each figure")
-    seconds = 1.0 if parser.parse_args().quick else 5.0
-    options = {"connections": CONNECTIONS, "seconds": seconds}
-    with tempfile.TemporaryDirectory() as home:
-        with _served(_serve_null) as url:
-            null = rate(url, _null, **options)  # type: ignore[arg-type]
-        print(f"{'null endpoint':44} {null:8.0f}/s")
-        with _served(_serve_cictl, f"{home}/small", 20_000, 0) as url:
-            for name, work, target in (
-                ("heartbeat", _heartbeat, 0.6),
-                ("lease that finds nothing, 20,000 queued", _empty_lease, 0.6),
-                ("whole job, durable, per request", _whole_job, 0.35),
-            ):
-                found = rate(url, work, **options)  # type: ignore[arg-type]
-                print(f"{name:44} {found:8.0f}/s   {found / null:5.2f} of null   (target {target})")
+    arguments, report = options(__doc__)
+    seconds, rounds = (0.5, 3) if arguments.quick else (2.0, 7)
+    queued = QUEUED // 10 if arguments.quick else QUEUED
+    agents = (1, 16) if arguments.quick else (1, 2, 16, 64)
+    histories = (5_000,) if arguments.quick else (5_000, 50_000)
+    with served(serve_null) as null:
+        with real_disk("bench-http-") as home, served(serve_cictl, str(home), queued, 0) as server:
+            beats, empty = Heartbeats(), EmptyLeases()
+            shared = {"null": null, "server": server, "seconds": seconds, "rounds": rounds}
+            _measure(report, "heartbeat", beats, beats, connections=CONNECTIONS, target=">= 0.7", **shared)  # type: ignore[arg-type]
+            name = f"lease that finds nothing, {queued:,} queued"
+            _measure(report, name, empty, empty, connections=CONNECTIONS, target=">= 0.7", **shared)  # type: ignore[arg-type]
+            total = 0
+            flushes = server.metric("cictl_store_flush_seconds_count")
+            for count in agents:
+                jobs = WholeJobs()
+                target = ">= 0.35" if count == CONNECTIONS else ""
+                name = f"whole durable job per request, agents: {count}"
+                _measure(report, name, jobs, jobs, connections=count, target=target, **shared)  # type: ignore[arg-type]
+                total += jobs.done
+            _check_jobs(server, total, flushes=flushes)
+        for finished in histories:
+            with real_disk("bench-http-") as home, served(serve_cictl, str(home), queued, finished) as server:
+                jobs = WholeJobs()
+                flushes = server.metric("cictl_store_flush_seconds_count")
+                name = f"whole durable job per request, finished: {finished:,}"
+                _measure(
+                    report,
+                    name,
+                    jobs,
+                    jobs,
+                    null=null,
+                    server=server,
+                    connections=CONNECTIONS,
+                    seconds=seconds,
+                    rounds=rounds,
+                )
+                _check_jobs(server, jobs.done, flushes=flushes)
 
 
 if __name__ == "__main__":

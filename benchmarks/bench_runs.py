@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
+
+from figures import Figure, Untrue, options
+from serving import real_disk
 
 from cictl.project_file import parse
 from cictl.wire.projects import RunRequest
@@ -44,11 +44,10 @@ def _define(services: Services) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="500 single runs, counted ten times, instead of 5,000")
-    singles = ROWS // 10 if parser.parse_args().quick else ROWS
-    with tempfile.TemporaryDirectory() as home, TinyStore.open(Path(home)) as store:
-        services = Services.build(store, Path(home), version="dev")
+    arguments, report = options(__doc__)
+    singles = ROWS // 10 if arguments.quick else ROWS
+    with real_disk("bench-runs-") as home, TinyStore.open(home) as store:
+        services = Services.build(store, home, version="dev")
         _define(services)
         begun = time.perf_counter()
         for _ in range(singles):
@@ -57,8 +56,13 @@ def main() -> None:
         begun = time.perf_counter()
         services.runs.run_pipeline(2, RunRequest())
         together = time.perf_counter() - begun
-    print(
-        f"{ROWS} executions: one run {together:.2f} s, single runs {single:.2f} s: {together / single:.2f}   (target 0.2)"
+        with store.read() as view:
+            stored = view.jobs.count()
+    if stored != singles + ROWS:
+        raise Untrue(f"{stored} executions were stored, not {singles + ROWS}")
+    name = f"one run of {ROWS:,} executions"
+    report.add(
+        Figure(name=name, value=together, unit="s", ratio=together / single, base="single runs", target="<= 0.2")
     )
 
 

@@ -1,26 +1,21 @@
-"""What the store costs: `python benchmarks/bench_store.py [--quick]`.
-
-Ratios compare two sizes within one run, because absolute numbers depend on the machine and its disk. The documents are
-about 1.5 KB, as those of real executions are.
-"""
+"""What the store costs. The documents are about 1.5 KB, as those of real executions are."""
 
 from __future__ import annotations
 
-import argparse
 import gc
-import shutil
+import json
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from statistics import median
 
+from figures import Figure, Report, in_turns, options
 from msgspec.structs import replace
+from serving import real_disk
 
 from cictl.wire.jobs import JobStatus, Source, Step
 from cictl_server.store.records import JobRecord
@@ -29,6 +24,9 @@ from cictl_server.store.tiny import TinyStore
 CREATED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 BASE = 1_772_366_400_000_000_000
 """Numbers of executions are nanoseconds."""
+
+OPEN = "--open"
+"""How this file calls itself, with a directory, to open a store in a fresh process."""
 
 
 def make_job(index: int, status: JobStatus = JobStatus.SUCCEEDED) -> JobRecord:
@@ -42,7 +40,7 @@ def make_job(index: int, status: JobStatus = JobStatus.SUCCEEDED) -> JobRecord:
         script="set -eu\n" + "make all\n" * 36,
         status=status,
         created=CREATED,
-        required_capabilities={"os": "linux", "arch": "amd64", "tool.python": f">=3.{index % 5 + 8}"},
+        required_capabilities={"os": "linux", "arch": "amd64", "requires.tool.python": f">=3.{index % 5 + 8}"},
         timeout_seconds=3600,
         env={"RELEASE": "1.4.2", "TARGET": "x86_64-unknown-linux-gnu"},
         artifact_globs=["dist/**"],
@@ -124,76 +122,67 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
-def in_turns(first: Callable[[], float], second: Callable[[], float], *, rounds: int = 9) -> tuple[float, float, float]:
-    """Return the medians of both rates and of their ratio; taking turns evens out what else the machine does."""
-    pairs = [(first(), second()) for _ in range(rounds)]
-    return median(a for a, _ in pairs), median(b for _, b in pairs), median(b / a for a, b in pairs)
-
-
-def measure_threads(store: TinyStore, *, commits: int) -> None:
+def measure_threads(report: Report, store: TinyStore, *, commits: int) -> None:
     starts = count(0, commits)
     one, sixteen, ratio = in_turns(
         lambda: commit_rate(store, threads=1, commits=commits, start=next(starts)),
         lambda: commit_rate(store, threads=16, commits=commits, start=next(starts)),
     )
-    print(f"durable commits/s, 1 thread          {one:9,.0f}")
-    print(f"durable commits/s, 16 threads        {sixteen:9,.0f}   x{ratio:.2f}")
+    report.add(Figure(name="durable commits, 1 thread", value=one, unit="/s"))
+    report.add(Figure(name="durable commits, 16 threads", value=sixteen, unit="/s", ratio=ratio, base="1 thread"))
 
 
-def measure_claims(short: TinyStore, long: TinyStore, *, queued: int, times: int) -> None:
+def measure_claims(report: Report, short: TinyStore, long: TinyStore, *, queued: int, times: int) -> None:
     fill(short, 0, 20, JobStatus.QUEUED)
     fill(long, 0, queued, JobStatus.QUEUED)
-    few, many, ratio = in_turns(lambda: claim_rate(short, times=times), lambda: claim_rate(long, times=times))
-    print(f"claim and put back/s,     20 queued  {few:9,.0f}")
-    print(f"claim and put back/s, {queued:6,} queued  {many:9,.0f}   x{ratio:.2f}")
+    _, many, ratio = in_turns(lambda: claim_rate(short, times=times), lambda: claim_rate(long, times=times))
+    name = f"claim and put back, queued: {queued:,}"
+    report.add(Figure(name=name, value=many, unit="/s", ratio=ratio, base="20 queued", target=">= 0.8"))
 
 
-def measure_history(empty: TinyStore, full: TinyStore, *, finished: int, commits: int) -> None:
+def measure_history(report: Report, empty: TinyStore, full: TinyStore, *, finished: int, commits: int) -> None:
     fill(full, 0, finished, JobStatus.SUCCEEDED)
+    _, much, ratio = in_turns(lambda: update_rate(empty, commits), lambda: update_rate(full, commits))
+    name = f"commits, finished: {finished:,}"
+    report.add(Figure(name=name, value=much, unit="/s", ratio=ratio, base="none finished", target=">= 0.8"))
 
-    nothing, much, ratio = in_turns(lambda: update_rate(empty, commits), lambda: update_rate(full, commits))
-    print(f"commits/s,      0 finished           {nothing:9,.0f}")
-    print(f"commits/s, {finished:6,} finished           {much:9,.0f}   x{ratio:.2f}")
 
-
-def measure_opening(directory: Path, *, jobs: int) -> None:
+def measure_opening(report: Report, directory: Path, *, jobs: int) -> None:
     with TinyStore.open(directory) as store:
         fill(store, 0, jobs, JobStatus.SUCCEEDED)
-    sys.stdout.flush()
-    subprocess.run([sys.executable, __file__, "--open", str(directory)], check=True)
+    # In a fresh process, so that the memory is that of the opened store.
+    opened = subprocess.run([sys.executable, __file__, OPEN, str(directory)], check=True, capture_output=True)
+    found = json.loads(opened.stdout)
+    assert found["jobs"] == jobs, f"{found['jobs']} of {jobs} jobs are there"
+    report.add(Figure(name=f"open, jobs: {jobs:,}", value=found["seconds"], unit="s", target="<= 3 s"))
+    report.add(
+        Figure(name=f"memory a job, jobs: {jobs:,}", value=found["bytes"] / jobs, unit="bytes", target="<= 4,096")
+    )
 
 
-def open_and_report(directory: Path) -> None:
-    """In a fresh process, so that the memory is that of the opened store."""
+def open_and_tell(directory: Path) -> None:
+    """Open a store, and print what that took as JSON."""
     before = resident_bytes()
     begin = time.perf_counter()
     with TinyStore.open(directory) as store, store.read() as view:
         seconds = time.perf_counter() - begin
-        jobs = view.jobs.count()
-        grown = resident_bytes() - before
-        print(f"open {jobs:7,} jobs                    {seconds:9.2f} s, {grown / jobs:,.0f} bytes resident each")
+        print(json.dumps({"jobs": view.jobs.count(), "seconds": seconds, "bytes": resident_bytes() - before}))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the sizes")
-    parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.open:
-        open_and_report(arguments.open)
+    if sys.argv[1:2] == [OPEN]:
+        open_and_tell(Path(sys.argv[2]))
         return
-    directory = Path(tempfile.mkdtemp(prefix="bench-store-", dir="."))  # /tmp may be memory
+    arguments, report = options(__doc__)
     scale = 10 if arguments.quick else 1
-    try:
+    with real_disk("bench-store-") as directory:
         with TinyStore.open(directory / "threads") as store:
-            measure_threads(store, commits=3_200 // scale)
+            measure_threads(report, store, commits=3_200 // scale)
         with TinyStore.open(directory / "short") as short, TinyStore.open(directory / "long") as long:
-            measure_claims(short, long, queued=20_000 // scale, times=300 // scale)
+            measure_claims(report, short, long, queued=20_000 // scale, times=300 // scale)
         with TinyStore.open(directory / "empty") as empty, TinyStore.open(directory / "full") as full:
-            measure_history(empty, full, finished=50_000 // scale, commits=1_000 // scale)
-        measure_opening(directory / "large", jobs=100_000 // scale)
-    finally:
-        shutil.rmtree(directory)
+            measure_history(report, empty, full, finished=50_000 // scale, commits=1_000 // scale)
+        measure_opening(report, directory / "large", jobs=100_000 // scale)
 
 
 if __name__ == "__main__":

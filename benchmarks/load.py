@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
-Answer = Callable[[bytes], None]
+from figures import Untrue
 
 
 class Connection:
@@ -22,8 +22,14 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
 
-    def send(self, method: str, path: str, body: bytes = b"", *, headers: str = "") -> tuple[int, bytes]:
-        """Return status and body of the answer, which must have a Content-Length."""
+    def send(
+        self, method: str, path: str, body: bytes = b"", *, headers: str = "", expect: Collection[int] = (200,)
+    ) -> tuple[int, bytes]:
+        """Return status and body of the answer, which must have a Content-Length.
+
+        Raises:
+            Untrue: The status is none of *expect*.
+        """
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
         self._socket.sendall(head.encode() + body)
         while b"\r\n\r\n" not in self._buffer:
@@ -34,7 +40,10 @@ class Connection:
         while len(self._buffer) < length:
             self._receive()
         answer, self._buffer = self._buffer[:length], self._buffer[length:]
-        return int(lines[0].split()[1]), answer
+        status = int(lines[0].split()[1])
+        if status not in expect:
+            raise Untrue(f"{method} {path} was answered with {status}: {answer[:200].decode(errors='replace')}")
+        return status, answer
 
     def close(self) -> None:
         self._socket.close()
@@ -42,20 +51,27 @@ class Connection:
     def _receive(self) -> None:
         data = self._socket.recv(1 << 16)
         if not data:
-            raise ConnectionError("the server closed the connection")
+            raise Untrue("the server closed the connection")
         self._buffer += data
 
 
 def rate(url: str, work: Callable[[Connection, int], int], *, connections: int, seconds: float) -> float:
-    """Return requests per second, over *connections* that call *work*, which returns how many requests it made."""
+    """Return requests per second, over *connections* that call *work*, which returns how many requests it made.
+
+    Raises:
+        Untrue: A call found something else than its scenario is about; the first such call tells.
+    """
     done = [0] * connections
+    failures: list[Exception] = []
     stop = time.monotonic() + seconds
 
     def run(index: int) -> None:
         connection = Connection(url)
         try:
-            while time.monotonic() < stop:
+            while time.monotonic() < stop and not failures:
                 done[index] += work(connection, index)
+        except Exception as error:  # noqa: BLE001 raised below, in the thread that waits
+            failures.append(error)
         finally:
             connection.close()
 
@@ -65,4 +81,6 @@ def rate(url: str, work: Callable[[Connection, int], int], *, connections: int, 
         thread.start()
     for thread in threads:
         thread.join()
+    if failures:
+        raise failures[0]
     return sum(done) / (time.monotonic() - begun)

@@ -1,18 +1,43 @@
-"""Every benchmark, one after the other: `make bench`, or `make bench ARGS=--quick`."""
+"""Every benchmark, one after the other: `make bench`.
+
+`make bench ARGS="--quick"` is short, `ARGS="--json FILE"` writes the figures, `ARGS="--against FILE"` compares with earlier
+ones, and names, as in `ARGS="http cli"`, choose.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 
 def main() -> int:
     here = Path(__file__).parent
+    scripts = {script.stem.removeprefix("bench_"): script for script in sorted(here.glob("bench_*.py"))}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(scripts)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes and shorter rounds")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--against", type=Path, help="compare with the figures in this file")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(scripts):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(scripts)}")
+    passed = ["--quick"] if arguments.quick else []
+    passed += ["--against", str(arguments.against)] if arguments.against else []
+    figures: list[object] = []
     worst = 0
-    for script in sorted(here.glob("bench_*.py")):
-        print(f"\n== {script.stem.removeprefix('bench_')}", flush=True)
-        worst = max(worst, subprocess.run([sys.executable, str(script), *sys.argv[1:]], check=False).returncode)
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in arguments.names or scripts:
+            print(f"\n== {name}", flush=True)
+            told = Path(scratch, f"{name}.json")
+            command = [sys.executable, str(scripts[name]), *passed, "--json", str(told)]
+            worst = max(worst, abs(subprocess.run(command, check=False).returncode))
+            figures += json.loads(told.read_text()) if told.exists() else []
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     return worst
 
 

@@ -1,0 +1,114 @@
+"""Figures and how they are told: a line each, all of them as JSON, and ratios to those of an earlier run.
+
+A figure that compares two works within one run has a ratio. Ratios survive a change of machine, absolute values don't; so
+an earlier run is compared by ratios where there are some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+
+class Untrue(Exception):
+    """The work was not what the scenario set out to do, so its figure would be a lie."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured value.
+
+    Attributes:
+        name: What was measured; the same in every run, so that runs can be compared.
+        unit: Of *value*, such as `/s` or `ms`.
+        ratio: To what *base* names, measured in the same run; None where nothing was compared.
+        target: What `docs/design.md` asks for, empty for nothing.
+        did: What the scenario counted, such as `1,250 jobs`.
+    """
+
+    name: str
+    value: float
+    unit: str
+    ratio: float | None = None
+    base: str = ""
+    target: str = ""
+    did: str = ""
+
+    @property
+    def measure(self) -> float:
+        """What an earlier run is compared by."""
+        return self.value if self.ratio is None else self.ratio
+
+
+class Report:
+    """The figures of one scenario file, told while they come."""
+
+    def __init__(self, *, json_file: Path | None = None, against: dict[str, float] | None = None) -> None:
+        self._json_file = json_file
+        self._against = against or {}
+        self._figures: list[Figure] = []
+
+    def add(self, figure: Figure) -> None:
+        """Print *figure*, and keep it for the file."""
+        self._figures.append(figure)
+        print(self._line(figure), flush=True)
+        if self._json_file is not None:
+            self._json_file.write_text(json.dumps([asdict(f) for f in self._figures], indent=1) + "\n")
+
+    def _line(self, figure: Figure) -> str:
+        value = f"{figure.value:,.0f}" if figure.value >= 100 else f"{figure.value:.3g}"
+        parts = [f"{figure.name:52} {value:>9} {figure.unit:6}"]
+        if figure.ratio is not None:
+            parts.append(f"{figure.ratio:6.2f} of {figure.base}")
+        if figure.target:
+            parts.append(f"target {figure.target}")
+        if figure.did:
+            parts.append(figure.did)
+        if figure.name in self._against:
+            parts.append(f"x{figure.measure / self._against[figure.name]:.2f} of the earlier run")
+        return "   ".join(parts)
+
+
+def options(description: str | None) -> tuple[argparse.Namespace, Report]:
+    """Read the options that every scenario file has, and return them with the report to write to."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="smaller sizes and shorter rounds")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--against", type=Path, help="compare with the figures in this file")
+    arguments = parser.parse_args()
+    return arguments, Report(json_file=arguments.json, against=read_measures(arguments.against))
+
+
+def read_measures(file: Path | None) -> dict[str, float]:
+    """Return what each figure of an earlier run is compared by, by name."""
+    if file is None:
+        return {}
+    return {row["name"]: Figure(**row).measure for row in json.loads(file.read_text())}
+
+
+def in_turns(first: Callable[[], float], second: Callable[[], float], *, rounds: int = 9) -> tuple[float, float, float]:
+    """Return the medians of both values and of the ratio second to first.
+
+    The two take turns, which evens out what else the machine does.
+    """
+    pairs = [(first(), second()) for _ in range(rounds)]
+    return median(a for a, _ in pairs), median(b for _, b in pairs), median(b / a for a, b in pairs)
+
+
+@contextmanager
+def generator_share() -> Iterator[Callable[[], float]]:
+    """Yield a function that returns the share of one processor that this process took since then."""
+    begun, used = time.monotonic(), _cpu_seconds()
+    yield lambda: (_cpu_seconds() - used) / max(time.monotonic() - begun, 1e-9)
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime

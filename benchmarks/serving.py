@@ -1,0 +1,135 @@
+"""Servers to measure, each in a process of its own that ends with the scenario, and that ends the scenario when it dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from figures import Untrue
+from load import Connection
+
+_NO_DISK = ("tmpfs", "ramfs")
+
+
+@contextmanager
+def real_disk(prefix: str) -> Iterator[Path]:
+    """Yield a directory on a disk: a store in memory would make durability look free.
+
+    Raises:
+        Untrue: The working directory is in memory too.
+    """
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=".") as name:
+        directory = Path(name).resolve()
+        if kind_of_disk(directory) in _NO_DISK:
+            raise Untrue(f"{directory} is in memory: start from a directory on a disk")
+        yield directory
+
+
+def kind_of_disk(directory: Path) -> str:
+    """Return the type of the file system that holds *directory*, empty where the system doesn't tell."""
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return ""
+    rows = [line.split() for line in mounts.read_text().splitlines()]
+    holding = [(len(row[1]), row[2]) for row in rows if directory.is_relative_to(row[1])]
+    return max(holding)[1] if holding else ""
+
+
+class Served:
+    """A server's process.
+
+    Attributes:
+        url: Where it answers.
+    """
+
+    def __init__(self, url: str, process: BaseProcess) -> None:
+        self.url = url
+        self._process = process
+
+    def check(self) -> None:
+        """Raise `Untrue` if the server has ended."""
+        if self._process.exitcode is not None:
+            raise Untrue(f"the server died with exit code {self._process.exitcode}")
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric over its labels, as `/metrics` tells it."""
+        connection = Connection(self.url)
+        try:
+            _, body = connection.send("GET", "/metrics", expect=(200,))
+        finally:
+            connection.close()
+        values = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", body.decode(), re.MULTILINE)
+        if not values:
+            raise Untrue(f"the server has no metric {name}")
+        return sum(map(float, values))
+
+
+@contextmanager
+def served(target: Any, *arguments: Any) -> Iterator[Served]:
+    """Run *target* in a process of its own: it sends its URL through the pipe that it gets, and stops at the next word.
+
+    Raises:
+        Untrue: It died, at its start or meanwhile.
+    """
+    mine, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *arguments))
+    process.start()
+    theirs.close()
+    try:
+        try:
+            server = Served(mine.recv(), process)
+        except EOFError as error:
+            process.join(5)
+            raise Untrue(f"the server died at its start with exit code {process.exitcode}") from error
+        yield server
+        server.check()
+    finally:
+        if process.exitcode is None:
+            mine.send("stop")
+        process.join(20)
+        process.kill()
+
+
+def serve_null(pipe: Any) -> None:
+    """The same falcon and waitress with nothing behind them."""
+    import falcon
+    import waitress
+
+    class Null:
+        def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+            req.bounded_stream.read()
+            resp.data = b"{}"
+
+    app: falcon.App[Any, Any] = falcon.App()
+    app.add_route("/null", Null())
+    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=96, connection_limit=1000)
+    threading.Thread(target=server.run, daemon=True).start()
+    pipe.send(f"http://127.0.0.1:{server.effective_port}")
+    pipe.recv()
+
+
+def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
+    """A server with so many executions waiting and over."""
+    from bench_store import fill
+
+    from cictl.wire.jobs import JobStatus
+    from cictl_server.serve import Server, ServerConfig
+    from cictl_server.store.tiny import TinyStore
+
+    with TinyStore.open(Path(directory)) as store:
+        fill(store, 0, finished, JobStatus.SUCCEEDED)
+        fill(store, finished, finished + queued, JobStatus.QUEUED)
+    server = Server(ServerConfig(data_dir=Path(directory), port=0))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    pipe.send(server.url)
+    pipe.recv()
+    server.stop()
+    thread.join()

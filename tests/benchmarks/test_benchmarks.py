@@ -1,0 +1,82 @@
+"""The benchmarks measure what they say, or fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench_http import CAPABILITIES, EmptyLeases, Heartbeats, WholeJobs
+from bench_store import make_job
+from cictl_testing.threads import ThreadedServer
+from figures import Figure, Report, Untrue, read_measures
+from load import Connection, rate
+from serving import served
+
+from cictl.wire.requirements import meets_all
+
+
+@contextmanager
+def _answering(status: int, body: bytes) -> Iterator[str]:
+    """Serve the same answer to everything, and yield the URL."""
+
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response(f"{status} Told", [("Content-Length", str(len(body)))])
+        return [body]
+
+    server = ThreadedServer(app)
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+def _dies_at_once(_pipe: object) -> None:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("index", range(10))
+def test_the_agents_offer_what_every_stored_job_asks_for(index: int) -> None:
+    assert meets_all(make_job(index).required_capabilities, json.loads(CAPABILITIES))
+
+
+def test_the_jobs_ask_for_a_tool_by_the_key_that_is_matched() -> None:
+    assert not meets_all(make_job(0).required_capabilities, {"os": "linux", "arch": "amd64"})
+
+
+@pytest.mark.parametrize(
+    ("work", "answer"),
+    [
+        pytest.param(Heartbeats, {"accepted": False}, id="heartbeat refused"),
+        pytest.param(EmptyLeases, {"assigned": True}, id="lease found a job"),
+        pytest.param(WholeJobs, {"assigned": False}, id="lease found nothing"),
+    ],
+)
+def test_an_answer_that_is_not_the_scenarios_ends_it(
+    work: Callable[[], Callable[[Connection, int], int]], answer: dict[str, bool]
+) -> None:
+    with _answering(200, json.dumps(answer).encode()) as url, pytest.raises(Untrue):
+        rate(url, work(), connections=2, seconds=30)
+
+
+def test_a_wrong_status_ends_a_scenario() -> None:
+    with _answering(503, b"{}") as url, pytest.raises(Untrue, match="was answered with 503"):
+        rate(url, Heartbeats(), connections=1, seconds=30)
+
+
+def test_a_server_that_dies_ends_the_run() -> None:
+    with pytest.raises(Untrue, match="exit code 3"), served(_dies_at_once):
+        pass
+
+
+def test_a_run_is_compared_with_an_earlier_one_by_ratios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    earlier, file = tmp_path / "earlier.json", tmp_path / "now.json"
+    Report(json_file=earlier).add(Figure(name="job", value=100, unit="/s", ratio=0.2, base="null"))
+    Report(json_file=file, against=read_measures(earlier)).add(
+        Figure(name="job", value=10, unit="/s", ratio=0.4, base="null")
+    )
+    assert "x2.00 of the earlier run" in capsys.readouterr().out
+    assert read_measures(file) == {"job": 0.4}
