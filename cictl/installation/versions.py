@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import total_ordering
 
+from cictl.base.versions import Key, semantic_key
+
 DEV = "dev"
 """What stands for a version where something runs that was never released."""
 
@@ -79,9 +81,10 @@ class Tag:
         return self._key < other._key
 
     @property
-    def _key(self) -> tuple[int, int, int, bool, str, int]:
-        """The three stages sort as their names do, and a final release stands above them."""
-        return self.major, self.minor, self.patch, not self.stage, self.stage, self.number
+    def _key(self) -> Key:
+        key = semantic_key(str(self))
+        assert key is not None
+        return key
 
 
 def find_tag(text: str) -> Tag | None:

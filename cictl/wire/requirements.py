@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+
+from cictl.base.versions import Key, semantic_key
 
 TOOL = "requires.tool."
 CONTAINER_TOOL = "requires.container.tool."
 
 _OPERATORS = (">=", "<=", "==", ">", "<", "=")
-_VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
-
-_Version = tuple[tuple[int, ...], tuple[tuple[int, int, str], ...]]
 
 
 def meets(requirement: str, value: str, capabilities: Mapping[str, str]) -> bool:
@@ -49,10 +47,10 @@ def satisfies(constraint: str, version: str) -> bool:
     if operator is None:
         return constraint == version
     wanted = constraint.removeprefix(operator).strip()
-    return not wanted or _compares(operator, _parse(version), _parse(wanted), same_text=version == wanted)
+    return not wanted or _compares(operator, semantic_key(version), semantic_key(wanted), same_text=version == wanted)
 
 
-def _compares(operator: str, have: _Version | None, want: _Version | None, *, same_text: bool) -> bool:
+def _compares(operator: str, have: Key | None, want: Key | None, *, same_text: bool) -> bool:
     if have is None or want is None:
         return operator in ("=", "==") and same_text
     match operator:
@@ -66,16 +64,3 @@ def _compares(operator: str, have: _Version | None, want: _Version | None, *, sa
             return have < want
         case _:
             return have == want
-
-
-def _parse(text: str) -> _Version | None:
-    """Return a sort key: numbers without trailing zeros, then the pre-release; a release sorts above all of them."""
-    match = _VERSION.fullmatch(text)
-    if not match:
-        return None
-    numbers = [int(n) for n in match[1].split(".")]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    if match[2] is None:
-        return tuple(numbers), ((2, 0, ""),)
-    return tuple(numbers), tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in match[2].split("."))

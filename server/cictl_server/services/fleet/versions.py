@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = r"(?:0|[1-9]\d*)"
-_VERSION = re.compile(rf"({_NUMBER}(?:\.{_NUMBER}){{0,2}})(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
+from cictl.base.versions import Key, semantic_key
 
-_Key = tuple[tuple[int, ...], tuple[tuple[int, int, str], ...]]
+_NUMBER = r"(?:0|[1-9]\d*)"
+_WORD = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"
+_STRICT = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{0,2}}(?:-{_WORD}(?:\.{_WORD})*)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
 
 
 def compare_versions(left: str, right: str) -> int:
@@ -33,16 +34,6 @@ def is_release(version: str) -> bool:
     return version.strip().casefold() not in ("", "dev")
 
 
-def _key(text: str) -> _Key | None:
-    """Return a sort key, in which a release stands above its pre-releases; None for what is no version."""
-    match = _VERSION.fullmatch(text)
-    if match is None:
-        return None
-    numbers = [int(number) for number in match[1].split(".")]
-    padded = tuple(numbers + [0] * (3 - len(numbers)))
-    if match[2] is None:
-        return padded, ((2, 0, ""),)
-    parts = match[2].split(".")
-    if any(not part or (part.isdigit() and len(part) > 1 and part[0] == "0") for part in parts):
-        return None
-    return padded, tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+def _key(text: str) -> Key | None:
+    """Return the sort key of a strict version; None for anything else, such as four numbers or a leading zero."""
+    return semantic_key(text) if _STRICT.fullmatch(text) else None
