@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from cictl.base.backoff import Backoff
 from cictl_agent.system.interruption import Interruption
 from cictl_client import NoCapacity, ServerError, Unreachable
 
@@ -16,11 +16,8 @@ PASSING = (Unreachable, ServerError, NoCapacity)
 
 
 def backoff(first: float, most: float) -> Iterator[float]:
-    """Yield seconds to wait: from *first*, doubling up to *most*, each shortened at random by up to a quarter."""
-    seconds = first
-    while True:
-        yield seconds * random.uniform(0.75, 1.0)  # noqa: S311 spreading agents in time is no cryptography
-        seconds = min(seconds * 2, most)
+    """Return seconds to wait: from *first*, doubling up to *most*, each shortened at random by up to a quarter."""
+    return Backoff(first=first, most=most, jitter=0.25).waits()
 
 
 def persist(action: Callable[[], T], interruption: Interruption, *, tries: int = 5) -> T:

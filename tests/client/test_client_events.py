@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.base.backoff import Backoff
 from cictl.wire.events import AgentChanged
 from cictl.wire.jobs import JobStatus
 from cictl_client import Client, NotFound, ServerEvent, UnexpectedAnswer
@@ -21,7 +22,7 @@ HELLO = b": events\n\n"
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_client.follow.logs._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("cictl_client.follow.logs._BACKOFF", Backoff(first=0.01, most=0.02))
 
 
 def agent(number: int, name: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from cictl.base.backoff import Backoff
 from cictl.wire.codec import DecodeError, Message, decode
 from cictl.wire.jobs import JobResponse, JobState, JobStateResponse
 from cictl_client.errors import NoCapacity, NotFound, ServerError, UnexpectedAnswer, Unreachable, WaitTimedOut
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 OnReconnect = Callable[[Exception], None]
 
-_FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
+_BACKOFF = Backoff(first=0.2, most=_LONGEST_PAUSE, jitter=0.5)
 _POLL_SECONDS = 0.5
 _NO_ROUTE = "404 page not found"
 """What a server says that has no such route: a reference server keeps no logs by offset."""
@@ -70,15 +70,14 @@ class Pause:
     """Waits between attempts: longer each time, up to five seconds, a little random so that clients don't march in step."""
 
     def __init__(self) -> None:
-        self._next = _FIRST_PAUSE
+        self._waits = _BACKOFF.waits()
 
     def reset(self) -> None:
-        self._next = _FIRST_PAUSE
+        self._waits = _BACKOFF.waits()
 
     def wait(self, *, longest: float = _LONGEST_PAUSE) -> None:
         """Sleep, *longest* seconds at most."""
-        time.sleep(max(0.0, min(longest, self._next * random.uniform(0.5, 1.0))))  # noqa: S311 - jitter, not a secret
-        self._next = min(self._next * 2, _LONGEST_PAUSE)
+        time.sleep(max(0.0, min(longest, next(self._waits))))
 
 
 def follow_log(

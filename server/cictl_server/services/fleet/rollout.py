@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from cictl.base.backoff import Backoff
 from cictl.base.clock import Clock
 from cictl_server.services.fleet.presence import HEARTBEAT_INTERVAL
 from cictl_server.services.fleet.versions import compare_versions
@@ -21,8 +22,7 @@ SLOT_STEP = timedelta(seconds=2)
 ATTEMPT_LIMIT: timedelta = 2 * HEARTBEAT_INTERVAL + timedelta(seconds=20)
 """How long an attempt may take: two heartbeats, and the time of a restart."""
 
-BACK_OFF = timedelta(seconds=30)
-BACK_OFF_LIMIT = timedelta(minutes=15)
+_BACKOFF = Backoff(first=30, most=15 * 60)
 """The pause after the first failed attempt, which doubles with each further one, and the longest pause."""
 
 
@@ -163,8 +163,7 @@ class Rollout:
 
 def back_off(attempts: int) -> timedelta:
     """Return the pause after so many failed attempts."""
-    doublings = min(attempts - 1, 10)  # far beyond the limit already
-    return min(BACK_OFF * 2.0 ** max(doublings, 0), BACK_OFF_LIMIT)
+    return timedelta(seconds=_BACKOFF.after(attempts))
 
 
 def _end_attempt(schedule: Schedule, *, now: datetime, is_busy: bool, failure: str) -> tuple[Schedule, tuple[str, ...]]:

@@ -6,10 +6,11 @@ import threading
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from cictl.base.backoff import Backoff
 from cictl.base.clock import Clock
 from cictl_server.store.records import VaultConnectionRecord
 
-LONGEST_PAUSE = timedelta(seconds=30)
+_BACKOFF = Backoff(first=1, most=30)
 
 HEAD_START = timedelta(seconds=0.5)
 """How much earlier than the execution that failed another one may try: what fails may be that one's secret alone."""
@@ -20,7 +21,7 @@ ATTEMPT = timedelta(seconds=5)
 
 def pause_after(failures: int) -> timedelta:
     """Return how long to wait after so many failures in a row: 1, 2, 4, 8, 16 s, then 30."""
-    return min(timedelta(seconds=2 ** min(failures - 1, 10)), LONGEST_PAUSE)
+    return timedelta(seconds=_BACKOFF.after(failures))
 
 
 @dataclass(frozen=True, kw_only=True)
