@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cictl.base.environment import setting
 from cictl.installation.layout import Layout
 
 Mode = Literal["dev", "service", "standalone"]
@@ -91,11 +92,6 @@ def find_layout(environ: Mapping[str, str], *, prefix: Path, data_dir: Path) -> 
     if tag.startswith(".") or (layout.versions / tag).resolve() != prefix.resolve():
         return None
     return layout if layout.record(tag) else None
-
-
-def setting(environ: Mapping[str, str], name: str) -> str:
-    """Return `CICTL_<name>`, else `CIWI_<name>`, without white space around it."""
-    return environ.get(f"CICTL_{name}", "").strip() or environ.get(f"CIWI_{name}", "").strip()
 
 
 def _problems(environ: Mapping[str, str], layout: Layout | None, *, has_manager: bool) -> Iterator[str]:

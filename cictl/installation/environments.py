@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl.base import children
-from cictl.installation.capability import setting
+from cictl.base.environment import setting
 
 LIMIT_SECONDS = 600.0
 _SHOWN_LINES = 6

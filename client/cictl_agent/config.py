@@ -6,8 +6,9 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
+from cictl.base.environment import setting
+from cictl.base.urls import split_http, without_user_info
 from cictl_agent.log.listings import Level, Listing
 from cictl_agent.system.service_managers import Service
 
@@ -85,9 +86,10 @@ def load_config(
         ConfigError: The server's URL is unusable, or the token file can't be read.
     """
     url = (server or setting(env, "SERVER_URL") or DEFAULT_SERVER).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"not an http or https URL: {without_user_info(url)!r}")
+    try:
+        split_http(url)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     return AgentConfig(
         server_url=url,
         agent_id=agent_id or setting(env, "AGENT_ID") or default_agent_id(),
@@ -109,16 +111,6 @@ def find_work_dir(env: Mapping[str, str], stated: Path | None) -> Path:
 
 def default_agent_id() -> str:
     return f"agent-{socket.gethostname().strip() or 'unknown'}"
-
-
-def without_user_info(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def setting(env: Mapping[str, str], name: str) -> str:
-    """Return a setting by its name without CICTL_ or CIWI_; empty where there is none."""
-    return env.get(f"CICTL_{name}", "").strip() or env.get(f"CIWI_{name}", "").strip()
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

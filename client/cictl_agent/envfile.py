@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from cictl_agent.config import ConfigError, setting
+from cictl.base.environment import setting
+from cictl_agent.config import ConfigError
 
 _QUOTES = ("'", '"')
 

@@ -17,8 +17,9 @@ from pathlib import Path
 import filelock
 
 from cictl.base.clock import Clock, utc_now
+from cictl.base.environment import setting
 from cictl.installation import manifest, reconcile
-from cictl.installation.capability import detect, setting
+from cictl.installation.capability import detect
 from cictl.installation.environments import PipSettings
 from cictl.installation.layout import Layout
 from cictl.installation.releases.release import ReleaseError, ReleaseSource

@@ -26,17 +26,9 @@ ClientError
 
 from __future__ import annotations
 
-import re
-
+from cictl.base.urls import without_user_info
 from cictl.wire.codec import DecodeError, Message, decode
 from cictl.wire.problems import PROBLEM_JSON, Code
-
-_USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
-
-
-def masked(url: str) -> str:
-    """Return *url* without its user info."""
-    return _USER_INFO.sub("", url)
 
 
 class ClientError(Exception):
@@ -47,7 +39,7 @@ class Unreachable(ClientError):
     """No answer came. `url` has no user info in it; `detail` is the cause in one line."""
 
     def __init__(self, url: str, detail: str) -> None:
-        self.url = masked(url)
+        self.url = without_user_info(url)
         self.detail = detail
         super().__init__(f"cannot reach {self.url}: {detail}")
 
@@ -56,7 +48,7 @@ class UnexpectedAnswer(ClientError):
     """An answer whose shape is not the API's: most likely something else listens there."""
 
     def __init__(self, url: str, detail: str) -> None:
-        self.url = masked(url)
+        self.url = without_user_info(url)
         self.detail = detail
         super().__init__(f"{self.url} does not answer like a cictl server: {detail}")
 

@@ -10,10 +10,11 @@ import time
 from collections.abc import Container
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TypeVar
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin
 
+from cictl.base.urls import origin, split_http, without_user_info
 from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
-from cictl_client.errors import Unreachable, error_of, masked
+from cictl_client.errors import Unreachable, error_of
 from cictl_client.transport import (
     ACCEPT,
     REDIRECTS,
@@ -68,23 +69,24 @@ class Probe:
             ApiError: A status of 400 or more that is not *accepted*.
             UnexpectedAnswer: Another shape.
         """
-        begin = urlsplit(self._address.base_url + path)
-        parts = begin
+        begin = parts = split_http(self._address.base_url + path)
         for _ in range(MAX_REDIRECTS + 1):
-            is_ours = (parts.scheme, parts.netloc) == (begin.scheme, begin.netloc)
+            is_ours = origin(parts) == origin(begin)
             response = self._ask(parts, self._address.authorization if is_ours else "")
             if response.status not in REDIRECTS:
                 if response.status >= 400 and response.status not in accepted:
                     raise error_of(response.status, response.headers.get("content-type", ""), response.body)
                 return read_as(type_, response, parts.geturl())
-            target = urljoin(parts.geturl(), response.headers.get("location", ""))
-            parts = urlsplit(target)
-            if parts.scheme not in ("http", "https"):
+            target = response.headers.get("location", "")
+            try:
+                target = urljoin(parts.geturl(), target)
+                parts = split_http(target)
+            except ValueError:
                 break
-        raise Unreachable(self._address.base_url, f"it redirects to {masked(target)}")
+        raise Unreachable(self._address.base_url, f"it redirects to {without_user_info(target)}")
 
     def _ask(self, parts: SplitResult, authorization: str) -> RawResponse:
-        url = masked(parts.geturl())
+        url = without_user_info(parts.geturl())
         headers = {"Accept": ACCEPT, "User-Agent": "cictl", "Connection": "close"}
         if authorization:
             headers["Authorization"] = authorization

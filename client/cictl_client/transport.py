@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote
 
+from cictl.base.urls import split_http, without_user_info, without_user_infos
 from cictl.wire.codec import DecodeError, decode
 from cictl.wire.problems import PROBLEM_JSON
-from cictl_client.errors import Unauthenticated, UnexpectedAnswer, Unreachable, error_of, masked
+from cictl_client.errors import Unauthenticated, UnexpectedAnswer, Unreachable, error_of
 
 if TYPE_CHECKING:
     import requests
@@ -54,7 +55,7 @@ class Address:
             Unauthenticated: No header can carry *token*.
         """
         parts = _split(url)
-        base_url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")).rstrip("/")
+        base_url = without_user_info(parts._replace(query="", fragment="").geturl()).rstrip("/")
         if token:
             return cls(base_url, f"Bearer {_checked(token.strip())}")
         if parts.username is None:
@@ -171,11 +172,13 @@ class Transport:
                 stream=True,
                 allow_redirects=method in ("GET", "HEAD"),
             ) as response:
-                logger.debug("%s %s %d %.0f ms", method, masked(url), response.status_code, milliseconds(begun))
+                logger.debug(
+                    "%s %s %d %.0f ms", method, without_user_info(url), response.status_code, milliseconds(begun)
+                )
                 self._refuse(response)
                 yield response
         except requests.RequestException as error:
-            logger.debug("%s %s %s %.0f ms", method, masked(url), type(error).__name__, milliseconds(begun))
+            logger.debug("%s %s %s %.0f ms", method, without_user_info(url), type(error).__name__, milliseconds(begun))
             raise Unreachable(self.base_url, cause_of(error)) from error
 
     def _refuse(self, response: requests.Response) -> None:
@@ -183,7 +186,7 @@ class Transport:
         if response.status_code >= 400:
             raise error_of(response.status_code, response.headers.get("Content-Type", ""), response.content)
         if response.status_code in REDIRECTS:
-            target = masked(response.headers.get("Location", "nowhere"))
+            target = without_user_info(response.headers.get("Location", "nowhere"))
             raise UnexpectedAnswer(self.base_url, f"it redirects to {target}; if that is the server, use its address")
 
     def _url(self, path: str) -> str:
@@ -191,7 +194,7 @@ class Transport:
         if path.startswith("/"):
             return self.base_url + path
         if not path.startswith(self.base_url + "/"):
-            raise UnexpectedAnswer(self.base_url, f"it names {masked(path)}, which is not on it")
+            raise UnexpectedAnswer(self.base_url, f"it names {without_user_info(path)}, which is not on it")
         return path
 
     def _read(self, type_: type[T], path: str, response: RawResponse) -> T:
@@ -219,13 +222,9 @@ def came(response: RawResponse) -> str:
 
 def _split(base_url: str) -> SplitResult:
     try:
-        parts = urlsplit(base_url)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return split_http(base_url)
     except ValueError:
-        is_url = False
-    if not is_url:
-        raise Unreachable(base_url, "an address looks like http://127.0.0.1:8112")
-    return parts
+        raise Unreachable(base_url, "an address looks like http://127.0.0.1:8112") from None
 
 
 def _checked(token: str) -> str:
@@ -260,4 +259,4 @@ def cause_of(error: Exception) -> str:
     ):
         if needle in text:
             return meaning
-    return masked(text.splitlines()[0][:200]) if text else type(error).__name__
+    return without_user_infos(text.splitlines()[0][:200]) if text else type(error).__name__

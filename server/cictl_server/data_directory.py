@@ -17,6 +17,7 @@ import filelock
 from tinydb.table import Document
 
 from cictl.base.durable import sync_directory
+from cictl.base.urls import without_user_info
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
 from cictl_server.store.contract import StoreLocked, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, is_in_use, open_copy
@@ -320,9 +321,6 @@ def _without_secrets(value: Any, *, key: str = "") -> Any:
 
 
 def _without_user_info(text: str) -> str:
-    """Hide name and password in front of the host of an address."""
-    scheme, found, rest = text.partition("://")
-    if not found or " " in scheme or "\n" in scheme:
-        return text
-    host = rest.split("/", 1)[0]
-    return f"{scheme}://{_HIDDEN}@{rest[len(host) - len(host.rpartition('@')[2]) :]}" if "@" in host else text
+    """Hide name and password in a text that is an address."""
+    scheme, _, _ = text.partition("://")
+    return text if " " in scheme or "\n" in scheme else without_user_info(text, instead=f"{_HIDDEN}@")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cictl.base.environment import setting
 from cictl.wire.server import API_VERSION
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def find_advertiser(host: str, port: int, *, version: str, environ: Mapping[str,
         host: The numeric address that it is bound to.
         environ: `CICTL_MDNS_ENABLE=false` turns it off, `CICTL_MDNS_INSTANCE` names the server; each also as `CIWI_…`.
     """
-    if _setting(environ, "MDNS_ENABLE") == "false" or ipaddress.ip_address(host).is_loopback:
+    if setting(environ, "MDNS_ENABLE") == "false" or ipaddress.ip_address(host).is_loopback:
         return None
     try:
         import ifaddr
@@ -113,7 +114,7 @@ def find_advertiser(host: str, port: int, *, version: str, environ: Mapping[str,
         logger.info("not made known by mDNS: no interface has an address for it")
         return None
     hostname = socket.gethostname().strip().partition(".")[0] or "localhost"
-    instance = _setting(environ, "MDNS_INSTANCE").strip() or f"ciwi-{hostname}"
+    instance = setting(environ, "MDNS_INSTANCE") or f"ciwi-{hostname}"
     return Advertiser(
         Advert(instance=instance, hostname=hostname, port=port, version=version, addresses=tuple(addresses))
     )
@@ -130,10 +131,6 @@ def reachable_addresses(host: str, local: Iterable[str]) -> list[str]:
     if bound.version == 4:
         usable = [a for a in usable if a.version == 4]
     return [str(a) for a in sorted(usable, key=lambda a: (a.version, str(a)))]
-
-
-def _setting(environ: Mapping[str, str], name: str) -> str:
-    return environ.get(f"CICTL_{name}") or environ.get(f"CIWI_{name}") or ""
 
 
 def _label(text: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cictl_agent.config import load_config, setting
+from cictl.base.environment import setting
+from cictl_agent.config import load_config
 from cictl_agent.system.platforms.macos import MacOS
 from cictl_agent.system.platforms.posix import Linux
 from cictl_agent.system.platforms.windows import Windows

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from cictl.base.environment import find_setting
+from cictl.base.urls import split_http, without_user_info
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts
 
 DEFAULT_SERVER = "http://127.0.0.1:8112"
@@ -77,14 +78,11 @@ def checked_url(url: str, source: str) -> str:
         SettingsError: It is not the URL of an HTTP server.
     """
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        split_http(url)
     except ValueError:
-        usable = False
-    if not usable:
         raise SettingsError(
             f"not a server URL: {without_user_info(url)!r} (from {source})", hint=f"write it like {DEFAULT_SERVER}"
-        )
+        ) from None
     return url.rstrip("/")
 
 
@@ -106,13 +104,6 @@ def read_token(path: str, source: str) -> str:
     return token
 
 
-def without_user_info(url: str) -> str:
-    """Return *url* without its `user:password@`."""
-    head, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return head + separator + authority.rpartition("@")[2] + slash + path
-
-
 def _context(env: Mapping[str, str], file: ContextFile, *, context: str, needed: bool) -> tuple[Context | None, str]:
     """Return the context that was chosen, and who chose it; where none is *needed* no choice of the environment is."""
     if context:
@@ -129,9 +120,9 @@ def _server(env: Mapping[str, str], *, server: str, named: bool, chosen: Context
         return server, "--server"
     if named and chosen:
         return chosen.server, f"context {chosen.name}"
-    for variable in ("CICTL_SERVER_URL", "CIWI_SERVER_URL"):
-        if env.get(variable):
-            return env[variable], variable
+    url, variable = find_setting(env, "SERVER_URL")
+    if url:
+        return url, variable
     if chosen:
         return chosen.server, f"context {chosen.name}"
     return DEFAULT_SERVER, "default"

@@ -176,8 +176,8 @@ def _vault_connections(source: Source, _begin: str) -> Iterator[Name]:
 
 
 def _contexts(env: Mapping[str, str]) -> Iterator[Name]:
+    from cictl.base.urls import without_user_info
     from cictl.cli.app.contexts import read_contexts
-    from cictl.cli.app.settings import without_user_info
 
     for context in read_contexts(env).contexts.values():
         yield context.name, without_user_info(context.server)

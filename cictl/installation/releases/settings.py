@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cictl.installation.capability import setting
+from cictl.base.environment import setting
 
 
 @dataclass(frozen=True, kw_only=True)

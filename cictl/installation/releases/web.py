@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin
+
+from cictl.base.backoff import Backoff
+from cictl.base.urls import origin, split_http, without_user_info
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -25,6 +28,7 @@ ATTEMPTS = 3
 CACHE_SECONDS = 60.0
 """How long an answer is taken as it is; after that the server is asked whether it changed, which costs no rate limit."""
 
+_BACKOFF = Backoff(first=1, most=2)
 _HOPS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_MODIFIED = 304
@@ -96,7 +100,7 @@ class Web:
             WebError: *token_url* is no address that a token could be sent to.
         """
         self._token = token
-        self._token_origin = _origin(token_url) if token else None
+        self._token_origin = origin(_parts(token_url)) if token else None
         self._clock = clock
         self._pause = pause
         self._pools: dict[str, PoolManager] = {}
@@ -135,7 +139,7 @@ class Web:
             try:
                 return ask()
             except _PassingError:
-                self._pause(float(attempt))
+                self._pause(_BACKOFF.after(attempt))
         try:
             return ask()
         except _PassingError as passing:
@@ -183,7 +187,7 @@ class Web:
             finally:
                 response.close()
         except HTTPError as error:
-            raise _PassingError(WebError(f"{urlsplit(url).netloc}: {_cause_of(error)}")) from error
+            raise _PassingError(WebError(f"{without_user_info(_parts(url).netloc)}: {_cause_of(error)}")) from error
 
     def _follow(self, url: str, headers: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
         for _ in range(_HOPS + 1):
@@ -200,7 +204,7 @@ class Web:
     def _headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
         """Add our name, and the token only where *url* is on its server: a redirect may lead anywhere."""
         sent = {**headers, "User-Agent": USER_AGENT}
-        if self._token and _origin(url) == self._token_origin:
+        if self._token and origin(_parts(url)) == self._token_origin:
             sent["Authorization"] = f"Bearer {self._token}"
         return sent
 
@@ -236,29 +240,16 @@ def _parts(url: str) -> SplitResult:
         WebError: Nothing could be asked there.
     """
     try:
-        parts = urlsplit(url)
-        is_usable = parts.scheme in ("http", "https") and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise WebError(f"not an http address: {url}")
-    return parts
+        return split_http(url)
+    except ValueError as error:
+        raise WebError(f"not an http address: {without_user_info(url)}") from error
 
 
 def _joined(base: str, target: str) -> str:
     try:
         return urljoin(base, target)
     except ValueError as error:
-        raise WebError(f"not an http address: {target}") from error
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = _parts(url)
-    return (
-        parts.scheme,
-        (parts.hostname or "").casefold(),
-        parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0),
-    )
+        raise WebError(f"not an http address: {without_user_info(target)}") from error
 
 
 def _proxy_for(url: str) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cictl.base.urls import without_user_info
 from cictl.wire.jobs import Source
-from cictl_agent.config import without_user_info
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.workspace import remove_tree
 from cictl_agent.log.spool import JobLog

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
+from cictl.base.urls import without_user_info
 from cictl.wire.jobs import JobExecution
 from cictl.wire.vault import SECRET_ID_PREFIXES
-from cictl_agent.config import AgentConfig, without_user_info
+from cictl_agent.config import AgentConfig
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE
 
@@ -21,7 +21,7 @@ def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Return the agent's own environment without its credentials."""
     kept = {k: v for k, v in env.items() if k not in _PRIVATE and not k.startswith(_PRIVATE_PREFIXES)}
     for name in _SERVER_URLS:
-        if name in kept and urlsplit(kept[name]).username is not None:
+        if name in kept:
             kept[name] = without_user_info(kept[name])
     return kept
 

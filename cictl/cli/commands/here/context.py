@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
+from cictl.base.urls import without_user_info
 from cictl.cli.app.commands import Command, LocalCommand, LocalDestructiveCommand, new_group
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts
 from cictl.cli.app.failures import not_found, usage
 from cictl.cli.app.session import Session
-from cictl.cli.app.settings import Settings, checked_url, read_token, without_user_info
+from cictl.cli.app.settings import Settings, checked_url, read_token
 from cictl.cli.names import ambiguous
 from cictl.cli.output.table import Column, Result
 from cictl.wire.codec import Message

@@ -48,8 +48,8 @@ def apply_staged_update(context: typer.Context, home: Home = None, data_dir: Dat
 
     from filelock import Timeout
 
+    from cictl.base.environment import setting
     from cictl.installation.activation import HEALTH_SECONDS, Means, apply_staged_update
-    from cictl.installation.capability import setting
 
     session = Session.of(context)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -166,7 +166,7 @@ def _layout(session: Session, home: Path | None, data_dir: Path | None) -> Layou
 
     import platformdirs
 
-    from cictl.installation.capability import setting
+    from cictl.base.environment import setting
     from cictl.installation.layout import Layout
 
     if home is None and (stated := setting(session.env, "HOME")):

@@ -42,9 +42,10 @@ def run_agent(
     import sys
     from functools import partial
 
+    from cictl.base.environment import setting
     from cictl.installation.versions import running_tag
     from cictl_agent.agent import Agent
-    from cictl_agent.config import ConfigError, find_work_dir, load_config, setting
+    from cictl_agent.config import ConfigError, find_work_dir, load_config
     from cictl_agent.envfile import load_env_file
     from cictl_agent.system.platforms import this_platform
     from cictl_agent.system.processes import adopt_orphans

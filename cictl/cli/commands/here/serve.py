@@ -108,8 +108,9 @@ def _address(host: str | None, port: int | None) -> tuple[str, int]:
     """Fill in what was not given from `CICTL_SERVER_ADDR`, or its `CIWI_` twin: `host:port`, `:port` or `port`."""
     import os
 
-    name = next((n for n in ("CICTL_SERVER_ADDR", "CIWI_SERVER_ADDR") if os.environ.get(n)), "")
-    text = os.environ.get(name, "")
+    from cictl.base.environment import find_setting
+
+    text, name = find_setting(os.environ, "SERVER_ADDR")
     found_host, colon, digits = text.rpartition(":")
     if not text:
         found_host, digits = "127.0.0.1", "8112"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cictl.base.environment import setting
 from cictl_agent.system.filenames import is_windows_name, windows_name
 from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
 from cictl_agent.system.platforms import Setting
@@ -80,7 +81,7 @@ class Windows:
 
     def _compiler(self) -> str | None:
         """Return the newest C compiler: the one that is set, else one on PATH, else one of Visual Studio."""
-        chosen = os.environ.get("CICTL_MSVC_CL_PATH") or os.environ.get("CIWI_MSVC_CL_PATH")
+        chosen = setting(os.environ, "MSVC_CL_PATH")
         if chosen:
             return chosen if Path(chosen).is_file() else None
         if on_path := shutil.which("cl"):

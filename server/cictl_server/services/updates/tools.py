@@ -9,8 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from cictl.base.environment import setting
 from cictl.installation import activation, smoke, staging
-from cictl.installation.capability import Capability, detect, setting
+from cictl.installation.capability import Capability, detect
 from cictl.installation.environments import PipSettings
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending

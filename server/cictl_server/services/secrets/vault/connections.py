@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from cictl.base.clock import Clock
+from cictl.base.urls import split_http
 from cictl.project_file import Pipeline
 from cictl.wire.vault import SECRET_ID_PREFIXES, DeletedVaultConnection, VaultConnection, VaultConnectionRequest
 from cictl_server.errors import InvalidRequest, NotFound
@@ -140,11 +140,11 @@ def check_url(url: str) -> None:
         InvalidRequest: It is no address that a Vault can have.
     """
     try:
-        parts = urlsplit(url)
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        split_http(url)
+        is_good = not any(character in url for character in "@?#,")
     except ValueError:
         is_good = False
-    if not is_good or any(character in url for character in "@?#,"):
+    if not is_good:
         raise InvalidRequest("url must be http:// or https:// with a host, and without user, query or fragment")
 
 

@@ -1,0 +1,62 @@
+"""Addresses of HTTP servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from cictl.base.urls import origin, split_http, without_user_info, without_user_infos
+
+
+@pytest.mark.parametrize("url", ["http://h", "https://user:word@h:1/path?query#part", "http://[::1]:8112", "HTTP://H"])
+def test_addresses_of_servers(url: str) -> None:
+    assert split_http(url).hostname in ("h", "::1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "h:8112", "ftp://h", "file:///etc/passwd", "http://", "http://:80", "http://h:0", "http://h:x", "http://[x"],
+)
+def test_what_is_none(url: str) -> None:
+    with pytest.raises(ValueError, match="not an http or https URL"):
+        split_http(url)
+
+
+def test_a_refusal_shows_no_password() -> None:
+    with pytest.raises(ValueError, match=r"^not an http or https URL: 'ftp://h'$"):
+        split_http("ftp://me:word@h")
+
+
+@pytest.mark.parametrize("other", ["http://H/path", "http://h:80", "http://me:word@h"])
+def test_one_server_has_many_addresses(other: str) -> None:
+    assert origin(split_http(other)) == origin(split_http("http://h"))
+
+
+@pytest.mark.parametrize("other", ["https://h", "http://h:81", "http://h.example", "https://h:80"])
+def test_other_servers_are_others(other: str) -> None:
+    assert origin(split_http(other)) != origin(split_http("http://h"))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://h/a@b", "http://h/a@b"),
+        ("http://me:word@h:1/a@b?c", "http://h:1/a@b?c"),
+        ("http://me:wo@rd@h", "http://h"),
+        ("http://me:w?r#d@h/", "http://h/"),
+        ("http://me:w d@h", "http://h"),
+        ("http://me:word@[x", "http://[x"),
+        ("git@h:team/project", "git@h:team/project"),
+        ("", ""),
+    ],
+)
+def test_a_url_is_shown_without_user_info(url: str, shown: str) -> None:
+    assert without_user_info(url) == shown
+
+
+def test_what_is_hidden_can_be_marked() -> None:
+    assert without_user_info("http://me@h/", instead="***@") == "http://***@h/"
+    assert without_user_info("http://h/", instead="***@") == "http://h/"
+
+
+def test_a_text_may_mention_several() -> None:
+    assert without_user_infos("from http://a:b@h/x to https://c@i: no") == "from http://h/x to https://i: no"
