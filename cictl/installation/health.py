@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from cictl.base.web.probe import FAILURES, ask
 
 PROBES = 3
 """So many answers in a row, a second apart, make a server healthy."""
 PROBE_SECONDS = 1.0
 _LIMIT_SECONDS = 2.0
 _MAX_BYTES = 1 << 16
+_OK = 200
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,16 @@ def probe(url: str) -> Answer | None:
             return None
         info = _get(f"{url}/api/v1/server-info")
         return Answer(str(info["version"]), str(info.get("instance_id", "")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (*FAILURES, KeyError, TypeError, AttributeError):
         return None
 
 
 def _get(url: str) -> dict[str, Any]:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=_LIMIT_SECONDS) as answer:
-        found: dict[str, Any] = json.loads(answer.read(_MAX_BYTES))
-        return found
+    reply = ask(url, headers={"Accept": "application/json"}, timeout=_LIMIT_SECONDS, limit=_MAX_BYTES)
+    if reply.status != _OK:
+        raise ValueError(f"status {reply.status}")
+    found: dict[str, Any] = json.loads(reply.body)
+    return found
 
 
 def wait_until_healthy(

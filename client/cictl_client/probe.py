@@ -1,34 +1,32 @@
 """A few small questions to a server that is probably near: for health checks and completion, where starting counts.
 
-Loading `requests` takes longer than all else that such a command does. This asks with the standard library, raises the
-same exceptions as `Client`, and leaves out what only long work needs: retries, kept connections, uploads.
+It asks through `cictl.base.web.probe`, which loads no HTTP library, and raises the same exceptions as `Client`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Container
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TypeVar
-from urllib.parse import SplitResult, urljoin
+from urllib.parse import urljoin
 
 from cictl.base.urls import origin, split_http, without_user_info
+from cictl.base.web.causes import cause_of
+from cictl.base.web.probe import FAILURES, ask
 from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
 from cictl_client.errors import Unreachable, error_of
 from cictl_client.transport import (
     ACCEPT,
+    MAX_REDIRECTS,
     REDIRECTS,
     Address,
     RawResponse,
-    cause_of,
     logger,
     milliseconds,
     read_as,
 )
 
 T = TypeVar("T")
-
-MAX_REDIRECTS = 3
 
 
 class Probe:
@@ -69,59 +67,31 @@ class Probe:
             ApiError: A status of 400 or more that is not *accepted*.
             UnexpectedAnswer: Another shape.
         """
-        begin = parts = split_http(self._address.base_url + path)
+        url = self._address.base_url + path
+        begin = origin(split_http(url))
         for _ in range(MAX_REDIRECTS + 1):
-            is_ours = origin(parts) == origin(begin)
-            response = self._ask(parts, self._address.authorization if is_ours else "")
+            response = self._ask(url, self._address.authorization if origin(split_http(url)) == begin else "")
             if response.status not in REDIRECTS:
                 if response.status >= 400 and response.status not in accepted:
                     raise error_of(response.status, response.headers.get("content-type", ""), response.body)
-                return read_as(type_, response, parts.geturl())
+                return read_as(type_, response, url)
             target = response.headers.get("location", "")
             try:
-                target = urljoin(parts.geturl(), target)
-                parts = split_http(target)
+                target = url = urljoin(url, target)
+                split_http(url)
             except ValueError:
                 break
         raise Unreachable(self._address.base_url, f"it redirects to {without_user_info(target)}")
 
-    def _ask(self, parts: SplitResult, authorization: str) -> RawResponse:
-        url = without_user_info(parts.geturl())
-        headers = {"Accept": ACCEPT, "User-Agent": "cictl", "Connection": "close"}
+    def _ask(self, url: str, authorization: str) -> RawResponse:
+        headers = {"Accept": ACCEPT, "User-Agent": "cictl"}
         if authorization:
             headers["Authorization"] = authorization
-        begun = time.monotonic()
+        begun, shown = time.monotonic(), without_user_info(url)
         try:
-            connection = _connection(parts, self._timeout)
-            try:
-                connection.request("GET", _target(parts), headers=headers)
-                answer = connection.getresponse()
-                response = RawResponse(status=answer.status, headers=_headers(answer.getheaders()), body=answer.read())
-            finally:
-                connection.close()
-        except (OSError, HTTPException, ValueError) as error:
-            logger.debug("GET %s %s %.0f ms", url, type(error).__name__, milliseconds(begun))
+            reply = ask(url, headers=headers, timeout=self._timeout)
+        except FAILURES as error:
+            logger.debug("GET %s %s %.0f ms", shown, type(error).__name__, milliseconds(begun))
             raise Unreachable(self._address.base_url, cause_of(error)) from error
-        logger.debug("GET %s %d %.0f ms", url, response.status, milliseconds(begun))
-        return response
-
-
-def _connection(parts: SplitResult, timeout: float) -> HTTPConnection:
-    host = parts.hostname or ""
-    if parts.scheme == "http":
-        return HTTPConnection(host, parts.port, timeout=timeout)
-    import ssl
-
-    import certifi  # the certificates that requests trusts
-
-    return HTTPSConnection(
-        host, parts.port, timeout=timeout, context=ssl.create_default_context(cafile=certifi.where())
-    )
-
-
-def _target(parts: SplitResult) -> str:
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _headers(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    return {name.lower(): value for name, value in pairs}
+        logger.debug("GET %s %d %.0f ms", shown, reply.status, milliseconds(begun))
+        return RawResponse(status=reply.status, headers=reply.headers, body=reply.body)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, unquote
 
-from cictl.base.urls import split_http, without_user_info, without_user_infos
+from cictl.base.urls import split_http, without_user_info
+from cictl.base.web.causes import cause_of
 from cictl.wire.codec import DecodeError, decode
 from cictl.wire.problems import PROBLEM_JSON
 from cictl_client.errors import Unauthenticated, UnexpectedAnswer, Unreachable, error_of
@@ -28,6 +29,7 @@ ACCEPT = f"application/json, {PROBLEM_JSON}"
 _SHOWN_BYTES = 60
 _TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
 REDIRECTS = (301, 302, 303, 307, 308)
+MAX_REDIRECTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,23 +81,16 @@ class Transport:
             Unreachable: *base_url* is not an http or https URL.
             Unauthenticated: No header can carry *token*.
         """
-        import requests
-        from requests.adapters import HTTPAdapter
-
-        from cictl_client.retry import SafeRetry
+        from cictl.base.web.session import Session
 
         address = Address.of(base_url, token=token)
         self.base_url = address.base_url
         self._timeout = timeout
-        self._session = requests.Session()
-        self._session.trust_env = False  # a netrc entry or a proxy must not change who is asked, or as whom
-        self._session.max_redirects = 3
+        self._session = Session(retries=retries, redirects=MAX_REDIRECTS)  # and no proxy: it could say who is asked
         self._session.headers["Accept"] = ACCEPT
         self._session.headers["User-Agent"] = "cictl"
         if address.authorization:
             self._session.headers["Authorization"] = address.authorization
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=SafeRetry.of(retries), pool_maxsize=32))
 
     def close(self) -> None:
         self._session.close()
@@ -237,26 +232,3 @@ def _checked(token: str) -> str:
 def milliseconds(begun: float) -> float:
     """Return how long ago *begun*, a reading of the monotonic clock, was."""
     return (time.monotonic() - begun) * 1000
-
-
-def cause_of(error: Exception) -> str:
-    """Return the cause of a failed request in a few words; the library's own text is a page long."""
-    text = str(error)
-    for needle, meaning in (
-        ("Connection refused", "connection refused"),
-        ("Name or service not known", "unknown host"),
-        ("Temporary failure in name resolution", "unknown host"),
-        ("nodename nor servname", "unknown host"),
-        ("No route to host", "no route to host"),
-        ("timed out", "timed out"),
-        ("Connection aborted", "the connection broke"),
-        ("Connection reset", "the connection broke"),
-        ("closed connection", "the connection broke"),
-        ("IncompleteRead", "the connection broke"),
-        ("prematurely", "the connection broke"),
-        ("Broken pipe", "the connection broke"),
-        ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
-    ):
-        if needle in text:
-            return meaning
-    return without_user_infos(text.splitlines()[0][:200]) if text else type(error).__name__

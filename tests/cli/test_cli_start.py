@@ -25,7 +25,6 @@ HEAVY = {
     "jmespath",
     "asyncio",
     "pydantic",
-    "hvac",
 }
 """Each takes longer to load than a command that needs none of it may take."""
 

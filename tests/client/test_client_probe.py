@@ -13,7 +13,8 @@ import pytest
 from cictl.wire.problems import Code
 from cictl.wire.server import Health
 from cictl_client import Client, ClientError, NotFound, Unreachable
-from cictl_client.probe import MAX_REDIRECTS, Probe
+from cictl_client.probe import Probe
+from cictl_client.transport import MAX_REDIRECTS
 from tests.client.conftest import Reply, ScriptedServer, drop, problem, refusal, reply
 
 HEALTH = "GET /healthz"

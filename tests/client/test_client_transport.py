@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from urllib3 import HTTPResponse
 
+from cictl.base.web.session import SafeRetry
 from cictl.wire.jobs import LeaseRequest
 from cictl_client import Client, ClientError, NoCapacity, ServerError, Unauthenticated, UnexpectedAnswer, Unreachable
-from cictl_client.retry import SafeRetry
 from tests.client.conftest import DEADLINE_SECONDS, Reply, ScriptedServer, drop, refusal, reply
 
 AGENTS = "GET /api/v1/agents"

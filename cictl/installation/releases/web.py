@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urljoin
 
 from cictl.base.backoff import Backoff
 from cictl.base.urls import origin, split_http, without_user_info
+from cictl.base.web.causes import cause_of
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    import requests
 
 T = TypeVar("T")
 
@@ -103,7 +104,6 @@ class Web:
         self._token_origin = origin(_parts(token_url)) if token else None
         self._clock = clock
         self._pause = pause
-        self._pools: dict[str, PoolManager] = {}
         self._cache: dict[tuple[str, str], _Cached] = {}
 
     def get(self, url: str, *, accept: str, limit: int, seconds: float) -> Page:
@@ -149,7 +149,7 @@ class Web:
         self, url: str, headers: Mapping[str, str], known: _Cached | None, *, limit: int, seconds: float
     ) -> tuple[Page, str]:
         with self._open(url, headers, seconds=seconds) as (response, final_url, deadline):
-            if response.status == _NOT_MODIFIED and known:
+            if response.status_code == _NOT_MODIFIED and known:
                 return known.page, known.etag
             body = b"".join(self._blocks(response, limit=limit, deadline=deadline))
             page = Page(body, response.headers.get("Content-Type", ""), final_url)
@@ -174,32 +174,52 @@ class Web:
     @contextmanager
     def _open(
         self, url: str, headers: Mapping[str, str], *, seconds: float
-    ) -> Iterator[tuple[BaseHTTPResponse, str, float]]:
+    ) -> Iterator[tuple[requests.Response, str, float]]:
         """Ask, follow redirects, and yield a successful answer whose body is not read yet, its URL and its deadline."""
-        from urllib3.exceptions import HTTPError
+        import requests
 
         deadline = self._clock() + seconds
         try:
             response, final_url = self._follow(url, headers)
-            try:
+            with response:
                 self._refuse(response)
                 yield response, final_url, deadline
-            finally:
-                response.close()
-        except HTTPError as error:
-            raise _PassingError(WebError(f"{without_user_info(_parts(url).netloc)}: {_cause_of(error)}")) from error
+        except requests.RequestException as error:
+            raise _PassingError(WebError(f"{without_user_info(_parts(url).netloc)}: {cause_of(error)}")) from error
 
-    def _follow(self, url: str, headers: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
+    def _follow(self, url: str, headers: Mapping[str, str]) -> tuple[requests.Response, str]:
         for _ in range(_HOPS + 1):
-            response = self._pool(url).request(
-                "GET", url, headers=self._headers(url, headers), preload_content=False, redirect=False, retries=False
-            )
+            response = self._ask(url, headers)
             target = response.headers.get("Location", "")
-            if response.status not in _REDIRECTS or not target:
+            if response.status_code not in _REDIRECTS or not target:
                 return response, url
             response.close()
             url = _joined(url, target)
         raise WebError("too many redirects")
+
+    def _ask(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        import requests
+
+        _parts(url)
+        sent = self._headers(url, headers)
+        try:
+            return self._session.get(url, headers=sent, timeout=_SILENCE_SECONDS, allow_redirects=False, stream=True)
+        except requests.RequestException:
+            raise
+        except OSError as error:  # such as a file of certificates that is not there
+            raise WebError(str(error)) from error
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        from http.cookiejar import DefaultCookiePolicy
+
+        from cictl.base.web.session import Session
+
+        session = Session(asks_outside=True)
+        session.headers.clear()
+        session.headers["Accept-Encoding"] = "identity"
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        return session
 
     def _headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
         """Add our name, and the token only where *url* is on its server: a redirect may lead anywhere."""
@@ -208,30 +228,23 @@ class Web:
             sent["Authorization"] = f"Bearer {self._token}"
         return sent
 
-    def _refuse(self, response: BaseHTTPResponse) -> None:
-        if 200 <= response.status < 300 or response.status == _NOT_MODIFIED:
+    def _refuse(self, response: requests.Response) -> None:
+        if 200 <= response.status_code < 300 or response.status_code == _NOT_MODIFIED:
             return
-        refused = RefusedError(response.status, response.read(_SHOWN_BYTES, decode_content=True))
-        if response.status == _TOO_MANY_REQUESTS or response.status >= 500:
+        refused = RefusedError(response.status_code, _beginning(response))
+        if response.status_code == _TOO_MANY_REQUESTS or response.status_code >= 500:
             raise _PassingError(refused)
         raise refused
 
-    def _blocks(self, response: BaseHTTPResponse, *, limit: int, deadline: float) -> Iterator[bytes]:
+    def _blocks(self, response: requests.Response, *, limit: int, deadline: float) -> Iterator[bytes]:
         got = 0
-        for block in response.stream(_BLOCK, decode_content=True):
+        for block in response.iter_content(_BLOCK):
             got += len(block)
             if got > limit:
                 raise WebError(f"the answer is larger than {limit} bytes")
             if self._clock() > deadline:
                 raise _PassingError(WebError("timed out"))
             yield block
-
-    def _pool(self, url: str) -> PoolManager:
-        """Return the connections for *url*: direct ones, or those of the proxy that the environment names."""
-        proxy = _proxy_for(url)
-        if proxy not in self._pools:
-            self._pools[proxy] = _new_pool(proxy)
-        return self._pools[proxy]
 
 
 def _parts(url: str) -> SplitResult:
@@ -252,37 +265,10 @@ def _joined(base: str, target: str) -> str:
         raise WebError(f"not an http address: {without_user_info(target)}") from error
 
 
-def _proxy_for(url: str) -> str:
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = _parts(url)
-    host = parts.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
-        return ""
-    return getproxies().get(parts.scheme, "")
-
-
-def _new_pool(proxy: str) -> PoolManager:
-    import certifi
-    import urllib3
-
-    timeout = urllib3.Timeout(connect=_SILENCE_SECONDS, read=_SILENCE_SECONDS)
-    authorities = os.environ.get("SSL_CERT_FILE") or certifi.where()
-    if proxy:
-        return urllib3.ProxyManager(proxy, timeout=timeout, ca_certs=authorities)
-    return urllib3.PoolManager(timeout=timeout, ca_certs=authorities)
-
-
-def _cause_of(error: Exception) -> str:
-    """Return a library's reason in one short line."""
-    from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
-    from urllib3.exceptions import TimeoutError as TimedOut
-
-    if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
-        return "timed out"
-    if isinstance(error, NameResolutionError):
-        return "unknown host"
-    if isinstance(error, ProtocolError):
-        return "the connection broke"
-    text = str(error)
-    return "connection refused" if "refused" in text else text.splitlines()[0][:_SHOWN_BYTES] if text else "no answer"
+def _beginning(response: requests.Response) -> bytes:
+    body = b""
+    for block in response.iter_content(_SHOWN_BYTES):
+        body += block
+        if len(body) >= _SHOWN_BYTES:
+            break
+    return body

@@ -69,7 +69,7 @@ class VaultClient:
         Args:
             ends_at: When to give up, by `time.monotonic`.
         """
-        from cictl_server.services.secrets.vault.transport import Transport  # brings hvac and requests in
+        from cictl_server.services.secrets.vault.transport import Transport  # brings requests in
 
         self._connection = connection
         self._transport = Transport(connection, ends_at=ends_at)
@@ -142,7 +142,8 @@ def value_of(found: Mapping[str, msgspec.Raw], key: str, *, path: str) -> str:
 
 
 def _encoded(path: str) -> str:
-    return percent_encoded(path, safe="/")
+    """Return *path* as a part of a URL; like Vault's own command it takes several slashes for one."""
+    return percent_encoded("/".join(part for part in path.split("/") if part), safe="/")
 
 
 def _decoded(body: bytes | msgspec.Raw, type_: Any, *, what: str) -> Any:

@@ -1,6 +1,6 @@
-"""The HTTP side of one Vault, through hvac's adapter.
+"""The HTTP side of one Vault.
 
-hvac's methods for AppRole and KV are not used: they keep of a refusal neither the status nor the body, and both belong
+Two kinds of requests need no library of Vault's: hvac keeps of a refusal neither the status nor the body, and both belong
 to the contract's texts.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import requests
-from hvac.adapters import RawAdapter
 
+from cictl.base.web.causes import innermost
+from cictl.base.web.session import Session
 from cictl_server.services.secrets.vault.errors import VaultProblem, VaultRefused, VaultUnavailable
 from cictl_server.store.records import VaultConnectionRecord
 
@@ -38,12 +38,12 @@ class Transport:
         """
         self._connection = connection
         self._ends_at = ends_at
-        self._session = _session(connection)
+        self._session = Session(asks_outside=True, ca_file=connection.ca_file)
 
     def close(self) -> None:
         self._session.close()
 
-    def call(self, method: str, path: str, *, token: str = "", **options: Any) -> tuple[int, bytes]:
+    def call(self, method: str, path: str, *, token: str = "", json: object = None) -> tuple[int, bytes]:
         """Send a request, and return the status and the beginning of the body.
 
         Raises:
@@ -52,35 +52,23 @@ class Transport:
         left = self._ends_at - time.monotonic()
         if left <= 0:
             raise VaultUnavailable("send vault request: the time for this is over")
-        adapter = RawAdapter(
-            base_uri=self._connection.url,
-            token=token,
-            namespace=self._connection.namespace,
-            session=self._session,
-            timeout=min(left, CALL_SECONDS),
-            allow_redirects=False,  # neither token nor secret id may follow one
-            ignore_exceptions=True,
-        )
+        headers = {"X-Vault-Request": "true", "X-Vault-Namespace": self._connection.namespace, "X-Vault-Token": token}
         try:
-            with getattr(adapter, method)(path, stream=True, **options) as response:
+            with self._session.request(
+                method,
+                self._connection.url.rstrip("/") + path,
+                headers={name: value for name, value in headers.items() if value},
+                json=json,
+                timeout=min(left, CALL_SECONDS),
+                allow_redirects=False,  # neither token nor secret id may follow one
+                stream=True,
+            ) as response:
                 status, body = response.status_code, _body(response)
         except (requests.RequestException, OSError, ValueError) as error:
             raise _transport_problem(error) from error
         if status == requests.codes.ok and len(body) >= ANSWER_LIMIT:
             raise VaultRefused(f"decode vault response: it has more than the {ANSWER_LIMIT >> 10} KiB that are read")
         return status, body
-
-
-def _session(connection: VaultConnectionRecord) -> requests.Session:
-    session = requests.Session()
-    session.verify = connection.ca_file or True
-    session.auth = _unchanged
-    return session
-
-
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authenticate by nothing; without this, requests would look for the host in the user's .netrc."""
-    return request
 
 
 def _body(response: requests.Response) -> bytes:
@@ -95,7 +83,7 @@ def _body(response: requests.Response) -> bytes:
 
 def _transport_problem(error: Exception) -> VaultProblem:
     """Tell apart what may pass from settings that can't work: addresses, CA files, certificates."""
-    reason = _innermost(error)
+    reason = innermost(error)
     if isinstance(error, requests.Timeout):
         return VaultUnavailable("send vault request: no answer in time")
     if isinstance(reason, ssl.SSLCertVerificationError):
@@ -103,15 +91,6 @@ def _transport_problem(error: Exception) -> VaultProblem:
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return VaultUnavailable(f"send vault request: {_said(reason)}")
     return VaultRefused(f"create vault request: {_said(error)}")
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Return the cause that an error of requests or urllib3 wraps, however deep."""
-    inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
-    found = getattr(error, "reason", None) if inner is None else inner
-    if isinstance(found, BaseException):
-        return _innermost(found)
-    return error.__cause__ if isinstance(error.__cause__, OSError) else error
 
 
 def _said(error: BaseException) -> str:

@@ -1,0 +1,1 @@
+"""HTTP as a client speaks it: `session` for everything, and `probe` where starting costs more than asking."""

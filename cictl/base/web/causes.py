@@ -1,0 +1,42 @@
+"""Why a request got no answer, in a few words: the libraries' own texts are a page long."""
+
+from __future__ import annotations
+
+from cictl.base.urls import without_user_infos
+
+_LONGEST = 200
+_CAUSES = (
+    ("Connection refused", "connection refused"),
+    ("Failed to resolve", "unknown host"),
+    ("Name or service not known", "unknown host"),
+    ("Temporary failure in name resolution", "unknown host"),
+    ("nodename nor servname", "unknown host"),
+    ("No route to host", "no route to host"),
+    ("timed out", "timed out"),
+    ("Connection aborted", "the connection broke"),
+    ("Connection broken", "the connection broke"),
+    ("Connection reset", "the connection broke"),
+    ("closed connection", "the connection broke"),
+    ("IncompleteRead", "the connection broke"),
+    ("prematurely", "the connection broke"),
+    ("Broken pipe", "the connection broke"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
+)
+
+
+def cause_of(error: Exception) -> str:
+    """Return the cause of a failed request on one line, without user info."""
+    text = str(error)
+    for needle, meaning in _CAUSES:
+        if needle in text:
+            return meaning
+    return without_user_infos(text.splitlines()[0][:_LONGEST]) if text else type(error).__name__
+
+
+def innermost(error: BaseException) -> BaseException:
+    """Return the error that one of requests or urllib3 wraps, however deep: mostly the system's own."""
+    inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
+    found = getattr(error, "reason", None) if inner is None else inner
+    if isinstance(found, BaseException):
+        return innermost(found)
+    return error.__cause__ if isinstance(error.__cause__, OSError) else error
