@@ -1,60 +1,126 @@
-"""Which requests are repeated, and when. Imports urllib3, so only a client that is being built imports this."""
+"""Going on after what passes: the waits between attempts, and changes that are asked for again but done once.
+
+Each request that changes something goes out with an `Idempotency-Key` of its own. A server that knows the key answers a repeat as it answered the first;
+whether it does, its `features` say, so a reference server, which would do the work twice, is asked once only.
+"""
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-from urllib3.exceptions import InvalidHeader, MaxRetryError, ReadTimeoutError
-from urllib3.util import Retry
+from cictl.base.backoff import Backoff
+from cictl.wire.problems import BEING_ANSWERED
+from cictl.wire.server import ServerInfo
+from cictl_client.errors import ClientError, Conflict, NoCapacity, ServerError, Unreachable
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
-    from urllib3.connectionpool import ConnectionPool
+    from cictl_client.transport import RawResponse, Transport
 
-_METHODS = frozenset({"GET", "HEAD", "DELETE"})
-_STATUSES = frozenset({502, 503, 504})
-_FIRST_PAUSE = 0.1
-"""urllib3 doubles it before each pause but the first, which it leaves out: 0, 0.2, 0.4, 0.8 s …"""
-_LONGEST_PAUSE = 5.0
-_LONGEST_RETRY_AFTER = 10.0
+T = TypeVar("T")
+
+logger = logging.getLogger("cictl_client")
+
+OnReconnect = Callable[[Exception], None]
+"""Told of each passing error, before the next attempt."""
+
+TRANSIENT = (Unreachable, ServerError, NoCapacity)
+"""What passes: outages, restarts, overload."""
+
+LONGEST_PAUSE = 5.0
+_BACKOFF = Backoff(first=0.2, most=LONGEST_PAUSE, jitter=0.5)
+
+FEATURE = "idempotency-key"
+PATIENCE_SECONDS = 15.0
+"""How long a lost answer is asked for: longer than a server needs to start again."""
+
+_GATEWAY = (502, 504)
 
 
-class SafeRetry(Retry):
-    """Repeats GET, HEAD and DELETE after a broken connection, 502, 503 and 504.
+class Pause:
+    """Waits between attempts: longer each time, up to five seconds, a little random so that clients don't march in step."""
 
-    Unlike its parent it never repeats a POST, not even when the connection was refused (who posts decides that), nor a
-    request that ran into its time limit, which would be four limits then; and a server cannot make it wait for an hour.
+    def __init__(self) -> None:
+        self._waits = _BACKOFF.waits()
+
+    def reset(self) -> None:
+        self._waits = _BACKOFF.waits()
+
+    def wait(self, *, longest: float = LONGEST_PAUSE) -> None:
+        """Sleep, *longest* seconds at most."""
+        time.sleep(max(0.0, min(longest, next(self._waits))))
+
+
+class Mutations:
+    """Sends what changes something.
+
+    Args:
+        repeats: False for a client that repeats nothing.
     """
 
-    @classmethod
-    def of(cls, retries: int) -> SafeRetry:
-        return cls(
-            total=retries,
-            backoff_factor=_FIRST_PAUSE,
-            backoff_max=_LONGEST_PAUSE,
-            status_forcelist=_STATUSES,
-            allowed_methods=_METHODS,
-            raise_on_status=False,
-        )
+    def __init__(self, transport: Transport, *, repeats: bool) -> None:
+        self._transport = transport
+        self._repeats = repeats
 
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: BaseHTTPResponse | None = None,
-        error: Exception | None = None,
-        _pool: ConnectionPool | None = None,
-        _stacktrace: TracebackType | None = None,
-    ) -> Self:
-        if error and _pool and (method not in _METHODS or isinstance(error, ReadTimeoutError)):
-            raise MaxRetryError(_pool, url or "", error) from error
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+    def post(self, type_: type[T], path: str, body: bytes = b"{}", *, timeout: float | None = None) -> T:
+        """POST *body* and return the answer, asked for again when it is lost.
 
-    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Return the seconds that the server asks for, ten at most; None if it asks for nothing sensible."""
+        Raises:
+            Unreachable: There was no answer, and either the request never went out, or asking again could do it twice, or
+                the server stayed away.
+            Conflict: The server was stopped while it worked on this; look whether it took effect.
+        """
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
         try:
-            seconds = super().get_retry_after(response)
-        except InvalidHeader:
-            return None
-        return None if seconds is None else min(seconds, _LONGEST_RETRY_AFTER)
+            return self._transport.post(type_, path, body, headers=headers, timeout=timeout)
+        except (Unreachable, ServerError) as error:
+            if not self._repeats or not _may_have_arrived(error):
+                raise
+            lost = error
+        logger.warning("the answer was lost, asking for it again: %s", lost)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        if not self._knows_keys(deadline):
+            raise lost
+        pause = Pause()
+        while True:
+            try:
+                return self._transport.post(type_, path, body, headers=headers, timeout=timeout)
+            except (*TRANSIENT, Conflict) as error:
+                is_passing = not isinstance(error, Conflict) or error.message == BEING_ANSWERED
+                if not is_passing or time.monotonic() >= deadline:
+                    raise
+            pause.wait()
+
+    def delete(self, path: str) -> RawResponse:
+        """DELETE *path*; the transport repeats it, and the key lets a repeat get the first one's answer."""
+        return self._transport.send("DELETE", path, headers={"Idempotency-Key": uuid.uuid4().hex})
+
+    def _knows_keys(self, deadline: float) -> bool:
+        pause = Pause()
+        while True:
+            try:
+                return FEATURE in self._transport.get(ServerInfo, "/api/v1/server-info").features
+            except TRANSIENT:
+                if time.monotonic() >= deadline:
+                    return False
+            except ClientError:
+                return False
+            pause.wait()
+
+
+def _may_have_arrived(error: ClientError) -> bool:
+    """Tell whether the server may have carried out the request that ended with *error*."""
+    if isinstance(error, ServerError):
+        return error.status in _GATEWAY
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+    cause: BaseException | None = error.__cause__
+    while cause is not None:
+        reason = getattr(cause.args[0], "reason", None) if cause.args else None
+        if isinstance(reason or cause, ConnectTimeoutError | NewConnectionError):
+            return False
+        cause = cause.__cause__
+    return error.__cause__ is not None

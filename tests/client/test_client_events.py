@@ -12,7 +12,7 @@ from cictl.base.backoff import Backoff
 from cictl.wire.events import AgentChanged
 from cictl.wire.jobs import JobStatus
 from cictl_client import Client, NotFound, ServerEvent, UnexpectedAnswer
-from cictl_client.follow.logs import Pause
+from cictl_client.retry import Pause
 from cictl_server.app import create_app
 from tests.client.conftest import LocalServer, Reply, ScriptedServer, Seen, drop, refusal, reply
 
@@ -22,7 +22,7 @@ HELLO = b": events\n\n"
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_client.follow.logs._BACKOFF", Backoff(first=0.01, most=0.02))
+    monkeypatch.setattr("cictl_client.retry._BACKOFF", Backoff(first=0.01, most=0.02))
 
 
 def agent(number: int, name: str) -> bytes:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
 from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
 from cictl.wire.jobs import JobState, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
+from cictl_client.calls.calls import Calls
+from cictl_client.calls.paths import job_path
 from cictl_client.follow import logs as following
-from cictl_client.paths import job_path
-
-if TYPE_CHECKING:
-    from cictl_client.transport import Transport
 
 _UPLOAD_SECONDS = 600.0
 
 
-class AgentCalls:
+class AgentProtocolCalls(Calls):
     """The part of a client that agents use. None of it is repeated by the client: agents know better when to."""
-
-    _transport: Transport
 
     def heartbeat(self, request: HeartbeatRequest, *, timeout: float = 3.0) -> HeartbeatResponse:
         return self._transport.post(HeartbeatResponse, "/api/v1/heartbeat", encode(request), timeout=timeout)

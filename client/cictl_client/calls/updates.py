@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cictl.wire.codec import encode
 from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
-
-if TYPE_CHECKING:
-    from cictl_client.repeating import Mutations
-    from cictl_client.transport import Transport
+from cictl_client.calls.calls import Calls
 
 _UPDATE_SECONDS = 90.0
 """The server looks for releases through passing faults, and waits 25 s for a version to be installed."""
 
 
-class UpdateCalls:
+class UpdateCalls(Calls):
     """The part of a client that restarts and updates the server."""
-
-    _transport: Transport
-    _mutations: Mutations
 
     def restart_server(self) -> Restarting:
         """Restart the server; `Conflict` while it updates. The next one has another `instance_id`."""

@@ -12,19 +12,16 @@ from cictl.wire.vault import (
     VaultTestRequest,
     VaultTestResponse,
 )
-from cictl_client.repeating import Mutations
-from cictl_client.transport import Transport, read_as
+from cictl_client.calls.calls import Calls
+from cictl_client.transport import read_as
 
 _CONNECTIONS = "/api/v1/vault/connections"
 _TEST_SECONDS = 60.0
 """The server asks the Vault for twenty seconds; the rest is for its own queue."""
 
 
-class VaultCalls:
+class VaultCalls(Calls):
     """The part of `Client` for Vault connections."""
-
-    _transport: Transport
-    _mutations: Mutations
 
     def list_vault_connections(self) -> list[VaultConnection]:
         """Return the connections by name, each with the pipelines that use it."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from cictl.wire.codec import DecodeError, decode
 from cictl.wire.events import AgentChanged, JobChanged
 from cictl_client.errors import UnexpectedAnswer
-from cictl_client.follow.logs import TRANSIENT, OnReconnect, Pause
-from cictl_client.follow.streams import NoStream, open_events
+from cictl_client.retry import TRANSIENT, OnReconnect, Pause
+from cictl_client.streams import NoStream, open_events
 
 if TYPE_CHECKING:
     from cictl_client.transport import Transport

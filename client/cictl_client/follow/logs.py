@@ -8,30 +8,23 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import msgspec
 
-from cictl.base.backoff import Backoff
 from cictl.wire.codec import DecodeError, Message, decode
 from cictl.wire.jobs import JobResponse, JobState, JobStateResponse
-from cictl_client.errors import NoCapacity, NotFound, ServerError, UnexpectedAnswer, Unreachable, WaitTimedOut
+from cictl_client.calls.paths import job_path
+from cictl_client.errors import NotFound, UnexpectedAnswer, Unreachable, WaitTimedOut
 from cictl_client.follow.snapshots import SnapshotLog
-from cictl_client.follow.streams import NoStream, open_events
+from cictl_client.retry import LONGEST_PAUSE, TRANSIENT, OnReconnect, Pause
+from cictl_client.streams import NoStream, open_events
 
 if TYPE_CHECKING:
     from cictl_client.transport import RawResponse, Transport
 
-OnReconnect = Callable[[Exception], None]
-
-_LONGEST_PAUSE = 5.0
-_BACKOFF = Backoff(first=0.2, most=_LONGEST_PAUSE, jitter=0.5)
 _POLL_SECONDS = 0.5
 _NO_ROUTE = "404 page not found"
 """What a server says that has no such route: a reference server keeps no logs by offset."""
-
-TRANSIENT = (Unreachable, ServerError, NoCapacity)
-"""What passes: outages, restarts, overload."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,20 +57,6 @@ class _LogEvent(Message):
     offset: int
     data_base64: bytes
     received_utc: datetime | None = None
-
-
-class Pause:
-    """Waits between attempts: longer each time, up to five seconds, a little random so that clients don't march in step."""
-
-    def __init__(self) -> None:
-        self._waits = _BACKOFF.waits()
-
-    def reset(self) -> None:
-        self._waits = _BACKOFF.waits()
-
-    def wait(self, *, longest: float = _LONGEST_PAUSE) -> None:
-        """Sleep, *longest* seconds at most."""
-        time.sleep(max(0.0, min(longest, next(self._waits))))
 
 
 def follow_log(
@@ -194,7 +173,7 @@ def _left(job_id: str, until: float | None, timeout: float | None) -> float:
         WaitTimedOut: None are.
     """
     if until is None or timeout is None:
-        return _LONGEST_PAUSE
+        return LONGEST_PAUSE
     left = until - time.monotonic()
     if left <= 0:
         raise WaitTimedOut(job_id, timeout)
@@ -209,7 +188,7 @@ def _stream(
     Raises:
         Unreachable: The connection broke, perhaps in the middle of an event or of a character.
     """
-    path = f"/api/v1/jobs/{quote(job_id, safe='')}/log"
+    path = f"{job_path(job_id)}/log"
     params = {"follow": "1", "offset": offset, **({"times": "1"} if times else {})}
     try:
         with closing(open_events(transport, path, params=params, deadline=deadline)) as events:
@@ -245,7 +224,7 @@ def _poll_log(
     log = SnapshotLog()
     while True:
         try:
-            job = transport.get(JobResponse, f"/api/v1/jobs/{quote(job_id, safe='')}").job_execution
+            job = transport.get(JobResponse, job_path(job_id)).job_execution
         except TRANSIENT as error:
             if on_reconnect is not None:
                 on_reconnect(error)

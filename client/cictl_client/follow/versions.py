@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from cictl.wire.codec import DecodeError, decode
 from cictl.wire.projects import VersionResolved, VersionStep
 from cictl_client.errors import UnexpectedAnswer, Unreachable
+from cictl_client.streams import NoStream, open_events
 
 if TYPE_CHECKING:
     from cictl_client.transport import Transport
 
 VersionEvent = VersionStep | VersionResolved
 
-_BLOCK = 1 << 16
 _SILENCE_SECONDS = 90.0
 """The server may be silent while git works, which it lets do so for 45 s a step."""
 
@@ -26,21 +27,18 @@ def resolve_version(transport: Transport, path: str) -> Iterator[VersionEvent]:
         Unreachable: The connection broke before the last step.
         UnexpectedAnswer: There came something else.
     """
-    import sseclient
-
-    accept = {"Accept": "text/event-stream, application/problem+json"}
-    with transport.open("GET", path, headers=accept, timeout=_SILENCE_SECONDS) as response:
-        kind = response.headers.get("Content-Type", "no type")
-        if not kind.startswith("text/event-stream"):
-            raise UnexpectedAnswer(transport.base_url + path, f"there came {kind}, not events")
-        try:
-            for event in sseclient.SSEClient(response.iter_content(_BLOCK)).events():
+    url = transport.base_url + path
+    try:
+        with closing(open_events(transport, path, silence=_SILENCE_SECONDS)) as events:
+            for event in events:
                 step = _event(event.data)
                 yield step
                 if step.step == "done":
                     return
-        except DecodeError as error:
-            raise UnexpectedAnswer(transport.base_url + path, str(error)) from error
+    except NoStream as error:
+        raise UnexpectedAnswer(url, f"there came {error}, not events") from error
+    except DecodeError as error:
+        raise UnexpectedAnswer(url, str(error)) from error
     raise Unreachable(transport.base_url, "the connection broke before the version was resolved")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from cictl_client.errors import ApiError, MethodNotAllowed, NotFound, UnexpectedAnswer, Unreachable
-from cictl_client.follow.logs import TRANSIENT, OnReconnect, Pause
+from cictl_client.retry import TRANSIENT, OnReconnect, Pause
 
 if TYPE_CHECKING:
     import requests

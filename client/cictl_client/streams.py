@@ -30,10 +30,13 @@ def open_events(
     params: Mapping[str, Any] | None = None,
     last_id: str = "",
     deadline: Callable[[], bool] | None = None,
+    silence: float = SILENCE_SECONDS,
 ) -> Generator[sseclient.Event, None, None]:
     """Yield the events of one connection; it ends when the connection does, or when *deadline* says so.
 
-    *deadline* is asked at each sign of life of the server.
+    Args:
+        deadline: Asked at each sign of life of the server.
+        silence: Seconds without any byte after which the connection counts as dead.
 
     Raises:
         Unreachable: The connection broke, perhaps in the middle of an event or of a character.
@@ -45,7 +48,7 @@ def open_events(
         "Accept": "text/event-stream, application/problem+json",
         **({"Last-Event-ID": last_id} if last_id else {}),
     }
-    with transport.open("GET", path, params=params, headers=headers, timeout=SILENCE_SECONDS) as response:
+    with transport.open("GET", path, params=params, headers=headers, timeout=silence) as response:
         if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
             raise NoStream(response.headers.get("Content-Type", "no type"))
         try:

@@ -13,8 +13,8 @@ from cictl.wire.jobs import JobResponse, JobStatus
 from cictl.wire.problems import BEING_ANSWERED, Code
 from cictl.wire.projects import ImportRequest, RunRequest
 from cictl.wire.server import ServerInfo
-from cictl_client import Client, ClientError, Conflict, ServerError, Unreachable, repeating
-from cictl_client.follow.logs import Pause
+from cictl_client import Client, ClientError, Conflict, ServerError, Unreachable, retry
+from cictl_client.retry import Pause
 from cictl_server.app import create_app
 from tests.client.conftest import LocalServer, Reply, ScriptedServer, WsgiApp, problem, refusal, reply
 from tests.client.test_client_methods import JOB, RESTARTING, UPDATED
@@ -104,7 +104,7 @@ def test_another_conflict_is_the_answer(patient: Client, server: ScriptedServer)
 
 
 def test_it_gives_up_in_the_end(patient: Client, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeating, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.0)
     server.on(CANCEL, LOST)
     server.on(INFO, KNOWS)
     with pytest.raises(ServerError):
@@ -121,7 +121,7 @@ def test_a_refusal_is_no_lost_answer(patient: Client, server: ScriptedServer, st
 
 
 def test_a_request_that_never_went_out_fails_at_once(dead_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeating.Mutations, "_knows_keys", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr(retry.Mutations, "_knows_keys", lambda *_: pytest.fail("asked again"))
     with Client(dead_url) as client, pytest.raises(Unreachable):
         client.cancel_job("job-1")
 

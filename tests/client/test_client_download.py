@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cictl.wire.artifacts import Artifact
-from cictl_client import Client, NotFound, ServerError, UnexpectedAnswer, Unreachable, downloading
-from cictl_client.follow.logs import Pause
+from cictl_client import Client, NotFound, ServerError, UnexpectedAnswer, Unreachable
+from cictl_client.calls import download
+from cictl_client.retry import Pause
 from tests.client.conftest import Reply, ScriptedServer, Seen, drop, refusal
 
 URL = "GET /artifacts/job-1/app"
@@ -157,7 +158,7 @@ def test_it_gives_up_when_nothing_comes_any_more(client: Client, server: Scripte
     errors: list[Exception] = []
     with pytest.raises(ServerError):
         client.fetch_artifact(app(), target, on_reconnect=errors.append)
-    assert downloading.ATTEMPTS - 1 <= len(errors) <= downloading.ATTEMPTS + 2
+    assert download.ATTEMPTS - 1 <= len(errors) <= download.ATTEMPTS + 2
 
 
 def test_an_unknown_file_is_no_reason_to_try_again(client: Client, server: ScriptedServer, target: Path) -> None:

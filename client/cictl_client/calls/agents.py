@@ -1,0 +1,41 @@
+"""What people do with agents."""
+
+from __future__ import annotations
+
+from cictl.wire.agents import (
+    Agent,
+    AgentActionRequest,
+    AgentActionResponse,
+    AgentList,
+    AgentResponse,
+    QueuedScript,
+)
+from cictl.wire.codec import encode
+from cictl_client.calls.calls import Calls
+from cictl_client.calls.paths import actions_path, segment
+
+
+class AgentCalls(Calls):
+    """The agents that the server knows."""
+
+    def list_agents(self) -> list[Agent]:
+        """Return every agent the server knows, by id."""
+        return self._transport.get(AgentList, "/api/v1/agents").agents
+
+    def get_agent(self, agent_id: str) -> Agent:
+        """Return one agent; `NotFound` if the server does not know it."""
+        return self._transport.get(AgentResponse, f"/api/v1/agents/{segment(agent_id)}").agent
+
+    def agent_action(self, agent_id: str, action: str) -> AgentActionResponse:
+        """Order something of an agent.
+
+        Args:
+            action: `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history` or `update`.
+        """
+        request = AgentActionRequest(action=action)
+        return self._mutations.post(AgentActionResponse, actions_path(agent_id), encode(request))
+
+    def run_script(self, agent_id: str, script: str, *, shell: str, timeout_seconds: int = 0) -> QueuedScript:
+        """Queue a script for an agent; without a limit it gets ten minutes."""
+        request = AgentActionRequest(action="run-script", script=script, shell=shell, timeout_seconds=timeout_seconds)
+        return self._mutations.post(QueuedScript, actions_path(agent_id), encode(request))

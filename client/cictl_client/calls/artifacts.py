@@ -1,0 +1,70 @@
+"""Files that executions kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO
+
+from cictl.wire.artifacts import Artifact, ArtifactList
+from cictl_client.calls.calls import Calls
+from cictl_client.calls.download import BLOCK, Progress, download
+from cictl_client.calls.paths import artifact_path, job_path
+from cictl_client.retry import OnReconnect
+
+
+class ArtifactCalls(Calls):
+    """Kept files, one by one or all in a zip."""
+
+    def list_artifacts(self, job_id: str) -> list[Artifact]:
+        return self._transport.get(ArtifactList, f"{job_path(job_id)}/artifacts").artifacts or []
+
+    def download_artifact(self, artifact: Artifact, sink: IO[bytes], *, progress: Progress | None = None) -> int:
+        """Write a file into *sink*, block by block, and return its bytes; *progress* gets the bytes so far.
+
+        When the connection breaks, `Unreachable` is raised, and *sink* holds the beginning.
+        """
+        return self._download(artifact_path(artifact), sink, progress=progress)
+
+    def fetch_artifact(
+        self,
+        artifact: Artifact,
+        target: Path | str,
+        *,
+        progress: Progress | None = None,
+        on_reconnect: OnReconnect | None = None,
+    ) -> int:
+        """Download a file to *target*, through broken connections, and return its bytes.
+
+        A download that was interrupted, also one of another process, is taken up where it broke off: what has come is
+        kept beside *target* in a file ending in `.part`, until the file is whole.
+
+        Args:
+            progress: Gets the bytes so far.
+            on_reconnect: Called with each passing error, before the next attempt.
+
+        Raises:
+            Unreachable: Six attempts in a row brought nothing.
+            UnexpectedAnswer: The file has another size than the list of artifacts says.
+        """
+        return download(
+            self._transport,
+            artifact_path(artifact),
+            Path(target),
+            size=artifact.size_bytes,
+            progress=progress,
+            on_reconnect=on_reconnect,
+        )
+
+    def download_all(self, job_id: str, sink: IO[bytes], *, progress: Progress | None = None) -> int:
+        """Write a zip of all artifacts into *sink*, and return its bytes."""
+        return self._download(f"{job_path(job_id)}/artifacts/download-all", sink, progress=progress)
+
+    def _download(self, path: str, sink: IO[bytes], *, progress: Progress | None) -> int:
+        written = 0
+        with self._transport.open("GET", path) as response:
+            for block in response.iter_content(BLOCK):
+                sink.write(block)
+                written += len(block)
+                if progress is not None:
+                    progress(written)
+        return written

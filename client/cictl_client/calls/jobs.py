@@ -1,0 +1,103 @@
+"""Executions: lists, states, and what changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cictl.wire.explain import Explanation
+from cictl.wire.jobs import BlockedBy, ClearedQueue, FlushedHistory, JobExecution, JobList, JobResponse, JobState
+from cictl.wire.reports import TestReport, TestReportResponse
+from cictl_client.calls.calls import Calls
+from cictl_client.calls.paths import job_path
+from cictl_client.follow import logs as following
+from cictl_client.retry import OnReconnect
+
+
+class JobCalls(Calls):
+    """Executions in the queue and in the history."""
+
+    def list_jobs(
+        self,
+        *,
+        max_jobs: int = 150,
+        status: str = "",
+        project: str = "",
+        pipeline: str = "",
+        agent: str = "",
+        run: str = "",
+        cursor: str = "",
+    ) -> JobList:
+        """Return executions, newest first; `cursor` takes the `next_cursor` of the list before."""
+        filters = {"status": status, "project": project, "pipeline": pipeline, "agent": agent, "run": run}
+        params = {"max": max_jobs, **{k: v for k, v in {**filters, "cursor": cursor}.items() if v}}
+        return self._transport.get(JobList, "/api/v1/jobs", params=params)
+
+    def get_job(self, job_id: str) -> JobExecution:
+        """Return one execution, with the last 512 KiB of its log as `output`."""
+        return self._transport.get(JobResponse, job_path(job_id)).job_execution
+
+    def get_job_state(self, job_id: str) -> JobState:
+        """Return the part of an execution that changes; cheap."""
+        response = self._transport.send("GET", job_path(job_id), params={"view": "state"})
+        return following.read_state(response, self._transport.base_url + job_path(job_id))
+
+    def cancel_job(self, job_id: str) -> JobExecution:
+        """Cancel an execution; `Conflict` if it is over already."""
+        return self._mutations.post(JobResponse, f"{job_path(job_id)}/cancel").job_execution
+
+    def rerun_job(self, job_id: str) -> JobExecution:
+        """Enqueue the same work again, and return the new execution; `Conflict` if the old one never started."""
+        return self._mutations.post(JobResponse, f"{job_path(job_id)}/rerun").job_execution
+
+    def delete_job(self, job_id: str) -> None:
+        """Remove an execution that has not started; what waits for it ends. `Conflict` if it has."""
+        self._mutations.delete(job_path(job_id))
+
+    def clear_queue(self) -> int:
+        """Remove all that is queued or leased, and return how many executions those were."""
+        return self._mutations.post(ClearedQueue, "/api/v1/jobs/clear-queue").cleared
+
+    def flush_history(self) -> int:
+        """Remove what is over, except where its run still waits, and return how many executions those were."""
+        return self._mutations.post(FlushedHistory, "/api/v1/jobs/flush-history").flushed
+
+    def blocked_by(self, job_id: str) -> BlockedBy:
+        """Return which execution kept this one from ever running."""
+        return self._transport.get(BlockedBy, f"{job_path(job_id)}/blocked-by")
+
+    def explain_job(self, job_id: str) -> Explanation:
+        """Return why an execution waits, which agents come nearest, and what would help."""
+        return self._transport.get(Explanation, f"{job_path(job_id)}/explain")
+
+    def get_test_report(self, job_id: str) -> TestReport:
+        return self._transport.get(TestReportResponse, f"{job_path(job_id)}/tests").report
+
+    def wait_for_job(
+        self,
+        job_id: str,
+        *,
+        timeout: float | None = None,
+        on_state: Callable[[JobState], None] | None = None,
+        on_reconnect: OnReconnect | None = None,
+        poll: float = 0.5,
+    ) -> JobState:
+        """Return the final state of an execution, through outages of the server.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+            on_state: Called with each new state.
+            on_reconnect: Called with each passing error.
+            poll: Seconds between two looks.
+
+        Raises:
+            WaitTimedOut: The execution goes on.
+            NotFound: There is no such execution, or it was deleted.
+        """
+        return following.wait_for_job(
+            lambda: self.get_job_state(job_id),
+            job_id,
+            timeout=timeout,
+            on_state=on_state,
+            on_reconnect=on_reconnect,
+            poll=poll,
+        )

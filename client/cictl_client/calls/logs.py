@@ -1,0 +1,76 @@
+"""Logs of executions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from cictl.wire.jobs import JobSteps, LoggedStep
+from cictl_client.calls.calls import Calls
+from cictl_client.calls.paths import job_path
+from cictl_client.errors import UnexpectedAnswer
+from cictl_client.follow import logs as following
+from cictl_client.follow.logs import LogChunk
+from cictl_client.retry import OnReconnect
+
+
+class LogCalls(Calls):
+    """What executions printed."""
+
+    def read_log(
+        self, job_id: str, *, offset: int = 0, limit: int | None = None, since: datetime | None = None
+    ) -> LogChunk:
+        """Return a piece of the log; without *limit* as much as the server gives at once (8 MiB).
+
+        With *since* it begins, at *offset* or later, with what came to the server since that instant.
+        """
+        wanted = {"limit": limit, "since": since.isoformat() if since else None}
+        params = {"offset": offset, **{key: value for key, value in wanted.items() if value is not None}}
+        response = self._transport.send("GET", f"{job_path(job_id)}/log", params=params)
+        size = response.headers.get("X-Log-Size", "")
+        if not size.isdigit():
+            raise UnexpectedAnswer(self._transport.base_url, "no X-Log-Size")
+        is_complete = response.headers.get("X-Log-Complete") == "true"
+        begin = response.headers.get("X-Log-Offset", "")
+        offset = int(begin) if begin.isdigit() else offset
+        return LogChunk(data=response.body, offset=offset, size=int(size), complete=is_complete)
+
+    def list_steps(self, job_id: str) -> list[LoggedStep]:
+        """Return the steps of an execution that have begun, and where their parts of the log begin."""
+        return self._transport.get(JobSteps, f"{job_path(job_id)}/steps").steps
+
+    def follow_log(
+        self,
+        job_id: str,
+        *,
+        offset: int = 0,
+        times: bool = False,
+        on_reconnect: OnReconnect | None = None,
+        deadline: Callable[[], bool] | None = None,
+    ) -> Iterator[LogChunk]:
+        """Yield the log as it grows, until the execution is over; each byte exactly once, through outages.
+
+        Args:
+            offset: Byte to begin with.
+            times: Let each chunk have its `received_utc`; that makes many small ones.
+            on_reconnect: Called with each passing error, before the next attempt.
+            deadline: Asked at each sign of life of the server, which gives one at least every 15 s; the iterator ends
+                once it says yes.
+
+        Raises:
+            NotFound: There is no such execution, or it was deleted.
+            UnexpectedAnswer: The server leaves bytes out, also when asked again.
+
+        ```python
+        import sys
+
+        from cictl_client import Client
+
+        with Client("http://127.0.0.1:8112") as client:
+            for chunk in client.follow_log("job-1795417944657170849"):
+                sys.stdout.buffer.write(chunk.data)
+        ```
+        """
+        return following.follow_log(
+            self._transport, job_id, offset=offset, times=times, on_reconnect=on_reconnect, deadline=deadline
+        )

@@ -1,0 +1,42 @@
+"""Projects and their files."""
+
+from __future__ import annotations
+
+from cictl.wire.codec import encode
+from cictl.wire.projects import (
+    ImportRequest,
+    ImportResponse,
+    ProjectDetail,
+    ProjectList,
+    ProjectResponse,
+    ProjectSummary,
+)
+from cictl_client.calls.calls import GIT_SECONDS, Calls
+from cictl_client.transport import RawResponse
+
+_IMAGES = "image/*, application/problem+json"
+
+
+class ProjectCalls(Calls):
+    """Imported project files."""
+
+    def list_projects(self) -> list[ProjectSummary]:
+        """Return all projects by name."""
+        return self._transport.get(ProjectList, "/api/v1/projects").projects
+
+    def get_project(self, project_id: int) -> ProjectDetail:
+        return self._transport.get(ProjectResponse, f"/api/v1/projects/{project_id}").project
+
+    def import_project(self, request: ImportRequest) -> ImportResponse:
+        """Import a repository; `InvalidProject` says what is wrong with its file, `GitFailed` why it can't be read."""
+        return self._mutations.post(ImportResponse, "/api/v1/projects/import", encode(request), timeout=GIT_SECONDS)
+
+    def reload_project(self, project_id: int) -> ImportResponse:
+        return self._mutations.post(ImportResponse, f"/api/v1/projects/{project_id}/reload", timeout=GIT_SECONDS)
+
+    def delete_project(self, project_id: int) -> None:
+        self._mutations.delete(f"/api/v1/projects/{project_id}")
+
+    def get_project_icon(self, project_id: int) -> RawResponse:
+        """Return the image of a project as it came, its kind in the headers; `NotFound` if there is none."""
+        return self._transport.send("GET", f"/api/v1/projects/{project_id}/icon", headers={"Accept": _IMAGES})

@@ -1,0 +1,52 @@
+"""What the server says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl_client.calls.calls import Calls
+from cictl_client.follow.events import ServerEvent, follow_events
+from cictl_client.retry import OnReconnect
+
+
+class ServerCalls(Calls):
+    """How the server is, and what happens on it."""
+
+    def health(self) -> Health:
+        return self._transport.get(Health, "/healthz")
+
+    def server_info(self) -> ServerInfo:
+        return self._transport.get(ServerInfo, "/api/v1/server-info")
+
+    def runtime_state(self) -> RuntimeState:
+        return self._transport.get(RuntimeState, "/api/v1/runtime-state")
+
+    def events(
+        self,
+        *,
+        last_id: str = "",
+        on_reconnect: OnReconnect | None = None,
+        deadline: Callable[[], bool] | None = None,
+    ) -> Iterator[ServerEvent]:
+        """Yield what happens on the server from now on, or after the event *last_id*, for ever; goes on through outages.
+
+        Args:
+            on_reconnect: Called with each passing error, before the next attempt.
+            deadline: Asked at each sign of life of the server, which gives one at least every 15 s; the iterator ends
+                once it says yes.
+
+        Raises:
+            NotFound: The server has no such stream.
+
+        ```python
+        from cictl_client import Client
+
+        with Client("http://127.0.0.1:8112") as client:
+            for event in client.events():
+                if event.job and event.job.state and event.job.state.status.is_terminal:
+                    print(event.job.id, event.job.state.status)
+                    break
+        ```
+        """
+        return follow_events(self._transport, last_id=last_id, on_reconnect=on_reconnect, deadline=deadline)
