@@ -7,12 +7,9 @@ from typing import TypeVar
 
 from cictl.base.backoff import Backoff
 from cictl_agent.system.interruption import Interruption
-from cictl_client import NoCapacity, ServerError, Unreachable
+from cictl_client.retry import TRANSIENT
 
 T = TypeVar("T")
-
-PASSING = (Unreachable, ServerError, NoCapacity)
-"""Errors after which the same request may succeed later."""
 
 
 def backoff(first: float, most: float) -> Iterator[float]:
@@ -30,7 +27,7 @@ def persist(action: Callable[[], T], interruption: Interruption, *, tries: int =
     for _ in range(tries - 1):
         try:
             return action()
-        except PASSING:
+        except TRANSIENT:
             interruption.wait(next(waits))
             interruption.check()
     return action()

@@ -18,10 +18,11 @@ from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.globs import BadPattern, GlobSet, State
 from cictl_agent.log.listings import Listing
 from cictl_agent.log.spool import JobLog
-from cictl_agent.retries import PASSING, persist
+from cictl_agent.retries import persist
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.links import is_link
 from cictl_client import ApiError, Client, ClientError, NotFound, TooLarge
+from cictl_client.retry import TRANSIENT
 
 MOST_BYTES = 104_857_600
 MOST_FILES = 2500
@@ -95,7 +96,7 @@ def upload(
             _write_zip(found, archive)
             persist(lambda: _send_zip(client, job_id, agent_id, archive), interruption)
     except ApiError as error:
-        if isinstance(error, (NotFound, TooLarge, *PASSING)) or size > _MOST_JSON_BYTES:
+        if isinstance(error, (NotFound, TooLarge, *TRANSIENT)) or size > _MOST_JSON_BYTES:
             raise _failed(error) from error
         log.line(f"[artifacts] zip refused ({error}), sending JSON")
         _send_json(found, client, job_id, agent_id)
