@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,10 +12,30 @@ from pathlib import Path
 import pytest
 import requests
 
+import cictl
+import cictl_agent
+import cictl_client
+import cictl_server
 from cictl.base.web.causes import cause_of, innermost
 from cictl.base.web.probe import FAILURES, ask
 from cictl.base.web.session import Session
 from cictl.base.web.trust import authorities
+
+PACKAGES = (cictl, cictl_agent, cictl_client, cictl_server)
+LIBRARIES = re.compile(
+    r"^\s*(?:from|import) (requests|urllib3|http\.client|urllib\.request|httpx|aiohttp)\b", re.MULTILINE
+)
+SPEAKERS = {
+    "cictl/base/web/session.py": {"requests", "urllib3"},
+    "cictl/base/web/probe.py": {"http.client"},
+    # These send through a session, and know the errors and the answers of its library.
+    "cictl/installation/releases/web.py": {"requests"},
+    "cictl_client/calls/download.py": {"requests"},
+    "cictl_client/retry.py": {"urllib3"},
+    "cictl_client/streams.py": {"requests"},
+    "cictl_client/transport.py": {"requests"},
+    "cictl_server/services/secrets/vault/transport.py": {"requests"},
+}
 
 Says = Callable[[bytes], str]
 
@@ -113,3 +134,12 @@ def test_causes_are_few_words() -> None:
     assert isinstance(innermost(refused.value), ConnectionRefusedError)
     assert cause_of(OSError("odd: http://a:b@c\nand more")) == "odd: http://c"
     assert cause_of(ValueError()) == "ValueError"
+
+
+def test_there_is_one_session_and_one_probe() -> None:
+    roots = [Path(file).parent for package in PACKAGES if (file := package.__file__)]
+    texts = {str(path.relative_to(root.parent)): path.read_text() for root in roots for path in root.rglob("*.py")}
+    speakers = {name: found for name, text in texts.items() if (found := set(LIBRARIES.findall(text)))}
+    assert speakers == SPEAKERS
+    made = re.compile(r"\brequests\.Session[()]|\b(?:PoolManager|HTTPConnection)\(")
+    assert {name for name, text in texts.items() if made.search(text)} == set(list(SPEAKERS)[:2])
