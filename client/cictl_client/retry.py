@@ -1,7 +1,8 @@
 """Going on after what passes: the waits between attempts, and changes that are asked for again but done once.
 
-Each request that changes something goes out with an `Idempotency-Key` of its own. A server that knows the key answers a repeat as it answered the first;
-whether it does, its `features` say, so a reference server, which would do the work twice, is asked once only.
+Each request that changes something goes out with an `Idempotency-Key` of its own. A server that knows the key answers a
+repeat as it answered the first. Whether it does, its `features` say: a reference server would do the work twice, and is
+asked once only.
 """
 
 from __future__ import annotations
