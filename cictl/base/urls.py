@@ -35,12 +35,23 @@ def without_user_info(url: str, *, instead: str = "") -> str:
 
     This is no work for `urlsplit`: it refuses some URLs, and it takes a password with `#` or `?` for something else.
     """
-    head, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    _, at, host = authority.rpartition("@")
-    return head + separator + (instead if at else "") + host + slash + path
+    before, user_info, after = _around_user_info(url)
+    return before + (instead if user_info else "") + after
+
+
+def user_info_of(url: str) -> str:
+    """Return the `user:password` of *url* as it stands there; empty where it has none."""
+    return _around_user_info(url)[1].removesuffix("@")
 
 
 def without_user_infos(text: str) -> str:
     """Return *text* with no user info in the URLs that it mentions."""
     return _USER_INFO.sub("", text)
+
+
+def _around_user_info(url: str) -> tuple[str, str, str]:
+    """Return what is before the user info, it itself with its `@`, and what is after it."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    user_info, at, host = authority.rpartition("@")
+    return scheme + separator, user_info + at, host + slash + path

@@ -12,7 +12,9 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote
+
+from cictl.base.urls import user_info_of
 
 _SHORTEST_PART = 4
 """A line of a multi-line value is masked from this length on; shorter ones would mask half the log."""
@@ -36,16 +38,12 @@ def forms_of(values: Iterable[str]) -> list[str]:
 
 def url_secrets(url: str) -> list[str]:
     """Return what of a repository's URL must not show: its user info, and a password alone."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return []
-    user_info, at, _ = parts.netloc.rpartition("@")
-    if not at or parts.scheme not in ("http", "https", "ftp", "ftps"):
+    user_info = user_info_of(url)
+    if not user_info or url.partition("://")[0].lower() not in ("http", "https", "ftp", "ftps"):
         return []
     user, _, password = user_info.partition(":")
     alone = password or user
-    texts = dict.fromkeys((user_info + at, alone, unquote(alone)))
+    texts = dict.fromkeys((f"{user_info}@", alone, unquote(alone)))
     return [text for text in texts if len(text) >= _SHORTEST_PART]
 
 

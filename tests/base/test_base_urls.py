@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.base.urls import origin, split_http, without_user_info, without_user_infos
+from cictl.base.urls import origin, split_http, user_info_of, without_user_info, without_user_infos
 
 
 @pytest.mark.parametrize("url", ["http://h", "https://user:word@h:1/path?query#part", "http://[::1]:8112", "HTTP://H"])
@@ -51,6 +51,14 @@ def test_other_servers_are_others(other: str) -> None:
 )
 def test_a_url_is_shown_without_user_info(url: str, shown: str) -> None:
     assert without_user_info(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [("http://h/a@b", ""), ("http://me:w@r#d@h", "me:w@r#d"), ("https://t0k@h/x", "t0k"), ("git@h:x", "")],
+)
+def test_the_user_info_of_a_url(url: str, found: str) -> None:
+    assert user_info_of(url) == found
 
 
 def test_what_is_hidden_can_be_marked() -> None:
