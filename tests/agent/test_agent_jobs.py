@@ -260,6 +260,24 @@ def test_failed_tests_fail_a_good_job(run: RunJob) -> None:
     assert (job.tests.total, job.tests.passed, job.tests.failed, job.tests.suites[0].name) == (2, 1, 1, "unit")
 
 
+def test_a_report_with_failures_ends_the_job_at_its_step(run: RunJob) -> None:
+    deploy = Step(index=2, name="deploy", script="touch deployed; echo deployed")
+    job = run(step_plan=[*junit(test_format="junit-xml"), deploy])
+    assert job.last.error == "test report contains failures: failed=1"
+    assert "\ndeployed" not in job.text
+
+
+def test_coverage_of_all_steps_is_one(run: RunJob) -> None:
+    def covering(index: int, lines: str) -> Step:
+        script = f"printf 'SF:a.c\n{lines}\n' > c.info"
+        return Step(index=index, kind="test", script=script, coverage_report="c.info")
+
+    job = run(step_plan=[covering(1, "DA:1,1\\nDA:2,0"), covering(2, "DA:1,0\\nDA:2,1")])
+    assert job.tests is not None
+    assert job.tests.coverage is not None
+    assert (job.tests.coverage.covered_lines, job.tests.coverage.total_lines) == (2, 2)
+
+
 def test_tests_of_a_failed_step_are_reported(run: RunJob) -> None:
     job = run(step_plan=junit("exit 9", test_format="junit-xml"))
     assert (job.last.error, job.last.exit_code) == ("Step 1: unit: exit status 9", 9)
@@ -271,7 +289,7 @@ def test_tests_of_a_failed_step_are_reported(run: RunJob) -> None:
     [
         pytest.param({"test_report": "no.xml"}, 'Step 1: unit: read report "no.xml": No such file', id="missing"),
         pytest.param({"test_format": "tap"}, 'Step 1: unit: unsupported test format "tap"', id="format"),
-        pytest.param({"test_format": "go-test-json", "coverage_report": "r.xml"}, "line 1 is not of a Go", id="broken"),
+        pytest.param({"test_format": "junit", "coverage_report": "r.xml"}, "not a Cobertura report", id="broken"),
     ],
 )
 def test_report_that_cannot_be_read_fails_a_good_step(run: RunJob, fields: dict[str, str], error: str) -> None:

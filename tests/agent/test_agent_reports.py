@@ -1,13 +1,44 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cictl_agent.job.reports import ReportError, read_coverage, read_tests
-from cictl_agent.job.reports.coverage import read_go_coverprofile, read_lcov
+from cictl.wire.jobs import Step
+from cictl.wire.reports import Coverage, TestSuite
+from cictl_agent.job.reports import Hits, ReportError, StepReports
 from cictl_agent.job.reports.gotest import read_go_test_json
 from cictl_agent.job.reports.junit import read_junit
+from cictl_agent.job.reports.line_coverage import read_go_coverprofile, read_lcov
+from cictl_agent.job.reports.xml_coverage import read_cobertura, read_jacoco
+
+WRITTEN = Path(__file__).parent / "written"
+"""What real tools wrote of small suites."""
+
+
+def written(name: str) -> bytes:
+    return (WRITTEN / name).read_bytes()
+
+
+def junit(content: bytes | str, suite: str = "", remarks: list[str] | None = None) -> TestSuite:
+    return read_junit(
+        content if isinstance(content, bytes) else content.encode(), suite, [] if remarks is None else remarks
+    )
+
+
+def counts(suite: TestSuite) -> tuple[int, int, int, int]:
+    return suite.total, suite.passed, suite.failed, suite.skipped
+
+
+def covered(coverage: Coverage) -> dict[str, tuple[int, int]]:
+    """Return covered and total of each file, lines and statements alike."""
+    return {
+        f.path: (f.covered_lines + f.covered_statements, f.total_lines + f.total_statements) for f in coverage.files
+    }
+
 
 JUNIT = """<?xml version="1.0" encoding="{encoding}"?>
 <testsuites>
@@ -24,13 +55,13 @@ JUNIT = """<?xml version="1.0" encoding="{encoding}"?>
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "utf-16", "windows-1252", "gb18030"])
 def test_junit_in_every_encoding(encoding: str) -> None:
-    suite = read_junit(JUNIT.format(encoding=encoding).encode(encoding), "")
+    suite = junit(JUNIT.format(encoding=encoding).encode(encoding), "")
     assert (suite.total, suite.passed, suite.failed, suite.skipped, suite.name) == (4, 1, 2, 1, "outer")
     assert suite.cases[1].output == "failure type=E message=grün\ntrace\nsystem-out:\nsaid"
 
 
 def test_junit_case_fields() -> None:
-    cases = read_junit(JUNIT.format(encoding="utf-8").encode(), "given").cases
+    cases = junit(JUNIT.format(encoding="utf-8").encode(), "given").cases
     first = cases[0]
     assert (first.package, first.file, first.line, first.duration_seconds) == ("C", "src/a.py", 7, 1000.5)
     assert [case.package for case in cases[1:]] == ["inner", "inner", "pkg"]
@@ -38,7 +69,7 @@ def test_junit_case_fields() -> None:
 
 
 def test_junit_counts_without_cases() -> None:
-    suite = read_junit(b'<testsuites><testsuite tests="5" failures="1" errors="1" skipped="1"/></testsuites>', "s")
+    suite = junit(b'<testsuites><testsuite tests="5" failures="1" errors="1" skipped="1"/></testsuites>', "s")
     assert (suite.total, suite.passed, suite.failed, suite.skipped) == (5, 2, 2, 1)
 
 
@@ -59,7 +90,7 @@ def test_junit_counts_without_cases() -> None:
 )
 def test_broken_junit_is_an_error(content: bytes) -> None:
     with pytest.raises(ReportError):
-        read_junit(content, "s")
+        junit(content, "s")
 
 
 GO = b"""
@@ -76,10 +107,10 @@ GO = b"""
 
 def test_go_tests() -> None:
     suite = read_go_test_json(GO, "unit")
-    assert (suite.total, suite.passed, suite.failed, suite.skipped, suite.name) == (4, 1, 1, 1, "unit")
+    assert (*counts(suite), suite.name) == (4, 1, 2, 1, "unit")
     first = suite.cases[0]
     assert (first.status, first.file, first.line, first.duration_seconds) == ("fail", "a_test.go", 12, 0.5)
-    assert suite.cases[3].status == "unknown"
+    assert suite.cases[3].status == "fail"  # the package failed, and nobody says that this test ended
 
 
 def test_torn_go_event_is_an_error() -> None:
@@ -87,8 +118,134 @@ def test_torn_go_event_is_an_error() -> None:
         read_go_test_json(b'{"Action":"run"}\n{"Action":"pa', "s")
 
 
+GO_RUNS = [
+    pytest.param("ok", (5, 2, 2, 1), id="tests of their own"),
+    pytest.param("broken", (1, 0, 1, 0), id="does not build"),
+    pytest.param("panics", (2, 1, 1, 0), id="panic in a goroutine"),
+    pytest.param("mainfail", (1, 0, 1, 0), id="TestMain fails"),
+    pytest.param("glued", (2, 1, 1, 0), id="prints what looks like JSON"),
+    pytest.param("twice", (1, 0, 1, 0), id="fails, then passes, -count=2"),
+]
+
+
+@pytest.mark.parametrize(("run", "expected"), GO_RUNS)
+def test_go_streams_as_go_writes_them(run: str, expected: tuple[int, int, int, int]) -> None:
+    assert counts(read_go_test_json(written(f"go-{run}.json"), "s")) == expected
+
+
+def test_a_build_that_failed_shows_the_compilers_words() -> None:
+    case = read_go_test_json(written("go-broken.json"), "s").cases[0]
+    assert (case.package, case.name, case.file, case.line) == (
+        "example.test/shop/broken",
+        "build failed",
+        "broken/x_test.go",
+        3,
+    )
+    assert "undefined: undefined" in case.output
+
+
+def test_a_package_that_failed_alone_shows_its_output() -> None:
+    case = read_go_test_json(written("go-mainfail.json"), "s").cases[0]
+    assert (case.name, "setup failed: no database" in case.output) == ("package failed", True)
+
+
+def test_a_go_event_behind_program_output_is_found() -> None:
+    text = b'{"Action":"run","Package":"p","Test":"T"}\nx{"Action":"fail","Package":"p","Test":"T","Elapsed":0.1}\n'
+    assert counts(read_go_test_json(text, "s")) == (1, 0, 1, 0)
+
+
+def test_a_line_that_only_begins_like_json_is_ignored() -> None:
+    text = b'{"Action":"pass","Package":"p","Test":"T"}\n{not json\n{"level":"info"}\n{"Acti\n'
+    assert counts(read_go_test_json(text, "s")) == (1, 1, 0, 0)
+
+
+def test_a_go_package_that_was_cut_off_has_failed() -> None:
+    text = b'{"Action":"start","Package":"p"}\n{"Action":"run","Package":"p","Test":"T"}\n'
+    assert [(case.name, case.status) for case in read_go_test_json(text, "s").cases] == [("T", "fail")]
+
+
+def test_a_go_test_without_an_end_has_passed_in_a_package_that_did() -> None:
+    text = b'{"Action":"run","Package":"p","Test":"T"}\n{"Action":"pass","Package":"p"}\n'
+    assert counts(read_go_test_json(text, "s")) == (1, 1, 0, 0)
+
+
+def test_a_go_test_that_a_rerun_of_its_package_passes_has_passed() -> None:
+    once = '{{"Action":"{0}","Package":"p","Test":"T"}}\n{{"Action":"{0}","Package":"p"}}\n'
+    text = (once.format("fail") + once.format("pass")).encode()
+    assert counts(read_go_test_json(text, "s")) == (1, 1, 0, 0)
+
+
+WRITERS = [
+    pytest.param("pytest.xml", (5, 1, 2, 2), id="pytest"),
+    pytest.param("unittest.xml", (6, 1, 3, 2), id="unittest-xml-reporting"),
+    pytest.param("jest.xml", (6, 2, 3, 1), id="jest-junit, raw escapes and a suite that does not load"),
+    pytest.param("node.xml", (5, 2, 1, 2), id="node --test"),
+    pytest.param("ctest.xml", (5, 1, 2, 2), id="ctest, a program that is missing"),
+    pytest.param("googletest.xml", (4, 1, 1, 2), id="googletest, a disabled test"),
+    pytest.param("catch2.xml", (4, 2, 2, 0), id="catch2, two failures of one case"),
+    pytest.param("bats.xml", (3, 1, 1, 1), id="bats, an illegal reference"),
+]
+
+
+@pytest.mark.parametrize(("file", "expected"), WRITERS)
+def test_junit_as_real_runners_write_it(file: str, expected: tuple[int, int, int, int]) -> None:
+    remarks: list[str] = []
+    assert counts(junit(written(file), remarks=remarks)) == expected
+    assert remarks == []
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\x00", "&#27;", "&#x1b;", "&#xD800;", "\ufffe", "&#1114112;"])
+def test_characters_that_xml_forbids_do_no_harm(character: str) -> None:
+    case = junit(
+        f'<testsuite><testcase name="a{character}b"><failure>c{character}</failure></testcase></testsuite>'
+    ).cases[0]
+    assert (case.name, case.output, case.status) == ("a\ufffdb", "failure\nc\ufffd", "fail")
+
+
+@pytest.mark.parametrize(
+    "attribute", ['status="notrun"', 'status="disabled"', 'status="skipped"', 'result="suppressed"']
+)
+def test_a_case_that_was_not_run_is_skipped(attribute: str) -> None:
+    assert counts(junit(f"<testsuite><testcase {attribute}/></testsuite>")) == (1, 0, 0, 1)
+
+
+@pytest.mark.parametrize("problem", ["failure", "error"])
+def test_a_problem_of_a_suite_is_a_failed_case(problem: str) -> None:
+    suite = junit(f'<testsuite name="db"><{problem} message="no database"/><testcase name="a"/></testsuite>')
+    assert counts(suite) == (2, 1, 1, 0)
+    assert (suite.cases[0].name, suite.cases[0].output) == ("db", f"{problem} message=no database")
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [("", 0), ("NaN", 0), ("inf", 0), ("0,5", 0.5), ("1.234,5", 1234.5), ("1,234.5", 1234.5), ("1,234", 1234)],
+)
+def test_times_as_writers_write_them(time: str, seconds: float) -> None:
+    assert junit(f'<testsuite><testcase time="{time}"/></testsuite>').cases[0].duration_seconds == seconds
+
+
+def test_a_blank_line_before_the_declaration_is_fine() -> None:
+    assert junit('\n <?xml version="1.0" encoding="utf-8"?><testsuite><testcase/></testsuite>').total == 1
+
+
+def test_declared_failures_that_no_case_shows_are_said() -> None:
+    remarks: list[str] = []
+    junit('<testsuite failures="2"><testcase/><testcase><failure/></testcase></testsuite>', remarks=remarks)
+    assert remarks == ["the report declares failures: 2; its cases show 1"]
+
+
+def test_a_test_that_bears_its_name_twice_shows_it_once() -> None:
+    case = junit('<testsuite name="calc"><testcase classname="calc adds" name="calc adds"/></testsuite>').cases[0]
+    assert (case.package, case.name) == ("calc", "calc adds")
+
+
+def test_a_message_that_the_text_repeats_stands_there_once() -> None:
+    case = junit('<testsuite><testcase><failure message="bad">bad\nat x</failure></testcase></testsuite>').cases[0]
+    assert case.output == "failure\nbad\nat x"
+
+
 def test_go_profile() -> None:
-    coverage = read_go_coverprofile(b"mode: set\nb.go:1.1,2.2 3 1\na.go:1.1,2.2 1 0\nb.go:3.1,4.2 1 0\n")
+    coverage = read_go_coverprofile(b"mode: set\nb.go:1.1,2.2 3 1\na.go:1.1,2.2 1 0\nb.go:3.1,4.2 1 0\n").coverage()
     assert [(f.path, f.covered_statements, f.total_statements, f.percent) for f in coverage.files] == [
         ("a.go", 0, 1, 0.0),
         ("b.go", 3, 4, 75.0),
@@ -96,11 +253,17 @@ def test_go_profile() -> None:
     assert (coverage.covered_statements, coverage.total_statements, coverage.percent) == (3, 5, 60.0)
 
 
-def test_lcov_prefers_declared_sums_and_adds_lines_up() -> None:
-    text = b"""TN:x
+def test_a_block_that_several_packages_tell_of_counts_once() -> None:
+    coverage = read_go_coverprofile(written("go-coverpkg.out")).coverage()
+    assert covered(coverage) == {"example.test/shop/ok/ok.go": (2, 3)}
+
+
+def test_lcov_counts_lines_and_takes_declared_sums_only_without_them() -> None:
+    text = b"""# by hand
+TN:x
 SF:b.c
 FN:1,f
-DA:1,5
+DA:1,5,c29tZQ
 LF:10
 LH:4
 end_of_record
@@ -108,13 +271,56 @@ SF:a.c
 DA:1,1
 DA:2,0
 end_of_record
+TN:y
 SF:a.c
+DA:2,3
 DA:3,2
 end_of_record
+SF:src\\c.c
+LF:4
+LH:1
+end_of_record
 """
-    coverage = read_lcov(text)
-    assert [(f.path, f.covered_lines, f.total_lines) for f in coverage.files] == [("a.c", 2, 3), ("b.c", 4, 10)]
-    assert round(coverage.percent, 2) == 46.15
+    coverage = read_lcov(text).coverage()
+    assert covered(coverage) == {"a.c": (3, 3), "b.c": (1, 1), "src/c.c": (1, 4)}
+    assert coverage.percent == 62.5
+
+
+@pytest.mark.parametrize(
+    ("hits", "form"),
+    [
+        pytest.param(read_cobertura(written("cov.xml")), "cobertura", id="cobertura of coverage.py"),
+        pytest.param(read_lcov(written("cov.info")), "lcov", id="lcov of coverage.py"),
+    ],
+)
+def test_one_run_gives_the_same_in_each_format(hits: Hits, form: str) -> None:
+    coverage = hits.coverage()
+    assert (covered(coverage), coverage.format, coverage.percent) == ({"mod.py": (3, 4)}, form, 75.0)
+
+
+def test_lcov_of_gcov() -> None:
+    assert covered(read_lcov(written("lcov.info")).coverage()) == {"/home/ada/shop/c/l/m.c": (2, 3)}
+
+
+JACOCO = b"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd">
+<report name="shop"><group name="g"><package name="org/shop"><class name="org/shop/Cart"/>
+<sourcefile name="Cart.java"><line nr="3" mi="0" ci="2" mb="0" cb="0"/><line nr="4" mi="1" ci="0" mb="0" cb="0"/>
+<counter type="LINE" missed="1" covered="1"/></sourcefile>
+<sourcefile name="Old.java"><counter type="LINE" missed="3" covered="1"/></sourcefile></package></group></report>"""
+
+
+def test_jacoco() -> None:
+    assert covered(read_jacoco(JACOCO).coverage()) == {"org/shop/Cart.java": (1, 2), "org/shop/Old.java": (1, 4)}
+
+
+@pytest.mark.parametrize("reader", [read_cobertura, read_jacoco])
+@pytest.mark.parametrize(
+    "content", [b"", b"text", b"<html/>", b"<coverage><class><line number='x'/></class></coverage>"]
+)
+def test_broken_xml_coverage_is_an_error(reader: Callable[[bytes], Hits], content: bytes) -> None:
+    with pytest.raises(ReportError):
+        reader(content)
 
 
 @pytest.mark.parametrize("line", [b"DA:1", b"DA:x,1", b"LF:many", b"LH:-1", b"nonsense"])
@@ -133,14 +339,119 @@ def test_malformed_go_profile_is_an_error() -> None:
         read_go_coverprofile(b"mode: set\na.go:1.1 1 1\n")
 
 
-@pytest.mark.parametrize("name", ["c.info", "c.lcov"])
-def test_lcov_is_known_by_its_name(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("SF:a\nDA:1,1\n")
-    assert read_coverage(tmp_path, name, form="").format == "lcov"
+def reports_of(directory: Path, files: dict[str, str], **step: Any) -> StepReports:
+    """Return the reports of a step that wrote *files*."""
+    reports = StepReports(directory, Step(kind="test", name="unit", **step))
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return reports
 
 
-def test_go_is_the_default(tmp_path: Path) -> None:
-    (tmp_path / "r").write_text('{"Action":"pass","Test":"T"}\n')
-    (tmp_path / "c").write_text("mode: set\n")
-    assert read_tests(tmp_path, "r", form="", suite="s").format == "go-test-json"
-    assert read_coverage(tmp_path, "c", form="").format == "go-coverprofile"
+@pytest.mark.parametrize(
+    ("name", "text", "form"),
+    [
+        ("c.info", "SF:a\nDA:1,1\n", "lcov"),
+        ("c.lcov", "SF:a\nDA:1,1\n", "lcov"),
+        ("c", "mode: set\n", "go-coverprofile"),
+        ("c.xml", "<coverage/>", "cobertura"),
+        ("j.xml", "<report/>", "jacoco"),
+    ],
+)
+def test_the_format_of_coverage_is_found(tmp_path: Path, name: str, text: str, form: str) -> None:
+    hits = reports_of(tmp_path, {name: text}, coverage_report=name).read_coverage()
+    assert hits is not None
+    assert hits.coverage().format == form
+
+
+def test_go_is_the_default_of_tests(tmp_path: Path) -> None:
+    suite = reports_of(tmp_path, {"r": '{"Action":"pass","Test":"T"}\n'}, test_report="r").read_tests()
+    assert suite is not None
+    assert suite.format == "go-test-json"
+
+
+@pytest.mark.parametrize(
+    "report", ["out/TEST-*.xml", "out", "out/", "out/TEST-a.xml\nout/TEST-b.xml", "out/TEST-{a,b}.xml", "**/TEST-?.xml"]
+)
+def test_a_report_of_many_files(tmp_path: Path, report: str) -> None:
+    files = {f"out/TEST-{n}.xml": "<testsuite name='x'><testcase/></testsuite>" for n in "ab"}
+    reports = reports_of(tmp_path, files, test_report=report, test_format="junit")
+    suite = reports.read_tests()
+    assert suite is not None
+    assert (suite.total, suite.name, reports.remarks) == (2, "unit", [])
+
+
+def test_what_an_earlier_step_left_is_not_this_steps_report(tmp_path: Path) -> None:
+    (tmp_path / "r.xml").write_text("<testsuite><testcase/></testsuite>")
+    with pytest.raises(ReportError, match="the step did not write it"):
+        reports_of(tmp_path, {}, test_report="r.xml", test_format="junit").read_tests()
+
+
+def test_of_many_files_only_this_steps_count(tmp_path: Path) -> None:
+    (tmp_path / "TEST-old.xml").write_text("<testsuite><testcase><failure/></testcase></testsuite>")
+    new = {"TEST-new.xml": "<testsuite><testcase/></testsuite>"}
+    suite = reports_of(tmp_path, new, test_report="TEST-*.xml", test_format="junit").read_tests()
+    assert suite is not None
+    assert counts(suite) == (1, 1, 0, 0)
+
+
+def test_a_report_that_is_written_anew_with_the_same_text_counts(tmp_path: Path) -> None:
+    text = "<testsuite><testcase/></testsuite>"
+    (tmp_path / "r.xml").write_text(text)
+    assert reports_of(tmp_path, {"r.xml": text}, test_report="r.xml", test_format="junit").read_tests() is not None
+
+
+@pytest.mark.parametrize(
+    ("report", "problem"),
+    [("gone.xml", "No such file"), ("*.xml", "no file matches"), ("a[.xml", r"a \[ is not closed")],
+)
+def test_a_report_that_is_not_there(tmp_path: Path, report: str, problem: str) -> None:
+    with pytest.raises(ReportError, match=problem):
+        reports_of(tmp_path, {}, test_report=report, test_format="junit").read_tests()
+
+
+def test_a_pipe_as_a_report_hangs_nobody(tmp_path: Path) -> None:
+    reports = reports_of(tmp_path, {}, test_report="r.xml", test_format="junit")
+    os.mkfifo(tmp_path / "r.xml")
+    with pytest.raises(ReportError, match="not a regular file"):
+        reports.read_tests()
+
+
+def test_a_link_out_of_the_checkout_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("<testsuite/>")
+    (tmp_path / "checkout").mkdir()
+    reports = reports_of(tmp_path / "checkout", {}, test_report="r.xml", test_format="junit")
+    (tmp_path / "checkout" / "r.xml").symlink_to(tmp_path / "secret")
+    with pytest.raises(ReportError, match="leads out of the checkout"):
+        reports.read_tests()
+
+
+def test_a_report_that_names_no_test_is_said(tmp_path: Path) -> None:
+    reports = reports_of(tmp_path, {"r.xml": "<testsuite/>"}, test_report="r.xml", test_format="junit")
+    reports.read_tests()
+    assert reports.remarks == ["the report names no test"]
+
+
+def test_files_are_named_below_the_checkout(tmp_path: Path) -> None:
+    here = tmp_path.as_posix()
+    files = {
+        "r.xml": f"<testsuite><testcase file='{here}/src/a.py'/><testcase file='/usr/x.py'/></testsuite>",
+        "c.info": f"SF:{here}/src/a.py\nDA:1,1\nend_of_record\n",
+    }
+    reports = reports_of(tmp_path, files, test_report="r.xml", test_format="junit", coverage_report="c.info")
+    suite, hits = reports.read_tests(), reports.read_coverage()
+    assert suite is not None
+    assert hits is not None
+    assert [case.file for case in suite.cases] == ["src/a.py", "/usr/x.py"]
+    assert list(hits.lines) == ["src/a.py"]
+
+
+def test_coverage_of_several_steps_is_merged_by_line(tmp_path: Path) -> None:
+    whole = Hits()
+    for name, lines in (("a.info", "DA:1,1\nDA:2,0"), ("b.info", "DA:1,0\nDA:2,4")):
+        hits = reports_of(tmp_path, {name: f"SF:x.c\n{lines}\n"}, coverage_report=name).read_coverage()
+        assert hits is not None
+        whole.merge(hits)
+    whole.merge(read_go_coverprofile(b"mode: set\nx.go:1.1,2.2 2 0\n"))
+    coverage = whole.coverage()
+    assert (covered(coverage), coverage.format) == ({"x.c": (2, 2), "x.go": (0, 2)}, "lcov+go-coverprofile")

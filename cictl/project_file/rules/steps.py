@@ -8,7 +8,7 @@ from cictl.project_file.schema_reading import join_key
 from cictl.project_file.templates import has_malformed_secret, secret_names
 
 TEST_FORMATS = ("go-test-json", "junit-xml", "junit")
-COVERAGE_FORMATS = ("go-coverprofile", "lcov")
+COVERAGE_FORMATS = ("go-coverprofile", "lcov", "cobertura", "jacoco")
 
 
 def check_step(step: StepShape, path: str, report: Report) -> None:

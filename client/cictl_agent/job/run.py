@@ -256,11 +256,7 @@ class JobRun:
             context.log.line(f"[artifacts] {failure}")
             if not outcome.error:
                 outcome = Outcome(error=failure.error, exit_code=None)
-        failed = self._upload_tests(context)
-        if failed and not outcome.error:
-            return Outcome(
-                error=f"test report contains failures: failed={failed}", exit_code=None, cause=Cause.STEP_FAILED
-            )
+        self._upload_tests(context)
         return outcome
 
     def _upload_artifacts(self, context: JobContext) -> None:
@@ -281,11 +277,11 @@ class JobRun:
             listing=self.config.artifact_listing,
         )
 
-    def _upload_tests(self, context: JobContext) -> int:
-        """Send the report of all test steps, and return how many tests failed; a failed upload is only logged."""
+    def _upload_tests(self, context: JobContext) -> None:
+        """Send the report of all test steps; a failed upload is only logged."""
         steps = self._steps
         if steps is None:
-            return 0
+            return
         report = masked_message(combine(steps.suites, steps.coverage), context.log.redact, keep=REPORT_UNMASKED)
         if report.total or report.coverage:
             request = TestReportUpload(agent_id=self.config.agent_id, report=report)
@@ -293,7 +289,6 @@ class JobRun:
                 persist(lambda: self.client.upload_tests(self.job.id, request), self.aftermath)
             except (ClientError, Interrupted) as error:
                 context.log.line(f"[tests] report upload failed: {error}")
-        return report.failed
 
     def _report(self, outcome: Outcome) -> StatusRequest:
         return StatusRequest(

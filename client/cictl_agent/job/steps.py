@@ -12,7 +12,7 @@ from cictl.wire.reports import Coverage, TestSuite
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.context import JobContext
 from cictl_agent.job.failures import JobFailed
-from cictl_agent.job.reports import ReportError, read_coverage, read_tests
+from cictl_agent.job.reports import Hits, ReportError, StepReports
 from cictl_agent.job.shells import Shell
 from cictl_agent.system.commands import Exit
 
@@ -42,7 +42,12 @@ class Steps:
         self._context = context
         self._shell = shell
         self.suites: list[TestSuite] = []
-        self.coverage: Coverage | None = None
+        self._hits = Hits()
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """What the coverage reports of all steps say together; None where there was none."""
+        return self._hits.coverage() if self._hits.formats else None
 
     def run(self) -> None:
         """Run everything there is, up to the first step that fails.
@@ -71,15 +76,18 @@ class Steps:
             log.line(f"[dry-run] skipped step: {step.name}")
             return
         log.line(f"[run] {text}")
+        reports = StepReports(self._context.directory, step) if step.kind == _TEST else None
         ended = self._run_script(step.script, step.env)
         if ended.code:
             log.line(step.script.rstrip("\n"))
             log.line(f"[run] step failed: {text} (exit={ended.code})")
-        problem = self._read_reports(step) if step.kind == _TEST else ""
+        problem = self._read_reports(reports) if reports else ""
         if ended.code:
             raise JobFailed(f"{text}: {ended.text}", exit_code=ended.code, cause=Cause.STEP_FAILED)
         if problem:
             raise JobFailed(f"{text}: {problem}", cause=Cause.STEP_FAILED)
+        if failed := sum(suite.failed for suite in self.suites):
+            raise JobFailed(f"test report contains failures: failed={failed}", cause=Cause.STEP_FAILED)
 
     def _run_script(self, script: str, extra: Mapping[str, str]) -> Exit:
         try:
@@ -91,22 +99,23 @@ class Steps:
                 raise
             raise JobFailed(_TOO_LARGE, cause=Cause.STEP_FAILED) from error
 
-    def _read_reports(self, step: Step) -> str:
+    def _read_reports(self, reports: StepReports) -> str:
         """Read what a test step reports, and return what is wrong with it."""
-        log, directory = self._context.log, self._context.directory
+        log = self._context.log
         try:
-            if step.test_report:
-                name = step.test_name or step.name
-                suite = read_tests(directory, step.test_report, form=step.test_format, suite=name)
+            if (suite := reports.read_tests()) is not None:
                 self.suites.append(suite)
-                log.line(f"[tests] {name}: {suite.passed} passed, {suite.failed} failed, {suite.skipped} skipped")
-            if step.coverage_report:
-                self.coverage = read_coverage(directory, step.coverage_report, form=step.coverage_format)
-                log.line(f"[coverage] {self.coverage.percent:.1f} %")
+                log.line(f"[tests] {suite.name}: {suite.passed} passed, {suite.failed} failed, {suite.skipped} skipped")
+            if (hits := reports.read_coverage()) is not None:
+                self._hits.merge(hits)
+                log.line(f"[coverage] {hits.coverage().percent:.1f} %")
         except ReportError as error:
             problem = error.told(log.redact)
             log.line(f"[tests] {problem}")
             return problem
+        finally:
+            for remark in reports.remarks:
+                log.line(f"[tests] warning: {log.redact(remark)}")
         return ""
 
 

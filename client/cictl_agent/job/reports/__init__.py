@@ -2,58 +2,96 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
+from cictl.wire.jobs import Step
 from cictl.wire.reports import Coverage, TestReport, TestSuite
-from cictl_agent.job.reports.coverage import read_go_coverprofile, read_lcov
+from cictl_agent.job.reports.coverage import FileHits, Hits
+from cictl_agent.job.reports.files import ReportFiles
 from cictl_agent.job.reports.gotest import read_go_test_json
 from cictl_agent.job.reports.junit import read_junit
-from cictl_agent.job.reports.problems import ReportError
+from cictl_agent.job.reports.line_coverage import read_go_coverprofile, read_lcov
+from cictl_agent.job.reports.problems import ReportError, with_slashes
+from cictl_agent.job.reports.xml import parse_xml, tag_of
+from cictl_agent.job.reports.xml_coverage import read_cobertura, read_jacoco
 
-__all__ = ["ReportError", "combine", "read_coverage", "read_tests"]
+__all__ = ["Hits", "ReportError", "StepReports", "combine"]
 
-_MOST_BYTES = 64 << 20
+TestReader = Callable[[bytes, str, list[str]], TestSuite]
 
-_TEST_FORMATS: dict[str, Callable[[bytes, str], TestSuite]] = {
-    "go-test-json": read_go_test_json,
+_TEST_FORMATS: dict[str, TestReader] = {
+    "go-test-json": lambda content, name, _remarks: read_go_test_json(content, name),
     "junit-xml": read_junit,
     "junit": read_junit,
 }
-_COVERAGE_FORMATS: dict[str, Callable[[bytes], Coverage]] = {
+_COVERAGE_FORMATS: dict[str, Callable[[bytes], Hits]] = {
     "go-coverprofile": read_go_coverprofile,
     "lcov": read_lcov,
+    "cobertura": read_cobertura,
+    "jacoco": read_jacoco,
 }
 
 
-def read_tests(directory: Path, path: str, *, form: str, suite: str) -> TestSuite:
-    """Read a test report as one suite.
+class StepReports:
+    """The reports of one test step; made before it runs, so that what an earlier step left is not taken for its own."""
 
-    Args:
-        path: Relative to *directory*.
-        form: `go-test-json` (also when empty), `junit-xml` or `junit`.
-        suite: The suite's name.
+    def __init__(self, directory: Path, step: Step) -> None:
+        self._directory = directory
+        self._step = step
+        self._tests = ReportFiles(directory, step.test_report)
+        self._coverage = ReportFiles(directory, step.coverage_report)
+        self.remarks: list[str] = []
+        """What is odd about the reports, one line each."""
 
-    Raises:
-        ReportError: An unknown format, an unreadable file, or a report that is broken.
-    """
-    reader = _TEST_FORMATS.get(form.strip().lower() or "go-test-json")
-    if reader is None:
-        raise ReportError(f'unsupported test format "{form}"')
-    return reader(_content(directory, path), suite)
+    def read_tests(self) -> TestSuite | None:
+        """Read the test reports of the step as one suite; None where it names none.
 
+        The format is `go-test-json` where none is given.
 
-def read_coverage(directory: Path, path: str, *, form: str) -> Coverage:
-    """Read a coverage report; without *form* `.info` and `.lcov` files are lcov, others Go's profile.
+        Raises:
+            ReportError: An unknown format, an unreadable or missing file, or a report that is broken.
+        """
+        if not self._tests.paths:
+            return None
+        reader = _TEST_FORMATS.get(self._step.test_format.strip().lower() or "go-test-json")
+        if reader is None:
+            raise ReportError(f'unsupported test format "{self._step.test_format}"')
+        name = self._step.test_name or self._step.name
+        read = [reader(content, name, self.remarks) for _, content in self._tests.read()]
+        suite = _as_one(read, name, self._directory)
+        if not suite.total:
+            self.remarks.append("the report names no test")
+        return suite
 
-    Raises:
-        ReportError: An unknown format, an unreadable file, or a report that is broken.
-    """
-    chosen = form.strip().lower() or ("lcov" if path.lower().endswith((".info", ".lcov")) else "go-coverprofile")
-    reader = _COVERAGE_FORMATS.get(chosen)
-    if reader is None:
-        raise ReportError(f'unsupported coverage format "{form}"')
-    return reader(_content(directory, path))
+    def read_coverage(self) -> Hits | None:
+        """Read the coverage reports of the step as one; None where it names none.
+
+        Without a format `.info` and `.lcov` files are lcov, XML is Cobertura's or JaCoCo's by its root, others are Go's profile.
+
+        Raises:
+            ReportError: As for tests.
+        """
+        if not self._coverage.paths:
+            return None
+        whole = Hits()
+        for path, content in self._coverage.read():
+            form = self._step.coverage_format.strip().lower() or _coverage_format(path, content)
+            reader = _COVERAGE_FORMATS.get(form)
+            if reader is None:
+                raise ReportError(f'unsupported coverage format "{self._step.coverage_format}"')
+            hits = reader(content)
+            whole.merge(
+                Hits(
+                    formats=hits.formats,
+                    lines=_below(hits.lines, self._directory),
+                    statements=_below(hits.statements, self._directory),
+                )
+            )
+        return whole
 
 
 def combine(suites: list[TestSuite], coverage: Coverage | None) -> TestReport:
@@ -68,12 +106,42 @@ def combine(suites: list[TestSuite], coverage: Coverage | None) -> TestReport:
     )
 
 
-def _content(directory: Path, path: str) -> bytes:
-    try:
-        with (directory / path).open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise ReportError(f'read report "{path}": {error.strerror or error}') from error
-    if len(content) > _MOST_BYTES:
-        raise ReportError(f'read report "{path}": more than {_MOST_BYTES} bytes')
-    return content
+def _as_one(suites: list[TestSuite], name: str, directory: Path) -> TestSuite:
+    """Return the suites of several files as one, with the files of cases below *directory*."""
+    first = suites[0]
+    cases = [
+        msgspec.structs.replace(case, file=_path_below(case.file, directory))
+        for suite in suites
+        for case in suite.cases
+    ]
+    return TestSuite(
+        format=first.format,
+        name=name or first.name,
+        total=sum(suite.total for suite in suites),
+        passed=sum(suite.passed for suite in suites),
+        failed=sum(suite.failed for suite in suites),
+        skipped=sum(suite.skipped for suite in suites),
+        cases=cases,
+    )
+
+
+def _below(files: dict[str, FileHits], directory: Path) -> dict[str, FileHits]:
+    return {_path_below(path, directory): hits for path, hits in files.items()}
+
+
+def _path_below(path: str, directory: Path) -> str:
+    """Return an absolute path of a file in *directory* as one below it, and any other as it is."""
+    if not path or not Path(path).is_absolute():
+        return path
+    for root in (directory, directory.resolve()):
+        if Path(path).is_relative_to(root):
+            return with_slashes(os.path.relpath(path, root))
+    return path
+
+
+def _coverage_format(path: str, content: bytes) -> str:
+    if path.lower().endswith((".info", ".lcov")):
+        return "lcov"
+    if not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "go-coverprofile"
+    return "jacoco" if tag_of(parse_xml(content, "coverage report")) == "report" else "cobertura"

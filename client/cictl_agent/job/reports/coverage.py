@@ -1,137 +1,104 @@
-"""Coverage: lcov's tracefiles and Go's cover profiles."""
+"""Coverage: what the formats of `lines.py` and `xml_coverage.py` are read into, merged and summed up.
+
+Everything is kept by place, a line or a block of a file, until the end: several profiles, and several reports of one job,
+may tell of the same place, and it counts once.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from cictl.wire.reports import Coverage, CoverageFile
-from cictl_agent.job.reports.problems import ReportError
 
-# FILE:LINE.COLUMN,LINE.COLUMN STATEMENTS COUNT
-_BLOCK = re.compile(r"(.+):\d+\.\d+,\d+\.\d+ (\d+) (\d+)")
-
-
-def read_go_coverprofile(content: bytes) -> Coverage:
-    """Sum up the statements of each file; a block is covered when it was reached at least once.
-
-    Raises:
-        ReportError: A line is neither the mode, blank, nor a block.
-    """
-    totals: dict[str, int] = {}
-    covered: dict[str, int] = {}
-    for number, line in _lines(content):
-        if line.startswith("mode:"):
-            continue
-        block = _BLOCK.fullmatch(line)
-        if block is None:
-            raise ReportError(f"line {number} is not of a Go cover profile", line)
-        statements = int(block[2])
-        totals[block[1]] = totals.get(block[1], 0) + statements
-        covered[block[1]] = covered.get(block[1], 0) + (statements if int(block[3]) else 0)
-    files = [
-        CoverageFile(
-            path=path,
-            total_statements=total,
-            covered_statements=covered[path],
-            percent=_percent(covered[path], total),
-        )
-        for path, total in sorted(totals.items())
-    ]
-    total, hit = sum(totals.values()), sum(covered.values())
-    return Coverage(
-        format="go-coverprofile",
-        total_statements=total,
-        covered_statements=hit,
-        percent=_percent(hit, total),
-        files=files,
-    )
+Place = tuple[int, ...]
+"""A line, as `(line,)`, or a block, as `(line, column, line, column)`."""
 
 
 @dataclass(kw_only=True)
-class _Lines:
-    """What a tracefile says of one source file: the sums it declares, else those of its lines."""
+class FileHits:
+    """What reports say of one file.
 
-    declared_total: int | None = None
-    declared_covered: int | None = None
-    total: int = 0
-    covered: int = 0
-
-
-def read_lcov(content: bytes) -> Coverage:
-    """Read a tracefile: `LF` and `LH` of each `SF` where they are given, else its `DA` lines are counted.
-
-    Where a file comes again its last sums count, and its lines add up. Records of branches and functions are ignored.
-
-    Raises:
-        ReportError: One of the four is malformed or stands outside of a file, or the text is no tracefile.
+    Attributes:
+        weights: How many statements stand at a place; 1 for a line.
+        hits: How often a place was reached: the most that any report says.
+        declared: Total and covered lines as a report sums them up, for files that it tells no lines of.
     """
-    sources: dict[str, _Lines] = {}
-    current: _Lines | None = None
-    for number, line in _lines(content):
-        key, colon, value = line.partition(":")
-        if key == "SF" and value:
-            current = sources.setdefault(value, _Lines())
-        elif line == "end_of_record":
-            current = None
-        elif not colon:
-            raise ReportError(f"line {number} is not of an lcov tracefile", line)
-        elif key in ("DA", "LF", "LH"):
-            if current is None:
-                raise ReportError(f"line {number} belongs to no file", line)
-            _note(current, key, value, number)
-    return _lcov_coverage(sources)
+
+    weights: dict[Place, int] = field(default_factory=dict)
+    hits: dict[Place, int] = field(default_factory=dict)
+    declared: tuple[int, int] = (0, 0)
+
+    def note(self, place: Place, *, hits: int, weight: int = 1) -> None:
+        self.weights[place] = weight
+        self.hits[place] = max(hits, self.hits.get(place, 0))
+
+    def declare(self, *, total: int, covered: int) -> None:
+        self.declared = (max(total, self.declared[0]), max(covered, self.declared[1]))
+
+    def merge(self, other: FileHits) -> None:
+        for place, hits in other.hits.items():
+            self.note(place, hits=hits, weight=other.weights[place])
+        self.declare(total=other.declared[0], covered=other.declared[1])
+
+    @property
+    def sums(self) -> tuple[int, int]:
+        """Total and covered."""
+        if not self.weights:
+            return self.declared
+        return sum(self.weights.values()), sum(weight for place, weight in self.weights.items() if self.hits[place] > 0)
 
 
-def _note(lines: _Lines, key: str, value: str, number: int) -> None:
-    fields = value.split(",")
-    try:
-        match key:
-            case "LF":
-                lines.declared_total = _natural(value)
-            case "LH":
-                lines.declared_covered = _natural(value)
-            case _:
-                _natural(fields[0])
-                lines.total += 1
-                lines.covered += int(fields[1]) > 0
-    except (ValueError, IndexError) as error:
-        raise ReportError(f"line {number} has no number where one belongs", f"{key}:{value}") from error
+@dataclass(kw_only=True)
+class Hits:
+    """One coverage report, or several as one.
 
+    Attributes:
+        formats: Those that it was read from, each once.
+        lines: Files that are counted by lines, by path; `statements` those that are counted by statements.
+    """
 
-def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
+    formats: list[str] = field(default_factory=list)
+    lines: dict[str, FileHits] = field(default_factory=dict)
+    statements: dict[str, FileHits] = field(default_factory=dict)
 
+    def merge(self, other: Hits) -> None:
+        """Take in what another report says."""
+        self.formats += [form for form in other.formats if form not in self.formats]
+        for mine, theirs in ((self.lines, other.lines), (self.statements, other.statements)):
+            for path, hits in theirs.items():
+                mine.setdefault(path, FileHits()).merge(hits)
 
-def _lcov_coverage(sources: dict[str, _Lines]) -> Coverage:
-    files = []
-    for path, lines in sorted(sources.items()):
-        total = lines.total if lines.declared_total is None else lines.declared_total
-        covered = lines.covered if lines.declared_covered is None else lines.declared_covered
-        files.append(
-            CoverageFile(path=path, total_lines=total, covered_lines=covered, percent=_percent(covered, total))
+    def coverage(self) -> Coverage:
+        """Return the sums of all files, and of each, sorted by path."""
+        lines, statements = _sums(self.lines), _sums(self.statements)
+        files = [
+            *(CoverageFile(path=p, total_lines=t, covered_lines=c, percent=_percent(c, t)) for p, (t, c) in lines),
+            *(
+                CoverageFile(path=p, total_statements=t, covered_statements=c, percent=_percent(c, t))
+                for p, (t, c) in statements
+            ),
+        ]
+        total_lines, covered_lines = _total(sums for _, sums in lines)
+        total_statements, covered_statements = _total(sums for _, sums in statements)
+        return Coverage(
+            format="+".join(self.formats),
+            total_lines=total_lines,
+            covered_lines=covered_lines,
+            total_statements=total_statements,
+            covered_statements=covered_statements,
+            percent=_percent(covered_lines + covered_statements, total_lines + total_statements),
+            files=sorted(files, key=lambda file: file.path),
         )
-    total, covered = sum(f.total_lines for f in files), sum(f.covered_lines for f in files)
-    return Coverage(
-        format="lcov", total_lines=total, covered_lines=covered, percent=_percent(covered, total), files=files
-    )
 
 
-def _lines(content: bytes) -> Iterable[tuple[int, str]]:
-    """Return the lines that are not blank, with their numbers.
+def _sums(files: Mapping[str, FileHits]) -> list[tuple[str, tuple[int, int]]]:
+    return [(path, hits.sums) for path, hits in files.items()]
 
-    Raises:
-        ReportError: The content is not text.
-    """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ReportError(f"not UTF-8 text: {error.reason}") from error
-    return [(n, line) for n, raw in enumerate(text.split("\n"), start=1) if (line := raw.strip())]
+
+def _total(sums: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    pairs = list(sums)
+    return sum(total for total, _ in pairs), sum(covered for _, covered in pairs)
 
 
 def _percent(covered: int, total: int) -> float:

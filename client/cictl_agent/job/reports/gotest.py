@@ -11,62 +11,147 @@ from cictl.wire.reports import TestCase, TestSuite
 from cictl_agent.job.reports.problems import ReportError, suite_of
 
 _PLACE = re.compile(r"([\w./\\-]+\.go):(\d+):")
+_EVENT = re.compile(rb'\{"(?:Time|Action|ImportPath)":"')
+"""How every event begins; a program's own output may stand before it on the line."""
+
+_ENDS = ("pass", "fail", "skip")
 
 
 class _Event(msgspec.Struct, frozen=True, rename="pascal"):
-    """One line of the stream, as `go doc test2json` has it; `elapsed` in seconds."""
+    """One line of the stream, as `go doc test2json` and `go help buildjson` have it; `elapsed` in seconds."""
 
     action: str = ""
     package: str = ""
     test: str = ""
     output: str = ""
     elapsed: float = 0.0
+    import_path: str = ""
+    failed_build: str = ""
 
 
 @dataclass(kw_only=True)
 class _Progress:
-    status: str = "unknown"
+    """What the stream says of one test, of one package, or of one build."""
+
+    ends: list[str] = field(default_factory=list)
     seconds: float = 0.0
     output: list[str] = field(default_factory=list)
+    has_started: bool = False
+
+    def note(self, event: _Event) -> None:
+        if event.action in _ENDS:
+            self.ends.append(event.action)
+        self.has_started |= event.action == "start"
+        if event.elapsed > 0:
+            self.seconds = event.elapsed
+        if event.output:
+            self.output.append(event.output)
+
+    @property
+    def last(self) -> str:
+        return self.ends[-1] if self.ends else ""
+
+
+class _Stream:
+    """All events, by test, by package and by build, each in the order of first sight."""
+
+    def __init__(self) -> None:
+        self.tests: dict[tuple[str, str], _Progress] = {}
+        self.packages: dict[str, _Progress] = {}
+        self.builds: dict[str, _Progress] = {}
+        self.failed_builds: dict[str, str] = {}
+
+    def note(self, event: _Event) -> None:
+        if event.action in ("build-output", "build-fail"):
+            build = self.builds.setdefault(event.import_path, _Progress())
+            build.note(msgspec.structs.replace(event, action=event.action.removeprefix("build-")))
+        elif event.test:
+            self.tests.setdefault((event.package, event.test), _Progress()).note(event)
+        else:
+            self.packages.setdefault(event.package, _Progress()).note(event)
+            if event.failed_build:
+                self.failed_builds[event.package] = event.failed_build
+
+    def result_of(self, package: str) -> str:
+        """Return how a package ended: pass, fail or skip; empty where nobody says.
+
+        A package that began and never ended was cut off, which is a failure.
+        """
+        progress = self.packages.get(package)
+        if progress is None:
+            return ""
+        return progress.last or ("fail" if progress.has_started else "")
+
+    def status_of(self, package: str, progress: _Progress) -> str:
+        """Return how a test ended.
+
+        In a package that failed one failure is enough, whatever later runs of the test say (`-count=2`). A test without an
+        end takes its package's result: a panic ends the package and tells no test.
+        """
+        result = self.result_of(package)
+        if result == "fail" and "fail" in progress.ends:
+            return "fail"
+        return progress.last or result or "unknown"
 
 
 def read_go_test_json(content: bytes, suite: str) -> TestSuite:
-    """Read a stream of events; lines that do not begin with `{` are ignored, as are events of no test.
+    """Read a stream of events; whatever else stands in it is ignored.
+
+    A package that failed though none of its tests did is a failed case of its own, and so is a build that failed.
 
     Raises:
-        ReportError: A line begins like an event and is none.
+        ReportError: A line begins as an event does and is none, so the stream is torn.
     """
-    tests: dict[tuple[str, str], _Progress] = {}
+    stream = _Stream()
     for number, line in enumerate(content.splitlines(), start=1):
-        if line.startswith(b"{"):
-            event = _read_event(line, number)
-            if event.test:
-                _apply(event, tests.setdefault((event.package, event.test), _Progress()))
-    cases = [_case(package, name, progress) for (package, name), progress in tests.items()]
+        event = _read_event(line, number)
+        if event is not None:
+            stream.note(event)
+    cases = [
+        _case(package, name, progress, status=stream.status_of(package, progress))
+        for (package, name), progress in stream.tests.items()
+    ]
+    failed = {case.package for case in cases if case.status == "fail"}
+    cases += _failed_packages(stream, failed)
     return suite_of(cases, form="go-test-json", name=suite)
 
 
-def _read_event(line: bytes, number: int) -> _Event:
-    try:
-        return msgspec.json.decode(line.decode(errors="replace"), type=_Event)
-    except msgspec.DecodeError as error:
-        raise ReportError(f"line {number} is not an event of go test -json: {error}") from error
+def _read_event(line: bytes, number: int) -> _Event | None:
+    """Return the event on *line*, behind a program's own output too; None where there is none."""
+    for found in _EVENT.finditer(line):
+        try:
+            return msgspec.json.decode(line[found.start() :].decode(errors="replace"), type=_Event)
+        except msgspec.DecodeError as error:
+            if found.start() == 0:
+                raise ReportError(f"line {number} is not an event of go test -json: {error}") from error
+    return None
 
 
-def _apply(event: _Event, progress: _Progress) -> None:
-    if event.action in ("pass", "fail", "skip"):
-        progress.status = event.action
-    if event.elapsed > 0:
-        progress.seconds = event.elapsed
-    if event.output:
-        progress.output.append(event.output)
+def _failed_packages(stream: _Stream, failed: set[str]) -> list[TestCase]:
+    """Return a case for each package and each build that failed without a failed test to tell of it."""
+    told: set[str] = set()
+    cases = []
+    for package, progress in stream.packages.items():
+        if stream.result_of(package) != "fail" or package in failed:
+            continue
+        build = stream.builds.get(stream.failed_builds.get(package, package))
+        told.add(stream.failed_builds.get(package, package))
+        output = [*(build.output if build else []), *progress.output]
+        is_build = build is not None or any("[build failed]" in text for text in progress.output)
+        name = "build failed" if is_build else "package failed" if progress.last else "package did not end"
+        shown = _Progress(seconds=progress.seconds, output=output)
+        cases.append(_case(package, name, shown, status="fail"))
+    for path, build in stream.builds.items():
+        if "fail" in build.ends and path not in told:
+            cases.append(_case(path, "build failed", build, status="fail"))
+    return cases
 
 
-def _case(package: str, name: str, progress: _Progress) -> TestCase:
+def _case(package: str, name: str, progress: _Progress, *, status: str) -> TestCase:
     output = "".join(progress.output)
     place = _PLACE.search(output)
     return TestCase(
-        status=progress.status,
+        status=status,
         package=package,
         name=name,
         file=place[1] if place else "",

@@ -5,112 +5,115 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from xml.etree.ElementTree import Element, ParseError
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from xml.etree.ElementTree import Element
 
 from cictl.wire.reports import TestCase, TestSuite
-from cictl_agent.job.reports.problems import ReportError, suite_of
+from cictl_agent.job.reports.problems import ReportError, suite_of, with_slashes
+from cictl_agent.job.reports.xml import parse_xml, tag_of
 
 _FORMAT = "junit-xml"
 _FAILURES = ("failure", "error")
-_DECLARATION = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["'][^>]*\?>""")
+_NOT_RUN = frozenset({"notrun", "disabled", "skipped", "suppressed", "ignored"})
+"""What the attributes `status` and `result` of a case say when it was not run: googletest and ctest write them."""
+
+_NOT_STARTED = re.compile(r"Unable to find|Required Files Missing|Fixture dependency failed|Failed to start")
+"""What ctest writes as skipped and counts as failed: a test that could not be run at all."""
+
+_DECIMAL_COMMA = re.compile(r"-?\d*,\d+|-?\d{1,3}(\.\d{3})+,\d+")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+")
 
 
-def read_junit(content: bytes, suite: str) -> TestSuite:
+def read_junit(content: bytes, suite: str, remarks: list[str]) -> TestSuite:
     """Read a report whose root is `testsuite` or `testsuites`; nested suites become one.
 
-    The counts come from the cases; only where there are none from the root suites' attributes.
+    The counts come from the cases; only where there are none from the root suites' attributes. A failure that a suite has
+    beside its cases is a failed case of its own.
+
+    Args:
+        remarks: Gets what is odd about the report and worth a line in the log.
 
     Raises:
         ReportError: Not XML, another root, a count or a time that is no number, an unknown encoding.
     """
-    root = _parse(content)
-    if _tag(root) not in ("testsuite", "testsuites"):
-        raise ReportError(f"not a JUnit report: its root is <{_tag(root)}>")
-    cases = [_case(element, parent) for element, parent in _cases(root, root)]
+    root = parse_xml(content, "JUnit report")
+    if tag_of(root) not in ("testsuite", "testsuites"):
+        raise ReportError(f"not a JUnit report: its root is <{tag_of(root)}>")
+    cases = list(_cases(root, root))
     name = suite or next((n for e in _suites(root) if (n := e.get("name", ""))), "")
-    return suite_of(cases, form=_FORMAT, name=name) if cases else _counted(root, name)
-
-
-def _parse(content: bytes) -> Element:
-    try:
-        root: Element = fromstring(content)
-    except DefusedXmlException as error:
-        raise ReportError(f"not a JUnit report: {type(error).__name__}") from error
-    except (ParseError, ValueError, LookupError) as error:
-        declared = _DECLARATION.match(content)
-        if declared is None or declared[1].lower() in (b"utf-8", b"utf8"):
-            raise ReportError(f"not XML: {error}") from error
-        return _parse(_as_utf8(content, declared, error))
-    return root
-
-
-def _as_utf8(content: bytes, declared: re.Match[bytes], error: Exception) -> bytes:
-    """Return the document in UTF-8, for encodings that the parser does not know."""
-    encoding = declared[1].decode()
-    try:
-        text = content[declared.end() :].decode(encoding)
-    except (LookupError, UnicodeDecodeError):
-        raise ReportError(f"not XML in {encoding}: {error}") from error
-    return b'<?xml version="1.0" encoding="utf-8"?>' + text.encode()
-
-
-def _tag(element: Element) -> str:
-    return str(element.tag).rpartition("}")[2]
+    if not cases:
+        return _counted(root, name)
+    found = suite_of(cases, form=_FORMAT, name=name)
+    declared, shown = _declared_failures(root), max(found.failed, _failure_elements(root))
+    if declared > shown:
+        remarks.append(f"the report declares failures: {declared}; its cases show {shown}")
+    return found
 
 
 def _children(element: Element, *tags: str) -> Iterator[Element]:
-    return (child for child in element if _tag(child) in tags)
+    return (child for child in element if tag_of(child) in tags)
 
 
 def _suites(root: Element) -> Iterator[Element]:
-    if _tag(root) == "testsuite":
+    if tag_of(root) == "testsuite":
         yield root
     for child in _children(root, "testsuite", "testsuites"):
         yield from _suites(child)
 
 
-def _cases(element: Element, suite: Element) -> Iterator[tuple[Element, Element]]:
-    """Yield each case with the suite it stands in."""
+def _cases(element: Element, suite: Element) -> Iterator[TestCase]:
+    """Yield the cases of *element*, and those of the suites in it."""
+    problems = list(_children(element, *_FAILURES))
+    if problems:
+        output = "\n".join(map(_problem_text, problems))
+        yield TestCase(status="fail", package=suite.get("package", ""), name=suite.get("name", ""), output=output)
     for child in element:
-        if _tag(child) == "testcase":
-            yield child, suite
-        elif _tag(child) in ("testsuite", "testsuites"):
+        if tag_of(child) == "testcase":
+            yield _case(child, suite)
+        elif tag_of(child) in ("testsuite", "testsuites"):
             yield from _cases(child, child)
 
 
 def _case(element: Element, suite: Element) -> TestCase:
     problems = list(_children(element, *_FAILURES, "skipped"))
-    has_failed = any(_tag(problem) in _FAILURES for problem in problems)
     streams = list(_children(element, "system-out", "system-err"))
+    name = element.get("name", "")
+    group = element.get("classname", "")
     return TestCase(
-        status="fail" if has_failed else "skip" if problems else "pass",
-        package=element.get("classname") or suite.get("package") or suite.get("name") or "",
-        name=element.get("name", ""),
-        file=element.get("file", "").replace("\\", "/").removeprefix("./"),
+        status=_status(element, problems),
+        # Some writers give the whole name of a test twice; once is enough.
+        package=(group if group != name else "") or suite.get("package") or suite.get("name") or "",
+        name=name,
+        file=with_slashes(element.get("file", "")).removeprefix("./"),
         line=int(_number(element, "line")),
-        duration_seconds=_number(element, "time"),
+        duration_seconds=_seconds(element),
         output="\n".join([*map(_problem_text, problems), *filter(None, map(_stream_text, streams))]),
     )
 
 
+def _status(element: Element, problems: list[Element]) -> str:
+    if any(tag_of(problem) in _FAILURES or _NOT_STARTED.match(problem.get("message", "")) for problem in problems):
+        return "fail"
+    was_not_run = {element.get("status", "").casefold(), element.get("result", "").casefold()} & _NOT_RUN
+    return "skip" if problems or was_not_run else "pass"
+
+
 def _problem_text(problem: Element) -> str:
-    words = [_tag(problem)]
-    words += [f"{key}={value}" for key in ("type", "message") if (value := problem.get(key))]
+    """Return a failure as text; a message that the text repeats stands there once."""
     text = "".join(problem.itertext()).strip()
+    words = [tag_of(problem)]
+    words += [f"type={value}"] if (value := problem.get("type")) else []
+    words += [f"message={value}"] if (value := problem.get("message")) and value.strip() not in text else []
     return " ".join(words) + (f"\n{text}" if text else "")
 
 
 def _stream_text(stream: Element) -> str:
     text = "".join(stream.itertext()).strip()
-    return f"{_tag(stream)}:\n{text}" if text else ""
+    return f"{tag_of(stream)}:\n{text}" if text else ""
 
 
 def _counted(root: Element, name: str) -> TestSuite:
     """Return a suite without cases from the outermost counts that are there."""
-    tops = [root] if _tag(root) == "testsuite" or root.get("tests") else list(_children(root, "testsuite"))
+    tops = [root] if tag_of(root) == "testsuite" or root.get("tests") else list(_children(root, "testsuite"))
     total = sum(_count(top, "tests") for top in tops)
     failed = sum(_count(top, "failures") + _count(top, "errors") for top in tops)
     skipped = sum(_count(top, "skipped") for top in tops)
@@ -118,20 +121,46 @@ def _counted(root: Element, name: str) -> TestSuite:
     return TestSuite(format=_FORMAT, name=name, total=total, passed=passed, failed=failed, skipped=skipped)
 
 
+def _declared_failures(root: Element) -> int:
+    """Return how many failures the report declares; 0 where its counts are none, since its cases count."""
+    try:
+        return _counted(root, "").failed
+    except ReportError:
+        return 0
+
+
+def _failure_elements(root: Element) -> int:
+    """Return how many failures stand in the report; some writers count each of a case, not the case."""
+    return sum(tag_of(element) in _FAILURES for element in root.iter())
+
+
 def _count(element: Element, key: str) -> int:
     value = _number(element, key)
     if value < 0 or value != int(value):
-        raise ReportError(f'<{_tag(element)}> has {key}="{element.get(key)}", which is no count')
+        raise ReportError(f'<{tag_of(element)}> has {key}="{element.get(key)}", which is no count')
     return int(value)
 
 
+def _seconds(element: Element) -> float:
+    """Return how long a case took; a time that is none or infinite is as none given."""
+    text = element.get("time", "").strip()
+    if text.casefold().lstrip("+-") in ("nan", "inf", "infinity"):
+        return 0.0
+    return _number(element, "time")
+
+
 def _number(element: Element, key: str) -> float:
-    """Return a numeric attribute, 0 without one; some writers put commas between thousands."""
+    """Return a numeric attribute, 0 without one; in `1,234` commas part thousands, in `0,5` the fraction."""
     text = element.get(key, "").strip()
+    plain = text
+    if _THOUSANDS.fullmatch(text.partition(".")[0]):
+        plain = text.replace(",", "")
+    elif _DECIMAL_COMMA.fullmatch(text):
+        plain = text.replace(".", "").replace(",", ".")
     try:
-        value = float(text.replace(",", "")) if text else 0.0
+        value = float(plain) if plain else 0.0
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ReportError(f'<{_tag(element)}> has {key}="{text}", which is no number')
+        raise ReportError(f'<{tag_of(element)}> has {key}="{text}", which is no number')
     return value

@@ -31,6 +31,11 @@ class ReportError(ValueError):
         return f"{what}: {quoted[:_QUOTED]!r}" if quoted else what
 
 
+def with_slashes(path: str) -> str:
+    """Return a path as it may come from Windows with slashes only."""
+    return path.replace("\\", "/")
+
+
 def suite_of(cases: Iterable[TestCase], *, form: str, name: str) -> TestSuite:
     """Return a suite with the counts of its cases; a case that is neither passed, failed nor skipped counts in total."""
     listed = list(cases)

@@ -1,0 +1,111 @@
+"""Which files a step's reports are: named, by pattern or in a directory, and written by this step."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from cictl_agent.job.globs import BadPattern, GlobSet
+from cictl_agent.job.reports.problems import ReportError
+
+_MOST_BYTES = 64 << 20
+_SPECIAL = frozenset("*?[{")
+
+Stamp = tuple[int, int, int, int]
+"""What changes when a file is written: inode, size, times of contents and of the entry."""
+
+
+class ReportFiles:
+    """The files that one entry of a step names, as they were before the step and as they are after it.
+
+    Attributes:
+        paths: What the entry says: a file, a pattern as those of artifacts, or a directory, which means all `*.xml` below
+            it; several on lines of their own.
+    """
+
+    def __init__(self, directory: Path, paths: str) -> None:
+        """Look at what is there already, which an earlier step has left."""
+        self._directory = directory
+        self.paths = [line.strip() for line in paths.splitlines() if line.strip()]
+        try:
+            self._before = {path: _stamp(directory / path) for path in self._found()}
+        except ReportError:  # a pattern that can't be read; told when the reports are wanted
+            self._before = {}
+
+    def read(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the path below the directory and the content of each file that the step wrote, sorted by path.
+
+        Raises:
+            ReportError: There is none, or one can't be read.
+        """
+        found = list(self._found())
+        fresh = [path for path in found if self._before.get(path) != _stamp(self._directory / path)]
+        if not fresh:
+            raise ReportError(self._missing(found))
+        for path in fresh:
+            yield path, _content(self._directory, path)
+
+    def _missing(self, found: list[str]) -> str:
+        named = '", "'.join(self.paths)
+        if found:
+            return f'read report "{named}": the step did not write it; an earlier step or the checkout did'
+        if self._has_patterns():
+            return f'read report "{named}": no file matches'
+        return f'read report "{named}": No such file or directory'
+
+    def _has_patterns(self) -> bool:
+        return any(_SPECIAL & set(path) or (self._directory / path).is_dir() for path in self.paths)
+
+    def _found(self) -> Iterator[str]:
+        """Yield the files that are there, each once, sorted."""
+        plain = {path for path in self.paths if not _SPECIAL & set(path) or os.path.lexists(self._directory / path)}
+        directories = {path for path in plain if (self._directory / path).is_dir()}
+        files = {path for path in plain - directories if os.path.lexists(self._directory / path)}
+        patterns = [path for path in self.paths if path not in plain]
+        patterns += [f"{path.rstrip('/')}/**/*.xml" for path in directories]
+        if patterns:
+            try:
+                wanted = GlobSet(patterns)
+            except BadPattern as error:
+                raise ReportError(f"read report: {error}") from error
+            files |= {path for path in _walk(self._directory) if wanted.matches(path)}
+        return iter(sorted(files))
+
+
+def _walk(directory: Path) -> Iterator[str]:
+    for folder, names, files in os.walk(directory):
+        names[:] = [name for name in names if name != ".git"]
+        for name in files:
+            yield (Path(folder, name).relative_to(directory)).as_posix()
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _content(directory: Path, path: str) -> bytes:
+    """Return what is in a regular file below *directory*; nothing else is opened, so that nothing hangs or leaks.
+
+    Raises:
+        ReportError: It is a link out of the directory, no regular file, too large, or can't be read.
+    """
+    try:
+        resolved = (directory / path).resolve(strict=True)
+        if not resolved.is_relative_to(directory.resolve()):
+            raise ReportError(f'read report "{path}": it leads out of the checkout')
+        descriptor = os.open(resolved, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:  # noqa: PTH123 a descriptor, not a path
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ReportError(f'read report "{path}": not a regular file')
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ReportError(f'read report "{path}": {error.strerror or error}') from error
+    if len(content) > _MOST_BYTES:
+        raise ReportError(f'read report "{path}": more than {_MOST_BYTES} bytes')
+    return content

@@ -1,0 +1,72 @@
+"""XML as the writers of reports write it, which is not always XML."""
+
+from __future__ import annotations
+
+import re
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from cictl_agent.job.reports.problems import ReportError
+
+_DECLARATION = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["'][^>]*\?>""")
+_REFERENCE = re.compile(r"&#(x[0-9A-Fa-f]+|[0-9]+);")
+
+# https://www.w3.org/TR/xml/#charsets: what no document may hold, raw or as a reference.
+_NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INSTEAD = "\ufffd"
+
+
+def parse_xml(content: bytes, what: str) -> Element:
+    """Parse a document.
+
+    Blanks before the declaration, encodings that the parser does not know, and characters that XML forbids, raw or as
+    references, are all what real writers write, and do no harm.
+
+    Args:
+        what: What the document should be, such as `JUnit report`, for the error.
+
+    Raises:
+        ReportError: It is no XML, or declares entities.
+    """
+    content = content.lstrip()
+    try:
+        root: Element = fromstring(content)
+    except DefusedXmlException as error:
+        raise ReportError(f"not a {what}: {type(error).__name__}") from error
+    except (ParseError, ValueError, LookupError) as error:
+        return _parse_mended(content, what, error)
+    return root
+
+
+def tag_of(element: Element) -> str:
+    """Return the name of an element, without its name space."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def _parse_mended(content: bytes, what: str, error: Exception) -> Element:
+    """Parse a document again, as text in UTF-8 without what XML forbids."""
+    declared = _DECLARATION.match(content)
+    encoding = declared[1].decode() if declared else "utf-8"
+    try:
+        text = content[declared.end() if declared else 0 :].decode(encoding)
+    except (LookupError, UnicodeDecodeError):
+        raise ReportError(f"not XML in {encoding}: {error}") from error
+    mended = _REFERENCE.sub(_mended_reference, _NO_CHARACTER.sub(_INSTEAD, text))
+    if mended == text and encoding.lower() in ("utf-8", "utf8"):
+        raise ReportError(f"not XML: {error}") from error
+    try:
+        root: Element = fromstring(b'<?xml version="1.0" encoding="utf-8"?>' + mended.encode())
+    except DefusedXmlException as refused:
+        raise ReportError(f"not a {what}: {type(refused).__name__}") from refused
+    except (ParseError, ValueError) as still:
+        raise ReportError(f"not XML: {still}") from still
+    return root
+
+
+def _mended_reference(found: re.Match[str]) -> str:
+    digits = found[1]
+    number = int(digits[1:], 16) if digits[0] == "x" else int(digits)
+    is_character = number <= 0x10FFFF and not _NO_CHARACTER.match(chr(number))
+    return found[0] if is_character else _INSTEAD

@@ -1,0 +1,66 @@
+"""Coverage in XML: Cobertura's report, which many tools write, and JaCoCo's."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+from cictl_agent.job.reports.coverage import FileHits, Hits
+from cictl_agent.job.reports.problems import ReportError, with_slashes
+from cictl_agent.job.reports.xml import parse_xml, tag_of
+
+
+def read_cobertura(content: bytes) -> Hits:
+    """Read the lines of each class's file; a line that stands at its method and at its class counts once.
+
+    Raises:
+        ReportError: Not XML, another root, or a number that is none.
+    """
+    root = parse_xml(content, "Cobertura report")
+    if tag_of(root) != "coverage":
+        raise ReportError(f"not a Cobertura report: its root is <{tag_of(root)}>")
+    files: dict[str, FileHits] = {}
+    for element in root.iter():
+        if tag_of(element) != "class":
+            continue
+        file = files.setdefault(with_slashes(element.get("filename", "")), FileHits())
+        for line in element.iter():
+            if tag_of(line) == "line":
+                file.note((_number(line, "number"),), hits=_number(line, "hits"))
+    return Hits(formats=["cobertura"], lines=files)
+
+
+def read_jacoco(content: bytes) -> Hits:
+    """Read the lines of each source file: covered is a line of which any instruction was run.
+
+    Raises:
+        ReportError: Not XML, another root, or a number that is none.
+    """
+    root = parse_xml(content, "JaCoCo report")
+    if tag_of(root) != "report":
+        raise ReportError(f"not a JaCoCo report: its root is <{tag_of(root)}>")
+    files: dict[str, FileHits] = {}
+    for package in root.iter():
+        if tag_of(package) != "package":
+            continue
+        for source in package:
+            if tag_of(source) == "sourcefile":
+                path = "/".join(filter(None, (package.get("name", ""), source.get("name", ""))))
+                _note_source(files.setdefault(path, FileHits()), source)
+    return Hits(formats=["jacoco"], lines=files)
+
+
+def _note_source(file: FileHits, source: Element) -> None:
+    for child in source:
+        if tag_of(child) == "line":
+            file.note((_number(child, "nr"),), hits=_number(child, "ci"))
+        elif tag_of(child) == "counter" and child.get("type") == "LINE":
+            covered = _number(child, "covered")
+            file.declare(total=covered + _number(child, "missed"), covered=covered)
+
+
+def _number(element: Element, key: str) -> int:
+    text = element.get(key, "")
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ReportError(f'<{tag_of(element)}> has {key}="{text}", which is no number') from error
