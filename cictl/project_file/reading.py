@@ -14,7 +14,7 @@ from cictl.project_file.findings import (
     UnreadableFileError,
 )
 from cictl.project_file.rules.file import validate
-from cictl.project_file.schema_reading import Walker
+from cictl.project_file.structure import Walker
 from cictl.project_file.yaml_tree import DEFAULT_LOADER, SyntaxFault, read_document
 
 if TYPE_CHECKING:

@@ -2,6 +2,27 @@
 
 `forms` knows in which shapes a secret shows up, `finding` finds them, `stream` replaces them in text that comes in pieces,
 `covering` overwrites them in bytes that have to keep their places, `messages` masks whole messages.
+
+How the parts cover a text, of which each reader sees only a piece:
+
+    values          "s3cret"                            from a vault, or a URL's user info (`url_secrets`)
+      | forms       s3cret  czNjcmV0  ...               whatever tools print of it; the longest first
+      v finding     one Finder for all forms
+    text            | token=s3cret; Basic czNjc
+                            ^^^^^^        ^^^^^
+                            span          undecided_from: it could become czNjcmV0
+
+    text that comes in pieces (Redactor, on the agent)      bytes by offset (Cover, on the server)
+
+    fed    token=s3cret; Basic czNjc                        stored  token=s3cret; Basic czNjcmV0
+    shown  token=***; Basic                                 shown   token=******; Basic ********
+    held                       czNjc   until the next       from 9  ***; Basic ********
+    fed    mV0 ok                      piece decides                |
+    shown  *** ok                                                   left_over_until: it could be the end of s3cret
+
+A mask is as long as `***` where lengths are free, and as long as the secret where offsets must stay true. Spans that
+overlap are one mask, so the result does not depend on where a text was cut. `masked_message` does to each text of a message
+what it is given, mostly `Redactor.redact`; the names of files get `___`, by `Redactor.redact_name`.
 """
 
 from cictl.redaction.covering import Cover, starred

@@ -31,7 +31,7 @@ from cictl_agent.system.questions import ask
 from cictl_agent.system.service_managers import WindowsService
 
 CMD = 'tr -d "\\r" < "$3" | grep -v "^@" > "$3.sh"; exec sh "$3.sh"'
-POWERSHELL = 'echo "$4" | grep -v -e "^try" -e "^.Error" > script; exec sh script'
+POWERSHELL = 'echo "$4" | grep -v -e "^try" -e "^.Error" > "$0.sh"; exec sh "$0.sh"'
 TASKKILL = '[ "$4" = /F ] || exit 1\nfor child in $(pgrep -P "$2"); do kill -KILL "$child"; done; kill -KILL "$2"'
 GROUPS = TaskkillGroups(creation_flags=0)
 

@@ -8,7 +8,7 @@ import yaml
 
 from cictl import project_file
 from cictl.project_file.reading import read
-from cictl.project_file.schema_reading import parse_integer
+from cictl.project_file.structure import parse_integer
 
 Wrap = Callable[[str, str], str]
 FindMarks = Callable[[str], tuple[str, list[tuple[int, int]]]]

@@ -1,72 +1,72 @@
 """The rules of a whole project file, in the order in which they are reported."""
 
 from cictl.project_file.findings import Finding, quote
+from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
 from cictl.project_file.rules.jobs import check_id
 from cictl.project_file.rules.pipelines import check_pipeline
-from cictl.project_file.rules.report import Report, is_blank
 from cictl.project_file.schema import ChainShape, FileShape
-from cictl.project_file.schema_reading import Positions
+from cictl.project_file.structure import Positions
 
 
 def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
     """Return every broken rule of *file*; empty when it can be imported."""
-    report = Report(positions)
+    collector = Collector(positions)
     if file.version != 1:
-        report.say("version", f"unsupported config version {file.version}")
+        collector.say("version", f"unsupported config version {file.version}")
     if is_blank(file.project.name):
-        report.add("project.name", "is required")
+        collector.add("project.name", "is required")
     if not file.pipelines:
-        report.add("pipelines", "must contain at least one pipeline")
-        return report.findings
+        collector.add("pipelines", "must contain at least one pipeline")
+        return collector.findings
     seen: set[str] = set()
     for index, pipeline in enumerate(file.pipelines):
         path = f"pipelines[{index}]"
-        check_id(pipeline.id, f"{path}.id", seen, report)
-        check_pipeline(pipeline, path, report)
-    _check_dependencies(file, report)
-    _check_chains(file, report)
-    return report.findings
+        check_id(pipeline.id, f"{path}.id", seen, collector)
+        check_pipeline(pipeline, path, collector)
+    _check_dependencies(file, collector)
+    _check_chains(file, collector)
+    return collector.findings
 
 
-def _check_dependencies(file: FileShape, report: Report) -> None:
+def _check_dependencies(file: FileShape, collector: Collector) -> None:
     """Check what depends_on refers to, and that no pipeline waits for itself through others."""
     known = {pipeline.id for pipeline in file.pipelines}
     for index, pipeline in enumerate(file.pipelines):
         path = f"pipelines[{index}].depends_on"
         check_references(
-            pipeline.depends_on, path, report, own=pipeline.id, known=known, noun="pipeline", skip_blank=True
+            pipeline.depends_on, path, collector, own=pipeline.id, known=known, noun="pipeline", skip_blank=True
         )
     others = ((p.id, [item for item in p.depends_on if item.strip() != p.id]) for p in file.pipelines)
     cycle = find_cycle(others)
     if cycle:
-        report.say("pipelines", f"pipelines contain cyclic depends_on graph: {quote(' -> '.join(cycle))}")
+        collector.say("pipelines", f"pipelines contain cyclic depends_on graph: {quote(' -> '.join(cycle))}")
 
 
-def _check_chains(file: FileShape, report: Report) -> None:
+def _check_chains(file: FileShape, collector: Collector) -> None:
     known = {pipeline.id for pipeline in file.pipelines}
     seen: set[str] = set()
     for index, chain in enumerate(file.pipeline_chains):
         path, id_ = f"pipeline_chains[{index}]", chain.id.strip()
         if not id_:
-            report.add(f"{path}.id", "is required")
+            collector.add(f"{path}.id", "is required")
         elif id_ in seen:
-            report.add(f"{path}.id", f"duplicate {quote(id_)}")
+            collector.add(f"{path}.id", f"duplicate {quote(id_)}")
         seen.add(id_)
         if chain.pipelines:
-            _check_members(chain, f"{path}.pipelines", known, report)
+            _check_members(chain, f"{path}.pipelines", known, collector)
         else:
-            report.add(f"{path}.pipelines", "must contain at least one pipeline id")
+            collector.add(f"{path}.pipelines", "must contain at least one pipeline id")
 
 
-def _check_members(chain: ChainShape, path: str, known: set[str], report: Report) -> None:
+def _check_members(chain: ChainShape, path: str, known: set[str], collector: Collector) -> None:
     seen: set[str] = set()
     for index, item in enumerate(chain.pipelines):
         where, target = f"{path}[{index}]", item.strip()
         if not target:
-            report.add(where, "must not be empty")
+            collector.add(where, "must not be empty")
         elif target not in known:
-            report.add(where, f"references unknown pipeline {quote(target)}")
+            collector.add(where, f"references unknown pipeline {quote(target)}")
         elif target in seen:
-            report.add(where, f"duplicate pipeline {quote(target)}")
+            collector.add(where, f"duplicate pipeline {quote(target)}")
         seen.add(target)

@@ -4,13 +4,13 @@ import graphlib
 from collections.abc import Collection, Iterable
 
 from cictl.project_file.findings import quote
-from cictl.project_file.rules.report import Report
+from cictl.project_file.rules.collector import Collector
 
 
 def check_references(
     items: list[str],
     path: str,
-    report: Report,
+    collector: Collector,
     *,
     own: str,
     known: Collection[str],
@@ -27,13 +27,13 @@ def check_references(
         where, target = f"{path}[{index}]", item.strip()
         if not target:
             if not skip_blank:
-                report.add(where, "must not be empty")
+                collector.add(where, "must not be empty")
         elif target == own:
-            report.add(where, "must not reference itself")
+            collector.add(where, "must not reference itself")
         elif target not in known:
-            report.add(where, f"references unknown {noun} {quote(target)}")
+            collector.add(where, f"references unknown {noun} {quote(target)}")
         elif target in seen:
-            report.add(where, f"duplicate {quote(target)}")
+            collector.add(where, f"duplicate {quote(target)}")
         seen.add(target)
 
 

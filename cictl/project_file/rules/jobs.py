@@ -3,75 +3,75 @@
 import re
 
 from cictl.project_file.findings import quote
-from cictl.project_file.rules.report import Report, is_blank
+from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.steps import check_step
 from cictl.project_file.schema import JobShape, TextMap
-from cictl.project_file.schema_reading import join_key
+from cictl.project_file.structure import join_key
 
 SHELLS = ("posix", "cmd", "powershell")
 
 _BAD_ID = re.compile(r"[,\x00-\x1f\x7f]")
 
 
-def check_id(id_: str, path: str, seen: set[str], report: Report) -> None:
+def check_id(id_: str, path: str, seen: set[str], collector: Collector) -> None:
     """Check that the id at *path* is there, new among *seen* (to which it is added), and can be referred to.
 
     References are trimmed, and lists of ids are joined by commas, so ids have neither outer blanks nor commas.
     """
     if is_blank(id_):
-        report.add(path, "is required")
+        collector.add(path, "is required")
         return
     if id_ in seen:
-        report.add(path, f"duplicate {quote(id_)}")
+        collector.add(path, f"duplicate {quote(id_)}")
     if id_ != id_.strip() or _BAD_ID.search(id_):
-        report.add(path, "must not have outer blanks, commas or control characters")
+        collector.add(path, "must not have outer blanks, commas or control characters")
     seen.add(id_)
 
 
-def check_job(job: JobShape, path: str, report: Report, *, bumps_version: bool) -> None:
+def check_job(job: JobShape, path: str, collector: Collector, *, bumps_version: bool) -> None:
     """Check the job at *path* apart from its id and its needs.
 
     Args:
         bumps_version: Its pipeline has an automatic version bump, whose script is for POSIX shells only.
     """
     if job.timeout_seconds < 0:
-        report.add(f"{path}.timeout_seconds", "must be >= 0")
-    _check_shell(job.runs_on, f"{path}.runs_on", report, bumps_version=bumps_version)
+        collector.add(f"{path}.timeout_seconds", "must be >= 0")
+    _check_shell(job.runs_on, f"{path}.runs_on", collector, bumps_version=bumps_version)
     if not job.steps:
-        report.add(f"{path}.steps", "must contain at least one step")
-    _check_tools(job.requires.tools, f"{path}.requires.tools", report)
-    _check_tools(job.requires.container.tools, f"{path}.requires.container.tools", report)
-    _check_image(job, path, report)
-    _check_caches(job, path, report)
+        collector.add(f"{path}.steps", "must contain at least one step")
+    _check_tools(job.requires.tools, f"{path}.requires.tools", collector)
+    _check_tools(job.requires.container.tools, f"{path}.requires.container.tools", collector)
+    _check_image(job, path, collector)
+    _check_caches(job, path, collector)
     for index, step in enumerate(job.steps):
-        check_step(step, f"{path}.steps[{index}]", report)
+        check_step(step, f"{path}.steps[{index}]", collector)
 
 
-def _check_shell(runs_on: TextMap, path: str, report: Report, *, bumps_version: bool) -> None:
+def _check_shell(runs_on: TextMap, path: str, collector: Collector, *, bumps_version: bool) -> None:
     executor = runs_on.get("executor", "").strip().lower()
     shell = runs_on.get("shell", "").strip().lower()
     if executor not in ("", "script"):
-        report.add(f"{path}.executor", 'must be "script"')
+        collector.add(f"{path}.executor", 'must be "script"')
     if shell and shell not in SHELLS:
-        report.add(f"{path}.shell", f"must be one of {','.join(SHELLS)}")
+        collector.add(f"{path}.shell", f"must be one of {','.join(SHELLS)}")
     if executor == "script" and not shell:
-        report.add(f"{path}.shell", "is required when runs_on.executor=script")
+        collector.add(f"{path}.shell", "is required when runs_on.executor=script")
     if shell and executor != "script":
-        report.add(f"{path}.executor", 'must be "script" when runs_on.shell is set')
+        collector.add(f"{path}.executor", 'must be "script" when runs_on.shell is set')
     if bumps_version and shell in ("cmd", "powershell"):
-        report.add(f"{path}.shell", "must be posix when versioning.auto_bump is set")
+        collector.add(f"{path}.shell", "must be posix when versioning.auto_bump is set")
 
 
-def _check_tools(tools: TextMap, path: str, report: Report) -> None:
+def _check_tools(tools: TextMap, path: str, collector: Collector) -> None:
     for name in tools:
         where = join_key(path, name)
         if is_blank(name):
-            report.say_key(where, f"{path} contains empty tool name")
+            collector.say_key(where, f"{path} contains empty tool name")
         if any(character in name for character in " \t\r\n"):
-            report.say_key(where, f"{path}[{quote(name)}] invalid tool name")
+            collector.say_key(where, f"{path}[{quote(name)}] invalid tool name")
 
 
-def _check_image(job: JobShape, path: str, report: Report) -> None:
+def _check_image(job: JobShape, path: str, collector: Collector) -> None:
     if not is_blank(job.runs_on.get("container_image", "")):
         return
     needing = {"requires.container.tools": bool(job.requires.container.tools)}
@@ -79,18 +79,18 @@ def _check_image(job: JobShape, path: str, report: Report) -> None:
         needing[f"runs_on.{key}"] = not is_blank(job.runs_on.get(key, ""))
     for name, needs_image in needing.items():
         if needs_image:
-            report.add(f"{path}.runs_on.container_image", f"is required when {name} is set")
+            collector.add(f"{path}.runs_on.container_image", f"is required when {name} is set")
 
 
-def _check_caches(job: JobShape, path: str, report: Report) -> None:
+def _check_caches(job: JobShape, path: str, collector: Collector) -> None:
     seen: set[str] = set()
     for index, cache in enumerate(job.caches):
         where = f"{path}.caches[{index}]"
         id_ = cache.id.strip()
         if not id_:
-            report.add(f"{where}.id", "is required")
+            collector.add(f"{where}.id", "is required")
         elif id_ in seen:
-            report.add(f"{where}.id", f"duplicate {quote(id_)}")
+            collector.add(f"{where}.id", f"duplicate {quote(id_)}")
         seen.add(id_)
         if is_blank(cache.env):
-            report.add(f"{where}.env", "is required")
+            collector.add(f"{where}.env", "is required")

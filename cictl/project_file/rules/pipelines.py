@@ -1,9 +1,9 @@
 """The rules of one pipeline: its source, its versioning, its jobs and their graph."""
 
 from cictl.project_file.findings import quote
+from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
 from cictl.project_file.rules.jobs import check_id, check_job
-from cictl.project_file.rules.report import Report, is_blank
 from cictl.project_file.rules.vault import check_vault, undeclared
 from cictl.project_file.schema import PipelineShape, VcsSourceShape, VersioningShape
 from cictl.project_file.templates import secret_names
@@ -12,77 +12,77 @@ TRIGGERS = ("manual", "vcs")
 BUMPS = ("patch", "minor", "major")
 
 
-def check_pipeline(pipeline: PipelineShape, path: str, report: Report) -> None:
+def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector) -> None:
     """Check the pipeline at *path* apart from its id and what its depends_on refers to."""
     if not is_blank(pipeline.trigger) and pipeline.trigger not in TRIGGERS:
-        report.add(f"{path}.trigger", f"must be one of {','.join(TRIGGERS)}")
+        collector.add(f"{path}.trigger", f"must be one of {','.join(TRIGGERS)}")
     for index, dependency in enumerate(pipeline.depends_on):
         if is_blank(dependency):
-            report.add(f"{path}.depends_on[{index}]", "must not be empty")
+            collector.add(f"{path}.depends_on[{index}]", "must not be empty")
     if not pipeline.jobs:
-        report.add(f"{path}.jobs", "must contain at least one job")
+        collector.add(f"{path}.jobs", "must contain at least one job")
     if pipeline.vcs_source is not None:
-        _check_source(pipeline.vcs_source, f"{path}.vcs_source", report)
+        _check_source(pipeline.vcs_source, f"{path}.vcs_source", collector)
     if pipeline.versioning is not None:
         if pipeline.vcs_source is None or is_blank(pipeline.vcs_source.repo):
-            report.add(f"{path}.vcs_source.repo", "is required when versioning is set")
-        _check_versioning(pipeline.versioning, f"{path}.versioning", report)
-    _check_jobs(pipeline, path, report)
-    _check_needs(pipeline, path, report)
+            collector.add(f"{path}.vcs_source.repo", "is required when versioning is set")
+        _check_versioning(pipeline.versioning, f"{path}.versioning", collector)
+    _check_jobs(pipeline, path, collector)
+    _check_needs(pipeline, path, collector)
 
 
-def _check_source(source: VcsSourceShape, path: str, report: Report) -> None:
+def _check_source(source: VcsSourceShape, path: str, collector: Collector) -> None:
     if is_blank(source.repo):
-        report.add(f"{path}.repo", "is required when vcs_source is set")
+        collector.add(f"{path}.repo", "is required when vcs_source is set")
     for name, value in (("repo", source.repo), ("ref", source.ref)):
         if value.strip().startswith("-"):  # git would take it for an option
-            report.add(f"{path}.{name}", 'must not start with "-"')
+            collector.add(f"{path}.{name}", 'must not start with "-"')
 
 
-def _check_versioning(versioning: VersioningShape, path: str, report: Report) -> None:
+def _check_versioning(versioning: VersioningShape, path: str, collector: Collector) -> None:
     file = versioning.file.strip()
     if file.startswith(("/", "..")) or "../" in file:
-        report.add(f"{path}.file", "must be a relative in-repo path")
+        collector.add(f"{path}.file", "must be a relative in-repo path")
     bumps = not is_blank(versioning.auto_bump)
     if bumps and versioning.auto_bump.strip() not in BUMPS:
-        report.add(f"{path}.auto_bump", f"must be one of {','.join(BUMPS)}")
+        collector.add(f"{path}.auto_bump", f"must be one of {','.join(BUMPS)}")
     has_token = not is_blank(versioning.auto_bump_vcs_token)
     if bumps and not has_token:
-        report.add(f"{path}.auto_bump_vcs_token", "is required when auto_bump is set")
+        collector.add(f"{path}.auto_bump_vcs_token", "is required when auto_bump is set")
     if has_token and not bumps:
-        report.add(f"{path}.auto_bump_vcs_token", "requires auto_bump to be set")
-    _check_bump_vault(versioning, path, report, has_token=has_token)
+        collector.add(f"{path}.auto_bump_vcs_token", "requires auto_bump to be set")
+    _check_bump_vault(versioning, path, collector, has_token=has_token)
 
 
-def _check_bump_vault(versioning: VersioningShape, path: str, report: Report, *, has_token: bool) -> None:
+def _check_bump_vault(versioning: VersioningShape, path: str, collector: Collector, *, has_token: bool) -> None:
     vault = versioning.auto_bump_vault
     names = secret_names(versioning.auto_bump_vcs_token)
     if vault is None:
         if names:
             problem = "is required when auto_bump_vcs_token uses secret placeholders"
-            report.add(f"{path}.auto_bump_vault", problem)
+            collector.add(f"{path}.auto_bump_vault", problem)
         return
-    check_vault(vault, f"{path}.auto_bump_vault", report)
+    check_vault(vault, f"{path}.auto_bump_vault", collector)
     if not has_token:
-        report.add(f"{path}.auto_bump_vault", "requires auto_bump_vcs_token to be set")
+        collector.add(f"{path}.auto_bump_vault", "requires auto_bump_vcs_token to be set")
     for name in undeclared(names, vault):
         problem = f"references secret {quote(name)} which is not declared in versioning.auto_bump_vault.secrets"
-        report.add(f"{path}.auto_bump_vcs_token", problem)
+        collector.add(f"{path}.auto_bump_vcs_token", problem)
 
 
-def _check_jobs(pipeline: PipelineShape, path: str, report: Report) -> None:
+def _check_jobs(pipeline: PipelineShape, path: str, collector: Collector) -> None:
     bumps_version = pipeline.versioning is not None and not is_blank(pipeline.versioning.auto_bump)
     seen: set[str] = set()
     for index, job in enumerate(pipeline.jobs):
         where = f"{path}.jobs[{index}]"
-        check_id(job.id, f"{where}.id", seen, report)
-        check_job(job, where, report, bumps_version=bumps_version)
+        check_id(job.id, f"{where}.id", seen, collector)
+        check_job(job, where, collector, bumps_version=bumps_version)
 
 
-def _check_needs(pipeline: PipelineShape, path: str, report: Report) -> None:
+def _check_needs(pipeline: PipelineShape, path: str, collector: Collector) -> None:
     known = {job.id for job in pipeline.jobs}
     for index, job in enumerate(pipeline.jobs):
         where = f"{path}.jobs[{index}].needs"
-        check_references(job.needs, where, report, own=job.id, known=known, noun="job")
+        check_references(job.needs, where, collector, own=job.id, known=known, noun="job")
     if find_cycle((job.id, job.needs) for job in pipeline.jobs):
-        report.add(f"{path}.jobs", "contains cyclic needs graph")
+        collector.add(f"{path}.jobs", "contains cyclic needs graph")

@@ -1,49 +1,49 @@
 """The rules of one step."""
 
 from cictl.project_file.findings import quote
-from cictl.project_file.rules.report import Report, is_blank
+from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.vault import check_vault, undeclared
 from cictl.project_file.schema import StepShape, TestShape
-from cictl.project_file.schema_reading import join_key
+from cictl.project_file.structure import join_key
 from cictl.project_file.templates import has_malformed_secret, secret_names
 
 TEST_FORMATS = ("go-test-json", "junit-xml", "junit")
 COVERAGE_FORMATS = ("go-coverprofile", "lcov", "cobertura", "jacoco")
 
 
-def check_step(step: StepShape, path: str, report: Report) -> None:
+def check_step(step: StepShape, path: str, collector: Collector) -> None:
     """Check the step at *path*."""
     if is_blank(step.run) == (step.test is None):
-        report.add(path, "must set exactly one of run or test")
-    _refuse_secrets(step.run, f"{path}.run", report)
+        collector.add(path, "must set exactly one of run or test")
+    _refuse_secrets(step.run, f"{path}.run", collector)
     if step.test is not None:
-        _check_test(step.test, f"{path}.test", report)
+        _check_test(step.test, f"{path}.test", collector)
     for name in step.env:
         if is_blank(name):
-            report.say_key(join_key(f"{path}.env", name), f"{path}.env key must not be empty")
+            collector.say_key(join_key(f"{path}.env", name), f"{path}.env key must not be empty")
     if step.vault is not None:
-        check_vault(step.vault, f"{path}.vault", report)
-    _check_env_secrets(step, path, report)
+        check_vault(step.vault, f"{path}.vault", collector)
+    _check_env_secrets(step, path, collector)
 
 
-def _check_test(test: TestShape, path: str, report: Report) -> None:
+def _check_test(test: TestShape, path: str, collector: Collector) -> None:
     if is_blank(test.command):
-        report.add(f"{path}.command", "is required")
+        collector.add(f"{path}.command", "is required")
     if not is_blank(test.format) and test.format.strip() not in TEST_FORMATS:
-        report.add(f"{path}.format", f"unsupported {quote(test.format)}")
+        collector.add(f"{path}.format", f"unsupported {quote(test.format)}")
     if is_blank(test.report):
-        report.add(f"{path}.report", "is required")
+        collector.add(f"{path}.report", "is required")
     elif _leaves_checkout(test.report):
-        report.add(f"{path}.report", "must be a relative in-repo path")
+        collector.add(f"{path}.report", "must be a relative in-repo path")
     if _leaves_checkout(test.coverage_report):
-        report.add(f"{path}.coverage_report", "must be a relative in-repo path")
+        collector.add(f"{path}.coverage_report", "must be a relative in-repo path")
     if not is_blank(test.coverage_format):
         if test.coverage_format.strip() not in COVERAGE_FORMATS:
-            report.add(f"{path}.coverage_format", f"unsupported {quote(test.coverage_format)}")
+            collector.add(f"{path}.coverage_format", f"unsupported {quote(test.coverage_format)}")
         if is_blank(test.coverage_report):
-            report.add(f"{path}.coverage_report", "is required when coverage_format is set")
+            collector.add(f"{path}.coverage_report", "is required when coverage_format is set")
     for name in ("name", "command", "format", "report", "coverage_format", "coverage_report"):
-        _refuse_secrets(getattr(test, name), f"{path}.{name}", report)
+        _refuse_secrets(getattr(test, name), f"{path}.{name}", collector)
 
 
 def _leaves_checkout(path: str) -> bool:
@@ -51,22 +51,22 @@ def _leaves_checkout(path: str) -> bool:
     return path.startswith(("/", "\\", "..")) or "../" in path or "..\\" in path
 
 
-def _refuse_secrets(text: str, path: str, report: Report) -> None:
+def _refuse_secrets(text: str, path: str, collector: Collector) -> None:
     for name in secret_names(text):
-        report.add(path, f"uses secret {quote(name)}, but secrets are resolved only in step env")
+        collector.add(path, f"uses secret {quote(name)}, but secrets are resolved only in step env")
 
 
-def _check_env_secrets(step: StepShape, path: str, report: Report) -> None:
+def _check_env_secrets(step: StepShape, path: str, collector: Collector) -> None:
     """Refuse at import what would fail the job when it is leased."""
     for key, value in step.env.items():
         if has_malformed_secret(value):
-            report.add(join_key(f"{path}.env", key), "has a malformed secret placeholder; write {{ secret.NAME }}")
+            collector.add(join_key(f"{path}.env", key), "has a malformed secret placeholder; write {{ secret.NAME }}")
     used = {key: names for key, value in step.env.items() if (names := secret_names(value))}
     if step.vault is None:
         if used:
-            report.add(f"{path}.vault", "is required when env uses secret placeholders")
+            collector.add(f"{path}.vault", "is required when env uses secret placeholders")
         return
     for key, names in used.items():
         for name in undeclared(names, step.vault):
             problem = f"references secret {quote(name)} which is not declared in vault.secrets"
-            report.add(join_key(f"{path}.env", key), problem)
+            collector.add(join_key(f"{path}.env", key), problem)

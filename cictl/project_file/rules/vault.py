@@ -1,27 +1,27 @@
 """The rules of a vault block, the same for steps and for the automatic version bump."""
 
 from cictl.project_file.findings import quote
-from cictl.project_file.rules.report import Report, is_blank
+from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.schema import SecretShape, VaultShape
 
 
-def check_vault(vault: VaultShape, path: str, report: Report) -> None:
+def check_vault(vault: VaultShape, path: str, collector: Collector) -> None:
     """Check connection and secrets of the block at *path*; whether the connection exists is the server's question."""
     if is_blank(vault.connection):
-        report.add(f"{path}.connection", "is required")
+        collector.add(f"{path}.connection", "is required")
     seen: set[str] = set()
     for index, secret in enumerate(vault.secrets):
-        _check_secret(secret, f"{path}.secrets[{index}]", seen, report)
+        _check_secret(secret, f"{path}.secrets[{index}]", seen, collector)
 
 
-def _check_secret(secret: SecretShape, path: str, seen: set[str], report: Report) -> None:
+def _check_secret(secret: SecretShape, path: str, seen: set[str], collector: Collector) -> None:
     if is_blank(secret.name) or is_blank(secret.path) or is_blank(secret.key):
-        report.add(path, "requires name, path and key")
+        collector.add(path, "requires name, path and key")
     if secret.kv_version not in (0, 1, 2):
-        report.add(f"{path}.kv_version", "must be 1 or 2")
+        collector.add(f"{path}.kv_version", "must be 1 or 2")
     name = secret.name.strip()
     if name and name in seen:
-        report.say(f"{path}.name", f"{path} duplicate name {quote(secret.name)}")
+        collector.say(f"{path}.name", f"{path} duplicate name {quote(secret.name)}")
     seen.add(name)
 
 

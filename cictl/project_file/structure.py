@@ -1,4 +1,4 @@
-"""Reading a node tree against the schema: unknown and repeated keys, wrong types, merge keys, positions."""
+"""Reading a node tree into the shapes of `schema`: unknown and repeated keys, wrong types, merge keys, positions."""
 
 from __future__ import annotations
 

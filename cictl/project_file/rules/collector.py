@@ -1,10 +1,10 @@
-"""Where the semantic rules put what they find."""
+"""Collecting what the rules find; what a finding is, and the errors made of it, is in `findings`."""
 
 from cictl.project_file.findings import Finding
-from cictl.project_file.schema_reading import Positions
+from cictl.project_file.structure import Positions
 
 
-class Report:
+class Collector:
     """Findings in the order of the rules, each with the position of its path."""
 
     def __init__(self, positions: Positions) -> None:
