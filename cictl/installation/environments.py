@@ -103,7 +103,7 @@ class Environment:
         except subprocess.TimeoutExpired as error:
             raise BuildFailed(f"{what} took longer than {LIMIT_SECONDS:.0f} seconds") from error
         if done.returncode:
-            lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+            lines = [line.strip() for line in done.stdout.decode(errors="replace").splitlines() if line.strip()]
             raise BuildFailed(f"{what} failed: {' / '.join(lines[-_SHOWN_LINES:])}")
 
 

@@ -84,7 +84,7 @@ def _version_told(layout: Layout, tag: str, arguments: Sequence[str]) -> str:
     except OSError as error:
         raise SmokeError(f"{tag} can't be started: {error.strerror}") from error
     if done.returncode:
-        raise Refused(f"{tag} {_last_words(done.stderr) or f'ended with {done.returncode}'}")
+        raise Refused(f"{tag} {_last_words(done.stderr.decode(errors='replace')) or f'ended with {done.returncode}'}")
     with suppress(ValueError, KeyError, TypeError):
         return str(json.loads(done.stdout)["version"])
     raise Refused(f"{tag} does not know how to check itself")

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, satisfies
+from cictl_agent.system.commands import Answer, ask
 from cictl_agent.system.platforms import Platform
-from cictl_agent.system.questions import Answer, ask
 
 _PROBE_SECONDS = 2
 _PROBES_AT_ONCE = 4

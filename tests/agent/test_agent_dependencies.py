@@ -10,7 +10,7 @@ from cictl_testing.files import zipped
 from cictl_testing.scripted_server import ScriptedServer
 
 from cictl_agent.job.dependencies import UnsafePath, dependency_ids, restore_dependencies, safe_target
-from cictl_agent.log.listings import Listing
+from cictl_agent.log.file_listing import Listing
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.platforms.posix import Linux

@@ -16,7 +16,7 @@ from cictl_testing.scripted_server import ScriptedServer, ServedJob
 from cictl.wire.jobs import CacheSpec, Cause, JobStatus, Source, Step
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.steps import is_traced
-from cictl_agent.log.listings import Level, Listing
+from cictl_agent.log.file_listing import Level, Listing
 
 RunJob = Callable[..., ServedJob]
 

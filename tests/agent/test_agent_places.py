@@ -16,7 +16,7 @@ from cictl_agent.config import AgentConfig, ConfigError, load_config
 from cictl_agent.job.caches import cache_environment, cache_name, measure, open_caches
 from cictl_agent.job.environment import job_environment
 from cictl_agent.job.workspace import prepare_workspace, remove_tree, workspace_name
-from cictl_agent.log.listings import Level, Listing
+from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.platforms import this_platform
 from cictl_agent.system.platforms.posix import Linux
 

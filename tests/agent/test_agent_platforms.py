@@ -12,8 +12,8 @@ from cictl_testing.programs import Programs
 
 from cictl.base.environment import setting
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
-from cictl_agent.system.filenames import is_windows_name, long_windows_path, windows_name
 from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
+from cictl_agent.system.paths import is_windows_name, long_windows_path, windows_name
 from cictl_agent.system.platforms import Platform, this_platform
 from cictl_agent.system.platforms.macos import MacOS
 from cictl_agent.system.platforms.posix import Linux, Posix

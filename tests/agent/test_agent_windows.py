@@ -20,14 +20,13 @@ from cictl_testing.scripted_server import ScriptedServer
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import CacheSpec, JobStatus
 from cictl_agent.job.workspace import make_deletable
-from cictl_agent.system.commands import Exit, run_command
+from cictl_agent.system.commands import Exit, ask, run_command
 from cictl_agent.system.interruption import Interrupted, Interruption, Reason
-from cictl_agent.system.links import is_link
+from cictl_agent.system.paths import is_link
 from cictl_agent.system.pipes import ThreadedPipe
 from cictl_agent.system.platforms.windows import Windows
 from cictl_agent.system.process_groups import TaskkillGroups
 from cictl_agent.system.processes import TreeProcesses
-from cictl_agent.system.questions import ask
 from cictl_agent.system.service_managers import WindowsService
 
 CMD = 'tr -d "\\r" < "$3" | grep -v "^@" > "$3.sh"; exec sh "$3.sh"'
@@ -213,15 +212,13 @@ def test_reader_of_a_pipe_that_was_given_up_ends(tmp_path: Path) -> None:
     eventually(lambda: output.closed, what="the end of the thread")
 
 
-def test_junction_is_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_agent.system.links._HAS_JUNCTIONS", True)
-
+def test_junction_is_a_link() -> None:
     def entry(tag: int) -> os.DirEntry[str]:
         status = SimpleNamespace(st_reparse_tag=tag)
         made = SimpleNamespace(is_symlink=lambda: False, stat=lambda follow_symlinks: status)
         return cast("os.DirEntry[str]", made)
 
-    assert [is_link(entry(tag)) for tag in (0xA0000003, 0)] == [True, False]
+    assert [is_link(entry(tag), has_junctions=True) for tag in (0xA0000003, 0)] == [True, False]
 
 
 def test_read_only_files_can_be_deleted_where_that_matters(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def is_gone(pid: int) -> bool:
 
 def test_what_a_program_writes_is_returned() -> None:
     done = children.run(["sh", "-c", "echo out; echo err >&2; exit 3"], env=os.environ, seconds=60)
-    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
 
 
 def test_all_are_ended_with_what_they_started(tmp_path: Path) -> None:

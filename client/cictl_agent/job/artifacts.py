@@ -16,11 +16,11 @@ from typing import IO
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.globs import BadPattern, GlobSet, State
-from cictl_agent.log.listings import Listing
+from cictl_agent.log.file_listing import Listing
 from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import persist
 from cictl_agent.system.interruption import Interruption
-from cictl_agent.system.links import is_link
+from cictl_agent.system.paths import is_link
 from cictl_client import ApiError, Client, ClientError, NotFound, TooLarge
 from cictl_client.retry import TRANSIENT
 

@@ -14,7 +14,7 @@ import msgspec
 
 from cictl.wire.jobs import CacheSpec, CacheStat
 from cictl_agent.job.workspace import remove_tree
-from cictl_agent.system.links import is_link
+from cictl_agent.system.paths import is_link
 from cictl_agent.system.platforms import Platform
 
 _MARKER = ".ciwi-cache-touch"

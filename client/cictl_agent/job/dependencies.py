@@ -13,7 +13,7 @@ from typing import IO
 
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact
 from cictl_agent.job.failures import JobFailed
-from cictl_agent.log.listings import Listing
+from cictl_agent.log.file_listing import Listing
 from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import persist
 from cictl_agent.system.interruption import Interruption

@@ -10,8 +10,7 @@ import stat
 from pathlib import Path
 
 from cictl.wire.jobs import JobExecution
-from cictl_agent.system.filenames import long_windows_path
-from cictl_agent.system.links import is_link
+from cictl_agent.system.paths import is_link, long_windows_path
 
 _NAME_LENGTH = 120
 _IS_WINDOWS = os.name == "nt"

@@ -1,17 +1,20 @@
-"""Running one command of a job: its output as it comes, its end, or its being stopped."""
+"""Running programs: a command of a job, with its output as it comes, and short questions that the agent asks itself."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, NamedTuple
 
+from cictl.base import children
 from cictl_agent.system.interruption import Interrupted, Interruption
+from cictl_agent.system.process_groups import Groups
 from cictl_agent.system.processes import Processes
 
 KILLED = -1
@@ -20,6 +23,14 @@ KILLED = -1
 _TICK_SECONDS = 0.05
 _GRACE_SECONDS = 2.0
 _DRAIN_SECONDS = 1.0
+_MOST_ANSWER = 1 << 16
+
+
+class Answer(NamedTuple):
+    """A program's exit code, -1 when it could not be run or took too long, and the start of both its outputs."""
+
+    code: int
+    output: str
 
 
 class CommandTimedOut(Exception):
@@ -79,6 +90,24 @@ def run_command(
             running.pump(_TICK_SECONDS)
         running.drain()
         return Exit(running.process.returncode)
+
+
+def ask(command: Sequence[str], *, limit_seconds: float, environment: Mapping[str, str], groups: Groups) -> Answer:
+    """Run a program without input, and return its answer; after *limit_seconds* its group is killed.
+
+    Its output goes to a file: on a pipe, a process it leaves behind could hold us longer than the time limit.
+    """
+    with tempfile.TemporaryFile() as output:
+        try:
+            done = children.run(
+                command, env=environment, seconds=limit_seconds, stdout=output, stderr=subprocess.STDOUT, groups=groups
+            )
+        except subprocess.TimeoutExpired:
+            return Answer(-1, f"no answer within {limit_seconds:g} s")
+        except OSError as error:
+            return Answer(-1, error.strerror or str(error))
+        output.seek(0)
+        return Answer(done.returncode, output.read(_MOST_ANSWER).decode(errors="replace"))
 
 
 class _Running:

@@ -6,34 +6,23 @@ import contextlib
 import os
 import signal
 import subprocess
-from typing import Protocol, TypedDict
+from typing import Protocol
+
+from cictl.base import children
+from cictl.base.children import StartOptions
 
 _TASKKILL_SECONDS = 10
 _NEW_GROUP, _NO_WINDOW = 0x200, 0x0800_0000  # CREATE_NEW_PROCESS_GROUP and CREATE_NO_WINDOW of winbase.h
 
 
-class StartOptions(TypedDict, total=False):
-    """What `subprocess.Popen` is told so that a program leads a group of its own."""
-
-    start_new_session: bool
-    process_group: int
-    creationflags: int
-
-
-class Groups(Protocol):
-    """The groups of one kind of system; a group is named by the process id of the program that leads it."""
+class Groups(children.Groups, Protocol):
+    """Groups in which also a job's commands can run."""
 
     def of_job(self) -> StartOptions:
         """Return the options for a command of a job."""
 
-    def aside(self) -> StartOptions:
-        """Return the options for a program that the agent asks on its own account."""
-
     def interrupt(self, leader: int) -> None:
         """Ask a group to end."""
-
-    def kill(self, leader: int) -> None:
-        """End a group."""
 
     def is_alive(self, leader: int) -> bool:
         """Tell whether a group has members after its leader was waited for."""

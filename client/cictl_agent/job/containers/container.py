@@ -16,9 +16,9 @@ from cictl_agent.job.containers.engine import Engine, find_engine, reason
 from cictl_agent.job.context import JobContext
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.failures import JobFailed
+from cictl_agent.system.commands import Answer
 from cictl_agent.system.process_groups import Groups
 from cictl_agent.system.processes import JOB_VARIABLE
-from cictl_agent.system.questions import Answer
 
 IMAGE = "runtime_probe.container_image"
 """The key of a job's metadata that asks for a container."""

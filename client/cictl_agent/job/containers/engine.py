@@ -9,9 +9,8 @@ from pathlib import Path
 
 from cictl_agent.job.context import JobContext
 from cictl_agent.job.failures import JobFailed
-from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
+from cictl_agent.system.commands import Answer, CommandTimedOut, Exit, ask, run_command
 from cictl_agent.system.process_groups import Groups
-from cictl_agent.system.questions import Answer, ask
 
 _ENGINES = ("docker", "podman")
 

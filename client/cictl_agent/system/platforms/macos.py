@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from cictl_agent.system.commands import ask
 from cictl_agent.system.platforms import Setting
 from cictl_agent.system.platforms.posix import Posix
-from cictl_agent.system.questions import ask
 from cictl_agent.system.service_managers import LaunchdService, Service
 
 _LAUNCHD_PID = 1

@@ -7,13 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 
+from cictl.base.children import Stop
 from cictl.project_file import Pipeline
 from cictl.wire.projects import VersionResolved, VersionStep
 from cictl_server.errors import CictlError, GitFailed, InvalidRequest, NotFound
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.pipelines.dependencies import Inherited, inherit
 from cictl_server.services.pipelines.sources import unfetched, version_in
-from cictl_server.services.projects.git import Stop, check_argument, fetched, mask_credentials
+from cictl_server.services.projects.git import check_argument, fetched, mask_credentials
 from cictl_server.store.contract import Store
 from cictl_server.store.records import PipelineRecord
 

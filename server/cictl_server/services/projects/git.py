@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cictl.base import children
+from cictl.base.children import Stop
 from cictl_server.errors import GitFailed, GitMissing, InvalidRequest
 
 _SAFE = (
@@ -72,34 +72,6 @@ def check_argument(value: str, *, field: str) -> str:
 def mask_credentials(text: str) -> str:
     """Replace user info in URLs, so that it never reaches an answer or a log."""
     return _CREDENTIALS.sub("***@", text)
-
-
-class Stop:
-    """Ends the git of another thread, and lets no more begin."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._is_set = False
-
-    def set(self) -> None:
-        with self._lock:
-            self._is_set = True
-            if self._child is not None:
-                _kill(self._child)
-
-    @contextmanager
-    def holding(self, child: subprocess.Popen[bytes]) -> Iterator[None]:
-        """Let `set` end *child* while the block runs."""
-        with self._lock:
-            self._child = child
-            if self._is_set:
-                _kill(child)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._child = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,34 +203,14 @@ def list_branches(repo: str, *, seconds: float = 20) -> list[str]:
 def _run(arguments: list[str], *, seconds: float, stop: Stop, environment: Mapping[str, str]) -> bytes:
     if not is_available():
         raise GitMissing
-    with (
-        subprocess.Popen(
-            ["git", *arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as child,
-        stop.holding(child),
-    ):
-        try:
-            stdout, stderr = child.communicate(timeout=max(0.0, seconds))
-        except subprocess.TimeoutExpired:
-            _kill(child)
-            child.communicate()
-            raise GitFailed("git took too long", hint="check that the remote can be reached from the server") from None
-    if child.returncode == 0:
-        return stdout
-    detail = mask_credentials(stderr.decode(errors="replace").strip()) or "git said nothing"
-    raise GitFailed(f"exit status {child.returncode}\n{detail}")
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    """End *child* and the helpers that it started."""
-    if child.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+    try:
+        done = children.run(["git", *arguments], env=environment, seconds=seconds, stop=stop)
+    except subprocess.TimeoutExpired:
+        raise GitFailed("git took too long", hint="check that the remote can be reached from the server") from None
+    if done.returncode == 0:
+        return done.stdout
+    detail = mask_credentials(done.stderr.decode(errors="replace").strip()) or "git said nothing"
+    raise GitFailed(f"exit status {done.returncode}\n{detail}")
 
 
 def _environment() -> dict[str, str]:

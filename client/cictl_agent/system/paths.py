@@ -1,12 +1,16 @@
-"""What Windows makes of file names."""
+"""What systems make of paths: names that Windows reads otherwise, and links."""
 
 from __future__ import annotations
 
+import os
 import re
 
 # learn.microsoft.com, "Naming Files, Paths, and Namespaces": these name devices, also with anything after a dot.
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ ]*(\.|$)", re.IGNORECASE)
 _FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
+
+_HAS_JUNCTIONS = os.name == "nt"
+_MOUNT_POINT = 0xA000_0003  # IO_REPARSE_TAG_MOUNT_POINT of winnt.h: a junction, which counts as a directory
 
 
 def is_windows_name(part: str) -> bool:
@@ -27,3 +31,10 @@ def long_windows_path(path: str) -> str:
     if path.startswith("\\\\?\\"):
         return path
     return "\\\\?\\UNC" + path[1:] if path.startswith("\\\\") else "\\\\?\\" + path
+
+
+def is_link(entry: os.DirEntry[str], *, has_junctions: bool = _HAS_JUNCTIONS) -> bool:
+    """Tell whether a directory's entry is a symbolic link or a junction."""
+    if entry.is_symlink() or not has_junctions:
+        return entry.is_symlink()
+    return getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0) == _MOUNT_POINT
