@@ -8,12 +8,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from cictl.base.files import read_json, write_json
+from cictl.base.processes import exists, start_of
 from cictl.installation.layout import Layout
 
 STOP_SECONDS = 45.0
@@ -23,7 +23,6 @@ MAX_STARTS = 3
 """A new version may be started so often without becoming healthy."""
 
 _LOOK_SECONDS = 0.1
-_HAS_PROC = Path("/proc/self/stat").exists()
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +34,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_alive(self) -> bool:
         """Whether it still runs; one that ended and that nobody has asked after yet does not."""
-        return start_of(self.pid) == self.started if self.started else _exists(self.pid)
+        return start_of(self.pid) == self.started if self.started else exists(self.pid)
 
 
 def announce(layout: Layout) -> None:
@@ -58,37 +57,7 @@ def last_announced(layout: Layout) -> Process | None:
 def find(pid: int) -> Process | None:
     """Return the process with this id, if it is alive."""
     found = Process(pid=pid, started=start_of(pid))
-    return found if found.started or (not _HAS_PROC and _exists(pid)) else None
-
-
-def start_of(pid: int) -> str:
-    """Return when a process started, in words that only it has; empty when there is none, or it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except FileNotFoundError:
-        return "" if _HAS_PROC else _start_by_ps(pid)
-    except ProcessLookupError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def _start_by_ps(pid: int) -> str:
-    command = ["ps", "-o", "lstart=", "-p", str(pid)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, env={"LC_ALL": "C"})
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return found if found.started else None
 
 
 class Host(Protocol):

@@ -10,14 +10,14 @@ from pathlib import Path
 from cictl_agent.system.interpreters import Interpreter, PosixShell
 from cictl_agent.system.platforms import Setting
 from cictl_agent.system.process_groups import Groups, PosixGroups
-from cictl_agent.system.processes import JobProcesses, Processes, ps_table
+from cictl_agent.system.processes import JobProcesses, Processes
 from cictl_agent.system.service_managers import Service, SystemdService
 
 DEFAULT_SERVICE = "cictl-agent.service"
 
 
 class Posix:
-    """Any of them. Processes are looked up with `ps`, and no service manager is known."""
+    """Any of them. No service manager is known."""
 
     git_options: tuple[str, ...] = ()
 
@@ -27,7 +27,7 @@ class Posix:
         self.groups: Groups = PosixGroups()
 
     def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
-        return JobProcesses(job_id, read_table=ps_table)
+        return JobProcesses(job_id, adopts_orphans=adopts_orphans)
 
     def locate(self, tool: str) -> str | None:
         return shutil.which(tool)
@@ -52,13 +52,10 @@ class Posix:
 
 
 class Linux(Posix):
-    """Linux, with `/proc` and perhaps systemd."""
+    """Linux, perhaps with systemd."""
 
     def __init__(self) -> None:
         super().__init__("linux")
-
-    def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
-        return JobProcesses(job_id, adopts_orphans=adopts_orphans)
 
     def find_service(self, environment: Mapping[str, str], setting: Setting) -> Service | None:
         """Return systemd's service.
