@@ -17,7 +17,7 @@ from cictl.wire.jobs import JobExecution
 from cictl_agent.capabilities import base_capabilities, scan_tools
 from cictl_agent.config import AgentConfig, ConfigError
 from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
-from cictl_agent.job.containers.container import remove_leftovers
+from cictl_agent.job.containers.container import ContainerUse, remove_leftovers
 from cictl_agent.job.run import JobRun
 from cictl_agent.job.workspace import remove_tree
 from cictl_agent.leasing import LOG_APPEND, Asking
@@ -40,7 +40,7 @@ class Agent:
     from pathlib import Path
 
     from cictl_agent.config import AgentConfig
-    from cictl_agent.loop import Agent
+    from cictl_agent.agent import Agent
 
     stop = threading.Event()
     agent = Agent(AgentConfig(agent_id="here", work_dir=Path("work").absolute()))
@@ -58,6 +58,7 @@ class Agent:
         updater: Updater | None = None,
         clock: Clock = utc_now,
         heartbeat_seconds: float = INTERVAL_SECONDS,
+        container_use: ContainerUse | None = None,
     ) -> None:
         """Prepare an agent; nothing happens yet.
 
@@ -65,8 +66,10 @@ class Agent:
             adopts_orphans: `adopt_orphans` worked, and this process is an agent and nothing else.
             platform: The system's own, unless another is given.
             updater: Without one the agent does not update itself.
+            container_use: How it deals with the containers of jobs, unless as usual.
         """
         self._heartbeat_seconds = heartbeat_seconds
+        self._container_use = container_use or ContainerUse()
         self._config = config
         self._adopts_orphans = adopts_orphans
         self._platform = platform or this_platform()
@@ -156,6 +159,7 @@ class Agent:
             adopts_orphans=self._adopts_orphans,
             clock=self._clock,
             stop=stop,
+            container_use=self._container_use,
         )
         self._current = run
         try:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from cictl.wire.requirements import CONTAINER_TOOL, TOOL, satisfies
 from cictl_agent.system.commands import Answer, ask
 from cictl_agent.system.platforms import Platform
 
@@ -86,42 +85,17 @@ def scan_tools(system: Platform) -> dict[str, str]:
     return {f"tool.{name}": version for name, version in sorted(found.items())}
 
 
-def probe_tool(system: Platform, name: str, known: Mapping[str, str]) -> str:
+def probe_tool(system: Platform, name: str, known: Mapping[str, str], *, limit_seconds: float = _PROBE_SECONDS) -> str:
     """Return the version of a tool as it is now, by whichever argument makes it tell; empty when it is not there.
 
     Tools that can't be asked keep what *known*, the last scan, says.
     """
     if name in TOOLS:
-        return _known_tool(system, name) or known.get(f"tool.{name}", "")
+        return _known_tool(system, name, limit_seconds) or known.get(f"tool.{name}", "")
     for arguments in LAST_RESORTS:
-        if version := _version(system, name, arguments):
+        if version := _version(system, name, arguments, limit_seconds):
             return version
     return known.get(f"tool.{name}", PRESENT if system.locate(name) else "")
-
-
-def unmet_tools(required: Mapping[str, str], versions: Mapping[str, str], *, in_container: bool = False) -> str:
-    """Return what of the required tools *versions* (by name) lack, as one text; empty when nothing is missing."""
-    place = "in runtime container" if in_container else "on agent runtime"
-    problems = []
-    for name, constraint in sorted(required_tools(required, in_container=in_container).items()):
-        version = versions.get(name, "")
-        if not version:
-            suffix = f" (required {constraint})" if constraint else ""
-            problems.append(f"{name} missing {place}{suffix}")
-        elif not satisfies(constraint, version):
-            problems.append(f"{name}={version} does not satisfy {constraint}")
-    return "; ".join(problems)
-
-
-def required_tools(required: Mapping[str, str], *, in_container: bool = False) -> dict[str, str]:
-    """Return the constraints, by name, of the tools that must be on this machine, or in the job's container."""
-    prefix = CONTAINER_TOOL if in_container else TOOL
-    return {key.removeprefix(prefix): constraint for key, constraint in required.items() if key.startswith(prefix)}
-
-
-def runtime_capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
-    """Return what a job is told to have run with."""
-    return {f"host.{key}": value for key, value in capabilities.items()}
 
 
 def version_in(answer: Answer) -> str:
@@ -130,14 +104,14 @@ def version_in(answer: Answer) -> str:
     return match[0] if match else ""
 
 
-def _known_tool(system: Platform, name: str) -> str:
-    version = _version(system, name, TOOLS[name])
+def _known_tool(system: Platform, name: str, limit_seconds: float = _PROBE_SECONDS) -> str:
+    version = _version(system, name, TOOLS[name], limit_seconds)
     return version or (PRESENT if name in MUTE and system.locate(name) else "")
 
 
-def _version(system: Platform, name: str, arguments: tuple[str, ...]) -> str:
+def _version(system: Platform, name: str, arguments: tuple[str, ...], limit_seconds: float) -> str:
     path = system.locate(name)
-    return version_in(_ask(system, [path, *arguments])) if path else ""
+    return version_in(_ask(system, [path, *arguments], limit_seconds)) if path else ""
 
 
 def _has_xorg(system: Platform) -> bool:
@@ -145,5 +119,5 @@ def _has_xorg(system: Platform) -> bool:
     return pkg_config is not None and _ask(system, [pkg_config, "--exists", *_XORG_MODULES]).code == 0
 
 
-def _ask(system: Platform, command: list[str]) -> Answer:
-    return ask(command, limit_seconds=_PROBE_SECONDS, environment={**os.environ, "LC_ALL": "C"}, groups=system.groups)
+def _ask(system: Platform, command: list[str], limit_seconds: float = _PROBE_SECONDS) -> Answer:
+    return ask(command, limit_seconds=limit_seconds, environment={**os.environ, "LC_ALL": "C"}, groups=system.groups)

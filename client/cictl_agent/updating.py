@@ -65,6 +65,7 @@ class Updater:
         version: Tag of what runs, or `dev`.
         refusal: Why it can't be updated; empty when it can.
         layout: None where there is no managed installation.
+        lock_seconds: How long somebody else may hold the installation.
         health_seconds: How long a new version may take until a heartbeat of it is accepted.
     """
 
@@ -73,6 +74,7 @@ class Updater:
     layout: Layout | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     health_seconds: float = DEFAULT_HEALTH_SECONDS
+    lock_seconds: float = _LOCK_SECONDS
     clock: Clock = utc_now
 
     @property
@@ -124,7 +126,7 @@ class Updater:
             raise UpdateFailed(self.refusal)
         if tag is None:
             raise UpdateFailed(f"not a version to update to: {wanted.target!r}")
-        with _locked(self.layout):
+        with _locked(self.layout, seconds=self.lock_seconds):
             if find_staged(self.layout, str(tag)) is None:
                 self._fetch(self.layout, str(tag), self._source(wanted))
             smoke(self.layout, str(tag), None)
@@ -139,7 +141,7 @@ class Updater:
             UpdateFailed: Nothing was switched.
         """
         assert self.layout is not None, "what was installed has a place"
-        with _locked(self.layout):
+        with _locked(self.layout, seconds=self.lock_seconds):
             pending = manifest.new_pending(
                 self.layout, tag, from_version=self.version, rollback=False, now=self.clock(), lifetime=_LIFETIME
             )
@@ -162,14 +164,14 @@ class Updater:
 
 
 @contextmanager
-def _locked(layout: Layout) -> Iterator[None]:
+def _locked(layout: Layout, *, seconds: float) -> Iterator[None]:
     """Be the only one who changes an installation.
 
     Raises:
         UpdateFailed: Somebody else does, or something in the context went wrong.
     """
     try:
-        with layout.lock().acquire(timeout=_LOCK_SECONDS):
+        with layout.lock().acquire(timeout=seconds):
             yield
     except filelock.Timeout as error:
         raise UpdateFailed("update already in progress") from error

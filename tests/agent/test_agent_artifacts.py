@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cictl_agent.job import artifacts
 from cictl_agent.job.artifacts import collect
 from cictl_agent.log.spool import JobLog
 
@@ -29,8 +28,8 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def names(globs: list[str], tree: Path, log: JobLog) -> list[str]:
-    return [found.path for found in collect(globs, tree, log)]
+def names(globs: list[str], tree: Path, log: JobLog, **limits: int) -> list[str]:
+    return [found.path for found in collect(globs, tree, log, **limits)]
 
 
 @pytest.mark.parametrize(
@@ -62,17 +61,13 @@ def test_bad_pattern_is_logged_and_the_others_count(tree: Path, log: JobLog) -> 
     assert "pattern '[a' skipped" in log.tail(1000)
 
 
-def test_file_that_is_too_large_is_logged_and_left_out(
-    tree: Path, log: JobLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(artifacts, "MOST_BYTES", 5)
-    assert names(["a.txt", "dist/app"], tree, log) == ["a.txt"]
+def test_file_that_is_too_large_is_logged_and_left_out(tree: Path, log: JobLog) -> None:
+    assert names(["a.txt", "dist/app"], tree, log, most_bytes=5) == ["a.txt"]
     assert "skipped dist/app: 8 bytes" in log.tail(1000)
 
 
-def test_too_many_files_are_logged_and_cut(tree: Path, log: JobLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artifacts, "MOST_FILES", 1)
-    assert names(["a.txt", "dist/app"], tree, log) == ["a.txt"]
+def test_too_many_files_are_logged_and_cut(tree: Path, log: JobLog) -> None:
+    assert names(["a.txt", "dist/app"], tree, log, most_files=1) == ["a.txt"]
     assert "only the first 1 are kept" in log.tail(1000)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,38 @@ from cictl_testing.processes import eventually
 from cictl_testing.scripted_server import ScriptedServer, ServedJob, nth_job_id
 
 from cictl.wire.jobs import CacheSpec, JobStatus, Step
-from cictl_agent.job.containers.container import ContainerSpec, container_name, read_spec
+from cictl_agent.job.containers.container import ContainerSpec, ContainerUse, container_name, read_spec
 from cictl_agent.job.containers.engine import Engine, find_engine
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.system.process_groups import PosixGroups
 
 RunJob = Callable[..., ServedJob]
 NAME = container_name(nth_job_id(1))
+USE = ContainerUse(probed=("git",))
+"""One tool is looked for inside, because each costs a process."""
 IN_IMAGE = {"runtime_probe.container_image": "img:1"}
 
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInEngine:
-    """A docker that comes first on the path; one tool is looked for inside, because each costs a process."""
-    monkeypatch.setattr("cictl_agent.job.containers.container._PROBED", ("git",))
+    """A docker that comes first on the path."""
     standing_in = StandInEngine(tmp_path / "engine")
     monkeypatch.setenv("PATH", f"{standing_in.bin_dir}{os.pathsep}{os.environ['PATH']}")
     return standing_in
+
+
+@pytest.fixture
+def container_use() -> ContainerUse:
+    return USE
+
+
+@pytest.fixture
+def agent(
+    engine: StandInEngine, server: ScriptedServer, tmp_path: Path, container_use: ContainerUse
+) -> Iterator[AgentThread]:
+    running = AgentThread(server, tmp_path / "work", container_use=container_use)
+    yield running
+    running.stop()
 
 
 @pytest.fixture
@@ -142,7 +158,7 @@ def test_steps_have_no_input(run: RunJob) -> None:
 def test_trace_shows_the_script_and_nothing_of_its_environment(
     server: ScriptedServer, engine: StandInEngine, tmp_path: Path
 ) -> None:
-    agent = AgentThread(server, tmp_path / "work", trace_shell=True)
+    agent = AgentThread(server, tmp_path / "work", trace_shell=True, container_use=USE)
     job = server.finished(server.enqueue(script="echo one", metadata=IN_IMAGE, env={"A": "b"}))
     agent.stop()
     assert job.text.endswith("+ echo one\none\n")
@@ -208,16 +224,14 @@ def test_image_that_looks_like_an_option_is_refused(run: RunJob, engine: StandIn
     assert engine.called("run") == []
 
 
-def test_container_that_is_slow_to_start_is_given_up(
-    run: RunJob, engine: StandInEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cictl_agent.job.containers.container._UP_SECONDS", 1.0)
+@pytest.mark.parametrize("container_use", [replace(USE, up_seconds=1.0)])
+def test_container_that_is_slow_to_start_is_given_up(run: RunJob, engine: StandInEngine) -> None:
     engine.hang("run")
     assert run().last.error == f'start runtime container "{NAME}" from "img:1": stopped after 1 s'
 
 
-def test_pull_takes_as_long_as_the_job_may(run: RunJob, engine: StandInEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_agent.job.containers.container._UP_SECONDS", 0.0)
+@pytest.mark.parametrize("container_use", [replace(USE, up_seconds=0.0)])
+def test_pull_takes_as_long_as_the_job_may(run: RunJob, engine: StandInEngine) -> None:
     engine.hang("pull")
     assert run(timeout_seconds=2).last.error == "job timed out"
 
@@ -264,7 +278,7 @@ def test_container_is_removed_at_the_end(run: RunJob, engine: StandInEngine, age
 def test_container_that_cannot_be_removed_is_removed_by_the_next_agent(
     server: ScriptedServer, engine: StandInEngine, tmp_path: Path
 ) -> None:
-    agent = AgentThread(server, tmp_path / "work")
+    agent = AgentThread(server, tmp_path / "work", container_use=USE)
     begun = server.enqueue(script="touch ready; while [ ! -e go ]; do sleep 0.02; done", metadata=IN_IMAGE)
     [ready] = eventually(lambda: list(agent.config.workspaces_dir.glob("*/ready")), what="the step")
     engine.fail("rm", "no contact")
@@ -336,7 +350,7 @@ def test_engine_is_docker_unless_another_is_wanted(tmp_path: Path, there: list[s
 
 def test_engine_that_was_chosen_is_used(server: ScriptedServer, engine: StandInEngine, tmp_path: Path) -> None:
     podman = StandInEngine(tmp_path / "other", name="podman")
-    agent = AgentThread(server, tmp_path / "work", container_engine=str(podman.path))
+    agent = AgentThread(server, tmp_path / "work", container_engine=str(podman.path), container_use=USE)
     job = server.finished(server.enqueue(script="echo x", metadata=IN_IMAGE))
     agent.stop()
     assert job.status is JobStatus.SUCCEEDED
@@ -356,7 +370,7 @@ def test_rootless_podman_keeps_the_agents_user(
 ) -> None:
     monkeypatch.setattr("os.getuid", lambda: 1234)
     podman = StandInEngine(tmp_path / "other", name="podman")
-    agent = AgentThread(server, tmp_path / "work", container_engine=str(podman.path))
+    agent = AgentThread(server, tmp_path / "work", container_engine=str(podman.path), container_use=USE)
     server.finished(server.enqueue(metadata=IN_IMAGE))
     server.finished(server.enqueue(metadata={**IN_IMAGE, "runtime_exec.container_user": "root"}))
     agent.stop()

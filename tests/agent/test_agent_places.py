@@ -11,10 +11,11 @@ import pytest
 from cictl_testing.agent_thread import gone
 
 from cictl.wire.jobs import CacheSpec, JobExecution, JobStatus
-from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools, unmet_tools
+from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
 from cictl_agent.config import AgentConfig, ConfigError, load_config
 from cictl_agent.job.caches import cache_environment, cache_name, measure, open_caches
 from cictl_agent.job.environment import job_environment
+from cictl_agent.job.requirements import unmet_tools
 from cictl_agent.job.workspace import prepare_workspace, remove_tree, workspace_name
 from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.platforms import this_platform
@@ -218,11 +219,10 @@ def test_scan_finds_tools_with_versions(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_tool_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_agent.capabilities._PROBE_SECONDS", 0.5)
     (tmp_path / "go").write_text(f"#!/bin/sh\nsleep 1000 & echo $! > {tmp_path}/pid\nwait\n")
     (tmp_path / "go").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert probe_tool(Linux(), "go", {}) == ""
+    assert probe_tool(Linux(), "go", {}, limit_seconds=0.5) == ""
     assert gone(int((tmp_path / "pid").read_text()))
 
 

@@ -241,10 +241,10 @@ def test_order_that_comes_while_the_start_is_settled_waits_for_that(layout: Layo
     assert layout.current() == NEW
 
 
-def test_second_update_at_once_is_refused(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl_agent.updating._LOCK_SECONDS", 0.1)
+def test_second_update_at_once_is_refused(layout: Layout) -> None:
+    updater = Updater(version=OLD, layout=layout, lock_seconds=0.1)
     with layout.lock().acquire(), pytest.raises(UpdateFailed, match="update already in progress"):
-        update(updater_of(layout), Wanted(target=NEW))
+        update(updater, Wanted(target=NEW))
 
 
 @pytest.mark.parametrize(

@@ -42,22 +42,24 @@ class Found:
     size: int
 
 
-def collect(globs: Iterable[str], directory: Path, log: JobLog) -> list[Found]:
+def collect(
+    globs: Iterable[str], directory: Path, log: JobLog, *, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES
+) -> list[Found]:
     """Return the files below *directory* that match, by name; what is left out is logged.
 
     Links are followed while they stay inside *directory*. Only regular files are kept.
     """
     found = []
     for candidate in sorted(_walk(directory, GlobSet(_readable(globs, log)), log)):
-        if candidate.size > MOST_BYTES:
-            log.line(f"[artifacts] skipped {candidate.path}: {candidate.size} bytes, more than {MOST_BYTES}")
+        if candidate.size > most_bytes:
+            log.line(f"[artifacts] skipped {candidate.path}: {candidate.size} bytes, more than {most_bytes}")
         elif not os.access(candidate.file, os.R_OK):
             log.line(f"[artifacts] skipped {candidate.path}: not readable")
         else:
             found.append(candidate)
-    if len(found) > MOST_FILES:
-        log.line(f"[artifacts] {len(found)} files match, only the first {MOST_FILES} are kept")
-    return _renamed(found[:MOST_FILES], log)
+    if len(found) > most_files:
+        log.line(f"[artifacts] {len(found)} files match, only the first {most_files} are kept")
+    return _renamed(found[:most_files], log)
 
 
 def _renamed(found: Iterable[Found], log: JobLog) -> list[Found]:

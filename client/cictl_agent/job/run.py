@@ -7,23 +7,22 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cictl.base.clock import Clock
 from cictl.redaction import Redactor, masked_message, url_secrets
 from cictl.wire.jobs import CacheStat, Cause, JobExecution, JobStatus, StatusRequest
 from cictl.wire.reports import REPORT_UNMASKED, TestReportUpload
-from cictl_agent import capabilities
 from cictl_agent.config import AgentConfig
-from cictl_agent.job import artifacts, caches
+from cictl_agent.job import artifacts, caches, requirements
 from cictl_agent.job.checkout import Checkout
-from cictl_agent.job.containers.container import Container, running_container
-from cictl_agent.job.context import JobContext
+from cictl_agent.job.containers.container import Container, ContainerUse, read_spec, running_container
 from cictl_agent.job.dependencies import dependency_ids, restore_dependencies
 from cictl_agent.job.environment import inherited_environment, job_environment
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.reports import combine
 from cictl_agent.job.shells import ContainerShell, LocalShell, Shell
-from cictl_agent.job.steps import Steps, choose_shell, is_traced
+from cictl_agent.job.steps import Steps, is_traced
 from cictl_agent.job.workspace import prepare_workspace, workspace_name
 from cictl_agent.log.reporter import Reporter
 from cictl_agent.log.spool import JobLog
@@ -58,6 +57,10 @@ class JobRun:
         appends: Whether the server keeps pieces of the log.
         adopts_orphans: See `JobProcesses`.
         stop: Set when the agent is to stop.
+        interruption: Stops checkout and steps.
+        aftermath: Stops what follows them; given only when the agent itself stops.
+        workspace: The job's own directory.
+        log: Open, like `reporter`, while `run` works.
     """
 
     job: JobExecution
@@ -69,15 +72,25 @@ class JobRun:
     adopts_orphans: bool
     clock: Clock
     stop: threading.Event
+    container_use: ContainerUse = field(default_factory=ContainerUse)
     interruption: Interruption = field(default_factory=Interruption)
     aftermath: Interruption = field(default_factory=Interruption)
     processes: Processes = field(init=False)
+    workspace: Path = field(init=False)
+    log: JobLog = field(init=False)
+    reporter: Reporter = field(init=False)
     _caches: list[caches.Cache] = field(default_factory=list)
     _runtime: dict[str, str] = field(default_factory=dict)
     _steps: Steps | None = None
 
     def __post_init__(self) -> None:
         self.processes = self.platform.job_processes(self.job.id, adopts_orphans=self.adopts_orphans)
+        self.workspace = self.config.workspaces_dir / self.platform.file_name(workspace_name(self.job))
+
+    @property
+    def directory(self) -> Path:
+        """Where the steps run."""
+        return self.workspace / "src" if self.job.source else self.workspace
 
     def interrupt(self, reason: Reason, detail: str = "") -> None:
         """Stop the job from another thread; its end is reported all the same."""
@@ -92,7 +105,8 @@ class JobRun:
         with JobLog(
             self.config.spool_dir / f"{self.platform.file_name(caches.cache_name(self.job.id))}.log", redactor
         ) as log:
-            reporter = Reporter(
+            self.log = log
+            self.reporter = Reporter(
                 client=self.client,
                 job_id=self.job.id,
                 agent_id=self.config.agent_id,
@@ -101,33 +115,19 @@ class JobRun:
                 appends=self.appends,
                 clock=self.clock,
             )
-            if not reporter.begin(PREPARING):
+            if not self.reporter.begin(PREPARING):
                 return
-            outcome = self._work(self._context(log, reporter))
-            reporter.finish(self._report(outcome), self.stop)
+            outcome = self._work()
+            self.reporter.finish(self._report(outcome), self.stop)
             logger.info("job ended job=%s error=%s", self.job.id, log.redact(outcome.error) or "none")
 
-    def _context(self, log: JobLog, reporter: Reporter) -> JobContext:
-        return JobContext(
-            job=self.job,
-            config=self.config,
-            client=self.client,
-            workspace=self.config.workspaces_dir / self.platform.file_name(workspace_name(self.job)),
-            log=log,
-            reporter=reporter,
-            interruption=self.interruption,
-            aftermath=self.aftermath,
-            processes=self.processes,
-            platform=self.platform,
-        )
-
-    def _work(self, context: JobContext) -> Outcome:
+    def _work(self) -> Outcome:
         """Do everything between the first report and the last, and return how it ended."""
         try:
-            outcome = self._execute(context)
+            outcome = self._execute()
             self.processes.kill_all()
-            outcome = self._keep_results(context, outcome)
-            context.log.finish()
+            outcome = self._keep_results(outcome)
+            self.log.finish()
         except Exception as error:  # whatever breaks, the server must learn that the job is over
             logger.exception("job broke the agent job=%s", self.job.id)
             return Outcome(error=f"agent error: {type(error).__name__}: {error}", exit_code=None)
@@ -135,43 +135,43 @@ class JobRun:
             self.processes.kill_all()
         return outcome
 
-    def _execute(self, context: JobContext) -> Outcome:
+    def _execute(self) -> Outcome:
         try:
-            self._prepare_workspace(context)
+            self._prepare_workspace()
             with Watch(
                 client=self.client,
                 job_id=self.job.id,
                 agent_id=self.config.agent_id,
-                reporter=context.reporter,
+                reporter=self.reporter,
                 interruption=self.interruption,
                 timeout_seconds=self.job.timeout_seconds,
             ):
-                self._run_stages(context)
+                self._run_stages()
         except JobFailed as failure:
             return Outcome(error=failure.error, exit_code=failure.exit_code, cause=failure.cause)
         except Interrupted as interrupted:
-            return self._interrupted(context, interrupted)
+            return self._interrupted(interrupted)
         except OSError as error:
             return Outcome(error=f"agent error: {error}", exit_code=None)
         return Outcome()
 
-    def _prepare_workspace(self, context: JobContext) -> None:
-        context.log.line(f"[meta] job={self.job.id} agent={self.config.agent_id} workspace={context.workspace.name}")
+    def _prepare_workspace(self) -> None:
+        self.log.line(f"[meta] job={self.job.id} agent={self.config.agent_id} workspace={self.workspace.name}")
         try:
-            prepare_workspace(context.workspace)
+            prepare_workspace(self.workspace)
         except OSError as error:
             raise JobFailed(f"prepare workdir: {error}") from error
 
-    def _run_stages(self, context: JobContext) -> None:
+    def _run_stages(self) -> None:
         """Do stages 4 to 10 of the contract's job sequence."""
         job = self.job
         if job.source:
-            context.reporter.note_step(CHECKING_OUT)
+            self.reporter.note_step(CHECKING_OUT)
             Checkout(
                 source=job.source,
-                directory=context.directory,
+                directory=self.directory,
                 environment={**inherited_environment(os.environ), JOB_VARIABLE: job.id},
-                log=context.log,
+                log=self.log,
                 interruption=self.interruption,
                 processes=self.processes,
                 git_options=self.platform.git_options,
@@ -179,92 +179,116 @@ class JobRun:
         restore_dependencies(
             dependency_ids(job.env),
             client=self.client,
-            directory=context.directory,
-            log=context.log,
+            directory=self.directory,
+            log=self.log,
             interruption=self.interruption,
             listing=self.config.dependency_listing,
             platform=self.platform,
         )
         self._caches = caches.open_caches(
-            job.caches, cache_dir=self.config.cache_dir, execution_dir=context.directory, platform=self.platform
+            job.caches, cache_dir=self.config.cache_dir, execution_dir=self.directory, platform=self.platform
         )
         for cache in self._caches:
-            context.log.line(f"[cache] {cache.spec.id}: {cache.source} {cache.path}")
-        with running_container(context, [cache.path for cache in self._caches]) as container:
+            self.log.line(f"[cache] {cache.spec.id}: {cache.source} {cache.path}")
+        with running_container(
+            read_spec(job.metadata),
+            job_id=job.id,
+            workspace=self.workspace,
+            directory=self.directory,
+            cache_dirs=[cache.path for cache in self._caches],
+            config=self.config,
+            platform=self.platform,
+            log=self.log,
+            interruption=self.interruption,
+            processes=self.processes,
+            use=self.container_use,
+        ) as container:
             self._check_requirements(container)
-            context.reporter.note_step(PREPARING, runtime_capabilities=self._runtime)
-            self._steps = Steps(context, self._shell(context, container))
+            self.reporter.note_step(PREPARING, runtime_capabilities=self._runtime)
+            self._steps = Steps(
+                job=job,
+                shell=self._shell(container),
+                directory=self.directory,
+                reporter=self.reporter,
+                log=self.log,
+                interruption=self.interruption,
+            )
             self._steps.run()
 
-    def _shell(self, context: JobContext, container: Container | None) -> Shell:
+    def _shell(self, container: Container | None) -> Shell:
         variables = caches.cache_environment(self._caches)
         outside = {} if container else os.environ
         environment = job_environment(outside, self.job, self.config, variables, self.platform)
         traced = is_traced(self.job.metadata, self.config) and not self.job.sensitive_values
         if container:
-            return ContainerShell(context, container, environment, is_traced=traced)
-        interpreter = self.platform.interpreters[choose_shell(self.job, self.platform.interpreters)]
-        return LocalShell(context, interpreter, environment, is_traced=traced)
+            return ContainerShell(
+                container=container,
+                environment=environment,
+                directory=self.workspace,
+                scratch_dir=self.config.spool_dir,
+                is_traced=traced,
+                log=self.log,
+                interruption=self.interruption,
+                processes=self.processes,
+            )
+        shell = requirements.choose_shell(self.job, self.platform.interpreters)
+        return LocalShell(
+            interpreter=self.platform.interpreters[shell],
+            platform=self.platform,
+            environment=environment,
+            directory=self.directory,
+            scratch_dir=self.config.spool_dir,
+            is_traced=traced,
+            log=self.log,
+            interruption=self.interruption,
+            processes=self.processes,
+        )
 
     def _check_requirements(self, container: Container | None) -> None:
-        """Look again at what the job needs: tools may have changed since the last scan.
+        """Look again at what the job needs.
 
         Raises:
             JobFailed: Something is missing.
         """
         required = self.job.required_capabilities or {}
-        self._runtime = capabilities.runtime_capabilities(self.capabilities)
-        choose_shell(self.job, ("posix",) if container else self.platform.interpreters)
-        self._check_host(required)
-        wanted = capabilities.required_tools(required, in_container=True)
-        if container:
-            self._runtime |= container.probe(wanted)
-            versions = {name: self._runtime.get(f"container.tool.{name}", "") for name in wanted}
-            if unmet := capabilities.unmet_tools(required, versions, in_container=True):
-                raise JobFailed(f"container tool requirements unmet: {unmet}")
-        elif wanted:
-            raise JobFailed("container tool requirements require runs_on.container_image")
+        self._runtime = requirements.runtime_capabilities(self.capabilities)
+        requirements.choose_shell(self.job, ("posix",) if container else self.platform.interpreters)
+        requirements.check_host(required, self.capabilities, self.platform, found=self._runtime)
+        requirements.check_container(required, container, found=self._runtime)
 
-    def _check_host(self, required: Mapping[str, str]) -> None:
-        names = capabilities.required_tools(required)
-        versions = {name: capabilities.probe_tool(self.platform, name, self.capabilities) for name in names}
-        self._runtime |= {f"host.tool.{name}": version for name, version in versions.items() if version}
-        if unmet := capabilities.unmet_tools(required, versions):
-            raise JobFailed(f"host tool requirements unmet: {unmet}")
-
-    def _interrupted(self, context: JobContext, interrupted: Interrupted) -> Outcome:
+    def _interrupted(self, interrupted: Interrupted) -> Outcome:
         match self.interruption.reason:
             case Reason.TIMED_OUT:
-                context.log.line("[control] job timed out")
+                self.log.line("[control] job timed out")
                 return Outcome(error="job timed out", exit_code=interrupted.exit_code, cause=Cause.TIMED_OUT)
             case Reason.AGENT_STOPPED:
-                context.log.line("[control] agent stopped")
+                self.log.line("[control] agent stopped")
                 return Outcome(error="agent stopped", exit_code=interrupted.exit_code)
             case _:
-                context.log.line(f"[control] {self.interruption.detail}")
+                self.log.line(f"[control] {self.interruption.detail}")
                 return Outcome(error=self.interruption.detail, exit_code=interrupted.exit_code)
 
-    def _keep_results(self, context: JobContext, outcome: Outcome) -> Outcome:
+    def _keep_results(self, outcome: Outcome) -> Outcome:
         """Hand over artifacts and reports, also those of a failed job; its own error comes first."""
         if self.aftermath.is_given:
             return outcome
         try:
-            self._upload_artifacts(context)
+            self._upload_artifacts()
         except Interrupted:
             return outcome if outcome.error else Outcome(error="agent stopped", exit_code=None)
         except JobFailed as failure:
-            context.log.line(f"[artifacts] {failure}")
+            self.log.line(f"[artifacts] {failure}")
             if not outcome.error:
                 outcome = Outcome(error=failure.error, exit_code=None)
-        self._upload_tests(context)
+        self._upload_tests()
         return outcome
 
-    def _upload_artifacts(self, context: JobContext) -> None:
-        if not self.job.artifact_globs or not context.directory.is_dir():
+    def _upload_artifacts(self) -> None:
+        if not self.job.artifact_globs or not self.directory.is_dir():
             return
-        found = artifacts.collect(self.job.artifact_globs, context.directory, context.log)
+        found = artifacts.collect(self.job.artifact_globs, self.directory, self.log)
         if not found:
-            self.config.artifact_listing.tell(context.log, "artifacts", "nothing matches")
+            self.config.artifact_listing.tell(self.log, "artifacts", "nothing matches")
             return
         artifacts.upload(
             found,
@@ -272,23 +296,23 @@ class JobRun:
             job_id=self.job.id,
             agent_id=self.config.agent_id,
             scratch_dir=self.config.work_dir,
-            log=context.log,
+            log=self.log,
             interruption=self.aftermath,
             listing=self.config.artifact_listing,
         )
 
-    def _upload_tests(self, context: JobContext) -> None:
+    def _upload_tests(self) -> None:
         """Send the report of all test steps; a failed upload is only logged."""
         steps = self._steps
         if steps is None:
             return
-        report = masked_message(combine(steps.suites, steps.coverage), context.log.redact, keep=REPORT_UNMASKED)
+        report = masked_message(combine(steps.suites, steps.coverage), self.log.redact, keep=REPORT_UNMASKED)
         if report.total or report.coverage:
             request = TestReportUpload(agent_id=self.config.agent_id, report=report)
             try:
                 persist(lambda: self.client.upload_tests(self.job.id, request), self.aftermath)
             except (ClientError, Interrupted) as error:
-                context.log.line(f"[tests] report upload failed: {error}")
+                self.log.line(f"[tests] report upload failed: {error}")
 
     def _report(self, outcome: Outcome) -> StatusRequest:
         return StatusRequest(

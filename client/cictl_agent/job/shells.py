@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from cictl_agent.job.containers.container import Container
-from cictl_agent.job.context import JobContext
+from cictl_agent.log.spool import JobLog
 from cictl_agent.system.commands import Exit, run_command
 from cictl_agent.system.interpreters import FROM_INPUT, LONGEST_ARGUMENT, Interpreter, posix_prefix, staged
+from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.platforms import Platform
+from cictl_agent.system.processes import Processes
 
 _SET_FROM_INPUT = 'eval "$(cat)"; exec < /dev/null; '
 """Stands before a script whose variables come as input."""
@@ -36,52 +41,55 @@ class Shell(Protocol):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
 class LocalShell:
     """A shell of this machine, in the execution directory."""
 
-    def __init__(
-        self, context: JobContext, interpreter: Interpreter, environment: Mapping[str, str], *, is_traced: bool
-    ) -> None:
-        self._context = context
-        self._interpreter = interpreter
-        self._environment = environment
-        self._is_traced = is_traced
+    interpreter: Interpreter
+    platform: Platform
+    environment: Mapping[str, str]
+    directory: Path
+    scratch_dir: Path
+    is_traced: bool
+    log: JobLog
+    interruption: Interruption
+    processes: Processes
 
     def run(self, script: str, extra: Mapping[str, str]) -> Exit:
-        context = self._context
-        scratch = context.config.spool_dir
-        with self._interpreter.invocation(script, is_traced=self._is_traced, scratch_dir=scratch) as invocation:
+        with self.interpreter.invocation(script, is_traced=self.is_traced, scratch_dir=self.scratch_dir) as invocation:
             return run_command(
                 invocation.arguments,
-                directory=context.directory,
-                environment=context.platform.merge(self._environment, extra),
-                sink=context.log.write,
-                interruption=context.interruption,
-                processes=context.processes,
+                directory=self.directory,
+                environment=self.platform.merge(self.environment, extra),
+                sink=self.log.write,
+                interruption=self.interruption,
+                processes=self.processes,
                 script=invocation.script,
             )
 
 
+@dataclass(frozen=True, kw_only=True)
 class ContainerShell:
-    """`sh -l` in the job's container."""
+    """`sh -l` in the job's container; `directory` is where the engine's client runs, outside."""
 
-    def __init__(
-        self, context: JobContext, container: Container, environment: Mapping[str, str], *, is_traced: bool
-    ) -> None:
-        self._context = context
-        self._container = container
-        self._environment = environment
-        self._prefix = posix_prefix(is_traced=is_traced)
+    container: Container
+    environment: Mapping[str, str]
+    directory: Path
+    scratch_dir: Path
+    is_traced: bool
+    log: JobLog
+    interruption: Interruption
+    processes: Processes
 
     def run(self, script: str, extra: Mapping[str, str]) -> Exit:
-        context, container, script = self._context, self._container, self._prefix + script
-        variables = {**self._environment, **extra}
+        container, script = self.container, posix_prefix(is_traced=self.is_traced) + script
+        variables = {**self.environment, **extra}
         exported = {name: value for name, value in variables.items() if _is_exportable(name)}
         others = {name: value for name, value in variables.items() if name not in exported}
         options = [option for name in others for option in ("--env", name)]
         is_long = len(script.encode()) + len(_SET_FROM_INPUT) > LONGEST_ARGUMENT
         text = _exports(exported) + (script if is_long else "")
-        with staged(text, context.config.spool_dir) as file:
+        with staged(text, self.scratch_dir) as file:
             return run_command(
                 [
                     container.engine.path,
@@ -95,11 +103,11 @@ class ContainerShell:
                     "-lc",
                     FROM_INPUT if is_long else _SET_FROM_INPUT + script,
                 ],
-                directory=context.workspace,
+                directory=self.directory,
                 environment={**container.engine.environment, **others},
-                sink=context.log.write,
-                interruption=context.interruption,
-                processes=context.processes,
+                sink=self.log.write,
+                interruption=self.interruption,
+                processes=self.processes,
                 script=file,
                 on_stop=container.kill,
             )

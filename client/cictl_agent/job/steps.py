@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
 from cictl.wire.jobs import Cause, JobExecution, Step
 from cictl.wire.reports import Coverage, TestSuite
 from cictl_agent.config import AgentConfig
-from cictl_agent.job.context import JobContext
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.reports import Hits, ReportError, StepReports
 from cictl_agent.job.shells import Shell
+from cictl_agent.log.reporter import Reporter
+from cictl_agent.log.spool import JobLog
 from cictl_agent.system.commands import Exit
+from cictl_agent.system.interruption import Interruption
 
 WHOLE_SCRIPT = "Running job script"
 
@@ -22,27 +26,18 @@ _TOO_LARGE = "start shell: the step's variables are larger than this system take
 _TEST, _SKIPPED = "test", "dryrun_skip"
 
 
-def choose_shell(job: JobExecution, there: Iterable[str]) -> str:
-    """Return which shell of those that are *there* the job runs in: the one that it wants, else the first.
-
-    Raises:
-        JobFailed: It is not there.
-    """
-    names = list(there)
-    shell = (job.required_capabilities or {}).get("shell", "").strip().lower()
-    if shell and shell not in names:
-        raise JobFailed(f'resolve job shell: unsupported shell "{shell}"')
-    return shell or names[0]
-
-
+@dataclass(kw_only=True)
 class Steps:
-    """The steps of one job, and the reports that they leave behind."""
+    """The steps of one job, and the reports that they leave behind in `directory`."""
 
-    def __init__(self, context: JobContext, shell: Shell) -> None:
-        self._context = context
-        self._shell = shell
-        self.suites: list[TestSuite] = []
-        self._hits = Hits()
+    job: JobExecution
+    shell: Shell
+    directory: Path
+    reporter: Reporter
+    log: JobLog
+    interruption: Interruption
+    suites: list[TestSuite] = field(default_factory=list)
+    _hits: Hits = field(default_factory=Hits)
 
     @property
     def coverage(self) -> Coverage | None:
@@ -56,27 +51,27 @@ class Steps:
             JobFailed: A step failed, or its report can't be read.
             Interrupted: The job was to stop.
         """
-        job = self._context.job
+        job = self.job
         if not job.step_plan:
-            self._context.reporter.note_step(WHOLE_SCRIPT)
+            self.reporter.note_step(WHOLE_SCRIPT)
             ended = self._run_script(job.script, {})
             if ended.code:
                 raise JobFailed(ended.text, exit_code=ended.code, cause=Cause.STEP_FAILED)
             return
         for step in job.step_plan:
             if step.script.strip() or step.kind == _SKIPPED:
-                self._context.interruption.check()
+                self.interruption.check()
                 self._run_step(step)
 
     def _run_step(self, step: Step) -> None:
-        log = self._context.log
+        log = self.log
         text = step_text(step)
-        self._context.reporter.note_step(text, step=_without_script(step))
+        self.reporter.note_step(text, step=_without_script(step))
         if step.kind == _SKIPPED:
             log.line(f"[dry-run] skipped step: {step.name}")
             return
         log.line(f"[run] {text}")
-        reports = StepReports(self._context.directory, step) if step.kind == _TEST else None
+        reports = StepReports(self.directory, step) if step.kind == _TEST else None
         ended = self._run_script(step.script, step.env)
         if ended.code:
             log.line(step.script.rstrip("\n"))
@@ -91,7 +86,7 @@ class Steps:
 
     def _run_script(self, script: str, extra: Mapping[str, str]) -> Exit:
         try:
-            return self._shell.run(script, extra)
+            return self.shell.run(script, extra)
         except ValueError as error:  # a NUL in the script or the environment
             raise JobFailed(f"start shell: {error}", cause=Cause.STEP_FAILED) from error
         except OSError as error:
@@ -101,7 +96,7 @@ class Steps:
 
     def _read_reports(self, reports: StepReports) -> str:
         """Read what a test step reports, and return what is wrong with it."""
-        log = self._context.log
+        log = self.log
         try:
             if (suite := reports.read_tests()) is not None:
                 self.suites.append(suite)

@@ -1,0 +1,1 @@
+"""A job's log on its way to the server, and the word that comes back. What the agent itself logs goes to `logging`."""

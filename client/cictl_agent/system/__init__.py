@@ -1,0 +1,1 @@
+"""What differs between operating systems, and running programs on them. Nothing here knows of jobs' fields or of the server."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from cictl_agent.agent import Agent
 from cictl_agent.config import AgentConfig
+from cictl_agent.job.containers.container import ContainerUse
 from cictl_agent.system.platforms import Platform
 from cictl_agent.updating import Updater
 from cictl_testing.processes import eventually
@@ -28,12 +29,15 @@ class AgentThread:
         *,
         platform: Platform | None = None,
         updater: Updater | None = None,
+        container_use: ContainerUse | None = None,
         **settings: Any,
     ) -> None:
         defaults = {"agent_id": "a", "work_dir": work_dir, "server_url": server.url, "trace_shell": False}
         self.config = AgentConfig(**{**defaults, **settings})
         self.stopped = threading.Event()
-        self.agent = Agent(self.config, heartbeat_seconds=1, platform=platform, updater=updater)
+        self.agent = Agent(
+            self.config, heartbeat_seconds=1, platform=platform, updater=updater, container_use=container_use
+        )
         self._thread = threading.Thread(target=self.agent.run, args=(self.stopped,))
         self._thread.start()
 

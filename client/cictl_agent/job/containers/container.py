@@ -13,18 +13,19 @@ from pathlib import Path
 from cictl_agent.capabilities import LAST_RESORTS, MUTE, PRESENT, TOOLS, version_in
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.containers.engine import Engine, find_engine, reason
-from cictl_agent.job.context import JobContext
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.failures import JobFailed
+from cictl_agent.log.spool import JobLog
 from cictl_agent.system.commands import Answer
+from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.platforms import Platform
 from cictl_agent.system.process_groups import Groups
-from cictl_agent.system.processes import JOB_VARIABLE
+from cictl_agent.system.processes import JOB_VARIABLE, Processes
 
 IMAGE = "runtime_probe.container_image"
 """The key of a job's metadata that asks for a container."""
 
 _DEFAULT_DIRECTORY = "/workspace"
-_UP_SECONDS = 15.0
 _INSPECT_SECONDS = 5.0
 _PROBE_SECONDS = 3.0
 _REMOVE_SECONDS = 30.0
@@ -35,6 +36,19 @@ _PROBED = ("git", "go", "gh", "cmake", "ccache", "ninja", "gcc", "clang", "docke
 _WHICH = 'for t in "$@"; do command -v "$t" > /dev/null 2>&1 && echo "$t"; done; :'
 
 _FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3  # the 64-bit parameters of FNV-1a
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerUse:
+    """How an agent deals with the containers of its jobs.
+
+    Attributes:
+        up_seconds: How long an engine may take to start one, its image being there.
+        probed: Tools that are looked for inside, whatever the job requires.
+    """
+
+    up_seconds: float = 15.0
+    probed: tuple[str, ...] = _PROBED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,20 +93,21 @@ def container_name(job_id: str) -> str:
     return f"ciwi-probe-{digest:x}"
 
 
+@dataclass(frozen=True, kw_only=True)
 class Container:
     """One running container, and how to reach into it."""
 
-    def __init__(self, *, name: str, engine: Engine, spec: ContainerSpec) -> None:
-        self.name = name
-        self.engine = engine
-        self.spec = spec
+    name: str
+    engine: Engine
+    spec: ContainerSpec
+    probed: Sequence[str]
 
     def probe(self, required: Iterable[str]) -> dict[str, str]:
         """Return `container.name`, and `container.tool.<name>` for what is found inside of the usual and *required* tools.
 
         Where the container can't be asked, `container.probe_error` says why.
         """
-        names = list(dict.fromkeys((*_PROBED, *required)))
+        names = list(dict.fromkeys((*self.probed, *required)))
         present = self._ask("sh", "-lc", _WHICH, "sh", *names)
         if present.code:
             return {"container.name": self.name, "container.probe_error": reason(present)}
@@ -117,8 +132,21 @@ class Container:
 
 
 @contextmanager
-def running_container(context: JobContext, cache_dirs: Iterable[Path]) -> Iterator[Container | None]:
-    """Have the job's container run, and remove it in the end; None for a job that wants none.
+def running_container(
+    spec: ContainerSpec | None,
+    *,
+    job_id: str,
+    workspace: Path,
+    directory: Path,
+    cache_dirs: Sequence[Path],
+    config: AgentConfig,
+    platform: Platform,
+    log: JobLog,
+    interruption: Interruption,
+    processes: Processes,
+    use: ContainerUse,
+) -> Iterator[Container | None]:
+    """Have a job's container run, and remove it in the end; None for a job that wants none.
 
     The execution directory and the caches are mounted. Pulling the image counts for the job's own time limit only.
 
@@ -126,20 +154,29 @@ def running_container(context: JobContext, cache_dirs: Iterable[Path]) -> Iterat
         JobFailed: There is no engine, or the container can't be brought up.
         Interrupted: The job was to stop.
     """
-    spec = read_spec(context.job.metadata)
     if spec is None:
         yield None
         return
-    environment = {**inherited_environment(os.environ), JOB_VARIABLE: context.job.id}
-    engine = find_engine(context.config.container_engine, environment, context.platform.groups)
+    environment = {**inherited_environment(os.environ), JOB_VARIABLE: job_id}
     starter = _Starter(
-        context=context, engine=engine, spec=spec, name=container_name(context.job.id), cache_dirs=list(cache_dirs)
+        spec=spec,
+        name=container_name(job_id),
+        engine=find_engine(config.container_engine, environment, platform.groups),
+        workspace=workspace,
+        directory=directory,
+        cache_dirs=cache_dirs,
+        marker_dir=config.containers_dir,
+        own_user=platform.container_user(),
+        log=log,
+        interruption=interruption,
+        processes=processes,
+        use=use,
     )
     try:
         yield starter.start()
     finally:
-        if problem := _remove(engine, starter.name, context.config):
-            context.log.line(f"[runtime] container {starter.name} is not removed: {problem}")
+        if problem := _remove(starter.engine, starter.name, config):
+            log.line(f"[runtime] container {starter.name} is not removed: {problem}")
 
 
 def remove_leftovers(config: AgentConfig, groups: Groups) -> None:
@@ -159,11 +196,18 @@ def remove_leftovers(config: AgentConfig, groups: Groups) -> None:
 
 @dataclass(kw_only=True)
 class _Starter:
-    context: JobContext
-    engine: Engine
     spec: ContainerSpec
     name: str
+    engine: Engine
+    workspace: Path
+    directory: Path
     cache_dirs: Sequence[Path]
+    marker_dir: Path
+    own_user: str
+    log: JobLog
+    interruption: Interruption
+    processes: Processes
+    use: ContainerUse
 
     def start(self) -> Container:
         """Bring the container up, and return it.
@@ -177,39 +221,50 @@ class _Starter:
         self._provide_image()
         self._remember()
         self.engine.ask("rm", "-f", self.name, limit_seconds=_REMOVE_SECONDS)
-        started = self.engine.run(self._run_arguments(), self.context, limit_seconds=_UP_SECONDS, is_logged=False)
+        started = self._run(self._run_arguments(), limit_seconds=self.use.up_seconds)
         if started.code:
             raise self._failed(reason(started))
         self._check()
-        self.context.log.line(f"[runtime] container {self.name} runs {self.spec.image}")
-        return Container(name=self.name, engine=self.engine, spec=self.spec)
+        self.log.line(f"[runtime] container {self.name} runs {self.spec.image}")
+        return Container(name=self.name, engine=self.engine, spec=self.spec, probed=self.use.probed)
 
     def _provide_image(self) -> None:
         if self.engine.ask("image", "inspect", self.spec.image, limit_seconds=_INSPECT_SECONDS).code == 0:
             return
-        self.context.log.line(f"[runtime] pulling {self.spec.image}")
-        pulled = self.engine.run(["pull", self.spec.image], self.context, is_logged=True)
+        self.log.line(f"[runtime] pulling {self.spec.image}")
+        pulled = self._run(["pull", self.spec.image], log=self.log)
         if pulled.code:
             raise self._failed(reason(pulled))
 
+    def _run(
+        self, arguments: Sequence[str], *, log: JobLog | None = None, limit_seconds: float | None = None
+    ) -> Answer:
+        return self.engine.run(
+            arguments,
+            directory=self.workspace,
+            interruption=self.interruption,
+            processes=self.processes,
+            log=log,
+            limit_seconds=limit_seconds,
+        )
+
     def _remember(self) -> None:
         """Leave a mark, by which the next agent here finds the container if this one is killed."""
-        marker = self.context.config.containers_dir / self.name
+        marker = self.marker_dir / self.name
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
 
     def _run_arguments(self) -> list[str]:
         spec = self.spec
-        own_user = self.context.platform.container_user()
-        user = spec.user or own_user
+        user = spec.user or self.own_user
         options = ["--name", self.name, "-w", spec.directory, *(["--user", user] if user else [])]
-        if self.engine.is_podman and not spec.user and own_user and not own_user.startswith("0:"):
+        if self.engine.is_podman and not spec.user and self.own_user and not self.own_user.startswith("0:"):
             options += ["--userns", "keep-id"]  # a rootless podman gives the agent's files to root inside, else
         for device in spec.devices:
             options += ["--device", device]
         for group in spec.groups:
             options += ["--group-add", group]
-        options += ["--mount", _mount(self.context.directory, spec.directory)]
+        options += ["--mount", _mount(self.directory, spec.directory)]
         for cache_dir in self.cache_dirs:
             options += ["--mount", _mount(cache_dir, str(cache_dir))]
         return ["run", "-d", *options, spec.image, "sleep", "infinity"]
@@ -221,7 +276,7 @@ class _Starter:
         if seen.output.strip() != "true":
             said = self.engine.ask("logs", "--tail", "20", self.name, limit_seconds=_INSPECT_SECONDS)
             for line in said.output.splitlines():
-                self.context.log.line(f"[runtime] {line}")
+                self.log.line(f"[runtime] {line}")
             raise JobFailed(f'runtime container "{self.name}" is not running')
 
     def _failed(self, why: str) -> JobFailed:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cictl_agent.job.context import JobContext
 from cictl_agent.job.failures import JobFailed
+from cictl_agent.log.spool import JobLog
 from cictl_agent.system.commands import Answer, CommandTimedOut, Exit, ask, run_command
+from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.process_groups import Groups
+from cictl_agent.system.processes import Processes
 
 _ENGINES = ("docker", "podman")
 
@@ -42,9 +44,16 @@ class Engine:
         )
 
     def run(
-        self, arguments: Sequence[str], context: JobContext, *, limit_seconds: float | None = None, is_logged: bool
+        self,
+        arguments: Sequence[str],
+        *,
+        directory: Path,
+        interruption: Interruption,
+        processes: Processes,
+        log: JobLog | None = None,
+        limit_seconds: float | None = None,
     ) -> Answer:
-        """Run a command of the engine that may take long, stopped when the job is.
+        """Run a command of the engine that may take long, stopped when the job is; *log* gets its output, too.
 
         Raises:
             Interrupted: The job was to stop.
@@ -53,17 +62,17 @@ class Engine:
 
         def sink(data: bytes) -> None:
             output.extend(data)
-            if is_logged:
-                context.log.write(data)
+            if log:
+                log.write(data)
 
         try:
             ended: Exit = run_command(
                 [self.path, *arguments],
-                directory=context.workspace,
+                directory=directory,
                 environment=self.environment,
                 sink=sink,
-                interruption=context.interruption,
-                processes=context.processes,
+                interruption=interruption,
+                processes=processes,
                 limit_seconds=limit_seconds,
             )
         except CommandTimedOut as error:

@@ -1,0 +1,88 @@
+"""What a job needs, held against what is there when it begins: tools may have changed since the last scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from cictl.wire.jobs import JobExecution
+from cictl.wire.requirements import CONTAINER_TOOL, TOOL, satisfies
+from cictl_agent.capabilities import probe_tool
+from cictl_agent.job.containers.container import Container
+from cictl_agent.job.failures import JobFailed
+from cictl_agent.system.platforms import Platform
+
+
+def choose_shell(job: JobExecution, there: Iterable[str]) -> str:
+    """Return which shell of those that are *there* the job runs in: the one that it wants, else the first.
+
+    Raises:
+        JobFailed: It is not there.
+    """
+    names = list(there)
+    shell = (job.required_capabilities or {}).get("shell", "").strip().lower()
+    if shell and shell not in names:
+        raise JobFailed(f'resolve job shell: unsupported shell "{shell}"')
+    return shell or names[0]
+
+
+def check_host(
+    required: Mapping[str, str], known: Mapping[str, str], platform: Platform, *, found: dict[str, str]
+) -> None:
+    """Look for the required tools of this machine.
+
+    Args:
+        known: What the last scan says.
+        found: Gets `host.tool.<name>`, also when something is missing.
+
+    Raises:
+        JobFailed: Something is missing.
+    """
+    versions = {name: probe_tool(platform, name, known) for name in required_tools(required)}
+    found |= {f"host.tool.{name}": version for name, version in versions.items() if version}
+    if unmet := unmet_tools(required, versions):
+        raise JobFailed(f"host tool requirements unmet: {unmet}")
+
+
+def check_container(required: Mapping[str, str], container: Container | None, *, found: dict[str, str]) -> None:
+    """Look for the required tools inside the container.
+
+    Args:
+        found: Gets what `Container.probe` tells, also when something is missing.
+
+    Raises:
+        JobFailed: Something is missing, or tools are required of a container that is not wanted.
+    """
+    wanted = required_tools(required, in_container=True)
+    if container is None:
+        if wanted:
+            raise JobFailed("container tool requirements require runs_on.container_image")
+        return
+    found |= container.probe(wanted)
+    versions = {name: found.get(f"container.tool.{name}", "") for name in wanted}
+    if unmet := unmet_tools(required, versions, in_container=True):
+        raise JobFailed(f"container tool requirements unmet: {unmet}")
+
+
+def unmet_tools(required: Mapping[str, str], versions: Mapping[str, str], *, in_container: bool = False) -> str:
+    """Return what of the required tools *versions* (by name) lack, as one text; empty when nothing is missing."""
+    place = "in runtime container" if in_container else "on agent runtime"
+    problems = []
+    for name, constraint in sorted(required_tools(required, in_container=in_container).items()):
+        version = versions.get(name, "")
+        if not version:
+            suffix = f" (required {constraint})" if constraint else ""
+            problems.append(f"{name} missing {place}{suffix}")
+        elif not satisfies(constraint, version):
+            problems.append(f"{name}={version} does not satisfy {constraint}")
+    return "; ".join(problems)
+
+
+def required_tools(required: Mapping[str, str], *, in_container: bool = False) -> dict[str, str]:
+    """Return the constraints, by name, of the tools that must be on this machine, or in the job's container."""
+    prefix = CONTAINER_TOOL if in_container else TOOL
+    return {key.removeprefix(prefix): constraint for key, constraint in required.items() if key.startswith(prefix)}
+
+
+def runtime_capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
+    """Return what a job is told to have run with."""
+    return {f"host.{key}": value for key, value in capabilities.items()}

@@ -1,0 +1,38 @@
+"""A plugin that fails a run of tests which leaves files in the checkout: tests write below their own directories."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+_SECONDS = 10
+_BEFORE = pytest.StashKey[frozenset[str]]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):  # of several processes only the first looks
+        session.config.stash[_BEFORE] = _untracked(session.config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    left = _untracked(session.config) - session.config.stash.get(_BEFORE, _untracked(session.config))
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"left in the checkout: {', '.join(sorted(left))}", red=True)
+
+
+def _untracked(config: pytest.Config) -> frozenset[str]:
+    """Return the files that git neither knows nor ignores; none where the tests are not in a checkout."""
+    command = ["git", "ls-files", "--others", "--exclude-standard", "-z"]
+    try:
+        done = subprocess.run(
+            command, cwd=config.rootpath, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return frozenset()
+    return frozenset(name for name in done.stdout.split("\0") if name) if done.returncode == 0 else frozenset()
