@@ -17,8 +17,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    left = _untracked(session.config) - session.config.stash.get(_BEFORE, _untracked(session.config))
-    if left:
+    before = session.config.stash.get(_BEFORE, None)
+    if before is not None and (left := _untracked(session.config) - before):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
