@@ -1,4 +1,5 @@
 #!/bin/sh
+# Made by `make docs` from install/parts/install-server.sh and what that includes: change it there.
 # Install the cictl server as a systemd service, or upgrade it: run the script again. `--help` tells the rest.
 set -eu
 umask 022
@@ -37,8 +38,6 @@ Settings, from the environment; all but the last four are kept in /etc/default/c
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 HELP
 }
-
-# --- What both installers share; a test keeps the copies equal -------------------------------------------------------
 
 say() { printf '%s\n' "$*"; }
 note() { printf 'note: %s\n' "$*" >&2; }
@@ -388,7 +387,6 @@ give_up() { # UNIT REASON: show why, go back to the version that worked, and fai
     fi
     exit 1
 }
-# --- End of what both installers share -------------------------------------------------------------------------------
 
 choose_places() {
     ACCOUNT=cictl

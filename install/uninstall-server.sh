@@ -1,4 +1,5 @@
 #!/bin/sh
+# Made by `make docs` from install/parts/uninstall-server.sh and what that includes: change it there.
 # Remove the cictl server that install-server.sh installed. `--help` tells the rest.
 set -eu
 PROGRAM=uninstall-server.sh
@@ -22,7 +23,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 HELP
 }
 
-# --- What both uninstallers share; a test keeps the copies equal -----------------------------------------------------
 say() { printf '%s\n' "$*"; }
 
 die() { # EXIT-CODE MESSAGE HINT
@@ -86,7 +86,6 @@ purge() {
     fi
     say "deleted $DATA and $SETTINGS"
 }
-# --- End of what both uninstallers share -----------------------------------------------------------------------------
 
 main() {
     parse "$@"

@@ -1,4 +1,4 @@
-"""The scripts as files: whole in themselves, alike where they do the same, clean for shellcheck; the units for systemd."""
+"""The scripts as files: whole in themselves, made from the parts that they share, clean for shellcheck; the units for systemd."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from install.assemble import NAMES, assemble
 from tests.install.conftest import SCRIPTS
 
 UNITS = sorted(path.name for path in (SCRIPTS / "systemd").iterdir())
@@ -19,13 +20,13 @@ def script(name: str) -> str:
     return (SCRIPTS / f"{name}.sh").read_text()
 
 
-def shared(text: str) -> str:
-    return text[text.index("# --- What both") : text.index("# --- End of what both")]
+def test_every_script_is_made_from_parts() -> None:
+    assert sorted(NAMES) == sorted(path.name for path in SCRIPTS.glob("*.sh"))
 
 
-@pytest.mark.parametrize("kind", ["install", "uninstall"])
-def test_the_shared_part_is_the_same_in_both(kind: str) -> None:
-    assert shared(script(f"{kind}-server")) == shared(script(f"{kind}-agent"))
+@pytest.mark.parametrize("name", NAMES)
+def test_the_scripts_are_current(name: str) -> None:
+    assert (SCRIPTS / name).read_text() == assemble(name), "run `make docs`"
 
 
 def test_the_scripts_carry_the_units() -> None:
