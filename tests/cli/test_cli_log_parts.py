@@ -13,7 +13,7 @@ from cictl_testing.server import RunningServer
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.logs.filter import MAX_LINE, LogFilter
-from cictl.cli.logs.parts import instant_of
+from cictl.cli.logs.part import instant_of
 from cictl.cli.output.text import iso
 from cictl.wire.jobs import JobState, JobStatus, Step, StepEvent
 from cictl.wire.problems import Code

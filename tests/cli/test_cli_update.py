@@ -15,7 +15,7 @@ from cictl_testing.threads import ThreadedServer
 from cictl_testing.updatable import CURRENT, NEW, OLD, Updatable
 
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.server import updating
+from cictl.cli.server import update as updating
 from cictl.installation import manifest
 from cictl.installation.capability import DEV, NO_SERVICE, PIPX, UNMANAGED, UV_TOOL, Capability
 from cictl.installation.manifest import Status

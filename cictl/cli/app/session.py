@@ -118,6 +118,12 @@ class Session:
         """Whether stdout is to carry JSON, YAML, names or a query's answer, and not a table."""
         return self.output not in ("table", "wide") or bool(self.options.get("query"))
 
+    @property
+    def server_options(self) -> str:
+        """What a command that is shown needs behind it, to reach the server of this one."""
+        given = [option for option in ("server", "context") if self.options.get(option)]
+        return "".join(f" --{option} {self.options[option]}" for option in given)
+
     def show_done(self, result: Result[Any], text: str) -> None:
         """End a command that changed something: data if asked for, and *text* on stderr."""
         if self.wants_data:

@@ -12,7 +12,7 @@ from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.failures import not_found, usage
 from cictl.cli.app.session import Session
 from cictl.cli.commands.run import CancelOnInterrupt, Follow, Timeout, Wait
-from cictl.cli.jobs.wait import Follower, Waiting, attach_command, server_options
+from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import MAX_JOBS, find_agent, find_job_id
 from cictl.cli.tables.artifacts import artifacts_result
 from cictl.cli.tables.jobs import enqueued_result, job_result, jobs_result, outcome, tests_result
@@ -139,7 +139,7 @@ def show_log(
         return
     job_id = find_job_id(session.client, job)
     if follow:
-        raise typer.Exit(logs.LogView(session, job_id, wanted).follow())
+        raise typer.Exit(logs.follow_log(session, job_id, wanted))
     logs.show_log(session, job_id, wanted)
 
 
@@ -280,7 +280,7 @@ def explain_job(context: typer.Context, job: JobId) -> None:
 
     session = Session.of(context)
     found = explain(session.client, find_job_id(session.client, job))
-    session.show(explanation_result(found, options=server_options(session)))
+    session.show(explanation_result(found, options=session.server_options))
 
 
 @app.command(

@@ -9,7 +9,6 @@ import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.session import Session
-from cictl.cli.jobs.wait import server_options
 from cictl.cli.names import find_project
 from cictl.cli.output.table import Result
 from cictl.cli.projects.icon import show_icon
@@ -68,7 +67,7 @@ def import_project(
     answer = session.client.import_project(ImportRequest(repo_url=url, repo_ref=ref, config_file=file))
     session.show_done(_import_result(answer), _import_text("imported", answer))
     if not session.wants_data:
-        session.note(f"what can be run: cictl projects show {answer.project_name}{server_options(session)}")
+        session.note(f"what can be run: cictl projects show {answer.project_name}{session.server_options}")
 
 
 @app.command("reload", cls=Command, epilog="cictl projects reload shop")

@@ -36,7 +36,7 @@ def restart(
     Below a service manager the process ends and is started again by it; elsewhere it starts itself again with the same
     options. Asks on a terminal, and needs --yes elsewhere. Refused with exit code 7 while the server is being updated.
     """
-    from cictl.cli.server.updating import restart_text
+    from cictl.cli.server.update import restart_text
 
     session = Session.of(context)
     session.refuse_if_readonly("restart the server")

@@ -68,7 +68,7 @@ def tags(context: typer.Context) -> None:
 @app.command("status", cls=Command, epilog="cictl update status\ncictl update status --query status.update_phase")
 def status(context: typer.Context) -> None:
     """Show how updates of the server stand, and what to do about one that failed."""
-    from cictl.cli.server.updating import next_step, outcome_of
+    from cictl.cli.server.update import next_step, outcome_of
 
     session = Session.of(context)
     found = session.client.get_update_status()
@@ -120,7 +120,7 @@ def apply(
     Exit codes: 0 updated, or up to date already; 1 not updated, and the message says why; 7 this installation can't
     update itself, or is being updated; 8 timed out, the update goes on.
     """
-    from cictl.cli.server.updating import Wanted, carry_out
+    from cictl.cli.server.update import Wanted, carry_out
 
     wanted = Wanted(target=_tag(version), is_rollback=False, no_wait=no_wait, seconds=wait_timeout)
     carry_out(Session.of(context), wanted)
@@ -140,7 +140,7 @@ def rollback(
     A version that is still installed needs no network. Data stays as it is: a version that can't open it is refused.
     Asks on a terminal, and needs --yes elsewhere. Exit codes as those of `cictl update apply`.
     """
-    from cictl.cli.server.updating import Wanted, carry_out
+    from cictl.cli.server.update import Wanted, carry_out
 
     wanted = Wanted(target=_tag(version), is_rollback=True, no_wait=no_wait, seconds=wait_timeout)
     carry_out(Session.of(context), wanted)

@@ -14,6 +14,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found
 from cictl.cli.app.session import Session
 from cictl.cli.names import unknown
+from cictl.cli.output.outage import lost_text
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import has_colour, size
 from cictl.wire.artifacts import Artifact
@@ -85,7 +86,7 @@ class Downloads:
                     artifact,
                     target,
                     progress=None if progress is None else lambda count: progress(before + count),  # noqa: B023
-                    on_reconnect=lambda error: self._session.note(f"connection lost ({error}); going on"),
+                    on_reconnect=lambda error: self._session.note(lost_text(error, then="going on")),
                 )
             except KeyboardInterrupt:
                 self._session.note("interrupted; the same command goes on where this one ended")

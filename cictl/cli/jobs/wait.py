@@ -18,12 +18,16 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.jobs.progress import Board, board_for
-from cictl.cli.logs.writer import LogTail, LogWriter, read_piece
+from cictl.cli.logs.source import LogSource
+from cictl.cli.logs.tail import LogTail
+from cictl.cli.logs.view import LogView, Wanted
+from cictl.cli.logs.writer import LogWriter
+from cictl.cli.output.outage import DeadlineReached, Outage
 from cictl.cli.output.plain import LogCleaner, plain
 from cictl.cli.tables.jobs import label as label_of
 from cictl.cli.tables.jobs import label_in_chain, outcome, result_code, state_text, summary_result
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
-from cictl_client import ApiError, Client, Conflict, Unreachable
+from cictl_client import Client, Conflict
 
 T = TypeVar("T")
 
@@ -57,60 +61,6 @@ class Waiting:
         return self.wait or self.follow
 
 
-class _TimedOut(Exception):
-    """The time limit was reached."""
-
-
-class _Outage:
-    """Repeats requests while the server can't be reached, and says so, but not at every attempt."""
-
-    def __init__(self, note: Callable[[str], None], *, deadline: float | None) -> None:
-        self._note = note
-        self._deadline = deadline
-        self._noted_at: float | None = None
-        self._lock = threading.Lock()
-        self._sleep = threading.Event()
-
-    def tell(self, error: Exception) -> None:
-        """Say that the connection was lost; called from any thread."""
-        with self._lock:
-            now = time.monotonic()
-            if self._noted_at is None or now - self._noted_at > NOTICE_SECONDS:
-                self._note(f"connection lost ({error}); trying again")
-                self._noted_at = now
-
-    def through(self, request: Callable[[], T]) -> T:
-        """Return the answer of *request*, repeated until there is one."""
-        delay = RETRY_SECONDS
-        while True:
-            try:
-                answer = request()
-            except (Unreachable, ApiError) as error:
-                if isinstance(error, ApiError) and error.status < 500:
-                    raise
-                self.tell(error)
-            else:
-                if delay > RETRY_SECONDS:
-                    self._note("connected again")
-                return answer
-            self.pause(delay)
-            delay = min(delay * 2, 5.0)
-
-    def pause(self, seconds: float) -> None:
-        """Sleep, but not past the deadline.
-
-        Raises:
-            _TimedOut: The deadline was reached.
-        """
-        if self._deadline is None:
-            self._sleep.wait(seconds)
-            return
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise _TimedOut
-        self._sleep.wait(min(seconds, left))
-
-
 class Follower:
     """One wait for a set of job executions."""
 
@@ -130,7 +80,7 @@ class Follower:
         self._unmet_check_at = self._began + UNMET_AFTER_SECONDS
         deadline = None if waiting.timeout is None else self._began + waiting.timeout
         self._board = Board(session)
-        self._outage = _Outage(self._note, deadline=deadline)
+        self._outage = Outage(self._note, every=NOTICE_SECONDS, deadline=deadline)
         stream = session.stderr if session.wants_data else session.stdout
         self._writer = LogWriter(stream, labelled=len(self._ids) > 1)
 
@@ -153,7 +103,7 @@ class Follower:
             self._poll_until_over()
             self._drain()
             return self._finish()
-        except _TimedOut:
+        except DeadlineReached:
             raise self._timed_out() from None
         except KeyboardInterrupt:
             return self._interrupted()
@@ -161,8 +111,11 @@ class Follower:
             self._stop.set()
             self._board.close()
 
+    def _through(self, request: Callable[[], T]) -> T:
+        return self._outage.through(request, pause=RETRY_SECONDS)
+
     def _job(self, job_id: str) -> JobExecution:
-        return self._outage.through(partial(self._client.get_job, job_id))
+        return self._through(partial(self._client.get_job, job_id))
 
     def _load(self) -> None:
         """Give each execution a label of its own, as short as the run allows."""
@@ -181,10 +134,8 @@ class Follower:
         if not self._waiting.follow or len(self._ids) > MAX_LOGS:
             return
         for job_id in self._ids:
-            client = self._session.new_client()
-            tail = LogTail(
-                client, job_id, self._labels[job_id], self._writer, stop=self._stop, on_reconnect=self._outage.tell
-            )
+            source = LogSource(self._session.new_client(), job_id, on_lost=self._outage.tell)
+            tail = LogTail(self._view(source), job_id, stop=self._stop)
             tail.start()
             self._tails.append(tail)
 
@@ -193,7 +144,7 @@ class Follower:
         while open_ids:
             began = time.monotonic()
             for job_id in list(open_ids):
-                state = self._outage.through(partial(self._client.get_job_state, job_id))
+                state = self._through(partial(self._client.get_job_state, job_id))
                 self._saw(job_id, state)
                 if state.status.is_terminal:
                     open_ids.remove(job_id)
@@ -273,15 +224,12 @@ class Follower:
                 self._session.note(f"  {line}")
 
     def _show_whole_log(self, job_id: str) -> None:
-        cleaner, offset, label = LogCleaner(), 0, self._labels[job_id]
-        while True:
-            chunk = self._outage.through(partial(read_piece, self._client, job_id, offset=offset))
-            self._writer.feed(label, cleaner.feed(chunk.data))
-            offset += len(chunk.data)
-            if not chunk.data or offset >= chunk.size:
-                break
-        self._writer.feed(label, cleaner.close())
-        self._writer.end(label)
+        source = LogSource(self._client, job_id, on_lost=self._outage.tell, through=self._through)
+        self._view(source).write_once()
+
+    def _view(self, source: LogSource) -> LogView:
+        label = self._labels[source.job_id]
+        return LogView(source, Wanted(), partial(self._writer.feed, label), at_end=partial(self._writer.end, label))
 
     def _open(self) -> list[str]:
         return [i for i in self._ids if i not in self._states or not self._states[i].status.is_terminal]
@@ -332,13 +280,7 @@ def attach_command(session: Session, job_ids: Sequence[str], run_id: str, *, log
         command = f"cictl jobs watch --run {run_id}"
     else:
         command = f"cictl jobs watch {' '.join(job_ids)}"
-    return command + server_options(session)
-
-
-def server_options(session: Session) -> str:
-    """Return what a command that is shown needs behind it, to reach the server of this one."""
-    given = [option for option in ("server", "context") if session.options.get(option)]
-    return "".join(f" --{option} {session.options[option]}" for option in given)
+    return command + session.server_options
 
 
 def plain_tail(output: str, count: int = TAIL_LINES) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,14 +13,19 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
-from cictl.cli.jobs.wait import server_options
 from cictl.cli.logs.filter import LogFilter, Sink
-from cictl.cli.logs.parts import LogParts, Part, instant_of
-from cictl.cli.logs.writer import LogWriter, read_piece
+from cictl.cli.logs.part import LogParts, Part, instant_of
+from cictl.cli.logs.source import LogSource
+from cictl.cli.logs.writer import LogWriter
+from cictl.cli.output.outage import lost_text
 from cictl.cli.output.text import write_bytes
 from cictl.cli.tables.jobs import label, label_in_chain, outcome, result_code
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_client import LogChunk
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,7 @@ class Wanted:
 
 
 def instant(text: str) -> datetime:
-    """Return the instant that `--since` names; see `log_parts.instant_of`."""
+    """Return the instant that `--since` names; see `part.instant_of`."""
     return instant_of(text, now=datetime.now(UTC))
 
 
@@ -82,47 +87,36 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 class LogView:
-    """Writes what is wanted of the log of one job execution."""
+    """Writes what is wanted of one log: from its source, through the filter, into the sink.
 
-    def __init__(self, session: Session, job_id: str, wanted: Wanted, *, sink: Sink | None = None) -> None:
-        self._session = session
-        self._client = session.client
-        self._job_id = job_id
+    Attributes:
+        position: The byte behind the last one that was written.
+    """
+
+    def __init__(self, source: LogSource, wanted: Wanted, sink: Sink, *, at_end: Callable[[], None] = _nothing) -> None:
+        self._source = source
         self._wanted = wanted
-        self._parts = LogParts(session.client, job_id)
-        self._filter = LogFilter(
-            sink or (lambda data: write_bytes(session.stdout, data)),
-            raw=wanted.raw,
-            pattern=wanted.pattern,
-            timestamps=wanted.timestamps,
-        )
-        self._position = 0
+        self._parts = LogParts(source)
+        self._filter = LogFilter(sink, raw=wanted.raw, pattern=wanted.pattern, timestamps=wanted.timestamps)
+        self._at_end = at_end
+        self.position = 0
 
     def write_once(self) -> bool:
         """Write the log as far as it has grown, and tell whether there was anything to write."""
         part = self._part(wait=False) or Part()
-        for chunk in self._timed_chunks(part) if self._wanted.timestamps else self._chunks(part):
+        pieces = self._source.timed_pieces if self._wanted.timestamps else self._source.pieces
+        for chunk in pieces(start=part.start, end=part.end):
             self._feed(chunk, part.end)
-        self._filter.close()
+        self._close()
         return self._filter.found
 
-    def follow(self) -> ExitCode:
-        """Write the log as it grows, and return the job's result when it is over.
+    def follow(self, *, is_stopped: Callable[[], bool] | None = None) -> bool:
+        """Write the log as it grows, until the job is over or *is_stopped* says so.
 
-        Of a step: 0 when the next one begins.
+        Return whether what is wanted is a step that is over while the job goes on.
         """
-        try:
-            part = self._part(wait=True)
-            if part is not None and self._follow_part(part):
-                return ExitCode.OK
-            return result_code([self._client.wait_for_job(self._job_id, on_reconnect=self._lost)])
-        except KeyboardInterrupt:
-            self._session.note("")
-            command = f"cictl jobs logs -f {self._job_id} {self._wanted.again(self._position)}"
-            self._session.note(
-                f"interrupted; the job goes on. Attach again with: {command}{server_options(self._session)}"
-            )
-            return ExitCode.INTERRUPTED
+        part = self._part(wait=True)
+        return part is not None and self._follow_part(part, is_stopped)
 
     def _part(self, *, wait: bool) -> Part | None:
         wanted = self._wanted
@@ -136,20 +130,19 @@ class LogView:
             part = Part(start=max(part.start, since), end=part.end, step=part.step)
         return part if part is None or wanted.tail is None else self._parts.tail(part, wanted.tail)
 
-    def _follow_part(self, part: Part) -> bool:
-        """Write *part* while it grows, and tell whether it is a step that is over while the job goes on."""
-        self._position = part.start
+    def _follow_part(self, part: Part, is_stopped: Callable[[], bool] | None) -> bool:
+        self.position = part.start
         end = part.end
         if end is None or part.start < end:
-            for chunk in self._client.follow_log(
-                self._job_id, offset=part.start, times=self._wanted.timestamps, on_reconnect=self._lost
-            ):
+            for chunk in self._source.follow(start=part.start, times=self._wanted.timestamps, is_stopped=is_stopped):
+                if is_stopped is not None and is_stopped():
+                    return False
                 end = self._end_of(part) if end is None else end
                 self._feed(chunk, end)
-                if end is not None and self._position >= end:
+                if end is not None and self.position >= end:
                     break
-        self._filter.close()
-        return end is not None and self._position >= end
+        self._close()
+        return end is not None and self.position >= end
 
     def _end_of(self, part: Part) -> int | None:
         """Return where the step that *part* is ends, as soon as the next one has begun."""
@@ -158,34 +151,33 @@ class LogView:
         after = next((step for step in self._parts.begun() if step.index > part.step.index), None)
         return None if after is None else self._parts.line_start(after.log_offset)
 
-    def _chunks(self, part: Part) -> Iterator[LogChunk]:
-        offset = part.start
-        while True:
-            chunk = read_piece(self._client, self._job_id, offset=offset)
-            yield chunk
-            offset += len(chunk.data)
-            if not chunk.data or offset >= (chunk.size if part.end is None else min(part.end, chunk.size)):
-                return
-
-    def _timed_chunks(self, part: Part) -> Iterator[LogChunk]:
-        """Yield the chunks up to where the log ends now: only a follower is told times."""
-        size = read_piece(self._client, self._job_id, offset=part.start, limit=0).size
-        end = size if part.end is None else min(part.end, size)
-        if part.start >= end:
-            return
-        for chunk in self._client.follow_log(self._job_id, offset=part.start, times=True, on_reconnect=self._lost):
-            yield chunk
-            if chunk.offset + len(chunk.data) >= end:
-                return
-
     def _feed(self, chunk: LogChunk, end: int | None) -> None:
         data = chunk.data if end is None else chunk.data[: max(0, end - chunk.offset)]
         with interrupted_after():
             self._filter.feed(data, chunk.received_utc)
-            self._position = chunk.offset + len(chunk.data)
+            self.position = chunk.offset + len(chunk.data)
 
-    def _lost(self, error: Exception) -> None:
-        self._session.note(f"connection lost ({error}); trying again")
+    def _close(self) -> None:
+        self._filter.close()
+        self._at_end()
+
+
+def follow_log(session: Session, job_id: str, wanted: Wanted) -> ExitCode:
+    """Write the log of one job as it grows, and return the job's result when it is over.
+
+    Of a step: 0 when the next one begins.
+    """
+    source = _source(session, job_id)
+    view = LogView(source, wanted, partial(write_bytes, session.stdout))
+    try:
+        if view.follow():
+            return ExitCode.OK
+        return result_code([session.client.wait_for_job(job_id, on_reconnect=partial(_note_lost, session))])
+    except KeyboardInterrupt:
+        session.note("")
+        command = f"cictl jobs logs -f {job_id} {wanted.again(view.position)}"
+        session.note(f"interrupted; the job goes on. Attach again with: {command}{session.server_options}")
+        return ExitCode.INTERRUPTED
 
 
 def show_log(session: Session, job_id: str, wanted: Wanted) -> None:
@@ -196,7 +188,8 @@ def show_log(session: Session, job_id: str, wanted: Wanted) -> None:
     """
     if wanted.failed and not _has_failed(session, session.client.get_job(job_id)):
         return
-    _expect(LogView(session, job_id, wanted).write_once(), wanted)
+    view = LogView(_source(session, job_id), wanted, partial(write_bytes, session.stdout))
+    _expect(view.write_once(), wanted)
 
 
 def show_logs(session: Session, jobs: list[JobExecution], wanted: Wanted) -> None:
@@ -215,10 +208,18 @@ def show_logs(session: Session, jobs: list[JobExecution], wanted: Wanted) -> Non
     writer = LogWriter(session.stdout, labelled=len(jobs) > 1)
     is_found = False
     for job in jobs:
-        view = LogView(session, job.id, wanted, sink=partial(writer.feed, name(job)))
+        sink, at_end = partial(writer.feed, name(job)), partial(writer.end, name(job))
+        view = LogView(_source(session, job.id), wanted, sink, at_end=at_end)
         is_found = view.write_once() or is_found
-        writer.end(name(job))
     _expect(is_found, wanted)
+
+
+def _source(session: Session, job_id: str) -> LogSource:
+    return LogSource(session.client, job_id, on_lost=partial(_note_lost, session))
+
+
+def _note_lost(session: Session, error: Exception) -> None:
+    session.note(lost_text(error))
 
 
 def _has_failed(session: Session, job: JobExecution) -> bool:

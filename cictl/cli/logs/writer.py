@@ -1,14 +1,11 @@
-"""Log bytes on their way to the screen: cleaned, and lines of several jobs never mixed."""
+"""Log bytes on the screen: lines of several jobs are never mixed."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TextIO
 
-from cictl.cli.output.plain import LogCleaner
 from cictl.cli.output.text import write_bytes
-from cictl_client import Client, LogChunk, NotFound
 
 MAX_HELD = 65_536
 """Bytes of an unfinished line that are held back for the rest of it."""
@@ -51,62 +48,6 @@ class LogWriter:
             return
         with self._lock:
             write_bytes(self._stream, data)
-
-
-class LogTail(threading.Thread):
-    """Follows the log of one job execution into a writer, on a client of its own.
-
-    Attributes:
-        error: What ended it early; None when the log was written whole, or it was told to stop.
-    """
-
-    def __init__(
-        self,
-        client: Client,
-        job_id: str,
-        label: str,
-        writer: LogWriter,
-        *,
-        stop: threading.Event,
-        on_reconnect: Callable[[Exception], None],
-    ) -> None:
-        super().__init__(name=f"log of {job_id}", daemon=True)
-        self._client = client
-        self._job_id = job_id
-        self._label = label
-        self._writer = writer
-        self._told_to_stop = stop
-        self._on_reconnect = on_reconnect
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            self._follow()
-        except Exception as error:  # noqa: BLE001 - handed to the thread that waits for this one
-            self.error = error
-
-    def _follow(self) -> None:
-        cleaner = LogCleaner()
-        chunks = self._client.follow_log(
-            self._job_id, on_reconnect=self._on_reconnect, deadline=self._told_to_stop.is_set
-        )
-        for chunk in chunks:
-            if self._told_to_stop.is_set():
-                return
-            self._writer.feed(self._label, cleaner.feed(chunk.data))
-        self._writer.feed(self._label, cleaner.close())
-        self._writer.end(self._label)
-
-
-def read_piece(client: Client, job_id: str, *, offset: int, limit: int | None = None) -> LogChunk:
-    """Return a piece of the log; of a server that has no logs by offset, a piece of the job's output."""
-    try:
-        return client.read_log(job_id, offset=offset, limit=limit)
-    except NotFound:
-        job = client.get_job(job_id)
-    output = job.output.encode()
-    piece = output[offset : None if limit is None else offset + limit]
-    return LogChunk(data=piece, offset=offset, size=len(output), complete=job.status.is_terminal)
 
 
 def _labelled(label: str, lines: bytes) -> bytes:

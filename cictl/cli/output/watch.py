@@ -5,6 +5,7 @@ It goes on through dropped connections and server restarts, and ends with Ctrl-C
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.data import Format
+from cictl.cli.output.outage import Outage
 from cictl.cli.output.plain import plain
 from cictl.cli.output.table import Result
 from cictl.cli.output.text import has_colour
@@ -51,22 +53,14 @@ def watch(session: Session, look: Callable[[], Result[Any]], *, quiet: Sequence[
 
 
 def _go_on(look: Callable[[], Result[Any]], shown: _Lines) -> NoReturn:
-    is_lost = False
     while True:
         time.sleep(POLL_SECONDS)
-        try:
-            result = look()
-        except ClientError as error:
-            if isinstance(error, ApiError) and error.status < 500:
-                raise
-            if not is_lost:
-                shown.note(f"connection lost ({error}); trying again")
-            is_lost = True
-            continue
-        if is_lost:
-            shown.note("connected again")
-        is_lost = False
-        shown.show(result)
+        outage = Outage(shown.note, every=math.inf, passing=_has_not_refused)
+        shown.show(outage.through(look, pause=POLL_SECONDS, longest=POLL_SECONDS))
+
+
+def _has_not_refused(error: ClientError) -> bool:
+    return not isinstance(error, ApiError) or error.status >= 500
 
 
 class _Lines:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
+from cictl.cli.output.outage import is_passing
 from cictl.cli.output.table import Result
 from cictl.wire.jobs import JobStatus
 from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer
-from cictl_client import ApiError, Client, ClientError, Unreachable
+from cictl_client import Client, ClientError, Unreachable
 
 POLL_SECONDS = 0.5
 _MAX_JOBS = 1000
@@ -208,12 +209,11 @@ class _Follower:
         """Return the status and tell its phase; None while the server is away."""
         try:
             status = self._client.get_update_status()
-        except Unreachable:
-            self._tell("the server is restarting")
-            return None
-        except ApiError as error:
-            if error.status < 500:
+        except ClientError as error:
+            if not is_passing(error):
                 raise
+            if isinstance(error, Unreachable):
+                self._tell("the server is restarting")
             return None
         self._tell(_PHASES.get(status.get("update_phase", ""), ""))
         return status

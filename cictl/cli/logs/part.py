@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found, usage
-from cictl.cli.logs.writer import read_piece
+from cictl.cli.logs.source import LogSource
 from cictl.cli.tables.steps import step_names, step_text
 from cictl.wire.jobs import JobExecution, LoggedStep, Step
-from cictl_client import Client, NotFound
+from cictl_client import NotFound
 from cictl_client.follow.logs import has_no_route
 
 WINDOW = 65_536
@@ -59,9 +59,10 @@ def instant_of(text: str, *, now: datetime) -> datetime:
 class LogParts:
     """Finds the wanted part of one execution's log."""
 
-    def __init__(self, client: Client, job_id: str) -> None:
-        self._client = client
-        self._job_id = job_id
+    def __init__(self, source: LogSource) -> None:
+        self._source = source
+        self._client = source.client
+        self._job_id = source.job_id
 
     def since(self, instant: datetime) -> int:
         """Return where the lines begin that came since *instant*."""
@@ -125,7 +126,7 @@ class LogParts:
             return 0
         position = offset - 1
         while True:
-            piece = read_piece(self._client, self._job_id, offset=position, limit=WINDOW)
+            piece = self._source.read(offset=position, limit=WINDOW)
             newline = piece.data.find(b"\n")
             if newline >= 0:
                 return position + newline + 1
@@ -140,12 +141,12 @@ class LogParts:
         return Part(start=self.line_start(step.log_offset), end=end, step=step)
 
     def _size(self) -> int:
-        return read_piece(self._client, self._job_id, offset=0, limit=1).size
+        return self._source.read(offset=0, limit=1).size
 
     def _read(self, offset: int, count: int) -> bytes:
         data = b""
         while len(data) < count:
-            piece = read_piece(self._client, self._job_id, offset=offset + len(data), limit=count - len(data))
+            piece = self._source.read(offset=offset + len(data), limit=count - len(data))
             if not piece.data:
                 break
             data += piece.data
