@@ -41,9 +41,13 @@ COMMANDS: dict[str, Entry] = {
     ),
     "projects": Entry("cictl.cli.commands.projects", "app", "Projects: list show import reload delete icon."),
     "pipelines": Entry(
-        "cictl.cli.commands.pipelines", "app", "Pipelines: list show run preview source-refs eligible-agents version."
+        "cictl.cli.commands.runnables",
+        "pipelines",
+        "Pipelines: list show run preview source-refs eligible-agents version.",
     ),
-    "chains": Entry("cictl.cli.commands.chains", "app", "Chains: list show run preview source-refs eligible-agents."),
+    "chains": Entry(
+        "cictl.cli.commands.runnables", "chains", "Chains: list show run preview source-refs eligible-agents."
+    ),
     "jobs": Entry(
         "cictl.cli.commands.jobs",
         "app",

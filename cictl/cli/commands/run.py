@@ -1,4 +1,4 @@
-"""`cictl run` and `cictl pipelines run`: enqueue, and perhaps wait for the end."""
+"""`cictl run`, and what the runs of pipelines and chains share: enqueue, and perhaps wait for the end."""
 
 from __future__ import annotations
 
@@ -65,8 +65,7 @@ def run(
     """
     request = run_request(matrix=matrix, matrix_index=matrix_index, dry_run=dry_run, ref=ref, offline=offline)
     waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
-    pipelines_only = context.parent is not None and context.parent.info_name == "pipelines"
-    start(Session.of(context), target, request, agent=agent, waiting=waiting, chains=not pipelines_only)
+    start(Session.of(context), target, request, agent=agent, waiting=waiting)
 
 
 def run_request(*, matrix: str, matrix_index: int | None, dry_run: bool, ref: str, offline: bool) -> RunRequest:
