@@ -1,0 +1,1 @@
+"""The program `cictl`: each room below is a noun of it; only commands.here knows the server and the agent."""

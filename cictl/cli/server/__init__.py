@@ -1,0 +1,1 @@
+"""What is done with the server itself: its update, over the restart in the middle."""

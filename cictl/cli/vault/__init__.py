@@ -1,0 +1,1 @@
+"""What is done with vaults: diagnosis, and reading a secret id."""
