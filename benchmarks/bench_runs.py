@@ -26,7 +26,7 @@ def _define(services: Services) -> None:
         f"  - {{id: many, jobs: [{{id: j, matrix: {{include: [{rows}]}}, steps: [{{run: make}}]}}]}}\n"
     )
     pipelines = parse(text, config_file="cictl.yaml").pipelines
-    with services.store.write() as tx:
+    with services.core.store.write() as tx:
         tx.projects.put(
             ProjectRecord(
                 id=1,
@@ -51,10 +51,10 @@ def main() -> None:
         _define(services)
         begun = time.perf_counter()
         for _ in range(singles):
-            services.runs.run_pipeline(1, RunRequest())
+            services.pipelines.runs.run_pipeline(1, RunRequest())
         single = (time.perf_counter() - begun) * ROWS / singles
         begun = time.perf_counter()
-        services.runs.run_pipeline(2, RunRequest())
+        services.pipelines.runs.run_pipeline(2, RunRequest())
         together = time.perf_counter() - begun
         with store.read() as view:
             stored = view.jobs.count()

@@ -99,7 +99,7 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
             Guard(is_loopback=is_loopback),
             vault.Slashes(),
             Targets(services),
-            Idempotency(services.idempotency),
+            Idempotency(services.core.idempotency),
         ]
     )
     errors.install(app)

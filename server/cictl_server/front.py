@@ -63,7 +63,7 @@ class Targets:
     """
 
     def __init__(self, services: Services) -> None:
-        self._projects = services.projects
+        self._projects = services.projects.projects
 
     def process_resource(
         self, req: falcon.Request, _resp: falcon.Response, resource: object, params: dict[str, str]

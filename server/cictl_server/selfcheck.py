@@ -49,10 +49,10 @@ def check(data_dir: Path) -> Report:
         raise SelfCheckFailed(f"cannot open database schema {error.found}") from error
     try:
         services = Services.build(store, data_dir, version=version)
-        services.maintenance.start_up()
+        services.jobs.expiry.start_up()
         app = create_app(services)
         health, info = _get(app, "/healthz"), _get(app, "/api/v1/server-info")
-        services.hub.close()
+        services.core.hub.close()
     finally:
         store.close()
     if health.get("status") != "ok" or info.get("version") != version:

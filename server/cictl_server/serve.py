@@ -106,8 +106,8 @@ class Server:
             vault_urls=config.vault_urls,
             process=self._process(config, listener),
         )
-        self.services.maintenance.start_up()
-        self.services.updates.adopt()
+        self.services.jobs.expiry.start_up()
+        self.services.updates.update.adopt()
         self._httpd = Httpd(
             create_app(self.services, is_loopback=is_loopback),
             listener,
@@ -140,20 +140,20 @@ class Server:
         """Ask `run` to end; may be called from a signal handler, and twice."""
         self._stopping.set()
         self._httpd.stop()
-        self.services.updates.stop()
-        self.services.hub.close()
+        self.services.updates.update.stop()
+        self.services.core.hub.close()
 
     def _maintain(self) -> None:
         while not self._stopping.wait(INTERVAL_SECONDS):
             try:
-                self.services.maintenance.run_once()
-                self.services.updates.settle()
+                self.services.jobs.expiry.run_once()
+                self.services.updates.update.settle()
             except Exception:  # the next pass tries again; dying silently would be worse
                 logger.exception("maintenance failed")
 
     def _reload_projects(self) -> None:
         try:
-            self.services.reloading.run_if_pending()
+            self.services.updates.reload.run_if_pending()
         except Exception:  # the next start tries again
             logger.exception("projects not reloaded")
 

@@ -87,7 +87,7 @@ def server(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterato
     http.start()
     monkeypatch.setenv("CICTL_SERVER_URL", http.url)
     yield rules
-    rules.services.hub.close()
+    rules.services.core.hub.close()
     http.close()
     rules.close()
 

@@ -176,7 +176,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     server = RunningServer(directory / "data")
     beat(server)
     assert server.post("/api/v1/projects/import", ImportRequest(repo_url=str(repository))).status_code == 201
-    pipeline = server.services.projects.list_projects()[0].pipelines[0].id
+    pipeline = server.services.projects.projects.list_projects()[0].pipelines[0].id
     [done] = server.run(pipeline)
     server.running("build-1")
     server.report(done, "running", "build-1", output_append="hello\n", output_offset=0)
@@ -204,7 +204,7 @@ def shop(
     monkeypatch.setenv("CICTL_SERVER_URL", http.url)
     monkeypatch.chdir(tmp_path)
     yield Shop(server, words)
-    server.services.hub.close()
+    server.services.core.hub.close()
     http.stop()
     server.close()
 

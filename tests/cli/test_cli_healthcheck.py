@@ -135,7 +135,7 @@ def test_a_server_that_tells_whether_it_is_ready_is_asked(run: Run, real_server:
 
 
 def test_a_server_that_is_not_ready_is_10_with_what_is_wrong(run: Run, real_server: Server) -> None:
-    real_server.services.hub.close()
+    real_server.services.core.hub.close()
     ran = run("healthcheck", "--server", real_server.url)
     assert ran.code == ExitCode.SERVER_ERROR
     assert ran.out == f"unhealthy: serving: the server is stopping ({real_server.url})\n"

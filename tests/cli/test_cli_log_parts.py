@@ -205,7 +205,7 @@ def test_following_a_step_waits_for_it_and_ends_where_the_next_begins(
 ) -> None:
     working = Working(server).begins(1).says("one\n")
     seen: list[str] = []
-    follow = server.services.jobs.follow_log
+    follow = server.services.jobs.jobs.follow_log
 
     def followed(job_id: str, *, offset: int, is_timed: bool) -> Iterator[LogSlice | JobState | None]:
         seen.append("follow")
@@ -217,7 +217,7 @@ def test_following_a_step_waits_for_it_and_ends_where_the_next_begins(
             threading.Event().wait(0.01)
         working.says("more of two\n").begins(3).says("three\n")
 
-    monkeypatch.setattr(server.services.jobs, "follow_log", followed)
+    monkeypatch.setattr(server.services.jobs.jobs, "follow_log", followed)
     thread = threading.Thread(target=go_on)
     thread.start()
     ran = run("jobs", "logs", "-f", working.id, "--step", "2")

@@ -117,7 +117,7 @@ def test_real_events_through_a_restart_of_the_server(tmp_path: Path) -> None:
         assert first.job is not None
         assert first.job.state is not None
         assert (first.job.id, first.job.state.status) == (job_id, JobStatus.QUEUED)
-        rules.services.hub.close()
+        rules.services.core.hub.close()
         http.stop()
         rules.clock.step(10)
         rules.restart()
@@ -129,6 +129,6 @@ def test_real_events_through_a_restart_of_the_server(tmp_path: Path) -> None:
         assert last.job.state is not None
         assert last.job.state.status is JobStatus.FAILED
         events.close()  # type: ignore[attr-defined]
-    rules.services.hub.close()
+    rules.services.core.hub.close()
     http.close()
     rules.close()

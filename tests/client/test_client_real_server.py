@@ -32,7 +32,7 @@ class Duo:
 
     def close(self) -> None:
         self.client.close()
-        self.rules.services.hub.close()
+        self.rules.services.core.hub.close()
         self.http.close()
         self.rules.close()
 

@@ -118,7 +118,7 @@ def test_an_agent_is_told_to_stop_what_another_one_holds_by_now(server: RunningS
     job_id = server.enqueue()
     server.leased("a")
     server.clock.step(45)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     assert server.heartbeat("a", running_job_ids=[job_id]).cancel_job_ids == []
     server.leased("b")
     assert server.heartbeat("a", running_job_ids=[job_id]).cancel_job_ids == [job_id]

@@ -432,7 +432,7 @@ def test_an_agent_that_comes_back_in_time_goes_on(stage: Stage) -> None:
     stage.server.clock.step(59)
     assert stage.server.heartbeat(running_job_ids=[stage.held]).cancel_job_ids == []
     stage.server.clock.step(59)
-    stage.server.services.maintenance.run_once()
+    stage.server.services.jobs.expiry.run_once()
     assert stage.server.job(stage.held).status == "running"
 
 

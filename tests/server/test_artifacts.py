@@ -99,7 +99,7 @@ def test_an_upload_that_is_overtaken_never_becomes_the_next_agents(
     def overtake() -> None:
         monkeypatch.undo()
         server.clock.step(45)
-        server.services.maintenance.run_once()
+        server.services.jobs.expiry.run_once()
         assert server.running("b").id == job.id
 
     sync, replacing = artifact_service._sync_tree, ReportFiles.replacing

@@ -61,10 +61,10 @@ def test_a_run_past_its_limit_and_the_grace_is_ended(server: RunningServer) -> N
     [job_id] = server.run(pipeline)
     server.running()
     server.clock.step(44)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     assert server.job(job_id).status == "running"
     server.clock.step(1)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     ended = server.job(job_id)
     assert (ended.error, ended.cause) == ("job timed out while running (server maintenance)", "timed_out")
     assert ended.output == "[control] job timed out while running (server maintenance)"
@@ -77,7 +77,7 @@ def test_an_agent_that_is_online_may_still_upload_what_its_run_made(server: Runn
     for seconds, status in ((30 + 15 + 599, "running"), (1, "failed")):
         server.clock.step(seconds)
         server.heartbeat()
-        server.services.maintenance.run_once()
+        server.services.jobs.expiry.run_once()
         assert server.job(job.id).status == status
     assert server.job(job.id).cause == "timed_out"
 
@@ -85,7 +85,7 @@ def test_an_agent_that_is_online_may_still_upload_what_its_run_made(server: Runn
 def test_a_limit_beyond_all_time_is_none(server: RunningServer) -> None:
     server.run(server.define(f'[{{id: slow, timeout_seconds: {10**15}, steps: [{{run: "true"}}]}}]'))
     job = server.running()
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     assert server.job(job.id).status == "running"
 
 
@@ -94,10 +94,10 @@ def test_the_work_of_a_silent_agent_is_given_up(server: RunningServer) -> None:
     server.enqueue()
     job = server.running()
     server.clock.step(59)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     assert server.job(job.id).status == "running"
     server.clock.step(1)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     ended = server.job(job.id)
     assert (ended.status, ended.cause) == ("failed", "agent_lost")
     assert ended.error == "agent lost: nothing heard of a for 60 s"
@@ -150,7 +150,7 @@ def test_an_agent_gets_its_whole_time_again_after_a_restart_of_the_server(server
     assert server.job(job.id).status == "running"
     server.heartbeat()
     server.clock.step(59)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     assert server.job(job.id).status == "running"
 
 

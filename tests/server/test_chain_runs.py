@@ -152,14 +152,14 @@ def deactivate(server: RunningServer, _job_id: str) -> None:
 
 def lose(server: RunningServer, _job_id: str) -> None:
     server.clock.step(61)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
 
 
 def overrun(server: RunningServer, _job_id: str) -> None:
     for _ in range(100):
         server.clock.step(30)
         server.heartbeat()
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
 
 
 @pytest.mark.parametrize("end", [fail, cancel, deactivate, lose, overrun])

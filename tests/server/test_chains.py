@@ -62,7 +62,7 @@ def cancel(server: RunningServer, job: JobExecution) -> None:
 
 def lose(server: RunningServer, _job: JobExecution) -> None:
     server.clock.step(61)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
 
 
 @pytest.mark.parametrize("end", [fail, cancel, lose])

@@ -45,15 +45,15 @@ def work_until(server: RunningServer, agent_id: str, stop: threading.Event, done
     """Lease, run and finish executions, with the waits that agents use."""
     services = server.services
     while not stop.is_set():
-        job = services.leasing.lease(LeaseRequest(agent_id=agent_id, wait_seconds=1)).job_execution
+        job = services.jobs.leasing.lease(LeaseRequest(agent_id=agent_id, wait_seconds=1)).job_execution
         if job is None:
             continue
         check_needs(server, job)
         text = f"{agent_id} runs {job.id}\n"
-        services.reporting.report(
+        services.jobs.reporting.report(
             job.id, StatusRequest(agent_id=agent_id, status="running", output_append=text, output_offset=0)
         )
-        services.reporting.report(
+        services.jobs.reporting.report(
             job.id, StatusRequest(agent_id=agent_id, status="succeeded", exit_code=0, output_size=len(text))
         )
         done(job.id)
@@ -126,16 +126,16 @@ class Riot:
                     case "run":
                         self.server.run(self.pipeline)
                     case "cancel":
-                        services.jobs.cancel(chance.choice(ids))
+                        services.jobs.jobs.cancel(chance.choice(ids))
                     case "rerun":
-                        services.jobs.rerun(chance.choice(ids))
+                        services.jobs.jobs.rerun(chance.choice(ids))
                     case "delete":
-                        services.removal.delete(chance.choice(ids))
+                        services.jobs.removal.delete(chance.choice(ids))
                     case "flush":
-                        services.removal.flush_history()
+                        services.jobs.removal.flush_history()
                     case _:
                         self.server.act(move, f"agent-{chance.randrange(6)}")
-                services.maintenance.run_once()
+                services.jobs.expiry.run_once()
             except CictlError:
                 pass  # refused: it is over, gone or not started
 

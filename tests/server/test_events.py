@@ -21,11 +21,11 @@ class Follower:
         headers = {"Last-Event-ID": last} if last else {}
         self._thread = threading.Thread(target=self._read, args=(headers,))
         self._thread.start()
-        eventually(lambda: server.services.hub.is_watched(EVENTS), what="the follower")
+        eventually(lambda: server.services.core.hub.is_watched(EVENTS), what="the follower")
 
     def stop(self) -> list[tuple[str, int, Any]]:
         """End the server's streams, and return kind, number and data of what came."""
-        self._server.services.hub.close()
+        self._server.services.core.hub.close()
         self._thread.join(timeout=20)
         found = []
         for block in self.text.split("\n\n"):
@@ -60,7 +60,7 @@ def test_a_follower_goes_on_after_the_event_it_saw_last(server: RunningServer) -
     a, b = server.enqueue(), server.enqueue()
     (_, number, data), (_, _, other) = follower.stop()
     assert (data["id"], other["id"]) == (a, b)
-    again = server.services.events.follow(after=number)
+    again = server.services.core.events.follow(after=number)
     assert [event.subject for event in again if event] == [b]
 
 
@@ -71,7 +71,7 @@ def test_one_that_missed_too_much_is_told_to_look_anew(server: RunningServer) ->
 
 def test_without_a_place_there_is_no_stream(server: RunningServer) -> None:
     for _ in range(64):
-        server.services.hub.take_place()
+        server.services.core.hub.take_place()
     assert server.get("/api/v1/events").status_code == 503
 
 

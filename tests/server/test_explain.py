@@ -360,7 +360,7 @@ def test_an_execution_whose_agent_was_lost(server: RunningServer) -> None:
     server.heartbeat("a")
     server.running()
     server.clock.step(61)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     found = explain(server, job_id)
     assert found.cause is Cause.AGENT_LOST
     assert commands(found) == ["cictl agents show a", f"cictl jobs rerun {job_id}"]

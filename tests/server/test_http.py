@@ -109,8 +109,8 @@ def test_a_fault_is_told_without_its_details(
     def explode(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(type(server.services.job_lists), "list_jobs", explode)
-    monkeypatch.setattr(type(server.services.jobs), "get_job", explode)
+    monkeypatch.setattr(type(server.services.jobs.lists), "list_jobs", explode)
+    monkeypatch.setattr(type(server.services.jobs.jobs), "get_job", explode)
     answer = server.get("/api/v1/jobs/job-1")
     assert (answer.status_code, answer.text) == (500, "internal error\n")
     assert "secret detail" in caplog.text

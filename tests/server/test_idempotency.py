@@ -58,7 +58,7 @@ def test_refusals_are_kept_too(server: RunningServer, pipeline: int) -> None:
 def test_a_day_later_it_is_forgotten(server: RunningServer, pipeline: int) -> None:
     run(server, pipeline, "k")
     server.clock.step(24 * 3600 + 1)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     run(server, pipeline, "k")
     assert count(server) == 2
 
@@ -66,7 +66,7 @@ def test_a_day_later_it_is_forgotten(server: RunningServer, pipeline: int) -> No
 def test_an_interrupted_request_is_not_repeated(server: RunningServer, pipeline: int) -> None:
     """The key is stored before the work: after a kill nobody can tell whether it was done."""
     path = f"/api/v1/pipelines/{pipeline}/run-selection"
-    server.services.idempotency.begin("POST", path, "k")
+    server.services.core.idempotency.begin("POST", path, "k")
     assert "is being answered" in run(server, pipeline, "k").text
     server.restart()
     answer = run(server, pipeline, "k")
@@ -79,7 +79,7 @@ def test_a_fault_may_be_tried_again(server: RunningServer, pipeline: int, monkey
         raise RuntimeError
 
     with monkeypatch.context() as broken:
-        broken.setattr(type(server.services.runs), "run_pipeline", explode)
+        broken.setattr(type(server.services.pipelines.runs), "run_pipeline", explode)
         assert run(server, pipeline, "k").status_code == 500
     assert run(server, pipeline, "k").status_code == 201
 

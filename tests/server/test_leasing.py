@@ -117,10 +117,10 @@ def test_an_expired_lease_goes_back_to_the_head_of_the_queue(server: RunningServ
     server.enqueue()
     server.leased("a")
     server.clock.step(44)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     assert server.job(job_id).status == "leased"
     server.clock.step(1)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     assert server.job(job_id).status == "queued"
     assert server.leased("b").id == job_id
 
@@ -161,7 +161,7 @@ def test_a_waiting_agent_is_told_at_once_that_it_is_deactivated(server: RunningS
 
 def test_without_a_free_place_the_answer_comes_at_once(server: RunningServer) -> None:
     for _ in range(64):
-        server.services.hub.take_place()
+        server.services.core.hub.take_place()
     assert server.lease(wait_seconds=25).message == "no matching queued job"
 
 
@@ -182,7 +182,7 @@ def test_a_request_that_still_waits_on_a_broken_connection_ends_nothing(server: 
     answers: list[LeaseResponse] = []
     waiting = threading.Thread(target=lambda: answers.append(server.lease(wait_seconds=20, request_id="old")))
     waiting.start()
-    until(lambda: server.services.hub.waiting == 1)
+    until(lambda: server.services.core.hub.waiting == 1)
     assert server.lease(request_id="new", capabilities={"gpu": "1"}).assigned
     server.report(job_id, "running")
     server.clock.step(6)

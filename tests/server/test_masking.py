@@ -34,7 +34,7 @@ def job_id(server: RunningServer) -> str:
     """A running execution that got the secret with its lease."""
     server.enqueue()
     job = server.leased()
-    server.services.sensitive.remember(job.id, [SECRET])
+    server.services.secrets.sensitive.remember(job.id, [SECRET])
     assert server.report(job.id, "running").status_code == 200
     return job.id
 
@@ -212,7 +212,7 @@ def test_everything_else_of_a_report_is_masked(server: RunningServer, job_id: st
 
 
 def test_reports_of_tests_and_coverage_are_masked(server: RunningServer, job_id: str) -> None:
-    server.services.sensitive.remember(job_id, ["fail"])
+    server.services.secrets.sensitive.remember(job_id, ["fail"])
     report = TestReport(
         total=1,
         failed=1,
@@ -260,7 +260,7 @@ def test_other_executions_are_not_touched(server: RunningServer, job_id: str) ->
 
 def test_nothing_of_a_secret_stays_in_memory_when_it_is_forgotten(server: RunningServer, job_id: str) -> None:
     append(server, job_id, "say hunt", offset=0)
-    server.services.sensitive.forget(job_id)
+    server.services.secrets.sensitive.forget(job_id)
     gc.collect()
     assert [mask for mask in gc.get_objects() if isinstance(mask, Mask) and SECRET in mask.values] == []
 

@@ -72,7 +72,7 @@ def test_an_expired_lease(server: RunningServer) -> None:
     server.enqueue()
     server.leased()
     server.clock.step(45)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     server.leased()
     found = scrape(server)
     assert (found["cictl_leases_expired_total", ()], found["cictl_leases_total", ()]) == (1, 2)
@@ -84,7 +84,7 @@ def test_a_lease_that_is_stored_again_counts_once(server: RunningServer) -> None
     services = server.services
     with server.store.write() as tx:
         [held] = tx.jobs.active_of_agent("a")
-        settler = Settler(services.hub, services.events, services.telemetry)
+        settler = Settler(hub=services.core.hub, events=services.core.events, telemetry=services.core.telemetry)
         settler.put(tx, msgspec.structs.replace(held, secrets_attempts=1))
     assert scrape(server)["cictl_leases_total", ()] == 1
 

@@ -143,7 +143,7 @@ class TestFuzzing:
         thread.start()
         try:
             yield running.url
-            running.services.maintenance.run_once()
+            running.services.jobs.expiry.run_once()
         finally:
             running.stop()
             thread.join(timeout=60)

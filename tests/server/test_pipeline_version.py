@@ -171,7 +171,7 @@ def test_errors_before_the_stream_are_plain(server: RunningServer, pipeline: str
 
 def test_no_more_streams_than_there_are_places(server: RunningServer, origin: Origin) -> None:
     ids = imported(server, origin)
-    hub = server.services.hub
+    hub = server.services.core.hub
     with suppress(Exception):
         while True:
             hub.take_place()
@@ -217,12 +217,12 @@ def pipeline_of(server: RunningServer, remote: SilentRemote) -> int:
 
 
 def with_keepalive(services: Services, seconds: float) -> Services:
-    versions = VersionService(store=services.store, hub=services.hub, keepalive_seconds=seconds)
-    return dataclasses.replace(services, versions=versions)
+    patient = VersionService(store=services.core.store, hub=services.core.hub, keepalive_seconds=seconds)
+    return dataclasses.replace(services, pipelines=dataclasses.replace(services.pipelines, version_steps=patient))
 
 
 def test_a_silent_git_is_bridged_and_ends_with_its_watcher(server: RunningServer, silent: SilentRemote) -> None:
-    versions = with_keepalive(server.services, 0.01).versions
+    versions = with_keepalive(server.services, 0.01).pipelines.version_steps
     events = versions.resolve(versions.find(pipeline_of(server, silent)))
     connection = silent.connected() if next(events) else None
     assert connection is not None
@@ -232,11 +232,11 @@ def test_a_silent_git_is_bridged_and_ends_with_its_watcher(server: RunningServer
 
 
 def test_a_stop_of_the_server_ends_it_too(server: RunningServer, silent: SilentRemote) -> None:
-    versions = server.services.versions
+    versions = server.services.pipelines.version_steps
     events = versions.resolve(versions.find(pipeline_of(server, silent)))
     seen = [next(events)]
     connection = silent.connected()
-    server.services.hub.close()
+    server.services.core.hub.close()
     seen += list(events)
     assert all(event is not None and event.step != "done" for event in seen)
     silent.wait_until_left(connection)

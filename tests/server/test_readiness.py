@@ -42,7 +42,7 @@ def test_maintenance_that_makes_no_pass_is_named(server: RunningServer) -> None:
     assert failing(server) == {}
     server.clock.step(1)
     assert failing(server) == {"maintenance": "no pass for 61 s: see the server's log"}
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     assert failing(server) == {}
 
 
@@ -50,15 +50,15 @@ def test_a_pass_that_fails_is_none(server: RunningServer, monkeypatch: pytest.Mo
     def fail() -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(server.services.idempotency, "expire", fail)
+    monkeypatch.setattr(server.services.core.idempotency, "expire", fail)
     server.clock.step(61)
     with pytest.raises(RuntimeError):
-        server.services.maintenance.run_once()
+        server.services.jobs.expiry.run_once()
     assert "maintenance" in failing(server)
 
 
 def test_a_server_that_stops_is_not_ready(server: RunningServer) -> None:
-    server.services.hub.close()
+    server.services.core.hub.close()
     assert failing(server) == {"serving": "the server is stopping"}
 
 

@@ -190,7 +190,7 @@ def test_an_agent_with_an_execution_cannot_begin_another_one(server: RunningServ
     server.leased("a")
     server.clock.step(45)
     server.report(second, "running", "a")
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     answer = server.report(first, "running", "a")
     assert (answer.status_code, answer.text) == (409, "job is not leased\n")
     assert server.job(first).status == "queued"
@@ -202,7 +202,7 @@ def test_the_next_holder_begins_with_an_empty_log(server: RunningServer, begin: 
     job = prepare(server, "leased")
     assert server.report(job.id, "failed", output_append="a's", output_offset=0, output_size=9).status_code == 409
     server.clock.step(45)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
     if begin == "lease":
         server.leased("b")
     server.report(job.id, "running", "b", output_append="b", output_offset=0)
@@ -243,7 +243,7 @@ def test_a_report_that_is_overtaken_never_reaches_the_log_of_the_next_agent(
         def overtake_and_write(*arguments: object, **options: object) -> None:
             monkeypatch.undo()
             server.clock.step(45)
-            server.services.maintenance.run_once()
+            server.services.jobs.expiry.run_once()
             assert server.leased("b").id == job.id
             assert server.report(job.id, "running", "b", output_append="mine", output_offset=0).status_code == 200
             write(*arguments, **options)
@@ -266,7 +266,7 @@ def test_a_report_whose_lease_expires_meanwhile_goes_on_in_a_new_log(
     def expire(logs: LogFiles, name: str, data: bytes, *, offset: int) -> None:
         monkeypatch.undo()
         server.clock.step(45)
-        server.services.maintenance.run_once()
+        server.services.jobs.expiry.run_once()
         append(logs, name, data, offset=offset)
 
     monkeypatch.setattr(LogFiles, "append", expire)

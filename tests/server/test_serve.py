@@ -57,7 +57,7 @@ def test_a_waiting_agent_does_not_hold_up_a_stop(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         agent = threading.Thread(target=wait, args=(server.url,))
         agent.start()
-        eventually(lambda: server.services.hub.waiting, what="the agent")
+        eventually(lambda: server.services.core.hub.waiting, what="the agent")
     agent.join(timeout=20)
     assert isinstance(answers[0], LeaseResponse)
     assert not answers[0].assigned
@@ -73,11 +73,11 @@ def test_health_is_answered_while_all_places_are_taken(tmp_path: Path) -> None:
         ]
         for agent in agents:
             agent.start()
-        eventually(lambda: server.services.hub.waiting == 4, what="the agents")
+        eventually(lambda: server.services.core.hub.waiting == 4, what="the agents")
         with Client(server.url) as client:
             assert client.health().status == "ok"
             assert client.lease(LeaseRequest(agent_id="late", wait_seconds=25)).message == "no matching queued job"
-        server.services.hub.close()
+        server.services.core.hub.close()
         for agent in agents:
             agent.join(timeout=20)
 
@@ -89,11 +89,11 @@ def test_an_agent_that_has_gone_gets_no_job(tmp_path: Path) -> None:
         with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as connection:
             head = f"POST /api/v1/agent/lease HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
             connection.sendall(head.encode() + body)
-            eventually(lambda: server.services.hub.waiting, what="the agent")
+            eventually(lambda: server.services.core.hub.waiting, what="the agent")
         pipeline = define(server)
         eventually(lambda: connection_is_closed(server), what="the server to notice")
         [job_id] = client.run_pipeline(pipeline, RunRequest()).job_execution_ids
-        eventually(lambda: not server.services.hub.waiting, what="the request to end")
+        eventually(lambda: not server.services.core.hub.waiting, what="the request to end")
         assert client.get_job(job_id).status == "queued"
 
 
@@ -101,7 +101,7 @@ def define(server: Server) -> int:
     """Store a pipeline with one job, and return its id."""
     text = "version: 1\nproject: {name: p}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: 'true'}]}]}]"
     definition = parse(text, config_file="cictl.yaml").pipelines[0]
-    with server.services.store.write() as tx:
+    with server.services.core.store.write() as tx:
         tx.projects.put(
             ProjectRecord(
                 id=1,

@@ -37,14 +37,14 @@ def deactivate_its_agent(server: RunningServer, _job: JobExecution) -> None:
 
 def lose_its_agent(server: RunningServer, _job: JobExecution) -> None:
     server.clock.step(61)
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
 
 
 def let_it_run_out_of_time(server: RunningServer, _job: JobExecution) -> None:
     server.heartbeat()
     server.clock.step(660)
     server.heartbeat()
-    server.services.maintenance.run_once()
+    server.services.jobs.expiry.run_once()
 
 
 @pytest.mark.parametrize("end", [fail_it, cancel_it, deactivate_its_agent, lose_its_agent, let_it_run_out_of_time])

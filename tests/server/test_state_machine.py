@@ -166,7 +166,7 @@ class ServerMachine(RuleBasedStateMachine):
         self.server.clock.step(seconds)
         match what:
             case "maintenance":
-                self.server.services.maintenance.run_once()
+                self.server.services.jobs.expiry.run_once()
             case "restart":
                 self.server.restart()
             case "kill":
@@ -221,7 +221,7 @@ class ServerMachine(RuleBasedStateMachine):
             "cancel": lambda: self.server.cancel(picked(self.job_ids, pick)),
             "deactivate": lambda: self.server.act("deactivate", name),
             "lease": lambda: self.agents[name].lease(Fate.ANSWER_LOST, is_named=True),
-            "maintenance": self.server.services.maintenance.run_once,
+            "maintenance": self.server.services.jobs.expiry.run_once,
             "none": lambda: None,
             "old": lambda: self.network.sent and self.network.deliver(picked(self.network.sent, pick)),
             "run": lambda: self.server.run(picked(self.pipelines, pick)),

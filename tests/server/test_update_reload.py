@@ -28,7 +28,7 @@ def reload_as_after_an_update(server: RunningServer) -> dict[str, str]:
     with server.store.write() as tx:
         tx.settings.put(SettingRecord(key="update_reload_projects_pending", value="1"))
         tx.settings.put(SettingRecord(key="update_message", value="update successful: v1.2.3"))
-    server.services.reloading.run_if_pending()
+    server.services.updates.reload.run_if_pending()
     status: dict[str, str] = server.get("/api/v1/update/status").json["status"]
     assert status["update_message"] == "update successful: v1.2.3", "the result of the update stays"
     return status
@@ -49,7 +49,7 @@ def test_every_project_is_fetched_once(server: RunningServer) -> None:
 
 @pytest.mark.usefixtures("origin")
 def test_without_an_update_nothing_is_fetched(server: RunningServer) -> None:
-    server.services.reloading.run_if_pending()
+    server.services.updates.reload.run_if_pending()
     assert pipelines(server) == 1
 
 

@@ -338,7 +338,7 @@ class TestApply:
         answers: list[LeaseResponse] = []
         agent = threading.Thread(target=lambda: answers.append(it.server.lease(wait_seconds=25)))
         agent.start()
-        eventually(lambda: it.server.services.hub.waiting, what="the agent")
+        eventually(lambda: it.server.services.core.hub.waiting, what="the agent")
         it.apply()
         agent.join()
         assert answers[0].message == "server is updating"
@@ -364,7 +364,7 @@ class TestApply:
         it.apply()
         it.server.clock.step(600)
         assert it.server.lease().message == "no matching queued job", "agents do not wait for it either"
-        it.server.services.updates.settle()
+        it.server.services.updates.update.settle()
         status = it.status()
         assert (status["update_last_apply_status"], status["update_phase"]) == ("failed", "idle")
         assert status["update_message"] == "update to v1.2.0 did not complete"
@@ -375,7 +375,7 @@ class TestApply:
             tx.settings.put(SettingRecord(key="update_last_apply_status", value="running"))
             tx.settings.put(SettingRecord(key="update_target_version", value=NEW))
         it.server.restart()
-        it.server.services.updates.settle()
+        it.server.services.updates.update.settle()
         assert it.status()["update_message"] == "update to v1.2.0 did not complete"
 
     def test_an_update_that_lost_its_updater_is_confirmed_by_the_new_version(self, it: Updatable) -> None:
@@ -384,7 +384,7 @@ class TestApply:
         it.layout.switch(NEW)
         it.restart_as(NEW)
         it.server.clock.step(600)
-        it.server.services.updates.settle()
+        it.server.services.updates.update.settle()
         status = it.status()
         assert (status["update_last_apply_status"], status["agent_update_target"]) == ("success", NEW)
         assert status["update_message"].endswith("confirmed at startup")
@@ -494,7 +494,7 @@ class TestStop:
         return it
 
     def test_pip_is_ended_and_the_status_says_so(self, installing: Updatable) -> None:
-        installing.server.services.updates.stop()
+        installing.server.services.updates.update.stop()
         eventually(lambda: installing.status()["update_last_apply_status"] == "failed", what="the end of it")
         text = "stage update: the server was stopped before the version was installed"
         assert installing.status()["update_message"] == text
@@ -504,7 +504,7 @@ class TestStop:
         it.change_tools(apply_wait=timedelta(0))
         it.releases.gate.clear()
         it.apply()
-        it.server.services.updates.stop()
+        it.server.services.updates.update.stop()
         it.releases.gate.set()
         eventually(lambda: it.status()["update_last_apply_status"] == "failed", what="the end of it")
         assert manifest.find_pending(it.layout) is None

@@ -207,18 +207,18 @@ class TestAllowedUrls:
 
     @pytest.mark.parametrize("url", ["https://vault.example.test", "HTTPS://vault.example.test/", "http://other:8200/"])
     def test_a_listed_one_is_taken(self, guarded: Services, url: str) -> None:
-        assert guarded.vault_connections.save(_request(url=url)).url == url
+        assert guarded.secrets.connections.save(_request(url=url)).url == url
 
     @pytest.mark.parametrize("url", ["http://vault.example.test", "https://vault.example.test.evil", "http://other"])
     def test_any_other_is_refused(self, guarded: Services, url: str) -> None:
         with pytest.raises(InvalidRequest, match="not one of the Vault addresses that this server allows"):
-            guarded.vault_connections.save(_request(url=url))
+            guarded.secrets.connections.save(_request(url=url))
 
     def test_one_that_was_stored_before_is_not_used(
         self, server: RunningServer, guarded: Services, vault: ScriptedVault
     ) -> None:
         save(server, url=vault.url, secret_id_env=VARIABLE)
-        tried = guarded.vault_tests.test(1, VaultTestRequest(secret_id_override="x"))
+        tried = guarded.secrets.testing.test(1, VaultTestRequest(secret_id_override="x"))
         assert (tried.ok, vault.asked) == (False, [])
         assert "is not a Vault address that this server allows" in tried.message
 

@@ -362,7 +362,7 @@ class TestOutages:
         answers: list[LeaseResponse] = []
         waiting = threading.Thread(target=lambda: answers.append(server.lease(wait_seconds=25)))
         waiting.start()
-        eventually(lambda: server.services.hub.waiting == 1, what="the waiting lease")
+        eventually(lambda: server.services.core.hub.waiting == 1, what="the waiting lease")
         vault.start()
         vault.put("p", k="value")
         server.clock.step(1)
@@ -489,7 +489,7 @@ class TestWhereSecretsAre:
         paths = ("jobs", f"jobs/{job_id}", f"jobs/{job_id}/explain", f"jobs/{job_id}/log", "projects/1", "agents")
         answers += [server.get(f"/api/v1/{path}") for path in (*paths, "vault/connections", "jobs?view=summary")]
         assert {answer.status_code for answer in answers} <= {200, 201}
-        texts = [answer.text for answer in answers] + [caplog.text, repr(server.services.sensitive)]
+        texts = [answer.text for answer in answers] + [caplog.text, repr(server.services.secrets.sensitive)]
         assert not [text for text in texts if any(needle in text for needle in needles())]
         server.store.compact()
         stored = [path.read_bytes() for path in server.directory.rglob("*") if path.is_file()]
@@ -510,7 +510,7 @@ class TestWhereSecretsAre:
         pantry.put("anew", k="second")
         again = server.lease(request_id="r").job_execution
         assert env_of(again) == {"A": "second"}
-        assert server.services.sensitive.of(job_id) == ("first", "second")
+        assert server.services.secrets.sensitive.of(job_id) == ("first", "second")
 
     def test_in_memory_until_ten_minutes_after_the_end(self, server: RunningServer, pantry: OpenBao) -> None:
         pantry.put("memory", k="remembered")
@@ -520,17 +520,17 @@ class TestWhereSecretsAre:
         server.report(job_id, "succeeded")
         for seconds, values in ((0, ("remembered",)), (599, ("remembered",)), (1, ())):
             server.clock.step(seconds)
-            server.services.maintenance.run_once()
-            assert server.services.sensitive.of(job_id) == values
+            server.services.jobs.expiry.run_once()
+            assert server.services.secrets.sensitive.of(job_id) == values
 
     def test_in_memory_no_longer_than_the_execution_exists(self, server: RunningServer, pantry: OpenBao) -> None:
         pantry.put("deleted", k="remembered")
         job_id = enqueue(server, step({"A": "{{ secret.t }}"}, secret("deleted")))
         server.leased()
-        assert server.services.sensitive.of(job_id)
+        assert server.services.secrets.sensitive.of(job_id)
         assert server.http.simulate_delete(f"/api/v1/jobs/{job_id}").status_code == 200
-        server.services.maintenance.run_once()
-        assert server.services.sensitive.of(job_id) == ()
+        server.services.jobs.expiry.run_once()
+        assert server.services.secrets.sensitive.of(job_id) == ()
 
 
 def needles() -> tuple[str, ...]:

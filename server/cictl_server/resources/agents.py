@@ -23,7 +23,7 @@ class HeartbeatResource:
     """`/api/v1/heartbeat`"""
 
     def __init__(self, services: Services) -> None:
-        self._agents = services.agents
+        self._agents = services.agents.heartbeat
 
     @api(request=HeartbeatRequest, answers={200: HeartbeatResponse, 400: "no `agent_id`"})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -35,7 +35,7 @@ class LeaseResource:
     """`/api/v1/agent/lease`"""
 
     def __init__(self, services: Services) -> None:
-        self._leasing = services.leasing
+        self._leasing = services.jobs.leasing
 
     @api(request=LeaseRequest, answers={200: LeaseResponse, 400: "no `agent_id`"})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -48,7 +48,7 @@ class AgentsResource:
     """`/api/v1/agents`"""
 
     def __init__(self, services: Services) -> None:
-        self._agents = services.agents
+        self._agents = services.agents.heartbeat
 
     @api(answers={200: AgentList})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -60,7 +60,7 @@ class AgentResource:
     """`/api/v1/agents/{agent_id}`"""
 
     def __init__(self, services: Services) -> None:
-        self._agents = services.agents
+        self._agents = services.agents.heartbeat
 
     @api(answers={200: AgentResponse, 400: "a blank id", 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
@@ -72,7 +72,7 @@ class AgentActionsResource:
     """`/api/v1/agents/{agent_id}/actions`"""
 
     def __init__(self, services: Services) -> None:
-        self._actions = services.actions
+        self._actions = services.agents.actions
 
     @api(
         request=AgentActionRequest,

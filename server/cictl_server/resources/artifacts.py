@@ -26,7 +26,7 @@ class JobArtifactsResource:
     """`/api/v1/jobs/{job_id}/artifacts`"""
 
     def __init__(self, services: Services) -> None:
-        self._artifacts = services.artifacts
+        self._artifacts = services.artifacts.artifacts
         self._large = media.LargeBodies()
 
     @api(answers={200: ArtifactList})
@@ -47,7 +47,7 @@ class JobArtifactsZipResource:
     """`/api/v1/jobs/{job_id}/artifacts/upload-zip`"""
 
     def __init__(self, services: Services) -> None:
-        self._artifacts = services.artifacts
+        self._artifacts = services.artifacts.artifacts
 
     @api(
         request=_ZIP,
@@ -67,7 +67,7 @@ class JobArtifactsArchiveResource:
     """`/api/v1/jobs/{job_id}/artifacts/download-all` and `…/download?prefix=`"""
 
     def __init__(self, services: Services) -> None:
-        self._artifacts = services.artifacts
+        self._artifacts = services.artifacts.artifacts
 
     @api(answers={200: _ZIP})
     def on_get_all(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
@@ -102,7 +102,7 @@ class ArtifactFileResource:
     """`/artifacts/{job_id}/{path}`"""
 
     def __init__(self, services: Services) -> None:
-        self._artifacts = services.artifacts
+        self._artifacts = services.artifacts.artifacts
 
     @api(
         answers={

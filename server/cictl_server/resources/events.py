@@ -21,9 +21,9 @@ class EventsResource:
     """`/api/v1/events`"""
 
     def __init__(self, services: Services) -> None:
-        self._events = services.events
-        self._jobs = services.jobs
-        self._hub = services.hub
+        self._events = services.core.events
+        self._jobs = services.jobs.jobs
+        self._hub = services.core.hub
 
     @api(
         answers={

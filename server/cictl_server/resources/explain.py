@@ -14,7 +14,7 @@ class JobExplainResource:
     """`/api/v1/jobs/{job_id}/explain`"""
 
     def __init__(self, services: Services) -> None:
-        self._explain = services.explain
+        self._explain = services.jobs.explain
 
     @api(answers={200: Explanation, 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:

@@ -41,7 +41,7 @@ class JobsResource:
     """`/api/v1/jobs`"""
 
     def __init__(self, services: Services) -> None:
-        self._lists = services.job_lists
+        self._lists = services.jobs.lists
 
     @api(answers={200: (JobList, JobPage, JobSummary), 400: "an unknown status or cursor"}, query=_LIST_QUERY)
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -66,8 +66,8 @@ class JobResource:
     """`/api/v1/jobs/{job_id}`"""
 
     def __init__(self, services: Services) -> None:
-        self._jobs = services.jobs
-        self._removal = services.removal
+        self._jobs = services.jobs.jobs
+        self._removal = services.jobs.removal
 
     @api(
         answers={
@@ -95,7 +95,7 @@ class ClearQueueResource:
     """`/api/v1/jobs/clear-queue`"""
 
     def __init__(self, services: Services) -> None:
-        self._removal = services.removal
+        self._removal = services.jobs.removal
 
     @api(answers={200: ClearedQueue})
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -107,7 +107,7 @@ class FlushHistoryResource:
     """`/api/v1/jobs/flush-history`"""
 
     def __init__(self, services: Services) -> None:
-        self._removal = services.removal
+        self._removal = services.jobs.removal
 
     @api(answers={200: FlushedHistory})
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -119,7 +119,7 @@ class JobRerunResource:
     """`/api/v1/jobs/{job_id}/rerun`"""
 
     def __init__(self, services: Services) -> None:
-        self._jobs = services.jobs
+        self._jobs = services.jobs.jobs
 
     @api(answers={201: JobResponse, 404: "unknown", 409: "never started"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
@@ -131,7 +131,7 @@ class JobBlockedByResource:
     """`/api/v1/jobs/{job_id}/blocked-by`"""
 
     def __init__(self, services: Services) -> None:
-        self._jobs = services.jobs
+        self._jobs = services.jobs.jobs
 
     @api(answers={200: BlockedBy, 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
@@ -143,7 +143,7 @@ class JobCancelResource:
     """`/api/v1/jobs/{job_id}/cancel`"""
 
     def __init__(self, services: Services) -> None:
-        self._jobs = services.jobs
+        self._jobs = services.jobs.jobs
 
     @api(answers={200: JobResponse, 404: "unknown", 409: "over already"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
@@ -155,7 +155,7 @@ class JobStatusResource:
     """`/api/v1/jobs/{job_id}/status`"""
 
     def __init__(self, services: Services) -> None:
-        self._reporting = services.reporting
+        self._reporting = services.jobs.reporting
 
     @api(
         request=StatusRequest,

@@ -35,8 +35,8 @@ class JobLogResource:
     """`/api/v1/jobs/{job_id}/log`"""
 
     def __init__(self, services: Services) -> None:
-        self._jobs = services.jobs
-        self._hub = services.hub
+        self._jobs = services.jobs.jobs
+        self._hub = services.core.hub
 
     @api(
         answers={200: _LOG, 400: "a bad number", 404: "unknown", 503: "all places for waiting requests are taken"},
@@ -105,7 +105,7 @@ class JobStepsResource:
     """`/api/v1/jobs/{job_id}/steps`"""
 
     def __init__(self, services: Services) -> None:
-        self._jobs = services.jobs
+        self._jobs = services.jobs.jobs
 
     @api(answers={200: JobSteps, 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:

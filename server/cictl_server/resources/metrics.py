@@ -18,7 +18,7 @@ class MetricsResource:
     """`/metrics`"""
 
     def __init__(self, services: Services) -> None:
-        self._metrics = services.metrics
+        self._metrics = services.about.scrape
 
     @api(answers={200: Content(media=("text/plain",), text="Prometheus' text format.")})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -31,7 +31,7 @@ class Measuring:
     """Counts every request by its route, and times it until its answer begins."""
 
     def __init__(self, services: Services) -> None:
-        self._telemetry = services.telemetry
+        self._telemetry = services.core.telemetry
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         req.context.begun = perf_counter()

@@ -29,7 +29,7 @@ class PipelineRunResource:
     """`/api/v1/pipelines/{pipeline_id}/run-selection`"""
 
     def __init__(self, services: Services) -> None:
-        self._runs = services.runs
+        self._runs = services.pipelines.runs
 
     @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown"})
     def on_post(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
@@ -42,7 +42,7 @@ class ChainRunResource:
     """`/api/v1/pipeline-chains/{chain_id}/run`"""
 
     def __init__(self, services: Services) -> None:
-        self._runs = services.runs
+        self._runs = services.pipelines.runs
 
     @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown"})
     def on_post(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
@@ -56,7 +56,7 @@ class PreviewResource:
     """`…/dry-run-preview` of a pipeline and of a chain"""
 
     def __init__(self, services: Services) -> None:
-        self._previews = services.previews
+        self._previews = services.pipelines.previews
 
     @api(request=PreviewRequest, answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown"})
     def on_post_pipeline(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
@@ -75,7 +75,7 @@ class EligibleAgentsResource:
     """`…/eligible-agents` of a pipeline and of a chain"""
 
     def __init__(self, services: Services) -> None:
-        self._previews = services.previews
+        self._previews = services.pipelines.previews
 
     @api(request=RunRequest, answers={200: EligibleAgents, 400: _UNRUNNABLE, 404: "unknown"})
     def on_post_pipeline(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
@@ -94,7 +94,7 @@ class SourceRefsResource:
     """`…/source-refs` of a pipeline and of a chain"""
 
     def __init__(self, services: Services) -> None:
-        self._refs = services.source_refs
+        self._refs = services.pipelines.source_refs
 
     @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown"})
     def on_get_pipeline(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
@@ -111,8 +111,8 @@ class VersionResolveResource:
     """`/api/v1/pipelines/{pipeline_id}/version-resolve`"""
 
     def __init__(self, services: Services) -> None:
-        self._versions = services.versions
-        self._hub = services.hub
+        self._versions = services.pipelines.version_steps
+        self._hub = services.core.hub
 
     @api(
         answers={

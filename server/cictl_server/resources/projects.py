@@ -21,7 +21,7 @@ class ProjectsResource:
     """`/api/v1/projects`"""
 
     def __init__(self, services: Services) -> None:
-        self._projects = services.projects
+        self._projects = services.projects.projects
 
     @api(answers={200: ProjectList})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -33,7 +33,7 @@ class ProjectImportResource:
     """`/api/v1/projects/import`"""
 
     def __init__(self, services: Services) -> None:
-        self._projects = services.projects
+        self._projects = services.projects.projects
 
     @api(request=ImportRequest, answers={201: ImportResponse, 400: "a bad field, repository or project file"})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -45,7 +45,7 @@ class ProjectResource:
     """`/api/v1/projects/{project_id}`"""
 
     def __init__(self, services: Services) -> None:
-        self._projects = services.projects
+        self._projects = services.projects.projects
 
     @api(answers={200: ProjectResponse, 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
@@ -64,7 +64,7 @@ class ProjectReloadResource:
     """`/api/v1/projects/{project_id}/reload`"""
 
     def __init__(self, services: Services) -> None:
-        self._projects = services.projects
+        self._projects = services.projects.projects
 
     @api(answers={200: ImportResponse, 400: "a bad repository or project file", 404: "unknown"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
@@ -76,7 +76,7 @@ class ProjectIconResource:
     """`/api/v1/projects/{project_id}/icon`"""
 
     def __init__(self, services: Services) -> None:
-        self._projects = services.projects
+        self._projects = services.projects.projects
 
     @api(
         answers={
@@ -110,7 +110,7 @@ class ProjectInspectResource:
     """`/api/v1/projects/{project_id}/inspect`"""
 
     def __init__(self, services: Services) -> None:
-        self._inspecting = services.inspecting
+        self._inspecting = services.pipelines.definition_views
 
     @api(
         request=InspectRequest,

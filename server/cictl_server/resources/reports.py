@@ -14,7 +14,7 @@ class JobTestsResource:
     """`/api/v1/jobs/{job_id}/tests`"""
 
     def __init__(self, services: Services) -> None:
-        self._reports = services.reports
+        self._reports = services.artifacts.reports
         self._large = media.LargeBodies()
 
     @api(answers={200: TestReportResponse})

@@ -28,7 +28,7 @@ class ReadinessResource:
     """`/readyz`"""
 
     def __init__(self, services: Services) -> None:
-        self._readiness = services.readiness
+        self._readiness = services.about.readiness
 
     @api(answers={200: Readiness, 503: Readiness})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -45,7 +45,7 @@ class ServerInfoResource:
     """`/api/v1/server-info`"""
 
     def __init__(self, services: Services) -> None:
-        self._runtime = services.runtime
+        self._runtime = services.about.runtime
 
     @api(answers={200: ServerInfo})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -57,7 +57,7 @@ class RuntimeStateResource:
     """`/api/v1/runtime-state`"""
 
     def __init__(self, services: Services) -> None:
-        self._runtime = services.runtime
+        self._runtime = services.about.runtime
 
     @api(answers={200: RuntimeState})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:

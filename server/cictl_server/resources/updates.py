@@ -18,7 +18,7 @@ class UpdateCheckResource:
     """`/api/v1/update/check`"""
 
     def __init__(self, services: Services) -> None:
-        self._updates = services.updates
+        self._updates = services.updates.update
 
     @api(answers={200: UpdateCheck})
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -33,7 +33,7 @@ class UpdateApplyResource:
     """`/api/v1/update/apply`"""
 
     def __init__(self, services: Services) -> None:
-        self._updates = services.updates
+        self._updates = services.updates.update
 
     @api(request=UpdateRequest, answers={200: UpdateAnswer, 202: UpdateAnswer, 400: _UNFIT, 409: _BUSY, 500: _BROKEN})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -52,7 +52,7 @@ class UpdateRollbackResource:
     """`/api/v1/update/rollback`"""
 
     def __init__(self, services: Services) -> None:
-        self._updates = services.updates
+        self._updates = services.updates.update
 
     @api(request=UpdateRequest, answers={200: UpdateAnswer, 202: UpdateAnswer, 400: _UNFIT, 409: _BUSY, 500: _BROKEN})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -70,7 +70,7 @@ class UpdateTagsResource:
     """`/api/v1/update/tags`"""
 
     def __init__(self, services: Services) -> None:
-        self._updates = services.updates
+        self._updates = services.updates.update
 
     @api(answers={200: UpdateTags, 400: "the releases can't be had, and no other version is installed"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -82,7 +82,7 @@ class UpdateStatusResource:
     """`/api/v1/update/status`"""
 
     def __init__(self, services: Services) -> None:
-        self._updates = services.updates
+        self._updates = services.updates.update
 
     @api(answers={200: UpdateStatus})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -94,7 +94,7 @@ class RestartResource:
     """`/api/v1/server/restart`"""
 
     def __init__(self, services: Services) -> None:
-        self._restarting = services.restarting
+        self._restarting = services.updates.restart
 
     @api(answers={200: Restarting, 409: _BUSY})
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:

@@ -25,7 +25,7 @@ class VaultConnectionsResource:
     """`/api/v1/vault/connections`"""
 
     def __init__(self, services: Services) -> None:
-        self._connections = services.vault_connections
+        self._connections = services.secrets.connections
 
     @api(answers={200: VaultConnectionList})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
@@ -46,7 +46,7 @@ class VaultConnectionResource:
     """`/api/v1/vault/connections/{connection_id}`"""
 
     def __init__(self, services: Services) -> None:
-        self._connections = services.vault_connections
+        self._connections = services.secrets.connections
 
     @api(answers={200: DeletedVaultConnection, 404: "unknown"})
     def on_delete(self, _req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
@@ -58,7 +58,7 @@ class VaultTestResource:
     """`/api/v1/vault/connections/{connection_id}/test`"""
 
     def __init__(self, services: Services) -> None:
-        self._tests = services.vault_tests
+        self._tests = services.secrets.testing
 
     @api(
         request=VaultTestRequest,

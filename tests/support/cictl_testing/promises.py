@@ -74,7 +74,7 @@ class Promises:
         self.seen, self.removable = now, frozenset()
 
     def _log(self, job: JobRecord) -> bytes:
-        return self.server.services.jobs.read_log(job.id, offset=0, limit=_WHOLE).data
+        return self.server.services.jobs.jobs.read_log(job.id, offset=0, limit=_WHOLE).data
 
     def _check_next(self, jobs: list[JobRecord], offered: dict[str, str]) -> None:
         """The oldest execution that may be leased and that fits is the one that an agent would get."""
@@ -85,7 +85,7 @@ class Promises:
         assert (found and found.number) == expected
 
     def _check_lists(self, jobs: list[JobRecord]) -> None:
-        lists = self.server.services.job_lists
+        lists = self.server.services.jobs.lists
         ids = [job.id for job in reversed(jobs)]
         assert [view.id for view in lists.list_jobs(JobFilter(), limit=_LIMIT).job_executions] == ids
         for status in JobStatus:
@@ -102,7 +102,7 @@ class Promises:
     def _check_blockers(self, jobs: list[JobRecord]) -> None:
         """Whoever ended for want of another execution says so, and names a failed one of its run if it is still there."""
         for job in jobs:
-            answer = self.server.services.jobs.blocked_by(job.id)
+            answer = self.server.services.jobs.jobs.blocked_by(job.id)
             assert answer.blocked is (job.cause is Cause.DEPENDENCY_FAILED)
             if not answer.blocked:
                 continue

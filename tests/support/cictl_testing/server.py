@@ -61,11 +61,11 @@ class RunningServer:
             update_tools=self.update_tools,
             process=self.process,
         )
-        self.services.maintenance.start_up()
+        self.services.jobs.expiry.start_up()
         self.http = falcon.testing.TestClient(create_app(self.services), headers={"Host": "localhost"})
 
     def close(self) -> None:
-        self.services.hub.close()
+        self.services.core.hub.close()
         self.store.close()
 
     def restart(self) -> None:

@@ -95,7 +95,7 @@ class Updatable:
         """Start the server again as *version*, as its supervisor does after a switch."""
         self.server.version = version
         self.server.restart()
-        self.server.services.updates.adopt()
+        self.server.services.updates.update.adopt()
 
     def needs_helper(self) -> None:
         self.capability = replace(self.capability, mode="standalone", needs_helper=True)

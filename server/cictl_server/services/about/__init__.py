@@ -1,0 +1,40 @@
+"""What the server says of itself: identity, condition, metrics."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from cictl_server.services.about.readiness import ReadinessService
+from cictl_server.services.about.runtime import RuntimeService
+from cictl_server.services.about.scrape import MetricsService
+from cictl_server.services.core import Core
+from cictl_server.services.fleet import Fleet
+from cictl_server.services.logs import Logs
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    readiness: ReadinessService
+    runtime: RuntimeService
+    scrape: MetricsService
+
+    @classmethod
+    def build(cls, core: Core, fleet: Fleet, logs: Logs) -> About:
+        readiness = ReadinessService(store=core.store, pulse=core.pulse, hub=core.hub)
+        return cls(
+            readiness=readiness,
+            runtime=RuntimeService(
+                presence=fleet.presence, clock=core.clock, version=core.version, instance_id=uuid.uuid4().hex
+            ),
+            scrape=MetricsService(
+                telemetry=core.telemetry,
+                store=core.store,
+                presence=fleet.presence,
+                hub=core.hub,
+                logs=logs.files,
+                readiness=readiness,
+                clock=core.clock,
+                version=core.version,
+            ),
+        )

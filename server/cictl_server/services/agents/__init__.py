@@ -1,0 +1,49 @@
+"""What agents say and are told: heartbeats, and the actions of people on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl.installation.releases.settings import ReleaseSettings
+from cictl_server.services.agents.actions import AgentActionService
+from cictl_server.services.agents.heartbeat import AgentService
+from cictl_server.services.agents.scripts import ScriptService
+from cictl_server.services.core import Core
+from cictl_server.services.fleet import Fleet
+from cictl_server.services.history import History
+from cictl_server.services.jobs import Jobs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agents:
+    actions: AgentActionService
+    heartbeat: AgentService
+
+    @classmethod
+    def build(cls, core: Core, history: History, fleet: Fleet, jobs: Jobs, *, releases: ReleaseSettings) -> Agents:
+        return cls(
+            actions=AgentActionService(
+                store=core.store,
+                jobs=jobs.jobs,
+                removal=jobs.removal,
+                scripts=ScriptService(store=core.store, settler=history.settling, numbers=core.ids, clock=core.clock),
+                presence=fleet.presence,
+                orders=fleet.orders,
+                rollout=fleet.rollout,
+                events=core.events,
+                hub=core.hub,
+                server_version=core.version,
+                releases=releases,
+            ),
+            heartbeat=AgentService(
+                store=core.store,
+                losses=jobs.losses,
+                presence=fleet.presence,
+                orders=fleet.orders,
+                rollout=fleet.rollout,
+                events=core.events,
+                clock=core.clock,
+                server_version=core.version,
+                releases=releases,
+            ),
+        )

@@ -1,0 +1,31 @@
+"""What executions leave behind: files, and reports of tests and coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cictl_server.services.artifacts.artifacts import ArtifactService
+from cictl_server.services.artifacts.reports import ReportFiles, ReportService
+from cictl_server.services.core import Core
+from cictl_server.services.fleet import Fleet
+from cictl_server.services.secrets import Secrets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifacts:
+    artifacts: ArtifactService
+    reports: ReportService
+    report_files: ReportFiles
+
+    @classmethod
+    def build(cls, core: Core, fleet: Fleet, secrets: Secrets, directory: Path) -> Artifacts:
+        store, presence, masks = core.store, fleet.presence, secrets.masks
+        files = ReportFiles(directory / "reports")
+        return cls(
+            artifacts=ArtifactService(
+                directory / "artifacts", store=store, reports=files, presence=presence, masks=masks
+            ),
+            reports=ReportService(files=files, store=store, presence=presence, masks=masks),
+            report_files=files,
+        )

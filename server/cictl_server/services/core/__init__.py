@@ -1,0 +1,44 @@
+"""What every other room stands on: the store, the clock, new numbers, and the ways to tell that something happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl.base.clock import Clock
+from cictl_server.services.core.events import EventLog
+from cictl_server.services.core.hub import Hub
+from cictl_server.services.core.idempotency import IdempotencyService
+from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.core.pulse import Pulse
+from cictl_server.services.core.telemetry import Telemetry
+from cictl_server.store.contract import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    store: Store
+    clock: Clock
+    version: str
+    hub: Hub
+    ids: NumberSource
+    events: EventLog
+    pulse: Pulse
+    telemetry: Telemetry
+    idempotency: IdempotencyService
+
+    @classmethod
+    def build(cls, store: Store, *, clock: Clock, version: str, waiting_places: int) -> Core:
+        with store.read() as view:
+            last = view.jobs.last_number()
+        hub, ids = Hub(places=waiting_places), NumberSource(clock, last=last)
+        return cls(
+            store=store,
+            clock=clock,
+            version=version,
+            hub=hub,
+            ids=ids,
+            events=EventLog(hub, first=ids.next()),
+            pulse=Pulse(clock),
+            telemetry=Telemetry(),
+            idempotency=IdempotencyService(store=store, clock=clock),
+        )

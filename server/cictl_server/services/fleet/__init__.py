@@ -1,0 +1,31 @@
+"""The agents as the server knows them: who is there, what they offer, what they were ordered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl_server.services.core import Core
+from cictl_server.services.fleet.matching import Matching
+from cictl_server.services.fleet.orders import OrderBook
+from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.fleet.rollout import Rollout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    presence: PresenceBook
+    matching: Matching
+    orders: OrderBook
+    rollout: Rollout
+
+    @classmethod
+    def build(cls, core: Core) -> Fleet:
+        with core.store.read() as view:
+            known = {agent.agent_id: agent.seen for agent in view.agents.iter_all()}
+        presence = PresenceBook(core.clock, known)
+        return cls(
+            presence=presence,
+            matching=Matching(store=core.store, presence=presence),
+            orders=OrderBook(core.clock, core.ids),
+            rollout=Rollout(core.clock),
+        )

@@ -12,7 +12,9 @@ from cictl_server.store.contract import Store
 from cictl_server.store.records import AgentRecord, JobRecord
 
 
-class Fleet:
+class Matching:
+    """Looks who could take a job now."""
+
     def __init__(self, store: Store, presence: PresenceBook) -> None:
         self._store = store
         self._presence = presence

@@ -1,0 +1,17 @@
+"""What becomes of executions: the states they go through, and what follows for those that wait for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl_server.services.core import Core
+from cictl_server.services.history.settling import Settler
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    settling: Settler
+
+    @classmethod
+    def build(cls, core: Core) -> History:
+        return cls(settling=Settler(hub=core.hub, events=core.events, telemetry=core.telemetry))

@@ -1,0 +1,104 @@
+"""Job executions: leased to agents, reported on, listed, explained, cancelled, rerun, removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cictl_server.services.artifacts import Artifacts
+from cictl_server.services.core import Core
+from cictl_server.services.fleet import Fleet
+from cictl_server.services.history import History
+from cictl_server.services.jobs.expiry import MaintenanceService
+from cictl_server.services.jobs.explain import ExplainService
+from cictl_server.services.jobs.handover import Handover
+from cictl_server.services.jobs.jobs import JobService
+from cictl_server.services.jobs.lease_pause import LeasePause
+from cictl_server.services.jobs.leasing import LeasingService
+from cictl_server.services.jobs.lists import JobListService
+from cictl_server.services.jobs.losses import LostWork
+from cictl_server.services.jobs.removal import RemovalService
+from cictl_server.services.jobs.reporting import ReportingService
+from cictl_server.services.logs import Logs
+from cictl_server.services.secrets import Secrets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jobs:
+    jobs: JobService
+    lists: JobListService
+    explain: ExplainService
+    leasing: LeasingService
+    lease_pause: LeasePause
+    reporting: ReportingService
+    losses: LostWork
+    removal: RemovalService
+    expiry: MaintenanceService
+
+    @classmethod
+    def build(
+        cls,
+        core: Core,
+        history: History,
+        fleet: Fleet,
+        secrets: Secrets,
+        logs: Logs,
+        artifacts: Artifacts,
+        *,
+        agent_timeout: timedelta,
+    ) -> Jobs:
+        store, clock, hub, settler, files = core.store, core.clock, core.hub, history.settling, logs.files
+        presence, matching = fleet.presence, fleet.matching
+        pause = LeasePause(hub, clock)
+        losses = LostWork(store=store, settler=settler, logs=files, clock=clock)
+        jobs = JobService(
+            store=store, logs=files, settler=settler, hub=hub, matching=matching, clock=clock, numbers=core.ids
+        )
+        return cls(
+            jobs=jobs,
+            lists=JobListService(store=store, matching=matching),
+            explain=ExplainService(store=store, jobs=jobs, presence=presence, pause=pause, clock=clock),
+            leasing=LeasingService(
+                store=store,
+                settler=settler,
+                losses=losses,
+                presence=presence,
+                handover=Handover(
+                    store=store,
+                    settler=settler,
+                    secrets=secrets.lease_secrets,
+                    sensitive=secrets.sensitive,
+                    clock=clock,
+                ),
+                pause=pause,
+                hub=hub,
+                clock=clock,
+            ),
+            lease_pause=pause,
+            reporting=ReportingService(
+                store=store, logs=files, masks=secrets.masks, settler=settler, presence=presence, clock=clock
+            ),
+            losses=losses,
+            removal=RemovalService(
+                store=store,
+                settler=settler,
+                hub=hub,
+                logs=files,
+                artifacts=artifacts.artifacts,
+                reports=artifacts.report_files,
+                clock=clock,
+                events=core.events,
+            ),
+            expiry=MaintenanceService(
+                store=store,
+                settler=settler,
+                logs=files,
+                presence=presence,
+                clock=clock,
+                pulse=core.pulse,
+                telemetry=core.telemetry,
+                idempotency=core.idempotency,
+                sensitive=secrets.sensitive,
+                agent_timeout=agent_timeout,
+            ),
+        )

@@ -21,7 +21,7 @@ from cictl.wire.jobs import (
 from cictl_server.errors import Conflict
 from cictl_server.services.core.hub import Hub, job_topic
 from cictl_server.services.core.ids import NumberSource, job_number
-from cictl_server.services.fleet.matching import Fleet
+from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lifecycle import Ending, Event
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
@@ -47,7 +47,7 @@ class JobService:
         logs: LogFiles,
         settler: Settler,
         hub: Hub,
-        fleet: Fleet,
+        matching: Matching,
         clock: Clock,
         numbers: NumberSource,
     ) -> None:
@@ -55,7 +55,7 @@ class JobService:
         self._logs = logs
         self._settler = settler
         self._hub = hub
-        self._fleet = fleet
+        self._matching = matching
         self._clock = clock
         self._numbers = numbers
 
@@ -68,7 +68,7 @@ class JobService:
         with self._store.read() as view:
             job = get_job(view, job_id)
         log = JobLog(self._logs, job)
-        return job_view(job, candidates=self._fleet.candidates(), output=log.output(), log_size=log.size)
+        return job_view(job, candidates=self._matching.candidates(), output=log.output(), log_size=log.size)
 
     def get_state(self, job_id: str) -> JobState:
         """Return what waiting clients need; cheap.

@@ -9,7 +9,7 @@ from itertools import islice
 from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus, JobSummary
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.ids import job_number
-from cictl_server.services.fleet.matching import Fleet
+from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.jobs.views import job_view
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
@@ -49,9 +49,9 @@ _STATUSES = {
 
 
 class JobListService:
-    def __init__(self, *, store: Store, fleet: Fleet) -> None:
+    def __init__(self, *, store: Store, matching: Matching) -> None:
         self._store = store
-        self._fleet = fleet
+        self._matching = matching
 
     def list_jobs(self, where: JobFilter, *, limit: int) -> JobList:
         """Return executions, newest first, at most *limit*.
@@ -106,7 +106,7 @@ class JobListService:
         )
 
     def _views(self, jobs: list[JobRecord]) -> list[JobExecution]:
-        candidates = self._fleet.candidates()
+        candidates = self._matching.candidates()
         return [job_view(job, candidates=candidates) for job in jobs]
 
 

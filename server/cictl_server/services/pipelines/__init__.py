@@ -1,0 +1,40 @@
+"""Pipelines and chains: their runs, previews of them, and what they are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl_server.services.about import About
+from cictl_server.services.core import Core
+from cictl_server.services.fleet import Fleet
+from cictl_server.services.history import History
+from cictl_server.services.pipelines.definition_views import InspectService
+from cictl_server.services.pipelines.previews import PreviewService
+from cictl_server.services.pipelines.run_preparation import Preparer
+from cictl_server.services.pipelines.runs import RunService
+from cictl_server.services.pipelines.source_refs import SourceRefService
+from cictl_server.services.pipelines.version_steps import VersionService
+from cictl_server.services.secrets import Secrets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipelines:
+    runs: RunService
+    previews: PreviewService
+    definition_views: InspectService
+    source_refs: SourceRefService
+    version_steps: VersionService
+
+    @classmethod
+    def build(cls, core: Core, history: History, fleet: Fleet, secrets: Secrets, about: About) -> Pipelines:
+        store, numbers = core.store, core.ids
+        preparer = Preparer(store=store, numbers=numbers)
+        return cls(
+            runs=RunService(
+                store=store, settler=history.settling, preparer=preparer, numbers=numbers, clock=core.clock
+            ),
+            previews=PreviewService(preparer=preparer, matching=fleet.matching, runtime=about.runtime),
+            definition_views=InspectService(store=store, preparer=preparer, vault_tests=secrets.testing),
+            source_refs=SourceRefService(store=store),
+            version_steps=VersionService(store=store, hub=core.hub),
+        )

@@ -16,15 +16,15 @@ from cictl.wire.projects import (
 from cictl.wire.requirements import meets_all
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.about.runtime import RuntimeService
-from cictl_server.services.fleet.matching import Candidate, Fleet, unmet_by_all
+from cictl_server.services.fleet.matching import Candidate, Matching, unmet_by_all
 from cictl_server.services.pipelines.planning import PlannedJob
 from cictl_server.services.pipelines.run_preparation import NO_MATCH, Mode, Prepared, Preparer, as_dry_run
 
 
 class PreviewService:
-    def __init__(self, *, preparer: Preparer, fleet: Fleet, runtime: RuntimeService) -> None:
+    def __init__(self, *, preparer: Preparer, matching: Matching, runtime: RuntimeService) -> None:
         self._preparer = preparer
-        self._fleet = fleet
+        self._matching = matching
         self._runtime = runtime
 
     def preview_pipeline(self, pipeline_db_id: int, request: PreviewRequest) -> PreviewResponse:
@@ -75,12 +75,12 @@ class PreviewService:
             return None
         return sorted(
             agent.agent_id
-            for agent in self._fleet.candidates()
+            for agent in self._matching.candidates()
             if all(meets_all(job.required_capabilities, agent.capabilities) for job in planned)
         )
 
     def _preview(self, request: PreviewRequest, prepared: Prepared) -> PreviewResponse:
-        candidates = self._fleet.candidates()
+        candidates = self._matching.candidates()
         return PreviewResponse(
             mode=self._runtime.state().mode,
             offline_cached_only=request.offline_cached_only,

@@ -1,0 +1,43 @@
+"""Secrets: the Vaults they come from, how jobs get them, and how they are kept out of what people see."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cictl_server.services.core import Core
+from cictl_server.services.secrets.lease_secrets import SecretService
+from cictl_server.services.secrets.masks import Masks
+from cictl_server.services.secrets.sensitive import SensitiveValues
+from cictl_server.services.secrets.vault.connections import VaultConnectionService
+from cictl_server.services.secrets.vault.outages import Outages
+from cictl_server.services.secrets.vault.reading import VaultAccess
+from cictl_server.services.secrets.vault.testing import VaultTestService
+from cictl_server.services.secrets.vault.tokens import TokenCache
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    sensitive: SensitiveValues
+    masks: Masks
+    connections: VaultConnectionService
+    testing: VaultTestService
+    lease_secrets: SecretService
+
+    @classmethod
+    def build(cls, core: Core, *, vault_urls: Sequence[str]) -> Secrets:
+        store, clock = core.store, core.clock
+        sensitive = SensitiveValues()
+        tokens, outages = TokenCache(clock), Outages(clock)
+        access = VaultAccess(environment=os.environ, allowed_urls=vault_urls)
+        connections = VaultConnectionService(
+            store=store, tokens=tokens, outages=outages, allowed_urls=vault_urls, clock=clock
+        )
+        return cls(
+            sensitive=sensitive,
+            masks=Masks(sensitive),
+            connections=connections,
+            testing=VaultTestService(store=store, connections=connections, access=access, clock=clock),
+            lease_secrets=SecretService(store=store, access=access, tokens=tokens, outages=outages),
+        )

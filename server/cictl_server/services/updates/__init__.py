@@ -1,0 +1,44 @@
+"""Updates of the server itself, its restart, and what it makes up for afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl_server.services.core import Core
+from cictl_server.services.fleet import Fleet
+from cictl_server.services.jobs import Jobs
+from cictl_server.services.projects import Projects
+from cictl_server.services.updates.book import UpdateBook
+from cictl_server.services.updates.process import ServerProcess
+from cictl_server.services.updates.reload import ReloadService
+from cictl_server.services.updates.restart import RestartService
+from cictl_server.services.updates.tools import UpdateTools
+from cictl_server.services.updates.update import UpdateService
+
+
+@dataclass(frozen=True, kw_only=True)
+class Updates:
+    update: UpdateService
+    restart: RestartService
+    reload: ReloadService
+
+    @classmethod
+    def build(
+        cls, core: Core, fleet: Fleet, projects: Projects, jobs: Jobs, *, tools: UpdateTools, process: ServerProcess
+    ) -> Updates:
+        book = UpdateBook(store=core.store)
+        update = UpdateService(
+            store=core.store,
+            book=book,
+            tools=tools,
+            pause=jobs.lease_pause,
+            process=process,
+            rollout=fleet.rollout,
+            clock=core.clock,
+            version=core.version,
+        )
+        return cls(
+            update=update,
+            restart=RestartService(updates=update, book=book, process=process),
+            reload=ReloadService(store=core.store, projects=projects.projects, book=book),
+        )
