@@ -51,7 +51,7 @@ def test_a_chain_is_one_entry_too(server: RunningServer) -> None:
 
 def test_a_run_that_cannot_be_stored_leaves_nothing(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = wide(server, 10)
-    put = server.services.pipelines.runs._settler.put
+    put = server.services.pipelines.runs.settler.put
     seen = 0
 
     def failing(*arguments: object) -> None:
@@ -61,7 +61,7 @@ def test_a_run_that_cannot_be_stored_leaves_nothing(server: RunningServer, monke
             raise StoreFailed("no")
         put(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(server.services.pipelines.runs._settler, "put", failing)
+    monkeypatch.setattr(server.services.pipelines.runs.settler, "put", failing)
     assert server.post(f"/api/v1/pipelines/{ids['wide']}/run-selection", {}).status_code == 500
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
     server.restart()

@@ -19,7 +19,6 @@ from cictl_testing.server import RunningServer
 
 from cictl_server.app import create_app
 from cictl_server.services import Services
-from cictl_server.services.pipelines.version_steps import VersionService
 
 PROJECT = """\
 version: 1
@@ -217,7 +216,7 @@ def pipeline_of(server: RunningServer, remote: SilentRemote) -> int:
 
 
 def with_keepalive(services: Services, seconds: float) -> Services:
-    patient = VersionService(store=services.core.store, hub=services.core.hub, keepalive_seconds=seconds)
+    patient = dataclasses.replace(services.pipelines.version_steps, keepalive_seconds=seconds)
     return dataclasses.replace(services, pipelines=dataclasses.replace(services.pipelines, version_steps=patient))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from cictl.wire.server import Readiness, ReadinessCheck
@@ -13,11 +14,11 @@ MAINTENANCE_LIMIT = timedelta(seconds=12 * INTERVAL_SECONDS)
 """Maintenance that made no pass for longer does not work any more; a loaded machine may skip some."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReadinessService:
-    def __init__(self, *, store: Store, pulse: Pulse, hub: Hub) -> None:
-        self._store = store
-        self._pulse = pulse
-        self._hub = hub
+    store: Store
+    pulse: Pulse
+    hub: Hub
 
     def examine(self) -> Readiness:
         """Make every check; none waits for anything or touches the disk."""
@@ -25,20 +26,20 @@ class ReadinessService:
         return Readiness(ready=all(check.ok for check in checks), checks=checks)
 
     def _stopping(self) -> ReadinessCheck:
-        is_stopping = self._hub.is_closed
+        is_stopping = self.hub.is_closed
         return ReadinessCheck(
             name="serving", ok=not is_stopping, detail="the server is stopping" if is_stopping else ""
         )
 
     def _writable(self) -> ReadinessCheck:
         try:
-            self._store.check()
+            self.store.check()
         except StoreFailed as error:
             return ReadinessCheck(name="store", ok=False, detail=str(error))
         return ReadinessCheck(name="store", ok=True)
 
     def _maintained(self) -> ReadinessCheck:
-        silent = self._pulse.age
+        silent = self.pulse.age
         is_alive = silent <= MAINTENANCE_LIMIT
         detail = "" if is_alive else f"no pass for {int(silent.total_seconds())} s: see the server's log"
         return ReadinessCheck(name="maintenance", ok=is_alive, detail=detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 
 from cictl.base.clock import Clock
 from cictl.wire.server import API_VERSION, NEVER, READYZ, RuntimeState, ServerInfo
@@ -25,27 +26,27 @@ FEATURES = (
 """The extensions of the contract that this server speaks."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RuntimeService:
-    def __init__(self, *, presence: PresenceBook, clock: Clock, version: str, instance_id: str) -> None:
-        self._presence = presence
-        self._clock = clock
-        self._version = version
-        self._instance_id = instance_id
+    presence: PresenceBook
+    clock: Clock
+    version: str
+    instance_id: str
 
     def info(self) -> ServerInfo:
         return ServerInfo(
             name="cictl",
             api_version=API_VERSION,
-            version=self._version,
+            version=self.version,
             hostname=socket.gethostname().strip(),
-            instance_id=self._instance_id,
+            instance_id=self.instance_id,
             features=list(FEATURES),
         )
 
     def state(self) -> RuntimeState:
         """Count agents by the age of their last sign of life; only those that reported since the start count."""
-        now = self._clock()
-        seen = self._presence.reported()
+        now = self.clock()
+        seen = self.presence.reported()
         online = sum(now - s <= ONLINE for s in seen)
         stale = sum(ONLINE < now - s <= STALE for s in seen)
         has_git = git.is_available()
@@ -63,5 +64,5 @@ class RuntimeService:
             has_any_agents=bool(seen),
             last_agent_seen_utc=max(seen, default=NEVER),
             git_available=has_git,
-            server_version=self._version,
+            server_version=self.version,
         )

@@ -53,33 +53,19 @@ _ERRANDS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
 class AgentActionService:
-    def __init__(
-        self,
-        *,
-        store: Store,
-        jobs: JobService,
-        removal: RemovalService,
-        scripts: ScriptService,
-        presence: PresenceBook,
-        orders: OrderBook,
-        rollout: Rollout,
-        events: EventLog,
-        hub: Hub,
-        server_version: str,
-        releases: ReleaseSettings,
-    ) -> None:
-        self._store = store
-        self._jobs = jobs
-        self._removal = removal
-        self._scripts = scripts
-        self._presence = presence
-        self._orders = orders
-        self._rollout = rollout
-        self._events = events
-        self._hub = hub
-        self._server_version = server_version
-        self._releases = releases
+    store: Store
+    jobs: JobService
+    removal: RemovalService
+    scripts: ScriptService
+    presence: PresenceBook
+    orders: OrderBook
+    rollout: Rollout
+    events: EventLog
+    hub: Hub
+    server_version: str
+    releases: ReleaseSettings
 
     def check_id(self, agent_id: str) -> None:
         """Refuse a blank agent id, before anything else about the request matters.
@@ -115,40 +101,40 @@ class AgentActionService:
             case "update":
                 return self._update(agent_id)
             case "run-script":
-                queued = self._scripts.enqueue(agent_id, request)
-                self._presence.note(agent_id, f"ad-hoc script queued ({queued.shell}) job={queued.job_execution_id}")
+                queued = self.scripts.enqueue(agent_id, request)
+                self.presence.note(agent_id, f"ad-hoc script queued ({queued.shell}) job={queued.job_execution_id}")
                 return queued
             case _:
                 raise InvalidRequest("unsupported action", hint=f"one of: {', '.join(ACTIONS)}")
 
     def _send(self, agent_id: str, errand: _Errand) -> AgentActionResponse:
         self._check_known(agent_id)
-        self._orders.give(agent_id, errand.order)
-        self._presence.note(agent_id, errand.line)
+        self.orders.give(agent_id, errand.order)
+        self.presence.note(agent_id, errand.line)
         return AgentActionResponse(requested=True, agent_id=agent_id, message=errand.message)
 
     def _set_deactivated(self, agent_id: str, *, deactivated: bool) -> AgentActionResponse:
         """Change the flag; deactivating also cancels what the agent holds, in one step that no kill can part."""
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             record = get_agent_record(tx, agent_id)
             if record.deactivated is not deactivated:
                 tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
-                tx.after_commit(lambda: self._events.add("agent", agent_id))
-            cancelled = self._jobs.cancel_active_of(tx, agent_id) if deactivated else 0
-        self._presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
-        self._hub.publish(QUEUE)
+                tx.after_commit(lambda: self.events.add("agent", agent_id))
+            cancelled = self.jobs.cancel_active_of(tx, agent_id) if deactivated else 0
+        self.presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
+        self.hub.publish(QUEUE)
         message = f"agent {'deactivated' if deactivated else 'activated'}"
         if cancelled:
-            self._presence.note(agent_id, f"deactivation cancelled active job count={cancelled}")
+            self.presence.note(agent_id, f"deactivation cancelled active job count={cancelled}")
             message += f"; cancelled active jobs={cancelled}"
         return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
 
     def _flush_history(self, agent_id: str) -> AgentActionResponse:
         """Remove what the agent ran from the history, and tell it to do the same with its own files."""
         self._check_known(agent_id)
-        count = self._removal.flush_history(agent_id=agent_id)
-        self._orders.give(agent_id, Order.FLUSH_JOB_HISTORY)
-        self._presence.note(agent_id, "manual agent job history flush requested")
+        count = self.removal.flush_history(agent_id=agent_id)
+        self.orders.give(agent_id, Order.FLUSH_JOB_HISTORY)
+        self.presence.note(agent_id, "manual agent job history flush requested")
         message = f"agent job history flushed: sqlite={count}, disk={count}, local=queued"
         return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
 
@@ -159,20 +145,20 @@ class AgentActionService:
             InvalidRequest: The server is no release, or the agent can do nothing with the releases that there are.
             NotFound: No such agent.
         """
-        if not is_release(self._server_version):
+        if not is_release(self.server_version):
             raise InvalidRequest("server version is not a release version")
-        with self._store.read() as view:
-            target = manual_target(view, server_version=self._server_version)
+        with self.store.read() as view:
+            target = manual_target(view, server_version=self.server_version)
             record = get_agent_record(view, agent_id)
         if compare_versions(target, record.version) == 0:
-            self._presence.note(agent_id, "manual update requested but agent is already at target version")
+            self.presence.note(agent_id, "manual update requested but agent is already at target version")
             return AgentActionResponse(requested=False, message="agent is already at target version")
-        if installs_wheels(record.capabilities) != self._releases.has_wheels:
+        if installs_wheels(record.capabilities) != self.releases.has_wheels:
             raise InvalidRequest("agent can't update itself", hint="install the version on its machine")
-        self._rollout.order(agent_id, target)
-        self._presence.note(agent_id, f"manual update requested to {target}")
+        self.rollout.order(agent_id, target)
+        self.presence.note(agent_id, f"manual update requested to {target}")
         return AgentActionResponse(requested=True, agent_id=agent_id, target=target)
 
     def _check_known(self, agent_id: str) -> None:
-        with self._store.read() as view:
+        with self.store.read() as view:
             get_agent_record(view, agent_id)

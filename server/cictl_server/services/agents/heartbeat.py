@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 
@@ -25,31 +26,19 @@ from cictl_server.store.records import AgentRecord
 _STATUS_BYTES = 240
 
 
+@dataclass(frozen=True, kw_only=True)
 class AgentService:
     """The registry: identity, capabilities and the deactivated flag in the store, presence in memory."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        losses: LostWork,
-        presence: PresenceBook,
-        orders: OrderBook,
-        rollout: Rollout,
-        events: EventLog,
-        clock: Clock,
-        server_version: str,
-        releases: ReleaseSettings,
-    ) -> None:
-        self._store = store
-        self._losses = losses
-        self._presence = presence
-        self._orders = orders
-        self._rollout = rollout
-        self._events = events
-        self._clock = clock
-        self._server_version = server_version
-        self._releases = releases
+    store: Store
+    losses: LostWork
+    presence: PresenceBook
+    orders: OrderBook
+    rollout: Rollout
+    events: EventLog
+    clock: Clock
+    server_version: str
+    releases: ReleaseSettings
 
     def heartbeat(self, request: HeartbeatRequest) -> HeartbeatResponse:
         """Note that the agent lives, and answer with what it should do.
@@ -65,24 +54,24 @@ class AgentService:
             raise InvalidRequest("agent_id is required")
         status = _one_line(request.restart_status)
         self._remember(request)
-        if status.startswith(GREETING) and self._presence.is_new_start(agent_id, status):
-            self._losses.end_running_of(agent_id, reason="it has started anew while this job was running")
-        self._presence.beat(
+        if status.startswith(GREETING) and self.presence.is_new_start(agent_id, status):
+            self.losses.end_running_of(agent_id, reason="it has started anew while this job was running")
+        self.presence.beat(
             agent_id,
             version=request.version,
             platform=f"{request.os}/{request.arch}",
             running=request.running_job_ids or (),
         )
         decision, over = self._decide(request)
-        self._orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
-        handout = self._orders.hand_out(agent_id) if not decision.target else Handout()
+        self.orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
+        handout = self.orders.hand_out(agent_id) if not decision.target else Handout()
         for line in _lines(handout, decision, restart_status=status):
-            self._presence.note(agent_id, line)
+            self.presence.note(agent_id, line)
         return self._answer(handout, decision, over)
 
     def list_agents(self) -> list[Agent]:
         """Return every agent ever heard of, by id."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             return [self._view(view, record) for record in view.agents.iter_all()]
 
     def get_agent(self, agent_id: str) -> Agent:
@@ -94,34 +83,34 @@ class AgentService:
         """
         if not agent_id.strip():
             raise InvalidRequest("agent id is required")
-        with self._store.read() as view:
+        with self.store.read() as view:
             return self._view(view, get_agent_record(view, agent_id))
 
     def _remember(self, request: HeartbeatRequest) -> None:
         """Store the agent if anything but the time of its heartbeat changed."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             known = view.agents.find(request.agent_id)
         if known is not None and _described(known, request) == known:
             return
-        now = self._clock()
-        with self._store.write() as tx:
+        now = self.clock()
+        with self.store.write() as tx:
             known = tx.agents.find(request.agent_id) or AgentRecord(agent_id=request.agent_id, seen=now)
             tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
-            tx.after_commit(lambda: self._events.add("agent", request.agent_id))
+            tx.after_commit(lambda: self.events.add("agent", request.agent_id))
 
     def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
         """Return what follows for the agent's version, and those of its executions that it must stop."""
-        with self._store.read() as view:
-            target = automatic_target(view, server_version=self._server_version)
+        with self.store.read() as view:
+            target = automatic_target(view, server_version=self.server_version)
             is_busy = bool(view.jobs.active_of_agent(request.agent_id))
             over = [job_id for job_id in request.running_job_ids or [] if not _may_run(view, job_id, request.agent_id)]
-        decision = self._rollout.beat(
+        decision = self.rollout.beat(
             request.agent_id,
             version=request.version,
             automatic_target=target,
             is_busy=is_busy,
             failure=_one_line(request.update_failure),
-            can_update=installs_wheels(request.capabilities) == self._releases.has_wheels,
+            can_update=installs_wheels(request.capabilities) == self.releases.has_wheels,
         )
         return decision, over
 
@@ -132,8 +121,8 @@ class AgentService:
             message="server requested agent update" if is_update else "",
             update_requested=is_update,
             update_target=decision.target,
-            update_repository=self._releases.repository if is_update else "",
-            update_api_base=self._releases.api_base if is_update else "",
+            update_repository=self.releases.repository if is_update else "",
+            update_api_base=self.releases.api_base if is_update else "",
             refresh_tools_requested=Order.REFRESH_TOOLS in handout.orders,
             restart_requested=Order.RESTART in handout.orders,
             wipe_cache_requested=Order.WIPE_CACHE in handout.orders,
@@ -143,7 +132,7 @@ class AgentService:
         )
 
     def _view(self, view: View, record: AgentRecord) -> Agent:
-        manual, schedule = self._rollout.manual_target(record.agent_id), self._rollout.schedule(record.agent_id)
+        manual, schedule = self.rollout.manual_target(record.agent_id), self.rollout.schedule(record.agent_id)
         differs = bool(schedule.target) and compare_versions(schedule.target, record.version) != 0
         return Agent(
             agent_id=record.agent_id,
@@ -152,12 +141,12 @@ class AgentService:
             arch=record.arch,
             version=record.version,
             capabilities=record.capabilities or None,
-            last_seen_utc=self._presence.seen_at(record.agent_id) or record.seen,
+            last_seen_utc=self.presence.seen_at(record.agent_id) or record.seen,
             deactivated=record.deactivated,
             job_in_progress=bool(view.jobs.active_of_agent(record.agent_id)),
-            recent_log=self._presence.lines(record.agent_id),
-            needs_update=is_newer(self._server_version, than=record.version),
-            update_target=manual or schedule.target or self._server_version,
+            recent_log=self.presence.lines(record.agent_id),
+            needs_update=is_newer(self.server_version, than=record.version),
+            update_target=manual or schedule.target or self.server_version,
             update_requested=bool(manual) or differs,
             update_attempts=schedule.attempts,
             update_in_progress=schedule.is_in_progress,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cictl.base.clock import Clock
 from cictl.wire.agents import AgentActionRequest, QueuedScript
 from cictl.wire.jobs import JobStatus
@@ -16,12 +18,12 @@ from cictl_server.store.records import AgentRecord, JobRecord
 DEFAULT_TIMEOUT_SECONDS = 600
 
 
+@dataclass(frozen=True, kw_only=True)
 class ScriptService:
-    def __init__(self, *, store: Store, settler: Settler, numbers: NumberSource, clock: Clock) -> None:
-        self._store = store
-        self._settler = settler
-        self._numbers = numbers
-        self._clock = clock
+    store: Store
+    settler: Settler
+    numbers: NumberSource
+    clock: Clock
 
     def enqueue(self, agent_id: str, request: AgentActionRequest) -> QueuedScript:
         """Queue the request's script for that agent; while the agent is deactivated it waits.
@@ -36,18 +38,18 @@ class ScriptService:
         if not shell:
             raise InvalidRequest("shell is required")
         timeout = request.timeout_seconds if request.timeout_seconds > 0 else DEFAULT_TIMEOUT_SECONDS
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             _check_ability(get_agent_record(tx, agent_id), shell)
             job = JobRecord(
-                number=self._numbers.next(),
+                number=self.numbers.next(),
                 script=script,
                 status=JobStatus.QUEUED,
-                created=self._clock(),
+                created=self.clock(),
                 required_capabilities={"agent_id": agent_id, "executor": "script", "shell": shell},
                 timeout_seconds=timeout,
                 metadata={"adhoc": "1", "adhoc_agent_id": agent_id, "adhoc_shell": shell},
             )
-            self._settler.put(tx, job)
+            self.settler.put(tx, job)
         return QueuedScript(
             queued=True, agent_id=agent_id, job_execution_id=job.id, shell=shell, timeout_seconds=timeout
         )

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -78,12 +79,12 @@ def _write(path: Path, content: msgspec.Struct) -> None:
         os.fsync(file.fileno())
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReportService:
-    def __init__(self, files: ReportFiles, *, store: Store, presence: PresenceBook, masks: Masks) -> None:
-        self._files = files
-        self._masks = masks
-        self._store = store
-        self._presence = presence
+    files: ReportFiles
+    store: Store
+    presence: PresenceBook
+    masks: Masks
 
     def upload(self, job_id: str, request: TestReportUpload) -> TestReport:
         """Replace the report of an execution; its counts are taken as sent.
@@ -95,24 +96,24 @@ class ReportService:
         """
         if not request.agent_id.strip():
             raise InvalidRequest("agent_id is required")
-        with self._store.read() as view:
+        with self.store.read() as view:
             job = get_job(view, job_id)
         check_holder(job, request.agent_id)
         report = request.report
-        if mask := self._masks.of(job.id):
+        if mask := self.masks.of(job.id):
             report = masked_message(report, mask.redact, keep=REPORT_UNMASKED)
         summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
-        with self._files.replacing(job.number, report) as take_over, self._store.write() as tx:
+        with self.files.replacing(job.number, report) as take_over, self.store.write() as tx:
             job = get_job(tx, job_id)
             check_holder(job, request.agent_id)
             tx.jobs.put(msgspec.structs.replace(job, test_summary=summary))
             take_over()
-        self._presence.touch(request.agent_id)
+        self.presence.touch(request.agent_id)
         return report
 
     def get_report(self, job_id: str) -> TestReport:
         """Return the report; one of zero tests for an execution that has none, or that does not exist."""
         try:
-            return self._files.read(job_number(job_id)) or TestReport()
+            return self.files.read(job_number(job_id)) or TestReport()
         except NotFound:
             return TestReport()

@@ -12,21 +12,21 @@ from cictl_server.store.contract import Store
 from cictl_server.store.records import AgentRecord, JobRecord
 
 
+@dataclass(frozen=True, kw_only=True)
 class Matching:
     """Looks who could take a job now."""
 
-    def __init__(self, store: Store, presence: PresenceBook) -> None:
-        self._store = store
-        self._presence = presence
+    store: Store
+    presence: PresenceBook
 
     def candidates(self) -> list[Candidate]:
         """Return the agents that are activated and were heard of within the last minute, by id."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             records = list(view.agents.iter_all())
         return [
             Candidate(agent_id=r.agent_id, capabilities=effective_capabilities(r, agent_id=r.agent_id))
             for r in records
-            if not r.deactivated and self._presence.is_available(r.agent_id)
+            if not r.deactivated and self.presence.is_available(r.agent_id)
         ]
 
 

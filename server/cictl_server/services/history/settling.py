@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,28 +24,28 @@ from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
 
 
+@dataclass(frozen=True, kw_only=True)
 class Settler:
     """Makes the changes that end things, and tells the hub once they are durable."""
 
-    def __init__(self, hub: Hub, events: EventLog, telemetry: Telemetry) -> None:
-        self._hub = hub
-        self._events = events
-        self._telemetry = telemetry
+    hub: Hub
+    events: EventLog
+    telemetry: Telemetry
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
         """Store a changed execution and tell those who watch it."""
         if job.status.is_terminal or (job.status is JobStatus.LEASED and _is_queued(tx, job)):
-            tx.after_commit(lambda: note_job(self._telemetry, job))
+            tx.after_commit(lambda: note_job(self.telemetry, job))
         tx.jobs.put(job)
-        tx.after_commit(lambda: self._events.add("job", job.id))
+        tx.after_commit(lambda: self.events.add("job", job.id))
         self.announce(tx, job)
 
     def announce(self, tx: Transaction, job: JobRecord) -> None:
         """Tell those who watch *job*, or wait for work, that there is something to see."""
         topic = job_topic(job.number)
-        tx.after_commit(lambda: self._hub.publish(topic))
+        tx.after_commit(lambda: self.hub.publish(topic))
         if job.status is JobStatus.QUEUED and not job.is_blocked:
-            tx.after_commit(lambda: self._hub.publish(QUEUE))
+            tx.after_commit(lambda: self.hub.publish(QUEUE))
 
     def end(
         self, tx: Transaction, job: JobRecord, event: Event, ending: Ending, *, now: datetime, **changes: Any

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, takewhile
 
@@ -33,15 +34,13 @@ _REASONS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
 class ExplainService:
-    def __init__(
-        self, *, store: Store, jobs: JobService, presence: PresenceBook, pause: LeasePause, clock: Clock
-    ) -> None:
-        self._store = store
-        self._pause = pause
-        self._clock = clock
-        self._jobs = jobs
-        self._presence = presence
+    store: Store
+    jobs: JobService
+    presence: PresenceBook
+    pause: LeasePause
+    clock: Clock
 
     def explain(self, job_id: str) -> Explanation:
         """Tell where an execution stands and what would help it.
@@ -49,7 +48,7 @@ class ExplainService:
         Raises:
             NotFound: No such execution.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             job = get_job(view, job_id)
             if job.status is JobStatus.QUEUED:
                 return self._waiting(job, view)
@@ -58,7 +57,7 @@ class ExplainService:
         return self._ended(job)
 
     def _waiting(self, job: JobRecord, view: View) -> Explanation:
-        agents = nearest_first(job, view, self._presence)
+        agents = nearest_first(job, view, self.presence)
         base = msgspec.structs.replace(
             _explanation(job),
             agents=agents,
@@ -74,7 +73,7 @@ class ExplainService:
                 summary=f"it waits for {_names(base.blocked_by)}",
                 fixes=[*_blocker_fixes(base.blocked_by), *later],
             )
-        if job.not_before is not None and job.not_before > self._clock():
+        if job.not_before is not None and job.not_before > self.clock():
             return msgspec.structs.replace(
                 base,
                 reason=Reason.SECRETS,
@@ -85,14 +84,14 @@ class ExplainService:
         if not agents:
             return msgspec.structs.replace(base, reason=Reason.NO_AGENTS, summary=_no_agents(job), fixes=nearest)
         summary = sentence(agents)
-        if self._pause.is_on:
+        if self.pause.is_on:
             summary += "; the server is about to update itself and gives out no jobs until it is back"
         return msgspec.structs.replace(base, reason=obstacle(agents[0]), summary=summary, fixes=nearest)
 
     def _active(self, job: JobRecord) -> Explanation:
         # An agent may work without heartbeats; then its silence means nothing.
-        is_known = self._presence.seen_at(job.agent_id) is not None
-        is_away = is_known and not self._presence.is_available(job.agent_id)
+        is_known = self.presence.seen_at(job.agent_id) is not None
+        is_away = is_known and not self.presence.is_available(job.agent_id)
         if job.status is JobStatus.LEASED:
             summary = (
                 f"agent {job.agent_id} took it and has not started it yet; if it does not, the job is queued again"
@@ -110,7 +109,7 @@ class ExplainService:
         place = f" on agent {job.agent_id}" if job.agent_id else ""
         if job.status is JobStatus.SUCCEEDED:
             return msgspec.structs.replace(_explanation(job), summary=f"it succeeded{place}")
-        culprit = self._jobs.blocked_by(job.id).dependency
+        culprit = self.jobs.blocked_by(job.id).dependency
         return msgspec.structs.replace(
             _explanation(job),
             summary=_failure(job, place),

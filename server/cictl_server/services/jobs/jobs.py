@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from cictl.base.clock import Clock
@@ -39,25 +40,15 @@ _DEPENDENCY_ERROR = re.compile(
 _SLICE = 65_536
 
 
+@dataclass(frozen=True, kw_only=True)
 class JobService:
-    def __init__(
-        self,
-        *,
-        store: Store,
-        logs: LogFiles,
-        settler: Settler,
-        hub: Hub,
-        matching: Matching,
-        clock: Clock,
-        numbers: NumberSource,
-    ) -> None:
-        self._store = store
-        self._logs = logs
-        self._settler = settler
-        self._hub = hub
-        self._matching = matching
-        self._clock = clock
-        self._numbers = numbers
+    store: Store
+    logs: LogFiles
+    settler: Settler
+    hub: Hub
+    matching: Matching
+    clock: Clock
+    numbers: NumberSource
 
     def get_job(self, job_id: str) -> JobExecution:
         """Return one execution with the end of its log.
@@ -65,10 +56,10 @@ class JobService:
         Raises:
             NotFound: No such execution.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             job = get_job(view, job_id)
-        log = JobLog(self._logs, job)
-        return job_view(job, candidates=self._matching.candidates(), output=log.output(), log_size=log.size)
+        log = JobLog(self.logs, job)
+        return job_view(job, candidates=self.matching.candidates(), output=log.output(), log_size=log.size)
 
     def get_state(self, job_id: str) -> JobState:
         """Return what waiting clients need; cheap.
@@ -76,9 +67,9 @@ class JobService:
         Raises:
             NotFound: No such execution.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             job = get_job(view, job_id)
-        return job_state(job, log_size=JobLog(self._logs, job).size)
+        return job_state(job, log_size=JobLog(self.logs, job).size)
 
     def read_log(self, job_id: str, *, offset: int, limit: int) -> LogSlice:
         """Return a piece of the log.
@@ -86,9 +77,9 @@ class JobService:
         Raises:
             NotFound: No such execution.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             job = get_job(view, job_id)
-        return JobLog(self._logs, job).read(offset=offset, limit=limit)
+        return JobLog(self.logs, job).read(offset=offset, limit=limit)
 
     def log_offset_since(self, job_id: str, instant: datetime) -> int:
         """Return the byte of the log at which what arrived since *instant* begins.
@@ -96,9 +87,9 @@ class JobService:
         Raises:
             NotFound: No such execution.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             job = get_job(view, job_id)
-        return JobLog(self._logs, job).offset_since(instant)
+        return JobLog(self.logs, job).offset_since(instant)
 
     def steps(self, job_id: str) -> JobSteps:
         """Return the steps that have begun.
@@ -106,9 +97,9 @@ class JobService:
         Raises:
             NotFound: No such execution.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             job = get_job(view, job_id)
-        return JobSteps(steps=self._logs.index.steps(job.log_name))
+        return JobSteps(steps=self.logs.index.steps(job.log_name))
 
     def follow_log(self, job_id: str, *, offset: int, is_timed: bool = False) -> Iterator[LogSlice | JobState | None]:
         """Yield the log from *offset* as it grows, then the final state; with *is_timed* each piece is of one time.
@@ -120,14 +111,14 @@ class JobService:
             NotFound: The execution was deleted.
         """
         arrivals: Arrivals | None = None
-        with self._hub.watch(job_topic(job_number(job_id))) as watch:
-            while not self._hub.is_closed:
+        with self.hub.watch(job_topic(job_number(job_id))) as watch:
+            while not self.hub.is_closed:
                 watch.clear()
-                with self._store.read() as view:
+                with self.store.read() as view:
                     job = get_job(view, job_id)
                 if is_timed and (arrivals is None or arrivals.name != job.log_name):
-                    arrivals = self._logs.index.arrivals(job.log_name)
-                piece = JobLog(self._logs, job).read(offset=offset, limit=_SLICE, arrivals=arrivals)
+                    arrivals = self.logs.index.arrivals(job.log_name)
+                piece = JobLog(self.logs, job).read(offset=offset, limit=_SLICE, arrivals=arrivals)
                 if piece.data:
                     offset += len(piece.data)
                     yield piece
@@ -144,12 +135,12 @@ class JobService:
             NotFound: No such execution.
             Conflict: It is over already.
         """
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             job = get_job(tx, job_id)
             if job.status.is_terminal:
                 raise Conflict("job is not active", hint=f"it {job.status} already")
             ended = self._cancel(tx, job)
-        log = JobLog(self._logs, ended)
+        log = JobLog(self.logs, ended)
         return job_view(ended, output=log.output(), log_size=log.size)
 
     def rerun(self, job_id: str) -> JobExecution:
@@ -162,16 +153,16 @@ class JobService:
             NotFound: No such execution.
             Conflict: It never started, so it may still wait for others.
         """
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             job = get_job(tx, job_id)
             if job.started is None:
                 raise Conflict("job has not started yet", hint="run its pipeline instead")
             metadata = {key: value for key, value in job.metadata.items() if key != "chain_cancelled"}
             again = JobRecord(
-                number=self._numbers.next(),
+                number=self.numbers.next(),
                 script=job.script,
                 status=JobStatus.QUEUED,
-                created=self._clock(),
+                created=self.clock(),
                 required_capabilities=job.required_capabilities,
                 timeout_seconds=job.timeout_seconds,
                 env=job.env,
@@ -181,8 +172,8 @@ class JobService:
                 metadata=metadata,
                 step_plan=job.step_plan,
             )
-            self._settler.put(tx, again)
-            self._settler.settle(tx, [again], now=again.created)
+            self.settler.put(tx, again)
+            self.settler.settle(tx, [again], now=again.created)
             again = get_job(tx, again.id)
         return job_view(again)
 
@@ -192,7 +183,7 @@ class JobService:
         Raises:
             NotFound: No such execution.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             job = get_job(view, job_id)
             match = _DEPENDENCY_ERROR.fullmatch(job.error)
             if job.status is not JobStatus.FAILED or job.started is not None or match is None:
@@ -208,12 +199,12 @@ class JobService:
 
     def _cancel(self, tx: Transaction, job: JobRecord) -> JobRecord:
         ending = Ending(
-            log_size=self._logs.shown_size(job.log_name),
+            log_size=self.logs.shown_size(job.log_name),
             error=CANCELLED_BY_USER,
             cause=Cause.CANCELLED,
             closing_line=CANCEL_LINE,
         )
-        return self._settler.end(tx, job, Event.FAIL, ending, now=self._clock())
+        return self.settler.end(tx, job, Event.FAIL, ending, now=self.clock())
 
 
 def _dependency(view: View, job: JobRecord, *, need: str | None, upstream: str | None) -> Dependency | None:

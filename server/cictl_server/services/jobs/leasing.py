@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from cictl.base.clock import Clock
@@ -39,27 +40,16 @@ _ACTIVE = BEING_RESOLVED
 _NOTHING = "no matching queued job"
 
 
+@dataclass(frozen=True, kw_only=True)
 class LeasingService:
-    def __init__(
-        self,
-        *,
-        store: Store,
-        settler: Settler,
-        losses: LostWork,
-        presence: PresenceBook,
-        handover: Handover,
-        pause: LeasePause,
-        hub: Hub,
-        clock: Clock,
-    ) -> None:
-        self._store = store
-        self._settler = settler
-        self._losses = losses
-        self._presence = presence
-        self._handover = handover
-        self._pause = pause
-        self._hub = hub
-        self._clock = clock
+    store: Store
+    settler: Settler
+    losses: LostWork
+    presence: PresenceBook
+    handover: Handover
+    pause: LeasePause
+    hub: Hub
+    clock: Clock
 
     def lease(self, request: LeaseRequest, *, is_abandoned: Callable[[], bool] = lambda: False) -> LeaseResponse:
         """Give the agent an execution, waiting up to `wait_seconds` for one.
@@ -79,40 +69,40 @@ class LeasingService:
         if answer.assigned or wait <= 0 or answer.message != _NOTHING:
             return answer
         try:
-            self._hub.take_place()
+            self.hub.take_place()
         except NoCapacity:
             return answer
         try:
             return self._wait(request, seconds=wait, is_abandoned=is_abandoned)
         finally:
-            self._hub.leave_place()
+            self.hub.leave_place()
 
     def _wait(self, request: LeaseRequest, *, seconds: int, is_abandoned: Callable[[], bool]) -> LeaseResponse:
         deadline = time.monotonic() + seconds
-        with self._hub.watch(QUEUE) as watch:
+        with self.hub.watch(QUEUE) as watch:
             while True:
                 watch.clear()
                 if is_abandoned():
                     return LeaseResponse(assigned=False, message=_NOTHING)
                 answer = self._try(request, is_waiting=True)
                 left = deadline - time.monotonic()
-                if answer.message != _NOTHING or left <= 0 or self._hub.is_closed:
+                if answer.message != _NOTHING or left <= 0 or self.hub.is_closed:
                     return answer
                 watch.wait(min(left, self._until_due()))
-                self._presence.touch(request.agent_id)
+                self.presence.touch(request.agent_id)
 
     def _until_due(self) -> float:
         """Return the seconds until something postponed can be claimed; many when there is nothing of that kind."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             due = view.jobs.next_due()
-        return WAIT_LIMIT_SECONDS if due is None else max(0.01, (due - self._clock()).total_seconds())
+        return WAIT_LIMIT_SECONDS if due is None else max(0.01, (due - self.clock()).total_seconds())
 
     def _try(self, request: LeaseRequest, *, is_waiting: bool = False) -> LeaseResponse:
         """Claim and hand over; where secrets can't be had now, go on with the next execution while there is time."""
         stop_at = time.monotonic() + _TRY_SECONDS
         while True:
             found = self._take(request, is_waiting=is_waiting)
-            answer = found if isinstance(found, LeaseResponse) else self._handover.deliver(found)
+            answer = found if isinstance(found, LeaseResponse) else self.handover.deliver(found)
             if answer is not None:
                 return answer
             if time.monotonic() >= stop_at:
@@ -125,9 +115,9 @@ class LeasingService:
             is_waiting: The request waited for work. What its agent holds now, it got by a later one: its own connection
                 broke meanwhile, and it tells nothing about that execution.
         """
-        if self._pause.is_on:
+        if self.pause.is_on:
             return LeaseResponse(assigned=False, message=SERVER_IS_UPDATING)
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             record = tx.agents.find(request.agent_id)
             if record is not None and record.deactivated:
                 return LeaseResponse(assigned=False, message=AGENT_DEACTIVATED)
@@ -143,21 +133,21 @@ class LeasingService:
             return job or LeaseResponse(assigned=False, message=_NOTHING)
 
     def _claim(self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str]) -> JobRecord | None:
-        self._handover.release_due(tx)
+        self.handover.release_due(tx)
         while True:
             job = tx.jobs.claimable(lambda required: meets_all(required, capabilities))
             if job is None:
                 return None
-            if not self._handover.postpone(tx, job):
+            if not self.handover.postpone(tx, job):
                 break
         leased = advance(
             job,
             Event.LEASE,
-            now=self._clock(),
+            now=self.clock(),
             agent_id=request.agent_id,
             lease_request_id=request.request_id,
         )
-        self._settler.put(tx, leased)
+        self.settler.put(tx, leased)
         return leased
 
     def _is_unanswered(self, held: JobRecord, request: LeaseRequest) -> bool:
@@ -166,7 +156,7 @@ class LeasingService:
             return False
         if request.request_id and request.request_id == held.lease_request_id:
             return True
-        return self._clock() - held.leased >= REOFFER_AFTER
+        return self.clock() - held.leased >= REOFFER_AFTER
 
     def _give_up(self, tx: Transaction, held: JobRecord) -> bool:
         """Fail a running execution whose agent asks for other work: an agent never does that while it runs one.
@@ -174,9 +164,9 @@ class LeasingService:
         Told apart from a second agent with the same id by the age of the execution's last sign: see `REOFFER_AFTER`.
         An agent whose last heartbeat named the execution has not lost it: this request is an older one that was delayed.
         """
-        if held.started is not None and self._clock() - held.started < REOFFER_AFTER:
+        if held.started is not None and self.clock() - held.started < REOFFER_AFTER:
             return False
-        if self._presence.says_it_runs(held.agent_id, held.id):
+        if self.presence.says_it_runs(held.agent_id, held.id):
             return False
-        self._losses.end(tx, held, reason="it asked for new work while this job was running")
+        self.losses.end(tx, held, reason="it asked for new work while this job was running")
         return True

@@ -48,10 +48,10 @@ _STATUSES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
 class JobListService:
-    def __init__(self, *, store: Store, matching: Matching) -> None:
-        self._store = store
-        self._matching = matching
+    store: Store
+    matching: Matching
 
     def list_jobs(self, where: JobFilter, *, limit: int) -> JobList:
         """Return executions, newest first, at most *limit*.
@@ -63,7 +63,7 @@ class JobListService:
         Raises:
             InvalidRequest: An unknown status, or a cursor that no list gave.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             if where.is_empty:
                 window = _Window.of(where.cursor, view)
                 jobs, following = _capped(view, limit, window)
@@ -76,7 +76,7 @@ class JobListService:
     def page(self, view_name: str, *, limit: int, offset: int, page_size: int) -> JobPage:
         """Return one page of the queue or the history, counted within the newest *limit* executions."""
         is_wanted = _kind(view_name)
-        with self._store.read() as view:
+        with self.store.read() as view:
             jobs = [job for job in _capped(view, limit)[0] if is_wanted(job)]
         return JobPage(
             view=view_name,
@@ -88,7 +88,7 @@ class JobListService:
 
     def summary(self, *, limit: int) -> JobSummary:
         """Return the groups of the queue and of the history within the newest *limit* executions."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             jobs, _ = _capped(view, limit)
         queued = [job for job in jobs if not job.status.is_terminal]
         history = [job for job in jobs if job.status.is_terminal]
@@ -106,7 +106,7 @@ class JobListService:
         )
 
     def _views(self, jobs: list[JobRecord]) -> list[JobExecution]:
-        candidates = self._matching.candidates()
+        candidates = self.matching.candidates()
         return [job_view(job, candidates=candidates) for job in jobs]
 
 

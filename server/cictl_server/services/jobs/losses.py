@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import Cause, JobStatus
@@ -15,21 +16,21 @@ from cictl_server.store.records import JobRecord
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
 class LostWork:
     """Ends running executions on their agent's own word: it started anew, or it asks for other work."""
 
-    def __init__(self, *, store: Store, settler: Settler, logs: LogFiles, clock: Clock) -> None:
-        self._store = store
-        self._settler = settler
-        self._logs = logs
-        self._clock = clock
+    store: Store
+    settler: Settler
+    logs: LogFiles
+    clock: Clock
 
     def end_running_of(self, agent_id: str, *, reason: str) -> None:
         """End what runs for an agent. What it has only leased stays: it is offered again when the agent asks."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             if not any(job.status is JobStatus.RUNNING for job in view.jobs.active_of_agent(agent_id)):
                 return
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             for job in tx.jobs.active_of_agent(agent_id):
                 if job.status is JobStatus.RUNNING:
                     self.end(tx, job, reason=reason)
@@ -38,9 +39,9 @@ class LostWork:
         text = f"agent lost: {reason}"
         logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, text)
         ending = Ending(
-            log_size=self._logs.shown_size(job.log_name),
+            log_size=self.logs.shown_size(job.log_name),
             error=text,
             cause=Cause.AGENT_LOST,
             closing_line=f"[control] {text}",
         )
-        self._settler.end(tx, job, Event.FAIL, ending, now=self._clock())
+        self.settler.end(tx, job, Event.FAIL, ending, now=self.clock())

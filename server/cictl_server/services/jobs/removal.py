@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 
 from cictl.base.clock import Clock
@@ -22,27 +23,16 @@ _PENDING = (JobStatus.QUEUED, JobStatus.LEASED)
 _FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
 
+@dataclass(frozen=True, kw_only=True)
 class RemovalService:
-    def __init__(
-        self,
-        *,
-        store: Store,
-        settler: Settler,
-        hub: Hub,
-        logs: LogFiles,
-        artifacts: ArtifactService,
-        reports: ReportFiles,
-        clock: Clock,
-        events: EventLog,
-    ) -> None:
-        self._store = store
-        self._settler = settler
-        self._hub = hub
-        self._logs = logs
-        self._artifacts = artifacts
-        self._reports = reports
-        self._clock = clock
-        self._events = events
+    store: Store
+    settler: Settler
+    hub: Hub
+    logs: LogFiles
+    artifacts: ArtifactService
+    reports: ReportFiles
+    clock: Clock
+    events: EventLog
 
     def delete(self, job_id: str) -> None:
         """Remove an execution that has not started; what waits for it ends.
@@ -51,7 +41,7 @@ class RemovalService:
             NotFound: No such execution.
             Conflict: It has started.
         """
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             job = get_job(tx, job_id)
             if job.status not in _PENDING:
                 raise Conflict("job is not pending", hint="cancel it, or flush the history")
@@ -59,7 +49,7 @@ class RemovalService:
 
     def clear_queue(self) -> int:
         """Remove everything that is queued or leased, blocked executions included; return how many those were."""
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             jobs = [job for status in _PENDING for job in tx.jobs.with_status(status)]
             self._remove(tx, jobs)
         return len(jobs)
@@ -72,7 +62,7 @@ class RemovalService:
         Args:
             agent_id: Only what this agent held, and scripts that were meant for it.
         """
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             jobs = _unawaited(tx, _finished(tx, agent_id))
             self._remove(tx, jobs)
         return len(jobs)
@@ -82,17 +72,17 @@ class RemovalService:
         for number, _ in removed:
             tx.jobs.delete(number)
             tx.artifacts.delete(number)
-        self._settler.settle(tx, jobs, now=self._clock())
+        self.settler.settle(tx, jobs, now=self.clock())
         tx.after_commit(lambda: self._forget(removed))
 
     def _forget(self, removed: list[tuple[int, str]]) -> None:
         """Remove the files, which nothing names any more, and wake those who watched."""
         for number, log_name in removed:
-            self._logs.delete(log_name)
-            self._artifacts.delete(number)
-            self._reports.delete(number)
-            self._hub.publish(job_topic(number))
-            self._events.add("job", f"job-{number}")
+            self.logs.delete(log_name)
+            self.artifacts.delete(number)
+            self.reports.delete(number)
+            self.hub.publish(job_topic(number))
+            self.events.add("job", f"job-{number}")
 
 
 def _finished(view: View, agent_id: str | None) -> list[JobRecord]:

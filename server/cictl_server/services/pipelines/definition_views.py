@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -22,11 +23,11 @@ _DEFAULT_MOUNT = "kv"
 _DEFAULT_KV_VERSION = 2
 
 
+@dataclass(frozen=True, kw_only=True)
 class InspectService:
-    def __init__(self, *, store: Store, preparer: Preparer, vault_tests: VaultTestService) -> None:
-        self._store = store
-        self._vault_tests = vault_tests
-        self._preparer = preparer
+    store: Store
+    preparer: Preparer
+    vault_tests: VaultTestService
 
     def inspect(self, project_id: int, request: InspectRequest) -> InspectResponse:
         """Return one view of a pipeline or of one of its jobs.
@@ -58,7 +59,7 @@ class InspectService:
         }
 
     def _pipeline(self, project_id: int, pipeline_db_id: int) -> Pipeline:
-        with self._store.read() as view:
+        with self.store.read() as view:
             record = view.pipelines.find(pipeline_db_id)
         if record is None:
             raise NotFound("pipeline")
@@ -76,7 +77,7 @@ class InspectService:
 
     def _secret_mappings(self, pipeline: Pipeline, _job: Job | None, request: InspectRequest) -> tuple[str, str]:
         planned, connections = self._planned(request), self._connections()
-        with self._vault_tests.inspection() if request.test_secrets else nullcontext() as tested:
+        with self.vault_tests.inspection() if request.test_secrets else nullcontext() as tested:
             lines = [line for job in planned for line in _mapping(job, connections, tested)]
         title = f"Pipeline {pipeline.id} secret mappings"
         if not lines:
@@ -86,7 +87,7 @@ class InspectService:
 
     def _connections(self) -> dict[str, VaultConnectionRecord]:
         """Return the connections by name: what secrets leave open is theirs to say."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             return {record.name: record for record in view.vault_connections.iter_all()}
 
     def _planned(self, request: InspectRequest) -> list[PlannedJob]:
@@ -98,7 +99,7 @@ class InspectService:
         run = RunRequest(
             pipeline_job_id=request.pipeline_job_id, matrix_index=request.matrix_index, dry_run=request.dry_run
         )
-        planned = self._preparer.pipeline(request.pipeline_db_id, run, Mode.INSPECT).planned
+        planned = self.preparer.pipeline(request.pipeline_db_id, run, Mode.INSPECT).planned
         if not planned:
             raise InvalidRequest("no executable scripts after rendering")
         return planned

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 
 from cictl.wire.jobs import Step
@@ -21,11 +23,11 @@ from cictl_server.services.pipelines.planning import PlannedJob
 from cictl_server.services.pipelines.run_preparation import NO_MATCH, Mode, Prepared, Preparer, as_dry_run
 
 
+@dataclass(frozen=True, kw_only=True)
 class PreviewService:
-    def __init__(self, *, preparer: Preparer, matching: Matching, runtime: RuntimeService) -> None:
-        self._preparer = preparer
-        self._matching = matching
-        self._runtime = runtime
+    preparer: Preparer
+    matching: Matching
+    runtime: RuntimeService
 
     def preview_pipeline(self, pipeline_db_id: int, request: PreviewRequest) -> PreviewResponse:
         """Return what a dry run of a pipeline would enqueue.
@@ -33,7 +35,7 @@ class PreviewService:
         Raises:
             NotFound, InvalidRequest, GitFailed: As `Preparer.pipeline`; needs that are not selected are tolerated.
         """
-        prepared = self._preparer.pipeline(pipeline_db_id, _as_run(request), _preview_mode(request))
+        prepared = self.preparer.pipeline(pipeline_db_id, _as_run(request), _preview_mode(request))
         return self._preview(request, prepared)
 
     def preview_chain(self, chain_db_id: int, request: PreviewRequest) -> PreviewResponse:
@@ -42,7 +44,7 @@ class PreviewService:
         Raises:
             NotFound, InvalidRequest, GitFailed: As `Preparer.chain`.
         """
-        prepared = self._preparer.chain(chain_db_id, _as_run(request), _preview_mode(request))
+        prepared = self.preparer.chain(chain_db_id, _as_run(request), _preview_mode(request))
         if not prepared.planned and not request.offline_cached_only:
             raise InvalidRequest(NO_MATCH)
         return self._preview(request, prepared)
@@ -53,7 +55,7 @@ class PreviewService:
         Raises:
             NotFound, InvalidRequest: As `Preparer.pipeline`.
         """
-        return self._eligible(self._preparer.pipeline(pipeline_db_id, request, Mode.ELIGIBLE))
+        return self._eligible(self.preparer.pipeline(pipeline_db_id, request, Mode.ELIGIBLE))
 
     def eligible_for_chain(self, chain_db_id: int, request: RunRequest) -> EligibleAgents:
         """Return who could take every execution of a chain run.
@@ -61,7 +63,7 @@ class PreviewService:
         Raises:
             NotFound, InvalidRequest: As `Preparer.chain`; nothing selected is an error here.
         """
-        prepared = self._preparer.chain(chain_db_id, request, Mode.ELIGIBLE)
+        prepared = self.preparer.chain(chain_db_id, request, Mode.ELIGIBLE)
         if not prepared.planned:
             raise InvalidRequest(NO_MATCH)
         return self._eligible(prepared)
@@ -75,14 +77,14 @@ class PreviewService:
             return None
         return sorted(
             agent.agent_id
-            for agent in self._matching.candidates()
+            for agent in self.matching.candidates()
             if all(meets_all(job.required_capabilities, agent.capabilities) for job in planned)
         )
 
     def _preview(self, request: PreviewRequest, prepared: Prepared) -> PreviewResponse:
-        candidates = self._matching.candidates()
+        candidates = self.matching.candidates()
         return PreviewResponse(
-            mode=self._runtime.state().mode,
+            mode=self.runtime.state().mode,
             offline_cached_only=request.offline_cached_only,
             cache_used=bool(prepared.cache_source),
             cache_source=prepared.cache_source,

@@ -84,10 +84,10 @@ def run_mode(request: RunRequest) -> Mode:
             raise InvalidRequest(f'execution_mode "{other}" is unknown', hint='leave it out, or say "offline_cached"')
 
 
+@dataclass(frozen=True, kw_only=True)
 class Preparer:
-    def __init__(self, *, store: Store, numbers: NumberSource) -> None:
-        self._store = store
-        self._numbers = numbers
+    store: Store
+    numbers: NumberSource
 
     def pipeline(self, pipeline_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
         """Prepare a run of one pipeline.
@@ -97,7 +97,7 @@ class Preparer:
             InvalidRequest: A dependency, the selection, the mode or a pin can't be honoured.
             GitFailed: The overriding ref can't be resolved.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             record = view.pipelines.find(pipeline_db_id)
             project = view.projects.find(record.project_id) if record else None
             if record is None or project is None:
@@ -109,7 +109,7 @@ class Preparer:
         if cached and mode.is_run:
             check_offline_source(pipeline, cached, in_chain=False)
         prefix = "offline" if mode is Mode.RUN_OFFLINE else "run"
-        identity = self._identity(project, f"{prefix}-{self._numbers.next()}")
+        identity = self._identity(project, f"{prefix}-{self.numbers.next()}")
         planned = plan(
             pipeline,
             request,
@@ -130,7 +130,7 @@ class Preparer:
             NotFound: No such chain.
             InvalidRequest, GitFailed: As for a pipeline.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             chain = view.chains.find(chain_db_id)
             project = view.projects.find(chain.project_id) if chain else None
             if chain is None or project is None:
@@ -145,7 +145,7 @@ class Preparer:
         if cached and mode.is_run:
             check_offline_source(first, cached, in_chain=True)
             check_offline_chain([member.pipeline for member in members])
-        run_id = f"chain-{self._numbers.next()}"
+        run_id = f"chain-{self.numbers.next()}"
         identities = self._identities(project, chain.chain_id, run_id, members, request, mode)
         planned: list[PlannedJob] = []
         for index, (member, identity) in enumerate(zip(members, identities, strict=True)):
@@ -183,7 +183,7 @@ class Preparer:
                 "pipeline_chain_position": str(index + 1),
                 "pipeline_chain_total": str(len(members)),
             }
-            own_id = f"offline-{run_id}-{index}" if mode is Mode.RUN_OFFLINE else f"run-{self._numbers.next()}"
+            own_id = f"offline-{run_id}-{index}" if mode is Mode.RUN_OFFLINE else f"run-{self.numbers.next()}"
             identities.append(self._identity(project, own_id, chain={**place, **block}))
         return identities
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cictl.base.clock import Clock
 from cictl.wire.jobs import JobStatus
 from cictl.wire.projects import RunRequest, RunResponse
@@ -13,15 +15,13 @@ from cictl_server.store.contract import Store
 from cictl_server.store.records import JobRecord
 
 
+@dataclass(frozen=True, kw_only=True)
 class RunService:
-    def __init__(
-        self, *, store: Store, settler: Settler, preparer: Preparer, numbers: NumberSource, clock: Clock
-    ) -> None:
-        self._store = store
-        self._settler = settler
-        self._preparer = preparer
-        self._numbers = numbers
-        self._clock = clock
+    store: Store
+    settler: Settler
+    preparer: Preparer
+    numbers: NumberSource
+    clock: Clock
 
     def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline, or of the part that is selected.
@@ -29,7 +29,7 @@ class RunService:
         Raises:
             NotFound, InvalidRequest, GitFailed: As `Preparer.pipeline`; nothing is enqueued then.
         """
-        return self._enqueue(self._preparer.pipeline(pipeline_db_id, request, run_mode(request)))
+        return self._enqueue(self.preparer.pipeline(pipeline_db_id, request, run_mode(request)))
 
     def run_chain(self, chain_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of every pipeline of a chain.
@@ -37,13 +37,13 @@ class RunService:
         Raises:
             NotFound, InvalidRequest, GitFailed: As `Preparer.chain`; nothing is enqueued then.
         """
-        return self._enqueue(self._preparer.chain(chain_db_id, request, run_mode(request)))
+        return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)))
 
     def _enqueue(self, prepared: Prepared) -> RunResponse:
         jobs = [self._record(planned) for planned in prepared.planned]
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             for job in jobs:
-                self._settler.put(tx, job)
+                self.settler.put(tx, job)
         return RunResponse(
             project_name=prepared.project.name,
             pipeline_id=prepared.name,
@@ -54,10 +54,10 @@ class RunService:
 
     def _record(self, planned: PlannedJob) -> JobRecord:
         return JobRecord(
-            number=self._numbers.next(),
+            number=self.numbers.next(),
             script=planned.script,
             status=JobStatus.QUEUED,
-            created=self._clock(),
+            created=self.clock(),
             required_capabilities=planned.required_capabilities,
             timeout_seconds=planned.timeout_seconds,
             env=planned.env,

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 
 from cictl.base.children import Stop
 from cictl.project_file import Pipeline
@@ -26,13 +27,13 @@ _SECONDS = 45.0
 KEEPALIVE_SECONDS = 10.0
 
 
+@dataclass(frozen=True, kw_only=True)
 class VersionService:
     """Resolves in a thread of its own for each watcher, so that the watcher is told something also while git is silent."""
 
-    def __init__(self, *, store: Store, hub: Hub, keepalive_seconds: float = KEEPALIVE_SECONDS) -> None:
-        self._store = store
-        self._hub = hub
-        self._keepalive_seconds = keepalive_seconds
+    store: Store
+    hub: Hub
+    keepalive_seconds: float = KEEPALIVE_SECONDS
 
     def find(self, pipeline_db_id: int) -> PipelineRecord:
         """Return the pipeline.
@@ -40,7 +41,7 @@ class VersionService:
         Raises:
             NotFound: No such pipeline.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             record = view.pipelines.find(pipeline_db_id)
         if record is None:
             raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
@@ -52,7 +53,7 @@ class VersionService:
         Closing the iterator ends git too. When the server stops it ends without a result.
         """
         stop, found = Stop(), deque[Event | None]()
-        with self._hub.watch(f"versions:{id(stop)}") as wake:
+        with self.hub.watch(f"versions:{id(stop)}") as wake:
             worker = threading.Thread(target=self._work, args=(record, stop, found, wake), name="version", daemon=True)
             worker.start()
             try:
@@ -62,14 +63,14 @@ class VersionService:
                 worker.join()
 
     def _told(self, found: deque[Event | None], wake: threading.Event) -> Iterator[Event | None]:
-        while not self._hub.is_closed:
+        while not self.hub.is_closed:
             wake.clear()
             while found:
                 event = found.popleft()
                 if event is None:
                     return
                 yield event
-            if not wake.wait(self._keepalive_seconds):
+            if not wake.wait(self.keepalive_seconds):
                 yield None
 
     def _work(self, record: PipelineRecord, stop: Stop, found: deque[Event | None], wake: threading.Event) -> None:
@@ -103,7 +104,7 @@ class VersionService:
         for name in pipeline.depends_on:
             yield _running("dependencies", f'checking latest run for dependency "{name}"')
         try:
-            with self._store.read() as view:
+            with self.store.read() as view:
                 inherited = inherit(view, record.project_id, pipeline, for_dry_run=False)
         except InvalidRequest as error:
             short = str(error).removeprefix(f'pipeline "{pipeline.id}" ')

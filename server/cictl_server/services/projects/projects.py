@@ -35,15 +35,15 @@ class _Loaded:
         return f"{self.repo_url}{at}:{self.config_file}"
 
 
+@dataclass(frozen=True, kw_only=True)
 class ProjectService:
-    def __init__(self, *, store: Store, icons: IconFiles, clock: Clock) -> None:
-        self._store = store
-        self._icons = icons
-        self._clock = clock
+    store: Store
+    icons: IconFiles
+    clock: Clock
 
     def list_projects(self) -> list[ProjectSummary]:
         """Return all projects by name."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             projects = sorted(view.projects.iter_all(), key=lambda p: (p.name, p.id))
             return [project_summary(p, view.pipelines.of_project(p.id), view.chains.of_project(p.id)) for p in projects]
 
@@ -53,7 +53,7 @@ class ProjectService:
         Raises:
             NotFound: No such project.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             project = _get(view, project_id)
             return project_detail(project, view.pipelines.of_project(project_id), view.chains.of_project(project_id))
 
@@ -70,7 +70,7 @@ class ProjectService:
             raise InvalidRequest("repo_url is required")
         repo_ref = check_argument(request.repo_ref, field="repo_ref")
         loaded = _load(repo_url, repo_ref, _root_file(request.config_file))
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             known = next((p for p in tx.projects.iter_all() if p.identity == loaded.identity), None)
             return self._store_loaded(tx, loaded, known)
 
@@ -81,10 +81,10 @@ class ProjectService:
             NotFound: No such project.
             InvalidProject, GitFailed: As for the import.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             known = _get(view, project_id)
         loaded = _load(known.repo_url, known.repo_ref, known.config_file)
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             return self._store_loaded(tx, loaded, _get(tx, project_id))
 
     def delete_project(self, project_id: int) -> None:
@@ -93,25 +93,25 @@ class ProjectService:
         Raises:
             NotFound: No such project.
         """
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             _get(tx, project_id)
             for pipeline in tx.pipelines.of_project(project_id):
                 tx.pipelines.delete(pipeline.id)
             for chain in tx.chains.of_project(project_id):
                 tx.chains.delete(chain.id)
             tx.projects.delete(project_id)
-            tx.after_commit(lambda: self._icons.put(project_id, None))
+            tx.after_commit(lambda: self.icons.put(project_id, None))
 
     def find_icon(self, project_id: int) -> Icon | None:
         """Return a project's icon; None where it has none, or there is no such project."""
-        return self._icons.find(project_id)
+        return self.icons.find(project_id)
 
     def check_pipeline(self, pipeline_db_id: int) -> None:
         """
         Raises:
             NotFound: No such pipeline.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             if view.pipelines.find(pipeline_db_id) is None:
                 raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
 
@@ -121,7 +121,7 @@ class ProjectService:
             NotFound: No such chain.
             InvalidRequest: It is empty.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             chain = view.chains.find(chain_db_id)
         if chain is None:
             raise NotFound("pipeline chain", hint="`cictl chains list` shows them")
@@ -137,12 +137,12 @@ class ProjectService:
             repo_ref=loaded.repo_ref,
             config_file=loaded.config_file,
             loaded_commit=loaded.commit,
-            updated=self._clock(),
+            updated=self.clock(),
         )
         tx.projects.put(project)
         _store_pipelines(tx, project, loaded.definition)
         _store_chains(tx, project, loaded.definition)
-        tx.after_commit(lambda: self._icons.put(project.id, loaded.icon))
+        tx.after_commit(lambda: self.icons.put(project.id, loaded.icon))
         return ImportResponse(
             project_name=project.name,
             repo_url=project.repo_url,

@@ -72,20 +72,20 @@ class _Need:
     secret: SecretRef
 
 
+@dataclass(frozen=True, kw_only=True)
 class SecretService:
-    def __init__(self, *, store: Store, access: VaultAccess, tokens: TokenCache, outages: Outages) -> None:
-        self._store = store
-        self._access = access
-        self._tokens = tokens
-        self._outages = outages
+    store: Store
+    access: VaultAccess
+    tokens: TokenCache
+    outages: Outages
 
     def find_outage(self, job: JobRecord, view: View) -> Outage | None:
         """Return the outage for which *job* had to wait; costs nothing when no Vault is out."""
-        if not self._outages.any or not needs_secrets(job):
+        if not self.outages.any or not needs_secrets(job):
             return None
         for name in dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job)):
             connection = find_by_name(view, name)
-            if connection is not None and (outage := self._outages.find(connection)):
+            if connection is not None and (outage := self.outages.find(connection)):
                 return outage
         return None
 
@@ -99,11 +99,11 @@ class SecretService:
             SecretsDelayed: They can't be had now.
         """
         try:
-            with self._store.read() as view:
+            with self.store.read() as view:
                 needs = list(_needs(job, view))
         except VaultRefused as error:
             raise SecretsRefused(f"{PREFIX}{error}") from error
-        reader = VaultReader(self._access, self._tokens, seconds=LEASE_SECONDS)
+        reader = VaultReader(self.access, self.tokens, seconds=LEASE_SECONDS)
         try:
             values = within(LEASE_SECONDS, lambda: _read_all(reader, needs))
         except VaultUnavailable as error:
@@ -117,7 +117,7 @@ class SecretService:
     def _note_answers(self, connections: Iterable[VaultConnectionRecord | None]) -> None:
         for connection in connections:
             if connection is not None:
-                self._outages.end(connection)
+                self.outages.end(connection)
 
     def _delay(self, reader: VaultReader, error: VaultUnavailable) -> SecretsDelayed:
         """Note the outage, unless the Vault has answered before: then this execution asks for too much at once."""
@@ -125,7 +125,7 @@ class SecretService:
         if connection is None or reader.got_answer:
             return SecretsDelayed(text=str(error), until=None)
         cause = f"vault connection {quote(connection.name)}: {error.__cause__ or error}"
-        return SecretsDelayed(text=str(error), until=self._outages.begin(connection, cause).until)
+        return SecretsDelayed(text=str(error), until=self.outages.begin(connection, cause).until)
 
 
 def needs_secrets(job: JobRecord) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from cictl.installation.versions import find_tag
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET
@@ -30,21 +31,21 @@ ADOPTED = "adopted_update_result"
 _SHOWN = "update_"
 
 
+@dataclass(frozen=True, kw_only=True)
 class UpdateBook:
     """Reads and writes those settings, each call in a transaction of its own."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    store: Store
 
     def find(self, key: str) -> str:
         """Return a text, empty where there is none."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             record = view.settings.find(key)
         return record.value if record else ""
 
     def shown(self) -> dict[str, str]:
         """Return what everybody may see: not every setting that the server has."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             return {
                 record.key: record.value
                 for record in view.settings.iter_all()
@@ -59,7 +60,7 @@ class UpdateBook:
         """
         if STATUS in changes:
             changes = {**changes, REASON: changes[MESSAGE]}
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             for key, value in changes.items():
                 tx.settings.put(SettingRecord(key=key, value=value))
             for key in cleared:

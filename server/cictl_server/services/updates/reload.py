@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from cictl_server.errors import CictlError
 from cictl_server.services.projects.projects import ProjectService
@@ -15,30 +16,30 @@ _COMPLETE = "post-update project reload complete"
 _INCOMPLETE = "post-update project reload incomplete; retry on next restart"
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReloadService:
-    def __init__(self, *, store: Store, projects: ProjectService, book: UpdateBook) -> None:
-        self._store = store
-        self._projects = projects
-        self._book = book
+    store: Store
+    projects: ProjectService
+    book: UpdateBook
 
     def run_if_pending(self) -> None:
         """Reload the projects if the server was updated and they were not reloaded since; may take minutes.
 
         Where one can't be reloaded it stays as it was, and all are tried again at the next start.
         """
-        if self._book.find(RELOAD_PENDING) != "1":
+        if self.book.find(RELOAD_PENDING) != "1":
             return
-        with self._store.read() as view:
+        with self.store.read() as view:
             ids = [p.id for p in view.projects.iter_all() if p.repo_url and p.config_file and "/" not in p.config_file]
         failed = [project_id for project_id in ids if not self._reload(project_id)]
         if not failed:
-            self._book.write({RELOAD_PENDING: "0", **({RELOAD_MESSAGE: _COMPLETE} if ids else {})})
+            self.book.write({RELOAD_PENDING: "0", **({RELOAD_MESSAGE: _COMPLETE} if ids else {})})
         else:
-            self._book.write({RELOAD_MESSAGE: _INCOMPLETE})
+            self.book.write({RELOAD_MESSAGE: _INCOMPLETE})
 
     def _reload(self, project_id: int) -> bool:
         try:
-            self._projects.reload_project(project_id)
+            self.projects.reload_project(project_id)
         except CictlError as error:
             logger.warning("project not reloaded after the update project=%d: %s", project_id, error)
             return False

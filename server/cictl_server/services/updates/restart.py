@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import dataclass
 
 from cictl.wire.updates import Restarting
 from cictl_server.services.updates.book import MESSAGE, UpdateBook
@@ -15,13 +16,13 @@ logger = logging.getLogger(__name__)
 _MANAGER = {"linux": "systemd", "darwin": "launchd"}
 
 
+@dataclass(frozen=True, kw_only=True)
 class RestartService:
     """A server below a service manager ends, and the manager starts it again; any other starts itself again."""
 
-    def __init__(self, *, updates: UpdateService, book: UpdateBook, process: ServerProcess) -> None:
-        self._updates = updates
-        self._book = book
-        self._process = process
+    updates: UpdateService
+    book: UpdateBook
+    process: ServerProcess
 
     def restart(self) -> Restarting:
         """Begin, and tell how the server comes back; answers that are under way are finished first.
@@ -29,8 +30,8 @@ class RestartService:
         Raises:
             Conflict: An update is in progress, which restarts the server by itself.
         """
-        self._updates.refuse_while_active()
-        tools = self._updates.tools
+        self.updates.refuse_while_active()
+        tools = self.updates.tools
         is_service = tools.capability().mode == "service"
         manager = _MANAGER.get(sys.platform, "service")
         message = (
@@ -38,7 +39,7 @@ class RestartService:
             if is_service
             else "service restart unavailable; re-exec requested"
         )
-        self._book.write({MESSAGE: message})
+        self.book.write({MESSAGE: message})
         logger.info("restart requested: %s", message)
-        (self._process.leave if is_service else self._process.restart)()
+        (self.process.leave if is_service else self.process.restart)()
         return Restarting(restarting=True, message=message)

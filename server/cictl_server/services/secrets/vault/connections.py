@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -29,20 +30,19 @@ _VARIABLE = re.compile(f"(?:{'|'.join(SECRET_ID_PREFIXES)})[A-Za-z0-9_]+")
 _LONGEST = 4096
 
 
+@dataclass(frozen=True, kw_only=True)
 class VaultConnectionService:
-    def __init__(
-        self, *, store: Store, tokens: TokenCache, outages: Outages, allowed_urls: Sequence[str], clock: Clock
-    ) -> None:
-        """Accept connections to *allowed_urls* only; to any where there are none."""
-        self._store = store
-        self._tokens = tokens
-        self._outages = outages
-        self._allowed_urls = allowed_urls
-        self._clock = clock
+    """Accepts connections to *allowed_urls* only; to any where there are none."""
+
+    store: Store
+    tokens: TokenCache
+    outages: Outages
+    allowed_urls: Sequence[str]
+    clock: Clock
 
     def list_connections(self) -> list[VaultConnection]:
         """Return the connections by name (byte order), with what uses them."""
-        with self._store.read() as view:
+        with self.store.read() as view:
             records, uses = list(view.vault_connections.iter_all()), _uses(view)
         records.sort(key=lambda record: record.name.encode())
         return [_shown(record, used_by=uses[record.name]) for record in records]
@@ -53,7 +53,7 @@ class VaultConnectionService:
         Raises:
             NotFound: No such connection.
         """
-        with self._store.read() as view:
+        with self.store.read() as view:
             return _get(view, connection_id)
 
     def save(self, request: VaultConnectionRequest) -> VaultConnection:
@@ -63,8 +63,8 @@ class VaultConnectionService:
             InvalidRequest: A field is missing or can't be accepted.
         """
         changes = _changes(request)
-        now = self._clock()
-        with self._store.write() as tx:
+        now = self.clock()
+        with self.store.write() as tx:
             stored = find_by_name(tx, changes["name"])
             if stored is None:
                 number = tx.vault_connections.next_id()
@@ -81,7 +81,7 @@ class VaultConnectionService:
         Raises:
             NotFound: No such connection.
         """
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             record = _get(tx, connection_id)
             tx.vault_connections.delete(connection_id)
             used_by = _uses(tx)[record.name]
@@ -89,8 +89,8 @@ class VaultConnectionService:
         return DeletedVaultConnection(deleted=True, id=connection_id, used_by=used_by)
 
     def _forget(self, connection_id: int) -> None:
-        self._tokens.forget(connection_id)
-        self._outages.forget(connection_id)
+        self.tokens.forget(connection_id)
+        self.outages.forget(connection_id)
 
     def _check(self, record: VaultConnectionRecord) -> None:
         texts = [value for value in msgspec.structs.asdict(record).values() if isinstance(value, str)]
@@ -112,7 +112,7 @@ class VaultConnectionService:
         if climbs(record.approle_mount) or climbs(record.kv_default_mount):
             raise InvalidRequest("mounts must not have the parts . or ..")
         check_url(record.url)
-        if not is_allowed(record.url, self._allowed_urls):
+        if not is_allowed(record.url, self.allowed_urls):
             raise InvalidRequest(
                 "url is not one of the Vault addresses that this server allows",
                 hint="start the server with this address among its --vault-url",

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -21,12 +22,12 @@ from cictl_server.store.records import VaultConnectionRecord
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, kw_only=True)
 class VaultAccess:
     """What every reader needs: where secret ids are, and which Vaults may get them."""
 
-    def __init__(self, *, environment: Mapping[str, str], allowed_urls: Sequence[str]) -> None:
-        self._environment = environment
-        self._allowed_urls = allowed_urls
+    environment: Mapping[str, str] = field(repr=False)
+    allowed_urls: Sequence[str]
 
     def secret_id(self, connection: VaultConnectionRecord) -> str:
         """Return the secret id of *connection*, as the process's environment has it now.
@@ -35,7 +36,7 @@ class VaultAccess:
             VaultRefused: There is none, or the Vault may not get it.
         """
         self.check(connection)
-        found = self._environment.get(connection.secret_id_env, "").strip()
+        found = self.environment.get(connection.secret_id_env, "").strip()
         if not found:
             raise VaultRefused(
                 "vault secret id not available (configure secret_id_env and set it in process environment)"
@@ -47,7 +48,7 @@ class VaultAccess:
         Raises:
             VaultRefused: The list of allowed addresses was changed since the connection was stored.
         """
-        if not is_allowed(connection.url, self._allowed_urls):
+        if not is_allowed(connection.url, self.allowed_urls):
             raise VaultRefused(f"create vault request: {connection.url} is not a Vault address that this server allows")
 
 
