@@ -17,6 +17,7 @@ from cictl.cli.logs.part import instant_of
 from cictl.cli.output.text import iso
 from cictl.wire.jobs import JobState, JobStatus, Step, StepEvent
 from cictl.wire.problems import Code
+from cictl_server.services.jobs.jobs import JobService
 from cictl_server.services.logs.reader import LogSlice
 from tests.cli.conftest import FakeServer, Run, job
 
@@ -205,11 +206,11 @@ def test_following_a_step_waits_for_it_and_ends_where_the_next_begins(
 ) -> None:
     working = Working(server).begins(1).says("one\n")
     seen: list[str] = []
-    follow = server.services.jobs.jobs.follow_log
+    follow = JobService.follow_log
 
-    def followed(job_id: str, *, offset: int, is_timed: bool) -> Iterator[LogSlice | JobState | None]:
+    def followed(jobs: JobService, job_id: str, *, offset: int, is_timed: bool) -> Iterator[LogSlice | JobState | None]:
         seen.append("follow")
-        return follow(job_id, offset=offset, is_timed=is_timed)
+        return follow(jobs, job_id, offset=offset, is_timed=is_timed)
 
     def go_on() -> None:
         working.begins(2).says("two\n")
@@ -217,7 +218,7 @@ def test_following_a_step_waits_for_it_and_ends_where_the_next_begins(
             threading.Event().wait(0.01)
         working.says("more of two\n").begins(3).says("three\n")
 
-    monkeypatch.setattr(server.services.jobs.jobs, "follow_log", followed)
+    monkeypatch.setattr(JobService, "follow_log", followed)
     thread = threading.Thread(target=go_on)
     thread.start()
     ran = run("jobs", "logs", "-f", working.id, "--step", "2")

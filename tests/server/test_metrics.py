@@ -12,14 +12,16 @@ from wsgiref.validate import WSGIWarning
 import msgspec
 import pytest
 from cictl_testing.server import RunningServer
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from cictl_server.services.core.metrics import FAMILIES
-from cictl_server.services.core.telemetry import Distribution, Family, Telemetry
+from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.history.settling import Settler
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\| ([^|]+) \|$", re.MULTILINE)
+
+GET = {"method": "GET", "route": "/"}
 
 Scrape = dict[tuple[str, tuple[str, ...]], float]
 
@@ -84,7 +86,7 @@ def test_a_lease_that_is_stored_again_counts_once(server: RunningServer) -> None
     services = server.services
     with server.store.write() as tx:
         [held] = tx.jobs.active_of_agent("a")
-        settler = Settler(hub=services.core.hub, events=services.core.events, telemetry=services.core.telemetry)
+        settler = Settler(hub=services.core.hub, events=services.core.events, metrics=services.core.metrics)
         settler.put(tx, msgspec.structs.replace(held, secrets_attempts=1))
     assert scrape(server)["cictl_leases_total", ()] == 1
 
@@ -146,44 +148,65 @@ def test_the_store(server: RunningServer) -> None:
 
 
 def test_the_page_names_every_metric_and_no_other(server: RunningServer) -> None:
-    rows = {
-        (name, kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in ROW.findall(PAGE.read_text())
+    server.enqueue()
+    server.finish("succeeded")
+    server.get("/healthz")
+    shown = {
+        (_name(family), family.type, frozenset().union(*(sample.labels for sample in family.samples)) - {"le"})
+        for family in text_string_to_metric_families(server.get("/metrics").text)
+        if not family.name.startswith("process_")
     }
-    assert rows == {(family.name, family.kind, family.labels) for family in FAMILIES}
-    bases = {family.name for family in text_string_to_metric_families(server.get("/metrics").text)}
-    named = re.findall(r"`(cictl_\w+|process_\w+)`", PAGE.read_text())
-    assert bases <= {name.removesuffix("_total") for name in named} | set(named)
+    page = PAGE.read_text()
+    assert shown == {
+        (name, kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in ROW.findall(page)
+    }
+    process = re.findall(r"^process_\w+", server.get("/metrics").text, re.MULTILINE)
+    assert set(process) <= set(re.findall(r"`(process_\w+)`", page))
 
 
-def test_the_library_is_loaded_by_a_scrape_alone() -> None:
-    program = "import sys, cictl_server.serve; sys.exit('prometheus_client' in sys.modules)"
+def _name(family: Metric) -> str:
+    return family.name + ("_total" if family.type == "counter" else "")
+
+
+def test_a_sample_is_what_was_noted_and_nothing_beside_it(server: RunningServer) -> None:
+    """No times of creation, which the library adds by itself."""
+    server.get("/healthz")
+    names = {name for name, _ in scrape(server)}
+    assert not [name for name in names if name.endswith("_created")]
+
+
+def test_the_library_is_loaded_by_the_server_alone() -> None:
+    program = "import sys, cictl_agent.agent, cictl.cli.reference.docs; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-TIMES = Family(name="t", kind="histogram", text="", labels=("x",), bounds=(1.0, 2.0))
-
-
 @pytest.mark.parametrize(
-    ("value", "cumulative"), [(0.5, (1, 1, 1)), (1.0, (1, 1, 1)), (1.5, (0, 1, 1)), (2.0, (0, 1, 1)), (9.0, (0, 0, 1))]
+    ("value", "cumulative"),
+    [(0.05, (1, 1, 1)), (0.1, (1, 1, 1)), (0.5, (0, 1, 1)), (1.0, (0, 1, 1)), (2.5, (0, 0, 1)), (9.0, (0, 0, 0))],
 )
 def test_a_bound_belongs_to_its_bucket(value: float, cumulative: tuple[int, ...]) -> None:
-    telemetry = Telemetry()
-    telemetry.observe(TIMES, value, "a")
-    assert telemetry.distributions(TIMES) == {("a",): Distribution(cumulative, value)}
+    metrics = Metrics(version="1")
+    metrics.note_request("GET", "/", 200, seconds=value)
+    found = metrics.registry.get_sample_value
+    bucket, bounds = "cictl_http_request_seconds_bucket", ("0.1", "1.0", "2.5")
+    assert tuple(found(bucket, {**GET, "le": bound}) for bound in bounds) == cumulative
+    assert (found("cictl_http_request_seconds_sum", GET), found("cictl_http_request_seconds_count", GET)) == (value, 1)
 
 
 def test_no_count_is_lost_among_threads() -> None:
-    telemetry, family = Telemetry(), Family(name="c", kind="counter", text="")
+    metrics = Metrics(version="1")
 
     def note() -> None:
         for _ in range(2000):
-            telemetry.count(family)
-            telemetry.observe(TIMES, 1.5, "a")
+            metrics.leases.inc()
+            metrics.note_request("GET", "/", 200, seconds=1.5)
 
     threads = [threading.Thread(target=note) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert telemetry.counts(family) == {(): 16000}
-    assert telemetry.distributions(TIMES)["a",] == Distribution((0, 16000, 16000), 24000.0)
+    value = metrics.registry.get_sample_value
+    assert value("cictl_leases_total") == value("cictl_http_request_seconds_count", GET) == 16000
+    assert value("cictl_http_requests_total", {**GET, "status": "200"}) == 16000
+    assert value("cictl_http_request_seconds_sum", GET) == 24000

@@ -10,6 +10,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.jobs import JobStatus
 from cictl_server.services.core.ids import job_number
+from cictl_server.services.history.settling import Settler
 from cictl_server.store.contract import StoreFailed
 
 ROWS = 5_000
@@ -51,7 +52,7 @@ def test_a_chain_is_one_entry_too(server: RunningServer) -> None:
 
 def test_a_run_that_cannot_be_stored_leaves_nothing(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = wide(server, 10)
-    put = server.services.pipelines.runs.settler.put
+    put = Settler.put
     seen = 0
 
     def failing(*arguments: object) -> None:
@@ -61,7 +62,7 @@ def test_a_run_that_cannot_be_stored_leaves_nothing(server: RunningServer, monke
             raise StoreFailed("no")
         put(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(server.services.pipelines.runs.settler, "put", failing)
+    monkeypatch.setattr(Settler, "put", failing)
     assert server.post(f"/api/v1/pipelines/{ids['wide']}/run-selection", {}).status_code == 500
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
     server.restart()

@@ -9,7 +9,6 @@ import falcon
 
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.services import Services
-from cictl_server.services.core.metrics import REQUEST_SECONDS, REQUESTS
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -18,20 +17,20 @@ class MetricsResource:
     """`/metrics`"""
 
     def __init__(self, services: Services) -> None:
-        self._metrics = services.about.scrape
+        self._scrape = services.about.scrape
 
     @api(answers={200: Content(media=("text/plain",), text="Prometheus' text format.")})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Show what the server counts, for Prometheus and what reads its format."""
         resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
-        resp.data = self._metrics.text()
+        resp.data = self._scrape.text()
 
 
 class Measuring:
     """Counts every request by its route, and times it until its answer begins."""
 
     def __init__(self, services: Services) -> None:
-        self._telemetry = services.core.telemetry
+        self._metrics = services.core.metrics
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         req.context.begun = perf_counter()
@@ -39,5 +38,4 @@ class Measuring:
     def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: Any, _succeeded: bool) -> None:
         route = req.uri_template or ""
         method = req.method if req.method in _METHODS else "other"
-        self._telemetry.count(REQUESTS, method, route, str(resp.status_code))
-        self._telemetry.observe(REQUEST_SECONDS, perf_counter() - req.context.begun, method, route)
+        self._metrics.note_request(method, route, resp.status_code, seconds=perf_counter() - req.context.begun)

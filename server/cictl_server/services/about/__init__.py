@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cictl_server.services.about.readiness import ReadinessService
 from cictl_server.services.about.runtime import RuntimeService
-from cictl_server.services.about.scrape import MetricsService
+from cictl_server.services.about.scrape import ScrapeService
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.logs import Logs
@@ -17,7 +17,7 @@ from cictl_server.services.logs import Logs
 class About:
     readiness: ReadinessService
     runtime: RuntimeService
-    scrape: MetricsService
+    scrape: ScrapeService
 
     @classmethod
     def build(cls, core: Core, fleet: Fleet, logs: Logs) -> About:
@@ -27,14 +27,13 @@ class About:
             runtime=RuntimeService(
                 presence=fleet.presence, clock=core.clock, version=core.version, instance_id=uuid.uuid4().hex
             ),
-            scrape=MetricsService(
-                telemetry=core.telemetry,
+            scrape=ScrapeService(
+                metrics=core.metrics,
                 store=core.store,
                 presence=fleet.presence,
                 hub=core.hub,
                 logs=logs.files,
                 readiness=readiness,
                 clock=core.clock,
-                version=core.version,
             ),
         )

@@ -9,8 +9,8 @@ from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.idempotency import IdempotencyService
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.core.pulse import Pulse
-from cictl_server.services.core.telemetry import Telemetry
 from cictl_server.store.contract import Store
 
 
@@ -23,7 +23,7 @@ class Core:
     ids: NumberSource
     events: EventLog
     pulse: Pulse
-    telemetry: Telemetry
+    metrics: Metrics
     idempotency: IdempotencyService
 
     @classmethod
@@ -39,6 +39,6 @@ class Core:
             ids=ids,
             events=EventLog(hub, first=ids.next()),
             pulse=Pulse(clock),
-            telemetry=Telemetry(),
+            metrics=Metrics(version=version),
             idempotency=IdempotencyService(store=store, clock=clock),
         )

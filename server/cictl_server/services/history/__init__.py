@@ -14,4 +14,4 @@ class History:
 
     @classmethod
     def build(cls, core: Core) -> History:
-        return cls(settling=Settler(hub=core.hub, events=core.events, telemetry=core.telemetry))
+        return cls(settling=Settler(hub=core.hub, events=core.events, metrics=core.metrics))

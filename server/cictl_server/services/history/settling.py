@@ -15,8 +15,7 @@ from typing import Any
 from cictl.wire.jobs import JobStatus
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import QUEUE, Hub, job_topic
-from cictl_server.services.core.metrics import note_job
-from cictl_server.services.core.telemetry import Telemetry
+from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.history.chain_waits import settled_by_chain
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.needs import settled_by_needs
@@ -30,12 +29,12 @@ class Settler:
 
     hub: Hub
     events: EventLog
-    telemetry: Telemetry
+    metrics: Metrics
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
         """Store a changed execution and tell those who watch it."""
         if job.status.is_terminal or (job.status is JobStatus.LEASED and _is_queued(tx, job)):
-            tx.after_commit(lambda: note_job(self.telemetry, job))
+            tx.after_commit(lambda: self.metrics.note_job(job))
         tx.jobs.put(job)
         tx.after_commit(lambda: self.events.add("job", job.id))
         self.announce(tx, job)

@@ -96,7 +96,7 @@ class Jobs:
                 presence=presence,
                 clock=clock,
                 pulse=core.pulse,
-                telemetry=core.telemetry,
+                metrics=core.metrics,
                 idempotency=core.idempotency,
                 sensitive=secrets.sensitive,
                 agent_timeout=agent_timeout,

@@ -9,9 +9,8 @@ from cictl.base.clock import Clock
 from cictl.wire.jobs import Cause, JobStatus
 from cictl_server.services.core.idempotency import IdempotencyService
 from cictl_server.services.core.ids import job_number
-from cictl_server.services.core.metrics import LEASES_EXPIRED
+from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.core.pulse import Pulse
-from cictl_server.services.core.telemetry import Telemetry
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.settling import Settler
@@ -50,7 +49,7 @@ class MaintenanceService:
         presence: PresenceBook,
         clock: Clock,
         pulse: Pulse,
-        telemetry: Telemetry,
+        metrics: Metrics,
         idempotency: IdempotencyService,
         sensitive: SensitiveValues,
         agent_timeout: timedelta,
@@ -62,7 +61,7 @@ class MaintenanceService:
         self._presence = presence
         self._clock = clock
         self._pulse = pulse
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._idempotency = idempotency
         self._sensitive = sensitive
         self._agent_timeout = agent_timeout
@@ -104,7 +103,7 @@ class MaintenanceService:
             logger.warning("lease expired execution=%s agent=%s", job.id, job.agent_id)
             self._settler.put(tx, advance(job, Event.REQUEUE, now=now))
             tx.after_commit(lambda: self._logs.delete(job.log_name))
-            tx.after_commit(lambda: self._telemetry.count(LEASES_EXPIRED))
+            tx.after_commit(self._metrics.leases_expired.inc)
 
     def _fail(self, tx: Transaction, number: int, now: datetime) -> None:
         job = tx.jobs.find(number)
