@@ -6,7 +6,7 @@ from typing import Any
 
 import falcon
 
-from cictl_server.front import Guard, Targets
+from cictl_server.front import Existence, Guard, Slashes
 from cictl_server.http import errors
 from cictl_server.http.idempotency import Idempotency
 from cictl_server.resources import (
@@ -97,8 +97,8 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
         middleware=[
             metrics.Measuring(services),
             Guard(is_loopback=is_loopback),
-            vault.Slashes(),
-            Targets(services),
+            Slashes(),
+            Existence(services),
             Idempotency(services.core.idempotency),
         ]
     )

@@ -1,7 +1,8 @@
-"""The errors of the server's rules. They know no HTTP; `resources/errors.py` maps each kind to a status.
+"""The errors of the server's rules. They know no HTTP; `http/errors.py` maps each kind to a status.
 
 CictlError
 ├── InvalidRequest        a field is missing or wrong
+│   ├── AgentIdMissing    an agent does not say which it is
 │   ├── InvalidProject    a project file that cannot be accepted
 │   └── UpdateUnavailable this installation can't update itself
 ├── NotFound              no such agent, project, pipeline, job …
@@ -37,6 +38,11 @@ class CictlError(Exception):
 
 class InvalidRequest(CictlError):
     code = Code.INVALID_REQUEST
+
+
+class AgentIdMissing(InvalidRequest):
+    def __init__(self) -> None:
+        super().__init__("agent_id is required")
 
 
 class InvalidProject(InvalidRequest):

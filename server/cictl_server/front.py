@@ -1,4 +1,4 @@
-"""What every request passes first: where it comes from, and the form of its path."""
+"""What every request passes first: where it comes from, the form of its path, and whether what it names is there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from cictl_server.resources.vault import VaultTestResource
 from cictl_server.services import Services
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
-_LOOSE_PREFIXES = tuple(f"/api/v1/{noun}/" for noun in ("agents", "jobs", "projects", "pipelines", "pipeline-chains"))
+_CONNECTIONS = "/api/v1/vault/connections/"
+_LOOSE_PREFIXES = (
+    *(f"/api/v1/{noun}/" for noun in ("agents", "jobs", "projects", "pipelines", "pipeline-chains")),
+    _CONNECTIONS,
+)
 
 
 class ForbiddenOrigin(CictlError):
@@ -23,7 +27,7 @@ class ForbiddenOrigin(CictlError):
 
 
 class Guard:
-    """Refuses what a browser was tricked into sending, and OPTIONS; cuts slashes around what some paths name."""
+    """Refuses what a browser was tricked into sending, and OPTIONS."""
 
     def __init__(self, *, is_loopback: bool) -> None:
         """Check the Host header too when only this machine should reach the server (DNS rebinding)."""
@@ -37,11 +41,20 @@ class Guard:
         origin = req.get_header("Origin")
         if origin and req.method not in _SAFE_METHODS and urlsplit(origin).netloc.casefold() != req.netloc.casefold():
             raise ForbiddenOrigin("cross-origin requests may not change anything")
+
+
+class Slashes:
+    """Cuts slashes around what follows some nouns, as the contract has it for these alone."""
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         prefix = next((p for p in _LOOSE_PREFIXES if req.path.startswith(p)), None)
-        if prefix is not None:
-            req.path = prefix + req.path.removeprefix(prefix).strip("/")
-            if req.path == prefix:
-                raise falcon.HTTPNotFound  # the noun and a slash name nothing
+        if prefix is None:
+            return
+        rest = req.path.removeprefix(prefix).strip("/")
+        if rest:
+            req.path = prefix + rest
+        elif prefix != _CONNECTIONS:
+            raise falcon.HTTPNotFound  # the noun and a slash name nothing
 
 
 def is_loopback_name(host: str) -> bool:
@@ -55,7 +68,7 @@ def is_loopback_name(host: str) -> bool:
         return False
 
 
-class Targets:
+class Existence:
     """Answers for pipelines and chains that are not there, or can't be run, before anything else is looked at.
 
     So a wrong method on an id that does not exist is 404, not 405. And where only POST has a meaning of its own, GET and

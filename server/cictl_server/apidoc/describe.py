@@ -11,28 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cictl.wire.codec import Message
+from cictl_server.http.parameters import Parameter
 
 F = TypeVar("F", bound=Callable[..., None])
 
 _ATTRIBUTE = "__api__"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """One parameter of the query, or one request header.
-
-    Attributes:
-        is_number: Decimal digits from `low` to `high`; otherwise text.
-        choices: The values that mean something; any other counts as absent.
-    """
-
-    name: str
-    text: str
-    is_number: bool = False
-    low: int = 0
-    high: int | None = None
-    default: int | None = None
-    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,10 @@ from typing import Any
 from cictl.wire.codec import Message
 from cictl.wire.problems import PROBLEM_JSON, Problem
 from cictl.wire.server import API_VERSION
-from cictl_server.apidoc.describe import Answer, Content, Parameter, Request
+from cictl_server.apidoc.describe import Answer, Content, Request
 from cictl_server.apidoc.operations import NUMBER_IDS, Operation, Route, operations
 from cictl_server.apidoc.schemas import Schemas
+from cictl_server.http.parameters import Parameter
 
 Json = dict[str, Any]
 

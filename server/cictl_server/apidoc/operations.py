@@ -13,8 +13,9 @@ from typing import Any
 
 import cictl.wire
 from cictl.wire.codec import Message
-from cictl_server.apidoc.describe import Answer, Description, Parameter, description_of
+from cictl_server.apidoc.describe import Answer, Description, description_of
 from cictl_server.http.idempotency import KEYLESS
+from cictl_server.http.parameters import Parameter
 
 Route = tuple[str, type[Any], str]
 """Path, resource, and the ending of its responders' names."""

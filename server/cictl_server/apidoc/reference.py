@@ -14,7 +14,7 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
-from cictl_server.apidoc.describe import Answer, Content, Parameter
+from cictl_server.apidoc.describe import Answer, Content
 from cictl_server.apidoc.operations import (
     BAD_KEY,
     DISK_FULL,
@@ -30,6 +30,7 @@ from cictl_server.apidoc.operations import (
     wire_types,
 )
 from cictl_server.apidoc.schemas import is_always_sent
+from cictl_server.http.parameters import Parameter
 
 _INTRODUCTION = """\
 # API

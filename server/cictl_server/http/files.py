@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import falcon
 
+from cictl_server.http.conditional import is_known
 from cictl_server.services.artifacts.artifacts import StoredFile
 
 _BLOCK = 1 << 18
@@ -79,12 +80,6 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) ->
     file = stack.enter_context(stored.path.open("rb"))
     file.seek(part.start)
     resp.set_stream(FileStream(file, stack, length=len(part)), len(part))
-
-
-def is_known(req: falcon.Request, etag: str) -> bool:
-    """Whether the client says that it has this version already (RFC 9110, 13.1.2)."""
-    given = [tag.strip().removeprefix("W/") for tag in (req.get_header("If-None-Match") or "").split(",")]
-    return "*" in given or etag.removeprefix("W/") in given
 
 
 def _range(req: falcon.Request, etag: str, *, size: int) -> range | None:

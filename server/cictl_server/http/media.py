@@ -13,7 +13,7 @@ import msgspec
 
 from cictl.wire.codec import decode, encode
 from cictl_server.errors import InvalidRequest, NoCapacity, TooLarge
-from cictl_server.http.files import is_known
+from cictl_server.http.conditional import is_known
 
 T = TypeVar("T")
 
@@ -82,15 +82,6 @@ def write_tagged(req: falcon.Request, resp: falcon.Response, message: msgspec.St
         return
     resp.content_type = "application/json"
     resp.data = body
-
-
-def query_int(req: falcon.Request, name: str, *, default: int, low: int, high: int) -> int:
-    """Return a number of the query, as the contract wants it: unparsable means the default, too large the limit."""
-    text = req.get_param(name) or ""
-    try:
-        return min(max(int(text), low), high)
-    except ValueError:
-        return default
 
 
 def path_id(text: str, *, noun: str) -> int:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import falcon
+
 from cictl_server.services.core.hub import Hub
+
+
+def follow(resp: falcon.Response, hub: Hub, events: Callable[[], Iterator[bytes]]) -> None:
+    """Answer with *events*, encoded as server-sent events, for as long as there are some.
+
+    Raises:
+        NoCapacity: All places for waiting requests are taken.
+    """
+    resp.stream = PlacedStream(hub, events)
+    resp.content_type = "text/event-stream"
+    resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
 class PlacedStream:

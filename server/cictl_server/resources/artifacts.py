@@ -9,10 +9,11 @@ from typing import IO, cast
 import falcon
 
 from cictl.wire.artifacts import ArtifactList, ArtifactUpload
-from cictl_server.apidoc.describe import Content, Parameter, api
+from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.http import media
 from cictl_server.http.files import FileStream, send_file
+from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
 from cictl_server.services.artifacts.artifacts import StoredFile
 from cictl_server.services.artifacts.paths import clean_artifact_path

@@ -8,9 +8,10 @@ import falcon
 import msgspec
 
 from cictl.wire.events import AgentChanged, JobChanged
-from cictl_server.apidoc.describe import Content, Parameter, api
+from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError
-from cictl_server.http.streams import PlacedStream
+from cictl_server.http import streams
+from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
 from cictl_server.services.core.events import Happening
 
@@ -36,9 +37,7 @@ class EventsResource:
         """Follow the changes of executions and agents. A comment comes every 15 s."""
         last = req.get_header("Last-Event-ID") or ""
         after = int(last) if last.isascii() and last.isdigit() and len(last) <= 20 else None
-        resp.content_type = "text/event-stream"
-        resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        resp.stream = PlacedStream(self._hub, lambda: self._encoded(after))
+        streams.follow(resp, self._hub, lambda: self._encoded(after))
 
     def _encoded(self, after: int | None) -> Iterator[bytes]:
         yield b": events\n\n"

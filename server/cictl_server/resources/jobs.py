@@ -17,17 +17,22 @@ from cictl.wire.jobs import (
     StatusRequest,
 )
 from cictl.wire.problems import Code, Problem
-from cictl_server.apidoc.describe import Parameter, api
+from cictl_server.apidoc.describe import api
 from cictl_server.errors import NotFound
 from cictl_server.http import errors, media
+from cictl_server.http.parameters import Parameter, nearest
 from cictl_server.services import Services
 from cictl_server.services.jobs.lists import JobFilter
 
+_MAX = Parameter(name="max", is_number=True, low=1, high=2000, default=150, text="Of how many newest executions.")
+_OFFSET = Parameter(name="offset", is_number=True, high=1_000_000, default=0, text="For a page: the first wanted.")
+_LIMIT = Parameter(name="limit", is_number=True, low=1, high=200, default=25, text="For a page: how many.")
+
 _LIST_QUERY = (
     Parameter(name="view", choices=("queued", "history", "summary"), text="Pages or groups instead of the plain list."),
-    Parameter(name="max", is_number=True, low=1, high=2000, default=150, text="Of how many newest executions."),
-    Parameter(name="offset", is_number=True, high=1_000_000, default=0, text="For a page: the first wanted."),
-    Parameter(name="limit", is_number=True, low=1, high=200, default=25, text="For a page: how many."),
+    _MAX,
+    _OFFSET,
+    _LIMIT,
     Parameter(name="status", text="For the plain list: a status, or `active` or `finished`."),
     Parameter(name="project", text="For the plain list: name or id of a project."),
     Parameter(name="pipeline", text="For the plain list: id of a pipeline in its project file."),
@@ -50,13 +55,12 @@ class JobsResource:
         The plain list is a JobList; with `view` it is one page of the queue or the history as a JobPage, or their groups
         as a JobSummary. Numbers that are too large or too small count as the nearest that is allowed.
         """
-        limit = media.query_int(req, "max", default=150, low=1, high=2000)
+        limit = nearest(req, _MAX)
         match (req.get_param("view") or "").lower():
             case "summary":
                 media.write(resp, self._lists.summary(limit=limit))
             case "queued" | "history" as view:
-                offset = media.query_int(req, "offset", default=0, low=0, high=1_000_000)
-                page_size = media.query_int(req, "limit", default=25, low=1, high=200)
+                offset, page_size = nearest(req, _OFFSET), nearest(req, _LIMIT)
                 media.write(resp, self._lists.page(view, limit=limit, offset=offset, page_size=page_size))
             case _:
                 media.write(resp, self._lists.list_jobs(_filter(req), limit=limit))

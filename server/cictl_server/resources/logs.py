@@ -11,10 +11,10 @@ import falcon
 import msgspec
 
 from cictl.wire.jobs import JobState, JobSteps
-from cictl_server.apidoc.describe import Content, Parameter, api
+from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError, InvalidRequest
-from cictl_server.http import media
-from cictl_server.http.streams import PlacedStream
+from cictl_server.http import media, streams
+from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
 from cictl_server.services.logs.reader import LogSlice
 
@@ -82,10 +82,7 @@ class JobLogResource:
         offset = self._first(req, job_id, _number(req, "offset", default=0)) if last is None else last
         is_timed = req.get_param("times") in ("1", "true")
         self._jobs.get_state(job_id)
-        stream = PlacedStream(self._hub, lambda: self._events(job_id, offset, is_timed=is_timed))
-        resp.content_type = "text/event-stream"
-        resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        resp.stream = stream
+        streams.follow(resp, self._hub, lambda: self._events(job_id, offset, is_timed=is_timed))
 
     def _first(self, req: falcon.Request, job_id: str, offset: int) -> int:
         """Return where to begin: at *offset*, or later where `since` says so."""

@@ -17,8 +17,7 @@ from cictl.wire.projects import (
     SourceRefs,
 )
 from cictl_server.apidoc.describe import Content, api
-from cictl_server.http import media
-from cictl_server.http.streams import PlacedStream
+from cictl_server.http import media, streams
 from cictl_server.services import Services
 from cictl_server.services.pipelines.version_steps import Event
 
@@ -124,10 +123,7 @@ class VersionResolveResource:
     def on_get(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Resolve a pipeline's version, one event a step, each a VersionStep; the last, `done`, may be a VersionResolved."""
         record = self._versions.find(_pipeline(pipeline_id))
-        stream = PlacedStream(self._hub, lambda: _encoded(self._versions.resolve(record)))
-        resp.content_type = "text/event-stream"
-        resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        resp.stream = stream
+        streams.follow(resp, self._hub, lambda: _encoded(self._versions.resolve(record)))
 
 
 def _encoded(events: Generator[Event | None, None, None]) -> Iterator[bytes]:

@@ -12,8 +12,10 @@ from cictl.wire.projects import (
     ProjectList,
     ProjectResponse,
 )
-from cictl_server.apidoc.describe import Content, Parameter, api
+from cictl_server.apidoc.describe import Content, api
 from cictl_server.http import media
+from cictl_server.http.conditional import is_known
+from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
 
 
@@ -98,8 +100,7 @@ class ProjectIconResource:
         resp.set_headers(
             {"ETag": icon.etag, "Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
         )
-        known = [tag.strip() for tag in (req.get_header("If-None-Match") or "").split(",")]
-        if "*" in known or icon.etag in known:
+        if is_known(req, icon.etag, is_strict=True):
             resp.status = 304
             return
         resp.content_type = icon.media_type

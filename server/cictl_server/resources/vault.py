@@ -16,8 +16,6 @@ from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.services import Services
 
-PREFIX = "/api/v1/vault/connections/"
-
 _NOUN = "vault connection"
 
 
@@ -72,11 +70,3 @@ class VaultTestResource:
         """Log in, and read a secret if one is named; a failure is told in the answer. Nothing of it is kept."""
         number = media.path_id(connection_id, noun=_NOUN)
         media.write(resp, self._tests.test(number, media.read(req, VaultTestRequest)))
-
-
-class Slashes:
-    """Of what follows `connections/` outer slashes are ignored, as the contract has it for these paths alone."""
-
-    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
-        if req.path.startswith(PREFIX) and (rest := req.path.removeprefix(PREFIX).strip("/")):
-            req.path = PREFIX + rest

@@ -1,0 +1,36 @@
+"""Parameters of requests: what the API's documents say of one, and how it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import falcon
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter of the query, or one request header.
+
+    Attributes:
+        is_number: Decimal digits from `low` to `high`; otherwise text.
+        choices: The values that mean something; any other counts as absent.
+    """
+
+    name: str
+    text: str
+    is_number: bool = False
+    low: int = 0
+    high: int | None = None
+    default: int | None = None
+    choices: tuple[str, ...] = ()
+
+
+def nearest(req: falcon.Request, parameter: Parameter) -> int:
+    """Return a number of the query, as the contract wants it: unparsable means the default, too large the limit."""
+    assert parameter.default is not None
+    assert parameter.high is not None
+    text = req.get_param(parameter.name) or ""
+    try:
+        return min(max(int(text), parameter.low), parameter.high)
+    except ValueError:
+        return parameter.default
