@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 from cictl.wire.codec import Message
 
@@ -12,26 +13,51 @@ BEING_ANSWERED = "a request with this Idempotency-Key is being answered"
 """The title of the conflict that a repeat meets while the first request is under way; repeating it again helps."""
 
 
-class Code(StrEnum):
-    """What kind of thing went wrong. A code never changes its meaning."""
+class Outcome(StrEnum):
+    """How a command ends whose request was refused; named as the exit codes of the CLI."""
 
-    INVALID_REQUEST = "invalid_request"
-    INVALID_PROJECT_FILE = "invalid_project_file"
-    UNAUTHENTICATED = "unauthenticated"
-    FORBIDDEN = "forbidden"
+    ERROR = "error"
     NOT_FOUND = "not_found"
-    METHOD_NOT_ALLOWED = "method_not_allowed"
+    NOT_ALLOWED = "not_allowed"
     CONFLICT = "conflict"
-    LOG_GAP = "log_gap"
-    TOO_LARGE = "too_large"
-    GIT_FAILED = "git_failed"
-    GIT_MISSING = "git_missing"
-    NO_CAPACITY = "no_capacity"
-    STORE_FAILED = "store_failed"
-    STORE_FULL = "store_full"
-    UPDATE_UNAVAILABLE = "update_unavailable"
-    UPDATE_FAILED = "update_failed"
-    INTERNAL = "internal"
+    SERVER_ERROR = "server_error"
+
+
+class Code(StrEnum):
+    """What kind of thing went wrong. A code never changes its meaning.
+
+    Attributes:
+        status: HTTP's, by RFC 9110, section 15, and RFC 4918, 11.5 for 507.
+        outcome: What a command makes of it.
+    """
+
+    status: int
+    outcome: Outcome
+
+    def __new__(cls, word: str, status: int, outcome: Outcome) -> Self:
+        code = str.__new__(cls, word)
+        code._value_ = word
+        code.status = status
+        code.outcome = outcome
+        return code
+
+    INVALID_REQUEST = "invalid_request", 400, Outcome.ERROR
+    INVALID_PROJECT_FILE = "invalid_project_file", 400, Outcome.ERROR
+    UNAUTHENTICATED = "unauthenticated", 401, Outcome.NOT_ALLOWED
+    FORBIDDEN = "forbidden", 403, Outcome.NOT_ALLOWED
+    NOT_FOUND = "not_found", 404, Outcome.NOT_FOUND
+    METHOD_NOT_ALLOWED = "method_not_allowed", 405, Outcome.SERVER_ERROR
+    CONFLICT = "conflict", 409, Outcome.CONFLICT
+    LOG_GAP = "log_gap", 409, Outcome.CONFLICT
+    TOO_LARGE = "too_large", 413, Outcome.ERROR
+    INTERNAL = "internal", 500, Outcome.SERVER_ERROR
+    GIT_FAILED = "git_failed", 400, Outcome.ERROR
+    GIT_MISSING = "git_missing", 500, Outcome.ERROR
+    NO_CAPACITY = "no_capacity", 503, Outcome.SERVER_ERROR
+    STORE_FAILED = "store_failed", 500, Outcome.SERVER_ERROR
+    STORE_FULL = "store_full", 507, Outcome.SERVER_ERROR
+    UPDATE_UNAVAILABLE = "update_unavailable", 400, Outcome.CONFLICT
+    UPDATE_FAILED = "update_failed", 500, Outcome.ERROR
 
 
 class Problem(Message):

@@ -16,68 +16,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cictl_client.client import Client
-    from cictl_client.errors import (
-        ApiError,
-        ClientError,
-        Conflict,
-        Forbidden,
-        GitFailed,
-        GitMissing,
-        InvalidProject,
-        InvalidRequest,
-        LogGap,
-        MethodNotAllowed,
-        NoCapacity,
-        NotFound,
-        ServerError,
-        StoreFailed,
-        StoreFull,
-        TooLarge,
-        Unauthenticated,
-        UnexpectedAnswer,
-        Unreachable,
-        UpdateFailed,
-        UpdateUnavailable,
-        WaitTimedOut,
-    )
-    from cictl_client.follow.events import ServerEvent
-    from cictl_client.follow.logs import LogChunk
-    from cictl_client.transport import RawResponse
-
-__all__ = [
-    "ApiError",
-    "Client",
-    "ClientError",
-    "Conflict",
-    "Forbidden",
-    "GitFailed",
-    "GitMissing",
-    "InvalidProject",
-    "InvalidRequest",
-    "LogChunk",
-    "LogGap",
-    "MethodNotAllowed",
-    "NoCapacity",
-    "NotFound",
-    "RawResponse",
-    "ServerError",
-    "ServerEvent",
-    "StoreFailed",
-    "StoreFull",
-    "TooLarge",
-    "Unauthenticated",
-    "UnexpectedAnswer",
-    "Unreachable",
-    "UpdateFailed",
-    "UpdateUnavailable",
-    "WaitTimedOut",
-]
+    from cictl_client.client import Client as Client
+    from cictl_client.errors import *  # noqa: F403 - every kind of error is public
+    from cictl_client.follow.events import ServerEvent as ServerEvent
+    from cictl_client.follow.logs import LogChunk as LogChunk
+    from cictl_client.transport import RawResponse as RawResponse
 
 _ELSEWHERE = {"Client": "client", "LogChunk": "follow.logs", "RawResponse": "transport", "ServerEvent": "follow.events"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name in _ELSEWHERE:
+        return getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+    kinds = {} if name.startswith("_") and name != "__all__" else import_module(f"{__name__}.errors").kinds()
+    if name == "__all__":
+        return sorted([*_ELSEWHERE, *kinds])
+    if name not in kinds:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'errors')}"), name)
+    return kinds[name]

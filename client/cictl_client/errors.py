@@ -26,9 +26,14 @@ ClientError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TypeVar
+
 from cictl.base.urls import without_user_info
 from cictl.wire.codec import DecodeError, Message, decode
 from cictl.wire.problems import PROBLEM_JSON, Code
+
+E = TypeVar("E", bound="ClientError")
 
 
 class ClientError(Exception):
@@ -161,28 +166,19 @@ class UpdateFailed(ServerError):
     code = Code.UPDATE_FAILED
 
 
-_BY_CODE: dict[Code, type[ApiError]] = {
-    kind.code: kind
-    for kind in (
-        InvalidRequest,
-        InvalidProject,
-        Unauthenticated,
-        Forbidden,
-        NotFound,
-        MethodNotAllowed,
-        Conflict,
-        LogGap,
-        TooLarge,
-        GitFailed,
-        GitMissing,
-        NoCapacity,
-        ServerError,
-        StoreFailed,
-        StoreFull,
-        UpdateUnavailable,
-        UpdateFailed,
-    )
-}
+def kinds() -> dict[str, type[ClientError]]:
+    """Return every kind of error by its name."""
+    every: list[type[ClientError]] = [ClientError, *_below(ClientError)]
+    return {kind.__name__: kind for kind in every if kind.__module__ == __name__}
+
+
+def _below(parent: type[E]) -> Iterator[type[E]]:
+    for kind in parent.__subclasses__():
+        yield kind
+        yield from _below(kind)
+
+
+_BY_CODE: dict[str, type[ApiError]] = {kind.code: kind for kind in _below(ApiError)}
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     401: Unauthenticated,
@@ -213,7 +209,7 @@ def error_of(status: int, content_type: str, body: bytes) -> ApiError:
     if problem is None:
         return _plain_error(status, content_type, body.decode(errors="replace").strip())
     message = problem.title or problem.detail or _nameless(status)
-    kind = _BY_CODE[Code(problem.code)] if problem.code in _BY_CODE else _kind_by_status(status)
+    kind = _BY_CODE.get(problem.code) or _kind_by_status(status)
     if issubclass(kind, LogGap):
         return kind(message, status=status, hint=problem.hint, log_size=problem.log_size or 0)
     return kind(message, status=status, hint=problem.hint)

@@ -2,7 +2,6 @@
 
 CictlError
 ├── InvalidRequest        a field is missing or wrong
-│   ├── AgentIdMissing    an agent does not say which it is
 │   ├── InvalidProject    a project file that cannot be accepted
 │   └── UpdateUnavailable this installation can't update itself
 ├── NotFound              no such agent, project, pipeline, job …
@@ -40,9 +39,9 @@ class InvalidRequest(CictlError):
     code = Code.INVALID_REQUEST
 
 
-class AgentIdMissing(InvalidRequest):
-    def __init__(self) -> None:
-        super().__init__("agent_id is required")
+def no_agent_id() -> InvalidRequest:
+    """Return the refusal of an agent that does not say which it is."""
+    return InvalidRequest("agent_id is required")
 
 
 class InvalidProject(InvalidRequest):

@@ -15,7 +15,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import EXIT_CODES, Failure, failure_of
 from cictl.cli.jobs import wait as following
 from cictl.wire.jobs import CANCELLED_BY_USER, JobStatus
-from cictl.wire.problems import Code
+from cictl.wire.problems import Code, Outcome
 from cictl.wire.vault import VaultTestResponse
 from tests.cli.conftest import FakeServer, Run, job
 
@@ -162,7 +162,8 @@ def test_every_error_of_the_client_has_a_code() -> None:
     errors = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, cictl_client.ClientError)]
     assert len(errors) > 10
     for kind in errors:
-        assert any(parent.__name__ in EXIT_CODES for parent in kind.__mro__)
+        assert isinstance(getattr(kind, "code", None), Code) or kind.__name__ in EXIT_CODES
+    assert {outcome.name for outcome in Outcome} <= set(ExitCode.__members__)
 
 
 def test_table_names_classes_that_the_client_has() -> None:

@@ -6,7 +6,6 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.problems import Code
-from cictl_server.http.errors import STATUS
 
 
 def test_health(server: RunningServer) -> None:
@@ -100,7 +99,7 @@ def test_malformed_bodies(server: RunningServer, path: str, body: bytes) -> None
 
 
 def test_every_code_has_a_status() -> None:
-    assert set(STATUS) == set(Code)
+    assert all(code.status in range(400, 600) for code in Code)
 
 
 def test_a_fault_is_told_without_its_details(

@@ -1,4 +1,4 @@
-"""What ends a command early, and the one table from the client's errors to exit codes and advice.
+"""What ends a command early, and how the client's errors become exit codes and advice.
 
     Failure            a command says itself what went wrong
     ClientError        of cictl_client; `failure_of` turns every kind into a Failure
@@ -54,21 +54,11 @@ def not_found(message: str, *, hint: str = "") -> Failure:
 
 EXIT_CODES: dict[str, ExitCode] = {
     "Unreachable": ExitCode.UNREACHABLE,
-    "NotFound": ExitCode.NOT_FOUND,
-    "Unauthenticated": ExitCode.NOT_ALLOWED,
-    "Forbidden": ExitCode.NOT_ALLOWED,
-    "Conflict": ExitCode.CONFLICT,
-    "UpdateUnavailable": ExitCode.CONFLICT,
-    "UpdateFailed": ExitCode.ERROR,
-    "NoCapacity": ExitCode.SERVER_ERROR,
-    "StoreFailed": ExitCode.SERVER_ERROR,
-    "ServerError": ExitCode.SERVER_ERROR,
-    "MethodNotAllowed": ExitCode.SERVER_ERROR,
     "UnexpectedAnswer": ExitCode.SERVER_ERROR,
     "WaitTimedOut": ExitCode.TIMED_OUT,
     "ClientError": ExitCode.ERROR,
 }
-"""By the name of the client's class; a subclass without an entry has its parent's, so what the server refuses is 1."""
+"""Of what no server answered, by the name of the client's class; what the server refuses has its code's."""
 
 _CODES = {
     "Unreachable": "unreachable",
@@ -102,7 +92,8 @@ def failure_of(error: Exception, *, server: str) -> Failure:
         server: The address as the user knows it, without user info.
     """
     names = [cls.__name__ for cls in type(error).__mro__]
-    exit_code = next(EXIT_CODES[name] for name in names if name in EXIT_CODES)
+    code = getattr(error, "code", None)
+    exit_code = ExitCode[code.outcome.name] if code else next(EXIT_CODES[name] for name in names if name in EXIT_CODES)
     known_hint = next((_HINTS[name] for name in names if name in _HINTS), "")
     message = str(error)
     if server not in message:
@@ -110,7 +101,7 @@ def failure_of(error: Exception, *, server: str) -> Failure:
     return Failure(
         message,
         exit_code=exit_code,
-        code=str(getattr(error, "code", "") or next((_CODES[name] for name in names if name in _CODES), "error")),
+        code=str(code or next((_CODES[name] for name in names if name in _CODES), "error")),
         hint=str(getattr(error, "hint", "") or known_hint),
         status=int(getattr(error, "status", 0) or 0),
     )

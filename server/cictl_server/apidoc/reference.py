@@ -14,6 +14,7 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
+from cictl.wire.problems import Code
 from cictl_server.apidoc.describe import Answer, Content
 from cictl_server.apidoc.operations import (
     BAD_KEY,
@@ -78,9 +79,8 @@ _SHARED = (
 def render() -> str:
     """Return the page as Markdown."""
     from cictl_server.app import ROUTES
-    from cictl_server.http.errors import STATUS
 
-    codes = "\n".join(f"| `{code}` | {status} |" for code, status in sorted(STATUS.items(), key=lambda item: item[1]))
+    codes = "\n".join(f"| `{code}` | {code.status} |" for code in sorted(Code, key=lambda code: code.status))
     shared = "\n".join(f"| {status} | {text} |" for status, text in _SHARED)
     routes = (line for operation in operations(ROUTES) for line in _route(operation))
     return "\n".join([_INTRODUCTION.format(codes=codes, shared=shared), *routes, "\n## Types\n", *_types()]) + "\n"

@@ -1,4 +1,4 @@
-"""From domain errors to HTTP: one table, plain text by default, problem details for clients that read JSON."""
+"""From domain errors to HTTP: plain text by default, problem details for clients that read JSON."""
 
 from __future__ import annotations
 
@@ -13,27 +13,6 @@ from cictl_server.errors import CictlError, InvalidRequest, LogGap
 
 logger = logging.getLogger(__name__)
 
-# RFC 9110, section 15, and RFC 4918, 11.5 for 507
-STATUS: dict[Code, int] = {
-    Code.INVALID_REQUEST: 400,
-    Code.INVALID_PROJECT_FILE: 400,
-    Code.GIT_FAILED: 400,
-    Code.UPDATE_UNAVAILABLE: 400,
-    Code.UNAUTHENTICATED: 401,
-    Code.FORBIDDEN: 403,
-    Code.NOT_FOUND: 404,
-    Code.METHOD_NOT_ALLOWED: 405,
-    Code.CONFLICT: 409,
-    Code.LOG_GAP: 409,
-    Code.TOO_LARGE: 413,
-    Code.INTERNAL: 500,
-    Code.GIT_MISSING: 500,
-    Code.STORE_FAILED: 500,
-    Code.UPDATE_FAILED: 500,
-    Code.NO_CAPACITY: 503,
-    Code.STORE_FULL: 507,
-}
-
 _RETRY_AFTER_SECONDS = "2"
 
 
@@ -46,7 +25,7 @@ def install(app: falcon.App[Any, Any]) -> None:
 
 
 def _handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError, _params: dict[str, Any]) -> None:
-    status = STATUS[error.code]
+    status = error.code.status
     if status >= 500 and error.code is not Code.NO_CAPACITY:
         logger.error("request failed method=%s path=%s: %s", req.method, req.path, error)
     if error.code is Code.NO_CAPACITY:

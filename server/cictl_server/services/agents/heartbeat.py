@@ -10,7 +10,7 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl.wire.agents import GREETING, Agent, HeartbeatRequest, HeartbeatResponse
-from cictl_server.errors import AgentIdMissing, InvalidRequest, NotFound
+from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.lookup import get_agent_record
@@ -47,11 +47,11 @@ class AgentService:
         agent would end before it carried them out.
 
         Raises:
-            AgentIdMissing: No agent id.
+            InvalidRequest: No agent id.
         """
         agent_id = request.agent_id
         if not agent_id:
-            raise AgentIdMissing
+            raise no_agent_id()
         status = _one_line(request.restart_status)
         self._remember(request)
         if status.startswith(GREETING) and self.presence.is_new_start(agent_id, status):

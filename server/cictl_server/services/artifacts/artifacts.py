@@ -20,7 +20,7 @@ from typing import IO
 from urllib.parse import quote
 
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact, ArtifactData
-from cictl_server.errors import AgentIdMissing, InvalidRequest, NotFound, TooLarge
+from cictl_server.errors import InvalidRequest, NotFound, TooLarge, no_agent_id
 from cictl_server.services.artifacts.paths import clean_artifact_path
 from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.core.ids import job_number
@@ -183,7 +183,7 @@ class ArtifactService:
 
     def _check_sender(self, job_id: str, agent_id: str) -> None:
         if not agent_id.strip():
-            raise AgentIdMissing
+            raise no_agent_id()
         with self._store.read() as view:
             check_holder(get_job(view, job_id), agent_id)
         self._presence.touch(agent_id)

@@ -17,7 +17,7 @@ from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
 from cictl.wire.codec import decode
 from cictl.wire.jobs import TestSummary
 from cictl.wire.reports import REPORT_UNMASKED, TestReport, TestReportUpload
-from cictl_server.errors import AgentIdMissing, NotFound
+from cictl_server.errors import NotFound, no_agent_id
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.lookup import check_holder, get_job
@@ -90,12 +90,12 @@ class ReportService:
         """Replace the report of an execution; its counts are taken as sent.
 
         Raises:
-            AgentIdMissing: No agent id.
+            InvalidRequest: No agent id.
             NotFound: No such execution.
             Conflict: Another agent holds it.
         """
         if not request.agent_id.strip():
-            raise AgentIdMissing
+            raise no_agent_id()
         with self.store.read() as view:
             job = get_job(view, job_id)
         check_holder(job, request.agent_id)

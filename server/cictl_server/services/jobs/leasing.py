@@ -13,7 +13,7 @@ from cictl.wire.agents import AGENT_DEACTIVATED
 from cictl.wire.jobs import JobStatus, LeaseRequest, LeaseResponse
 from cictl.wire.requirements import meets_all
 from cictl.wire.updates import SERVER_IS_UPDATING
-from cictl_server.errors import AgentIdMissing, NoCapacity
+from cictl_server.errors import NoCapacity, no_agent_id
 from cictl_server.services.core.hub import QUEUE, Hub
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
@@ -60,10 +60,10 @@ class LeasingService:
             is_abandoned: Tells whether the agent broke the connection off: then nothing is claimed for it any more.
 
         Raises:
-            AgentIdMissing: No agent id.
+            InvalidRequest: No agent id.
         """
         if not request.agent_id.strip():
-            raise AgentIdMissing
+            raise no_agent_id()
         wait = min(request.wait_seconds, WAIT_LIMIT_SECONDS)
         answer = self._try(request)
         if answer.assigned or wait <= 0 or answer.message != _NOTHING:

@@ -19,7 +19,7 @@ from cictl.wire.jobs import (
     Step,
     StepEvent,
 )
-from cictl_server.errors import AgentIdMissing, Conflict, InvalidRequest, LogGap
+from cictl_server.errors import Conflict, InvalidRequest, LogGap, no_agent_id
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.lookup import get_job
@@ -76,7 +76,7 @@ class ReportingService:
 
     def _apply(self, job_id: str, request: StatusRequest) -> JobRecord:
         if not request.agent_id:
-            raise AgentIdMissing
+            raise no_agent_id()
         status = _STATUSES.get(request.status.strip().lower())
         if status is None:
             raise InvalidRequest("status must be running, succeeded or failed")
