@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum, StrEnum
 
 import msgspec
 
@@ -13,6 +14,66 @@ AGENT_DEACTIVATED = "agent is deactivated"
 
 GREETING = "ciwi agent has (re)started"
 """The beginning of the `restart_status` of an agent's first heartbeat; its process id follows."""
+
+
+class Action(StrEnum):
+    """What people can order of an agent, by its name in `POST agents/{id}/actions`."""
+
+    ACTIVATE = "activate"
+    DEACTIVATE = "deactivate"
+    FLUSH_JOB_HISTORY = "flush-job-history"
+    REFRESH_TOOLS = "refresh-tools"
+    RESTART = "restart"
+    RUN_SCRIPT = "run-script"
+    UPDATE = "update"
+    WIPE_CACHE = "wipe-cache"
+
+
+class Order(Enum):
+    """What an agent is told once, in the answer to a heartbeat. Declared as the contract lists them.
+
+    Attributes:
+        action: The one that gives this order.
+        handed_out: Its line in the agent's log when the agent is told.
+        asked: Its line when somebody asks for it.
+        answer: The message that whoever asks gets.
+        flag: The key of HeartbeatResponse that carries it.
+    """
+
+    action: Action
+    handed_out: str
+    asked: str
+    answer: str
+
+    def __init__(self, action: Action, handed_out: str, asked: str, answer: str) -> None:
+        self.action = action
+        self.handed_out = handed_out
+        self.asked = asked
+        self.answer = answer
+
+    REFRESH_TOOLS = (
+        Action.REFRESH_TOOLS,
+        "server requested tools refresh",
+        "manual tools refresh requested",
+        "tools refresh requested",
+    )
+    WIPE_CACHE = (
+        Action.WIPE_CACHE,
+        "server requested cache wipe",
+        "manual cache wipe requested",
+        "agent cache wipe requested",
+    )
+    FLUSH_JOB_HISTORY = (
+        Action.FLUSH_JOB_HISTORY,
+        "server requested local job history wipe",
+        "manual agent job history flush requested",
+        "agent job history flushed",
+    )
+    RESTART = Action.RESTART, "server requested restart", "manual restart requested", "agent restart requested"
+
+    @property
+    def flag(self) -> str:
+        return f"{self.name.lower()}_requested"
 
 
 class HeartbeatRequest(Message):

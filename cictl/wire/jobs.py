@@ -8,11 +8,12 @@ from enum import StrEnum
 import msgspec
 
 from cictl.wire.codec import Message
+from cictl.wire.words import CONTROL
 
 CANCELLED_BY_USER = "cancelled by user"
 """The `error` of an execution that was cancelled, by `cancel` or because its agent was deactivated."""
 
-CANCEL_LINE = "[control] job cancelled by user"
+CANCEL_LINE = f"{CONTROL}job cancelled by user"
 """The last line of the log of a cancelled execution."""
 
 STATUS_UNMASKED = frozenset({"agent_id", "status", "output", "output_append", "output_sha256", "type"})

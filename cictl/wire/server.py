@@ -9,8 +9,6 @@ import msgspec
 from cictl.wire.codec import Message
 
 API_VERSION = 1
-READYZ = "readyz"
-"""The feature of servers that answer `GET /readyz`."""
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 """The instant that stands for "never", where the contract has no absent value."""
 

@@ -12,19 +12,20 @@ from filelock import FileLock, Timeout
 
 from cictl.base.clock import Clock, utc_now
 from cictl.installation.versions import running_tag
-from cictl.wire.agents import HeartbeatResponse
+from cictl.wire.agents import GREETING, HeartbeatResponse
 from cictl.wire.jobs import JobExecution
+from cictl.wire.words import NOT_A_SERVICE, Feature
 from cictl_agent.capabilities import base_capabilities, scan_tools
 from cictl_agent.config import AgentConfig, ConfigError
 from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
 from cictl_agent.job.containers.container import ContainerUse, remove_leftovers
 from cictl_agent.job.run import JobRun
 from cictl_agent.job.workspace import remove_tree
-from cictl_agent.leasing import LOG_APPEND, Asking
+from cictl_agent.leasing import Asking
 from cictl_agent.orders import Orders
 from cictl_agent.system.interruption import Reason
 from cictl_agent.system.platforms import Platform, this_platform
-from cictl_agent.updating import NO_SERVICE, Updater
+from cictl_agent.updating import Updater
 from cictl_client import Client
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Agent:
         self._config = config
         self._adopts_orphans = adopts_orphans
         self._platform = platform or this_platform()
-        self._updater = updater or Updater(version=running_tag(), refusal=NO_SERVICE)
+        self._updater = updater or Updater(version=running_tag(), refusal=NOT_A_SERVICE)
         self._clock = clock
         self._tools: Mapping[str, str] = {}
         self._scanned = threading.Event()
@@ -117,7 +118,7 @@ class Agent:
             agent_id=self._config.agent_id,
             os_name=self._platform.os_name,
             version=self._updater.version,
-            greeting=f"ciwi agent has (re)started (pid={os.getpid()})",
+            greeting=f"{GREETING} (pid={os.getpid()})",
             capabilities=self._capabilities,
             running_job_ids=self._running_job_ids,
             on_answer=lambda answer: self._obey(answer, orders),
@@ -144,7 +145,7 @@ class Agent:
         while (job := asking.next_job()) is not None:
             with orders.files:
                 if not orders.is_restarting:  # a job that is not begun is handed out again
-                    self._run_job(job, client, stop, appends=LOG_APPEND in asking.features)
+                    self._run_job(job, client, stop, appends=Feature.LOG_APPEND in asking.features)
             orders.carry_out_if_idle()
 
     def _run_job(self, job: JobExecution, client: Client, stop: threading.Event, *, appends: bool) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from cictl.wire.agents import AGENT_DEACTIVATED
 from cictl.wire.jobs import JobExecution, LeaseRequest, LeaseResponse
+from cictl.wire.words import Feature
 from cictl_agent.retries import backoff
 from cictl_client import Client, ClientError, NotFound
 
 logger = logging.getLogger(__name__)
 
-LEASE_WAIT, LOG_APPEND = "lease-wait", "log-append"
 """Features of a server that this agent makes use of."""
 
 _WAIT_SECONDS = 20
@@ -86,7 +86,7 @@ class Asking:
         request = LeaseRequest(
             agent_id=self._agent_id,
             capabilities=dict(self._capabilities()),
-            wait_seconds=_WAIT_SECONDS if LEASE_WAIT in self._features else 0,
+            wait_seconds=_WAIT_SECONDS if Feature.LEASE_WAIT in self._features else 0,
             request_id=self._request_id,
         )
         answer = self._client.lease(request)
@@ -132,7 +132,7 @@ class Asking:
             if self._is_deactivated:
                 logger.info("the agent is active again")
             self._is_deactivated = False
-            if LEASE_WAIT not in self.features:
+            if Feature.LEASE_WAIT not in self.features:
                 self._stop.wait(_POLL_SECONDS)
                 return
             if waited >= _REAL_WAIT_SECONDS:

@@ -28,15 +28,13 @@ from cictl.installation.releases.sources import open_source
 from cictl.installation.smoke import SmokeError, smoke
 from cictl.installation.staging import StageError, find_staged, stage
 from cictl.installation.versions import find_tag
+from cictl.wire.words import NOT_A_SERVICE
 from cictl_agent.system.service_managers import Service
 
 logger = logging.getLogger(__name__)
 
 CAPABILITY = {"updater": "cictl-wheel"}
 """How a server knows an agent that can install wheels by itself."""
-
-NO_SERVICE = "agent is not running as a service; self-update disabled"
-"""Servers look for this text, to leave agents alone that can't update themselves."""
 
 DEFAULT_HEALTH_SECONDS = 60.0
 _LIFETIME = timedelta(hours=1)
@@ -198,7 +196,7 @@ def find_updater(
     seconds = setting(environ, "UPDATE_HEALTH_TIMEOUT")
     return Updater(
         version=version,
-        refusal=found.reason if service else NO_SERVICE,
+        refusal=found.reason if service else NOT_A_SERVICE,
         layout=found.layout if found.is_supported else None,
         environ=environ,
         health_seconds=float(seconds) if seconds.isdecimal() else DEFAULT_HEALTH_SECONDS,

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from cictl.base.backoff import Backoff
+from cictl.wire import words
 from cictl.wire.problems import BEING_ANSWERED
 from cictl.wire.server import ServerInfo
 from cictl_client.errors import ClientError, Conflict, NoCapacity, ServerError, Unreachable
@@ -34,7 +35,6 @@ TRANSIENT = (Unreachable, ServerError, NoCapacity)
 LONGEST_PAUSE = 5.0
 _BACKOFF = Backoff(first=0.2, most=LONGEST_PAUSE, jitter=0.5)
 
-FEATURE = "idempotency-key"
 PATIENCE_SECONDS = 15.0
 """How long a lost answer is asked for: longer than a server needs to start again."""
 
@@ -74,7 +74,7 @@ class Mutations:
                 the server stayed away.
             Conflict: The server was stopped while it worked on this; look whether it took effect.
         """
-        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        headers = {words.IDEMPOTENCY_KEY: uuid.uuid4().hex}
         try:
             return self._transport.post(type_, path, body, headers=headers, timeout=timeout)
         except (Unreachable, ServerError) as error:
@@ -97,13 +97,13 @@ class Mutations:
 
     def delete(self, path: str) -> RawResponse:
         """DELETE *path*; the transport repeats it, and the key lets a repeat get the first one's answer."""
-        return self._transport.send("DELETE", path, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return self._transport.send("DELETE", path, headers={words.IDEMPOTENCY_KEY: uuid.uuid4().hex})
 
     def _knows_keys(self, deadline: float) -> bool:
         pause = Pause()
         while True:
             try:
-                return FEATURE in self._transport.get(ServerInfo, "/api/v1/server-info").features
+                return words.Feature.IDEMPOTENCY_KEY in self._transport.get(ServerInfo, "/api/v1/server-info").features
             except TRANSIENT:
                 if time.monotonic() >= deadline:
                     return False

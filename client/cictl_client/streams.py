@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cictl.wire import words
+from cictl.wire.problems import PROBLEM_JSON
 from cictl_client.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -45,11 +47,11 @@ def open_events(
     import sseclient
 
     headers = {
-        "Accept": "text/event-stream, application/problem+json",
-        **({"Last-Event-ID": last_id} if last_id else {}),
+        "Accept": f"{words.EVENT_STREAM}, {PROBLEM_JSON}",
+        **({words.LAST_EVENT_ID: last_id} if last_id else {}),
     }
     with transport.open("GET", path, params=params, headers=headers, timeout=silence) as response:
-        if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+        if not response.headers.get("Content-Type", "").startswith(words.EVENT_STREAM):
             raise NoStream(response.headers.get("Content-Type", "no type"))
         try:
             yield from sseclient.SSEClient(_blocks(response, deadline)).events()

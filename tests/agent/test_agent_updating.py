@@ -18,8 +18,9 @@ from cictl.installation.capability import DEV, PIPX, UNMANAGED
 from cictl.installation.layout import Layout
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus
+from cictl.wire.words import NOT_A_SERVICE
 from cictl_agent.system.service_managers import SystemdService
-from cictl_agent.updating import NO_SERVICE, UpdateFailed, Updater, Wanted, find_updater
+from cictl_agent.updating import UpdateFailed, Updater, Wanted, find_updater
 
 OLD, NEW, NEWER, STRANGER, PICKY = "v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0"
 FLAVOURS = {OLD: "good", NEW: "good", NEWER: "good", STRANGER: "tells-another-version", PICKY: "refuses-data"}
@@ -251,8 +252,8 @@ def test_second_update_at_once_is_refused(layout: Layout) -> None:
     ("is_service", "version", "refusal"),
     [
         pytest.param(True, OLD, "", id="managed-service"),
-        pytest.param(False, OLD, NO_SERVICE, id="by-hand"),
-        pytest.param(False, "dev", NO_SERVICE, id="by-hand-from-source"),
+        pytest.param(False, OLD, NOT_A_SERVICE, id="by-hand"),
+        pytest.param(False, "dev", NOT_A_SERVICE, id="by-hand-from-source"),
         pytest.param(True, "dev", DEV, id="from-source"),
     ],
 )

@@ -12,7 +12,7 @@ from cictl.cli.commands.run import CancelOnInterrupt, Follow, Wait
 from cictl.cli.names import MAX_JOBS, find_agent
 from cictl.cli.output.table import Result
 from cictl.cli.tables.agents import agent_result, agents_result
-from cictl.wire.agents import Agent, AgentActionResponse
+from cictl.wire.agents import Action, Agent, AgentActionResponse
 
 app = new_group(
     "cictl agents list\ncictl agents deactivate build-1\ncictl agents exec build-1 --follow -- 'df -h; uptime'"
@@ -70,13 +70,13 @@ def refresh_tools(context: typer.Context, agent: AgentName) -> None:
 
     Like every order it goes out with the agent's next heartbeat, in ten seconds at most.
     """
-    _order(Session.of(context), agent, "refresh-tools", words="refresh the tools of agent")
+    _order(Session.of(context), agent, Action.REFRESH_TOOLS, words="refresh the tools of agent")
 
 
 @app.command("restart", cls=Command, epilog="cictl agents restart build-1")
 def restart_agent(context: typer.Context, agent: AgentName) -> None:
     """Let an agent restart itself, once its job is over."""
-    _order(Session.of(context), agent, "restart", words="restart agent")
+    _order(Session.of(context), agent, Action.RESTART, words="restart agent")
 
 
 @app.command(
@@ -94,7 +94,7 @@ def wipe_cache(context: typer.Context, agent: AgentName) -> None:
     found = find_agent(session.client, agent)
     session.note(f"this deletes every cache on {found.agent_id}, of all projects")
     session.confirm(f"wipe the caches of {found.agent_id}?")
-    _send(session, found, "wipe-cache")
+    _send(session, found, Action.WIPE_CACHE)
 
 
 @app.command(
@@ -117,7 +117,7 @@ def flush_history(context: typer.Context, agent: AgentName) -> None:
         "and the agent's workspaces"
     )
     session.confirm(f"flush the history of {found.agent_id}?")
-    _send(session, found, "flush-job-history")
+    _send(session, found, Action.FLUSH_JOB_HISTORY)
 
 
 @app.command("update", cls=Command, epilog="cictl agents update build-1")
@@ -127,7 +127,7 @@ def update_agent(context: typer.Context, agent: AgentName) -> None:
     It is asked with its next heartbeat, and again, at growing intervals, until it has the version; `cictl agents show`
     tells how that goes.
     """
-    _order(Session.of(context), agent, "update", words="update agent")
+    _order(Session.of(context), agent, Action.UPDATE, words="update agent")
 
 
 @app.command(
@@ -172,7 +172,7 @@ def exec_script(
 
 
 def _set_deactivated(session: Session, text: str, *, wanted: bool) -> None:
-    action = "deactivate" if wanted else "activate"
+    action = Action.DEACTIVATE if wanted else Action.ACTIVATE
     session.refuse_if_readonly(f"{action} agent {text}")
     agent = find_agent(session.client, text)
     if agent.deactivated is wanted:
@@ -184,13 +184,13 @@ def _set_deactivated(session: Session, text: str, *, wanted: bool) -> None:
     _show(session, agent, answer, done=action + "d")
 
 
-def _order(session: Session, text: str, action: str, *, words: str) -> None:
+def _order(session: Session, text: str, action: Action, *, words: str) -> None:
     """Order what destroys nothing."""
     session.refuse_if_readonly(f"{words} {text}")
     _send(session, find_agent(session.client, text), action)
 
 
-def _send(session: Session, agent: Agent, action: str) -> None:
+def _send(session: Session, agent: Agent, action: Action) -> None:
     answer = session.client.agent_action(agent.agent_id, action)
     _show(session, agent, answer, done=f"update to {answer.target} requested")
 

@@ -19,6 +19,7 @@ from cictl.cli.output.data import to_json
 from cictl.cli.output.plain import LogCleaner
 from cictl.cli.output.table import Result
 from cictl.cli.output.text import is_terminal, write_bytes
+from cictl.wire.words import EVENT_STREAM
 
 TIMEOUT_SECONDS = 150.0
 """For each wait for bytes: the server may ask git remotes for two minutes."""
@@ -123,7 +124,7 @@ def _send(
     """Send a request; show its answer as it comes where nothing has to be made of it."""
     request = session.client.stream_request(method, path, json_body=body, params=params, timeout=TIMEOUT_SECONDS)
     with request as (head, blocks):
-        streams = head.headers.get("Content-Type", "").startswith("text/event-stream")
+        streams = head.headers.get("Content-Type", "").startswith(EVENT_STREAM)
         if session.wants_data or (is_terminal(session.stdout) and not streams):
             written = _show(session, b"".join(blocks))
         else:

@@ -14,7 +14,8 @@ from cictl.cli.app.session import Session
 from cictl.cli.output.plain import plain
 from cictl.cli.output.table import Column, Result
 from cictl.wire.codec import Message
-from cictl.wire.server import API_VERSION, READYZ, RuntimeState
+from cictl.wire.server import API_VERSION, RuntimeState
+from cictl.wire.words import Feature
 from cictl_client import ClientError, Unreachable
 from cictl_client.probe import Probe
 
@@ -102,7 +103,7 @@ def _looks(probe: Probe) -> Iterator[tuple[str, Look]]:
     features: list[str] = []
     yield "healthz", lambda: _healthz(probe)
     yield "server-info", lambda: _server_info(probe, features)
-    if READYZ in features:
+    if Feature.READYZ in features:
         yield "readyz", lambda: _readyz(probe)
     yield "runtime-state", lambda: _runtime_state(probe)
 

@@ -13,6 +13,7 @@ from cictl.base.clock import Clock
 from cictl.redaction import Redactor, masked_message, url_secrets
 from cictl.wire.jobs import CacheStat, Cause, JobExecution, JobStatus, StatusRequest
 from cictl.wire.reports import REPORT_UNMASKED, TestReportUpload
+from cictl.wire.words import CONTROL
 from cictl_agent.config import AgentConfig
 from cictl_agent.job import artifacts, caches, requirements
 from cictl_agent.job.checkout import Checkout
@@ -259,13 +260,13 @@ class JobRun:
     def _interrupted(self, interrupted: Interrupted) -> Outcome:
         match self.interruption.reason:
             case Reason.TIMED_OUT:
-                self.log.line("[control] job timed out")
+                self.log.line(f"{CONTROL}job timed out")
                 return Outcome(error="job timed out", exit_code=interrupted.exit_code, cause=Cause.TIMED_OUT)
             case Reason.AGENT_STOPPED:
-                self.log.line("[control] agent stopped")
+                self.log.line(f"{CONTROL}agent stopped")
                 return Outcome(error="agent stopped", exit_code=interrupted.exit_code)
             case _:
-                self.log.line(f"[control] {self.interruption.detail}")
+                self.log.line(f"{CONTROL}{self.interruption.detail}")
                 return Outcome(error=self.interruption.detail, exit_code=interrupted.exit_code)
 
     def _keep_results(self, outcome: Outcome) -> Outcome:

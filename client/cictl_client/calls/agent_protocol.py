@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import IO
 
+from cictl.wire import words
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
 from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
@@ -31,7 +32,7 @@ class AgentProtocolCalls(Calls):
         self, job_id: str, request: StatusRequest, *, minimal: bool = False, timeout: float = 30.0
     ) -> JobState:
         """Report about an execution, and return its state on the server; *minimal* asks for a short answer."""
-        headers = {"Content-Type": "application/json", **({"Prefer": "return=minimal"} if minimal else {})}
+        headers = {"Content-Type": "application/json", **({words.PREFER: words.RETURN_MINIMAL} if minimal else {})}
         path = f"{job_path(job_id)}/status"
         response = self._transport.send("POST", path, body=encode(request), headers=headers, timeout=timeout)
         return following.read_state(response, self._transport.base_url + path)
@@ -40,7 +41,7 @@ class AgentProtocolCalls(Calls):
         self, job_id: str, agent_id: str, body: IO[bytes], *, timeout: float = _UPLOAD_SECONDS
     ) -> list[Artifact]:
         """Replace the artifacts of an execution by the files of a zip, read from *body* block by block."""
-        headers = {"Content-Type": "application/zip", "X-CIWI-Agent-ID": agent_id}
+        headers = {"Content-Type": "application/zip", words.AGENT_ID: agent_id}
         path = f"{job_path(job_id)}/artifacts/upload-zip"
         return self._transport.post(ArtifactList, path, body, headers=headers, timeout=timeout).artifacts or []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cictl.wire.agents import (
+    Action,
     Agent,
     AgentActionRequest,
     AgentActionResponse,
@@ -30,12 +31,14 @@ class AgentCalls(Calls):
         """Order something of an agent.
 
         Args:
-            action: `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history` or `update`.
+            action: One of `cictl.wire.agents.Action` but `run-script`.
         """
         request = AgentActionRequest(action=action)
         return self._mutations.post(AgentActionResponse, actions_path(agent_id), encode(request))
 
     def run_script(self, agent_id: str, script: str, *, shell: str, timeout_seconds: int = 0) -> QueuedScript:
         """Queue a script for an agent; without a limit it gets ten minutes."""
-        request = AgentActionRequest(action="run-script", script=script, shell=shell, timeout_seconds=timeout_seconds)
+        request = AgentActionRequest(
+            action=Action.RUN_SCRIPT, script=script, shell=shell, timeout_seconds=timeout_seconds
+        )
         return self._mutations.post(QueuedScript, actions_path(agent_id), encode(request))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from cictl.wire import words
 from cictl.wire.jobs import JobSteps, LoggedStep
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import job_path
@@ -27,11 +28,11 @@ class LogCalls(Calls):
         wanted = {"limit": limit, "since": since.isoformat() if since else None}
         params = {"offset": offset, **{key: value for key, value in wanted.items() if value is not None}}
         response = self._transport.send("GET", f"{job_path(job_id)}/log", params=params)
-        size = response.headers.get("X-Log-Size", "")
+        size = response.headers.get(words.LOG_SIZE, "")
         if not size.isdigit():
-            raise UnexpectedAnswer(self._transport.base_url, "no X-Log-Size")
-        is_complete = response.headers.get("X-Log-Complete") == "true"
-        begin = response.headers.get("X-Log-Offset", "")
+            raise UnexpectedAnswer(self._transport.base_url, f"no {words.LOG_SIZE}")
+        is_complete = response.headers.get(words.LOG_COMPLETE) == "true"
+        begin = response.headers.get(words.LOG_OFFSET, "")
         offset = int(begin) if begin.isdigit() else offset
         return LogChunk(data=response.body, offset=offset, size=int(size), complete=is_complete)
 

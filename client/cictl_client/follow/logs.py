@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from cictl.wire import words
 from cictl.wire.codec import DecodeError, Message, decode
 from cictl.wire.jobs import JobResponse, JobState, JobStateResponse
 from cictl_client.calls.paths import job_path
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from cictl_client.transport import RawResponse, Transport
 
 _POLL_SECONDS = 0.5
-_NO_ROUTE = "404 page not found"
-"""What a server says that has no such route: a reference server keeps no logs by offset."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +132,7 @@ class _Position:
 
 def has_no_route(error: NotFound) -> bool:
     """Tell whether the server has no such route at all, as a reference server has none for logs."""
-    return error.message == _NO_ROUTE
+    return error.message == words.NO_ROUTE
 
 
 def wait_for_job(
@@ -198,7 +197,7 @@ def _stream(
                 elif event.event == "end":
                     yield decode(event.data.encode(), JobState)
     except NoStream:
-        raise NotFound(_NO_ROUTE, status=404) from None
+        raise NotFound(words.NO_ROUTE, status=404) from None
     except ValueError as error:
         raise Unreachable(transport.base_url, "the connection broke") from error
 

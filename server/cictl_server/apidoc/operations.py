@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 import cictl.wire
+from cictl.wire import words
 from cictl.wire.codec import Message
 from cictl_server.apidoc.describe import Answer, Description, description_of
 from cictl_server.http.idempotency import KEYLESS
@@ -36,7 +37,7 @@ BAD_KEY = "the `Idempotency-Key` is longer than 255 characters, or not printable
 KEY_IN_USE = "the first request with this `Idempotency-Key` is being answered, or was interrupted"
 
 IDEMPOTENCY_KEY = Parameter(
-    name="Idempotency-Key",
+    name=words.IDEMPOTENCY_KEY,
     text="A repeat with the same key gets the first one's answer, with `Idempotency-Replayed: true`, for 24 hours.",
 )
 

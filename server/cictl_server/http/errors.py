@@ -9,6 +9,7 @@ import falcon
 
 from cictl.wire.codec import DecodeError, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
+from cictl.wire.words import NO_ROUTE
 from cictl_server.errors import CictlError, InvalidRequest, LogGap
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def _handle_http(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPE
         _set_allow(resp)
     match error.status_code:
         case 404:
-            title, code = "404 page not found", Code.NOT_FOUND
+            title, code = NO_ROUTE, Code.NOT_FOUND
         case 405:
             title, code = "method not allowed", Code.METHOD_NOT_ALLOWED
         case status if status >= 500:

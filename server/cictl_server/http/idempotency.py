@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import falcon
 
+from cictl.wire import words
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.idempotency import IdempotencyService
 
@@ -24,11 +25,11 @@ class Idempotency:
         self._service = service
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        key = req.get_header("Idempotency-Key")
+        key = req.get_header(words.IDEMPOTENCY_KEY)
         if not key or req.method not in _METHODS or req.path in KEYLESS:
             return
         if len(key) > _LONGEST or not key.isprintable():
-            raise InvalidRequest(f"Idempotency-Key must be up to {_LONGEST} printable characters")
+            raise InvalidRequest(f"{words.IDEMPOTENCY_KEY} must be up to {_LONGEST} printable characters")
         begun = self._service.begin(req.method, req.path, key)
         if isinstance(begun, str):
             req.context.idempotency_key = begun

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import falcon
 
+from cictl.wire.words import EVENT_STREAM
 from cictl_server.services.core.hub import Hub
 
 
@@ -16,7 +17,7 @@ def follow(resp: falcon.Response, hub: Hub, events: Callable[[], Iterator[bytes]
         NoCapacity: All places for waiting requests are taken.
     """
     resp.stream = PlacedStream(hub, events)
-    resp.content_type = "text/event-stream"
+    resp.content_type = EVENT_STREAM
     resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 

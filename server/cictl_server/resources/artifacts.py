@@ -8,6 +8,7 @@ from typing import IO, cast
 
 import falcon
 
+from cictl.wire import words
 from cictl.wire.artifacts import ArtifactList, ArtifactUpload
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import InvalidRequest, NotFound
@@ -54,11 +55,11 @@ class JobArtifactsZipResource:
         request=_ZIP,
         answers={200: ArtifactList, **_REFUSED},
         query=[Parameter(name="agent_id", text="The agent, unless the header names it.")],
-        headers=[Parameter(name="X-CIWI-Agent-ID", text="The agent that sends the files.")],
+        headers=[Parameter(name=words.AGENT_ID, text="The agent that sends the files.")],
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files in a zip; an empty body means none."""
-        agent_id = req.get_header("X-CIWI-Agent-ID") or req.get_param("agent_id") or ""
+        agent_id = req.get_header(words.AGENT_ID) or req.get_param("agent_id") or ""
         body = cast("IO[bytes]", req.bounded_stream)
         stored = self._artifacts.upload_zip(job_id, agent_id=agent_id, body=body)
         media.write(resp, ArtifactList(artifacts=stored or None))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import falcon
 import msgspec
 
+from cictl.wire import words
 from cictl.wire.events import AgentChanged, JobChanged
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError
@@ -28,14 +29,14 @@ class EventsResource:
 
     @api(
         answers={
-            200: Content(media=("text/event-stream",), text=_TEXT),
+            200: Content(media=(words.EVENT_STREAM,), text=_TEXT),
             503: "all places for waiting requests are taken",
         },
-        headers=[Parameter(name="Last-Event-ID", text="Go on after this event.")],
+        headers=[Parameter(name=words.LAST_EVENT_ID, text="Go on after this event.")],
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Follow the changes of executions and agents. A comment comes every 15 s."""
-        last = req.get_header("Last-Event-ID") or ""
+        last = req.get_header(words.LAST_EVENT_ID) or ""
         after = int(last) if last.isascii() and last.isdigit() and len(last) <= 20 else None
         streams.follow(resp, self._hub, lambda: self._encoded(after))
 

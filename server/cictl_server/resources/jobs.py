@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import falcon
 
+from cictl.wire import words
 from cictl.wire.jobs import (
     BlockedBy,
     ClearedQueue,
@@ -168,13 +169,13 @@ class JobStatusResource:
             400: "no `agent_id`, a bad status, or, by the contract, an unknown execution",
             409: "another agent holds it, it was never leased, or log bytes leave a gap",
         },
-        headers=[Parameter(name="Prefer", text="`return=minimal` asks for a JobStateResponse.")],
+        headers=[Parameter(name=words.PREFER, text=f"`{words.RETURN_MINIMAL}` asks for a JobStateResponse.")],
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Report how an execution goes."""
         report = media.read(req, StatusRequest)
         try:
-            if "return=minimal" in (req.get_header("Prefer") or ""):
+            if words.RETURN_MINIMAL in (req.get_header(words.PREFER) or ""):
                 media.write(resp, JobStateResponse(job_execution=self._reporting.report_minimal(job_id, report)))
             else:
                 media.write(resp, JobResponse(job_execution=self._reporting.report(job_id, report)))

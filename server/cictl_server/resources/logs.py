@@ -10,6 +10,7 @@ from typing import Annotated
 import falcon
 import msgspec
 
+from cictl.wire import words
 from cictl.wire.jobs import JobState, JobSteps
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError, InvalidRequest
@@ -21,12 +22,12 @@ from cictl_server.services.logs.reader import LogSlice
 _LIMIT = 8 << 20
 
 _LOG = Content(
-    media=("text/plain", "text/event-stream"),
+    media=("text/plain", words.EVENT_STREAM),
     text="The bytes; with `follow=1` events.",
     headers={
-        "X-Log-Offset": "Where the bytes begin.",
-        "X-Log-Size": "Bytes of the log so far.",
-        "X-Log-Complete": "`true` once the execution is over, else `false`.",
+        words.LOG_OFFSET: "Where the bytes begin.",
+        words.LOG_SIZE: "Bytes of the log so far.",
+        words.LOG_COMPLETE: "`true` once the execution is over, else `false`.",
     },
 )
 
@@ -51,7 +52,7 @@ class JobLogResource:
             ),
             Parameter(name="times", choices=("1", "true"), text="With `follow`, tell when the bytes arrived."),
         ],
-        headers=[Parameter(name="Last-Event-ID", text="With `follow`, wins over `offset`.")],
+        headers=[Parameter(name=words.LAST_EVENT_ID, text="With `follow`, wins over `offset`.")],
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Return the log's bytes from `offset` on, or follow it.
@@ -68,9 +69,9 @@ class JobLogResource:
         resp.content_type = "text/plain; charset=utf-8"
         resp.set_headers(
             {
-                "X-Log-Offset": str(piece.offset),
-                "X-Log-Size": str(piece.size),
-                "X-Log-Complete": "true" if piece.complete else "false",
+                words.LOG_OFFSET: str(piece.offset),
+                words.LOG_SIZE: str(piece.size),
+                words.LOG_COMPLETE: "true" if piece.complete else "false",
                 "X-Content-Type-Options": "nosniff",
                 "Cache-Control": "no-store, max-age=0",
             }
@@ -78,7 +79,7 @@ class JobLogResource:
         resp.data = piece.data
 
     def _follow(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        last = _offset(req.get_header("Last-Event-ID") or "")
+        last = _offset(req.get_header(words.LAST_EVENT_ID) or "")
         offset = self._first(req, job_id, _number(req, "offset", default=0)) if last is None else last
         is_timed = req.get_param("times") in ("1", "true")
         self._jobs.get_state(job_id)

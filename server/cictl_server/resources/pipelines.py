@@ -16,6 +16,7 @@ from cictl.wire.projects import (
     RunResponse,
     SourceRefs,
 )
+from cictl.wire.words import EVENT_STREAM
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.http import media, streams
 from cictl_server.services import Services
@@ -115,7 +116,7 @@ class VersionResolveResource:
 
     @api(
         answers={
-            200: Content(media=("text/event-stream",), text="one VersionStep an event"),
+            200: Content(media=(EVENT_STREAM,), text="one VersionStep an event"),
             404: "unknown",
             503: "all places for waiting requests are taken",
         }

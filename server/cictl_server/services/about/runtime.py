@@ -6,24 +6,10 @@ import socket
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
-from cictl.wire.server import API_VERSION, NEVER, READYZ, RuntimeState, ServerInfo
+from cictl.wire.server import API_VERSION, NEVER, RuntimeState, ServerInfo
+from cictl.wire.words import Feature
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.projects import git
-
-FEATURES = (
-    "events",
-    "explain",
-    "idempotency-key",
-    "job-state",
-    "lease-wait",
-    "log-append",
-    "log-follow",
-    "metrics",
-    "minimal-replies",
-    "problem-json",
-    READYZ,
-)
-"""The extensions of the contract that this server speaks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +26,7 @@ class RuntimeService:
             version=self.version,
             hostname=socket.gethostname().strip(),
             instance_id=self.instance_id,
-            features=list(FEATURES),
+            features=[feature.value for feature in Feature],
         )
 
     def state(self) -> RuntimeState:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import msgspec
 
 from cictl.installation.releases.settings import ReleaseSettings
-from cictl.wire.agents import AgentActionRequest, AgentActionResponse, QueuedScript
+from cictl.wire.agents import Action, AgentActionRequest, AgentActionResponse, Order, QueuedScript
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.agents.scripts import ScriptService
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import QUEUE, Hub
 from cictl_server.services.fleet.lookup import get_agent_record
-from cictl_server.services.fleet.orders import Order, OrderBook
+from cictl_server.services.fleet.orders import OrderBook
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.fleet.targets import installs_wheels, manual_target
@@ -25,32 +25,7 @@ from cictl_server.store.contract import Store
 
 logger = logging.getLogger(__name__)
 
-ACTIONS = (
-    "activate",
-    "deactivate",
-    "flush-job-history",
-    "refresh-tools",
-    "restart",
-    "run-script",
-    "update",
-    "wipe-cache",
-)
-
-
-@dataclass(frozen=True)
-class _Errand:
-    """An action that is only an order for the agent: the order, the answer's message, the line in the agent's log."""
-
-    order: Order
-    message: str
-    line: str
-
-
-_ERRANDS = {
-    "refresh-tools": _Errand(Order.REFRESH_TOOLS, "tools refresh requested", "manual tools refresh requested"),
-    "restart": _Errand(Order.RESTART, "agent restart requested", "manual restart requested"),
-    "wipe-cache": _Errand(Order.WIPE_CACHE, "agent cache wipe requested", "manual cache wipe requested"),
-}
+_ORDERS = {order.action: order for order in Order}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,41 +52,44 @@ class AgentActionService:
             raise InvalidRequest("agent id is required")
 
     def act(self, agent_id: str, request: AgentActionRequest) -> AgentActionResponse | QueuedScript:
-        """Carry out one of `ACTIONS`.
+        """Carry out an `Action`.
 
         Raises:
             InvalidRequest: Blank or unknown action, or what the action itself can't accept.
             NotFound: No such agent.
         """
-        action = request.action.strip().lower()
-        if not action:
+        name = request.action.strip().lower()
+        if not name:
             raise InvalidRequest("action is required")
-        answer = self._carry_out(agent_id, action, request)
-        logger.info("agent action=%s agent=%s", action, agent_id)
+        if name not in set(Action):
+            raise InvalidRequest("unsupported action", hint=f"one of: {', '.join(Action)}")
+        answer = self._carry_out(agent_id, Action(name), request)
+        logger.info("agent action=%s agent=%s", name, agent_id)
         return answer
 
-    def _carry_out(self, agent_id: str, action: str, request: AgentActionRequest) -> AgentActionResponse | QueuedScript:
+    def _carry_out(
+        self, agent_id: str, action: Action, request: AgentActionRequest
+    ) -> AgentActionResponse | QueuedScript:
         match action:
-            case "refresh-tools" | "restart" | "wipe-cache":
-                return self._send(agent_id, _ERRANDS[action])
-            case "activate" | "deactivate":
-                return self._set_deactivated(agent_id, deactivated=action == "deactivate")
-            case "flush-job-history":
+            case Action.ACTIVATE | Action.DEACTIVATE:
+                return self._set_deactivated(agent_id, deactivated=action is Action.DEACTIVATE)
+            case Action.FLUSH_JOB_HISTORY:
                 return self._flush_history(agent_id)
-            case "update":
+            case Action.UPDATE:
                 return self._update(agent_id)
-            case "run-script":
+            case Action.RUN_SCRIPT:
                 queued = self.scripts.enqueue(agent_id, request)
                 self.presence.note(agent_id, f"ad-hoc script queued ({queued.shell}) job={queued.job_execution_id}")
                 return queued
             case _:
-                raise InvalidRequest("unsupported action", hint=f"one of: {', '.join(ACTIONS)}")
+                return self._send(agent_id, _ORDERS[action])
 
-    def _send(self, agent_id: str, errand: _Errand) -> AgentActionResponse:
+    def _send(self, agent_id: str, order: Order, *, news: str = "") -> AgentActionResponse:
+        """Let the agent do it; the answer is the order's, and *news* of what was done here."""
         self._check_known(agent_id)
-        self.orders.give(agent_id, errand.order)
-        self.presence.note(agent_id, errand.line)
-        return AgentActionResponse(requested=True, agent_id=agent_id, message=errand.message)
+        self.orders.give(agent_id, order)
+        self.presence.note(agent_id, order.asked)
+        return AgentActionResponse(requested=True, agent_id=agent_id, message=order.answer + news)
 
     def _set_deactivated(self, agent_id: str, *, deactivated: bool) -> AgentActionResponse:
         """Change the flag; deactivating also cancels what the agent holds, in one step that no kill can part."""
@@ -133,10 +111,7 @@ class AgentActionService:
         """Remove what the agent ran from the history, and tell it to do the same with its own files."""
         self._check_known(agent_id)
         count = self.removal.flush_history(agent_id=agent_id)
-        self.orders.give(agent_id, Order.FLUSH_JOB_HISTORY)
-        self.presence.note(agent_id, "manual agent job history flush requested")
-        message = f"agent job history flushed: sqlite={count}, disk={count}, local=queued"
-        return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
+        return self._send(agent_id, Order.FLUSH_JOB_HISTORY, news=f": sqlite={count}, disk={count}, local=queued")
 
     def _update(self, agent_id: str) -> AgentActionResponse:
         """Let the agent be asked to update at its next idle heartbeat.

@@ -14,7 +14,7 @@ from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.lookup import get_agent_record
-from cictl_server.services.fleet.orders import Handout, Order, OrderBook
+from cictl_server.services.fleet.orders import Handout, OrderBook
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.rollout import Decision, Rollout
 from cictl_server.services.fleet.targets import automatic_target, installs_wheels
@@ -116,20 +116,17 @@ class AgentService:
 
     def _answer(self, handout: Handout, decision: Decision, over: list[str]) -> HeartbeatResponse:
         is_update = bool(decision.target)
-        return HeartbeatResponse(
+        answer = HeartbeatResponse(
             accepted=True,
             message="server requested agent update" if is_update else "",
             update_requested=is_update,
             update_target=decision.target,
             update_repository=self.releases.repository if is_update else "",
             update_api_base=self.releases.api_base if is_update else "",
-            refresh_tools_requested=Order.REFRESH_TOOLS in handout.orders,
-            restart_requested=Order.RESTART in handout.orders,
-            wipe_cache_requested=Order.WIPE_CACHE in handout.orders,
-            flush_job_history_requested=Order.FLUSH_JOB_HISTORY in handout.orders,
             cancel_job_ids=over,
             orders_id=handout.id,
         )
+        return msgspec.structs.replace(answer, **dict.fromkeys((order.flag for order in handout.orders), True))
 
     def _view(self, view: View, record: AgentRecord) -> Agent:
         manual, schedule = self.rollout.manual_target(record.agent_id), self.rollout.schedule(record.agent_id)
@@ -159,7 +156,7 @@ class AgentService:
 
 def _lines(handout: Handout, decision: Decision, *, restart_status: str) -> Iterator[str]:
     """Yield what a heartbeat adds to the agent's log, in the contract's order."""
-    yield from (order.value for order in handout.orders)
+    yield from (order.handed_out for order in handout.orders)
     yield from decision.lines
     if restart_status:
         yield f"agent restart status: {restart_status}"

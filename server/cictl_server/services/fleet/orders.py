@@ -19,23 +19,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
 
 from cictl.base.clock import Clock
+from cictl.wire.agents import Order
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.presence import HEARTBEAT_INTERVAL
 
 ARRIVAL_LIMIT: timedelta = 2 * HEARTBEAT_INTERVAL
 RESTART_ATTEMPTS = 3
-
-
-class Order(Enum):
-    """What an agent can be told once; the value is its line in the agent's log. Declared as the contract lists them."""
-
-    REFRESH_TOOLS = "server requested tools refresh"
-    WIPE_CACHE = "server requested cache wipe"
-    FLUSH_JOB_HISTORY = "server requested local job history wipe"
-    RESTART = "server requested restart"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.words import CONTROL
 from cictl_server.services.core.idempotency import IdempotencyService
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.core.metrics import Metrics
@@ -120,7 +121,7 @@ class MaintenanceService:
             error=error,
             cause=cause,
             exit_code=job.exit_code,
-            closing_line=f"[control] {error}",
+            closing_line=f"{CONTROL}{error}",
         )
         self._settler.end(tx, job, Event.FAIL, ending, now=now)
 

@@ -16,6 +16,7 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import Cause, JobExecution, JobStatus, LeaseResponse
+from cictl.wire.words import CONTROL
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
@@ -154,7 +155,7 @@ class Handover:
             current = tx.jobs.find(job.number)
             if current is None or not _is_same_lease(current, job):
                 return None
-            ending = Ending(log_size=0, error=problem, cause=Cause.SECRETS_MISSING, closing_line=f"[control] {problem}")
+            ending = Ending(log_size=0, error=problem, cause=Cause.SECRETS_MISSING, closing_line=f"{CONTROL}{problem}")
             self._settler.end(tx, _without_wait(current), Event.FAIL, ending, now=self._clock())
         logger.warning("execution failed at its lease execution=%s: %s", job.id, problem)
         return LeaseResponse(assigned=False, message=problem)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.words import CONTROL
 from cictl_server.services.history.lifecycle import Ending, Event
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.logs.files import LogFiles
@@ -42,6 +43,6 @@ class LostWork:
             log_size=self.logs.shown_size(job.log_name),
             error=text,
             cause=Cause.AGENT_LOST,
-            closing_line=f"[control] {text}",
+            closing_line=f"{CONTROL}{text}",
         )
         self.settler.end(tx, job, Event.FAIL, ending, now=self.clock())

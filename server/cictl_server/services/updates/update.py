@@ -17,6 +17,7 @@ from cictl.installation.reconcile import reconcile
 from cictl.installation.releases.release import ReleaseError
 from cictl.installation.versions import find_tag
 from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateTags
+from cictl.wire.words import NOT_A_SERVICE
 from cictl_server.errors import Conflict, InvalidRequest
 from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET, installs_wheels
@@ -30,9 +31,6 @@ from cictl_server.store.contract import Store
 from cictl_server.store.records import AgentRecord
 
 logger = logging.getLogger(__name__)
-
-NOT_A_SERVICE = "agent is not running as a service; self-update disabled"
-"""What agents say that can't update themselves; whatever its case, and with more around it."""
 
 _UNFINISHED = ("running", "staged")
 _LOCK_SECONDS = 2.0
