@@ -11,6 +11,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.table import Column, Result
+from cictl.wire import update_keys as keys
 from cictl.wire.updates import UpdateCheck, UpdateStatus, UpdateTags
 
 app = new_group("cictl update check\ncictl update apply\ncictl update rollback v1.2.2\ncictl update status")
@@ -57,7 +58,7 @@ def tags(context: typer.Context) -> None:
     """
     session = Session.of(context)
     found = session.client.list_update_tags()
-    installed = session.client.get_update_status().get("update_rollback_versions", "").split(",")
+    installed = session.client.get_update_status().get(keys.ROLLBACK_VERSIONS, "").split(",")
     columns: tuple[Column[str], ...] = (
         Column("VERSION", lambda tag: tag),
         Column("HERE", lambda tag: _place(tag, found, installed)),
@@ -73,29 +74,29 @@ def status(context: typer.Context) -> None:
     session = Session.of(context)
     found = session.client.get_update_status()
     columns: tuple[Column[dict[str, str]], ...] = (
-        _line("Runs", "update_current_version"),
-        _line("Latest", "update_latest_version"),
-        _line("Looked for", "update_last_checked_utc"),
-        _line("Last update", "update_last_apply_status"),
-        _line("To", "update_target_version"),
-        _line("At", "update_last_apply_utc"),
+        _line("Runs", keys.CURRENT),
+        _line("Latest", keys.LATEST),
+        _line("Looked for", keys.LAST_CHECKED),
+        _line("Last update", keys.STATUS),
+        _line("To", keys.TARGET),
+        _line("At", keys.APPLIED),
         Column("Outcome", outcome_of),
-        Column("Message", lambda s: "" if s.get("update_message") == outcome_of(s) else s.get("update_message", "")),
-        _line("Phase", "update_phase"),
-        _line("Can update itself", "update_server_self_update_supported", {"1": "yes", "0": "no"}),
-        _line("Because", "update_server_self_update_reason"),
-        _line("Mode", "update_server_mode"),
-        _line("Before", "update_previous_version"),
-        _line("Can go back to", "update_rollback_versions"),
-        _line("Agents are to run", "update_agent_target_version"),
-        _line("Agents that can't update", "update_agent_non_service_agents"),
+        Column("Message", lambda s: "" if s.get(keys.MESSAGE) == outcome_of(s) else s.get(keys.MESSAGE, "")),
+        _line("Phase", keys.PHASE),
+        _line("Can update itself", keys.SUPPORTED, {"1": "yes", "0": "no"}),
+        _line("Because", keys.UNSUPPORTED_REASON),
+        _line("Mode", keys.MODE),
+        _line("Before", keys.PREVIOUS),
+        _line("Can go back to", keys.ROLLBACK_VERSIONS),
+        _line("Agents are to run", keys.AGENT_TARGET),
+        _line("Agents that can't update", keys.UNABLE_AGENTS),
     )
     session.show(
         Result(
             message=UpdateStatus(status=found),
             rows=[found],
             columns=columns,
-            name=lambda s: s.get("update_current_version", ""),
+            name=lambda s: s.get(keys.CURRENT, ""),
             detailed=True,
         )
     )

@@ -11,6 +11,7 @@ from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.outage import is_passing
 from cictl.cli.output.table import Result
+from cictl.wire import update_keys as keys
 from cictl.wire.jobs import JobStatus
 from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer
 from cictl_client import Client, ClientError, Unreachable
@@ -57,15 +58,15 @@ def carry_out(session: Session, wanted: Wanted) -> None:
     """
     session.refuse_if_readonly(wanted.words)
     status = session.client.get_update_status()
-    if status.get("update_server_self_update_supported") == "0":
-        reason = status.get("update_server_self_update_reason", "") or "this installation can't update itself"
+    if status.get(keys.SUPPORTED) == "0":
+        reason = status.get(keys.UNSUPPORTED_REASON, "") or "this installation can't update itself"
         raise Failure(reason, exit_code=ExitCode.CONFLICT, code="update_unavailable", status=400)
     target = wanted.target or (_previous(status) if wanted.is_rollback else "")
-    _ask(session, wanted, target, current=status.get("update_current_version", ""))
+    _ask(session, wanted, target, current=status.get(keys.CURRENT, ""))
     order = _Order(session.new_client(retries=0), target, is_rollback=wanted.is_rollback)
     follower = _Follower(session, time.monotonic() + wanted.seconds)
     try:
-        answer = follower.wait_for_answer(order, before=status.get("update_last_apply_utc", ""))
+        answer = follower.wait_for_answer(order, before=status.get(keys.APPLIED, ""))
         is_pending = answer.updated or answer.message == UPDATE_STILL_RUNNING
         if wanted.no_wait or not is_pending:
             _show(session, answer, answer.message)
@@ -98,7 +99,7 @@ def restart_text(client: Client) -> str:
 
 
 def _previous(status: dict[str, str]) -> str:
-    found = status.get("update_previous_version", "")
+    found = status.get(keys.PREVIOUS, "")
     if not found:
         raise usage("there is no version before this one", hint="name one: `cictl update tags` shows what there is")
     return found
@@ -110,14 +111,14 @@ def _show(session: Session, answer: UpdateAnswer, text: str) -> None:
 
 def outcome_of(status: dict[str, str]) -> str:
     """Return the message of the last update, which the reference keeps only until the next message of any kind."""
-    return status.get("update_last_apply_message", "") or status.get("update_message", "")
+    return status.get(keys.REASON, "") or status.get(keys.MESSAGE, "")
 
 
 def next_step(status: dict[str, str]) -> str:
     """Say what to do about the last update; empty unless it failed where one can work out."""
-    if status.get("update_last_apply_status") != "failed" or status.get("update_server_self_update_supported") == "0":
+    if status.get(keys.STATUS) != "failed" or status.get(keys.SUPPORTED) == "0":
         return ""
-    serving = status.get("update_current_version", "")
+    serving = status.get(keys.CURRENT, "")
     return f"{serving} serves; mend what the message and {_LOGS} tell, then `cictl update apply` again"
 
 
@@ -179,7 +180,7 @@ class _Follower:
             self._look()
         if isinstance(order.error, Unreachable):
             status = self._look()
-            if status is None or status.get("update_last_apply_utc", "") == before:
+            if status is None or status.get(keys.APPLIED, "") == before:
                 raise order.error
             return UpdateAnswer(updated=False, message=UPDATE_STILL_RUNNING, target_version=order.target)
         if order.error is not None:
@@ -195,7 +196,7 @@ class _Follower:
         """
         while True:
             status = self._look()
-            outcome = (status or {}).get("update_last_apply_status", "")
+            outcome = (status or {}).get(keys.STATUS, "")
             message = outcome_of(status or {})
             if outcome in ("success", "noop"):
                 return message
@@ -215,7 +216,7 @@ class _Follower:
             if isinstance(error, Unreachable):
                 self._tell("the server is restarting")
             return None
-        self._tell(_PHASES.get(status.get("update_phase", ""), ""))
+        self._tell(_PHASES.get(status.get(keys.PHASE, ""), ""))
         return status
 
     def _tell(self, text: str) -> None:

@@ -6,24 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cictl.installation.versions import find_tag
+from cictl.wire.update_keys import LATEST, MESSAGE, REASON, STATUS
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import SettingRecord
-
-CURRENT = "update_current_version"
-LATEST = "update_latest_version"
-AVAILABLE = "update_available"
-RELEASE_URL = "update_release_url"
-ASSET_NAME = "update_asset_name"
-LAST_CHECKED = "update_last_checked_utc"
-MESSAGE = "update_message"
-APPLIED = "update_last_apply_utc"
-STATUS = "update_last_apply_status"
-REASON = "update_last_apply_message"
-"""What `MESSAGE` was with the last status; a later look for releases, or a restart, writes over that one."""
-TARGET = "update_target_version"
-RELOAD_PENDING = "update_reload_projects_pending"
-RELOAD_MESSAGE = "update_reload_message"
 
 ADOPTED = "adopted_update_result"
 """The instant of the last result of an updater that was taken over; nobody else's business."""

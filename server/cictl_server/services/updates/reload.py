@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from cictl.wire.update_keys import RELOAD_MESSAGE, RELOAD_PENDING
 from cictl_server.errors import CictlError
 from cictl_server.services.projects.projects import ProjectService
-from cictl_server.services.updates.book import RELOAD_MESSAGE, RELOAD_PENDING, UpdateBook
+from cictl_server.services.updates.book import UpdateBook
 from cictl_server.store.contract import Store
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,9 @@ import logging
 import sys
 from dataclasses import dataclass
 
+from cictl.wire.update_keys import MESSAGE
 from cictl.wire.updates import Restarting
-from cictl_server.services.updates.book import MESSAGE, UpdateBook
+from cictl_server.services.updates.book import UpdateBook
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.update import UpdateService
 

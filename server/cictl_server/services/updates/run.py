@@ -22,11 +22,12 @@ from cictl.installation.smoke import SmokeError
 from cictl.installation.staging import PreflightError, StageError, find_staged
 from cictl.installation.versions import find_tag
 from cictl.wire.jobs import JobStatus
+from cictl.wire.update_keys import MESSAGE, RELOAD_PENDING, STATUS, TARGET
 from cictl.wire.updates import UpdateAnswer
 from cictl_server.errors import CictlError, InvalidRequest, StoreError, UpdateFailed, UpdateUnavailable
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET
 from cictl_server.services.jobs.lease_pause import LeasePause
-from cictl_server.services.updates.book import MESSAGE, RELOAD_PENDING, STATUS, TARGET, UpdateBook
+from cictl_server.services.updates.book import UpdateBook
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.contract import Store

@@ -16,14 +16,14 @@ from cictl.installation.layout import Layout
 from cictl.installation.reconcile import reconcile
 from cictl.installation.releases.release import ReleaseError
 from cictl.installation.versions import find_tag
+from cictl.wire import update_keys as keys
 from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateTags
 from cictl.wire.words import NOT_A_SERVICE
 from cictl_server.errors import Conflict, InvalidRequest
 from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET, installs_wheels
 from cictl_server.services.jobs.lease_pause import LeasePause
-from cictl_server.services.updates import book as keys
-from cictl_server.services.updates.book import UpdateBook
+from cictl_server.services.updates.book import ADOPTED, UpdateBook
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.run import Order, UpdateRun
 from cictl_server.services.updates.tools import UpdateTools
@@ -168,24 +168,24 @@ class UpdateService:
         return {
             **stored,
             keys.CURRENT: self._version,
-            "update_server_mode": capability.mode,
-            "update_server_self_update_supported": "1" if capability.is_supported else "0",
-            "update_server_self_update_reason": capability.reason,
-            "update_agent_target_version": stored.get(AGENT_UPDATE_TARGET, ""),
-            "update_agent_non_service_agents": ",".join(self._unable_agents()),
-            "update_phase": self._phase(capability.layout),
-            "update_previous_version": (capability.layout.previous() or "") if capability.layout else "",
-            "update_rollback_versions": ",".join(self._rollback_versions()),
+            keys.MODE: capability.mode,
+            keys.SUPPORTED: "1" if capability.is_supported else "0",
+            keys.UNSUPPORTED_REASON: capability.reason,
+            keys.AGENT_TARGET: stored.get(AGENT_UPDATE_TARGET, ""),
+            keys.UNABLE_AGENTS: ",".join(self._unable_agents()),
+            keys.PHASE: self._phase(capability.layout),
+            keys.PREVIOUS: (capability.layout.previous() or "") if capability.layout else "",
+            keys.ROLLBACK_VERSIONS: ",".join(self._rollback_versions()),
         }
 
     def adopt(self) -> None:
         """Take over what an updater wrote of its work since the last look."""
         layout = self.tools.capability().layout
         result = manifest.read_result(layout) if layout else None
-        if result is None or _instant(result.updated_utc) == self._book.find(keys.ADOPTED):
+        if result is None or _instant(result.updated_utc) == self._book.find(ADOPTED):
             return
         changes = {
-            keys.ADOPTED: _instant(result.updated_utc),
+            ADOPTED: _instant(result.updated_utc),
             keys.APPLIED: _instant(result.updated_utc),
             keys.STATUS: result.status,
             keys.MESSAGE: result.message,
