@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from cictl.wire.codec import Message
 from cictl.wire.jobs import JobState
+
+
+class EventKind(StrEnum):
+    """What an event is about; `reset` comes where some were missed."""
+
+    JOB = "job"
+    AGENT = "agent"
+    RESET = "reset"
 
 
 class JobChanged(Message):

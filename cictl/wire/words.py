@@ -26,6 +26,18 @@ CONTROL = "[control] "
 """How the lines of a log begin that cictl itself writes, and not a job."""
 
 
+UPDATER, CICTL_WHEEL = "updater", "cictl-wheel"
+"""The capability of agents that can install wheels by themselves, and its value."""
+
+DEPENDENCY_JOB_IDS = "CIWI_DEP_ARTIFACT_JOB_IDS"
+"""The variable that names the executions whose artifacts a job gets first, with commas between."""
+DEPENDENCY_JOB_ID = "CIWI_DEP_ARTIFACT_JOB_ID"
+"""The same where it is one."""
+
+DEFAULT_PORT = 8112
+DEFAULT_SERVER = f"http://127.0.0.1:{DEFAULT_PORT}"
+
+
 class Feature(StrEnum):
     """The extensions of the contract; a server tells which it speaks."""
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from cictl.base.environment import setting
 from cictl.base.urls import split_http, without_user_info
+from cictl.wire.words import DEFAULT_SERVER
 from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.service_managers import Service
 
-DEFAULT_SERVER = "http://127.0.0.1:8112"
 DEFAULT_WORK_DIR = Path(".cictl-agent/work")
 
 _YES = ("1", "true", "yes", "on")

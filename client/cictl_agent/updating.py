@@ -28,12 +28,12 @@ from cictl.installation.releases.sources import open_source
 from cictl.installation.smoke import SmokeError, smoke
 from cictl.installation.staging import StageError, find_staged, stage
 from cictl.installation.versions import find_tag
-from cictl.wire.words import NOT_A_SERVICE
+from cictl.wire.words import CICTL_WHEEL, NOT_A_SERVICE, UPDATER
 from cictl_agent.system.service_managers import Service
 
 logger = logging.getLogger(__name__)
 
-CAPABILITY = {"updater": "cictl-wheel"}
+CAPABILITY = {UPDATER: CICTL_WHEEL}
 """How a server knows an agent that can install wheels by itself."""
 
 DEFAULT_HEALTH_SECONDS = 60.0

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cictl.installation.releases.release import ReleaseError
+from cictl.wire.words import DEFAULT_PORT
 from cictl_server.app import create_app
 from cictl_server.errors import InvalidRequest
 from cictl_server.front import is_loopback_name
@@ -50,7 +51,7 @@ class ServerConfig:
 
     data_dir: Path
     host: str = "127.0.0.1"
-    port: int = 8112
+    port: int = DEFAULT_PORT
     no_auth: bool = False
     version: str = "dev"
     waiting_places: int = DEFAULT_WAITING_PLACES

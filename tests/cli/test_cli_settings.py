@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cictl.cli.app.contexts import SettingsError
-from cictl.cli.app.settings import DEFAULT_SERVER, load_settings
+from cictl.cli.app.settings import load_settings
+from cictl.wire.words import DEFAULT_SERVER
 
 
 def write_config(home: Path, text: str) -> dict[str, str]:

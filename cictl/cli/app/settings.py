@@ -9,8 +9,7 @@ from pathlib import Path
 from cictl.base.environment import find_setting
 from cictl.base.urls import split_http, without_user_info
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts
-
-DEFAULT_SERVER = "http://127.0.0.1:8112"
+from cictl.wire.words import DEFAULT_SERVER
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact
+from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.log.file_listing import Listing
 from cictl_agent.log.spool import JobLog
@@ -30,8 +31,8 @@ class UnsafePath(ValueError):
 
 def dependency_ids(environment: Mapping[str, str]) -> list[str]:
     """Return the executions whose artifacts a job wants, in order, each once."""
-    listed = environment.get("CIWI_DEP_ARTIFACT_JOB_IDS", "").split(",")
-    names = [name.strip() for name in (*listed, environment.get("CIWI_DEP_ARTIFACT_JOB_ID", ""))]
+    listed = environment.get(DEPENDENCY_JOB_IDS, "").split(",")
+    names = [name.strip() for name in (*listed, environment.get(DEPENDENCY_JOB_ID, ""))]
     return list(dict.fromkeys(name for name in names if name))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cictl.wire.codec import DecodeError, decode
-from cictl.wire.events import AgentChanged, JobChanged
+from cictl.wire.events import AgentChanged, EventKind, JobChanged
 from cictl_client.errors import UnexpectedAnswer
 from cictl_client.retry import TRANSIENT, OnReconnect, Pause
 from cictl_client.streams import NoStream, open_events
@@ -74,11 +74,11 @@ def _told(transport: Transport, kind: str, data: str, event_id: str) -> ServerEv
     """Return what an event tells; None for a kind that is not known here."""
     try:
         match kind:
-            case "job":
+            case EventKind.JOB:
                 return ServerEvent(id=event_id, job=decode(data.encode(), JobChanged))
-            case "agent":
+            case EventKind.AGENT:
                 return ServerEvent(id=event_id, agent=decode(data.encode(), AgentChanged))
-            case "reset":
+            case EventKind.RESET:
                 return ServerEvent(id=event_id, missed=True)
             case _:
                 return None

@@ -8,7 +8,7 @@ import falcon
 import msgspec
 
 from cictl.wire import words
-from cictl.wire.events import AgentChanged, JobChanged
+from cictl.wire.events import AgentChanged, EventKind, JobChanged
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError
 from cictl_server.http import streams
@@ -50,9 +50,9 @@ class EventsResource:
 
     def _data(self, event: Happening) -> bytes:
         """Return the subject as it is now: events tell that something changed, not what it was at that moment."""
-        if event.kind == "agent":
+        if event.kind is EventKind.AGENT:
             return msgspec.json.encode(AgentChanged(agent_id=event.subject))
-        if event.kind != "job":
+        if event.kind is not EventKind.JOB:
             return b"{}"
         try:
             return msgspec.json.encode(JobChanged(id=event.subject, state=self._jobs.get_state(event.subject)))

@@ -109,11 +109,12 @@ def _address(host: str | None, port: int | None) -> tuple[str, int]:
     import os
 
     from cictl.base.environment import find_setting
+    from cictl.wire.words import DEFAULT_PORT
 
     text, name = find_setting(os.environ, "SERVER_ADDR")
     found_host, colon, digits = text.rpartition(":")
     if not text:
-        found_host, digits = "127.0.0.1", "8112"
+        found_host, digits = "127.0.0.1", str(DEFAULT_PORT)
     elif not (digits.isascii() and digits.isdigit() and int(digits) <= 65535):
         raise typer.BadParameter(f"{text} is not host:port, :port or port", param_hint=name)
     elif not found_host:

@@ -9,6 +9,7 @@ import msgspec
 
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl.wire.agents import Action, AgentActionRequest, AgentActionResponse, Order, QueuedScript
+from cictl.wire.events import EventKind
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.agents.scripts import ScriptService
 from cictl_server.services.core.events import EventLog
@@ -97,7 +98,7 @@ class AgentActionService:
             record = get_agent_record(tx, agent_id)
             if record.deactivated is not deactivated:
                 tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
-                tx.after_commit(lambda: self.events.add("agent", agent_id))
+                tx.after_commit(lambda: self.events.add(EventKind.AGENT, agent_id))
             cancelled = self.jobs.cancel_active_of(tx, agent_id) if deactivated else 0
         self.presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
         self.hub.publish(QUEUE)

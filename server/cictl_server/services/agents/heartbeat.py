@@ -10,6 +10,7 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl.wire.agents import GREETING, Agent, HeartbeatRequest, HeartbeatResponse
+from cictl.wire.events import EventKind
 from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.ids import job_number
@@ -96,7 +97,7 @@ class AgentService:
         with self.store.write() as tx:
             known = tx.agents.find(request.agent_id) or AgentRecord(agent_id=request.agent_id, seen=now)
             tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
-            tx.after_commit(lambda: self.events.add("agent", request.agent_id))
+            tx.after_commit(lambda: self.events.add(EventKind.AGENT, request.agent_id))
 
     def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
         """Return what follows for the agent's version, and those of its executions that it must stop."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from cictl.wire.events import EventKind
 from cictl_server.services.core.hub import EVENTS, Hub
 
 _KEPT = 4096
@@ -16,10 +17,10 @@ _KEEPALIVE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Happening:
-    """One event: its number, `job` or `agent`, and the id of what changed."""
+    """One event: its number, what it is about, and the id of what changed."""
 
     number: int
-    kind: str
+    kind: EventKind
     subject: str
 
 
@@ -33,7 +34,7 @@ class EventLog:
         self._events: deque[Happening] = deque(maxlen=_KEPT)
         self._next = first
 
-    def add(self, kind: str, subject: str) -> None:
+    def add(self, kind: EventKind, subject: str) -> None:
         with self._lock:
             self._events.append(Happening(self._next, kind, subject))
             self._next += 1
@@ -49,7 +50,7 @@ class EventLog:
             oldest = self._events[0].number if self._events else self._next
         if after is not None:
             if after < oldest - 1 or after > last:
-                yield Happening(last, "reset", "")
+                yield Happening(last, EventKind.RESET, "")
             else:
                 last = after
         with self._hub.watch(EVENTS) as watch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cictl.wire.words import CICTL_WHEEL, UPDATER
 from cictl_server.services.fleet.versions import is_newer, is_release
 from cictl_server.store.contract import View
 
@@ -16,7 +17,7 @@ def installs_wheels(capabilities: Mapping[str, str] | None) -> bool:
 
     Agents of the reference can't: they would look for a program, fail, and be asked again for ever.
     """
-    return (capabilities or {}).get("updater") == "cictl-wheel"
+    return (capabilities or {}).get(UPDATER) == CICTL_WHEEL
 
 
 def automatic_target(view: View, *, server_version: str) -> str:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from cictl.project_file import Job, Pipeline
 from cictl.wire.jobs import JobStatus
+from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
 
@@ -121,7 +122,7 @@ def artifact_environment(runs: Mapping[str, PastRun], job_id: str, variables: Ma
             if hits := _named(keeping, candidate):
                 return _environment(hits)
     everything = [job.id for run in runs.values() for job in reversed(run.executions) if job.artifact_globs]
-    return {"CIWI_DEP_ARTIFACT_JOB_IDS": ",".join(everything)} if everything else {}
+    return {DEPENDENCY_JOB_IDS: ",".join(everything)} if everything else {}
 
 
 def _named(executions: list[JobRecord], name: str) -> list[str]:
@@ -133,8 +134,8 @@ def _named(executions: list[JobRecord], name: str) -> list[str]:
 
 
 def _environment(job_ids: list[str]) -> dict[str, str]:
-    several = {"CIWI_DEP_ARTIFACT_JOB_IDS": ",".join(job_ids)}
-    return {"CIWI_DEP_ARTIFACT_JOB_ID": job_ids[0], **several} if len(job_ids) == 1 else several
+    several = {DEPENDENCY_JOB_IDS: ",".join(job_ids)}
+    return {DEPENDENCY_JOB_ID: job_ids[0], **several} if len(job_ids) == 1 else several
 
 
 def _rows(pipeline: Pipeline) -> list[tuple[str, int]]:

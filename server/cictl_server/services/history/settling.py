@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cictl.wire.events import EventKind
 from cictl.wire.jobs import JobStatus
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import QUEUE, Hub, job_topic
@@ -36,7 +37,7 @@ class Settler:
         if job.status.is_terminal or (job.status is JobStatus.LEASED and _is_queued(tx, job)):
             tx.after_commit(lambda: self.metrics.note_job(job))
         tx.jobs.put(job)
-        tx.after_commit(lambda: self.events.add("job", job.id))
+        tx.after_commit(lambda: self.events.add(EventKind.JOB, job.id))
         self.announce(tx, job)
 
     def announce(self, tx: Transaction, job: JobRecord) -> None:

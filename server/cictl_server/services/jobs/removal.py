@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from cictl.base.clock import Clock
+from cictl.wire.events import EventKind
 from cictl.wire.jobs import JobStatus
 from cictl_server.errors import Conflict
 from cictl_server.services.artifacts.artifacts import ArtifactService
@@ -82,7 +83,7 @@ class RemovalService:
             self.artifacts.delete(number)
             self.reports.delete(number)
             self.hub.publish(job_topic(number))
-            self.events.add("job", f"job-{number}")
+            self.events.add(EventKind.JOB, f"job-{number}")
 
 
 def _finished(view: View, agent_id: str | None) -> list[JobRecord]:
