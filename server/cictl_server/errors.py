@@ -1,4 +1,4 @@
-"""The errors of the server's rules. They know no HTTP; `http/errors.py` maps each kind to a status.
+"""The errors of the server's rules. They know no HTTP; the status of a kind is its code's.
 
 CictlError
 ├── InvalidRequest        a field is missing or wrong

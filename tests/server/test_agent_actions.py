@@ -10,6 +10,7 @@ import falcon.testing
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.wire.agents import Action
 from cictl_server.store.records import SettingRecord
 
 ABLE = {"executor": "script", "shells": "posix, PowerShell"}
@@ -31,6 +32,12 @@ def answered(answer: falcon.testing.Result) -> tuple[int, Any]:
 
 def refused(answer: falcon.testing.Result) -> tuple[int, str]:
     return answer.status_code, answer.text.removesuffix("\n")
+
+
+@pytest.mark.parametrize("action", Action)
+def test_every_action_is_carried_out_or_refused(server: RunningServer, action: Action) -> None:
+    server.heartbeat(capabilities=ABLE)
+    assert act(server, action).status_code in (200, 400)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.agents import HeartbeatResponse
+from cictl.wire.agents import HeartbeatResponse, Order
 from cictl_server.store.records import SettingRecord
 
 ACTIONS = {
@@ -28,6 +28,10 @@ def order(server: RunningServer, *actions: str) -> None:
     server.heartbeat()
     for action in actions:
         assert server.act(action).status_code == 200
+
+
+def test_every_order_has_its_action_and_its_key() -> None:
+    assert {order.action.value: order.flag for order in Order} == ACTIONS
 
 
 @pytest.mark.parametrize("action", ACTIONS)
