@@ -1,8 +1,9 @@
-"""Ways to run the program: against a server with canned answers, against a whole one, against none."""
+"""Ways to run the program: against a server with a project, against an empty one, against none."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,16 +12,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from cictl_testing.fake_server import LONG_AGO, VAULT, FakeServer, Served, job, new_fake
+from cictl_testing.fake_server import FakeServer, Served, new_fake
 from cictl_testing.openbao import openbao
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import Shop, make_template
+from cictl_testing.threads import ThreadedServer
 
 from cictl.cli.app.main import main
 from cictl_server.app import create_app
-from tests.client.conftest import LocalServer
 
-__all__ = ["LONG_AGO", "VAULT", "FakeServer", "job", "openbao"]
-"""Fixtures and helpers from elsewhere."""
+__all__ = ["openbao"]
+"""A fixture from elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,26 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def fake() -> Iterator[FakeServer]:
-    """A server with an agent, the project shop, and nothing in the queue."""
+    """A server with canned answers: an agent, the project shop, and nothing in the queue."""
     with Served(new_fake()) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def shop_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory that each shop is a copy of, beside the repository of its project."""
+    directory = tmp_path_factory.mktemp("shop")
+    make_template(directory)
+    return directory
+
+
+@pytest.fixture
+def shop(shop_template: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A real server with three agents, the project shop, and nothing in the queue."""
+    shutil.copytree(shop_template / "data", tmp_path / "shop-data")
+    opened = Shop(tmp_path / "shop-data", repository=shop_template / "repository")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -73,7 +92,14 @@ def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def cli(run: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Run:
+def cli(run: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the program against the shop."""
+    monkeypatch.setenv("CICTL_SERVER_URL", shop.url)
+    return run
+
+
+@pytest.fixture
+def faked(run: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the program against the fake server."""
     monkeypatch.setenv("CICTL_SERVER_URL", fake.url)
     return run
@@ -83,12 +109,11 @@ def cli(run: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Run:
 def server(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
     """A whole server on a port, with a clock of its own; `run` calls it."""
     rules = RunningServer(tmp_path / "data")
-    http = LocalServer(create_app(rules.services))
-    http.start()
+    http = ThreadedServer(create_app(rules.services))
     monkeypatch.setenv("CICTL_SERVER_URL", http.url)
     yield rules
     rules.services.core.hub.close()
-    http.close()
+    http.stop()
     rules.close()
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
+from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
+from cictl.wire.agents import AgentActionResponse, AgentList
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobStatus
-from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
+from tests.cli.conftest import Run
 
 
 def test_list_as_table(cli: Run) -> None:
@@ -21,9 +24,9 @@ def test_list_as_table(cli: Run) -> None:
         "build-1",
         "offline",
         "no",
-        "2026-01-02T03:04:05Z",
+        "1966-01-02T03:04:05Z",
         "linux/amd64",
-        "0.1.0",
+        "1.2.3",
     ]
 
 
@@ -32,15 +35,15 @@ def test_list_as_json_is_the_api_shape(cli: Run) -> None:
     assert [agent["agent_id"] for agent in agents] == ["build-1", "build-2", "mac"]
 
 
-def test_list_of_none_is_0_and_says_so(cli: Run, fake: FakeServer) -> None:
-    fake.agents.clear()
+def test_list_of_none_is_0_and_says_so(cli: Run, shop: Shop) -> None:
+    shop.forget_agents()
     ran = cli("agents", "list")
     assert (ran.code, ran.out) == (0, "")
     assert "no agents" in ran.err
 
 
-def test_list_of_none_as_json_is_an_empty_list(cli: Run, fake: FakeServer) -> None:
-    fake.agents.clear()
+def test_list_of_none_as_json_is_an_empty_list(cli: Run, shop: Shop) -> None:
+    shop.forget_agents()
     assert cli("agents", "list", "-o", "json").json() == {"agents": []}
 
 
@@ -70,67 +73,72 @@ def test_unknown_agent_suggests_one(cli: Run) -> None:
     assert "did you mean build-1" in ran.err
 
 
-def test_deactivate(cli: Run, fake: FakeServer) -> None:
+def test_deactivate(cli: Run, shop: Shop) -> None:
     ran = cli("agents", "deactivate", "build-1")
     assert (ran.code, ran.out, ran.err) == (0, "", "build-1: agent deactivated\n")
-    assert fake.agents["build-1"].deactivated
+    assert shop.agent("build-1").deactivated
 
 
-def test_activate(cli: Run, fake: FakeServer) -> None:
+def test_activate(cli: Run, shop: Shop) -> None:
     assert cli("agents", "activate", "mac").code == 0
-    assert not fake.agents["mac"].deactivated
+    assert not shop.agent("mac").deactivated
 
 
 @pytest.mark.parametrize(
     ("argv", "said"), [(("deactivate", "mac"), "already deactivated"), (("activate", "build-1"), "already active")]
 )
-def test_doing_it_twice_is_fine(cli: Run, fake: FakeServer, argv: tuple[str, str], said: str) -> None:
+def test_doing_it_twice_is_fine(cli: Run, shop: Shop, argv: tuple[str, str], said: str) -> None:
     ran = cli("agents", *argv)
     assert ran.code == 0
     assert said in ran.err
-    assert fake.posts() == []
+    assert shop.gate.posts() == []
 
 
 def test_answer_as_json(cli: Run) -> None:
     assert cli("agents", "deactivate", "build-1", "-o", "json").json()["requested"] is True
 
 
-def ordered(fake: FakeServer) -> list[tuple[str, str]]:
-    return [(agent_id, request.action) for agent_id, request in fake.actions]
-
-
-@pytest.mark.parametrize("action", ["refresh-tools", "restart"])
-def test_orders_that_destroy_nothing(cli: Run, fake: FakeServer, action: str) -> None:
-    ran = cli("agents", action, "build-1")
-    assert (ran.code, ran.out, ran.err) == (0, "", f"build-1: agent {action}d\n")
-    assert ordered(fake) == [("build-1", action)]
-
-
-@pytest.mark.parametrize(("command", "action"), [("wipe-cache", "wipe-cache"), ("flush-history", "flush-job-history")])
-def test_orders_that_destroy_need_yes(cli: Run, fake: FakeServer, command: str, action: str) -> None:
-    refused = cli("agents", command, "build-1")
-    assert (refused.code, ordered(fake)) == (ExitCode.USAGE, [])
-    assert "needs --yes" in refused.err
-    done = cli("agents", command, "build-1", "--yes", "-o", "json")
-    assert (done.code, done.json()["agent_id"], ordered(fake)) == (0, "build-1", [("build-1", action)])
-
-
-def test_flush_history_says_what_dies(cli: Run, fake: FakeServer) -> None:
-    fake.jobs = {
-        "job-1": job("job-1", JobStatus.SUCCEEDED, leased_by_agent_id="build-1"),
-        "job-2": job("job-2", JobStatus.FAILED, leased_by_agent_id="build-2"),
-        "job-3": job("job-3", JobStatus.RUNNING, leased_by_agent_id="build-1"),
-    }
-    assert "this deletes 1 finished job of build-1, with logs" in cli("agents", "flush-history", "build-1").err
+def ordered(shop: Shop) -> list[tuple[str, str]]:
+    return [(path.split("/")[-2], body["action"]) for path, body in shop.gate.sent]
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [("0.1.0", "agent is already at target version"), ("0.2.0", "update to 0.2.0 requested")]
+    ("action", "said"), [("refresh-tools", "tools refresh requested"), ("restart", "agent restart requested")]
 )
-def test_update(cli: Run, fake: FakeServer, version: str, said: str) -> None:
-    fake.info = msgspec.structs.replace(fake.info, version=version)
+def test_orders_that_destroy_nothing(cli: Run, shop: Shop, action: str, said: str) -> None:
+    ran = cli("agents", action, "build-1")
+    assert (ran.code, ran.out, ran.err) == (0, "", f"build-1: {said}\n")
+    assert ordered(shop) == [("build-1", action)]
+
+
+@pytest.mark.parametrize(("command", "action"), [("wipe-cache", "wipe-cache"), ("flush-history", "flush-job-history")])
+def test_orders_that_destroy_need_yes(cli: Run, shop: Shop, command: str, action: str) -> None:
+    refused = cli("agents", command, "build-1")
+    assert (refused.code, ordered(shop)) == (ExitCode.USAGE, [])
+    assert "needs --yes" in refused.err
+    done = cli("agents", command, "build-1", "--yes", "-o", "json")
+    assert (done.code, done.json()["agent_id"], ordered(shop)) == (0, "build-1", [("build-1", action)])
+
+
+def test_flush_history_says_what_dies(cli: Run, shop: Shop) -> None:
+    shop.put(
+        job("job-1", JobStatus.SUCCEEDED, leased_by_agent_id="build-1"),
+        job("job-2", JobStatus.FAILED, leased_by_agent_id="build-2"),
+        job("job-3", JobStatus.RUNNING, leased_by_agent_id="build-1"),
+    )
+    assert "this deletes 1 finished job of build-1, with logs" in cli("agents", "flush-history", "build-1").err
+
+
+def test_update_of_an_agent_that_is_up_to_date(cli: Run, shop: Shop) -> None:
     ran = cli("agents", "update", "build-1")
-    assert (ran.code, ran.err) == (0, f"build-1: {said}\n")
+    assert (ran.code, ran.err) == (0, "build-1: agent is already at target version\n")
+
+
+def test_update(cli: Run, shop: Shop) -> None:
+    answer = AgentActionResponse(requested=True, agent_id="build-1", target="0.2.0")
+    shop.gate.answer("POST /api/v1/agents/build-1/actions", answer)
+    ran = cli("agents", "update", "build-1")
+    assert (ran.code, ran.err) == (0, "build-1: update to 0.2.0 requested\n")
 
 
 @pytest.mark.parametrize(
@@ -150,40 +158,36 @@ def test_update(cli: Run, fake: FakeServer, version: str, said: str) -> None:
         ),
     ],
 )
-def test_show_tells_how_an_update_stands(cli: Run, fake: FakeServer, fields: dict[str, object], shown: str) -> None:
-    fake.agents["build-1"] = msgspec.structs.replace(fake.agents["build-1"], update_target="0.2.0", **fields)
+def test_show_tells_how_an_update_stands(cli: Run, shop: Shop, fields: dict[str, object], shown: str) -> None:
+    agent = msgspec.structs.replace(shop.agent("build-1"), update_target="0.2.0", **fields)
+    shop.gate.answer("GET /api/v1/agents", AgentList(agents=[agent]))
     lines = [line for line in cli("agents", "show", "build-1").out.splitlines() if line.startswith("Update")]
     assert [line.partition(" ")[2].strip() for line in lines] == ([shown] if shown else [])
 
 
 @pytest.mark.parametrize("words", [("df -h; uptime",), ("df", "-h;", "uptime")], ids=["one word", "several"])
-def test_exec_queues_a_script(cli: Run, fake: FakeServer, words: tuple[str, ...]) -> None:
+def test_exec_queues_a_script(cli: Run, shop: Shop, words: tuple[str, ...]) -> None:
     ran = cli("agents", "exec", "build-1", "--timeout", "9", "-o", "name", "--", *words)
-    assert (ran.code, ran.out) == (0, "job-7\n")
-    assert "follow with: cictl jobs logs -f job-7" in ran.err
-    [(agent_id, request)] = fake.actions
-    assert (agent_id, request.script, request.shell, request.timeout_seconds) == (
-        "build-1",
-        "df -h; uptime",
-        "posix",
-        9,
-    )
+    assert (ran.code, ran.out) == (0, "job-2\n")
+    assert "follow with: cictl jobs logs -f job-2" in ran.err
+    asked = {"action": "run-script", "script": "df -h; uptime", "shell": "posix", "timeout_seconds": 9}
+    assert shop.gate.sent == [("POST /api/v1/agents/build-1/actions", asked)]
 
 
-def test_exec_as_json_is_the_api_shape(cli: Run, fake: FakeServer) -> None:
+def test_exec_as_json_is_the_api_shape(cli: Run, shop: Shop) -> None:
     assert cli("agents", "exec", "build-1", "-o", "json", "--", "id").json() == {
         "queued": True,
         "agent_id": "build-1",
-        "job_execution_id": "job-7",
+        "job_execution_id": "job-2",
         "shell": "posix",
         "timeout_seconds": 600,
     }
 
 
-def test_exec_reads_a_script_from_standard_input(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exec_reads_a_script_from_standard_input(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("echo 1\necho 2\n"))
     assert cli("agents", "exec", "build-1", "--", "-").code == 0
-    assert fake.actions[0][1].script == "echo 1\necho 2\n"
+    assert shop.gate.sent[0][1]["script"] == "echo 1\necho 2\n"
 
 
 @pytest.mark.parametrize(
@@ -195,13 +199,10 @@ def test_exec_reads_a_script_from_standard_input(cli: Run, fake: FakeServer, mon
         pytest.param("posix", ("--shell", "powershell"), "powershell", id="as asked"),
     ],
 )
-def test_exec_chooses_the_shell(
-    cli: Run, fake: FakeServer, shells: str, option: tuple[str, ...], expected: str
-) -> None:
-    agent = msgspec.structs.replace(fake.agents["build-1"], capabilities={"executor": "script", "shells": shells})
-    fake.agents["build-1"] = agent
+def test_exec_chooses_the_shell(cli: Run, shop: Shop, shells: str, option: tuple[str, ...], expected: str) -> None:
+    shop.beat("build-1", capabilities={"executor": "script", "shells": shells})
     cli("agents", "exec", "build-1", *option, "--", "id")
-    assert fake.actions[0][1].shell == expected
+    assert shop.gate.sent[0][1]["shell"] == expected
 
 
 @pytest.mark.parametrize(
@@ -217,25 +218,25 @@ def test_exec_chooses_the_shell(
     ],
 )
 def test_exec_that_is_followed_ends_as_the_script_did(
-    cli: Run, fake: FakeServer, end: dict[str, object], code: ExitCode
+    cli: Run, shop: Shop, end: dict[str, Any], code: ExitCode
 ) -> None:
-    fake.enqueue = [msgspec.structs.replace(job("job-7", started_utc=LONG_AGO, finished_utc=LONG_AGO), **end)]
-    fake.logs["job-7"] = b"hello\n"
+    shop.when_asked(lambda job_id: shop.finish(job_id, **end))
+    shop.append("job-2", b"hello\n")
     ran = cli("agents", "exec", "build-1", "--follow", "--", "echo hello")
     assert (ran.code, ran.out) == (code, "hello\n")
 
 
-def test_exec_stops_waiting_when_told(cli: Run, fake: FakeServer) -> None:
+def test_exec_stops_waiting_when_told(cli: Run, shop: Shop) -> None:
     ran = cli("agents", "exec", "build-1", "--wait", "--wait-timeout", "0.1", "--", "id")
     assert ran.code == ExitCode.TIMED_OUT
-    assert "cictl jobs watch job-7" in ran.err
+    assert "cictl jobs watch job-2" in ran.err
 
 
-def test_exec_on_a_deactivated_agent_says_so(cli: Run, fake: FakeServer) -> None:
+def test_exec_on_a_deactivated_agent_says_so(cli: Run, shop: Shop) -> None:
     ran = cli("agents", "exec", "mac", "--", "id")
     assert (ran.code, "`cictl agents activate mac` lets it begin" in ran.err) == (0, True)
 
 
-def test_exec_of_nothing_is_a_usage_error(cli: Run, fake: FakeServer) -> None:
+def test_exec_of_nothing_is_a_usage_error(cli: Run, shop: Shop) -> None:
     assert cli("agents", "exec", "build-1", "--", " ").code == ExitCode.USAGE
-    assert fake.requests == []
+    assert shop.gate.requests == []

@@ -13,11 +13,12 @@ from pathlib import Path
 import pexpect
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code
-from tests.cli.conftest import FakeServer, Run, job
+from tests.cli.conftest import Run
 from tests.client.conftest import Reply, ScriptedServer, reply
 
 ALICE = {"name": "alice", "count": 2}
@@ -34,14 +35,14 @@ def scripted(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedSe
 
 
 @pytest.mark.parametrize("path", ["agents/build-1", "api/v1/agents/build-1", "/api/v1/agents/build-1"])
-def test_the_body_comes_as_it_is(cli: Run, fake: FakeServer, path: str) -> None:
+def test_the_body_comes_as_it_is(cli: Run, shop: Shop, path: str) -> None:
     ran = cli("api", "get", path)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith('{"agent":{"agent_id":"build-1"')
-    assert fake.requests == ["GET /api/v1/agents/build-1"]
+    assert shop.gate.requests == ["GET /api/v1/agents/build-1"]
 
 
-def test_a_path_with_a_slash_is_whole(cli: Run, fake: FakeServer) -> None:
+def test_a_path_with_a_slash_is_whole(cli: Run, shop: Shop) -> None:
     assert cli("api", "GET", "/healthz").json() == {"status": "ok"}
 
 
@@ -51,12 +52,12 @@ def test_bytes_stay_bytes(scripted: ScriptedServer) -> None:
     assert subprocess.run(argv, check=True, capture_output=True, timeout=60).stdout == b"\x00\xff\x1b[31m\r\n"
 
 
-def test_fields_of_a_get_are_its_query(cli: Run, fake: FakeServer) -> None:
-    fake.jobs["job-1"] = job("job-1", JobStatus.FAILED)
-    fake.jobs["job-2"] = job("job-2")
+def test_fields_of_a_get_are_its_query(cli: Run, shop: Shop) -> None:
+    shop.put(job("job-1", JobStatus.FAILED))
+    shop.put(job("job-2"))
     ran = cli("api", "GET", "jobs", "-f", "status=failed", "-F", "max=10")
     assert [j["id"] for j in ran.json()["job_executions"]] == ["job-1"]
-    assert fake.requests == ["GET /api/v1/jobs?status=failed&max=10"]
+    assert shop.gate.requests == ["GET /api/v1/jobs?status=failed&max=10"]
 
 
 def test_fields_of_a_post_are_its_body(run: Run, scripted: ScriptedServer) -> None:
@@ -162,11 +163,11 @@ def test_paginate_reads_the_pages_of_a_whole_server(run: Run, server: RunningSer
         pytest.param(("GET", "jobs", "-o", "name"), "needs --query", id="names of what"),
     ],
 )
-def test_wrong_usage(cli: Run, fake: FakeServer, argv: tuple[str, ...], text: str) -> None:
+def test_wrong_usage(cli: Run, shop: Shop, argv: tuple[str, ...], text: str) -> None:
     ran = cli("api", *argv)
     assert ran.code == ExitCode.USAGE
     assert text in ran.err
-    assert fake.requests == []
+    assert shop.gate.requests == []
 
 
 @pytest.mark.parametrize(
@@ -179,8 +180,8 @@ def test_wrong_usage(cli: Run, fake: FakeServer, argv: tuple[str, ...], text: st
         (500, Code.INTERNAL, ExitCode.SERVER_ERROR),
     ],
 )
-def test_refusals_end_by_the_table(cli: Run, fake: FakeServer, status: int, code: Code, exit_code: ExitCode) -> None:
-    fake.refuse("GET /api/v1/agents", status, code, "no and no")
+def test_refusals_end_by_the_table(cli: Run, shop: Shop, status: int, code: Code, exit_code: ExitCode) -> None:
+    shop.gate.refuse("GET /api/v1/agents", status, code, "no and no")
     ran = cli("api", "GET", "agents")
     assert (ran.code, ran.out) == (exit_code, "")
     assert "no and no" in ran.err
@@ -194,24 +195,24 @@ def test_another_server_is_never_asked(cli: Run, dead_url: str) -> None:
     assert cli("api", "GET", f"{dead_url}/api/v1/agents").code == ExitCode.SERVER_ERROR
 
 
-def test_readonly_allows_reading_alone(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readonly_allows_reading_alone(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CICTL_READONLY", "1")
     assert cli("api", "GET", "agents").code == 0
     assert cli("api", "POST", "jobs/job-1/cancel").code == ExitCode.NOT_ALLOWED
-    assert fake.posts() == []
+    assert shop.gate.posts() == []
 
 
-def test_delete_needs_yes(cli: Run, fake: FakeServer) -> None:
+def test_delete_needs_yes(cli: Run, shop: Shop) -> None:
     ran = cli("api", "DELETE", "projects/3")
     assert ran.code == ExitCode.USAGE
     assert "DELETE /api/v1/projects/3? needs --yes" in ran.err
     assert cli("api", "DELETE", "projects/3", "--yes").code == 0
-    assert fake.projects == []
+    assert shop.projects() == []
 
 
-def test_a_protected_context_guards_every_write(run: Run, fake: FakeServer) -> None:
-    fake.jobs["job-1"] = job("job-1")
-    run("context", "set", "prod", "--server", fake.url, "--protected")
+def test_a_protected_context_guards_every_write(run: Run, shop: Shop) -> None:
+    shop.put(job("job-1"))
+    run("context", "set", "prod", "--server", shop.url, "--protected")
     assert run("api", "GET", "agents").code == 0
     assert run("api", "POST", "jobs/job-1/cancel", "--yes").code == ExitCode.USAGE
     assert run("api", "POST", "jobs/job-1/cancel", "--yes", "--context", "prod").code == 0

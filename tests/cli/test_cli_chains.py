@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cictl_testing.fake_server import LONG_AGO, FakeServer, job
 from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
 from rich.console import Console
@@ -16,7 +17,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.jobs import wait as following
 from cictl.cli.jobs.progress import SHOWN_JOBS, ChainPicture
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus
-from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
+from tests.cli.conftest import Run
 from tests.cli.test_cli_terminal import Screen, end
 
 PROJECT = """\
@@ -58,7 +59,7 @@ def release(fake: FakeServer) -> FakeServer:
 
 @pytest.fixture
 def screen(fake: FakeServer, home: Path) -> Screen:
-    return Screen(fake, home)
+    return Screen(fake.url, home)
 
 
 def member(job_id: str, pipeline: str, name: str, *, waits_for: str = "", **fields: Any) -> JobExecution:
@@ -210,16 +211,16 @@ def test_unreachable_server(run: Run, dead_url: str, command: str) -> None:
     assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.UNREACHABLE, "", "unreachable")
 
 
-def test_readonly_refuses_to_run(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readonly_refuses_to_run(faked: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CICTL_READONLY", "1")
-    assert cli("chains", "run", "release").code == ExitCode.NOT_ALLOWED
+    assert faked("chains", "run", "release").code == ExitCode.NOT_ALLOWED
     assert fake.requests == []
 
 
-def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, release: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_in_a_pipe_has_one_line_a_change(faked: Run, release: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
     release.on_state = release.finish
-    ran = cli("chains", "run", "release", "--wait")
+    ran = faked("chains", "run", "release", "--wait")
     assert (ran.code, ran.out) == (0, "")
     lines = ran.err.splitlines()
     assert lines[1:3] == ["build/compile: succeeded after 1m05s", "deploy/ship: succeeded after 1m05s"]

@@ -15,10 +15,11 @@ from pathlib import Path
 import msgspec
 import pexpect
 import pytest
+from cictl_testing.fake_server import LONG_AGO, FakeServer, job
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.projects import ProjectSummary
-from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
+from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
 SHELLS = [shell for shell in ("bash", "zsh", "fish") if shell == "bash" or shutil.which(shell)]

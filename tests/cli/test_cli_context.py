@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
-from tests.cli.conftest import FakeServer, Run
+from tests.cli.conftest import Run
 
 TOKEN = "tok-3f1a9"
 
@@ -125,13 +126,13 @@ def test_set_refuses(two: Run, config: Path, argv: tuple[str, ...], text: str) -
 
 
 def test_a_token_from_stdin_is_stored_and_sent_and_never_shown(
-    run: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+    run: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{TOKEN}\n"))
-    shown = [run("context", "set", "prod", "--server", fake.url, "--token-stdin", "-o", "json")]
+    shown = [run("context", "set", "prod", "--server", shop.url, "--token-stdin", "-o", "json")]
     shown += [run("context", "list", "-o", "wide"), run("context", "show", "--origins", "--debug")]
     assert run("agents", "list").code == 0
-    assert fake.authorization == f"Bearer {TOKEN}"
+    assert shop.gate.authorization == f"Bearer {TOKEN}"
     assert all(TOKEN not in ran.out + ran.err for ran in shown)
     assert shown[0].json()["contexts"][0]["token"] == "stored"
 
@@ -145,15 +146,15 @@ def test_no_token_forgets_it(run: Run, config: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_token_file_is_kept_with_its_whole_path(
-    run: Run, home: Path, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+    run: Run, home: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / "prod.token").write_text(TOKEN)
     monkeypatch.chdir(home)
-    run("context", "set", "prod", "--server", fake.url, "--token-file", "prod.token")
+    run("context", "set", "prod", "--server", shop.url, "--token-file", "prod.token")
     monkeypatch.chdir("/")
     assert settings(run)["token"] == ("set", str(home / "prod.token"))
     assert run("agents", "list").code == 0
-    assert fake.authorization == f"Bearer {TOKEN}"
+    assert shop.gate.authorization == f"Bearer {TOKEN}"
 
 
 def test_only_the_owner_can_read_the_file(two: Run, config: Path) -> None:
@@ -226,27 +227,25 @@ def test_show_another(two: Run, argv: tuple[str, ...]) -> None:
 
 
 @pytest.fixture
-def guarded(run: Run, fake: FakeServer) -> Run:
+def guarded(run: Run, shop: Shop) -> Run:
     """A protected context, in use, whose server is there."""
-    run("context", "set", "prod", "--server", fake.url, "--protected")
+    run("context", "set", "prod", "--server", shop.url, "--protected")
     return run
 
 
-def test_a_protected_context_wants_its_name(guarded: Run, fake: FakeServer) -> None:
+def test_a_protected_context_wants_its_name(guarded: Run, shop: Shop) -> None:
     ran = guarded("projects", "delete", "shop", "--yes")
-    assert (ran.code, len(fake.projects)) == (ExitCode.USAGE, 1)
+    assert (ran.code, len(shop.projects())) == (ExitCode.USAGE, 1)
     assert "--context prod --yes" in ran.err
     assert guarded("projects", "delete", "shop", "--yes", "--context", "prod").code == 0
-    assert fake.projects == []
+    assert shop.projects() == []
 
 
-def test_a_protected_server_is_protected_by_any_name(
-    guarded: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CICTL_SERVER_URL", f"{fake.url}/")
+def test_a_protected_server_is_protected_by_any_name(guarded: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CICTL_SERVER_URL", f"{shop.url}/")
     assert guarded("projects", "delete", "shop", "--yes").code == ExitCode.USAGE
-    assert guarded("projects", "delete", "shop", "--yes", "--server", fake.url).code == ExitCode.USAGE
-    assert len(fake.projects) == 1
+    assert guarded("projects", "delete", "shop", "--yes", "--server", shop.url).code == ExitCode.USAGE
+    assert len(shop.projects()) == 1
 
 
 def test_a_protected_context_asks_nothing_of_what_destroys_nothing(guarded: Run) -> None:
@@ -255,7 +254,7 @@ def test_a_protected_context_asks_nothing_of_what_destroys_nothing(guarded: Run)
 
 @pytest.mark.parametrize(("answer", "left"), [("prod", 0), ("y", 1), ("", 1)])
 def test_a_protected_context_asks_for_its_name_on_a_terminal(
-    guarded: Run, fake: FakeServer, home: Path, answer: str, left: int
+    guarded: Run, shop: Shop, home: Path, answer: str, left: int
 ) -> None:
     env = {**os.environ, "XDG_CONFIG_HOME": str(home / "config"), "TERM": "dumb"}
     argv = ["-m", "cictl", "projects", "delete", "shop", "--yes"]
@@ -264,4 +263,4 @@ def test_a_protected_context_asks_for_its_name_on_a_terminal(
     child.sendline(answer)
     child.expect(pexpect.EOF)
     child.close()
-    assert (len(fake.projects), child.exitstatus) == (left, left)
+    assert (len(shop.projects()), child.exitstatus) == (left, left)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
@@ -17,26 +18,27 @@ from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactUpload
 from cictl.wire.jobs import JobStatus
 from cictl_client import Client
 from cictl_client.calls import download
-from tests.cli.conftest import FakeServer, Run, job
+from tests.cli.conftest import Run
 
 
 @pytest.fixture
-def artifacts(fake: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+def artifacts(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """The artifacts of job-1, and an empty directory as the current one."""
     directory = tmp_path / "here"
     directory.mkdir()
     monkeypatch.chdir(directory)
-    fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
-    fake.artifacts["job-1"] = {"dist/app": b"program", "dist/doc/readme": b"read me", "distant": b"other"}
-    return fake.artifacts["job-1"]
+    shop.put(job("job-1", JobStatus.SUCCEEDED))
+    files = {"dist/app": b"program", "dist/doc/readme": b"read me", "distant": b"other"}
+    shop.keep("job-1", files)
+    return files
 
 
 def test_artifacts_as_table(cli: Run, artifacts: dict[str, bytes]) -> None:
     assert cli("jobs", "artifacts", "job-1").out.splitlines()[1].split() == ["dist/app", "7", "B"]
 
 
-def test_artifacts_of_a_job_without_any(cli: Run, fake: FakeServer) -> None:
-    fake.jobs["job-2"] = job("job-2")
+def test_artifacts_of_a_job_without_any(cli: Run, shop: Shop) -> None:
+    shop.put(job("job-2"))
     ran = cli("jobs", "artifacts", "job-2")
     assert (ran.code, ran.out, ran.err) == (0, "", "job-2 has no artifacts\n")
 
@@ -140,8 +142,8 @@ def test_unknown_artifact_suggests_one(cli: Run, artifacts: dict[str, bytes]) ->
     assert "did you mean dist/app" in ran.err
 
 
-def test_nothing_to_download(cli: Run, fake: FakeServer) -> None:
-    fake.jobs["job-2"] = job("job-2")
+def test_nothing_to_download(cli: Run, shop: Shop) -> None:
+    shop.put(job("job-2"))
     assert cli("jobs", "download", "job-2").code == ExitCode.NOT_FOUND
 
 
@@ -151,8 +153,8 @@ def test_unsafe_names_are_refused(path: str) -> None:
         safe_path(path)
 
 
-def test_unsafe_name_writes_nothing(cli: Run, artifacts: dict[str, bytes]) -> None:
-    artifacts["dist/../../evil"] = b"evil"
+def test_unsafe_name_writes_nothing(cli: Run, shop: Shop, artifacts: dict[str, bytes]) -> None:
+    shop.keep("job-1", {**artifacts, "dist/../../evil": b"evil"})
     ran = cli("jobs", "download", "job-1", "--prefix", "dist")
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")
     assert list(Path().iterdir()) == []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cictl_testing.fake_server import FakeServer, job
 
 import cictl_client
 from cictl.cli.app.exit_codes import ExitCode
@@ -17,7 +18,7 @@ from cictl.cli.jobs import wait as following
 from cictl.wire.jobs import CANCELLED_BY_USER, JobStatus
 from cictl.wire.problems import Code, Outcome
 from cictl.wire.vault import VaultTestResponse
-from tests.cli.conftest import FakeServer, Run, job
+from tests.cli.conftest import Run
 
 READS = [
     ("info",),
@@ -135,7 +136,7 @@ ROWS: list[tuple[ExitCode, tuple[str, ...], Callable[[FakeServer], None]]] = [
 
 @pytest.mark.parametrize(("code", "argv", "prepare"), ROWS)
 def test_row(
-    cli: Run,
+    faked: Run,
     fake: FakeServer,
     monkeypatch: pytest.MonkeyPatch,
     code: ExitCode,
@@ -145,7 +146,7 @@ def test_row(
     monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(following, "UNMET_AFTER_SECONDS", 0.0)
     prepare(fake)
-    assert cli(*argv).code == code
+    assert faked(*argv).code == code
 
 
 def test_every_code_has_a_row() -> None:
@@ -188,10 +189,10 @@ def test_unreachable_as_json(run: Run, dead_url: str, argv: tuple[str, ...]) -> 
 
 @pytest.mark.parametrize("argv", [pytest.param(argv, id=" ".join(argv[:2])) for argv in WRITES])
 def test_readonly_refuses_every_write(
-    cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
+    faked: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("CICTL_READONLY", "1")
-    ran = cli(*argv)
+    ran = faked(*argv)
     assert (ran.code, ran.out) == (ExitCode.NOT_ALLOWED, "")
     assert "CICTL_READONLY is set" in ran.err
     assert fake.requests == []
@@ -199,38 +200,38 @@ def test_readonly_refuses_every_write(
 
 @pytest.mark.parametrize("argv", [pytest.param(argv, id=" ".join(argv[:2])) for argv in READS])
 def test_readonly_allows_every_read(
-    cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argv: tuple[str, ...]
+    faked: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argv: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("CICTL_READONLY", "1")
     monkeypatch.chdir(tmp_path)
     fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
     fake.artifacts["job-1"] = {"a": b"b"}
-    assert cli(*argv).code == 0
+    assert faked(*argv).code == 0
 
 
 @pytest.mark.parametrize("argv", EVERY)
 def test_stdout_is_json_or_empty(
-    cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argv: tuple[str, ...]
+    faked: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argv: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
     fake.artifacts["job-1"] = {"a": b"b"}
-    ran = cli(*argv, "-o", "json")
+    ran = faked(*argv, "-o", "json")
     assert ran.code == 0
     if argv[:2] != ("jobs", "logs"):
         assert isinstance(ran.json(), dict)
 
 
-def test_server_error_as_json_carries_its_code_and_status(cli: Run, fake: FakeServer) -> None:
+def test_server_error_as_json_carries_its_code_and_status(faked: Run, fake: FakeServer) -> None:
     fake.refuse(POST_IMPORT, 409, Code.CONFLICT, "busy")
-    error = cli(*IMPORT, "-o", "json").error()
+    error = faked(*IMPORT, "-o", "json").error()
     assert (error["code"], error["status"]) == ("conflict", 409)
     assert error["message"].startswith("busy")
 
 
-def test_token_goes_out_and_never_shows(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_goes_out_and_never_shows(faked: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CICTL_TOKEN", "s3cret-token")
-    ran = cli("agents", "list", "--debug")
+    ran = faked("agents", "list", "--debug")
     assert fake.authorization == "Bearer s3cret-token"
     assert "GET" in ran.err
     assert "s3cret" not in ran.out + ran.err

@@ -6,25 +6,27 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
+from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.commands import healthcheck
 from cictl.wire.problems import Code
-from cictl.wire.server import RuntimeState, ServerInfo
+from cictl.wire.server import ServerInfo
 from cictl_server.serve import Server, ServerConfig
-from tests.cli.conftest import FakeServer, Run
+from tests.cli.conftest import Run
 
 
-def degraded(state: RuntimeState) -> RuntimeState:
-    return msgspec.structs.replace(state, mode="degraded_offline", reasons=["no online agents"], online_agents=0)
+def degrade(shop: Shop) -> None:
+    """Let every agent be away for a minute, on the server's clock."""
+    shop.server.clock.step(61)
+    shop.server.services.jobs.expiry.run_once()
 
 
-def test_healthy_is_one_line(cli: Run, fake: FakeServer) -> None:
+def test_healthy_is_one_line(cli: Run, shop: Shop) -> None:
     ran = cli("healthcheck")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == f"healthy: cictl 0.1.0, API version 1; 1 of 1 agents online ({fake.url})\n"
+    assert ran.out == f"healthy: cictl 1.2.3, API version 1; 3 of 3 agents online ({shop.url})\n"
 
 
 def test_healthy_as_json(cli: Run) -> None:
@@ -33,12 +35,14 @@ def test_healthy_as_json(cli: Run) -> None:
     assert [(c["name"], c["ok"]) for c in report["checks"]] == [
         ("healthz", True),
         ("server-info", True),
+        ("readyz", True),
         ("runtime-state", True),
     ]
 
 
-def test_reference_server_is_healthy_too(cli: Run, fake: FakeServer) -> None:
-    fake.info = ServerInfo(name="ciwi", api_version=1, version="0.1.209")
+def test_reference_server_is_healthy_too(cli: Run, shop: Shop) -> None:
+    shop.gate.answer("GET /api/v1/server-info", ServerInfo(name="ciwi", api_version=1, version="0.1.209"))
+    shop.gate.refuse_plainly("GET /readyz", 404, "404 page not found")
     assert cli("healthcheck").code == 0
 
 
@@ -49,29 +53,29 @@ def test_reference_server_is_healthy_too(cli: Run, fake: FakeServer) -> None:
         pytest.param(ServerInfo(name="cictl", api_version=2, version="9"), "API version 2", id="another API"),
     ],
 )
-def test_another_server_is_10(cli: Run, fake: FakeServer, info: ServerInfo, text: str) -> None:
-    fake.info = info
+def test_another_server_is_10(cli: Run, shop: Shop, info: ServerInfo, text: str) -> None:
+    shop.gate.answer("GET /api/v1/server-info", info)
     ran = cli("healthcheck")
     assert ran.code == ExitCode.SERVER_ERROR
     assert ran.out.startswith("unhealthy: ")
     assert text in ran.out
 
 
-def test_degraded_is_10_with_the_reasons(cli: Run, fake: FakeServer) -> None:
-    fake.state = degraded(fake.state)
+def test_degraded_is_10_with_the_reasons(cli: Run, shop: Shop) -> None:
+    degrade(shop)
     ran = cli("healthcheck")
     assert ran.code == ExitCode.SERVER_ERROR
-    assert ran.out == f"degraded: no online agents ({fake.url})\n"
+    assert ran.out == f"degraded: no online agents ({shop.url})\n"
 
 
-def test_degraded_as_json_says_which_check(cli: Run, fake: FakeServer) -> None:
-    fake.state = degraded(fake.state)
+def test_degraded_as_json_says_which_check(cli: Run, shop: Shop) -> None:
+    degrade(shop)
     report = cli("healthcheck", "-o", "json").json()
     assert report["checks"][-1] == {"name": "runtime-state", "ok": False, "detail": "no online agents"}
 
 
-def test_failing_server_is_10(cli: Run, fake: FakeServer) -> None:
-    fake.refuse("GET /healthz", 500, Code.INTERNAL, "disk on fire")
+def test_failing_server_is_10(cli: Run, shop: Shop) -> None:
+    shop.gate.refuse("GET /healthz", 500, Code.INTERNAL, "disk on fire")
     ran = cli("healthcheck")
     assert ran.code == ExitCode.SERVER_ERROR
     assert "disk on fire" in ran.out
@@ -89,9 +93,9 @@ def test_unreachable_as_json_parses(run: Run, dead_url: str) -> None:
     assert (ran.code, ran.json()["status"]) == (ExitCode.UNREACHABLE, "unreachable")
 
 
-def test_wait_ends_when_it_becomes_healthy(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_ends_when_it_becomes_healthy(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(healthcheck, "RETRY_SECONDS", 0.01)
-    fake.refuse("GET /healthz", 503, Code.INTERNAL, "starting", times=3)
+    shop.gate.refuse("GET /healthz", 503, Code.INTERNAL, "starting", times=3)
     assert cli("healthcheck", "--wait", "--timeout", "30").code == 0
 
 
@@ -99,18 +103,18 @@ def test_wait_gives_up_with_the_last_verdict(run: Run, dead_url: str) -> None:
     assert run("healthcheck", "--server", dead_url, "--wait", "--timeout", "0.1").code == ExitCode.UNREACHABLE
 
 
-def test_missing_token_is_6(cli: Run, fake: FakeServer) -> None:
-    fake.refuse("GET /api/v1/runtime-state", 401, Code.UNAUTHENTICATED, "a token is needed")
+def test_missing_token_is_6(cli: Run, shop: Shop) -> None:
+    shop.gate.refuse("GET /api/v1/runtime-state", 401, Code.UNAUTHENTICATED, "a token is needed")
     ran = cli("healthcheck")
     assert (ran.code, ran.out) == (ExitCode.NOT_ALLOWED, "")
     assert "CICTL_TOKEN" in ran.err
 
 
-def test_info(cli: Run, fake: FakeServer) -> None:
+def test_info(cli: Run, shop: Shop) -> None:
     ran = cli("info")
     assert ran.code == 0
-    assert f"Server:           {fake.url} (from CICTL_SERVER_URL)\n" in ran.out
-    assert "Agents:           1 online, 0 stale, 0 offline\n" in ran.out
+    assert f"Server:           {shop.url} (from CICTL_SERVER_URL)\n" in ran.out
+    assert "Agents:           3 online, 0 stale, 0 offline\n" in ran.out
 
 
 def test_info_as_json_has_both_answers(cli: Run) -> None:

@@ -6,6 +6,7 @@ import os
 
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import LONG_AGO, Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.jobs.explain import explanation_result
@@ -15,7 +16,7 @@ from cictl.cli.tables.jobs import state_text
 from cictl.wire.codec import decode
 from cictl.wire.explain import COUNTED_JOBS, Explanation, Reason
 from cictl.wire.jobs import JobStateResponse, JobStatus
-from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
+from tests.cli.conftest import Run
 
 NEEDS_GO = '[{id: compile, requires: {tools: {go: ">=1.22"}}, steps: [{run: "true"}]}]'
 CHAIN = '[{id: compile, steps: [{run: "true"}]}, {id: test, needs: [compile], steps: [{run: "true"}]}]'
@@ -178,8 +179,9 @@ def test_an_unknown_job_is_5(run: Run, server: RunningServer, argv: tuple[str, .
     assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
 
 
-def test_a_server_that_cannot_explain(cli: Run, fake: FakeServer) -> None:
-    fake.jobs["job-1"] = job("job-1")
+def test_a_server_that_cannot_explain(cli: Run, shop: Shop) -> None:
+    shop.put(job("job-1"))
+    shop.gate.refuse_plainly("GET /api/v1/jobs/job-1/explain", 404, "404 page not found")
     ran = cli("-o", "json", "jobs", "explain", "job-1")
     assert (ran.code, ran.out) == (ExitCode.SERVER_ERROR, "")
     assert ran.error()["code"] == "not_supported"

@@ -8,10 +8,11 @@ import threading
 import pexpect
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.jobs.remove import dependants
-from tests.cli.conftest import FakeServer, Run, job
+from tests.cli.conftest import Run
 from tests.client.conftest import DEADLINE_SECONDS
 
 CHAIN = "[{id: a, steps: [{run: x}]}, {id: b, needs: [a], steps: [{run: x}]}, {id: c, needs: [b], steps: [{run: x}]}]"
@@ -179,13 +180,13 @@ def test_on_a_terminal_it_asks(server: RunningServer, answer: str, code: ExitCod
 
 @pytest.mark.parametrize("argv", [("rerun", "1"), ("delete", "1"), ("clear-queue",), ("flush-history",)])
 def test_a_read_only_program_refuses(
-    cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
+    cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
 ) -> None:
-    fake.jobs["job-1"] = job("job-1")
+    shop.put(job("job-1"))
     monkeypatch.setenv("CICTL_READONLY", "1")
     ran = cli("jobs", *argv, "-o", "json")
     assert (ran.code, ran.error()["code"]) == (ExitCode.NOT_ALLOWED, "readonly")
-    assert fake.requests == []
+    assert shop.gate.requests == []
 
 
 @pytest.mark.parametrize("verb", ["rerun", "delete"])

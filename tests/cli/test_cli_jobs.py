@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import pytest
+from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.tables.jobs import result_code
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus, Step
 from cictl.wire.problems import Code
 from cictl.wire.reports import Coverage, TestCase, TestReport, TestSuite
-from tests.cli.conftest import FakeServer, Run, job
+from tests.cli.conftest import Run
 
 RUNNING, FAILED, SUCCEEDED = JobStatus.RUNNING, JobStatus.FAILED, JobStatus.SUCCEEDED
 
 
 @pytest.fixture
-def queue(fake: FakeServer) -> FakeServer:
+def queue(shop: Shop) -> Shop:
     """Three executions: one over, one running, one waiting."""
     steps = [Step(index=1, total=1, name="make", script="make")]
-    fake.jobs = {
-        "job-100": job("job-100", SUCCEEDED),
-        "job-101": job(
-            "job-101", RUNNING, current_step="Step 1/1: make", step_plan=steps, leased_by_agent_id="build-1"
+    needs_go = {"requires.tool.go": "*"}
+    shop.put(
+        job("job-100", SUCCEEDED),
+        job("job-101", RUNNING, current_step="Step 1/1: make", step_plan=steps, leased_by_agent_id="build-1"),
+        job(
+            "job-200", required_capabilities=needs_go, metadata={"pipeline_job_id": "test", "pipeline_run_id": "run-2"}
         ),
-        "job-200": job("job-200", unmet_requirements=["missing tool go"], metadata={"pipeline_job_id": "test"}),
-    }
-    return fake
+    )
+    return shop
 
 
-def test_list_newest_first(cli: Run, queue: FakeServer) -> None:
+def test_list_newest_first(cli: Run, queue: Shop) -> None:
     rows = [line.split() for line in cli("jobs", "list").out.splitlines()]
     assert rows[0] == ["ID", "STATUS", "PIPELINE", "JOB", "CREATED", "TIME"]
-    assert rows[1] == ["job-200", "queued", "shop/build", "test", "2026-01-02T03:04:05Z", "-"]
+    assert rows[1] == ["job-200", "queued", "shop/build", "test", "1966-01-02T03:04:05Z", "-"]
 
 
-def test_list_filters_by_status(cli: Run, queue: FakeServer) -> None:
+def test_list_filters_by_status(cli: Run, queue: Shop) -> None:
     assert cli("jobs", "list", "--status", "running", "-o", "name").out == "job-101\n"
 
 
-def test_list_says_when_there_are_more(cli: Run, queue: FakeServer) -> None:
+def test_list_says_when_there_are_more(cli: Run, queue: Shop) -> None:
     ran = cli("jobs", "list", "--limit", "1")
     assert "--limit 10" in ran.err
     assert "there are more" not in cli("jobs", "list").err
@@ -49,7 +51,7 @@ def test_list_of_none(cli: Run) -> None:
     assert (ran.code, ran.out, ran.err) == (0, "", "no jobs match\n")
 
 
-def test_list_as_json_is_the_api_shape(cli: Run, queue: FakeServer) -> None:
+def test_list_as_json_is_the_api_shape(cli: Run, queue: Shop) -> None:
     assert [j["id"] for j in cli("jobs", "list", "-o", "json").json()["job_executions"]] == [
         "job-200",
         "job-101",
@@ -58,56 +60,56 @@ def test_list_as_json_is_the_api_shape(cli: Run, queue: FakeServer) -> None:
 
 
 @pytest.mark.parametrize("text", ["job-200", "200", "2", "job-2"])
-def test_show_by_id_or_its_beginning(cli: Run, queue: FakeServer, text: str) -> None:
+def test_show_by_id_or_its_beginning(cli: Run, queue: Shop, text: str) -> None:
     ran = cli("jobs", "show", text)
     assert ran.code == 0
     assert "missing tool go" in ran.out
 
 
-def test_show_lists_steps(cli: Run, queue: FakeServer) -> None:
+def test_show_lists_steps(cli: Run, queue: Shop) -> None:
     assert "Steps:\n  1. make\n" in cli("jobs", "show", "job-101").out
 
 
-def test_ambiguous_id(cli: Run, queue: FakeServer) -> None:
+def test_ambiguous_id(cli: Run, queue: Shop) -> None:
     ran = cli("jobs", "show", "10")
     assert ran.code == ExitCode.USAGE
     assert "job-101, job-100" in ran.err
 
 
 @pytest.mark.parametrize("verb", ["show", "logs", "cancel", "artifacts", "download", "tests", "watch"])
-def test_unknown_job_is_5(cli: Run, queue: FakeServer, verb: str) -> None:
+def test_unknown_job_is_5(cli: Run, queue: Shop, verb: str) -> None:
     ran = cli("jobs", verb, "job-999")
     assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
     assert "job 'job-999' not found" in ran.err
 
 
-def test_cancel(cli: Run, queue: FakeServer) -> None:
+def test_cancel(cli: Run, queue: Shop) -> None:
     ran = cli("jobs", "cancel", "job-101")
     assert (ran.code, ran.out, ran.err) == (0, "", "job-101: cancelled\n")
-    assert queue.jobs["job-101"].error == CANCELLED_BY_USER
+    assert queue.job("job-101").error == CANCELLED_BY_USER
 
 
-def test_cancel_what_is_over_is_fine(cli: Run, queue: FakeServer) -> None:
+def test_cancel_what_is_over_is_fine(cli: Run, queue: Shop) -> None:
     ran = cli("jobs", "cancel", "job-100")
     assert (ran.code, ran.err) == (0, "job-100: already succeeded\n")
 
 
-def test_cancel_twice_is_fine(cli: Run, queue: FakeServer) -> None:
+def test_cancel_twice_is_fine(cli: Run, queue: Shop) -> None:
     cli("jobs", "cancel", "job-101")
     assert cli("jobs", "cancel", "job-101").err == "job-101: already cancelled\n"
 
 
-def test_cancel_refused_for_another_reason_is_7(cli: Run, queue: FakeServer) -> None:
-    queue.refuse("POST /api/v1/jobs/job-101/cancel", 409, Code.CONFLICT, "not now")
+def test_cancel_refused_for_another_reason_is_7(cli: Run, queue: Shop) -> None:
+    queue.gate.refuse("POST /api/v1/jobs/job-101/cancel", 409, Code.CONFLICT, "not now")
     assert cli("jobs", "cancel", "job-101").code == ExitCode.CONFLICT
 
 
-def test_cancel_as_json_shows_the_job(cli: Run, queue: FakeServer) -> None:
+def test_cancel_as_json_shows_the_job(cli: Run, queue: Shop) -> None:
     assert cli("jobs", "cancel", "job-101", "-o", "json").json()["job_execution"]["cause"] == "cancelled"
 
 
-def test_tests_show_counts_and_failures(cli: Run, queue: FakeServer) -> None:
-    queue.reports["job-100"] = REPORT
+def test_tests_show_counts_and_failures(cli: Run, queue: Shop) -> None:
+    queue.report("job-100", REPORT)
     ran = cli("jobs", "tests", "job-100")
     assert ran.code == 0
     assert "Tests:     2 total, 1 passed, 1 failed, 0 skipped\n" in ran.out
@@ -115,12 +117,12 @@ def test_tests_show_counts_and_failures(cli: Run, queue: FakeServer) -> None:
     assert "80.0 %" in ran.out
 
 
-def test_tests_by_name_are_the_failed_ones(cli: Run, queue: FakeServer) -> None:
-    queue.reports["job-100"] = REPORT
+def test_tests_by_name_are_the_failed_ones(cli: Run, queue: Shop) -> None:
+    queue.report("job-100", REPORT)
     assert cli("jobs", "tests", "job-100", "-o", "name").out == "shop.adds\n"
 
 
-def test_tests_without_a_report(cli: Run, queue: FakeServer) -> None:
+def test_tests_without_a_report(cli: Run, queue: Shop) -> None:
     assert "0 total" in cli("jobs", "tests", "job-101").out
 
 

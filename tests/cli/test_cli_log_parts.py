@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
@@ -16,10 +17,9 @@ from cictl.cli.logs.filter import MAX_LINE, LogFilter
 from cictl.cli.logs.part import instant_of
 from cictl.cli.output.text import iso
 from cictl.wire.jobs import JobState, JobStatus, Step, StepEvent
-from cictl.wire.problems import Code
 from cictl_server.services.jobs.jobs import JobService
 from cictl_server.services.logs.reader import LogSlice
-from tests.cli.conftest import FakeServer, Run, job
+from tests.cli.conftest import Run
 
 STEPS = """[{id: work, steps: [{run: make fetch}, {run: "cc -c a.c\\ncc b.c"},
     {test: {name: unit tests, command: make test, format: go-test-json, report: r.xml}}]}]"""
@@ -295,17 +295,17 @@ def test_failed_logs_of_a_run_without_failures(run: Run, server: RunningServer) 
         (),
     ],
 )
-def test_what_excludes_each_other(cli: Run, fake: FakeServer, options: tuple[str, ...]) -> None:
+def test_what_excludes_each_other(cli: Run, shop: Shop, options: tuple[str, ...]) -> None:
     ran = cli("jobs", "logs", *options)
     assert (ran.code, ran.out) == (ExitCode.USAGE, "")
-    assert fake.requests == []
+    assert shop.gate.requests == []
 
 
 @pytest.mark.parametrize("options", [("--since", "1m"), ("--step", "1"), ("--failed",)])
-def test_server_that_keeps_no_times_and_steps(cli: Run, fake: FakeServer, options: tuple[str, ...]) -> None:
-    fake.jobs["job-1"] = job("job-1", status=JobStatus.FAILED, step_plan=[Step(index=1, name="make")])
+def test_server_that_keeps_no_times_and_steps(cli: Run, shop: Shop, options: tuple[str, ...]) -> None:
+    shop.put(job("job-1", status=JobStatus.FAILED, step_plan=[Step(index=1, name="make")]))
     for route in ("log", "steps"):
-        fake.refuse(f"GET /api/v1/jobs/job-1/{route}", 404, Code.NOT_FOUND, "404 page not found")
+        shop.gate.refuse_plainly(f"GET /api/v1/jobs/job-1/{route}", 404, "404 page not found")
     ran = cli("jobs", "logs", "job-1", *options, "-o", "json")
     assert (ran.code, ran.error()["code"]) == (ExitCode.ERROR, "unsupported")
 

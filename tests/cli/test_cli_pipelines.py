@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
-from tests.cli.conftest import FakeServer, Run, job
+from tests.cli.conftest import Run
 
 PROJECT = """\
 version: 1
@@ -190,10 +191,9 @@ def test_offline_run_builds_the_commit_of_the_earlier_one(run: Run, server: Runn
 
 
 @pytest.mark.parametrize("argv", [("run", "build"), ("pipelines", "run", "build"), ("chains", "run", "release")])
-def test_offline_is_asked_for(cli: Run, fake: FakeServer, argv: tuple[str, ...]) -> None:
-    fake.enqueue = [job("job-1")]
-    assert cli(*argv, "--offline").code == 0
-    assert fake.run_requests[0][1].execution_mode == "offline_cached"
+def test_offline_is_asked_for(cli: Run, shop: Shop, argv: tuple[str, ...]) -> None:
+    assert cli(*argv, "--offline").code == ExitCode.ERROR
+    assert shop.gate.sent[0][1]["execution_mode"] == "offline_cached"
 
 
 def test_source_refs(run: Run, server: RunningServer, repository: Path) -> None:

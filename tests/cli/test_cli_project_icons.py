@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from cictl_testing.files import make_repository
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
-from tests.cli.conftest import FakeServer, Run
+from tests.cli.conftest import Run
 from tests.cli.test_cli_terminal import Screen
 
 PROJECT = "version: 1\nproject: {name: shop}\npipelines: [{id: build, jobs: [{id: a, steps: [{run: make}]}]}]\n"
@@ -69,7 +70,7 @@ def test_unreachable_server(run: Run, dead_url: str) -> None:
     assert (ran.code, ran.out) == (ExitCode.UNREACHABLE, "")
 
 
-def test_terminal_gets_no_image(fake: FakeServer, home: Path) -> None:
-    text = Screen(fake, home).show("projects", "icon", "shop")
+def test_terminal_gets_no_image(shop: Shop, home: Path) -> None:
+    text = Screen(shop.url, home).show("projects", "icon", "shop")
     assert "will not write an image to a terminal" in text
-    assert fake.requests == ["GET /api/v1/projects"]
+    assert shop.gate.requests == ["GET /api/v1/projects"]

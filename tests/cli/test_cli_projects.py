@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from cictl_testing.files import git
+from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.problems import Code
-from tests.cli.conftest import FakeServer, Run
+from tests.cli.conftest import Run
 
 
-def test_list(cli: Run) -> None:
+def test_list(cli: Run, shop: Shop) -> None:
     row = cli("projects", "list").out.splitlines()[1].split()
-    assert row == ["3", "shop", "main", "2", "1", "2026-01-02T03:04:05Z", "0123456789ab"]
+    commit = git(shop.repository, "rev-parse", "HEAD")[:12]
+    assert row == ["3", "shop", "main", "2", "1", "1966-01-02T03:04:05Z", commit]
 
 
 @pytest.mark.parametrize("text", ["shop", "sh", "3"])
@@ -28,21 +31,21 @@ def test_unknown_project(cli: Run) -> None:
     assert "did you mean shop?" in ran.err
 
 
-def test_import_says_what_came(cli: Run) -> None:
-    ran = cli("projects", "import", "https://example.com/shop.git", "--ref", "main")
+def test_import_says_what_came(cli: Run, shop: Shop) -> None:
+    ran = cli("projects", "import", str(shop.repository), "--ref", "main")
     assert (ran.code, ran.out) == (0, "")
     assert ran.err.splitlines() == [
-        "imported shop: 2 pipelines from https://example.com/shop.git@main",
+        f"imported shop: 2 pipelines from {shop.repository}@main",
         "what can be run: cictl projects show shop",
     ]
 
 
-def test_import_as_json(cli: Run) -> None:
-    assert cli("projects", "import", "https://example.com/shop.git", "-o", "json").json()["project_id"] == 3
+def test_import_as_json(cli: Run, shop: Shop) -> None:
+    assert cli("projects", "import", str(shop.repository), "--ref", "main", "-o", "json").json()["project_id"] == 3
 
 
-def test_refused_import_shows_the_reason(cli: Run, fake: FakeServer) -> None:
-    fake.refuse("POST /api/v1/projects/import", 400, Code.GIT_FAILED, "git fetch failed: no such host")
+def test_refused_import_shows_the_reason(cli: Run, shop: Shop) -> None:
+    shop.gate.refuse("POST /api/v1/projects/import", 400, Code.GIT_FAILED, "git fetch failed: no such host")
     ran = cli("projects", "import", "https://nowhere.example.com/x.git")
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")
     assert "git fetch failed: no such host" in ran.err
@@ -52,18 +55,18 @@ def test_reload(cli: Run) -> None:
     assert cli("projects", "reload", "shop").err.startswith("reloaded shop: 2 pipelines")
 
 
-def test_delete_needs_yes_when_nobody_can_be_asked(cli: Run, fake: FakeServer) -> None:
+def test_delete_needs_yes_when_nobody_can_be_asked(cli: Run, shop: Shop) -> None:
     ran = cli("projects", "delete", "shop")
     assert (ran.code, ran.out) == (ExitCode.USAGE, "")
     assert "2 pipelines (build, deploy) and 1 chain" in ran.err
     assert "--yes" in ran.err
-    assert fake.posts() == []
+    assert shop.gate.posts() == []
 
 
 @pytest.mark.parametrize("argv", [("projects", "delete", "shop", "-y"), ("--yes", "projects", "delete", "shop")])
-def test_delete_with_yes(cli: Run, fake: FakeServer, argv: tuple[str, ...]) -> None:
+def test_delete_with_yes(cli: Run, shop: Shop, argv: tuple[str, ...]) -> None:
     assert cli(*argv).code == 0
-    assert fake.projects == []
+    assert shop.projects() == []
 
 
 def test_pipelines_list(cli: Run) -> None:

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from cictl_testing.shop import Shop
 
 from cictl.cli import entry
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.main import main
-from tests.cli.conftest import FakeServer
 
 HEAVY = {
     "requests",
@@ -49,8 +49,8 @@ def test_the_version_needs_nothing(argv: tuple[str, ...]) -> None:
     assert loaded.isdisjoint(HEAVY | {"typer", "msgspec", "cictl.cli.app.main"})
 
 
-def test_a_health_check_needs_no_http_library(fake: FakeServer) -> None:
-    code, loaded = loaded_by("healthcheck", server=fake.url)
+def test_a_health_check_needs_no_http_library(shop: Shop) -> None:
+    code, loaded = loaded_by("healthcheck", server=shop.url)
     assert code == 0
     assert loaded.isdisjoint(HEAVY)
 

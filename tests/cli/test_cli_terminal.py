@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from cictl_testing.fake_server import FakeServer, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
-from tests.cli.conftest import FakeServer, job
 
 NO_CHANGE: Mapping[str, str] = {}
 
@@ -20,12 +20,12 @@ NO_CHANGE: Mapping[str, str] = {}
 class Screen:
     """Starts the program on a terminal."""
 
-    def __init__(self, fake: FakeServer, home: Path) -> None:
+    def __init__(self, url: str, home: Path) -> None:
         self._env = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "TERM": "xterm-256color",
-            "CICTL_SERVER_URL": fake.url,
+            "CICTL_SERVER_URL": url,
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         }
         self._home = home
@@ -51,7 +51,7 @@ class Screen:
 
 @pytest.fixture
 def screen(fake: FakeServer, home: Path) -> Screen:
-    return Screen(fake, home)
+    return Screen(fake.url, home)
 
 
 def end(child: pexpect.spawn[str]) -> int:

@@ -9,15 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pexpect
 import pytest
 from cictl_testing.openbao import SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import VAULT, Shop
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.vault.diagnosis import DIAGNOSES, failure_of_test
-from cictl.wire.vault import VaultTestSecret
-from tests.cli.conftest import VAULT, FakeServer, Ran, Run
+from cictl.wire.vault import VaultConnectionList, VaultTestSecret
+from tests.cli.conftest import Ran, Run
 
 NEW = ("--url", "https://vault.example.com", "--role-id", "ci", "--secret-id-env", "CICTL_VAULT_PANTRY")
 
@@ -118,15 +120,16 @@ class TestRemoving:
         assert ran.code == ExitCode.NOT_FOUND
         assert "did you mean pantry?" in ran.err
 
-    def test_on_a_terminal_it_asks(self, cli: Run, fake: FakeServer, home: Path) -> None:
-        child = on_terminal(fake, home, "vault", "remove", "pantry")
-        child.expect_exact("jobs of shop/build, shop/deploy will fail")
+    def test_on_a_terminal_it_asks(self, run: Run, pantry: RunningServer, home: Path) -> None:
+        use_in_pipelines(pantry)
+        child = on_terminal(os.environ["CICTL_SERVER_URL"], home, "vault", "remove", "pantry")
+        child.expect_exact("jobs of shop/build will fail")
         child.expect_exact("remove vault connection pantry? [y/N] ")
         child.sendline("n")
         child.expect(pexpect.EOF)
         child.close()
         assert child.exitstatus == ExitCode.ERROR
-        assert cli("vault", "list", "-o", "name").out == "pantry\n"
+        assert run("vault", "list", "-o", "name").out == "pantry\n"
 
 
 class TestTrying:
@@ -195,9 +198,9 @@ class TestTrying:
         assert "no TLS connection to https://127.0.0.1" in run("vault", "test", "pantry").err
 
     @pytest.mark.parametrize("argv", [("--key", "k"), ("--secret", "s"), ("--mount", "m"), ("--kv-version", "1")])
-    def test_options_that_need_each_other(self, cli: Run, fake: FakeServer, argv: tuple[str, ...]) -> None:
+    def test_options_that_need_each_other(self, cli: Run, shop: Shop, argv: tuple[str, ...]) -> None:
         assert cli("vault", "test", "pantry", *argv).code == ExitCode.USAGE
-        assert fake.requests == []
+        assert shop.gate.requests == []
 
 
 class TestAnotherSecretId:
@@ -251,8 +254,8 @@ class TestAnotherSecretId:
         child.close()
         assert (child.exitstatus, shown.strip()) == (0, "pantry: the login works")
 
-    def test_on_a_terminal_that_ends_nothing_came(self, fake: FakeServer, home: Path) -> None:
-        child = on_terminal(fake, home, "vault", "test", "pantry", "--ask-secret-id")
+    def test_on_a_terminal_that_ends_nothing_came(self, shop: Shop, home: Path) -> None:
+        child = on_terminal(shop, home, "vault", "test", "pantry", "--ask-secret-id")
         child.expect_exact("secret id (not shown): ")
         child.sendeof()
         child.expect(pexpect.EOF)
@@ -261,7 +264,7 @@ class TestAnotherSecretId:
         assert (child.exitstatus, shown.strip()) == (ExitCode.USAGE, "error: no secret id came from the terminal")
 
 
-def on_terminal(server: FakeServer | str, home: Path, *argv: str) -> pexpect.spawn[str]:
+def on_terminal(server: Shop | str, home: Path, *argv: str) -> pexpect.spawn[str]:
     url = server if isinstance(server, str) else server.url
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", "CICTL_SERVER_URL": url}
     command = ["-m", "cictl.cli.app.main", *argv]
@@ -314,7 +317,7 @@ def sample(pattern: str) -> str:
     return pattern.split("|")[0].replace(r"\d\d", "00").replace(".*", "").strip("(")
 
 
-def test_names_are_completed(cli: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_completed(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     from cictl.cli.completion.candidates import names_in_time
 
     env: dict[str, Any] = {**os.environ, "CICTL_COMPLETION_SECONDS": "30"}
@@ -322,7 +325,9 @@ def test_names_are_completed(cli: Run, fake: FakeServer, monkeypatch: pytest.Mon
     assert names_in_time("vault-connections", words, env) == [("pantry", "https://vault.example.com")]
 
 
-def test_readers_of_a_pipe_get_plain_rows(cli: Run) -> None:
+def test_readers_of_a_pipe_get_plain_rows(cli: Run, shop: Shop) -> None:
+    used = msgspec.structs.replace(VAULT, used_by=["shop/build", "shop/deploy"])
+    shop.gate.answer("GET /api/v1/vault/connections", VaultConnectionList(connections=[used]))
     ran: Ran = cli("vault", "list", "-o", "wide")
     assert "\x1b" not in ran.out
     assert ran.out.splitlines()[1].split()[-6:] == ["ci", "approle", "-", "-", "2", "-"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
+from cictl_testing.shop import Shop, job
 from rich.console import Console
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -14,12 +17,15 @@ from cictl.cli.jobs.progress import JobsPicture
 from cictl.cli.output import watch as watching
 from cictl.wire.jobs import JobState, JobStatus
 from cictl.wire.problems import Code
-from tests.cli.conftest import LONG_AGO, FakeServer, Run, job
-from tests.cli.test_cli_terminal import Screen, end, screen
-
-__all__ = ["screen"]
+from tests.cli.conftest import Run
+from tests.cli.test_cli_terminal import Screen, end
 
 AGENTS = "GET /api/v1/agents"
+
+
+@pytest.fixture
+def screen(shop: Shop, home: Path) -> Screen:
+    return Screen(shop.url, home)
 
 
 @pytest.fixture
@@ -40,15 +46,24 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return happens
 
 
-def change(fake: FakeServer, agent_id: str, **fields: object) -> Callable[[], object]:
+def change(shop: Shop, agent_id: str, **fields: Any) -> Callable[[], object]:
     def apply() -> None:
-        fake.agents[agent_id] = msgspec.structs.replace(fake.agents[agent_id], **fields)
+        shop.beat(agent_id, **fields)
 
     return apply
 
 
-def test_in_a_pipe_each_change_is_a_line(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
-    between(change(fake, "mac", version="9.9.9"), lambda: None, change(fake, "build-2", job_in_progress=True))
+def beat_later(shop: Shop) -> None:
+    shop.server.clock.step(9)
+    shop.beat("mac")
+
+
+def test_in_a_pipe_each_change_is_a_line(cli: Run, shop: Shop, between: Callable[..., None]) -> None:
+    between(
+        change(shop, "mac", version="9.9.9"),
+        lambda: None,
+        lambda: shop.put(job("job-1", JobStatus.RUNNING, leased_by_agent_id="build-2")),
+    )
     ran = cli("agents", "list", "--watch")
     lines = [line.split() for line in ran.out.splitlines()]
     assert ran.code == ExitCode.INTERRUPTED
@@ -57,21 +72,21 @@ def test_in_a_pipe_each_change_is_a_line(cli: Run, fake: FakeServer, between: Ca
     assert lines[5][2] == "yes"
 
 
-def test_a_heartbeat_alone_is_no_news(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
-    between(change(fake, "mac", last_seen_utc=LONG_AGO.replace(second=9)))
+def test_a_heartbeat_alone_is_no_news(cli: Run, shop: Shop, between: Callable[..., None]) -> None:
+    between(lambda: beat_later(shop))
     assert len(cli("agents", "list", "-w").out.splitlines()) == 4
 
 
-def test_as_json_each_change_is_an_object(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
-    between(change(fake, "mac", version="9.9.9"))
+def test_as_json_each_change_is_an_object(cli: Run, shop: Shop, between: Callable[..., None]) -> None:
+    between(change(shop, "mac", version="9.9.9"))
     objects = [msgspec.json.decode(line) for line in cli("agents", "list", "-w", "-o", "json").out.splitlines()]
     assert [found["agent_id"] for found in objects] == ["build-1", "build-2", "mac", "mac"]
     assert objects[-1]["version"] == "9.9.9"
 
 
-def test_jobs(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
-    fake.jobs["job-1"] = job("job-1", JobStatus.RUNNING)
-    between(lambda: fake.finish("job-1"), lambda: fake.jobs.update({"job-2": job("job-2")}))
+def test_jobs(cli: Run, shop: Shop, between: Callable[..., None]) -> None:
+    shop.put(job("job-1", JobStatus.RUNNING))
+    between(lambda: shop.finish("job-1"), lambda: shop.put(job("job-2")))
     ran = cli("jobs", "list", "--watch", "--project", "shop")
     assert ran.code == ExitCode.INTERRUPTED
     assert [line.split()[:2] for line in ran.out.splitlines()] == [
@@ -82,25 +97,24 @@ def test_jobs(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
     ]
 
 
-def test_names(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
-    between(change(fake, "mac", version="9.9.9"))
+def test_names(cli: Run, shop: Shop, between: Callable[..., None]) -> None:
+    between(change(shop, "mac", version="9.9.9"))
     assert cli("agents", "list", "-w", "-o", "name").out.split() == ["build-1", "build-2", "mac", "mac"]
 
 
-def test_no_agents_yet(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
-    known = fake.agents.pop("mac")
-    fake.agents.clear()
-    between(lambda: fake.agents.update(mac=known))
+def test_no_agents_yet(cli: Run, shop: Shop, between: Callable[..., None]) -> None:
+    shop.forget_agents()
+    between(change(shop, "mac"))
     ran = cli("agents", "list", "-w")
     assert "no agents are known" in ran.err
     assert [line.split()[0] for line in ran.out.splitlines()] == ["AGENT", "mac"]
 
 
-def test_an_outage_is_told_once_and_survived(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
+def test_an_outage_is_told_once_and_survived(cli: Run, shop: Shop, between: Callable[..., None]) -> None:
     between(
-        lambda: fake.refuse(AGENTS, 500, Code.INTERNAL, "down", times=2),
+        lambda: shop.gate.refuse(AGENTS, 500, Code.INTERNAL, "down", times=2),
         lambda: None,
-        change(fake, "mac", version="9.9.9"),
+        change(shop, "mac", version="9.9.9"),
     )
     ran = cli("agents", "list", "-w")
     assert ran.err.count("connection lost") == 1
@@ -108,8 +122,8 @@ def test_an_outage_is_told_once_and_survived(cli: Run, fake: FakeServer, between
     assert "9.9.9" in ran.out.splitlines()[-1]
 
 
-def test_a_refusal_ends_it(cli: Run, fake: FakeServer, between: Callable[..., None]) -> None:
-    between(lambda: fake.refuse(AGENTS, 401, Code.UNAUTHENTICATED, "token expired"))
+def test_a_refusal_ends_it(cli: Run, shop: Shop, between: Callable[..., None]) -> None:
+    between(lambda: shop.gate.refuse(AGENTS, 401, Code.UNAUTHENTICATED, "token expired"))
     assert cli("agents", "list", "-w").code == ExitCode.NOT_ALLOWED
 
 
@@ -118,16 +132,16 @@ def test_first_look_that_fails_ends_it(run: Run, dead_url: str) -> None:
 
 
 @pytest.mark.parametrize("options", [("-o", "yaml"), ("--query", "agents")])
-def test_formats_that_need_an_end(cli: Run, fake: FakeServer, options: tuple[str, ...]) -> None:
+def test_formats_that_need_an_end(cli: Run, shop: Shop, options: tuple[str, ...]) -> None:
     ran = cli("agents", "list", "-w", *options)
-    assert (ran.code, ran.out, fake.requests) == (ExitCode.USAGE, "", [])
+    assert (ran.code, ran.out, shop.gate.requests) == (ExitCode.USAGE, "", [])
 
 
-def test_on_a_terminal_the_table_lives_in_any_size(screen: Screen, fake: FakeServer) -> None:
+def test_on_a_terminal_the_table_lives_in_any_size(screen: Screen, shop: Shop) -> None:
     child = screen.start("agents", "list", "--watch")
     child.expect_exact("\x1b[?1049h")
     child.expect_exact("Ctrl-C ends")
-    change(fake, "mac", version="9.9.9")()
+    change(shop, "mac", version="9.9.9")()
     child.expect_exact("9.9.9")
     child.setwinsize(10, 30)
     child.expect_exact("…")
@@ -138,38 +152,38 @@ def test_on_a_terminal_the_table_lives_in_any_size(screen: Screen, fake: FakeSer
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "TERM=dumb"])
-def test_no_motion_where_it_is_unwanted(screen: Screen, fake: FakeServer, env: dict[str, str]) -> None:
+def test_no_motion_where_it_is_unwanted(screen: Screen, shop: Shop, env: dict[str, str]) -> None:
     child = screen.start("agents", "list", "--watch", env=env)
     child.expect_exact("linux/amd64")
-    change(fake, "mac", version="9.9.9")()
+    change(shop, "mac", version="9.9.9")()
     child.expect_exact("9.9.9")
     child.sendintr()
     assert end(child) == ExitCode.INTERRUPTED
     assert "\x1b[" not in str(child.before)
 
 
-def two_jobs(fake: FakeServer) -> None:
-    fake.jobs["job-1"] = job("job-1", JobStatus.RUNNING, current_step="Step 1/2: make", leased_by_agent_id="build-1")
-    fake.jobs["job-2"] = job("job-2", metadata={"pipeline_job_id": "test"})
+def two_jobs(shop: Shop) -> None:
+    shop.put(job("job-1", JobStatus.RUNNING, current_step="Step 1/2: make", leased_by_agent_id="build-1"))
+    shop.put(job("job-2", metadata={"pipeline_job_id": "test"}))
 
 
-def test_watched_jobs_are_a_table_that_survives_a_new_size(screen: Screen, fake: FakeServer) -> None:
-    two_jobs(fake)
+def test_watched_jobs_are_a_table_that_survives_a_new_size(screen: Screen, shop: Shop) -> None:
+    two_jobs(shop)
     child = screen.start("jobs", "watch", "job-1", "job-2", columns=100)
     child.expect_exact("Step 1/2: make")
     child.setwinsize(12, 40)
     child.expect_exact("\x1b[2J\x1b[H")
     child.expect_exact("compile")
     for job_id in ("job-1", "job-2"):
-        fake.finish(job_id)
+        shop.finish(job_id)
     assert end(child) == 0
     rest = str(child.before)
     assert "succeeded" in rest
     assert rest.endswith("\r\n")
 
 
-def test_ctrl_c_leaves_a_clean_screen(screen: Screen, fake: FakeServer) -> None:
-    two_jobs(fake)
+def test_ctrl_c_leaves_a_clean_screen(screen: Screen, shop: Shop) -> None:
+    two_jobs(shop)
     child = screen.start("jobs", "watch", "job-1", "job-2")
     child.expect_exact("Step 1/2: make")
     child.sendintr()
