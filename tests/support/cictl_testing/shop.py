@@ -224,8 +224,9 @@ class Shop:
         """Call *happens* with the id of a job each time that its state is asked for."""
 
         def look(request: str) -> None:
-            if "view=state" in request:
-                happens(request.partition("?")[0].rpartition("/")[2])
+            job_id = request.partition("?")[0].rpartition("/")[2]
+            if "view=state" in request and job_id.startswith("job-"):
+                happens(job_id)
 
         self.gate.before = look
 
