@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cictl_testing.fake_server import LONG_AGO, FakeServer, job
 from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
+from cictl_testing.shop import LONG_AGO, Shop, job
 from rich.console import Console
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -51,15 +51,14 @@ def repository(tmp_path: Path, server: RunningServer, run: Run) -> Path:
 
 
 @pytest.fixture
-def release(fake: FakeServer) -> FakeServer:
-    """A server where a run of shop/release enqueues build/compile and deploy/ship."""
-    fake.enqueue = [member("job-1", "build", "compile"), member("job-2", "deploy", "ship", waits_for="build")]
-    return fake
+def release(shop: Shop) -> Shop:
+    """A server where a run of shop/release enqueues job-5 and job-6 of build, and job-7, which is deploy/ship."""
+    return shop
 
 
 @pytest.fixture
-def screen(fake: FakeServer, home: Path) -> Screen:
-    return Screen(fake.url, home)
+def screen(shop: Shop, home: Path) -> Screen:
+    return Screen(shop.url, home)
 
 
 def member(job_id: str, pipeline: str, name: str, *, waits_for: str = "", **fields: Any) -> JobExecution:
@@ -211,49 +210,51 @@ def test_unreachable_server(run: Run, dead_url: str, command: str) -> None:
     assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.UNREACHABLE, "", "unreachable")
 
 
-def test_readonly_refuses_to_run(faked: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readonly_refuses_to_run(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CICTL_READONLY", "1")
-    assert faked("chains", "run", "release").code == ExitCode.NOT_ALLOWED
-    assert fake.requests == []
+    assert cli("chains", "run", "release").code == ExitCode.NOT_ALLOWED
+    assert shop.gate.requests == []
 
 
-def test_wait_in_a_pipe_has_one_line_a_change(faked: Run, release: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, release: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
-    release.on_state = release.finish
-    ran = faked("chains", "run", "release", "--wait")
+    release.when_asked(release.finish)
+    ran = cli("chains", "run", "release", "--wait")
     assert (ran.code, ran.out) == (0, "")
+    names = ["build/compile", "build/test/linux", "deploy/ship"]
     lines = ran.err.splitlines()
-    assert lines[1:3] == ["build/compile: succeeded after 1m05s", "deploy/ship: succeeded after 1m05s"]
-    assert [line.split()[0] for line in lines[3:]] == ["JOB", "build/compile", "deploy/ship"]
+    assert lines[1:4] == [f"{name}: succeeded after 1m05s" for name in names]
+    assert [line.split()[0] for line in lines[4:]] == ["JOB", *names]
     assert "\x1b" not in ran.err
 
 
-def test_wait_on_a_terminal_draws_the_chain(screen: Screen, release: FakeServer) -> None:
+def test_wait_on_a_terminal_draws_the_chain(screen: Screen, release: Shop) -> None:
     child = screen.start("chains", "run", "release", "--wait")
     child.expect_exact("waits for build, 1 job")
-    release.change("job-1", status=JobStatus.RUNNING, current_step="Step 1/2: make")
+    release.change("job-5", status=JobStatus.RUNNING, current_step="Step 1/2: make")
     child.expect_exact("running: Step 1/2: make")
-    release.finish("job-1")
-    child.expect_exact("succeeded, 1 job")
+    release.finish("job-5")
+    release.finish("job-6")
+    child.expect_exact("succeeded, 2 jobs")
     child.expect_exact("queued, 1 job")
-    release.finish("job-2", JobStatus.FAILED, error="exit status 2")
+    release.finish("job-7", JobStatus.FAILED, error="exit status 2")
     child.expect_exact("deploy/ship")
     assert end(child) == ExitCode.FAILED
 
 
-def test_ctrl_c_leaves_the_chain_and_the_cursor(screen: Screen, release: FakeServer) -> None:
+def test_ctrl_c_leaves_the_chain_and_the_cursor(screen: Screen, release: Shop) -> None:
     child = screen.start("chains", "run", "release", "--wait")
     child.expect_exact("waits for build, 1 job")
     child.sendintr()
     child.expect_exact("\x1b[?25h")
-    child.expect_exact("Attach again with: cictl jobs watch --run run-1")
+    child.expect_exact("Attach again with: cictl jobs watch --run chain-2")
     assert end(child) == ExitCode.INTERRUPTED
-    assert not release.jobs["job-1"].status.is_terminal
+    assert not release.job("job-5").status.is_terminal
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "TERM=dumb"])
-def test_no_picture_where_motion_is_unwanted(screen: Screen, release: FakeServer, env: dict[str, str]) -> None:
-    release.on_state = release.finish
+def test_no_picture_where_motion_is_unwanted(screen: Screen, release: Shop, env: dict[str, str]) -> None:
+    release.when_asked(release.finish)
     text = screen.show("chains", "run", "release", "--wait", env=env)
     assert "deploy/ship: succeeded after 1m05s" in text
     assert "waits for build" not in text

@@ -12,13 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pexpect
 import pytest
-from cictl_testing.fake_server import LONG_AGO, FakeServer, job
+from cictl_testing.shop import Shop, job
 
 from cictl.wire.jobs import JobStatus
-from cictl.wire.projects import ProjectSummary
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +96,7 @@ OpenShell = Callable[..., Keyboard]
 
 
 @pytest.fixture
-def open_shell(home: Path, fake: FakeServer) -> Iterator[OpenShell]:
+def open_shell(home: Path, shop: Shop) -> Iterator[OpenShell]:
     """Opens a shell that finds the program, and the server unless told of another."""
     programs = home / "bin"
     programs.mkdir()
@@ -117,7 +115,7 @@ def open_shell(home: Path, fake: FakeServer) -> Iterator[OpenShell]:
     opened: list[Keyboard] = []
 
     def start(shell: str, *, server: str = "", loading: str = "") -> Keyboard:
-        environment = {**env, "CICTL_SERVER_URL": server or fake.url}
+        environment = {**env, "CICTL_SERVER_URL": server or shop.url}
         opened.append(Keyboard(shell, environment, home, loading=loading or LOADING[shell]))
         return opened[-1]
 
@@ -145,8 +143,8 @@ def test_words_of_options_and_arguments(keyboard: Keyboard) -> None:
     assert keyboard.run("cictl completion show fi") == ["completion", "show", "fish"]
 
 
-def test_names_of_the_server(keyboard: Keyboard, fake: FakeServer) -> None:
-    fake.jobs["job-17954"] = job("job-17954", JobStatus.FAILED)
+def test_names_of_the_server(keyboard: Keyboard, shop: Shop) -> None:
+    shop.put(job("job-17954", JobStatus.FAILED))
     assert keyboard.run("cictl agents show ma") == ["agents", "show", "mac"]
     assert keyboard.run("cictl projects show s") == ["projects", "show", "shop"]
     assert keyboard.run("cictl pipelines show shop/b") == ["pipelines", "show", "shop/build"]
@@ -156,8 +154,8 @@ def test_names_of_the_server(keyboard: Keyboard, fake: FakeServer) -> None:
     assert keyboard.run("cictl jobs list --agent ma") == ["jobs", "list", "--agent", "mac"]
 
 
-def test_each_argument_has_its_own_names(keyboard: Keyboard, fake: FakeServer) -> None:
-    fake.jobs = {"job-1": job("job-1"), "job-2": job("job-2")}
+def test_each_argument_has_its_own_names(keyboard: Keyboard, shop: Shop) -> None:
+    shop.put(job("job-1"), job("job-2"))
     assert keyboard.run("cictl jobs watch job-1 job-2") == ["jobs", "watch", "job-1", "job-2"]
     assert keyboard.run("cictl jobs watch --timeout 5 job-1 --run r") == [
         "jobs",
@@ -175,15 +173,15 @@ def test_several_names_are_shown(keyboard: Keyboard) -> None:
     keyboard.sees("cictl agents show ", "build-1", "build-2", "mac")
 
 
-def test_a_name_with_blanks_stays_one_word_and_runs_nothing(keyboard: Keyboard, fake: FakeServer, home: Path) -> None:
+def test_a_name_with_blanks_stays_one_word_and_runs_nothing(keyboard: Keyboard, shop: Shop, home: Path) -> None:
     name = "web shop; $(touch gone) & 'more'"
-    fake.projects = [ProjectSummary(id=9, name=name, config_path="x", updated_utc=LONG_AGO, pipelines=[])]
+    shop.rename(name)
     assert keyboard.run("cictl projects show we") == ["projects", "show", name]
     assert not (home / "gone").exists()
 
 
-def test_a_name_with_a_colon(keyboard: Keyboard, fake: FakeServer) -> None:
-    fake.agents = {"host:1": msgspec.structs.replace(fake.agents["mac"], agent_id="host:1")}
+def test_a_name_with_a_colon(keyboard: Keyboard, shop: Shop) -> None:
+    shop.beat("host:1")
     assert keyboard.run("cictl agents show ho") == ["agents", "show", "host:1"]
     assert keyboard.run("cictl agents show host:") == ["agents", "show", "host:1"]
 
@@ -196,9 +194,9 @@ def test_nothing_is_said_when_the_server_is_away(open_shell: OpenShell, dead_url
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_server_of_the_line_is_asked(open_shell: OpenShell, dead_url: str, fake: FakeServer, shell: str) -> None:
+def test_the_server_of_the_line_is_asked(open_shell: OpenShell, dead_url: str, shop: Shop, shell: str) -> None:
     keyboard = open_shell(shell, server=dead_url)
-    assert keyboard.run(f"cictl --server {fake.url} agents show ma")[-1] == "mac"
+    assert keyboard.run(f"cictl --server {shop.url} agents show ma")[-1] == "mac"
 
 
 def test_names_of_files_where_there_are_no_others(keyboard: Keyboard, home: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from cictl_testing.fake_server import FakeServer, job
+from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
@@ -50,8 +50,8 @@ class Screen:
 
 
 @pytest.fixture
-def screen(fake: FakeServer, home: Path) -> Screen:
-    return Screen(fake.url, home)
+def screen(shop: Shop, home: Path) -> Screen:
+    return Screen(shop.url, home)
 
 
 def end(child: pexpect.spawn[str]) -> int:
@@ -75,9 +75,9 @@ def test_no_colour_where_it_is_unwanted(screen: Screen, env: dict[str, str]) -> 
     assert "\x1b[3" not in text
 
 
-def test_lines_fit_the_screen(screen: Screen, fake: FakeServer) -> None:
+def test_lines_fit_the_screen(screen: Screen, shop: Shop) -> None:
     long = {"pipeline_job_id": "integration-tests", "matrix_name": "linux-amd64"}
-    fake.jobs["job-1795417944657170849"] = job("job-1795417944657170849", JobStatus.RUNNING, metadata=long)
+    shop.put(job("job-1795417944657170849", JobStatus.RUNNING, metadata=long))
     lines = screen.show("jobs", "list", env={"TERM": "dumb"}).splitlines()
     assert max(map(len, lines)) <= 80
     assert any("job-1795417944657170849" in line for line in lines)
@@ -92,46 +92,45 @@ def test_a_screen_too_narrow_loses_nothing(screen: Screen) -> None:
 def test_details_are_folded_below_themselves(screen: Screen) -> None:
     lines = screen.show("agents", "show", "build-1", columns=40).splitlines()
     begin = next(n for n, line in enumerate(lines) if "heartbeat" in line)
-    assert lines[begin : begin + 2] == ["  Fri 02 Jan 03:04:05 heartbeat", "  version=0.1.0 platform=linux/amd64"]
+    assert lines[begin : begin + 2] == ["  Sun 02 Jan 03:04:05 heartbeat", "  version=1.2.3 platform=linux/amd64"]
     assert max(map(len, lines)) <= 40
 
 
-def test_columns_variable_wins_over_the_screen(screen: Screen, fake: FakeServer) -> None:
-    fake.jobs["job-1"] = job("job-1", JobStatus.RUNNING, metadata={"matrix_name": "x" * 60})
-    assert max(map(len, screen.show("jobs", "list", env={"TERM": "dumb", "COLUMNS": "60"}).splitlines())) <= 60
+def test_columns_variable_wins_over_the_screen(screen: Screen, shop: Shop) -> None:
+    shop.put(job("job-1", JobStatus.RUNNING, metadata={"matrix_name": "x" * 60}))
+    assert max(map(len, screen.show("jobs", "list", env={"TERM": "dumb", "COLUMNS": "70"}).splitlines())) <= 70
     assert max(map(len, screen.show("jobs", "list", env={"TERM": "dumb", "COLUMNS": "200"}).splitlines())) > 100
 
 
-def test_delete_asks_and_takes_yes(screen: Screen, fake: FakeServer) -> None:
+def test_delete_asks_and_takes_yes(screen: Screen, shop: Shop) -> None:
     child = screen.start("projects", "delete", "shop")
     child.expect_exact("delete project shop? [y/N]")
     child.sendline("y")
     assert end(child) == 0
-    assert fake.projects == []
+    assert shop.projects() == []
 
 
-def test_delete_asks_and_takes_no_for_no(screen: Screen, fake: FakeServer) -> None:
+def test_delete_asks_and_takes_no_for_no(screen: Screen, shop: Shop) -> None:
     child = screen.start("projects", "delete", "shop")
     child.expect_exact("[y/N]")
     child.sendline("")
     assert end(child) == ExitCode.ERROR
-    assert len(fake.projects) == 1
+    assert len(shop.projects()) == 1
 
 
-def test_ctrl_c_detaches(screen: Screen, fake: FakeServer) -> None:
-    fake.enqueue = [job("job-1", JobStatus.RUNNING, current_step="Step 1/1: make")]
-    fake.logs["job-1"] = b"compiling\n"
-    child = screen.start("run", "shop/build", "--follow")
+def test_ctrl_c_detaches(screen: Screen, shop: Shop) -> None:
+    shop.append("job-3", b"compiling\n")
+    shop.when_asked(lambda job_id: shop.change(job_id, status=JobStatus.RUNNING, current_step="Step 1/1: make"))
+    child = screen.start("run", "shop/build/compile", "--follow")
     child.expect_exact("compiling")
     child.sendintr()
-    child.expect_exact("Attach again with: cictl jobs logs -f job-1")
+    child.expect_exact("Attach again with: cictl jobs logs -f job-3")
     assert end(child) == ExitCode.INTERRUPTED
-    assert fake.jobs["job-1"].status is JobStatus.RUNNING
+    assert shop.job("job-3").status is JobStatus.RUNNING
 
 
-def test_ctrl_c_during_logs_says_where_to_go_on(screen: Screen, fake: FakeServer) -> None:
-    fake.jobs["job-1"] = job("job-1", JobStatus.RUNNING)
-    fake.logs["job-1"] = b"compiling\n"
+def test_ctrl_c_during_logs_says_where_to_go_on(screen: Screen, shop: Shop) -> None:
+    shop.put(job("job-1", JobStatus.RUNNING), log=b"compiling\n")
     child = screen.start("jobs", "logs", "-f", "job-1")
     child.expect_exact("compiling")
     child.sendintr()
@@ -139,16 +138,16 @@ def test_ctrl_c_during_logs_says_where_to_go_on(screen: Screen, fake: FakeServer
     assert end(child) == ExitCode.INTERRUPTED
 
 
-def test_download_shows_progress(screen: Screen, fake: FakeServer, home: Path) -> None:
-    fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
-    fake.artifacts["job-1"] = {"app": b"x" * 5_000_000}
+def test_download_shows_progress(screen: Screen, shop: Shop, home: Path) -> None:
+    shop.put(job("job-1", JobStatus.SUCCEEDED))
+    shop.keep("job-1", {"app": b"x" * 5_000_000})
     assert "MB" in screen.show("jobs", "download", "job-1", "app", env={"COLUMNS": "100"})
     assert (home / "app").stat().st_size == 5_000_000
 
 
-def test_download_is_still_where_motion_is_unwanted(screen: Screen, fake: FakeServer) -> None:
-    fake.jobs["job-1"] = job("job-1", JobStatus.SUCCEEDED)
-    fake.artifacts["job-1"] = {"app": b"x"}
+def test_download_is_still_where_motion_is_unwanted(screen: Screen, shop: Shop) -> None:
+    shop.put(job("job-1", JobStatus.SUCCEEDED))
+    shop.keep("job-1", {"app": b"x"})
     assert screen.show("jobs", "download", "job-1", "app", env={"TERM": "dumb"}).split() == [
         "FILE",
         "SIZE",
