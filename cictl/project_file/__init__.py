@@ -6,14 +6,12 @@ job is leased; tool constraints are judged when jobs and agents are matched.
 """
 
 from cictl.project_file.definition import (
-    Cache,
     Chain,
     Job,
     Pipeline,
     ProjectFile,
     Step,
     Test,
-    VaultSecret,
     VaultUse,
     VcsSource,
     Versioning,
@@ -29,7 +27,6 @@ from cictl.project_file.templates import render, replace_secrets, secret_names
 
 __all__ = [
     "CONFIG_FILES",
-    "Cache",
     "Chain",
     "Finding",
     "InvalidConfigError",
@@ -41,7 +38,6 @@ __all__ = [
     "StructureError",
     "Test",
     "UnreadableFileError",
-    "VaultSecret",
     "VaultUse",
     "VcsSource",
     "Versioning",

@@ -1,8 +1,11 @@
 """From the file as written to the definition: defaults applied, names trimmed, caches in effective form."""
 
+from msgspec.structs import replace
+
+from cictl.base.job_parts import CacheSpec, SecretRef
 from cictl.project_file import definition, schema
 
-_GO_CACHES = (definition.Cache(id="go-build", env="GOCACHE"), definition.Cache(id="go-mod", env="GOMODCACHE"))
+_GO_CACHES = (CacheSpec(id="go-build", env="GOCACHE"), CacheSpec(id="go-mod", env="GOMODCACHE"))
 
 
 def build(file: schema.FileShape) -> definition.ProjectFile:
@@ -17,7 +20,7 @@ def build(file: schema.FileShape) -> definition.ProjectFile:
     )
 
 
-def effective_caches(declared: list[definition.Cache], *, go_cache: bool) -> list[definition.Cache]:
+def effective_caches(declared: list[CacheSpec], *, go_cache: bool) -> list[CacheSpec]:
     """Return *declared* and then the two caches of go_cache, less those whose id or variable is taken (any case)."""
     ids = {cache.id.lower() for cache in declared}
     variables = {cache.env.lower() for cache in declared}
@@ -51,7 +54,7 @@ def _versioning(versioning: schema.VersioningShape) -> definition.Versioning:
 
 
 def _job(job: schema.JobShape) -> definition.Job:
-    declared = [definition.Cache(id=cache.id.strip(), env=cache.env.strip()) for cache in job.caches]
+    declared = [CacheSpec(id=cache.id.strip(), env=cache.env.strip()) for cache in job.caches]
     return definition.Job(
         id=job.id,
         needs=_trimmed(job.needs),
@@ -71,20 +74,18 @@ def _placement(key: str, value: str) -> str:
     return value.strip().lower() if key in ("executor", "shell") else value
 
 
-def _step(step: schema.StepShape) -> definition.Step:
-    return definition.Step(
-        run=step.run,
+def _step(step: definition.Step) -> definition.Step:
+    return replace(
+        step,
         test=_test(step.test) if step.test is not None else None,
-        skip_dry_run=step.skip_dry_run,
-        env=step.env,
         vault=_vault(step.vault) if step.vault is not None else None,
     )
 
 
-def _test(test: schema.TestShape) -> definition.Test:
-    return definition.Test(
+def _test(test: definition.Test) -> definition.Test:
+    return replace(
+        test,
         name=test.name.strip(),
-        command=test.command,
         format=test.format.strip() or "go-test-json",
         report=test.report.strip(),
         coverage_format=test.coverage_format.strip(),
@@ -92,19 +93,19 @@ def _test(test: schema.TestShape) -> definition.Test:
     )
 
 
-def _vault(vault: schema.VaultShape) -> definition.VaultUse:
+def _vault(vault: definition.VaultUse) -> definition.VaultUse:
     return definition.VaultUse(
-        connection=vault.connection.strip(),
-        secrets=[
-            definition.VaultSecret(
-                name=secret.name.strip(),
-                path=secret.path.strip(),
-                key=secret.key.strip(),
-                mount=secret.mount.strip(),
-                kv_version=secret.kv_version,
-            )
-            for secret in vault.secrets
-        ],
+        connection=vault.connection.strip(), secrets=[_secret(secret) for secret in vault.secrets]
+    )
+
+
+def _secret(secret: SecretRef) -> SecretRef:
+    return replace(
+        secret,
+        name=secret.name.strip(),
+        path=secret.path.strip(),
+        key=secret.key.strip(),
+        mount=secret.mount.strip(),
     )
 
 

@@ -6,31 +6,18 @@ values of `runs_on` other than executor and shell stay as written. All of it sur
 
 from msgspec import Struct
 
+from cictl.base.job_parts import CacheSpec, SecretRef
+
 
 class Definition(Struct, frozen=True, kw_only=True):
     """A part of a project's definition."""
 
 
-class VaultSecret(Definition, frozen=True, kw_only=True):
-    """One secret to read.
-
-    Attributes:
-        mount: Empty for the connection's default.
-        kv_version: 0 for the connection's default.
-    """
-
-    name: str
-    path: str
-    key: str
-    mount: str = ""
-    kv_version: int = 0
-
-
 class VaultUse(Definition, frozen=True, kw_only=True):
     """Where secrets come from: a vault connection by name, and what to read there."""
 
-    connection: str
-    secrets: list[VaultSecret] = []
+    connection: str = ""
+    secrets: list[SecretRef] = []
 
 
 class Test(Definition, frozen=True, kw_only=True):
@@ -44,9 +31,9 @@ class Test(Definition, frozen=True, kw_only=True):
         coverage_report: Path below the checkout, or empty.
     """
 
-    command: str
-    report: str
     name: str = ""
+    command: str = ""
+    report: str = ""
     format: str = "go-test-json"
     coverage_format: str = ""
     coverage_report: str = ""
@@ -66,13 +53,6 @@ class Step(Definition, frozen=True, kw_only=True):
     skip_dry_run: bool = False
     env: dict[str, str] = {}
     vault: VaultUse | None = None
-
-
-class Cache(Definition, frozen=True, kw_only=True):
-    """A directory that the agent keeps between jobs and names in the variable `env`."""
-
-    id: str
-    env: str
 
 
 class Job(Definition, frozen=True, kw_only=True):
@@ -95,7 +75,7 @@ class Job(Definition, frozen=True, kw_only=True):
     requires_container_tools: dict[str, str] = {}
     timeout_seconds: int = 0
     artifacts: list[str] = []
-    caches: list[Cache] = []
+    caches: list[CacheSpec] = []
     matrix: list[dict[str, str]] = []
     steps: list[Step] = []
 

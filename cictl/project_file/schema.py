@@ -2,47 +2,21 @@
 
 These structs are the schema: a key without a field is unknown, and the field's type says what may stand there. A
 field that is absent or null has the default here; ``X | None`` marks the blocks for which absence means something.
+Steps and caches have the definition's own form; the definition only trims them.
 """
 
 from typing import TypeAlias
 
 from msgspec import Struct
 
+from cictl.base.job_parts import CacheSpec
+from cictl.project_file.definition import Step, VaultUse
+
 TextMap: TypeAlias = dict[str, str]
 
 
 class Shape(Struct, frozen=True, kw_only=True):
     """A mapping of the project file."""
-
-
-class SecretShape(Shape, frozen=True, kw_only=True):
-    name: str = ""
-    mount: str = ""
-    path: str = ""
-    key: str = ""
-    kv_version: int = 0
-
-
-class VaultShape(Shape, frozen=True, kw_only=True):
-    connection: str = ""
-    secrets: list[SecretShape] = []
-
-
-class TestShape(Shape, frozen=True, kw_only=True):
-    name: str = ""
-    command: str = ""
-    format: str = ""
-    report: str = ""
-    coverage_format: str = ""
-    coverage_report: str = ""
-
-
-class StepShape(Shape, frozen=True, kw_only=True):
-    run: str = ""
-    test: TestShape | None = None
-    skip_dry_run: bool = False
-    env: TextMap = {}
-    vault: VaultShape | None = None
 
 
 class ContainerShape(Shape, frozen=True, kw_only=True):
@@ -54,12 +28,7 @@ class RequiresShape(Shape, frozen=True, kw_only=True):
     container: ContainerShape = ContainerShape()
 
 
-class CacheShape(Shape, frozen=True, kw_only=True):
-    id: str = ""
-    env: str = ""
-
-
-class GoCacheShape(Shape, frozen=True, kw_only=True):
+class GoCacheSpec(Shape, frozen=True, kw_only=True):
     enabled: bool = True
 
 
@@ -74,10 +43,10 @@ class JobShape(Shape, frozen=True, kw_only=True):
     requires: RequiresShape = RequiresShape()
     timeout_seconds: int = 0
     artifacts: list[str] = []
-    caches: list[CacheShape] = []
-    go_cache: GoCacheShape | None = None
+    caches: list[CacheSpec] = []
+    go_cache: GoCacheSpec | None = None
     matrix: MatrixShape = MatrixShape()
-    steps: list[StepShape] = []
+    steps: list[Step] = []
 
 
 class VcsSourceShape(Shape, frozen=True, kw_only=True):
@@ -90,7 +59,7 @@ class VersioningShape(Shape, frozen=True, kw_only=True):
     tag_prefix: str = ""
     auto_bump: str = ""
     auto_bump_vcs_token: str = ""
-    auto_bump_vault: VaultShape | None = None
+    auto_bump_vault: VaultUse | None = None
 
 
 class PipelineShape(Shape, frozen=True, kw_only=True):

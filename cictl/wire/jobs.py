@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
+from cictl.base.job_parts import CacheSpec, SecretRef
 from cictl.wire.codec import Message
+from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
 
 CANCELLED_BY_USER = "cancelled by user"
@@ -51,16 +54,6 @@ class Cause(StrEnum):
     SECRETS_MISSING = "secrets_missing"
 
 
-class SecretRef(Message):
-    """Where one secret of a step lies in Vault; never its value."""
-
-    name: str
-    path: str
-    key: str
-    mount: str = ""
-    kv_version: int = 0
-
-
 class Step(Message):
     """One entry of an execution's step plan.
 
@@ -84,13 +77,6 @@ class Step(Message):
     test_report: str = ""
     coverage_format: str = ""
     coverage_report: str = ""
-
-
-class CacheSpec(Message):
-    """A directory that an agent keeps between jobs, and the variable that tells its path."""
-
-    id: str
-    env: str = ""
 
 
 class CacheStat(Message):
@@ -124,6 +110,34 @@ class TestSummary(Message):
     passed: int
     failed: int
     skipped: int
+
+
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a job is to do, as its plan decided: the same in the plan, in the record, in a rerun and for the agent.
+
+    Attributes:
+        timeout_seconds: Limit from start to end; 0 means none.
+        env: The environment of every step.
+        metadata: The keys of `JobMetadata`.
+    """
+
+    script: str
+    required_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    timeout_seconds: int = 0
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+    artifact_globs: list[str] = msgspec.field(default_factory=list)
+    caches: list[CacheSpec] = msgspec.field(default_factory=list)
+    source: Source | None = None
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    step_plan: list[Step] = msgspec.field(default_factory=list)
+
+    @property
+    def facts(self) -> JobMetadata:
+        return JobMetadata(self.metadata)
+
+    def planned(self) -> dict[str, Any]:
+        """Return the fields above by their names, of a record too: what copies a job misses none."""
+        return {name: getattr(self, name) for name in JobSpec.__struct_fields__}
 
 
 class JobExecution(Message):
@@ -169,6 +183,10 @@ class JobExecution(Message):
     log_size: int = 0
     waiting_reason: str = ""
     not_before_utc: datetime | None = None
+
+    @property
+    def facts(self) -> JobMetadata:
+        return JobMetadata(self.metadata)
 
 
 class JobState(Message):

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import msgspec
 
+from cictl.base.job_parts import CacheSpec
 from cictl.wire.codec import Message
-from cictl.wire.jobs import CacheSpec, Step
+from cictl.wire.jobs import Step
 
 
 class PipelineSummary(Message):

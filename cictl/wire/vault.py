@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from cictl.base.job_parts import SecretRef
 from cictl.wire.codec import Message
 
 VAULT_AUTH_OK = "vault auth ok"
@@ -77,25 +78,16 @@ class DeletedVaultConnection(Message):
     used_by: list[str] = msgspec.field(default_factory=list)
 
 
-class VaultTestSecret(Message):
-    """A secret to try to read; its value is not told."""
-
-    name: str = ""
-    mount: str = ""
-    path: str = ""
-    key: str = ""
-    kv_version: int = 0
-
-
 class VaultTestRequest(Message):
     """`POST vault/connections/{id}/test`.
 
     Attributes:
         secret_id_override: Log in with this secret id instead of the configured one; it is not kept.
+        test_secret: A secret to try to read; its value is not told, and its name does not matter.
     """
 
     secret_id_override: str = ""
-    test_secret: VaultTestSecret | None = None
+    test_secret: SecretRef | None = None
 
 
 class VaultTestResponse(Message):

@@ -14,7 +14,9 @@ from cictl_testing.engine import StandInEngine
 from cictl_testing.processes import eventually
 from cictl_testing.scripted_server import ScriptedServer, ServedJob, nth_job_id
 
-from cictl.wire.jobs import CacheSpec, JobStatus, Step
+from cictl.base.job_parts import CacheSpec
+from cictl.wire.jobs import JobStatus, Step
+from cictl.wire.metadata import JobMetadata
 from cictl_agent.job.containers.container import ContainerSpec, ContainerUse, container_name, read_spec
 from cictl_agent.job.containers.engine import Engine, find_engine
 from cictl_agent.job.failures import JobFailed
@@ -73,13 +75,13 @@ def test_container_is_named_by_the_jobs_digest(job: str, digest: str) -> None:
 
 
 def test_job_without_an_image_wants_no_container() -> None:
-    assert read_spec({"runtime_exec.container_user": "1", "runtime_probe.container_image": " "}) is None
+    assert read_spec(JobMetadata({"runtime_exec.container_user": "1", "runtime_probe.container_image": " "})) is None
 
 
 def test_what_the_metadata_say_of_a_container() -> None:
     keys = {"workdir": "/w", "user": "1:2", "devices": "/dev/a, /dev/b,,/dev/a", "groups": " video "}
     metadata = {**IN_IMAGE, **{f"runtime_exec.container_{key}": value for key, value in keys.items()}}
-    assert read_spec(metadata) == ContainerSpec(
+    assert read_spec(JobMetadata(metadata)) == ContainerSpec(
         image="img:1", directory="/w", user="1:2", devices=("/dev/a", "/dev/b"), groups=("video",)
     )
 

@@ -13,7 +13,9 @@ from cictl_testing.agent_thread import AgentThread, gone
 from cictl_testing.files import make_repository, zipped
 from cictl_testing.scripted_server import ScriptedServer, ServedJob
 
-from cictl.wire.jobs import CacheSpec, Cause, JobStatus, Source, Step
+from cictl.base.job_parts import CacheSpec
+from cictl.wire.jobs import Cause, JobStatus, Source, Step
+from cictl.wire.metadata import JobMetadata
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.steps import is_traced
 from cictl_agent.log.file_listing import Level, Listing
@@ -125,7 +127,7 @@ def test_shell_is_traced_unless_that_would_tell_too_much(
     tmp_path: Path, metadata: dict[str, str], expected: bool
 ) -> None:
     config = AgentConfig(agent_id="a", work_dir=tmp_path)
-    assert is_traced(metadata, config) is expected
+    assert is_traced(JobMetadata(metadata), config) is expected
 
 
 def test_source_is_checked_out_and_steps_run_in_it(run: RunJob, tmp_path: Path) -> None:

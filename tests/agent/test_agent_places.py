@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from cictl_testing.agent_thread import gone
 
-from cictl.wire.jobs import CacheSpec, JobExecution, JobStatus
+from cictl.base.job_parts import CacheSpec
+from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
 from cictl_agent.config import AgentConfig, ConfigError, load_config
 from cictl_agent.job.caches import cache_environment, cache_name, measure, open_caches

@@ -17,8 +17,9 @@ from cictl_testing.processes import eventually
 from cictl_testing.programs import Programs
 from cictl_testing.scripted_server import ScriptedServer
 
+from cictl.base.job_parts import CacheSpec
 from cictl.wire.agents import HeartbeatResponse
-from cictl.wire.jobs import CacheSpec, JobStatus
+from cictl.wire.jobs import JobStatus
 from cictl_agent.job.workspace import make_deletable
 from cictl_agent.system.commands import Exit, ask, run_command
 from cictl_agent.system.interruption import Interrupted, Interruption, Reason

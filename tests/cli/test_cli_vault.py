@@ -16,9 +16,10 @@ from cictl_testing.openbao import SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.server import RunningServer
 from cictl_testing.shop import VAULT, Shop
 
+from cictl.base.job_parts import SecretRef
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.vault.diagnosis import DIAGNOSES, failure_of_test
-from cictl.wire.vault import VaultConnectionList, VaultTestSecret
+from cictl.wire.vault import VaultConnectionList
 from tests.cli.conftest import Ran, Run
 
 NEW = ("--url", "https://vault.example.com", "--role-id", "ci", "--secret-id-env", "CICTL_VAULT_PANTRY")
@@ -305,7 +306,7 @@ def test_diagnoses_of_what_is_hard_to_bring_about(message: str, code: str) -> No
 
 
 def test_every_diagnosis_has_a_hint_with_all_its_words_filled_in() -> None:
-    secret = VaultTestSecret(path="p", key="k")
+    secret = SecretRef(path="p", key="k")
     for diagnosis in DIAGNOSES:
         failure = failure_of_test(sample(diagnosis.pattern), connection=VAULT, secret=secret)
         assert failure.hint

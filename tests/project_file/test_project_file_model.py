@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from cictl import project_file
-from cictl.project_file.definition import Cache, Chain, VaultSecret, VaultUse, VcsSource, Versioning
+from cictl.base.job_parts import CacheSpec, SecretRef
+from cictl.project_file.definition import Chain, VaultUse, VcsSource, Versioning
 
 Wrap = Callable[[str, str], str]
 
@@ -43,7 +44,7 @@ def test_pipelines_have_source_and_versioning(file: project_file.ProjectFile) ->
 
 
 def test_the_automatic_bump_has_its_secrets(file: project_file.ProjectFile) -> None:
-    secret = VaultSecret(name="forge_token", mount="kv", path="ci/forge", key="token", kv_version=2)
+    secret = SecretRef(name="forge_token", mount="kv", path="ci/forge", key="token", kv_version=2)
     assert file.pipelines[1].versioning == Versioning(
         file="release/VERSION",
         tag_prefix="rel-",
@@ -113,7 +114,7 @@ def test_a_sparse_stored_definition_gets_defaults() -> None:
 def test_effective_caches_end_with_those_of_go(wrap: Wrap, body: str, caches: list[str]) -> None:
     body = body if not body.startswith("{go") else body[1:-1].replace("}, caches", "}\n  caches")
     job = parse_job(wrap, body)
-    assert job.caches == [Cache(id=text.split("=")[0], env=text.split("=")[1]) for text in caches]
+    assert job.caches == [CacheSpec(id=text.split("=")[0], env=text.split("=")[1]) for text in caches]
 
 
 def test_executor_and_shell_are_what_agents_offer(wrap: Wrap) -> None:

@@ -336,8 +336,7 @@ def _cancel(client: Client, job_id: str) -> tuple[JobExecution, str]:
 def _jobs_of_run(client: Client, run: str) -> list[JobExecution]:
     """Return the executions of the run, oldest first; a reference server ignores the filter, so it is applied here too."""
     found = client.list_jobs(max_jobs=MAX_JOBS, run=run).job_executions
-    keys = ("pipeline_run_id", "chain_run_id")
-    jobs = [job for job in found if run in [job.metadata.get(key) for key in keys]]
+    jobs = [job for job in found if run in (job.facts.pipeline_run_id, job.facts.chain_run_id)]
     if not jobs:
         raise not_found(f"run {run!r} not found", hint="`cictl jobs list -o wide` shows the runs")
     return jobs[::-1]

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from cictl.base.job_parts import SecretRef
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
@@ -20,7 +21,6 @@ from cictl.wire.vault import (
     VaultConnectionResponse,
     VaultTestRequest,
     VaultTestResponse,
-    VaultTestSecret,
 )
 from cictl_client import Client
 
@@ -208,7 +208,7 @@ def try_connection(
         SecretIdSource(file=secret_id_file, from_stdin=secret_id_stdin, variable=secret_id_var, asks=ask_secret_id),
     )
     found = find_connection(session.client, connection)
-    wanted = VaultTestSecret(path=secret, key=key, mount=mount, kv_version=kv_version or 0) if secret else None
+    wanted = SecretRef(path=secret, key=key, mount=mount, kv_version=kv_version or 0) if secret else None
     request = VaultTestRequest(secret_id_override=override, test_secret=wanted)
     answer = session.client.test_vault_connection(found.id, request)
     if session.wants_data:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from itertools import pairwise
 
 from cictl.cli.output.plain import plain
+from cictl.wire.metadata import JobMetadata
 
 BUDGET_SECONDS = 0.3
 """For all that the server is asked, unless CICTL_COMPLETION_SECONDS says how long."""
@@ -161,13 +162,13 @@ def _definitions(source: Source, keys: Mapping[str, str]) -> Iterator[Name]:
 
 def _jobs(source: Source, _begin: str) -> Iterator[Name]:
     for job in source.items(f"jobs?max={MAX_JOBS}", "job_executions"):
-        yield _text(job, "id"), f"{_text(job, 'status')} {_of(job)}/{_text(_metadata(job), 'pipeline_job_id')}"
+        yield _text(job, "id"), f"{_text(job, 'status')} {_of(job)}/{_facts(job).pipeline_job_id}"
 
 
 def _runs(source: Source, _begin: str) -> Iterator[Name]:
     for job in source.items(f"jobs?max={MAX_JOBS}", "job_executions"):
-        for key in ("chain_run_id", "pipeline_run_id"):
-            yield _text(_metadata(job), key), _of(job)
+        for run in (_facts(job).chain_run_id, _facts(job).pipeline_run_id):
+            yield run, _of(job)
 
 
 def _vault_connections(source: Source, _begin: str) -> Iterator[Name]:
@@ -209,11 +210,11 @@ def _text(item: Mapping[str, object], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _metadata(job: Mapping[str, object]) -> Mapping[str, object]:
+def _facts(job: Mapping[str, object]) -> JobMetadata:
     value = job.get("metadata")
-    return value if isinstance(value, dict) else {}
+    metadata = value if isinstance(value, dict) else {}
+    return JobMetadata({key: text for key, text in metadata.items() if isinstance(text, str)})
 
 
 def _of(job: Mapping[str, object]) -> str:
-    metadata = _metadata(job)
-    return f"{_text(metadata, 'project')}/{_text(metadata, 'pipeline_id')}"
+    return f"{_facts(job).project}/{_facts(job).pipeline_id}"

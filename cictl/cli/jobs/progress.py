@@ -156,11 +156,11 @@ class ChainPicture:
 
     def __init__(self, jobs: Sequence[JobExecution]) -> None:
         self.states: dict[str, JobExecution | JobState] = {job.id: job for job in jobs}
-        first = jobs[0].metadata
-        self._title = f"{first.get('project', '-')}/{first.get('pipeline_chain_id', '-')}  {first['chain_run_id']}"
+        first = jobs[0].facts
+        self._title = f"{first.project or '-'}/{first.pipeline_chain_id or '-'}  {first.chain_run_id}"
         self._members: dict[str, list[JobExecution]] = {}
         for job in jobs:
-            self._members.setdefault(job.metadata.get("pipeline_id", "-"), []).append(job)
+            self._members.setdefault(job.facts.pipeline_id or "-", []).append(job)
 
     def draw(self, *, height: int) -> Tree:
         """Return the tree; what is over or waits is only counted where it would need more than *height* lines."""
@@ -212,11 +212,8 @@ class ChainPicture:
             return word, f"{word}, {total}"
         if over or any(state.status in _ACTIVE for state in states):
             return "failed" if bad else "running", f"running, {over} of {total} over"
-        waits_for = [name for name in self._needed_by(jobs[0]) if not self._has_succeeded(name)]
+        waits_for = [name for name in jobs[0].facts.chain_depends_on_pipelines if not self._has_succeeded(name)]
         return "queued", f"waits for {', '.join(waits_for)}, {total}" if waits_for else f"queued, {total}"
-
-    def _needed_by(self, job: JobExecution) -> list[str]:
-        return [name for name in job.metadata.get("chain_depends_on_pipelines", "").split(",") if name]
 
     def _has_succeeded(self, pipeline: str) -> bool:
         return all(self.states[j.id].status is JobStatus.SUCCEEDED for j in self._members.get(pipeline, []))
@@ -226,7 +223,7 @@ def board_for(session: Session, jobs: Sequence[JobExecution], labels: Mapping[st
     """Return the board for a wait for *jobs*: a picture where there are several and somebody can see it move."""
     if len(jobs) < 2 or not has_colour(session.stderr, session.env):
         return Board(session)
-    runs = {job.metadata.get("chain_run_id", "") for job in jobs}
+    runs = {job.facts.chain_run_id for job in jobs}
     is_chain = len(runs) == 1 and "" not in runs
     return LiveBoard(session, session.stderr, ChainPicture(jobs) if is_chain else JobsPicture(jobs, labels))
 

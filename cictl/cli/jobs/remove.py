@@ -73,26 +73,26 @@ def dependants(job: JobExecution, run: Sequence[JobExecution]) -> list[JobExecut
     The run is *job*'s own, whole. What needs a job ends when no execution of that job is left, and so does what needs
     an ended one.
     """
-    name = job.metadata.get("pipeline_job_id", "")
-    if any(other.id != job.id and other.metadata.get("pipeline_job_id", "") == name for other in run):
+    name = job.facts.pipeline_job_id
+    if any(other.id != job.id and other.facts.pipeline_job_id == name for other in run):
         return []
     lost, ended = {name}, dict[str, JobExecution]()
-    waiting = [other for other in run if other.metadata.get("needs_blocked") == "1"]
-    while new := [o for o in waiting if o.id not in ended and lost & set(o.metadata["needs_job_ids"].split(","))]:
+    waiting = [other for other in run if other.facts.needs_blocked]
+    while new := [o for o in waiting if o.id not in ended and lost & set(o.facts.needs_job_ids)]:
         ended |= {other.id: other for other in new}
-        lost |= {other.metadata.get("pipeline_job_id", "") for other in new}
+        lost |= {other.facts.pipeline_job_id for other in new}
     return list(ended.values())
 
 
 def _dragged(client: Client, job: JobExecution) -> str:
-    run_id = job.metadata.get("pipeline_run_id", "")
+    run_id = job.facts.pipeline_run_id
     if not run_id:
         return ""
     found = client.list_jobs(max_jobs=MAX_JOBS, run=run_id).job_executions
-    ended = dependants(job, [other for other in found if other.metadata.get("pipeline_run_id") == run_id])
+    ended = dependants(job, [other for other in found if other.facts.pipeline_run_id == run_id])
     text = f" and ends {_jobs(len(ended))} that {'waits' if len(ended) == 1 else 'wait'} for it" if ended else ""
     text += f": {_ids(ended)}" if ended else ""
-    return text + ("; later pipelines of its chain may end too" if job.metadata.get("chain_run_id") else "")
+    return text + ("; later pipelines of its chain may end too" if job.facts.chain_run_id else "")
 
 
 def _started(job: JobExecution) -> Failure:

@@ -123,7 +123,7 @@ class Follower:
         short = [label_of(job) for job in jobs]
         long = [label_in_chain(job) for job in jobs]
         ids = [job.id for job in jobs]
-        several = len({job.metadata.get("pipeline_id") for job in jobs}) > 1
+        several = len({job.facts.pipeline_id for job in jobs}) > 1
         choices = (long, ids) if several else (short, long, ids)
         labels = ids if len(ids) == 1 else next(names for names in choices if len(set(names)) == len(ids))
         self._labels = dict(zip(ids, labels, strict=True))

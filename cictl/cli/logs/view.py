@@ -204,7 +204,7 @@ def show_logs(session: Session, jobs: list[JobExecution], wanted: Wanted) -> Non
         if not jobs:
             session.note("no job of the run has failed")
             return
-    name = label if len({job.metadata.get("pipeline_run_id") for job in jobs}) == 1 else label_in_chain
+    name = label if len({job.facts.pipeline_run_id for job in jobs}) == 1 else label_in_chain
     writer = LogWriter(session.stdout, labelled=len(jobs) > 1)
     is_found = False
     for job in jobs:

@@ -77,20 +77,20 @@ def result_code(jobs: Sequence[JobExecution | JobState]) -> ExitCode:
 
 def label(job: JobExecution) -> str:
     """Return `job/matrix` for the lines of a run, the id where an execution has no job name."""
-    name = job.metadata.get("pipeline_job_id", "") or job.id
-    return f"{name}/{job.metadata['matrix_name']}" if job.metadata.get("matrix_name") else name
+    name = job.facts.pipeline_job_id or job.id
+    return f"{name}/{job.facts.matrix_name}" if job.facts.matrix_name else name
 
 
 def label_in_chain(job: JobExecution) -> str:
     """Return `pipeline/job/matrix` for the lines of a run of several pipelines."""
-    return f"{job.metadata.get('pipeline_id', job.id)}/{label(job)}"
+    return f"{job.facts.pipeline_id or job.id}/{label(job)}"
 
 
 def full_label(job: JobExecution) -> str:
     """Return `project/pipeline`; for an ad-hoc script, where it runs."""
-    if job.metadata.get("adhoc"):
-        return f"script on {job.metadata.get('adhoc_agent_id', '?')}"
-    return f"{job.metadata.get('project', '-')}/{job.metadata.get('pipeline_id', '-')}"
+    if job.facts.adhoc:
+        return f"script on {job.facts.adhoc_agent_id or '?'}"
+    return f"{job.facts.project or '-'}/{job.facts.pipeline_id or '-'}"
 
 
 def running_time(job: JobExecution | JobState) -> timedelta | None:
@@ -108,7 +108,7 @@ JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
     Column("CREATED", lambda j: j.created_utc),
     Column("TIME", running_time),
     Column("AGENT", lambda j: j.leased_by_agent_id, wide=True),
-    Column("RUN", lambda j: j.metadata.get("pipeline_run_id", ""), wide=True),
+    Column("RUN", lambda j: j.facts.pipeline_run_id, wide=True),
     Column("STEP", lambda j: j.current_step, wide=True),
     Column("ERROR", lambda j: j.error or j.waiting_reason or "; ".join(j.unmet_requirements), wide=True, folds=True),
 )
@@ -126,8 +126,8 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Status", outcome),
     Column("Pipeline", full_label),
     Column("Job", label),
-    Column("Run", lambda j: j.metadata.get("pipeline_run_id", "")),
-    Column("Version", lambda j: j.metadata.get("pipeline_version", "")),
+    Column("Run", lambda j: j.facts.pipeline_run_id),
+    Column("Version", lambda j: j.facts.pipeline_version),
     Column("Source", lambda j: f"{j.source.repo}@{j.source.ref}" if j.source else ""),
     Column("Agent", lambda j: j.leased_by_agent_id),
     Column("Created", lambda j: j.created_utc),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from cictl.base.job_parts import SecretRef
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
-from cictl.wire.vault import VaultConnection, VaultTestSecret
+from cictl.wire.vault import VaultConnection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +185,7 @@ DIAGNOSES = (
 """The first that fits counts; the last fits always."""
 
 
-def failure_of_test(message: str, *, connection: VaultConnection, secret: VaultTestSecret | None) -> Failure:
+def failure_of_test(message: str, *, connection: VaultConnection, secret: SecretRef | None) -> Failure:
     """Return the failure of a test; its text ends with the server's own words."""
     found = next(d for d in DIAGNOSES if re.search(d.pattern, message, re.IGNORECASE))
     words = {

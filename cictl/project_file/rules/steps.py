@@ -1,9 +1,9 @@
 """The rules of one step."""
 
+from cictl.project_file.definition import Step, Test
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.vault import check_vault, undeclared
-from cictl.project_file.schema import StepShape, TestShape
 from cictl.project_file.structure import join_key
 from cictl.project_file.templates import has_malformed_secret, secret_names
 
@@ -11,7 +11,7 @@ TEST_FORMATS = ("go-test-json", "junit-xml", "junit")
 COVERAGE_FORMATS = ("go-coverprofile", "lcov", "cobertura", "jacoco")
 
 
-def check_step(step: StepShape, path: str, collector: Collector) -> None:
+def check_step(step: Step, path: str, collector: Collector) -> None:
     """Check the step at *path*."""
     if is_blank(step.run) == (step.test is None):
         collector.add(path, "must set exactly one of run or test")
@@ -26,7 +26,7 @@ def check_step(step: StepShape, path: str, collector: Collector) -> None:
     _check_env_secrets(step, path, collector)
 
 
-def _check_test(test: TestShape, path: str, collector: Collector) -> None:
+def _check_test(test: Test, path: str, collector: Collector) -> None:
     if is_blank(test.command):
         collector.add(f"{path}.command", "is required")
     if not is_blank(test.format) and test.format.strip() not in TEST_FORMATS:
@@ -56,7 +56,7 @@ def _refuse_secrets(text: str, path: str, collector: Collector) -> None:
         collector.add(path, f"uses secret {quote(name)}, but secrets are resolved only in step env")
 
 
-def _check_env_secrets(step: StepShape, path: str, collector: Collector) -> None:
+def _check_env_secrets(step: Step, path: str, collector: Collector) -> None:
     """Refuse at import what would fail the job when it is leased."""
     for key, value in step.env.items():
         if has_malformed_secret(value):

@@ -1,11 +1,12 @@
 """The rules of a vault block, the same for steps and for the automatic version bump."""
 
+from cictl.base.job_parts import SecretRef
+from cictl.project_file.definition import VaultUse
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
-from cictl.project_file.schema import SecretShape, VaultShape
 
 
-def check_vault(vault: VaultShape, path: str, collector: Collector) -> None:
+def check_vault(vault: VaultUse, path: str, collector: Collector) -> None:
     """Check connection and secrets of the block at *path*; whether the connection exists is the server's question."""
     if is_blank(vault.connection):
         collector.add(f"{path}.connection", "is required")
@@ -14,7 +15,7 @@ def check_vault(vault: VaultShape, path: str, collector: Collector) -> None:
         _check_secret(secret, f"{path}.secrets[{index}]", seen, collector)
 
 
-def _check_secret(secret: SecretShape, path: str, seen: set[str], collector: Collector) -> None:
+def _check_secret(secret: SecretRef, path: str, seen: set[str], collector: Collector) -> None:
     if is_blank(secret.name) or is_blank(secret.path) or is_blank(secret.key):
         collector.add(path, "requires name, path and key")
     if secret.kv_version not in (0, 1, 2):
@@ -25,7 +26,7 @@ def _check_secret(secret: SecretShape, path: str, seen: set[str], collector: Col
     seen.add(name)
 
 
-def undeclared(names: list[str], vault: VaultShape) -> list[str]:
+def undeclared(names: list[str], vault: VaultUse) -> list[str]:
     """List those of *names* that *vault* does not declare, in the same order."""
     declared = {secret.name.strip() for secret in vault.secrets}
     return [name for name in names if name not in declared]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from cictl.wire.jobs import CacheSpec, CacheStat
+from cictl.base.job_parts import CacheSpec
+from cictl.wire.jobs import CacheStat
 from cictl_agent.job.workspace import remove_tree
 from cictl_agent.system.paths import is_link
 from cictl_agent.system.platforms import Platform

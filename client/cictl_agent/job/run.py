@@ -192,7 +192,7 @@ class JobRun:
         for cache in self._caches:
             self.log.line(f"[cache] {cache.spec.id}: {cache.source} {cache.path}")
         with running_container(
-            read_spec(job.metadata),
+            read_spec(job.facts),
             job_id=job.id,
             workspace=self.workspace,
             directory=self.directory,
@@ -220,7 +220,7 @@ class JobRun:
         variables = caches.cache_environment(self._caches)
         outside = {} if container else os.environ
         environment = job_environment(outside, self.job, self.config, variables, self.platform)
-        traced = is_traced(self.job.metadata, self.config) and not self.job.sensitive_values
+        traced = is_traced(self.job.facts, self.config) and not self.job.sensitive_values
         if container:
             return ContainerShell(
                 container=container,

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from cictl.wire.jobs import Cause, JobExecution, Step
+from cictl.wire.metadata import JobMetadata
 from cictl.wire.reports import Coverage, TestSuite
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.failures import JobFailed
@@ -121,10 +122,9 @@ def step_text(step: Step) -> str:
     return f"{position}: {name}" if name else position
 
 
-def is_traced(metadata: Mapping[str, str], config: AgentConfig) -> bool:
+def is_traced(facts: JobMetadata, config: AgentConfig) -> bool:
     """Tell whether a job's shell prints each command; with secrets and ad-hoc scripts it never does."""
-    is_private = metadata.get("has_secrets") == "1" or metadata.get("adhoc") == "1"
-    return config.trace_shell and not is_private
+    return config.trace_shell and not (facts.has_secrets or facts.adhoc)
 
 
 def _without_script(step: Step) -> Step:

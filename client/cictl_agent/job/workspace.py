@@ -22,13 +22,13 @@ def workspace_name(job: JobExecution) -> str:
 
     It is made of the project, the pipeline job, the matrix entry, and a digest of the requirements.
     """
-    metadata = job.metadata
+    facts = job.facts
     parts = [
-        metadata.get("project_id") or "project-unknown",
-        metadata.get("project") or "project-unknown",
-        metadata.get("pipeline_job_id") or job.id,
+        facts.project_id or "project-unknown",
+        facts.project or "project-unknown",
+        facts.pipeline_job_id or job.id,
     ]
-    if matrix := metadata.get("matrix_name") or _matrix_index(metadata.get("matrix_index", "")):
+    if matrix := facts.matrix_name or _matrix_index(facts.matrix_index):
         parts.append(matrix)
     return "_".join(map(_part, parts))[:_NAME_LENGTH] + "_" + _environment_part(job.required_capabilities or {})
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 import cictl.wire
+from cictl.base.job_parts import JobPart
 from cictl.wire import words
 from cictl.wire.codec import Message
 from cictl_server.apidoc.describe import Answer, Description, description_of
@@ -134,18 +135,18 @@ def _operation(path: str, method: str, resource: type[Any], suffix: str, respond
 
 
 @cache
-def wire_types() -> Mapping[str, type[Message]]:
-    """Return every message of the wire by name, in the order of the names."""
+def wire_types() -> Mapping[str, type[Message | JobPart]]:
+    """Return every message of the wire and every part that one holds, by name, in the order of the names."""
     found = {
         name: value
         for module in pkgutil.iter_modules(cictl.wire.__path__)
         for name, value in vars(import_module(f"cictl.wire.{module.name}")).items()
-        if isinstance(value, type) and issubclass(value, Message) and value is not Message
+        if isinstance(value, type) and issubclass(value, Message | JobPart) and value not in (Message, JobPart)
     }
     return dict(sorted(found.items()))
 
 
-def attributes(struct: type[Message]) -> tuple[str, dict[str, str]]:
+def attributes(struct: type[Message | JobPart]) -> tuple[str, dict[str, str]]:
     """Split the docstring of *struct* into its text and what it says of single keys."""
     head, _, rest = (inspect.getdoc(struct) or "").partition("Attributes:\n")
     told: dict[str, str] = {}

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from cictl.base.job_parts import JobPart
 from cictl.wire.codec import Message
 from cictl_server.apidoc.operations import attributes, wire_types
 
@@ -66,7 +67,7 @@ def _components(types: Iterable[type[Message]], *, is_answer: bool) -> dict[str,
     return components
 
 
-def _complete(schema: Json, struct: type[Message], *, is_answer: bool) -> None:
+def _complete(schema: Json, struct: type[Message | JobPart], *, is_answer: bool) -> None:
     """Say what msgspec leaves unsaid: texts of keys, instants, and which keys an answer always has."""
     text, told = attributes(struct)
     schema.pop("description", None)

@@ -98,21 +98,21 @@ class JobIndex:
 
     def _keys(self, job: JobRecord) -> Iterator[tuple[Groups, Hashable]]:
         yield self.by_status, job.status
-        metadata = job.metadata
+        facts = job.facts
         if job.agent_id:
             yield self.by_agent, job.agent_id
             if job.status.is_active:
                 yield self.active_by_agent, job.agent_id
-        if run := metadata.get("pipeline_run_id"):
+        if run := facts.pipeline_run_id:
             yield self.by_run, run
             if not job.status.is_terminal:
                 yield self.unfinished_by_run, run
-        if chain_run := metadata.get("chain_run_id"):
+        if chain_run := facts.chain_run_id:
             yield self.by_chain_run, chain_run
             if not job.status.is_terminal:
                 yield self.unfinished_by_chain_run, chain_run
-        if pipeline := metadata.get("pipeline_id"):
-            yield self.by_pipeline, (metadata.get("project_id", ""), pipeline)
+        if pipeline := facts.pipeline_id:
+            yield self.by_pipeline, (facts.project_id, pipeline)
         if job.status is JobStatus.QUEUED:
             yield from self._queue_keys(job)
 
@@ -121,9 +121,9 @@ class JobIndex:
             if job.not_before is None:
                 yield self._waiting, tuple(sorted(job.required_capabilities.items()))
             return
-        if run := job.metadata.get("pipeline_run_id"):
+        if run := job.facts.pipeline_run_id:
             yield self.blocked_by_run, run
-        if chain_run := job.metadata.get("chain_run_id"):
+        if chain_run := job.facts.chain_run_id:
             yield self.blocked_by_chain_run, chain_run
 
 

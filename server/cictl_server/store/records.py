@@ -7,19 +7,18 @@ from datetime import datetime
 import msgspec
 
 from cictl.project_file.definition import Job, Pipeline
-from cictl.wire.jobs import CacheSpec, CacheStat, Cause, JobStatus, Source, Step, TestSummary
+from cictl.wire.jobs import CacheStat, Cause, JobSpec, JobStatus, TestSummary
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stored document. Change it with `msgspec.structs.replace` and put it back in a transaction."""
 
 
-class JobRecord(Record, frozen=True, kw_only=True):
-    """One job execution.
+class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
+    """One job execution: its spec, and what became of it, side by side in one document.
 
     Attributes:
         number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`. The order of leasing.
-        metadata: The contract's keys, `needs_blocked` and `chain_blocked` among them.
         lease_request_id: `request_id` of the lease that took it.
         log_size: Bytes of its log that count, once it is over; later ones were sent too late.
         log_generation: How often it lost its agent before it started; each agent writes into a log of its own.
@@ -30,17 +29,8 @@ class JobRecord(Record, frozen=True, kw_only=True):
     """
 
     number: int
-    script: str
     status: JobStatus
     created: datetime
-    required_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
-    timeout_seconds: int = 0
-    env: dict[str, str] = msgspec.field(default_factory=dict)
-    artifact_globs: list[str] = msgspec.field(default_factory=list)
-    caches: list[CacheSpec] = msgspec.field(default_factory=list)
-    source: Source | None = None
-    metadata: dict[str, str] = msgspec.field(default_factory=dict)
-    step_plan: list[Step] = msgspec.field(default_factory=list)
     current_step: str = ""
     cache_stats: list[CacheStat] = msgspec.field(default_factory=list)
     runtime_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
@@ -61,6 +51,11 @@ class JobRecord(Record, frozen=True, kw_only=True):
     secrets_since: datetime | None = None
     secrets_attempts: int = 0
 
+    @classmethod
+    def queued(cls, spec: JobSpec, *, number: int, created: datetime) -> JobRecord:
+        """Return a new execution of *spec*, which may be an earlier record."""
+        return cls(number=number, status=JobStatus.QUEUED, created=created, **spec.planned())
+
     @property
     def id(self) -> str:
         return f"job-{self.number}"
@@ -73,7 +68,7 @@ class JobRecord(Record, frozen=True, kw_only=True):
     @property
     def is_blocked(self) -> bool:
         """Whether it waits for another execution; a blocked one is never leased."""
-        return self.metadata.get("needs_blocked") == "1" or self.metadata.get("chain_blocked") == "1"
+        return self.facts.needs_blocked or self.facts.chain_blocked
 
 
 class AgentRecord(Record, frozen=True, kw_only=True):

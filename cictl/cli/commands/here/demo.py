@@ -134,9 +134,7 @@ def _summary(client: Client, jobs: list[JobExecution]) -> Result[JobExecution]:
         message=JobList(job_executions=jobs),
         rows=jobs,
         columns=(
-            Column(
-                "JOB", lambda job: "/".join(filter(None, map(job.metadata.get, ("pipeline_job_id", "matrix_name"))))
-            ),
+            Column("JOB", lambda job: "/".join(filter(None, (job.facts.pipeline_job_id, job.facts.matrix_name)))),
             Column("STATUS", lambda job: job.status.value),
             Column(
                 "TESTS", lambda job: f"{job.test_summary.passed}/{job.test_summary.total}" if job.test_summary else ""

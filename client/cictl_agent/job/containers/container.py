@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cictl.wire.metadata import JobMetadata
 from cictl_agent.capabilities import LAST_RESORTS, MUTE, PRESENT, TOOLS, version_in
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.containers.engine import Engine, find_engine, reason
@@ -21,9 +22,6 @@ from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.process_groups import Groups
 from cictl_agent.system.processes import JOB_VARIABLE, Processes
-
-IMAGE = "runtime_probe.container_image"
-"""The key of a job's metadata that asks for a container."""
 
 _DEFAULT_DIRECTORY = "/workspace"
 _INSPECT_SECONDS = 5.0
@@ -67,21 +65,17 @@ class ContainerSpec:
     groups: tuple[str, ...] = ()
 
 
-def read_spec(metadata: Mapping[str, str]) -> ContainerSpec | None:
+def read_spec(facts: JobMetadata) -> ContainerSpec | None:
     """Return the container that a job's metadata ask for, if any."""
-    image = metadata.get(IMAGE, "").strip()
+    image = facts.container_image.strip()
     if not image:
         return None
-
-    def wanted(key: str) -> str:
-        return metadata.get(f"runtime_exec.container_{key}", "").strip()
-
     return ContainerSpec(
         image=image,
-        directory=wanted("workdir") or _DEFAULT_DIRECTORY,
-        user=wanted("user"),
-        devices=_listed(wanted("devices")),
-        groups=_listed(wanted("groups")),
+        directory=facts.container_workdir.strip() or _DEFAULT_DIRECTORY,
+        user=facts.container_user.strip(),
+        devices=_listed(facts.container_devices),
+        groups=_listed(facts.container_groups),
     )
 
 

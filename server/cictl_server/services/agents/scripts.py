@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from cictl.base.clock import Clock
 from cictl.wire.agents import AgentActionRequest, QueuedScript
-from cictl.wire.jobs import JobStatus
+from cictl.wire.jobs import JobSpec
+from cictl.wire.metadata import JobMetadata
 from cictl.wire.requirements import meets
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.ids import NumberSource
@@ -40,15 +41,15 @@ class ScriptService:
         timeout = request.timeout_seconds if request.timeout_seconds > 0 else DEFAULT_TIMEOUT_SECONDS
         with self.store.write() as tx:
             _check_ability(get_agent_record(tx, agent_id), shell)
-            job = JobRecord(
-                number=self.numbers.next(),
+            spec = JobSpec(
                 script=script,
-                status=JobStatus.QUEUED,
-                created=self.clock(),
                 required_capabilities={"agent_id": agent_id, "executor": "script", "shell": shell},
                 timeout_seconds=timeout,
-                metadata={"adhoc": "1", "adhoc_agent_id": agent_id, "adhoc_shell": shell},
+                metadata=JobMetadata.entries(
+                    JobMetadata.adhoc(True), JobMetadata.adhoc_agent_id(agent_id), JobMetadata.adhoc_shell(shell)
+                ),
             )
+            job = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
             self.settler.put(tx, job)
         return QueuedScript(
             queued=True, agent_id=agent_id, job_execution_id=job.id, shell=shell, timeout_seconds=timeout

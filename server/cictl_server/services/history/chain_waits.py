@@ -10,6 +10,7 @@ import msgspec
 
 from cictl.project_file import Pipeline
 from cictl.wire.jobs import Cause
+from cictl.wire.metadata import JobMetadata
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.needs import all_have_unfinished
 from cictl_server.services.history.past_runs import (
@@ -24,11 +25,6 @@ from cictl_server.store.contract import Transaction, View
 from cictl_server.store.records import JobRecord
 
 
-def upstream_of(job: JobRecord) -> list[str]:
-    """Return the pipelines of its chain that *job* waits for, as its metadata lists them."""
-    return [name for name in job.metadata.get("chain_depends_on_pipelines", "").split(",") if name]
-
-
 def settled_by_chain(
     tx: Transaction, chain_run_id: str, changed: Iterable[JobRecord], *, now: datetime
 ) -> list[JobRecord]:
@@ -40,9 +36,9 @@ def settled_by_chain(
     Args:
         changed: Executions of the chain run that ended, were removed, or that are to be looked at themselves.
     """
-    if all_have_unfinished(changed, tx.jobs.unfinished_of_chain_run(chain_run_id), key="pipeline_id"):
+    if all_have_unfinished(changed, tx.jobs.unfinished_of_chain_run(chain_run_id), key=JobMetadata.pipeline_id):
         return []
-    blocked = [j for j in tx.jobs.blocked_of_chain_run(chain_run_id) if j.metadata.get("chain_blocked") == "1"]
+    blocked = [j for j in tx.jobs.blocked_of_chain_run(chain_run_id) if j.facts.chain_blocked]
     if not blocked:
         return []
     members = _members(tx.jobs.of_chain_run(chain_run_id))
@@ -54,16 +50,16 @@ def _members(jobs: list[JobRecord]) -> dict[str, PastRun]:
     """Group a chain run by pipeline; of each the newest executions."""
     groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
     for job in reversed(jobs):
-        groups[job.metadata.get("pipeline_id", "")].append(job)
+        groups[job.facts.pipeline_id].append(job)
     return {pipeline: past_runs(group)[0] for pipeline, group in groups.items()}
 
 
 def _settled(tx: Transaction, job: JobRecord, members: dict[str, PastRun], *, now: datetime) -> JobRecord | None:
-    for name in upstream_of(job):
+    for name in job.facts.chain_depends_on_pipelines:
         run = members.get(name)
         if run is None or (run.is_over and not run.has_succeeded):
             return _ended(job, f"cancelled: upstream pipeline {name} failed", now=now)
-    if not all(members[name].is_over for name in upstream_of(job)):
+    if not all(members[name].is_over for name in job.facts.chain_depends_on_pipelines):
         return None
     try:
         environment = _artifacts(tx, job, members)
@@ -74,12 +70,12 @@ def _settled(tx: Transaction, job: JobRecord, members: dict[str, PastRun], *, no
 
 def _ended(job: JobRecord, reason: str, *, now: datetime) -> JobRecord:
     ending = Ending(log_size=0, error=reason, cause=Cause.DEPENDENCY_FAILED, closing_line=f"[chain] {reason}")
-    metadata = {**_without_block(job), "chain_cancelled": "1"}
+    metadata = _without_block(job) | JobMetadata.entries(JobMetadata.chain_cancelled(True))
     return advance(job, Event.SKIP, now=now, ending=ending, metadata=metadata)
 
 
 def _without_block(job: JobRecord) -> dict[str, str]:
-    return {key: value for key, value in job.metadata.items() if key != "chain_blocked"}
+    return JobMetadata.without(job.metadata, JobMetadata.chain_blocked)
 
 
 def _artifacts(view: View, job: JobRecord, members: dict[str, PastRun]) -> dict[str, str]:
@@ -88,17 +84,17 @@ def _artifacts(view: View, job: JobRecord, members: dict[str, PastRun]) -> dict[
     Raises:
         Unsatisfied: The pipeline is gone, or a dependency outside of the chain does not hold any more.
     """
-    project_id = int(job.metadata.get("project_id", "0"))
+    project_id = int(job.facts.project_id or "0")
     known = {record.definition.id: record.definition for record in view.pipelines.of_project(project_id)}
-    pipeline = known.get(job.metadata.get("pipeline_id", ""))
+    pipeline = known.get(job.facts.pipeline_id)
     if pipeline is None:
-        raise Unsatisfied(f'load pipeline "{job.metadata.get("pipeline_id", "")}": pipeline not found')
-    is_dry = job.metadata.get("dry_run") == "1"
+        raise Unsatisfied(f'load pipeline "{job.facts.pipeline_id}": pipeline not found')
+    is_dry = job.facts.dry_run
     runs = {
         name: members.get(name) or _from_history(view, project_id, known, name, for_dry_run=is_dry)
         for name in pipeline.depends_on
     }
-    return artifact_environment(runs, job.metadata.get("pipeline_job_id", ""), _row(pipeline, job))
+    return artifact_environment(runs, job.facts.pipeline_job_id, _row(pipeline, job))
 
 
 def _from_history(view: View, project_id: int, known: dict[str, Pipeline], name: str, *, for_dry_run: bool) -> PastRun:
@@ -110,9 +106,9 @@ def _from_history(view: View, project_id: int, known: dict[str, Pipeline], name:
 
 def _row(pipeline: Pipeline, job: JobRecord) -> dict[str, str]:
     """Return the matrix row of an execution, from the present definition; what its metadata says of it wins."""
-    index = int(job.metadata.get("pipeline_job_index", "0"))
-    definition = next((j for j in pipeline.jobs if j.id == job.metadata.get("pipeline_job_id")), None)
+    index = int(job.facts.pipeline_job_index or "0")
+    definition = next((j for j in pipeline.jobs if j.id == job.facts.pipeline_job_id), None)
     variables = (
         dict(matrix_variables(definition, index)) if definition and index < max(1, len(definition.matrix)) else {}
     )
-    return {**variables, "name": job.metadata.get("matrix_name", "")}
+    return {**variables, "name": job.facts.matrix_name}

@@ -9,15 +9,11 @@ from datetime import datetime
 import msgspec
 
 from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.metadata import JobMetadata, Key
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
-
-
-def needs_of(job: JobRecord) -> list[str]:
-    """Return the job ids that *job* needs, as its metadata lists them."""
-    return [need for need in job.metadata.get("needs_job_ids", "").split(",") if need]
 
 
 def settled_by_needs(
@@ -28,9 +24,9 @@ def settled_by_needs(
     Args:
         changed: Executions of the run that ended, were removed, or whose own needs are to be looked at.
     """
-    if all_have_unfinished(changed, tx.jobs.unfinished_of_run(pipeline_run_id), key="pipeline_job_id"):
+    if all_have_unfinished(changed, tx.jobs.unfinished_of_run(pipeline_run_id), key=JobMetadata.pipeline_job_id):
         return []
-    blocked = [j for j in tx.jobs.blocked_of_run(pipeline_run_id) if j.metadata.get("needs_blocked") == "1"]
+    blocked = [j for j in tx.jobs.blocked_of_run(pipeline_run_id) if j.facts.needs_blocked]
     if not blocked:
         return []
     siblings = _by_job(tx.jobs.of_run(pipeline_run_id))
@@ -38,7 +34,7 @@ def settled_by_needs(
     return [job for job in settled if job is not None]
 
 
-def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRecord], *, key: str) -> bool:
+def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRecord], *, key: Key[str]) -> bool:
     """Whether each of *changed* is over, but others of its group are not: then nothing that waits for it is settled.
 
     So the end of one of many rows costs a look at one of its siblings, not at all.
@@ -50,9 +46,9 @@ def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRe
     for job in changed:
         if not job.status.is_terminal:
             return False
-        groups.add(job.metadata.get(key, ""))
+        groups.add(key.of(job.facts))
     for job in unfinished:
-        groups.discard(job.metadata.get(key, ""))
+        groups.discard(key.of(job.facts))
         if not groups:
             return True
     return not groups
@@ -60,8 +56,8 @@ def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRe
 
 def _settled(job: JobRecord, siblings: dict[str, list[JobRecord]], *, now: datetime) -> JobRecord | None:
     """Return *job* released or ended, or None while it has to wait."""
-    metadata = {key: value for key, value in job.metadata.items() if key != "needs_blocked"}
-    needs = needs_of(job)
+    metadata = JobMetadata.without(job.metadata, JobMetadata.needs_blocked)
+    needs = job.facts.needs_job_ids
     for need in needs:
         executions = siblings.get(need, [])
         if all(e.status.is_terminal for e in executions) and not _all_succeeded(executions):
@@ -82,5 +78,5 @@ def _by_job(executions: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
     """Group the executions that decide by the id of their job."""
     groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
     for job in deciding(executions):
-        groups[job.metadata.get("pipeline_job_id", "")].append(job)
+        groups[job.facts.pipeline_job_id].append(job)
     return groups

@@ -8,18 +8,21 @@ from itertools import islice
 
 from cictl.project_file import Job, Pipeline
 from cictl.wire.jobs import JobStatus
+from cictl.wire.metadata import JobMetadata, Key
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
-
-_ROW = ("pipeline_id", "pipeline_job_id", "matrix_index")
 
 
 def deciding(executions: Iterable[JobRecord]) -> list[JobRecord]:
     """Return those of the executions of one run, or one chain run, that decide, oldest first."""
     oldest_first = sorted(executions, key=lambda job: job.number)
-    newest = {tuple(job.metadata.get(key, "") for key in _ROW): job for job in oldest_first}
+    newest = {_row(job.facts): job for job in oldest_first}
     return sorted(newest.values(), key=lambda job: job.number)
+
+
+def _row(facts: JobMetadata) -> tuple[str, str, str]:
+    return facts.pipeline_id, facts.pipeline_job_id, facts.matrix_index
 
 
 _HISTORY = 5000
@@ -46,24 +49,22 @@ class PastRun:
 
     @property
     def is_dry(self) -> bool:
-        return any(job.metadata.get("dry_run") == "1" for job in self.executions)
+        return any(job.facts.dry_run for job in self.executions)
 
-    def get(self, key: str) -> str:
+    def get(self, key: Key[str]) -> str:
         """Return the first value that is not blank among the executions' metadata, the newest first."""
-        values = (job.metadata.get(key, "") for job in reversed(self.executions))
+        values = (key.of(job.facts) for job in reversed(self.executions))
         return next((value for value in values if value), "")
 
     @property
     def version(self) -> tuple[str, str]:
         """The raw version, or the tagged one where that is all there is; both empty for none."""
-        raw = self.get("pipeline_version_raw")
-        return (raw, "") if raw else ("", self.get("pipeline_version"))
+        raw = self.get(JobMetadata.pipeline_version_raw)
+        return (raw, "") if raw else ("", self.get(JobMetadata.pipeline_version))
 
     def covers(self, pipeline: Pipeline) -> bool:
         """Whether it has an execution for every job and row of the definition; a run of a part does not."""
-        rows = {
-            (job.metadata.get("pipeline_job_id"), job.metadata.get("pipeline_job_index")) for job in self.executions
-        }
+        rows = {(job.facts.pipeline_job_id, job.facts.pipeline_job_index) for job in self.executions}
         return all((job_id, str(row)) in rows for job_id, row in _rows(pipeline))
 
 
@@ -75,7 +76,7 @@ def past_runs(executions: Iterable[JobRecord]) -> list[PastRun]:
     """Group executions of one pipeline, given newest first, into runs, the newest first."""
     groups: dict[str, list[JobRecord]] = {}
     for job in executions:
-        groups.setdefault(job.metadata.get("pipeline_run_id") or job.id, []).append(job)
+        groups.setdefault(job.facts.pipeline_run_id or job.id, []).append(job)
     return [PastRun(run_id=run_id, executions=tuple(deciding(run))) for run_id, run in groups.items()]
 
 
@@ -127,10 +128,10 @@ def artifact_environment(runs: Mapping[str, PastRun], job_id: str, variables: Ma
 
 def _named(executions: list[JobRecord], name: str) -> list[str]:
     """Return the executions that go by *name*: one by its matrix row, or all rows of a job."""
-    by_row = [j.id for j in executions if name in (j.metadata.get("build_target"), j.metadata.get("matrix_name"))]
+    by_row = [j.id for j in executions if name in (j.facts.build_target, j.facts.matrix_name)]
     if by_row:
         return by_row[-1:]
-    return [job.id for job in executions if job.metadata.get("pipeline_job_id") == name]
+    return [job.id for job in executions if job.facts.pipeline_job_id == name]
 
 
 def _environment(job_ids: list[str]) -> dict[str, str]:

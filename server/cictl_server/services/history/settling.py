@@ -14,6 +14,7 @@ from typing import Any
 
 from cictl.wire.events import EventKind
 from cictl.wire.jobs import JobStatus
+from cictl.wire.metadata import JobMetadata, Key
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import QUEUE, Hub, job_topic
 from cictl_server.services.core.metrics import Metrics
@@ -64,7 +65,10 @@ class Settler:
         """Release or end what waits for the executions that ended, or were removed, until nothing changes."""
         changed = list(ended)
         while changed:
-            by_run, by_chain_run = _grouped(changed, "pipeline_run_id"), _grouped(changed, "chain_run_id")
+            by_run, by_chain_run = (
+                _grouped(changed, JobMetadata.pipeline_run_id),
+                _grouped(changed, JobMetadata.chain_run_id),
+            )
             changed = [job for run, jobs in by_run for job in settled_by_needs(tx, run, jobs, now=now)]
             for job in changed:
                 self.put(tx, job)
@@ -83,10 +87,10 @@ def _is_queued(tx: Transaction, job: JobRecord) -> bool:
     return before is not None and before.status is JobStatus.QUEUED
 
 
-def _grouped(jobs: Iterable[JobRecord], key: str) -> list[tuple[str, list[JobRecord]]]:
+def _grouped(jobs: Iterable[JobRecord], key: Key[str]) -> list[tuple[str, list[JobRecord]]]:
     """Return the executions by a value of their metadata, in its order; those without it are left out."""
     groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
     for job in jobs:
-        groups[job.metadata.get(key, "")].append(job)
+        groups[key.of(job.facts)].append(job)
     groups.pop("", None)
     return sorted(groups.items())

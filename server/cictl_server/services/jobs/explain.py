@@ -16,9 +16,7 @@ from cictl.wire.jobs import Cause, Dependency, JobStatus
 from cictl.wire.requirements import meets_all
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
-from cictl_server.services.history.chain_waits import upstream_of
 from cictl_server.services.history.lookup import get_job
-from cictl_server.services.history.needs import needs_of
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.jobs.fitting import command, fixes_for, nearest_first, obstacle, pinned_to, sentence
 from cictl_server.services.jobs.jobs import JobService
@@ -147,8 +145,8 @@ def _since(job: JobRecord) -> datetime:
 
 
 def _name(job: JobRecord) -> str:
-    keys = ("project", "pipeline_id", "pipeline_job_id", "matrix_name")
-    return "/".join(value for key in keys if (value := job.metadata.get(key)))
+    facts = job.facts
+    return "/".join(filter(None, (facts.project, facts.pipeline_id, facts.pipeline_job_id, facts.matrix_name)))
 
 
 def _count_older(job: JobRecord, view: View, agents: Iterable[AgentFit]) -> int:
@@ -184,14 +182,14 @@ def _vault_fixes(job: JobRecord, *, then: str = "") -> Iterator[Fix]:
 def _blockers(job: JobRecord, view: View) -> list[Blocker]:
     """Return what *job* still waits for: jobs of its run, and pipelines of its chain run."""
     blockers: list[Blocker] = []
-    if job.metadata.get("needs_blocked") == "1":
-        siblings = deciding(view.jobs.of_run(job.metadata.get("pipeline_run_id", "")))
-        for need in needs_of(job):
-            blockers += _unfinished(need, [j for j in siblings if j.metadata.get("pipeline_job_id") == need])
-    if job.metadata.get("chain_blocked") == "1":
-        members = deciding(view.jobs.of_chain_run(job.metadata.get("chain_run_id", "")))
-        for pipeline in upstream_of(job):
-            blockers += _unfinished(pipeline, [j for j in members if j.metadata.get("pipeline_id") == pipeline])
+    if job.facts.needs_blocked:
+        siblings = deciding(view.jobs.of_run(job.facts.pipeline_run_id))
+        for need in job.facts.needs_job_ids:
+            blockers += _unfinished(need, [j for j in siblings if j.facts.pipeline_job_id == need])
+    if job.facts.chain_blocked:
+        members = deciding(view.jobs.of_chain_run(job.facts.chain_run_id))
+        for pipeline in job.facts.chain_depends_on_pipelines:
+            blockers += _unfinished(pipeline, [j for j in members if j.facts.pipeline_id == pipeline])
     return blockers
 
 
@@ -204,9 +202,9 @@ def _unfinished(need: str, executions: list[JobRecord]) -> Iterator[Blocker]:
                 need=need,
                 job_execution_id=execution.id,
                 status=execution.status,
-                pipeline_id=execution.metadata.get("pipeline_id", ""),
-                pipeline_job_id=execution.metadata.get("pipeline_job_id", ""),
-                matrix_name=execution.metadata.get("matrix_name", ""),
+                pipeline_id=execution.facts.pipeline_id,
+                pipeline_job_id=execution.facts.pipeline_job_id,
+                matrix_name=execution.facts.matrix_name,
             )
 
 
@@ -265,7 +263,7 @@ def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
         culprit_id = culprit.job_execution_id
         yield Fix(text=f"see why {culprit_id} failed", command=command("jobs", "explain", culprit_id))
     if job.started is None:
-        if target := "/".join(filter(None, (job.metadata.get(key) for key in ("project", "pipeline_id")))):
+        if target := "/".join(filter(None, (job.facts.project, job.facts.pipeline_id))):
             yield Fix(text="run its pipeline again", command=command("run", target))
         return
     match job.cause:

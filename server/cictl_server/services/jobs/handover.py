@@ -16,6 +16,7 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import Cause, JobExecution, JobStatus, LeaseResponse
+from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.settling import Settler
@@ -174,7 +175,7 @@ def _told_to_mask(view: JobExecution, values: list[str], *, has_secrets: bool = 
     """Tell the agent what to hide; with secrets, blank ones too, it does not trace the shell."""
     if not (values or has_secrets):
         return view
-    metadata = {**view.metadata, "has_secrets": "1"}
+    metadata = view.metadata | JobMetadata.entries(JobMetadata.has_secrets(True))
     return msgspec.structs.replace(view, metadata=metadata, sensitive_values=list(dict.fromkeys(values)))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from cictl.base.clock import Clock
 from cictl.wire.jobs import (
     CANCEL_LINE,
@@ -19,6 +21,7 @@ from cictl.wire.jobs import (
     JobStatus,
     JobSteps,
 )
+from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import Conflict
 from cictl_server.services.core.hub import Hub, job_topic
 from cictl_server.services.core.ids import NumberSource, job_number
@@ -157,21 +160,9 @@ class JobService:
             job = get_job(tx, job_id)
             if job.started is None:
                 raise Conflict("job has not started yet", hint="run its pipeline instead")
-            metadata = {key: value for key, value in job.metadata.items() if key != "chain_cancelled"}
-            again = JobRecord(
-                number=self.numbers.next(),
-                script=job.script,
-                status=JobStatus.QUEUED,
-                created=self.clock(),
-                required_capabilities=job.required_capabilities,
-                timeout_seconds=job.timeout_seconds,
-                env=job.env,
-                artifact_globs=job.artifact_globs,
-                caches=job.caches,
-                source=job.source,
-                metadata=metadata,
-                step_plan=job.step_plan,
-            )
+            metadata = JobMetadata.without(job.metadata, JobMetadata.chain_cancelled)
+            spec = replace(job, metadata=metadata)
+            again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
             self.settler.put(tx, again)
             self.settler.settle(tx, [again], now=again.created)
             again = get_job(tx, again.id)
@@ -210,20 +201,20 @@ class JobService:
 def _dependency(view: View, job: JobRecord, *, need: str | None, upstream: str | None) -> Dependency | None:
     """Return the newest execution that failed and that *job* waited for: a job of its run, or a pipeline of its chain."""
     if need is not None:
-        siblings = view.jobs.of_run(job.metadata.get("pipeline_run_id", ""))
-        failed = [j for j in siblings if j.metadata.get("pipeline_job_id") == need]
+        siblings = view.jobs.of_run(job.facts.pipeline_run_id)
+        failed = [j for j in siblings if j.facts.pipeline_job_id == need]
         reason = f"required job {need} failed"
     else:
-        siblings = view.jobs.of_chain_run(job.metadata.get("chain_run_id", ""))
-        failed = [j for j in siblings if j.metadata.get("pipeline_id") == upstream]
+        siblings = view.jobs.of_chain_run(job.facts.chain_run_id)
+        failed = [j for j in siblings if j.facts.pipeline_id == upstream]
         reason = f"upstream pipeline {upstream} failed"
     culprit = next((j for j in reversed(failed) if j.status is JobStatus.FAILED), None)
     if culprit is None:
         return None
     return Dependency(
         job_execution_id=culprit.id,
-        pipeline_id=culprit.metadata.get("pipeline_id", ""),
-        pipeline_job_id=culprit.metadata.get("pipeline_job_id", ""),
-        matrix_name=culprit.metadata.get("matrix_name", ""),
+        pipeline_id=culprit.facts.pipeline_id,
+        pipeline_job_id=culprit.facts.pipeline_job_id,
+        matrix_name=culprit.facts.matrix_name,
         reason=reason,
     )

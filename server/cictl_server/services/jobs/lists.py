@@ -163,10 +163,10 @@ def _cursor_number(cursor: str) -> int:
 
 
 def _matches(job: JobRecord, where: JobFilter) -> bool:
-    metadata = job.metadata
+    facts = job.facts
     return (
-        where.project in ("", metadata.get("project"), metadata.get("project_id"))
-        and where.pipeline in ("", metadata.get("pipeline_id"))
+        where.project in ("", facts.project, facts.project_id)
+        and where.pipeline in ("", facts.pipeline_id)
         and where.agent in ("", job.agent_id)
     )
 
@@ -195,18 +195,17 @@ def _entries(view: View, window: _Window) -> Iterator[tuple[int, list[JobRecord]
             yield job.number, [job]
         elif group not in groups:
             groups.add(group)
-            members = [j for j in view.jobs.of_run(job.metadata["pipeline_run_id"]) if _group(j) == group]
+            members = [j for j in view.jobs.of_run(job.facts.pipeline_run_id) if _group(j) == group]
             if not any(window.before <= member.number <= window.newest for member in members):
                 yield job.number, members
 
 
 def _group(job: JobRecord) -> str:
     """Return the contract's key of the run that *job* belongs to, empty for none."""
-    run = job.metadata.get("pipeline_run_id", "")
-    if not run:
+    facts = job.facts
+    if not facts.pipeline_run_id:
         return ""
-    project = job.metadata.get("project_id") or job.metadata.get("project", "")
-    return f"{run}|{project}|{job.metadata.get('pipeline_id', '')}"
+    return f"{facts.pipeline_run_id}|{facts.project_id or facts.project}|{facts.pipeline_id}"
 
 
 def _groups(jobs: list[JobRecord]) -> list[JobGroup]:

@@ -91,7 +91,7 @@ def _finished(view: View, agent_id: str | None) -> list[JobRecord]:
         return [job for status in _FINISHED for job in view.jobs.with_status(status)]
     held = [job for job in view.jobs.of_agent(agent_id) if job.status.is_terminal]
     failed = view.jobs.with_status(JobStatus.FAILED)
-    never_held = [job for job in failed if not job.agent_id and job.metadata.get("adhoc_agent_id") == agent_id]
+    never_held = [job for job in failed if not job.agent_id and job.facts.adhoc_agent_id == agent_id]
     return held + never_held
 
 
@@ -103,5 +103,4 @@ def _unawaited(view: View, jobs: Iterable[JobRecord]) -> list[JobRecord]:
         in_chain = next(view.jobs.blocked_of_chain_run(chain_run_id), None)
         return in_chain is not None or bool(view.jobs.blocked_of_run(pipeline_run_id))
 
-    keys = ("pipeline_run_id", "chain_run_id")
-    return [job for job in jobs if not is_awaited(*(job.metadata.get(key, "") for key in keys))]
+    return [job for job in jobs if not is_awaited(job.facts.pipeline_run_id, job.facts.chain_run_id)]

@@ -27,19 +27,14 @@ def job_view(
         is_leased: It goes to the agent that is to execute it, which needs the token of an automatic bump.
     """
     is_listed = candidates is not None
+    spec = job.planned()
+    spec["required_capabilities"] = job.required_capabilities or None
+    spec["step_plan"] = job.step_plan if is_leased else without_token(job.step_plan)
     return JobExecution(
+        **spec,
         id=job.id,
-        script=job.script,
-        required_capabilities=job.required_capabilities or None,
-        timeout_seconds=job.timeout_seconds,
         status=job.status,
         created_utc=job.created,
-        env=job.env,
-        artifact_globs=job.artifact_globs,
-        caches=job.caches,
-        source=job.source,
-        metadata=job.metadata,
-        step_plan=job.step_plan if is_leased else without_token(job.step_plan),
         current_step=job.current_step,
         cache_stats=job.cache_stats,
         runtime_capabilities=job.runtime_capabilities,

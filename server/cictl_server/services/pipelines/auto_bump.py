@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 from msgspec.structs import replace
 
 from cictl.project_file import Pipeline, Versioning
-from cictl.wire.jobs import SecretRef, Step
+from cictl.wire.jobs import JobSpec, Step
+from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import InvalidRequest
-from cictl_server.services.pipelines.planning import PlannedJob, SourceContext
+from cictl_server.services.pipelines.planning import SourceContext
 from cictl_server.services.secrets.tokens import BUMP_STEP, BUMP_TOKEN
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
@@ -88,7 +88,7 @@ def branch_of(ref: str) -> str:
     return "" if ref.startswith("refs/") or _COMMIT.fullmatch(ref) else ref
 
 
-def check_auto_bump(pipeline: Pipeline, planned: list[PlannedJob]) -> None:
+def check_auto_bump(pipeline: Pipeline, planned: list[JobSpec]) -> None:
     """
     Raises:
         InvalidRequest: The pipeline asks for the bump, and a wet run of it would have more than one execution.
@@ -97,7 +97,7 @@ def check_auto_bump(pipeline: Pipeline, planned: list[PlannedJob]) -> None:
         raise InvalidRequest("versioning.auto_bump requires exactly one job execution in the pipeline run")
 
 
-def with_auto_bump(pipeline: Pipeline, planned: list[PlannedJob], source: SourceContext) -> list[PlannedJob]:
+def with_auto_bump(pipeline: Pipeline, planned: list[JobSpec], source: SourceContext) -> list[JobSpec]:
     """Append the bump to the one execution of a wet run, where the pipeline asks for it.
 
     Raises:
@@ -116,8 +116,9 @@ def with_auto_bump(pipeline: Pipeline, planned: list[PlannedJob], source: Source
     steps = [replace(step, total=total) for step in job.step_plan]
     steps.append(_step(versioning, script, index=total))
     branch = branch_of(source.ref_raw)
-    metadata = {**job.metadata, "next_version": following, **({"auto_bump_branch": branch} if branch else {})}
-    return [dataclasses.replace(job, script=f"{job.script}\n{script}", step_plan=steps, metadata=metadata)]
+    entries = JobMetadata.entries(JobMetadata.next_version(following), JobMetadata.auto_bump_branch(branch))
+    metadata = job.metadata | entries
+    return [replace(job, script=f"{job.script}\n{script}", step_plan=steps, metadata=metadata)]
 
 
 def _step(versioning: Versioning, script: str, *, index: int) -> Step:
@@ -129,8 +130,5 @@ def _step(versioning: Versioning, script: str, *, index: int) -> Step:
         script=script,
         env={BUMP_TOKEN: versioning.auto_bump_vcs_token.strip()},
         vault_connection=vault.connection if vault else "",
-        vault_secrets=[
-            SecretRef(name=s.name, path=s.path, key=s.key, mount=s.mount, kv_version=s.kv_version)
-            for s in (vault.secrets if vault else [])
-        ],
+        vault_secrets=vault.secrets if vault else [],
     )

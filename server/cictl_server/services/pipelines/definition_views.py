@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from cictl.base.job_parts import SecretRef
 from cictl.project_file import Job, Pipeline, secret_names
-from cictl.wire.jobs import SecretRef, Step
+from cictl.wire.jobs import JobSpec, Step
 from cictl.wire.projects import InspectRequest, InspectResponse, RunRequest
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.pipelines.definition_yaml import job_yaml, pipeline_yaml
-from cictl_server.services.pipelines.planning import PlannedJob
 from cictl_server.services.pipelines.run_preparation import Mode, Preparer
 from cictl_server.services.secrets.vault.testing import Inspection, VaultTestService
 from cictl_server.store.contract import Store
@@ -90,7 +90,7 @@ class InspectService:
         with self.store.read() as view:
             return {record.name: record for record in view.vault_connections.iter_all()}
 
-    def _planned(self, request: InspectRequest) -> list[PlannedJob]:
+    def _planned(self, request: InspectRequest) -> list[JobSpec]:
         """Return what a run would enqueue.
 
         Raises:
@@ -128,13 +128,13 @@ def _title(pipeline: Pipeline, job: Job | None, what: str) -> str:
     return f"Pipeline {pipeline.id} {what}" if job is None else f"Job {job.id} {what}"
 
 
-def _label(job: PlannedJob) -> str:
-    row = job.metadata.get("matrix_name", "")
-    return f"{job.pipeline_job_id} / {row}" if row else job.pipeline_job_id
+def _label(job: JobSpec) -> str:
+    name, row = job.facts.pipeline_job_id, job.facts.matrix_name
+    return f"{name} / {row}" if row else name
 
 
 def _mapping(
-    job: PlannedJob, connections: Mapping[str, VaultConnectionRecord], tested: Inspection | None
+    job: JobSpec, connections: Mapping[str, VaultConnectionRecord], tested: Inspection | None
 ) -> Iterator[str]:
     steps = [step for step in job.step_plan if step.vault_connection or step.vault_secrets or _names(step)]
     if steps:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cictl.project_file import Pipeline
+from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import PastRun, Unsatisfied, satisfying_run
 from cictl_server.store.contract import View
@@ -56,21 +57,23 @@ def combine(runs: Mapping[str, PastRun]) -> Inherited:
     Raises:
         InvalidRequest: Two versions, or two commits of one repository.
     """
-    versions = {run.get("pipeline_version") or run.get("pipeline_version_raw"): run for run in runs.values()}
+    versions = {
+        run.get(JobMetadata.pipeline_version) or run.get(JobMetadata.pipeline_version_raw): run for run in runs.values()
+    }
     versions.pop("", None)
     if len(versions) > 1:
         first, second = list(versions)[:2]
         raise InvalidRequest(f'dependency versions conflict: "{first}" vs "{second}"')
     sources: dict[str, str] = {}
     for run in runs.values():
-        repo, commit = run.get("pipeline_source_repo"), run.get("pipeline_source_ref_resolved")
+        repo, commit = run.get(JobMetadata.pipeline_source_repo), run.get(JobMetadata.pipeline_source_ref_resolved)
         if repo and commit and sources.setdefault(repo, commit) != commit:
             raise InvalidRequest(f'dependency source refs conflict: "{sources[repo]}" vs "{commit}"')
     version_run = next(iter(versions.values()), None)
     repo, commit = next(iter(sources.items())) if len(sources) == 1 else ("", "")
     return Inherited(
-        version_raw=version_run.get("pipeline_version_raw") if version_run else "",
-        version=version_run.get("pipeline_version") if version_run else "",
+        version_raw=version_run.get(JobMetadata.pipeline_version_raw) if version_run else "",
+        version=version_run.get(JobMetadata.pipeline_version) if version_run else "",
         repo=repo,
         commit=commit,
         runs=dict(runs),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cictl.project_file import Job, Pipeline
+from cictl.wire.jobs import JobSpec
+from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import Unsatisfied, satisfying_run
 from cictl_server.services.pipelines.dependencies import Inherited
-from cictl_server.services.pipelines.planning import PlannedJob, SourceContext
+from cictl_server.services.pipelines.planning import SourceContext
 from cictl_server.services.projects.git import check_argument, is_commit
 from cictl_server.store.contract import View
 
@@ -62,10 +64,10 @@ def cached_source(
         )
     source = SourceContext(
         repo=repo,
-        ref_raw=_checked(wanted, run.get("pipeline_source_ref_raw") or ref, kind="cached"),
-        commit=run.get("pipeline_source_ref_resolved"),
-        version_raw=run.get("pipeline_version_raw"),
-        version=run.get("pipeline_version"),
+        ref_raw=_checked(wanted, run.get(JobMetadata.pipeline_source_ref_raw) or ref, kind="cached"),
+        commit=run.get(JobMetadata.pipeline_source_ref_resolved),
+        version_raw=run.get(JobMetadata.pipeline_version_raw),
+        version=run.get(JobMetadata.pipeline_version),
     )
     return CachedSource(source=source, origin="pipeline_history")
 
@@ -97,7 +99,7 @@ def check_offline_source(pipeline: Pipeline, cached: CachedSource, *, in_chain: 
         raise InvalidRequest(f'offline_cached execution requires cached source context for {which} "{pipeline.id}"')
 
 
-def check_offline_jobs(pipeline: Pipeline, planned: list[PlannedJob], *, dry_run: bool) -> None:
+def check_offline_jobs(pipeline: Pipeline, planned: list[JobSpec], *, dry_run: bool) -> None:
     """Every execution must be pinned, and a wet one must not contain what dry runs skip.
 
     Raises:
@@ -105,7 +107,7 @@ def check_offline_jobs(pipeline: Pipeline, planned: list[PlannedJob], *, dry_run
     """
     definitions = {job.id: job for job in pipeline.jobs}
     for job in planned:
-        name = job.pipeline_job_id
+        name = job.facts.pipeline_job_id
         if job.source is not None and not is_commit(job.source.ref):
             raise InvalidRequest(
                 f'offline_cached execution requires pinned cached source commit for job "{name}"; '

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from cictl.project_file import Job, Pipeline, VaultUse, render
+from cictl.project_file import Job, Pipeline, render
 from cictl.project_file import Step as StepDefinition
-from cictl.wire.jobs import CacheSpec, SecretRef, Source, Step
+from cictl.wire.jobs import JobSpec, Source, Step
+from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import RunRequest
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import PastRun, artifact_environment, matrix_variables
 
 _CONTAINER_METADATA = {
-    "container_image": "runtime_probe.container_image",
-    "container_workdir": "runtime_exec.container_workdir",
-    "container_user": "runtime_exec.container_user",
-    "container_devices": "runtime_exec.container_devices",
-    "container_groups": "runtime_exec.container_groups",
+    "container_image": JobMetadata.container_image,
+    "container_workdir": JobMetadata.container_workdir,
+    "container_user": JobMetadata.container_user,
+    "container_devices": JobMetadata.container_devices,
+    "container_groups": JobMetadata.container_groups,
 }
 
 
@@ -55,22 +55,6 @@ class RunIdentity:
     chain: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedJob:
-    """One execution that a run would enqueue."""
-
-    pipeline_job_id: str
-    script: str
-    env: dict[str, str]
-    required_capabilities: dict[str, str]
-    timeout_seconds: int
-    artifact_globs: list[str]
-    caches: list[CacheSpec]
-    source: Source | None
-    metadata: dict[str, str]
-    step_plan: list[Step] = field(default_factory=list)
-
-
 def plan(
     pipeline: Pipeline,
     request: RunRequest,
@@ -79,7 +63,7 @@ def plan(
     identity: RunIdentity,
     dependencies: Mapping[str, PastRun] | None = None,
     tolerates_missing_needs: bool = False,
-) -> list[PlannedJob]:
+) -> list[JobSpec]:
     """Return what a run of *pipeline* would enqueue, in the order of the file: jobs, then matrix rows.
 
     Empty when the selection matches nothing.
@@ -101,13 +85,11 @@ def plan(
         _plan_job(pipeline, job, row, request=request, source=source, identity=identity) for job, row in selected
     ]
     if missing:
-        planned = [_with_missing(one, missing.get(one.pipeline_job_id, [])) for one in planned]
+        planned = [_with_missing(one, missing.get(one.facts.pipeline_job_id, [])) for one in planned]
     if not dependencies:
         return planned
     return [
-        dataclasses.replace(
-            one, env={**one.env, **artifact_environment(dependencies, job.id, matrix_variables(job, row))}
-        )
+        replace(one, env={**one.env, **artifact_environment(dependencies, job.id, matrix_variables(job, row))})
         for one, (job, row) in zip(planned, selected, strict=True)
     ]
 
@@ -117,10 +99,11 @@ def selects(request: RunRequest, pipeline: Pipeline) -> bool:
     return bool(_select(pipeline, request))
 
 
-def _with_missing(planned: PlannedJob, needs: list[str]) -> PlannedJob:
+def _with_missing(planned: JobSpec, needs: list[str]) -> JobSpec:
     if not needs:
         return planned
-    return dataclasses.replace(planned, metadata={**planned.metadata, "missing_needs_job_ids": ",".join(needs)})
+    missing = JobMetadata.entries(JobMetadata.missing_needs_job_ids(needs))
+    return replace(planned, metadata=planned.metadata | missing)
 
 
 def _select(pipeline: Pipeline, request: RunRequest) -> list[tuple[Job, int]]:
@@ -144,20 +127,19 @@ def _missing_needs(selected: list[tuple[Job, int]]) -> dict[str, list[str]]:
 
 def _plan_job(
     pipeline: Pipeline, job: Job, row: int, *, request: RunRequest, source: SourceContext, identity: RunIdentity
-) -> PlannedJob:
+) -> JobSpec:
     values = {**matrix_variables(job, row), **_template_values(source)}
     steps = _steps(job, values, dry_run=request.dry_run)
     if not steps:
         raise InvalidRequest(f'pipeline job "{job.id}" has no executable steps after rendering')
     scripts = [step.script for step in steps if step.script]
-    return PlannedJob(
-        pipeline_job_id=job.id,
+    return JobSpec(
         script="\n".join(scripts) or "echo [dry-run] all steps skipped",
         env=_environment(source, dry_run=request.dry_run),
         required_capabilities=_requirements(job, agent_id=request.agent_id.strip()),
         timeout_seconds=job.timeout_seconds,
         artifact_globs=job.artifacts,
-        caches=[CacheSpec(id=c.id, env=c.env) for c in job.caches],
+        caches=job.caches,
         source=Source(repo=source.repo, ref=source.commit or source.ref_raw) if source.repo else None,
         metadata=_metadata(pipeline, job, row, request=request, source=source, identity=identity),
         step_plan=steps,
@@ -198,7 +180,7 @@ def _step(
         total=total,
         env={key: render(value, values) for key, value in definition.env.items()},
         vault_connection=definition.vault.connection if definition.vault else "",
-        vault_secrets=_secrets(definition.vault),
+        vault_secrets=definition.vault.secrets if definition.vault else [],
     )
     if script is None:
         return replace(base, name=_command(definition).strip(), kind="dryrun_skip")
@@ -223,13 +205,6 @@ def _command(definition: StepDefinition) -> str:
     return definition.test.command if definition.test else definition.run
 
 
-def _secrets(vault: VaultUse | None) -> list[SecretRef]:
-    return [
-        SecretRef(name=s.name, path=s.path, key=s.key, mount=s.mount, kv_version=s.kv_version)
-        for s in (vault.secrets if vault else [])
-    ]
-
-
 def _requirements(job: Job, *, agent_id: str) -> dict[str, str]:
     required = {key: value for key, value in job.runs_on.items() if not key.startswith("container_")}
     required |= {TOOL + tool: constraint for tool, constraint in job.requires_tools.items()}
@@ -248,31 +223,30 @@ def _metadata(
     pipeline: Pipeline, job: Job, row: int, *, request: RunRequest, source: SourceContext, identity: RunIdentity
 ) -> dict[str, str]:
     name = matrix_variables(job, row).get("name", "")
-    optional = {
-        "matrix_index": str(row) if job.matrix else "",
-        "matrix_name": name,
-        "build_target": name,
-        "dry_run": "1" if request.dry_run else "",
-        "pipeline_source_ref_raw": source.ref_raw,
-        "pipeline_source_ref_resolved": source.commit,
-        "pipeline_version_raw": source.version_raw,
-        "pipeline_version": source.version,
-        "build_version": source.version,
-        "needs_job_ids": ",".join(job.needs),
-        "needs_blocked": "1" if job.needs else "",
-        **{key: job.runs_on.get(runs_on, "").strip() for runs_on, key in _CONTAINER_METADATA.items()},
-    }
-    return {
-        "project": identity.project,
-        "project_id": str(identity.project_id),
-        "pipeline_id": pipeline.id,
-        "pipeline_run_id": identity.pipeline_run_id,
-        "pipeline_job_id": job.id,
-        "pipeline_job_index": str(row),
-        "pipeline_source_repo": source.repo,
-        **{key: value for key, value in optional.items() if value},
-        **identity.chain,
-    }
+    always = (
+        JobMetadata.project(identity.project),
+        JobMetadata.project_id(str(identity.project_id)),
+        JobMetadata.pipeline_id(pipeline.id),
+        JobMetadata.pipeline_run_id(identity.pipeline_run_id),
+        JobMetadata.pipeline_job_id(job.id),
+        JobMetadata.pipeline_job_index(str(row)),
+        JobMetadata.pipeline_source_repo(source.repo),
+    )
+    optional = JobMetadata.entries(
+        JobMetadata.matrix_index(str(row) if job.matrix else ""),
+        JobMetadata.matrix_name(name),
+        JobMetadata.build_target(name),
+        JobMetadata.dry_run(request.dry_run),
+        JobMetadata.pipeline_source_ref_raw(source.ref_raw),
+        JobMetadata.pipeline_source_ref_resolved(source.commit),
+        JobMetadata.pipeline_version_raw(source.version_raw),
+        JobMetadata.pipeline_version(source.version),
+        JobMetadata.build_version(source.version),
+        JobMetadata.needs_job_ids(job.needs),
+        JobMetadata.needs_blocked(bool(job.needs)),
+        *(key(job.runs_on.get(name, "").strip()) for name, key in _CONTAINER_METADATA.items()),
+    )
+    return {**dict(always), **optional, **identity.chain}
 
 
 def _environment(source: SourceContext, *, dry_run: bool) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cictl.wire.jobs import Step
+from cictl.wire.jobs import JobSpec, Step
 from cictl.wire.projects import (
     EligibleAgents,
     PendingJob,
@@ -19,7 +19,6 @@ from cictl.wire.requirements import meets_all
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.about.runtime import RuntimeService
 from cictl_server.services.fleet.matching import Candidate, Matching, unmet_by_all
-from cictl_server.services.pipelines.planning import PlannedJob
 from cictl_server.services.pipelines.run_preparation import NO_MATCH, Mode, Prepared, Preparer, as_dry_run
 
 
@@ -71,7 +70,7 @@ class PreviewService:
     def _eligible(self, prepared: Prepared) -> EligibleAgents:
         return EligibleAgents(eligible_agent_ids=self._agents(prepared.planned), pending_jobs=len(prepared.planned))
 
-    def _agents(self, planned: list[PlannedJob]) -> list[str] | None:
+    def _agents(self, planned: list[JobSpec]) -> list[str] | None:
         """Return the agents, by id, that meet the requirements of every execution; None for no executions."""
         if not planned:
             return None
@@ -92,7 +91,7 @@ class PreviewService:
             pending_jobs=[_pending(job, candidates) for job in prepared.planned],
             eligible_agent_ids=self._agents(prepared.planned),
             warnings=prepared.warnings,
-            version=next((job.metadata.get("pipeline_version", "") for job in prepared.planned), ""),
+            version=next((job.facts.pipeline_version for job in prepared.planned), ""),
         )
 
 
@@ -112,20 +111,20 @@ def _as_run(request: PreviewRequest) -> RunRequest:
     )
 
 
-def _pending(job: PlannedJob, candidates: list[Candidate]) -> PendingJob:
-    metadata, required = job.metadata, job.required_capabilities
+def _pending(job: JobSpec, candidates: list[Candidate]) -> PendingJob:
+    facts, required = job.facts, job.required_capabilities
     return PendingJob(
-        pipeline_job_id=job.pipeline_job_id,
-        pipeline_id=metadata["pipeline_id"],
-        matrix_name=metadata.get("matrix_name", ""),
+        pipeline_job_id=facts.pipeline_job_id,
+        pipeline_id=facts.pipeline_id,
+        matrix_name=facts.matrix_name,
         required_capabilities=required,
         source_repo=job.source.repo if job.source else "",
         source_ref=job.source.ref if job.source else "",
         step_count=len(job.step_plan),
         step_plan=[_step(step) for step in job.step_plan],
         artifact_globs=job.artifact_globs,
-        dependency_blocked="needs_blocked" in metadata or "chain_blocked" in metadata,
-        missing_needs=[need for need in metadata.get("missing_needs_job_ids", "").split(",") if need],
+        dependency_blocked=facts.needs_blocked or facts.chain_blocked,
+        missing_needs=facts.missing_needs_job_ids,
         eligible_agent_ids=[agent.agent_id for agent in candidates if meets_all(required, agent.capabilities)],
         unmet_requirements=unmet_by_all(required, candidates),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from msgspec.structs import replace
 
 from cictl.project_file import Pipeline
+from cictl.wire.jobs import JobSpec
+from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import RunRequest
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.ids import NumberSource
@@ -22,7 +23,7 @@ from cictl_server.services.pipelines.offline import (
     check_offline_jobs,
     check_offline_source,
 )
-from cictl_server.services.pipelines.planning import PlannedJob, RunIdentity, SourceContext, plan, selects
+from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan, selects
 from cictl_server.services.pipelines.sources import resolve_source, with_own_version
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ProjectRecord
@@ -64,7 +65,7 @@ class Prepared:
     project: ProjectRecord
     name: str
     run_id: str
-    planned: list[PlannedJob]
+    planned: list[JobSpec]
     cache_source: str = ""
     warnings: list[str] = field(default_factory=list)
 
@@ -147,7 +148,7 @@ class Preparer:
             check_offline_chain([member.pipeline for member in members])
         run_id = f"chain-{self.numbers.next()}"
         identities = self._identities(project, chain.chain_id, run_id, members, request, mode)
-        planned: list[PlannedJob] = []
+        planned: list[JobSpec] = []
         for index, (member, identity) in enumerate(zip(members, identities, strict=True)):
             own = source if index == 0 else _member_source(member.pipeline, source, mode)
             jobs = plan(
@@ -175,16 +176,17 @@ class Preparer:
         identities = []
         for index, member in enumerate(members):
             waits_for = [name for name in member.waits_for if name in present]
-            block = {"chain_depends_on_pipelines": ",".join(waits_for), "chain_blocked": "1"} if waits_for else {}
-            place = {
-                "chain_run_id": run_id,
-                "pipeline_chain_id": chain_id,
-                "pipeline_chain_index": str(index),
-                "pipeline_chain_position": str(index + 1),
-                "pipeline_chain_total": str(len(members)),
-            }
+            place = JobMetadata.entries(
+                JobMetadata.chain_run_id(run_id),
+                JobMetadata.pipeline_chain_id(chain_id),
+                JobMetadata.pipeline_chain_index(str(index)),
+                JobMetadata.pipeline_chain_position(str(index + 1)),
+                JobMetadata.pipeline_chain_total(str(len(members))),
+                JobMetadata.chain_depends_on_pipelines(waits_for),
+                JobMetadata.chain_blocked(bool(waits_for)),
+            )
             own_id = f"offline-{run_id}-{index}" if mode is Mode.RUN_OFFLINE else f"run-{self.numbers.next()}"
-            identities.append(self._identity(project, own_id, chain={**place, **block}))
+            identities.append(self._identity(project, own_id, chain=place))
         return identities
 
     def _identity(
@@ -234,8 +236,8 @@ def _member_source(pipeline: Pipeline, first: SourceContext, mode: Mode) -> Sour
 
 
 def _finished(
-    pipeline: Pipeline, planned: list[PlannedJob], source: SourceContext, request: RunRequest, mode: Mode
-) -> list[PlannedJob]:
+    pipeline: Pipeline, planned: list[JobSpec], source: SourceContext, request: RunRequest, mode: Mode
+) -> list[JobSpec]:
     """Add what only real runs have: the automatic bump, and the guardrails of offline ones."""
     if mode is Mode.RUN_OFFLINE:
         check_offline_jobs(pipeline, planned, dry_run=request.dry_run)
@@ -248,12 +250,12 @@ def _finished(
     return with_auto_bump(pipeline, planned, source)
 
 
-def _marked(job: PlannedJob) -> PlannedJob:
-    return dataclasses.replace(job, metadata={**job.metadata, "execution_mode": "offline_cached"})
+def _marked(job: JobSpec) -> JobSpec:
+    return replace(job, metadata=job.metadata | JobMetadata.entries(JobMetadata.execution_mode("offline_cached")))
 
 
 def _prepared(
-    project: ProjectRecord, name: str, run_id: str, planned: list[PlannedJob], cached: CachedSource | None, mode: Mode
+    project: ProjectRecord, name: str, run_id: str, planned: list[JobSpec], cached: CachedSource | None, mode: Mode
 ) -> Prepared:
     if mode.is_run and not planned:
         raise InvalidRequest(NO_MATCH)

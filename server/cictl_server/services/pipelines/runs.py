@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
-from cictl.wire.jobs import JobStatus
 from cictl.wire.projects import RunRequest, RunResponse
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.settling import Settler
-from cictl_server.services.pipelines.planning import PlannedJob
 from cictl_server.services.pipelines.run_preparation import Prepared, Preparer, run_mode
 from cictl_server.store.contract import Store
 from cictl_server.store.records import JobRecord
@@ -40,7 +38,9 @@ class RunService:
         return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)))
 
     def _enqueue(self, prepared: Prepared) -> RunResponse:
-        jobs = [self._record(planned) for planned in prepared.planned]
+        jobs = [
+            JobRecord.queued(planned, number=self.numbers.next(), created=self.clock()) for planned in prepared.planned
+        ]
         with self.store.write() as tx:
             for job in jobs:
                 self.settler.put(tx, job)
@@ -50,20 +50,4 @@ class RunService:
             enqueued=len(jobs),
             job_execution_ids=[job.id for job in jobs],
             pipeline_run_id=prepared.run_id,
-        )
-
-    def _record(self, planned: PlannedJob) -> JobRecord:
-        return JobRecord(
-            number=self.numbers.next(),
-            script=planned.script,
-            status=JobStatus.QUEUED,
-            created=self.clock(),
-            required_capabilities=planned.required_capabilities,
-            timeout_seconds=planned.timeout_seconds,
-            env=planned.env,
-            artifact_globs=planned.artifact_globs,
-            caches=planned.caches,
-            source=planned.source,
-            metadata=planned.metadata,
-            step_plan=planned.step_plan,
         )

@@ -82,8 +82,8 @@ class SourceRefService:
             names = set(self._last.get(repo, ()))
         with self._store.read() as view:
             for job, _ in zip(view.jobs.of_pipeline(str(project_id), pipeline.id), range(500), strict=False):
-                branch = branch_of(job.metadata.get("pipeline_source_ref_raw", ""))
-                if branch and job.metadata.get("pipeline_source_repo") == repo:
+                branch = branch_of(job.facts.pipeline_source_ref_raw)
+                if branch and job.facts.pipeline_source_repo == repo:
                     names.add(branch)
         return list(names)
 

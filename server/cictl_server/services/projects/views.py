@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cictl.project_file import Job, Pipeline, Step
-from cictl.wire.jobs import CacheSpec
 from cictl.wire.projects import (
     ChainSummary,
     JobDetail,
@@ -101,7 +100,7 @@ def _job_detail(job: Job) -> JobDetail:
         runs_on=job.runs_on,
         requires_tools=job.requires_tools,
         artifacts=job.artifacts,
-        caches=[CacheSpec(id=c.id, env=c.env) for c in job.caches],
+        caches=job.caches,
         steps=[_step_detail(step) for step in job.steps],
         matrix_includes=[
             MatrixInclude(index=index, name=row.get("name", ""), vars=row) for index, row in enumerate(job.matrix)

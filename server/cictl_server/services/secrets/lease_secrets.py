@@ -8,10 +8,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from cictl.base.job_parts import SecretRef
 from cictl.project_file import replace_secrets, secret_names
 from cictl.project_file.findings import quote
 from cictl.redaction import url_secrets
-from cictl.wire.jobs import SecretRef, Step
+from cictl.wire.jobs import Step
 from cictl_server.services.secrets.tokens import literal_token
 from cictl_server.services.secrets.vault.connections import find_by_name
 from cictl_server.services.secrets.vault.errors import VaultProblem, VaultRefused, VaultUnavailable

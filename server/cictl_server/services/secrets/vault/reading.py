@@ -11,8 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from cictl.wire.jobs import SecretRef
-from cictl.wire.vault import VaultTestSecret
+from cictl.base.job_parts import SecretRef
 from cictl_server.services.secrets.vault.client import Place, VaultClient, place_of, value_of
 from cictl_server.services.secrets.vault.connections import is_allowed
 from cictl_server.services.secrets.vault.errors import TokenRefused, VaultRefused, VaultUnavailable
@@ -98,7 +97,7 @@ class VaultReader:
         self._fresh.add(connection.id)
         return login.token
 
-    def value(self, connection: VaultConnectionRecord, secret: SecretRef | VaultTestSecret) -> str:
+    def value(self, connection: VaultConnectionRecord, secret: SecretRef) -> str:
         """Return the text of a secret.
 
         Raises:

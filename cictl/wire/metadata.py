@@ -1,0 +1,159 @@
+"""The keys of a job's metadata: what each means and who sets it. No other file spells one.
+
+On the wire and in the store the metadata is a map of texts. `JobMetadata` reads one, and makes one:
+
+    job.facts.needs_job_ids                                  # ["lint", "test"]
+    JobMetadata.entries(JobMetadata.dry_run(True))           # {"dry_run": "1"}
+    JobMetadata.without(job.metadata, JobMetadata.dry_run)   # less that key
+
+This module imports nothing that is slow to load: the completion of a shell reads metadata too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar, overload
+
+T = TypeVar("T")
+
+
+class Key(Generic[T]):
+    """One key. On a `JobMetadata` it reads as its value, on the class it is itself; called, it makes an entry."""
+
+    def __init__(self, name: str, *, read: Callable[[str], T], write: Callable[[T], str]) -> None:
+        self.name = name
+        self._read = read
+        self._write = write
+
+    @overload
+    def __get__(self, metadata: None, owner: type[JobMetadata]) -> Key[T]: ...
+
+    @overload
+    def __get__(self, metadata: JobMetadata, owner: type[JobMetadata]) -> T: ...
+
+    def __get__(self, metadata: JobMetadata | None, owner: type[JobMetadata]) -> Key[T] | T:
+        return self if metadata is None else self._read(metadata.texts.get(self.name, ""))
+
+    def __call__(self, value: T) -> tuple[str, str]:
+        """Return the entry that says *value*."""
+        return self.name, self._write(value)
+
+    def of(self, metadata: JobMetadata) -> T:
+        """Return the value in *metadata*; where the key is absent, that of an empty text."""
+        return self._read(metadata.texts.get(self.name, ""))
+
+
+def _text(name: str) -> Key[str]:
+    return Key(name, read=str, write=str)
+
+
+def _flag(name: str) -> Key[bool]:
+    return Key(name, read="1".__eq__, write=lambda is_set: "1" if is_set else "")
+
+
+def _names(name: str) -> Key[list[str]]:
+    """Return a key with names between commas; none of them has one in it."""
+    return Key(name, read=lambda text: [one for one in text.split(",") if one], write=",".join)
+
+
+class JobMetadata:
+    """A typed view of one job's metadata.
+
+    The plan sets a key unless its comment names somebody else. An absent key reads as "", False or [].
+    """
+
+    __slots__ = ("texts",)
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = texts
+
+    # Whose job it is.
+    project = _text("project")
+    """Name of the project."""
+    project_id = _text("project_id")
+    """Number of the project, as a text."""
+    pipeline_id = _text("pipeline_id")
+    """Id of the pipeline in its file."""
+    pipeline_run_id = _text("pipeline_run_id")
+    pipeline_job_id = _text("pipeline_job_id")
+    """Id of the job in its pipeline."""
+    pipeline_job_index = _text("pipeline_job_index")
+    """Row of the matrix, from 0; 0 for a job without matrix."""
+    matrix_index = _text("matrix_index")
+    """Row of the matrix, from 0; absent for a job without matrix."""
+    matrix_name = _text("matrix_name")
+    """The row's variable `name`."""
+    build_target = _text("build_target")
+    """The same; dependent jobs look for it too."""
+
+    # What it builds, and how.
+    pipeline_source_repo = _text("pipeline_source_repo")
+    pipeline_source_ref_raw = _text("pipeline_source_ref_raw")
+    """The ref as configured or overridden."""
+    pipeline_source_ref_resolved = _text("pipeline_source_ref_resolved")
+    """The commit that it was resolved to."""
+    pipeline_version_raw = _text("pipeline_version_raw")
+    """`1.2.3`"""
+    pipeline_version = _text("pipeline_version")
+    """`v1.2.3`"""
+    build_version = _text("build_version")
+    """The same, by its older name."""
+    dry_run = _flag("dry_run")
+    execution_mode = _text("execution_mode")
+    """`offline_cached`, set by the preparation of such a run."""
+    next_version = _text("next_version")
+    """What the automatic bump raises the version to; set by it."""
+    auto_bump_branch = _text("auto_bump_branch")
+    """Where the automatic bump pushes; set by it."""
+
+    # What it waits for in its own run.
+    needs_job_ids = _names("needs_job_ids")
+    needs_blocked = _flag("needs_blocked")
+    """Its needs are not settled yet; taken away when they are."""
+    missing_needs_job_ids = _names("missing_needs_job_ids")
+    """Needs that a preview's selection leaves out."""
+
+    # Its place in a chain run, and what it waits for there; set by the preparation of the chain.
+    chain_run_id = _text("chain_run_id")
+    pipeline_chain_id = _text("pipeline_chain_id")
+    """Id of the chain in its file."""
+    pipeline_chain_index = _text("pipeline_chain_index")
+    """Place of its pipeline, from 0."""
+    pipeline_chain_position = _text("pipeline_chain_position")
+    """Place of its pipeline, from 1."""
+    pipeline_chain_total = _text("pipeline_chain_total")
+    chain_depends_on_pipelines = _names("chain_depends_on_pipelines")
+    chain_blocked = _flag("chain_blocked")
+    """Those pipelines are not settled yet; taken away when they are."""
+    chain_cancelled = _flag("chain_cancelled")
+    """One of those pipelines failed; set when that ends the job."""
+
+    # The container that its steps run in. The plan takes them from `runs_on`.
+    container_image = _text("runtime_probe.container_image")
+    container_workdir = _text("runtime_exec.container_workdir")
+    container_user = _text("runtime_exec.container_user")
+    container_devices = _text("runtime_exec.container_devices")
+    container_groups = _text("runtime_exec.container_groups")
+
+    # A script for one agent, without a project; set when it is queued.
+    adhoc = _flag("adhoc")
+    adhoc_agent_id = _text("adhoc_agent_id")
+    adhoc_shell = _text("adhoc_shell")
+
+    has_secrets = _flag("has_secrets")
+    """The lease gave out values to mask; set in its answer only, never stored."""
+
+    @staticmethod
+    def entries(*entries: tuple[str, str]) -> dict[str, str]:
+        """Return the metadata of these entries, less those that say nothing."""
+        return {name: text for name, text in entries if text}
+
+    @staticmethod
+    def without(texts: Mapping[str, str], key: Key[bool]) -> dict[str, str]:
+        """Return *texts* less one key."""
+        return {name: text for name, text in texts.items() if name != key.name}
+
+    @classmethod
+    def keys(cls) -> dict[str, Key[object]]:
+        """Return every key by its name."""
+        return {key.name: key for key in vars(cls).values() if isinstance(key, Key)}
