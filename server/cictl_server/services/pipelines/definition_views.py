@@ -12,9 +12,10 @@ from cictl.base.job_parts import SecretRef
 from cictl.project_file import Job, Pipeline, secret_names
 from cictl.wire.jobs import JobSpec, Step
 from cictl.wire.projects import InspectRequest, InspectResponse, RunRequest
-from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.errors import InvalidRequest
 from cictl_server.services.pipelines.definition_yaml import job_yaml, pipeline_yaml
 from cictl_server.services.pipelines.run_preparation import Mode, Preparer
+from cictl_server.services.projects.lookup import get_pipeline
 from cictl_server.services.secrets.vault.testing import Inspection, VaultTestService
 from cictl_server.store.contract import Store
 from cictl_server.store.records import VaultConnectionRecord
@@ -60,9 +61,7 @@ class InspectService:
 
     def _pipeline(self, project_id: int, pipeline_db_id: int) -> Pipeline:
         with self.store.read() as view:
-            record = view.pipelines.find(pipeline_db_id)
-        if record is None:
-            raise NotFound("pipeline")
+            record = get_pipeline(view, pipeline_db_id)
         if record.project_id != project_id:
             raise InvalidRequest("pipeline does not belong to project")
         return record.definition

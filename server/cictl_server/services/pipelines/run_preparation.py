@@ -11,7 +11,7 @@ from cictl.project_file import Pipeline
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import RunRequest
-from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.pipelines.auto_bump import check_auto_bump, with_auto_bump
 from cictl_server.services.pipelines.chains import Member, chain_members
@@ -25,6 +25,7 @@ from cictl_server.services.pipelines.offline import (
 )
 from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan, selects
 from cictl_server.services.pipelines.sources import resolve_source, with_own_version
+from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ProjectRecord
 
@@ -99,10 +100,8 @@ class Preparer:
             GitFailed: The overriding ref can't be resolved.
         """
         with self.store.read() as view:
-            record = view.pipelines.find(pipeline_db_id)
-            project = view.projects.find(record.project_id) if record else None
-            if record is None or project is None:
-                raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
+            record = get_pipeline(view, pipeline_db_id)
+            project = get_project(view, record.project_id)
             pipeline = record.definition
             inherited = inherit(view, project.id, pipeline, for_dry_run=request.dry_run)
             cached = _cached(view, project, pipeline, request, inherited, mode)
@@ -132,10 +131,8 @@ class Preparer:
             InvalidRequest, GitFailed: As for a pipeline.
         """
         with self.store.read() as view:
-            chain = view.chains.find(chain_db_id)
-            project = view.projects.find(chain.project_id) if chain else None
-            if chain is None or project is None:
-                raise NotFound("pipeline chain", hint="`cictl projects show PROJECT` shows them")
+            chain = get_chain(view, chain_db_id)
+            project = get_project(view, chain.project_id)
             members = chain_members(view, chain)
             first = members[0].pipeline
             if request.source_ref.strip() and first.vcs_source is None:

@@ -6,10 +6,11 @@ import threading
 
 from cictl.project_file import Pipeline
 from cictl.wire.projects import SourceRef, SourceRefs
-from cictl_server.errors import GitFailed, InvalidRequest, NotFound
+from cictl_server.errors import GitFailed, InvalidRequest
 from cictl_server.services.pipelines.auto_bump import branch_of
 from cictl_server.services.pipelines.chains import chain_members
 from cictl_server.services.projects.git import check_argument, list_branches, mask_credentials
+from cictl_server.services.projects.lookup import get_chain, get_pipeline
 from cictl_server.store.contract import Store
 
 _PREFIX = "refs/heads/"
@@ -31,9 +32,7 @@ class SourceRefService:
             GitFailed: The remote can't be reached, and nothing is known of it.
         """
         with self._store.read() as view:
-            record = view.pipelines.find(pipeline_db_id)
-        if record is None:
-            raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
+            record = get_pipeline(view, pipeline_db_id)
         return self._refs(record.project_id, record.definition)
 
     def of_chain(self, chain_db_id: int) -> SourceRefs:
@@ -45,9 +44,7 @@ class SourceRefService:
             GitFailed: As for a pipeline.
         """
         with self._store.read() as view:
-            chain = view.chains.find(chain_db_id)
-            if chain is None:
-                raise NotFound("pipeline chain", hint="`cictl projects show PROJECT` shows them")
+            chain = get_chain(view, chain_db_id)
             first = chain_members(view, chain)[0].pipeline
         return self._refs(chain.project_id, first)
 

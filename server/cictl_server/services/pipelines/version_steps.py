@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from cictl.base.children import Stop
 from cictl.project_file import Pipeline
 from cictl.wire.projects import VersionResolved, VersionStep
-from cictl_server.errors import CictlError, GitFailed, InvalidRequest, NotFound
+from cictl_server.errors import CictlError, GitFailed, InvalidRequest
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.pipelines.dependencies import Inherited, inherit
 from cictl_server.services.pipelines.sources import unfetched, version_in
 from cictl_server.services.projects.git import check_argument, fetched, mask_credentials
+from cictl_server.services.projects.lookup import get_pipeline
 from cictl_server.store.contract import Store
 from cictl_server.store.records import PipelineRecord
 
@@ -42,10 +43,7 @@ class VersionService:
             NotFound: No such pipeline.
         """
         with self.store.read() as view:
-            record = view.pipelines.find(pipeline_db_id)
-        if record is None:
-            raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
-        return record
+            return get_pipeline(view, pipeline_db_id)
 
     def resolve(self, record: PipelineRecord) -> Generator[Event | None, None, None]:
         """Yield what happens, None whenever nothing did for a while, and the result last, exactly once.

@@ -10,11 +10,12 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, VcsSource, parse
 from cictl.wire.projects import ImportRequest, ImportResponse, ProjectDetail, ProjectSummary
-from cictl_server.errors import GitFailed, InvalidProject, InvalidRequest, NotFound
+from cictl_server.errors import GitFailed, InvalidProject, InvalidRequest
 from cictl_server.services.projects.git import check_argument, default_branch, fetched
 from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
+from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
 from cictl_server.services.projects.views import project_detail, project_summary
-from cictl_server.store.contract import Store, Transaction, View
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 
 
@@ -54,7 +55,7 @@ class ProjectService:
             NotFound: No such project.
         """
         with self.store.read() as view:
-            project = _get(view, project_id)
+            project = get_project(view, project_id)
             return project_detail(project, view.pipelines.of_project(project_id), view.chains.of_project(project_id))
 
     def import_project(self, request: ImportRequest) -> ImportResponse:
@@ -82,10 +83,10 @@ class ProjectService:
             InvalidProject, GitFailed: As for the import.
         """
         with self.store.read() as view:
-            known = _get(view, project_id)
+            known = get_project(view, project_id)
         loaded = _load(known.repo_url, known.repo_ref, known.config_file)
         with self.store.write() as tx:
-            return self._store_loaded(tx, loaded, _get(tx, project_id))
+            return self._store_loaded(tx, loaded, get_project(tx, project_id))
 
     def delete_project(self, project_id: int) -> None:
         """Remove a project and its definitions; executions stay.
@@ -94,7 +95,7 @@ class ProjectService:
             NotFound: No such project.
         """
         with self.store.write() as tx:
-            _get(tx, project_id)
+            get_project(tx, project_id)
             for pipeline in tx.pipelines.of_project(project_id):
                 tx.pipelines.delete(pipeline.id)
             for chain in tx.chains.of_project(project_id):
@@ -112,8 +113,7 @@ class ProjectService:
             NotFound: No such pipeline.
         """
         with self.store.read() as view:
-            if view.pipelines.find(pipeline_db_id) is None:
-                raise NotFound("pipeline", hint="`cictl pipelines list` shows them")
+            get_pipeline(view, pipeline_db_id)
 
     def check_chain(self, chain_db_id: int) -> None:
         """
@@ -122,9 +122,7 @@ class ProjectService:
             InvalidRequest: It is empty.
         """
         with self.store.read() as view:
-            chain = view.chains.find(chain_db_id)
-        if chain is None:
-            raise NotFound("pipeline chain", hint="`cictl chains list` shows them")
+            chain = get_chain(view, chain_db_id)
         if not chain.pipelines:
             raise InvalidRequest("pipeline chain has no pipelines")
 
@@ -209,10 +207,3 @@ def _with_ref(pipeline: Pipeline, project: ProjectRecord) -> Pipeline:
     if source is None or source.ref or source.repo.strip() != project.repo_url:
         return pipeline
     return msgspec.structs.replace(pipeline, vcs_source=VcsSource(repo=source.repo, ref=project.repo_ref))
-
-
-def _get(view: View, project_id: int) -> ProjectRecord:
-    project = view.projects.find(project_id)
-    if project is None:
-        raise NotFound("project", hint="`cictl projects list` shows them")
-    return project
