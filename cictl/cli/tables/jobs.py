@@ -23,7 +23,8 @@ from cictl.wire.jobs import (
 )
 from cictl.wire.reports import TestCase, TestReport, TestReportResponse
 
-# The contract, "needs and chain runtime": the error texts of executions that a failed dependency ended.
+# The contract, "needs and chain runtime": a reference server sends no cause, and these texts tell what a failed
+# dependency ended.
 _DEPENDENCY_ERRORS = ("cancelled: required job ", "cancelled: upstream pipeline ")
 
 
@@ -34,7 +35,9 @@ def was_cancelled(job: JobExecution | JobState) -> bool:
 
 def lost_dependency(job: JobExecution | JobState) -> bool:
     """Tell whether the execution never ran because one that it needs did not succeed."""
-    return job.cause is Cause.DEPENDENCY_FAILED or job.error.startswith(_DEPENDENCY_ERRORS)
+    if job.cause is not None:
+        return job.cause is Cause.DEPENDENCY_FAILED
+    return job.error.startswith(_DEPENDENCY_ERRORS)
 
 
 def outcome(job: JobExecution | JobState) -> str:

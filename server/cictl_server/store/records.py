@@ -14,11 +14,25 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stored document. Change it with `msgspec.structs.replace` and put it back in a transaction."""
 
 
+class FailedDependency(Record, frozen=True, kw_only=True):
+    """What an execution waited for and never got: a job of its run, or else a pipeline of its chain run."""
+
+    pipeline_job_id: str = ""
+    pipeline_id: str = ""
+
+    @property
+    def reason(self) -> str:
+        if self.pipeline_job_id:
+            return f"required job {self.pipeline_job_id} failed"
+        return f"upstream pipeline {self.pipeline_id} failed"
+
+
 class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     """One job execution: its spec, and what became of it, side by side in one document.
 
     Attributes:
         number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`. The order of leasing.
+        failed_dependency: For which it ended, without having started.
         lease_request_id: `request_id` of the lease that took it.
         log_size: Bytes of its log that count, once it is over; later ones were sent too late.
         log_generation: How often it lost its agent before it started; each agent writes into a log of its own.
@@ -41,6 +55,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     exit_code: int | None = None
     error: str = ""
     cause: Cause | None = None
+    failed_dependency: FailedDependency | None = None
     test_summary: TestSummary | None = None
     lease_request_id: str = ""
     log_size: int = 0

@@ -22,7 +22,7 @@ from cictl_server.services.history.past_runs import (
     satisfying_run,
 )
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records import FailedDependency, JobRecord
 
 
 def settled_by_chain(
@@ -58,18 +58,26 @@ def _settled(tx: Transaction, job: JobRecord, members: dict[str, PastRun], *, no
     for name in job.facts.chain_depends_on_pipelines:
         run = members.get(name)
         if run is None or (run.is_over and not run.has_succeeded):
-            return _ended(job, f"cancelled: upstream pipeline {name} failed", now=now)
+            failed = FailedDependency(pipeline_id=name)
+            return _ended(job, failed.reason, failed, now=now)
     if not all(members[name].is_over for name in job.facts.chain_depends_on_pipelines):
         return None
     try:
         environment = _artifacts(tx, job, members)
     except Unsatisfied as reason:
-        return _ended(job, f"cancelled: {reason}", now=now)
+        return _ended(job, str(reason), now=now)
     return msgspec.structs.replace(job, metadata=_without_block(job), env={**job.env, **environment})
 
 
-def _ended(job: JobRecord, reason: str, *, now: datetime) -> JobRecord:
-    ending = Ending(log_size=0, error=reason, cause=Cause.DEPENDENCY_FAILED, closing_line=f"[chain] {reason}")
+def _ended(job: JobRecord, reason: str, failed: FailedDependency | None = None, *, now: datetime) -> JobRecord:
+    error = f"cancelled: {reason}"
+    ending = Ending(
+        log_size=0,
+        error=error,
+        cause=Cause.DEPENDENCY_FAILED,
+        closing_line=f"[chain] {error}",
+        failed_dependency=failed,
+    )
     metadata = _without_block(job) | JobMetadata.entries(JobMetadata.chain_cancelled(True))
     return advance(job, Event.SKIP, now=now, ending=ending, metadata=metadata)
 

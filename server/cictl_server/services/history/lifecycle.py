@@ -11,7 +11,7 @@ import msgspec
 
 from cictl.wire.jobs import Cause, JobStatus
 from cictl_server.errors import Conflict
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records import FailedDependency, JobRecord
 
 
 class Event(Enum):
@@ -57,6 +57,7 @@ class Ending:
         error: Text for people; empty for success.
         log_size: Bytes of its log; what an agent sends later does not count.
         closing_line: A last line that the server adds to the log.
+        failed_dependency: What it waited for, where it ends for that.
     """
 
     log_size: int
@@ -64,6 +65,7 @@ class Ending:
     cause: Cause | None = None
     exit_code: int | None = None
     closing_line: str = ""
+    failed_dependency: FailedDependency | None = None
 
 
 def advance(
@@ -111,4 +113,5 @@ def _fields(ending: Ending) -> dict[str, Any]:
         "exit_code": ending.exit_code,
         "log_size": ending.log_size,
         "closing_line": ending.closing_line,
+        "failed_dependency": ending.failed_dependency,
     }

@@ -13,7 +13,7 @@ from cictl.wire.metadata import JobMetadata, Key
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records import FailedDependency, JobRecord
 
 
 def settled_by_needs(
@@ -61,8 +61,15 @@ def _settled(job: JobRecord, siblings: dict[str, list[JobRecord]], *, now: datet
     for need in needs:
         executions = siblings.get(need, [])
         if all(e.status.is_terminal for e in executions) and not _all_succeeded(executions):
-            reason = f"cancelled: required job {need} failed"
-            ending = Ending(log_size=0, error=reason, cause=Cause.DEPENDENCY_FAILED, closing_line=f"[needs] {reason}")
+            failed = FailedDependency(pipeline_job_id=need)
+            error = f"cancelled: {failed.reason}"
+            ending = Ending(
+                log_size=0,
+                error=error,
+                cause=Cause.DEPENDENCY_FAILED,
+                closing_line=f"[needs] {error}",
+                failed_dependency=failed,
+            )
             return advance(job, Event.SKIP, now=now, ending=ending, metadata=metadata)
     if all(_all_succeeded(siblings.get(need, [])) for need in needs):
         return msgspec.structs.replace(job, metadata=metadata)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +14,8 @@ from cictl.wire.jobs import (
     CANCELLED_BY_USER,
     BlockedBy,
     Cause,
-    Dependency,
     JobExecution,
     JobState,
-    JobStatus,
     JobSteps,
 )
 from cictl.wire.metadata import JobMetadata
@@ -29,17 +26,15 @@ from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lifecycle import Ending, Event
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
+from cictl_server.services.jobs.culprit import blocked_by
 from cictl_server.services.jobs.views import job_state, job_view
 from cictl_server.services.logs.files import LogFiles
 from cictl_server.services.logs.index import Arrivals
 from cictl_server.services.logs.reader import JobLog, LogSlice
-from cictl_server.store.contract import Store, Transaction, View
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
 
 _KEEPALIVE_SECONDS = 15.0
-_DEPENDENCY_ERROR = re.compile(
-    r"cancelled:\s+(?:required job\s+(.+?)|upstream pipeline\s+(.+?))\s+failed", re.IGNORECASE
-)
 _SLICE = 65_536
 
 
@@ -175,11 +170,7 @@ class JobService:
             NotFound: No such execution.
         """
         with self.store.read() as view:
-            job = get_job(view, job_id)
-            match = _DEPENDENCY_ERROR.fullmatch(job.error)
-            if job.status is not JobStatus.FAILED or job.started is not None or match is None:
-                return BlockedBy(blocked=False)
-            return BlockedBy(blocked=True, dependency=_dependency(view, job, need=match[1], upstream=match[2]))
+            return blocked_by(view, get_job(view, job_id))
 
     def cancel_active_of(self, tx: Transaction, agent_id: str) -> int:
         """Cancel what *agent_id* holds, and return how many executions that were."""
@@ -196,25 +187,3 @@ class JobService:
             closing_line=CANCEL_LINE,
         )
         return self.settler.end(tx, job, Event.FAIL, ending, now=self.clock())
-
-
-def _dependency(view: View, job: JobRecord, *, need: str | None, upstream: str | None) -> Dependency | None:
-    """Return the newest execution that failed and that *job* waited for: a job of its run, or a pipeline of its chain."""
-    if need is not None:
-        siblings = view.jobs.of_run(job.facts.pipeline_run_id)
-        failed = [j for j in siblings if j.facts.pipeline_job_id == need]
-        reason = f"required job {need} failed"
-    else:
-        siblings = view.jobs.of_chain_run(job.facts.chain_run_id)
-        failed = [j for j in siblings if j.facts.pipeline_id == upstream]
-        reason = f"upstream pipeline {upstream} failed"
-    culprit = next((j for j in reversed(failed) if j.status is JobStatus.FAILED), None)
-    if culprit is None:
-        return None
-    return Dependency(
-        job_execution_id=culprit.id,
-        pipeline_id=culprit.facts.pipeline_id,
-        pipeline_job_id=culprit.facts.pipeline_job_id,
-        matrix_name=culprit.facts.matrix_name,
-        reason=reason,
-    )

@@ -1,0 +1,48 @@
+"""Which execution another one was ended for, without having started."""
+
+from __future__ import annotations
+
+import re
+
+from cictl.wire.jobs import BlockedBy, Dependency, JobStatus
+from cictl_server.store.contract import View
+from cictl_server.store.records import FailedDependency, JobRecord
+
+
+def blocked_by(view: View, job: JobRecord) -> BlockedBy:
+    """Tell whether *job* ended because of another execution, and which that was, if it is still there."""
+    if job.status is not JobStatus.FAILED or job.started is not None:
+        return BlockedBy(blocked=False)
+    failed = job.failed_dependency or _told_by_text(job.error)
+    if failed is None:
+        return BlockedBy(blocked=False)
+    return BlockedBy(blocked=True, dependency=_culprit(view, job, failed))
+
+
+def _culprit(view: View, job: JobRecord, failed: FailedDependency) -> Dependency | None:
+    """Return the newest execution that failed and that *job* waited for."""
+    if failed.pipeline_job_id:
+        siblings = view.jobs.of_run(job.facts.pipeline_run_id)
+        named = [j for j in siblings if j.facts.pipeline_job_id == failed.pipeline_job_id]
+    else:
+        siblings = view.jobs.of_chain_run(job.facts.chain_run_id)
+        named = [j for j in siblings if j.facts.pipeline_id == failed.pipeline_id]
+    culprit = next((j for j in reversed(named) if j.status is JobStatus.FAILED), None)
+    if culprit is None:
+        return None
+    return Dependency(
+        job_execution_id=culprit.id,
+        pipeline_id=culprit.facts.pipeline_id,
+        pipeline_job_id=culprit.facts.pipeline_job_id,
+        matrix_name=culprit.facts.matrix_name,
+        reason=failed.reason,
+    )
+
+
+# Records made before `failed_dependency` was have only the contract's text to tell it.
+_ERROR = re.compile(r"cancelled:\s+(?:required job\s+(.+?)|upstream pipeline\s+(.+?))\s+failed", re.IGNORECASE)
+
+
+def _told_by_text(error: str) -> FailedDependency | None:
+    match = _ERROR.fullmatch(error)
+    return FailedDependency(pipeline_job_id=match[1] or "", pipeline_id=match[2] or "") if match else None
