@@ -54,6 +54,13 @@ class Cause(StrEnum):
     SECRETS_MISSING = "secrets_missing"
 
 
+TEST_STEP = "test"
+"""The kind of a step that leaves a report."""
+
+SKIPPED_STEP = "dryrun_skip"
+"""The kind of a step that a dry run leaves out."""
+
+
 class Step(Message):
     """One entry of an execution's step plan.
 
@@ -77,6 +84,14 @@ class Step(Message):
     test_report: str = ""
     coverage_format: str = ""
     coverage_report: str = ""
+
+    @property
+    def is_test(self) -> bool:
+        return self.kind == TEST_STEP
+
+    @property
+    def is_skipped(self) -> bool:
+        return self.kind == SKIPPED_STEP
 
 
 class CacheStat(Message):

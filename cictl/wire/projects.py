@@ -133,6 +133,10 @@ class ImportResponse(Message):
     project_id: int = 0
 
 
+OFFLINE_CACHED = "offline_cached"
+"""The execution mode of a run from what an earlier one resolved; the server asks no remote."""
+
+
 class RunRequest(Message):
     """`run-selection` and chain run: which jobs, where, and from what.
 
@@ -142,6 +146,7 @@ class RunRequest(Message):
         dry_run: Skip the steps marked `skip_dry_run`.
         source_ref: Branch, tag or commit instead of the pipeline's own.
         agent_id: Pin every job to this agent.
+        execution_mode: `offline_cached`, or empty.
     """
 
     pipeline_job_id: str = ""

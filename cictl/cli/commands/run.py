@@ -12,7 +12,7 @@ from cictl.cli.app.session import Session
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import Target, find_agent, find_target
 from cictl.cli.output.table import Column, Result
-from cictl.wire.projects import RunRequest, RunResponse
+from cictl.wire.projects import OFFLINE_CACHED, RunRequest, RunResponse
 
 RUN_EXAMPLES = """
 cictl run shop/build
@@ -75,7 +75,7 @@ def run_request(*, matrix: str, matrix_index: int | None, dry_run: bool, ref: st
         matrix_index=matrix_index,
         dry_run=dry_run,
         source_ref=ref,
-        execution_mode="offline_cached" if offline else "",
+        execution_mode=OFFLINE_CACHED if offline else "",
     )
 
 

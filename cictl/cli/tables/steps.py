@@ -19,7 +19,7 @@ def step_text(step: Step) -> str:
 def step_names(step: Step) -> list[str]:
     """Return what a step can be called by, the best last: its number, its name in reports, its command or its test."""
     script = step.script.strip().partition("\n")[0]
-    names = [str(step.index), step.name, script if step.kind != "test" else step.test_name]
+    names = [str(step.index), step.name, script if not step.is_test else step.test_name]
     return [name for name in names if name]
 
 

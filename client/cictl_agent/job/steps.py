@@ -24,7 +24,6 @@ from cictl_agent.system.interruption import Interruption
 WHOLE_SCRIPT = "Running job script"
 
 _TOO_LARGE = "start shell: the step's variables are larger than this system takes (Linux: 128 KiB each)"
-_TEST, _SKIPPED = "test", "dryrun_skip"
 
 
 @dataclass(kw_only=True)
@@ -60,7 +59,7 @@ class Steps:
                 raise JobFailed(ended.text, exit_code=ended.code, cause=Cause.STEP_FAILED)
             return
         for step in job.step_plan:
-            if step.script.strip() or step.kind == _SKIPPED:
+            if step.script.strip() or step.is_skipped:
                 self.interruption.check()
                 self._run_step(step)
 
@@ -68,11 +67,11 @@ class Steps:
         log = self.log
         text = step_text(step)
         self.reporter.note_step(text, step=_without_script(step))
-        if step.kind == _SKIPPED:
+        if step.is_skipped:
             log.line(f"[dry-run] skipped step: {step.name}")
             return
         log.line(f"[run] {text}")
-        reports = StepReports(self.directory, step) if step.kind == _TEST else None
+        reports = StepReports(self.directory, step) if step.is_test else None
         ended = self._run_script(step.script, step.env)
         if ended.code:
             log.line(step.script.rstrip("\n"))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cictl.project_file import Job, Pipeline, render
 from cictl.project_file import Step as StepDefinition
-from cictl.wire.jobs import JobSpec, Source, Step
+from cictl.wire.jobs import SKIPPED_STEP, TEST_STEP, JobSpec, Source, Step
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import RunRequest
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL
@@ -183,7 +183,7 @@ def _step(
         vault_secrets=definition.vault.secrets if definition.vault else [],
     )
     if script is None:
-        return replace(base, name=_command(definition).strip(), kind="dryrun_skip")
+        return replace(base, name=_command(definition).strip(), kind=SKIPPED_STEP)
     if definition.test is None:
         return replace(base, name=f"step {position}", script=script)
     test = definition.test
@@ -192,7 +192,7 @@ def _step(
         base,
         name=f"test {name}",
         script=script,
-        kind="test",
+        kind=TEST_STEP,
         test_name=name,
         test_format=test.format,
         test_report=test.report,

@@ -132,4 +132,4 @@ def _pending(job: JobSpec, candidates: list[Candidate]) -> PendingJob:
 
 def _step(step: Step) -> PreviewStep:
     fields = msgspec.structs.asdict(step)
-    return PreviewStep(**{**fields, "kind": step.kind or "run"}, skip_dry_run=step.kind == "dryrun_skip")
+    return PreviewStep(**{**fields, "kind": step.kind or "run"}, skip_dry_run=step.is_skipped)

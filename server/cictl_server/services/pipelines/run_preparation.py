@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cictl.project_file import Pipeline
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
-from cictl.wire.projects import RunRequest
+from cictl.wire.projects import OFFLINE_CACHED, RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.pipelines.auto_bump import check_auto_bump, with_auto_bump
@@ -77,13 +77,10 @@ def run_mode(request: RunRequest) -> Mode:
     Raises:
         InvalidRequest: `execution_mode` is none that exists.
     """
-    match request.execution_mode.strip().lower():
-        case "":
-            return Mode.RUN
-        case "offline_cached":
-            return Mode.RUN_OFFLINE
-        case other:
-            raise InvalidRequest(f'execution_mode "{other}" is unknown', hint='leave it out, or say "offline_cached"')
+    mode = request.execution_mode.strip().lower()
+    if mode not in ("", OFFLINE_CACHED):
+        raise InvalidRequest(f'execution_mode "{mode}" is unknown', hint=f'leave it out, or say "{OFFLINE_CACHED}"')
+    return Mode.RUN_OFFLINE if mode else Mode.RUN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +245,7 @@ def _finished(
 
 
 def _marked(job: JobSpec) -> JobSpec:
-    return replace(job, metadata=job.metadata | JobMetadata.entries(JobMetadata.execution_mode("offline_cached")))
+    return replace(job, metadata=job.metadata | JobMetadata.entries(JobMetadata.execution_mode(OFFLINE_CACHED)))
 
 
 def _prepared(

@@ -27,8 +27,6 @@ LEASE_SECONDS = 4.0
 
 PREFIX = "secret resolution failed before execution: "
 
-_SKIPPED = "dryrun_skip"
-
 
 class SecretsRefused(Exception):
     """The secrets can't be had; the text is the execution's error."""
@@ -152,7 +150,7 @@ def _has_any(env: Mapping[str, str]) -> bool:
 def _using(job: JobRecord) -> Iterable[tuple[Step, int]]:
     """Yield the steps with placeholders, with their number from 1 over the plan."""
     for number, step in enumerate(job.step_plan, start=1):
-        if step.kind != _SKIPPED and _has_any(step.env):
+        if not step.is_skipped and _has_any(step.env):
             yield step, number
 
 
