@@ -126,9 +126,9 @@ class Riot:
                     case "run":
                         self.server.run(self.pipeline)
                     case "cancel":
-                        services.jobs.jobs.cancel(chance.choice(ids))
+                        services.jobs.cancel.cancel(chance.choice(ids))
                     case "rerun":
-                        services.jobs.jobs.rerun(chance.choice(ids))
+                        services.jobs.rerun.rerun(chance.choice(ids))
                     case "delete":
                         services.jobs.removal.delete(chance.choice(ids))
                     case "flush":

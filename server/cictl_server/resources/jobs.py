@@ -124,12 +124,12 @@ class JobRerunResource:
     """`/api/v1/jobs/{job_id}/rerun`"""
 
     def __init__(self, services: Services) -> None:
-        self._jobs = services.jobs.jobs
+        self._rerun = services.jobs.rerun
 
     @api(answers={201: JobResponse, 404: "unknown", 409: "never started"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Enqueue a new execution of the same work, and return it. A body is ignored."""
-        media.write(resp, JobResponse(job_execution=self._jobs.rerun(job_id)), status=201)
+        media.write(resp, JobResponse(job_execution=self._rerun.rerun(job_id)), status=201)
 
 
 class JobBlockedByResource:
@@ -148,12 +148,12 @@ class JobCancelResource:
     """`/api/v1/jobs/{job_id}/cancel`"""
 
     def __init__(self, services: Services) -> None:
-        self._jobs = services.jobs.jobs
+        self._cancel = services.jobs.cancel
 
     @api(answers={200: JobResponse, 404: "unknown", 409: "over already"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Cancel an execution. A body is ignored."""
-        media.write(resp, JobResponse(job_execution=self._jobs.cancel(job_id)))
+        media.write(resp, JobResponse(job_execution=self._cancel.cancel(job_id)))
 
 
 class JobStatusResource:

@@ -24,7 +24,7 @@ class Agents:
         return cls(
             actions=AgentActionService(
                 store=core.store,
-                jobs=jobs.jobs,
+                cancel=jobs.cancel,
                 removal=jobs.removal,
                 scripts=ScriptService(store=core.store, settler=history.settling, numbers=core.ids, clock=core.clock),
                 presence=fleet.presence,

@@ -20,7 +20,7 @@ from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.fleet.targets import installs_wheels, manual_target
 from cictl_server.services.fleet.versions import compare_versions, is_release
-from cictl_server.services.jobs.jobs import JobService
+from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.store.contract import Store
 
@@ -32,7 +32,7 @@ _ORDERS = {order.action: order for order in Order}
 @dataclass(frozen=True, kw_only=True)
 class AgentActionService:
     store: Store
-    jobs: JobService
+    cancel: CancelService
     removal: RemovalService
     scripts: ScriptService
     presence: PresenceBook
@@ -99,7 +99,7 @@ class AgentActionService:
             if record.deactivated is not deactivated:
                 tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
                 tx.after_commit(lambda: self.events.add(EventKind.AGENT, agent_id))
-            cancelled = self.jobs.cancel_active_of(tx, agent_id) if deactivated else 0
+            cancelled = self.cancel.cancel_active_of(tx, agent_id) if deactivated else 0
         self.presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
         self.hub.publish(QUEUE)
         message = f"agent {'deactivated' if deactivated else 'activated'}"

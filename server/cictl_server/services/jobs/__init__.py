@@ -9,6 +9,7 @@ from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.history import History
+from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.expiry import MaintenanceService
 from cictl_server.services.jobs.explain import ExplainService
 from cictl_server.services.jobs.handover import Handover
@@ -19,6 +20,7 @@ from cictl_server.services.jobs.lists import JobListService
 from cictl_server.services.jobs.losses import LostWork
 from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.jobs.reporting import ReportingService
+from cictl_server.services.jobs.rerun import RerunService
 from cictl_server.services.logs import Logs
 from cictl_server.services.secrets import Secrets
 
@@ -26,6 +28,8 @@ from cictl_server.services.secrets import Secrets
 @dataclass(frozen=True, kw_only=True)
 class Jobs:
     jobs: JobService
+    cancel: CancelService
+    rerun: RerunService
     lists: JobListService
     explain: ExplainService
     leasing: LeasingService
@@ -51,11 +55,11 @@ class Jobs:
         presence, matching = fleet.presence, fleet.matching
         pause = LeasePause(hub, clock)
         losses = LostWork(store=store, settler=settler, logs=files, clock=clock)
-        jobs = JobService(
-            store=store, logs=files, settler=settler, hub=hub, matching=matching, clock=clock, numbers=core.ids
-        )
+        jobs = JobService(store=store, logs=files, hub=hub, matching=matching)
         return cls(
             jobs=jobs,
+            cancel=CancelService(store=store, settler=settler, logs=files, clock=clock),
+            rerun=RerunService(store=store, settler=settler, numbers=core.ids, clock=clock),
             lists=JobListService(store=store, matching=matching),
             explain=ExplainService(store=store, jobs=jobs, presence=presence, pause=pause, clock=clock),
             leasing=LeasingService(

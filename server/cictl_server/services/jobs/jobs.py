@@ -1,4 +1,4 @@
-"""Single job executions: look-up, log and cancellation."""
+"""Looking at a single execution: what it is, how far it is, its log."""
 
 from __future__ import annotations
 
@@ -6,33 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec.structs import replace
-
-from cictl.base.clock import Clock
 from cictl.wire.jobs import (
-    CANCEL_LINE,
-    CANCELLED_BY_USER,
     BlockedBy,
-    Cause,
     JobExecution,
     JobState,
     JobSteps,
 )
-from cictl.wire.metadata import JobMetadata
-from cictl_server.errors import Conflict
 from cictl_server.services.core.hub import Hub, job_topic
-from cictl_server.services.core.ids import NumberSource, job_number
+from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.matching import Matching
-from cictl_server.services.history.lifecycle import Ending, Event
 from cictl_server.services.history.lookup import get_job
-from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.culprit import blocked_by
 from cictl_server.services.jobs.views import job_state, job_view
 from cictl_server.services.logs.files import LogFiles
 from cictl_server.services.logs.index import Arrivals
 from cictl_server.services.logs.reader import JobLog, LogSlice
-from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.contract import Store
 
 _KEEPALIVE_SECONDS = 15.0
 _SLICE = 65_536
@@ -42,11 +31,8 @@ _SLICE = 65_536
 class JobService:
     store: Store
     logs: LogFiles
-    settler: Settler
     hub: Hub
     matching: Matching
-    clock: Clock
-    numbers: NumberSource
 
     def get_job(self, job_id: str) -> JobExecution:
         """Return one execution with the end of its log.
@@ -126,43 +112,6 @@ class JobService:
                 elif not watch.wait(_KEEPALIVE_SECONDS):
                     yield None
 
-    def cancel(self, job_id: str) -> JobExecution:
-        """End an execution by order of a user.
-
-        Raises:
-            NotFound: No such execution.
-            Conflict: It is over already.
-        """
-        with self.store.write() as tx:
-            job = get_job(tx, job_id)
-            if job.status.is_terminal:
-                raise Conflict("job is not active", hint=f"it {job.status} already")
-            ended = self._cancel(tx, job)
-        log = JobLog(self.logs, ended)
-        return job_view(ended, output=log.output(), log_size=log.size)
-
-    def rerun(self, job_id: str) -> JobExecution:
-        """Enqueue the same work again, as a new execution of the same run; there the newest one decides.
-
-        Where the old one was cancelled while it was blocked, the new one waits too, unless what it needs is settled: then
-        it is released, or has ended already when it is returned.
-
-        Raises:
-            NotFound: No such execution.
-            Conflict: It never started, so it may still wait for others.
-        """
-        with self.store.write() as tx:
-            job = get_job(tx, job_id)
-            if job.started is None:
-                raise Conflict("job has not started yet", hint="run its pipeline instead")
-            metadata = JobMetadata.without(job.metadata, JobMetadata.chain_cancelled)
-            spec = replace(job, metadata=metadata)
-            again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
-            self.settler.put(tx, again)
-            self.settler.settle(tx, [again], now=again.created)
-            again = get_job(tx, again.id)
-        return job_view(again)
-
     def blocked_by(self, job_id: str) -> BlockedBy:
         """Tell whether an execution ended because of another one, and which that was.
 
@@ -171,19 +120,3 @@ class JobService:
         """
         with self.store.read() as view:
             return blocked_by(view, get_job(view, job_id))
-
-    def cancel_active_of(self, tx: Transaction, agent_id: str) -> int:
-        """Cancel what *agent_id* holds, and return how many executions that were."""
-        active = tx.jobs.active_of_agent(agent_id)
-        for job in active:
-            self._cancel(tx, job)
-        return len(active)
-
-    def _cancel(self, tx: Transaction, job: JobRecord) -> JobRecord:
-        ending = Ending(
-            log_size=self.logs.shown_size(job.log_name),
-            error=CANCELLED_BY_USER,
-            cause=Cause.CANCELLED,
-            closing_line=CANCEL_LINE,
-        )
-        return self.settler.end(tx, job, Event.FAIL, ending, now=self.clock())

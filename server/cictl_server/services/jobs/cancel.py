@@ -1,0 +1,56 @@
+"""Ending executions by order of a user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl.base.clock import Clock
+from cictl.wire.jobs import CANCEL_LINE, CANCELLED_BY_USER, Cause, JobExecution
+from cictl_server.errors import Conflict
+from cictl_server.services.history.lifecycle import Ending, Event
+from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.settling import Settler
+from cictl_server.services.jobs.views import job_view
+from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.reader import JobLog
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records import JobRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelService:
+    store: Store
+    settler: Settler
+    logs: LogFiles
+    clock: Clock
+
+    def cancel(self, job_id: str) -> JobExecution:
+        """End an execution.
+
+        Raises:
+            NotFound: No such execution.
+            Conflict: It is over already.
+        """
+        with self.store.write() as tx:
+            job = get_job(tx, job_id)
+            if job.status.is_terminal:
+                raise Conflict("job is not active", hint=f"it {job.status} already")
+            ended = self._cancel(tx, job)
+        log = JobLog(self.logs, ended)
+        return job_view(ended, output=log.output(), log_size=log.size)
+
+    def cancel_active_of(self, tx: Transaction, agent_id: str) -> int:
+        """Cancel what *agent_id* holds, and return how many executions that were."""
+        active = tx.jobs.active_of_agent(agent_id)
+        for job in active:
+            self._cancel(tx, job)
+        return len(active)
+
+    def _cancel(self, tx: Transaction, job: JobRecord) -> JobRecord:
+        ending = Ending(
+            log_size=self.logs.shown_size(job.log_name),
+            error=CANCELLED_BY_USER,
+            cause=Cause.CANCELLED,
+            closing_line=CANCEL_LINE,
+        )
+        return self.settler.end(tx, job, Event.FAIL, ending, now=self.clock())
