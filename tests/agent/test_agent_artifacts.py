@@ -32,6 +32,7 @@ def names(globs: list[str], tree: Path, log: JobLog, **limits: int) -> list[str]
     return [found.path for found in collect(globs, tree, log, **limits)]
 
 
+@pytest.mark.weakness("A12.9a")
 @pytest.mark.parametrize(
     ("globs", "expected"),
     [

@@ -118,6 +118,7 @@ def test_missing_repository_fails(check_out: CheckOut, tmp_path: Path) -> None:
         check_out(tmp_path / "nowhere")
 
 
+@pytest.mark.weakness("A12.5a")
 @pytest.mark.parametrize(
     ("repo", "ref"),
     [("--upload-pack=touch pwned", ""), ("{origin}", "--upload-pack=touch pwned"), ("{origin}", "-b")],
@@ -142,6 +143,7 @@ def test_network_trouble_is_retried_twice(check_out: CheckOut, log: JobLog) -> N
     assert content(log).count("trying again") == 2
 
 
+@pytest.mark.weakness("A12.5a")
 def test_credentials_do_not_show(check_out: CheckOut, log: JobLog) -> None:
     with pytest.raises(JobFailed):
         check_out("http://me:s3cret@127.0.0.1:9/r.git")

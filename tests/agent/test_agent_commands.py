@@ -117,6 +117,7 @@ def test_grandchildren_are_killed_also_those_in_another_session(shell: Shell) ->
     assert gone(shell.pid("child"))
 
 
+@pytest.mark.weakness("A12.5c")
 def test_background_child_that_keeps_the_output_does_not_hold_the_step(shell: Shell) -> None:
     ended = shell.run("sleep 1000 & echo $! > pid; echo done")
     assert ended.code == 0

@@ -232,12 +232,14 @@ def test_container_that_is_slow_to_start_is_given_up(run: RunJob, engine: StandI
     assert run().last.error == f'start runtime container "{NAME}" from "img:1": stopped after 1 s'
 
 
+@pytest.mark.weakness("A12.8")
 @pytest.mark.parametrize("container_use", [replace(USE, up_seconds=0.0)])
 def test_pull_takes_as_long_as_the_job_may(run: RunJob, engine: StandInEngine) -> None:
     engine.hang("pull")
     assert run(timeout_seconds=2).last.error == "job timed out"
 
 
+@pytest.mark.weakness("A12.8")
 def test_cancel_ends_what_runs_inside(
     server: ScriptedServer, engine: StandInEngine, agent: AgentThread, tmp_path: Path
 ) -> None:

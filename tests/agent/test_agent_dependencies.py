@@ -56,6 +56,7 @@ def test_later_dependencies_overwrite_earlier_ones(server: ScriptedServer, direc
     assert ((directory / "f").read_text(), (directory / "g").read_text()) == ("b", "a")
 
 
+@pytest.mark.weakness("A12.6")
 def test_permission_bits_are_kept(server: ScriptedServer, directory: Path, log: JobLog) -> None:
     server.dependencies["a"] = zipped({"bin/tool": b""}, mode=0o755)
     restore(server, ["a"], directory, log)
@@ -73,6 +74,7 @@ def test_entries_without_bits_are_plain_files(server: ScriptedServer, directory:
     assert stat.S_IMODE((directory / "f").stat().st_mode) == 0o644
 
 
+@pytest.mark.weakness("A12.6")
 def test_reports_that_the_server_adds_are_left_out(server: ScriptedServer, directory: Path, log: JobLog) -> None:
     server.dependencies["a"] = zipped({"test-report.json": b"", "coverage-report.json": b"", "f": b""})
     restore(server, ["a"], directory, log)

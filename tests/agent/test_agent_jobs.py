@@ -147,6 +147,7 @@ def test_workspace_is_empty_at_each_start(run: RunJob) -> None:
     assert run(script="ls", metadata=metadata).text.endswith("env-default\n")
 
 
+@pytest.mark.weakness("A12.5e")
 def test_secrets_are_masked_in_log_error_and_tests(run: RunJob) -> None:
     report = '<testsuite><testcase name="hunter22"><failure>hunter22</failure></testcase></testsuite>'
     step = Step(
@@ -189,6 +190,7 @@ def test_failed_upload_fails_a_good_job(server: ScriptedServer, run: RunJob) -> 
     assert (last.status, last.error, last.exit_code) == ("failed", "artifact upload failed: too big", None)
 
 
+@pytest.mark.weakness("A12.9b")
 def test_failed_upload_does_not_hide_the_steps_own_error(server: ScriptedServer, run: RunJob) -> None:
     server.fail_next("artifacts", status=413, times=9)
     last = run(script="echo x > f; exit 5", artifact_globs=["f"]).last

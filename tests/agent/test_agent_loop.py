@@ -136,6 +136,7 @@ def test_idle_agent_stops_although_its_lease_is_held(server: ScriptedServer, age
     assert len(server.leases) == 1
 
 
+@pytest.mark.weakness("A12.2b")
 def test_wipes_wait_for_the_running_job_and_come_before_the_restart(server: ScriptedServer, agent: AgentThread) -> None:
     job_id = server.enqueue(script="echo ready; while [ ! -e ../../go ]; do sleep 0.05; done")
     server.begun(job_id, "ready")
@@ -169,6 +170,7 @@ def test_work_directory_belongs_to_one_agent(server: ScriptedServer, agent: Agen
         Agent(config).run(threading.Event())
 
 
+@pytest.mark.weakness("A12.4")
 def test_log_is_byte_identical_through_lost_answers_and_refusals(server: ScriptedServer, agent: AgentThread) -> None:
     server.lose_answers("/status", times=3)
     server.fail_next("/status", times=2, status=503)
@@ -223,6 +225,7 @@ def test_reference_server_gets_snapshots_of_the_logs_end(tmp_path: Path) -> None
     assert not any(r.output_append or r.output_sha256 for r in job.reports)
 
 
+@pytest.mark.weakness("A12.2a")
 @pytest.mark.parametrize("features", [(), ("log-append",)], ids=["reference", "ours"])
 def test_end_of_a_job_is_reported_through_an_outage(features: tuple[str, ...], tmp_path: Path) -> None:
     server = ScriptedServer(features=features)
@@ -245,6 +248,7 @@ def test_job_that_the_server_does_not_know_any_more_is_dropped(server: ScriptedS
     assert not (agent.config.work_dir / "ran").exists()
 
 
+@pytest.mark.weakness("A12.4")
 def test_start_that_cannot_be_reported_at_once_is_reported_later(server: ScriptedServer, agent: AgentThread) -> None:
     server.fail_next("/status", times=2)
     assert server.finished(server.enqueue()).status is JobStatus.SUCCEEDED

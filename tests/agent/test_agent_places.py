@@ -135,6 +135,7 @@ def test_caches_are_counted_by_kind(tmp_path: Path) -> None:
     assert cache_environment(opened)["Y"] == str(tmp_path / "y")
 
 
+@pytest.mark.weakness("A12.1")
 def test_settings_fall_back_from_flag_to_ours_to_the_references_to_default(tmp_path: Path) -> None:
     env = {"CICTL_AGENT_ID": "ours", "CIWI_AGENT_ID": "theirs", "CIWI_SERVER_URL": "http://h:1/", "CICTL_TOKEN": "t"}
     config = load_config(env, work_dir=tmp_path)
@@ -188,6 +189,7 @@ def test_missing_token_file_is_refused(tmp_path: Path) -> None:
         load_config({"CICTL_TOKEN_FILE": str(tmp_path / "none")})
 
 
+@pytest.mark.weakness("A12.5b")
 def test_job_environment_hides_credentials_and_adds_twins(tmp_path: Path) -> None:
     own = {
         "PATH": "/bin",

@@ -35,6 +35,7 @@ def test_idle_agent_stops_on_a_signal(process: Process) -> None:
     assert process.output.endswith("stopped\n")
 
 
+@pytest.mark.weakness("A12.5d")
 def test_interrupted_agent_stops_its_job_with_all_its_processes_and_reports_it(
     server: ScriptedServer, process: Process, tmp_path: Path
 ) -> None:

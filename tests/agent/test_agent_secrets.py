@@ -43,6 +43,7 @@ def _remarks(job: ServedJob) -> set[str]:
     }
 
 
+@pytest.mark.weakness("A12.5e")
 @pytest.mark.usefixtures("agent")
 @pytest.mark.parametrize(
     ("script", "shown"),
@@ -91,6 +92,7 @@ def test_an_encoded_secret_is_masked(server: ScriptedServer, text: str) -> None:
     assert "hunter22" not in sent(job)
 
 
+@pytest.mark.weakness("A12.5e")
 @pytest.mark.parametrize("features", [FEATURES, ()], ids=["pieces", "snapshots"])
 def test_a_secret_in_a_long_log_is_masked_wherever_it_is_cut(
     tmp_path_factory: pytest.TempPathFactory, features: tuple[str, ...]
@@ -107,6 +109,7 @@ def test_a_secret_in_a_long_log_is_masked_wherever_it_is_cut(
     assert not {line for output in outputs for line in output.splitlines()} - {"***", "**", "*", ""} - _remarks(job)
 
 
+@pytest.mark.weakness("V12")
 @pytest.mark.usefixtures("agent")
 def test_everything_else_that_is_sent_is_masked(server: ScriptedServer) -> None:
     junit = (

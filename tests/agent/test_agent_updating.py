@@ -84,6 +84,7 @@ def test_managed_agent_offers_that_it_can_be_updated(server: ScriptedServer, age
     assert server.heartbeats[0].version == OLD
 
 
+@pytest.mark.weakness("U14")
 def test_idle_agent_switches_and_ends(server: ScriptedServer, layout: Layout, agent: AgentThread) -> None:
     server.orders.append(UPDATE)
     agent.join()

@@ -52,6 +52,7 @@ def test_a_group_alone_shows_its_commands(run: Run, group: str) -> None:
     assert "list" in ran.err
 
 
+@pytest.mark.weakness("U17")
 @pytest.mark.parametrize("argv", [("--version",), ("version",)])
 def test_version(run: Run, argv: tuple[str, ...]) -> None:
     assert run(*argv).out == f"cictl {__version__}\n"

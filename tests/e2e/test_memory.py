@@ -68,6 +68,7 @@ def test_a_log_of_200_mb(workplace: Workplace, job: JobExecution) -> None:
     assert peak(workplace) - before < LIMIT
 
 
+@pytest.mark.weakness("A1.6")
 @pytest.mark.slow
 def test_an_artifact_of_2_gb(workplace: Workplace, job: JobExecution) -> None:
     size = 2048 * MIB
@@ -100,6 +101,7 @@ def post(url: str, path: str, body: bytes) -> int:
         connection.close()
 
 
+@pytest.mark.weakness("A1.6")
 @pytest.mark.slow
 def test_many_large_bodies_at_once(workplace: Workplace, job: JobExecution) -> None:
     """Eight of 60 MiB, which would take 1,000 MiB together, and as much again for those that are refused."""

@@ -95,6 +95,7 @@ def start_job(place: ManagedWorkplace) -> Path:
     return gate
 
 
+@pytest.mark.weakness("U8", "U16")
 def test_an_update_under_a_running_job_and_the_way_back(
     place: ManagedWorkplace, installed: Installed, releases: ReleaseServer
 ) -> None:
@@ -128,6 +129,7 @@ def test_an_update_under_a_running_job_and_the_way_back(
     assert place.supervisor.starts == 3
 
 
+@pytest.mark.weakness("U4")
 @pytest.mark.parametrize(("tag", "flavour"), [("v91.2.0", "crashes"), ("v91.3.0", "wrong-version")])
 def test_a_version_that_does_not_work_is_taken_back(
     place: ManagedWorkplace, releases: ReleaseServer, tmp_path: Path, tag: str, flavour: str

@@ -1,4 +1,4 @@
-"""Weaknesses of the reference's installers, one row each: what goes wrong there does not here."""
+"""Weaknesses of the reference's installers, one test each: what goes wrong there does not here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 from cictl_testing.release_server import ReleaseServer
@@ -15,90 +15,81 @@ from tests.install.conftest import SCRIPTS, SERVER, Machine, publish
 
 pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
 
-Row = Callable[[Machine, ReleaseServer, Mapping[str, bytes]], None]
 
-
-def i1_success_means_healthy(machine: Machine, _: ReleaseServer, __: Mapping[str, bytes]) -> None:
-    settings = machine.settings()
+@pytest.mark.weakness("I1")
+def test_success_means_healthy(installed: Machine) -> None:
+    settings = installed.settings()
     settings.write_text(settings.read_text().replace("CICTL_DATA_DIR=", "CICTL_DATA_DIR=/dev/null/x\n#"))
-    done = machine.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="1")
+    done = installed.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="1")
     assert done.returncode == 1
     assert "is not healthy" in done.stderr
     assert "/dev/null/x" in done.stderr, "the end of the server's log"
 
 
-def i2_a_rerun_restarts(machine: Machine, _: ReleaseServer, __: Mapping[str, bytes]) -> None:
-    before = machine.main_pid(SERVER)
-    machine.ok("install-server")
-    assert machine.main_pid(SERVER) not in (0, before)
+@pytest.mark.weakness("I2")
+def test_a_rerun_restarts(installed: Machine) -> None:
+    before = installed.main_pid(SERVER)
+    installed.ok("install-server")
+    assert installed.main_pid(SERVER) not in (0, before)
 
 
-def i3_uninstalling_keeps_what_is_not_its_own(machine: Machine, _: ReleaseServer, __: Mapping[str, bytes]) -> None:
-    program = machine.root / "usr/local/bin/cictl"
+@pytest.mark.weakness("I3")
+def test_uninstalling_keeps_what_is_not_its_own(installed: Machine) -> None:
+    program = installed.root / "usr/local/bin/cictl"
     program.unlink()
     program.symlink_to(shutil.which("true") or "")
-    machine.ok("uninstall-server")
-    assert machine.cictl() == ""
-    assert machine.settings().exists()
-    assert not machine.is_active("cictl-updater.path")
+    installed.ok("uninstall-server")
+    assert installed.cictl() == ""
+    assert installed.settings().exists()
+    assert not installed.is_active("cictl-updater.path")
 
 
-def i4_settings_are_private(machine: Machine, _: ReleaseServer, __: Mapping[str, bytes]) -> None:
-    assert stat.S_IMODE(machine.settings().stat().st_mode) == 0o640
-    assert stat.S_IMODE((machine.root / "var/lib/cictl").stat().st_mode) == 0o700
+@pytest.mark.weakness("I4")
+def test_settings_are_private(installed: Machine) -> None:
+    assert stat.S_IMODE(installed.settings().stat().st_mode) == 0o640
+    assert stat.S_IMODE((installed.root / "var/lib/cictl").stat().st_mode) == 0o700
 
 
-def i5_one_pinned_release_with_the_token(
-    machine: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]
+@pytest.mark.weakness("I5")
+def test_one_pinned_release_with_the_token(
+    installed: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]
 ) -> None:
     publish(releases, "v1.1.0", wheels)
-    machine.ok("install-server", "--version", "v1.0.0", CICTL_GITHUB_TOKEN="s3cret")
-    assert machine.served_version() == "1.0.0"
+    installed.ok("install-server", "--version", "v1.0.0", CICTL_GITHUB_TOKEN="s3cret")
+    assert installed.served_version() == "1.0.0"
     assert not any("v1.1.0" in path or path.endswith("latest") for path in releases.paths())
     assert all(seen.headers.get("authorization") == "Bearer s3cret" for seen in releases.seen)
-    assert 'CICTL_GITHUB_TOKEN="s3cret"' in machine.settings().read_text()
+    assert 'CICTL_GITHUB_TOKEN="s3cret"' in installed.settings().read_text()
 
 
-def i6_no_sudo_and_no_question(machine: Machine, _: ReleaseServer, __: Mapping[str, bytes]) -> None:
-    machine.add_program("sudo", f"touch {machine.place}/sudo-was-called")
-    machine.ok("install-server")
-    machine.ok("uninstall-server")
-    machine.ok("uninstall-server", "--purge", "--yes")
-    assert not (machine.place / "sudo-was-called").exists()
+@pytest.mark.weakness("I6")
+def test_no_sudo_and_no_question(installed: Machine) -> None:
+    installed.add_program("sudo", f"touch {installed.place}/sudo-was-called")
+    installed.ok("install-server")
+    installed.ok("uninstall-server")
+    installed.ok("uninstall-server", "--purge", "--yes")
+    assert not (installed.place / "sudo-was-called").exists()
 
 
-def i7_jobs_run_as_an_account_of_their_own(_: Machine, __: ReleaseServer, ___: Mapping[str, bytes]) -> None:
+@pytest.mark.weakness("I7")
+def test_jobs_run_as_an_account_of_their_own() -> None:
     units = {path.name: path.read_text() for path in (SCRIPTS / "systemd").glob("*.service")}
     users = {name: re.findall(r"^User=(.*)$", text, re.MULTILINE) for name, text in units.items()}
     own = {"cictl.service": ["cictl"], "cictl-updater.service": ["cictl"], "cictl-agent.service": ["cictl-agent"]}
     assert users == own
 
 
-def i8_what_is_missing_is_said_first(machine: Machine, releases: ReleaseServer, _: Mapping[str, bytes]) -> None:
-    machine.ok("uninstall-server")
-    with socket.create_server(("127.0.0.1", machine.port)):
-        said = machine.run("install-server").stderr
+@pytest.mark.weakness("I8")
+def test_what_is_missing_is_said_first(installed: Machine, releases: ReleaseServer) -> None:
+    installed.ok("uninstall-server")
+    with socket.create_server(("127.0.0.1", installed.port)):
+        said = installed.run("install-server").stderr
     assert "is busy" in said
-    assert f"another as CICTL_PORT in {machine.settings()}" in said, "the settings that were kept have the last word"
-    assert "systemd 240 or newer is needed; this is 239" in machine.run("install-server", STANDIN_VERSION="239").stderr
+    assert f"another as CICTL_PORT in {installed.settings()}" in said, "the settings that were kept have the last word"
+    assert (
+        "systemd 240 or newer is needed; this is 239" in installed.run("install-server", STANDIN_VERSION="239").stderr
+    )
     assert releases.seen == []
-
-
-ROWS: list[Row] = [
-    i1_success_means_healthy,
-    i2_a_rerun_restarts,
-    i3_uninstalling_keeps_what_is_not_its_own,
-    i4_settings_are_private,
-    i5_one_pinned_release_with_the_token,
-    i6_no_sudo_and_no_question,
-    i7_jobs_run_as_an_account_of_their_own,
-    i8_what_is_missing_is_said_first,
-]
-
-
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.__name__) for row in ROWS])
-def test_row(installed: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes], row: Row) -> None:
-    row(installed, releases, wheels)
 
 
 SERVER_NEEDS = [

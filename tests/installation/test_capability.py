@@ -68,6 +68,7 @@ def test_a_container_may_be_stated(layout: Layout, prefix: Path) -> None:
     assert look(layout, prefix, {**SERVICE, "CIWI_CONTAINER": "1"}).reason == capability.CONTAINER
 
 
+@pytest.mark.weakness("U9")
 @pytest.mark.parametrize(
     "environ",
     [

@@ -93,6 +93,7 @@ def test_what_the_files_are_asked_for_as(github: GithubSource, releases: Release
     assert {headers["user-agent"] for headers in asked.values()} == {"cictl-updater"}
 
 
+@pytest.mark.weakness("U11")
 def test_a_tag_is_one_part_of_the_address(github: GithubSource, releases: ReleaseServer) -> None:
     with pytest.raises(ReleaseError, match="status=404"):
         github.get("v1/../latest?x#y")
@@ -240,6 +241,7 @@ def test_a_failure_is_not_kept(github: GithubSource, releases: ReleaseServer) ->
     assert github.latest().tag == "v1.2.3"
 
 
+@pytest.mark.weakness("U13")
 def test_the_token_goes_to_the_api_alone(releases: ReleaseServer, time: Time, tmp_path: Path) -> None:
     """Files are redirected to another server, which never sees it, also when the other is the same host."""
     storage = ReleaseServer(releases=releases.releases)

@@ -117,11 +117,13 @@ def test_effective_caches_end_with_those_of_go(wrap: Wrap, body: str, caches: li
     assert job.caches == [CacheSpec(id=text.split("=")[0], env=text.split("=")[1]) for text in caches]
 
 
+@pytest.mark.weakness("W6")
 def test_executor_and_shell_are_what_agents_offer(wrap: Wrap) -> None:
     job = parse_job(wrap, "runs_on: {executor: ' Script', shell: POSIX, os: Linux}")
     assert job.runs_on == {"executor": "script", "shell": "posix", "os": "Linux"}
 
 
+@pytest.mark.weakness("W4")
 def test_an_empty_versioning_block_is_on_with_defaults(wrap: Wrap) -> None:
     pipeline = parse_pipeline(wrap, "vcs_source: {repo: r}\n  versioning: {}")
     assert pipeline.versioning == Versioning(file="VERSION", tag_prefix="v")

@@ -67,6 +67,7 @@ def test_integers_of_yaml_are_read(wrap: Wrap, text: str, number: int) -> None:
     assert parse_job(wrap, f"timeout_seconds: {text}").timeout_seconds == number
 
 
+@pytest.mark.weakness("W1")
 @pytest.mark.parametrize("text", ["1.9", "'60'", "true", "1e400", "9" * 5000, "ten", "_1", "[1]"])
 def test_what_is_no_whole_number_is_refused(wrap: Wrap, text: str) -> None:
     body = f"- id: j\n  timeout_seconds: {text}\n  steps: [{{run: x}}]"

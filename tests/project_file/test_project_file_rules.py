@@ -443,6 +443,7 @@ STEP_RULES = [
 ]
 
 
+@pytest.mark.weakness("V8", "W2", "W3", "W5")
 @pytest.mark.parametrize(("level", "body", "messages"), [*FILE_RULES, *VERSIONING_RULES, *JOB_RULES, *STEP_RULES])
 def test_a_broken_rule_is_reported_where_it_is_broken(
     level: str, body: str, messages: list[str], wrap: Wrap, find_marks: FindMarks

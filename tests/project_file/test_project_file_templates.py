@@ -9,6 +9,7 @@ from cictl.project_file import render, secret_names
 VALUES = {"name": "blue", "size": "1.10", "ciwi.version": "v1.2.3", "loop": "{{name}}", "x y": "blank inside"}
 
 
+@pytest.mark.weakness("W22")
 @pytest.mark.parametrize(
     ("template", "text"),
     [

@@ -17,6 +17,7 @@ SECRET = "p\"s s/w+r'd?&<é"
 KEY = "-----BEGIN KEY-----\n" + "\n".join(f"{number:03}MIIEowIBAAKCAQEA7bq" * 3 for number in range(6)) + "\nend\n"
 
 
+@pytest.mark.weakness("A12.5e", "V12")
 @pytest.mark.parametrize(
     "text",
     [
@@ -63,6 +64,7 @@ def test_what_shells_make_of_a_secret_is_masked(shell: str, command: str) -> Non
     assert "secret" not in shown
 
 
+@pytest.mark.weakness("A12.5e")
 def test_lines_of_a_multi_line_secret_are_masked_but_not_its_short_ones() -> None:
     redactor = Redactor(["-----BEGIN-----\nMIIEow\nend\n"])
     assert redactor.redact("x MIIEow x end x") == "x *** x end x"

@@ -18,6 +18,7 @@ def streamed(redactor: Redactor, pieces: list[str]) -> str:
     return "".join(map(redactor.feed, pieces)) + redactor.flush()
 
 
+@pytest.mark.weakness("A12.5e")
 @settings(deadline=None)
 @given(SECRETS, PIECES)
 def test_result_does_not_depend_on_where_pieces_are_cut(secrets: list[str], pieces: list[str]) -> None:
@@ -76,6 +77,7 @@ def test_longer_secret_wins_over_its_beginning() -> None:
     assert streamed(Redactor(["abc", "abcdef"]), ["xabc", "defx abcx"]) == "x***x ***x"
 
 
+@pytest.mark.weakness("V12")
 def test_longer_secret_wins_over_one_inside_of_it() -> None:
     assert Redactor(["tok", "my-token-1"]).redact("my-token-1 tok") == "*** ***"
 

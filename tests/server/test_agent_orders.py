@@ -44,6 +44,7 @@ def test_an_order_that_arrived_is_not_repeated(server: RunningServer, action: st
     assert orders(server.heartbeat()) == []
 
 
+@pytest.mark.weakness("A3.2")
 @pytest.mark.parametrize("action", ACTIONS)
 def test_an_order_is_kept_until_the_agent_acknowledges_it(server: RunningServer, action: str) -> None:
     order(server, action)
@@ -91,6 +92,7 @@ def test_silence_of_an_agent_that_does_not_acknowledge(
     assert orders(server.heartbeat()) == expected
 
 
+@pytest.mark.weakness("A3.2")
 def test_a_restart_is_ordered_until_something_is_heard_of_it_three_times_at_most(server: RunningServer) -> None:
     order(server, "restart")
     answers = []
@@ -110,6 +112,7 @@ def test_a_greeting_ends_a_restart(server: RunningServer, received: str | None) 
     assert orders(server.heartbeat(orders_received=received, restart_status=greeting)) == []
 
 
+@pytest.mark.weakness("A12.2b")
 def test_a_restart_waits_until_everything_else_arrived(server: RunningServer) -> None:
     order(server, *reversed(ACTIONS))
     first = server.heartbeat(orders_received="")
@@ -117,6 +120,7 @@ def test_a_restart_waits_until_everything_else_arrived(server: RunningServer) ->
     assert orders(server.heartbeat(orders_received=first.orders_id)) == ["restart"]
 
 
+@pytest.mark.weakness("A12.2b")
 def test_an_update_is_never_asked_for_together_with_an_order(server: RunningServer) -> None:
     with server.store.write() as tx:
         tx.settings.put(SettingRecord(key="agent_update_target", value="2.0.0"))

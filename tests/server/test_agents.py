@@ -48,6 +48,7 @@ def test_a_busy_agent_says_so(server: RunningServer) -> None:
     assert agent(server)["job_in_progress"] is True
 
 
+@pytest.mark.weakness("A3.6")
 def test_lines_about_an_agent(server: RunningServer) -> None:
     server.heartbeat(version="v1", restart_status="  it\n restarted ")
     for _ in range(40):
@@ -62,6 +63,7 @@ def test_lines_about_an_agent(server: RunningServer) -> None:
     ]
 
 
+@pytest.mark.weakness("A3.5")
 def test_a_long_status_is_cut_between_characters(server: RunningServer) -> None:
     server.heartbeat(restart_status="ä" * 300)
     text = agent(server)["recent_log"][-1].partition("status: ")[2]
@@ -86,6 +88,7 @@ def test_actions_may_be_repeated(server: RunningServer, action: str) -> None:
     assert agent(server).get("deactivated", False) is (action != "activate")
 
 
+@pytest.mark.weakness("A5b")
 def test_an_agent_can_be_deactivated_before_its_first_heartbeat_after_a_restart(server: RunningServer) -> None:
     server.heartbeat()
     server.restart()

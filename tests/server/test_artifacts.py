@@ -41,6 +41,7 @@ def paths(server: RunningServer, job_id: str) -> list[str]:
     return [artifact.path for artifact in listed or []]
 
 
+@pytest.mark.weakness("A8.3a")
 def test_both_forms_store_files_and_list_them(server: RunningServer, job: JobExecution) -> None:
     files = {"b/x y#.txt": b"one", "a.bin": b"\0\xff"}
     for is_zip in (False, True):
@@ -61,6 +62,7 @@ def test_an_upload_replaces_the_list(server: RunningServer, job: JobExecution) -
     assert server.get(f"/artifacts/{job.id}/old").status_code == 404
 
 
+@pytest.mark.weakness("A8.2b")
 def test_uploads_at_once_are_each_stored_whole(server: RunningServer, job: JobExecution) -> None:
     """As when an agent gave up on an answer and sends again."""
     uploads = [dict.fromkeys((f"{number}-a", f"{number}-b"), b"x" * 5000) for number in range(8)]
@@ -89,6 +91,7 @@ def test_reports_at_once_are_each_stored_whole(server: RunningServer, job: JobEx
     }
 
 
+@pytest.mark.weakness("A7.3b")
 @pytest.mark.parametrize("kind", ["artifacts", "tests"])
 def test_an_upload_that_is_overtaken_never_becomes_the_next_agents(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -130,6 +133,7 @@ def test_an_upload_of_nothing_clears_the_list(server: RunningServer, job: JobExe
     assert paths(server, job.id) == []
 
 
+@pytest.mark.weakness("A8.2a")
 @pytest.mark.parametrize(
     "path",
     ["", ".", "..", "/x", "../x", "a/../../x", "..\\x", "C:\\x", "c:/x", "a\0b", "a/../..", "\\\\host\\x", "x" * 300],
@@ -150,6 +154,7 @@ def test_paths_are_cleaned(server: RunningServer, job: JobExecution, path: str, 
     assert paths(server, job.id) == [stored]
 
 
+@pytest.mark.weakness("A8.2a")
 @pytest.mark.parametrize(
     "files",
     [
@@ -171,6 +176,7 @@ def test_what_is_not_a_zip_is_refused(server: RunningServer, job: JobExecution) 
     assert answer.text.startswith("read artifact zip: ")
 
 
+@pytest.mark.weakness("A8.2a")
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_damaged_zips_are_refused(server: RunningServer, job: JobExecution, method: int) -> None:
     buffer = io.BytesIO()
@@ -189,6 +195,7 @@ def test_an_entry_without_a_name_is_refused(server: RunningServer, job: JobExecu
     assert upload_zip(server, job.id, body).text == 'invalid artifact path: ""\n'
 
 
+@pytest.mark.weakness("A8.2a")
 def test_links_in_zips_are_refused(server: RunningServer, job: JobExecution) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -198,6 +205,7 @@ def test_links_in_zips_are_refused(server: RunningServer, job: JobExecution) -> 
     assert upload_zip(server, job.id, buffer.getvalue()).status_code == 400
 
 
+@pytest.mark.weakness("A1.6")
 def test_an_entry_larger_than_it_says_is_refused(server: RunningServer, job: JobExecution) -> None:
     body = bytearray(zipped({"bomb": b"x" * 1000}))
     position = body.rfind(b"PK\x01\x02") + 24
@@ -264,12 +272,14 @@ def test_unknown_executions_have_empty_lists_and_archives(server: RunningServer)
     assert server.get("/api/v1/jobs/job-9/artifacts/download-all").status_code == 200
 
 
+@pytest.mark.weakness("A8.3b")
 @pytest.mark.parametrize("path", ["", "no", "../../state.json", "%2e%2e/%2e%2e/state.json", "1/x"])
 def test_only_listed_files_are_served(server: RunningServer, job: JobExecution, path: str) -> None:
     upload(server, job.id, {"x": b"1"})
     assert server.get(f"/artifacts/{job.id}/{path}").status_code == 404
 
 
+@pytest.mark.weakness("A8.3b")
 def test_downloads_cannot_run_in_a_browser(server: RunningServer, job: JobExecution) -> None:
     upload(server, job.id, {"page.html": b"<script>"})
     headers = server.get(f"/artifacts/{job.id}/page.html").headers

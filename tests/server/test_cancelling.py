@@ -35,6 +35,7 @@ def test_an_unknown_execution_cannot_be_cancelled(server: RunningServer) -> None
     assert (answer.status_code, answer.text) == (404, "job not found\n")
 
 
+@pytest.mark.weakness("A5a")
 def test_deactivation_ends_the_active_execution_and_keeps_its_log(server: RunningServer) -> None:
     server.heartbeat()
     server.enqueue()
@@ -70,6 +71,7 @@ def test_a_run_past_its_limit_and_the_grace_is_ended(server: RunningServer) -> N
     assert ended.output == "[control] job timed out while running (server maintenance)"
 
 
+@pytest.mark.weakness("A10.1b")
 def test_an_agent_that_is_online_may_still_upload_what_its_run_made(server: RunningServer) -> None:
     """Its own limit does not cover that, and it says nothing of the job meanwhile; the heartbeats go on."""
     server.run(server.define('[{id: slow, timeout_seconds: 30, steps: [{run: "true"}]}]'))
@@ -89,6 +91,7 @@ def test_a_limit_beyond_all_time_is_none(server: RunningServer) -> None:
     assert server.job(job.id).status == "running"
 
 
+@pytest.mark.weakness("A10.1a")
 def test_the_work_of_a_silent_agent_is_given_up(server: RunningServer) -> None:
     server.heartbeat()
     server.enqueue()
@@ -107,6 +110,7 @@ def greet(server: RunningServer, pid: int) -> None:
     server.heartbeat(restart_status=f"ciwi agent has (re)started (pid={pid})")
 
 
+@pytest.mark.weakness("A10.1a")
 def test_a_new_process_ends_what_the_old_one_ran(server: RunningServer) -> None:
     greet(server, 1)
     server.run(server.define('[{id: a, steps: [{run: "true"}]}, {id: b, needs: [a], steps: [{run: "true"}]}]'))

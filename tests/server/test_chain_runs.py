@@ -52,6 +52,7 @@ def run(server: RunningServer, chain: int, **fields: object) -> list[JobExecutio
     return [server.job(job_id) for job_id in server.run_chain(chain, **fields)]
 
 
+@pytest.mark.weakness("W20")
 def test_all_members_build_the_first_ones_commit_and_version(
     server: RunningServer, origin: Origin, other: Origin
 ) -> None:
@@ -86,6 +87,7 @@ def test_an_override_holds_where_the_repository_is_the_same(
     assert (docs.metadata["pipeline_source_ref_raw"], docs.script) == ("main", "d v2.0.0")
 
 
+@pytest.mark.weakness("W13")
 def test_two_imports_of_one_repository_on_two_branches(server: RunningServer, origin: Origin, other: Origin) -> None:
     """In the reference members are looked up by the project's name, so the second chain runs the first one's pipelines."""
     first_commit = commit_project(origin, other)

@@ -65,6 +65,7 @@ def lose(server: RunningServer, _job: JobExecution) -> None:
     server.services.jobs.expiry.run_once()
 
 
+@pytest.mark.weakness("A10.1c")
 @pytest.mark.parametrize("end", [fail, cancel, lose])
 def test_a_failure_in_the_middle_ends_everything_behind_it(
     server: RunningServer, end: Callable[[RunningServer, JobExecution], None]
@@ -83,6 +84,7 @@ def test_a_failure_in_the_middle_ends_everything_behind_it(
     assert server.finish("succeeded").id == r
 
 
+@pytest.mark.weakness("A7.7b")
 def test_a_deleted_upstream_ends_what_waits(server: RunningServer) -> None:
     base, *rest = server.run_chain(server.define_project(DIAMOND)["all"])
     assert server.http.simulate_delete(f"/api/v1/jobs/{base}").status_code == 200
@@ -116,6 +118,7 @@ pipeline_chains: [{{id: c, pipelines: [b, a]}}]
     assert "CIWI_DEP_ARTIFACT_JOB_IDS" not in server.job(a).env, "a mere predecessor gives no artifacts"
 
 
+@pytest.mark.weakness("W21")
 def test_a_list_against_its_dependencies_does_not_wait_for_itself(server: RunningServer) -> None:
     """In the reference `[b, a]` with b depending on a blocks each on the other for ever."""
     project = f"""
@@ -127,6 +130,7 @@ pipeline_chains: [{{id: c, pipelines: [b, a]}}]
     assert server.finish("succeeded").metadata["pipeline_id"] == "b"
 
 
+@pytest.mark.weakness("W16")
 def test_a_member_that_the_selection_leaves_out_is_not_waited_for(server: RunningServer) -> None:
     [t] = server.run_chain(server.define_project(DIAMOND)["all"], pipeline_job_id="t")
     assert server.finish("succeeded").id == t
@@ -161,6 +165,7 @@ def test_the_body_may_be_empty(server: RunningServer) -> None:
     assert server.http.simulate_post(f"/api/v1/pipeline-chains/{chain}/run", body=b"").status_code == 201
 
 
+@pytest.mark.weakness("A10.1c")
 def test_a_start_settles_chains_too(server: RunningServer) -> None:
     import msgspec
 

@@ -62,6 +62,7 @@ def test_a_failed_run_does_not_hold_but_an_older_good_one_does(server: RunningSe
     assert server.run(ids["publish"])
 
 
+@pytest.mark.weakness("W28")
 @pytest.mark.parametrize("fields", [{"dry_run": True}, {"pipeline_job_id": "linux"}])
 def test_dry_runs_and_parts_do_not_count(server: RunningServer, fields: dict[str, object]) -> None:
     """In the reference a dry run of one job satisfied a release, and became its source of artifacts."""
@@ -78,6 +79,7 @@ def test_a_dry_run_may_build_on_a_dry_run(server: RunningServer) -> None:
     assert server.run(ids["publish"], dry_run=True)
 
 
+@pytest.mark.weakness("A7.7c", "W29")
 def test_a_rerun_heals_a_run(server: RunningServer) -> None:
     ids = server.define_project(PROJECT)
     server.run(ids["build"])
@@ -96,6 +98,7 @@ def test_projects_do_not_share_their_history(server: RunningServer) -> None:
     assert refusal(server, second["publish"]).endswith("no previous run found")
 
 
+@pytest.mark.weakness("W30")
 def test_artifacts_come_from_what_fits(server: RunningServer) -> None:
     ids = server.define_project(PROJECT)
     linux, red, blue, _docs = server.run(ids["build"])

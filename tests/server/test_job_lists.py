@@ -127,6 +127,7 @@ def test_a_cursor_that_no_list_gave_is_refused(server: RunningServer, query: str
     assert (answer.status_code, answer.text) == (400, "invalid cursor\n")
 
 
+@pytest.mark.weakness("A7.4b")
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_pages_without_a_filter_show_everything_once_with_runs_whole(server: RunningServer, size: int) -> None:
     pipeline = server.define(TWO)
@@ -147,6 +148,7 @@ def test_pages_without_a_filter_show_everything_once_with_runs_whole(server: Run
     assert again in pages[0]
 
 
+@pytest.mark.weakness("A7.4b")
 def test_what_is_added_between_two_pages_hides_nothing(server: RunningServer) -> None:
     pipeline = server.define(TWO)
     old, new = server.run(pipeline), server.run(pipeline)
@@ -180,6 +182,7 @@ class TestUnmetRequirements:
         server.heartbeat(capabilities={"tool.git": "2.39"})
         assert self.unmet(server, job) == expected
 
+    @pytest.mark.weakness("A7.1")
     def test_agents_that_cannot_take_work_do_not_count(self, server: RunningServer) -> None:
         server.heartbeat("off")
         server.act("deactivate", "off")
@@ -187,6 +190,7 @@ class TestUnmetRequirements:
         server.clock.step(61)
         assert self.unmet(server, "") == ["no agents connected"]
 
+    @pytest.mark.weakness("A7.1")
     def test_requirements_are_judged_per_agent(self, server: RunningServer) -> None:
         """No agent has both, though each is met by one: the nearest agent's lack is named."""
         server.heartbeat("a", capabilities={"gpu": "a100"})

@@ -47,6 +47,7 @@ def test_an_agent_holds_one_execution(server: RunningServer) -> None:
     assert server.lease().message == "agent already has an active job"
 
 
+@pytest.mark.weakness("A6.1d")
 def test_simultaneous_requests_of_one_agent_get_one_execution(server: RunningServer) -> None:
     for _ in range(8):
         server.enqueue()
@@ -59,6 +60,7 @@ def test_simultaneous_requests_of_one_agent_get_one_execution(server: RunningSer
     assert sum(answer.assigned for answer in answers) == 1
 
 
+@pytest.mark.weakness("A6.1b")
 def test_a_repeated_request_gets_the_same_execution_again(server: RunningServer) -> None:
     job_id = server.enqueue()
     first = server.lease(request_id="r1")
@@ -69,6 +71,7 @@ def test_a_repeated_request_gets_the_same_execution_again(server: RunningServer)
     assert not server.lease(request_id="r2").assigned
 
 
+@pytest.mark.weakness("A6.1b")
 def test_a_lost_answer_is_given_again_when_the_agent_must_have_given_up(server: RunningServer) -> None:
     job_id = server.enqueue()
     server.leased()
@@ -76,6 +79,7 @@ def test_a_lost_answer_is_given_again_when_the_agent_must_have_given_up(server: 
     assert server.leased().id == job_id
 
 
+@pytest.mark.weakness("A6.1b", "A10.1a")
 def test_an_agent_that_asks_for_other_work_has_lost_its_running_execution(server: RunningServer) -> None:
     job_id, other = server.enqueue(), server.enqueue()
     server.running()
@@ -87,6 +91,7 @@ def test_an_agent_that_asks_for_other_work_has_lost_its_running_execution(server
     assert server.log(job_id).decode() == f"[control] {lost.error}"
 
 
+@pytest.mark.weakness("A6.1c")
 def test_an_agent_that_says_it_runs_an_execution_has_not_lost_it(server: RunningServer) -> None:
     """A request of before the lease comes late, after the execution has long begun."""
     job_id, _ = server.enqueue(), server.enqueue()
@@ -125,6 +130,7 @@ def test_an_expired_lease_goes_back_to_the_head_of_the_queue(server: RunningServ
     assert server.leased("b").id == job_id
 
 
+@pytest.mark.weakness("A6.1a")
 @pytest.mark.parametrize("when", ["before a restart", "after a restart, before any heartbeat"])
 def test_a_deactivated_agent_gets_nothing(server: RunningServer, when: str) -> None:
     server.enqueue()
@@ -165,6 +171,7 @@ def test_without_a_free_place_the_answer_comes_at_once(server: RunningServer) ->
     assert server.lease(wait_seconds=25).message == "no matching queued job"
 
 
+@pytest.mark.weakness("A6.1c")
 def test_a_late_repeat_of_the_request_that_got_an_execution_does_not_end_it(server: RunningServer) -> None:
     server.enqueue()
     server.enqueue()

@@ -38,6 +38,7 @@ def test_a_skipped_execution_never_started() -> None:
     assert (skipped.started, skipped.finished) == (None, NOW)
 
 
+@pytest.mark.weakness("A7.3c")
 def test_a_cancelled_queued_execution_counts_as_started() -> None:
     """So that it can be run again; only dependency cancellations leave `started_utc` unset."""
     assert advance(RECORD, Event.FAIL, now=NOW, ending=Ending(log_size=0)).started == NOW

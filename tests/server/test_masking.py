@@ -56,6 +56,7 @@ def masked_logs(directory: Path, values: list[str]) -> LogFiles:
     return LogFiles(directory, Masks(sensitive))
 
 
+@pytest.mark.weakness("V12")
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 99])
 def test_a_secret_in_appended_pieces_is_overwritten_in_place(server: RunningServer, job_id: str, size: int) -> None:
     text = "é say hunter22 and hunter2\n"
@@ -100,6 +101,7 @@ def test_snapshots_give_the_same_log(
     assert logs.read("job-1", offset=0, limit=len(whole)) == Cover(values).covered(whole)
 
 
+@pytest.mark.weakness("V12")
 def test_a_secret_that_the_start_of_a_tail_cuts_stays_hidden(tmp_path: Path) -> None:
     logs = masked_logs(tmp_path, [SECRET])
     logs.replace("job-1", b"ter22 and hunter22\n" + b"x" * (SNAPSHOT_LIMIT - 19))
@@ -114,6 +116,7 @@ def test_tails_join_although_they_are_masked(tmp_path: Path) -> None:
     assert logs.read("job-1", offset=0, limit=len(whole)) == whole[:end].replace(b"hunter22", b"********")
 
 
+@pytest.mark.weakness("V12")
 def test_readers_do_not_see_the_beginning_of_a_secret(server: RunningServer, job_id: str) -> None:
     append(server, job_id, "say hunt", offset=0)
     answer = server.get(f"/api/v1/jobs/{job_id}/log")
@@ -194,6 +197,7 @@ def test_after_a_restart_no_digest_of_a_job_with_secrets_is_compared(server: Run
     assert (answer.status_code, server.log(job)) == (200, b"say ********\n")
 
 
+@pytest.mark.weakness("V12")
 def test_everything_else_of_a_report_is_masked(server: RunningServer, job_id: str) -> None:
     server.report(
         job_id,

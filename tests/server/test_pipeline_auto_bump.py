@@ -95,6 +95,7 @@ def test_a_dry_run_bumps_nothing(server: RunningServer, origin: Origin) -> None:
     assert not {"next_version", "auto_bump_branch"} & job.metadata.keys()
 
 
+@pytest.mark.weakness("W34")
 def test_only_the_agent_sees_a_literal_token(server: RunningServer, origin: Origin) -> None:
     job = planned(server, imported(server, origin)["release"])
     assert job.step_plan[-1].env == {"GITHUB_TOKEN": "***"}
@@ -109,6 +110,7 @@ def test_only_the_agent_sees_a_literal_token(server: RunningServer, origin: Orig
     assert "ghp_literal" not in server.cancel(job.id).text
 
 
+@pytest.mark.weakness("W42")
 @pytest.mark.parametrize("ref", ["dev", "refs/heads/dev"])
 def test_it_pushes_to_a_branch_that_is_not_the_default_one(
     server: RunningServer, origin: Origin, tmp_path: Path, ref: str
@@ -199,6 +201,7 @@ def test_a_wet_run_has_exactly_one_execution(server: RunningServer, origin: Orig
     assert planned(server, ids["release"], matrix_name="a").metadata["next_version"] == "1.5.0"
 
 
+@pytest.mark.weakness("W18")
 def test_a_selection_without_a_match_says_so(server: RunningServer, origin: Origin) -> None:
     ids = imported(server, origin)
     fields = {"pipeline_job_id": "no"}

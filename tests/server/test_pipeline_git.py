@@ -79,6 +79,7 @@ def test_an_empty_repository(server: RunningServer, origin: Origin) -> None:
     assert answer.text.startswith("git fetch failed: exit status ")
 
 
+@pytest.mark.weakness("W32")
 def test_a_remote_that_is_gone_leaves_ref_prefix_and_file(server: RunningServer, origin: Origin) -> None:
     pipeline = imported(server, origin)
     origin.hide()
@@ -101,6 +102,7 @@ def test_a_version_file_with_a_name_that_git_could_mistake(server: RunningServer
     assert job.script == "v=v3.2.1"
 
 
+@pytest.mark.weakness("W33")
 def test_a_linked_version_file_shows_nothing_of_the_server(
     server: RunningServer, origin: Origin, tmp_path: Path
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_linked_version_file_shows_nothing_of_the_server(
     assert "9.9.9" not in stream
 
 
+@pytest.mark.weakness("W8")
 @pytest.mark.parametrize("where", ["repo_url", "repo_ref", "source_ref"])
 def test_no_text_of_a_user_becomes_an_option(server: RunningServer, origin: Origin, tmp_path: Path, where: str) -> None:
     mark = tmp_path / "owned"
@@ -149,6 +152,7 @@ def test_a_repository_url_with_a_command_runs_nothing(server: RunningServer, tmp
     assert not mark.exists()
 
 
+@pytest.mark.weakness("W9")
 def test_what_git_says_beside_is_no_part_of_the_file(
     server: RunningServer, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

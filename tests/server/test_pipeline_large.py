@@ -50,6 +50,7 @@ def test_a_chain_is_one_entry_too(server: RunningServer) -> None:
     assert entries(server) == before + 1
 
 
+@pytest.mark.weakness("W15")
 def test_a_run_that_cannot_be_stored_leaves_nothing(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = wide(server, 10)
     put = Settler.put

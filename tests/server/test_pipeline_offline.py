@@ -89,6 +89,7 @@ def test_dependencies_give_version_and_commit(server: RunningServer, origin: Ori
     assert job.env["CIWI_DEP_ARTIFACT_JOB_IDS"] == before.id
 
 
+@pytest.mark.weakness("W36")
 def test_a_run_is_pinned_even_without_versions(server: RunningServer, origin: Origin, ids: dict[str, int]) -> None:
     """In the reference no commit is recorded for such a pipeline, so it can never run offline."""
     before = run_once(server, ids["unversioned"])
@@ -97,6 +98,7 @@ def test_a_run_is_pinned_even_without_versions(server: RunningServer, origin: Or
     assert before.source == job.source
 
 
+@pytest.mark.weakness("W27")
 def test_a_chain_runs_to_its_end_with_the_remote_gone(
     server: RunningServer, origin: Origin, ids: dict[str, int]
 ) -> None:

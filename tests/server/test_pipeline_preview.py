@@ -111,6 +111,7 @@ def test_a_preview_shows_what_a_dry_run_would_enqueue(
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
 
 
+@pytest.mark.weakness("W17")
 def test_needs_that_are_not_selected_are_tolerated_and_told(server: RunningServer, ids: dict[str, int]) -> None:
     """A run refuses them, so a per-job button works in the dialog and fails where it is pressed."""
     fields = {"pipeline_job_id": " upload ", "dry_run": False, "execution_mode": "nonsense"}
@@ -156,6 +157,7 @@ def eligible(server: RunningServer, path: str, **fields: object) -> object:
     return answer["eligible_agent_ids"], answer["pending_jobs"]
 
 
+@pytest.mark.weakness("W38")
 def test_agents_that_could_take_every_execution(server: RunningServer, ids: dict[str, int]) -> None:
     able = {"executor": "script", "shells": "posix,cmd"}
     for agent_id in ("z", "deactivated", "b", "gone"):
@@ -222,6 +224,7 @@ def test_the_default_branch(
     assert refs(server, f"pipelines/{ids['p']}")["default_ref"] == f"refs/heads/{expected}"
 
 
+@pytest.mark.weakness("W37")
 def test_the_last_listing_serves_while_the_remote_is_gone(
     server: RunningServer, origin: Origin, ids: dict[str, int]
 ) -> None:

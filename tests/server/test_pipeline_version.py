@@ -269,6 +269,7 @@ def waitress_serving(services: Services) -> Iterator[str]:
         listener.close()
 
 
+@pytest.mark.weakness("W35")
 def test_git_ends_when_the_browser_leaves(server: RunningServer, silent: SilentRemote) -> None:
     pipeline = pipeline_of(server, silent)
     with waitress_serving(with_keepalive(server.services, 0.02)) as url:

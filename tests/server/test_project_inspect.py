@@ -83,6 +83,7 @@ def test_the_yaml_of_one_row(server: RunningServer, ids: dict[str, int]) -> None
     assert yaml.safe_load(shown["content"])["matrix"] == {"include": [{"name": "blue"}]}
 
 
+@pytest.mark.weakness("W40")
 @pytest.mark.parametrize(
     ("token", "shown"), [("ghp_literal", "***"), ("x{{ secret.t }}", "***"), ("{{ secret.t }}", "{{ secret.t }}")]
 )

@@ -46,6 +46,7 @@ def projects(server: RunningServer) -> list[dict[str, Any]]:
     return list(server.get("/api/v1/projects").json["projects"])
 
 
+@pytest.mark.weakness("W11")
 def test_import_answers_what_it_stored(server: RunningServer, repository: Path) -> None:
     answer = import_(server, f" {repository} ")
     assert answer.status_code == 201
@@ -79,6 +80,7 @@ def test_one_project_in_detail(server: RunningServer, repository: Path) -> None:
     assert [step["type"] for step in job["steps"]] == ["run", "test"]
 
 
+@pytest.mark.weakness("W12")
 def test_the_same_identity_is_the_same_project(server: RunningServer, repository: Path) -> None:
     import_(server, repository)
     before = projects(server)
@@ -96,6 +98,7 @@ def test_another_ref_is_another_project(server: RunningServer, repository: Path)
     assert import_(server, repository, repo_ref="next").json["project_id"] == 2
 
 
+@pytest.mark.weakness("W10")
 def test_an_annotated_tag_means_its_commit(server: RunningServer, repository: Path) -> None:
     git(repository, "-c", "user.name=t", "-c", "user.email=t@localhost", "tag", "-a", "v1", "-m", "v1")
     import_(server, repository, repo_ref="v1")
@@ -131,6 +134,7 @@ def test_a_broken_reload_changes_nothing(server: RunningServer, repository: Path
     assert projects(server) == before
 
 
+@pytest.mark.weakness("W14")
 def test_delete_keeps_executions(server: RunningServer, repository: Path) -> None:
     import_(server, repository)
     pipeline = projects(server)[0]["pipelines"][0]["id"]

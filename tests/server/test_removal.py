@@ -37,6 +37,7 @@ def finished_with_files(server: RunningServer) -> str:
     return job.id
 
 
+@pytest.mark.weakness("A7.7a")
 def test_a_pending_execution_can_be_deleted(server: RunningServer) -> None:
     queued, leased = server.enqueue(), server.enqueue()
     server.leased()
@@ -54,6 +55,7 @@ def test_a_started_execution_cannot_be_deleted(server: RunningServer) -> None:
     assert delete(server, "job-4").status_code == 404
 
 
+@pytest.mark.weakness("A7.7b")
 def test_deleting_ends_what_waits(server: RunningServer) -> None:
     a, b, c = server.run(server.define(CHAIN))
     delete(server, a)
@@ -72,6 +74,7 @@ def test_clearing_the_queue_leaves_what_runs(server: RunningServer) -> None:
     assert [j["id"] for j in server.get("/api/v1/jobs").json["job_executions"]] == [running]
 
 
+@pytest.mark.weakness("A7.7b")
 def test_clearing_ends_nothing_twice(server: RunningServer) -> None:
     """The dependants are cleared too, so they must not be ended first and stay behind as failed."""
     server.run(server.define(CHAIN))
@@ -79,6 +82,7 @@ def test_clearing_ends_nothing_twice(server: RunningServer) -> None:
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
 
 
+@pytest.mark.weakness("A7.7a")
 def test_flushing_takes_logs_artifacts_and_reports_along(server: RunningServer) -> None:
     job_id = finished_with_files(server)
     assert len(files_of(server, job_id)) == 4, "the log, its index, the artifacts, the report"
@@ -118,6 +122,7 @@ def test_a_rerun_is_a_new_execution_of_the_same_work(server: RunningServer) -> N
         assert getattr(again, field) == getattr(before, field)
 
 
+@pytest.mark.weakness("A7.3c")
 @pytest.mark.parametrize("status", ["queued", "leased"])
 def test_what_never_started_cannot_be_run_again(server: RunningServer, status: str) -> None:
     job_id = server.enqueue()
@@ -128,6 +133,7 @@ def test_what_never_started_cannot_be_run_again(server: RunningServer, status: s
     assert rerun(server, "job-3").status_code == 404
 
 
+@pytest.mark.weakness("A7.7c")
 def test_a_rerun_heals_its_run(server: RunningServer) -> None:
     """Of each job and row the newest execution decides; in the reference the failed one counts for ever."""
     jobs = f"[{{id: m, matrix: {{include: [{{name: one}}, {{name: two}}]}}, steps: [{{run: 'true'}}]}}, {AFTER_M}]"
@@ -140,6 +146,7 @@ def test_a_rerun_heals_its_run(server: RunningServer) -> None:
     assert server.finish("succeeded").id == after
 
 
+@pytest.mark.weakness("A7.3c")
 def test_blocked_by_names_the_culprit(server: RunningServer) -> None:
     a, b, c = server.run(server.define(CHAIN))
     server.finish("failed")

@@ -25,6 +25,7 @@ def prepare(server: RunningServer, status: str) -> JobExecution:
     return server.job(job_id)
 
 
+@pytest.mark.weakness("A7.3a")
 @pytest.mark.parametrize(
     ("stored", "requested", "agent", "code", "result"),
     [
@@ -56,6 +57,7 @@ def test_stored_and_requested_status(
     assert server.job(job.id).status == result
 
 
+@pytest.mark.weakness("A7.3a")
 def test_the_first_report_of_an_unowned_execution_binds_it(server: RunningServer) -> None:
     job = prepare(server, "queued")
     server.report(job.id, "running", "b")
@@ -224,6 +226,7 @@ def test_an_older_tail_that_arrives_late_takes_nothing_away(server: RunningServe
     assert server.log(job.id).decode() == whole[:700_000]
 
 
+@pytest.mark.weakness("A7.3b")
 @pytest.mark.parametrize(
     ("status", "fields"),
     [
@@ -275,6 +278,7 @@ def test_a_report_whose_lease_expires_meanwhile_goes_on_in_a_new_log(
     assert server.job(job.id).leased_by_agent_id == "a"
 
 
+@pytest.mark.weakness("A7.3b")
 def test_two_that_begin_an_unowned_execution_do_not_share_its_log(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ def it(tmp_path: Path) -> Iterator[Updatable]:
     made.close()
 
 
+@pytest.mark.weakness("R1")
 def test_a_service_ends_and_its_manager_starts_it_again(it: Updatable) -> None:
     answer = it.server.post(RESTART)
     message = f"restart via {MANAGER} self-exit requested (cictl.service)"
@@ -41,6 +42,7 @@ def test_any_other_server_starts_itself_again(it: Updatable, mode: str) -> None:
     assert (it.left, it.restarted) == (0, 1)
 
 
+@pytest.mark.weakness("R4")
 def test_an_update_is_not_disturbed(it: Updatable) -> None:
     it.apply()
     answer = it.server.post(RESTART)
@@ -68,6 +70,7 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
     made.close()
 
 
+@pytest.mark.weakness("R2", "R3")
 def test_a_real_server_returns_on_its_port_with_its_data(workplace: Workplace) -> None:
     """The port was a free one, and must be the same again; the answer is whole although the server ends."""
     pid = workplace.server.process.pid

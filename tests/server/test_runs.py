@@ -143,6 +143,7 @@ class TestSources:
         server.post("/api/v1/projects/import", {"repo_url": str(path)})
         return path, int(server.get("/api/v1/projects").json["projects"][0]["pipelines"][0]["id"])
 
+    @pytest.mark.weakness("W23")
     def test_the_branch_is_resolved_when_the_run_starts(self, server: RunningServer, tmp_path: Path) -> None:
         path, pipeline = self.define(server, tmp_path)
         commit = git(path, "rev-parse", "HEAD")

@@ -47,6 +47,7 @@ def let_it_run_out_of_time(server: RunningServer, _job: JobExecution) -> None:
     server.services.jobs.expiry.run_once()
 
 
+@pytest.mark.weakness("A5c", "A7.3c", "A10.1c", "W25")
 @pytest.mark.parametrize("end", [fail_it, cancel_it, deactivate_its_agent, lose_its_agent, let_it_run_out_of_time])
 def test_whatever_ends_an_execution_ends_all_that_wait_for_it(
     server: RunningServer, end: Callable[[RunningServer, JobExecution], None]
@@ -88,6 +89,7 @@ def test_runs_do_not_touch_each_other(server: RunningServer) -> None:
     assert server.job(other_b).metadata["needs_blocked"] == "1"
 
 
+@pytest.mark.weakness("A10.1c")
 def test_a_start_settles_what_an_untimely_stop_left(server: RunningServer) -> None:
     import msgspec
 

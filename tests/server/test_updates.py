@@ -76,6 +76,7 @@ class TestCheck:
         assert (answer["update_available"], answer["message"]) == (False, "already up to date")
         assert it.status()["update_available"] == "0"
 
+    @pytest.mark.weakness("U12")
     @pytest.mark.parametrize("version", ["v1.2.1-rc.1", "v1.3.0"])
     def test_a_downgrade_is_never_offered(self, it: Updatable, version: str) -> None:
         """Some clients compare the two versions for equality only."""
@@ -157,6 +158,7 @@ class TestRefusals:
         assert (answer.status_code, answer.text) == (400, f"{text}\n")
         assert remembered(it) == {}
 
+    @pytest.mark.weakness("U1")
     @pytest.mark.parametrize("reason", [DEV, PIPX, UV_TOOL, CONTAINER, NO_SERVICE, UNMANAGED])
     @pytest.mark.parametrize("path", [APPLY, ROLLBACK])
     def test_an_installation_that_cannot(self, it: Updatable, path: str, reason: str) -> None:
@@ -239,6 +241,7 @@ def nothing_changed(it: Updatable) -> bool:
 
 
 class TestApply:
+    @pytest.mark.weakness("U3")
     def test_the_latest_release_is_staged(self, it: Updatable) -> None:
         answer = it.server.post(APPLY)
         assert (answer.status_code, answer.json) == (
@@ -269,6 +272,7 @@ class TestApply:
         assert status["update_reload_projects_pending"] == "1"
         assert status["update_agent_target_version"] == "", "agents follow once it has worked out"
 
+    @pytest.mark.weakness("U6")
     def test_agents_follow_once_it_has_worked_out(self, it: Updatable) -> None:
         it.apply()
         it.finish("success", f"update successful: {NEW}")
@@ -360,6 +364,7 @@ class TestApply:
             assert it.apply().status_code == 409
         assert it.apply().status_code == 200
 
+    @pytest.mark.weakness("U7")
     def test_an_updater_that_never_comes(self, it: Updatable) -> None:
         it.apply()
         it.server.clock.step(600)
@@ -453,6 +458,7 @@ class TestDetached:
         it.releases.gate.set()
         eventually(lambda: it.status()["update_last_apply_status"] == "staged", what="the end of it")
 
+    @pytest.mark.weakness("U2")
     def test_a_client_that_hangs_up_changes_nothing(self, it: Updatable) -> None:
         it.releases.gate.clear()
         http = ThreadedServer(create_app(it.server.services))
@@ -465,6 +471,7 @@ class TestDetached:
         finally:
             http.stop()
 
+    @pytest.mark.weakness("U15")
     def test_running_jobs_may_end_first(self, it: Updatable) -> None:
         it.server.enqueue()
         job = it.server.running()
@@ -513,6 +520,7 @@ class TestStop:
 class TestHelper:
     """Without a service manager a helper replaces this process, which ends for it once the answer is out."""
 
+    @pytest.mark.weakness("U5")
     def test_it_is_started_and_the_server_leaves(self, it: Updatable) -> None:
         it.needs_helper()
         answer = it.apply().json
@@ -541,6 +549,7 @@ class TestHelper:
 
 
 class TestStatus:
+    @pytest.mark.weakness("U10")
     def test_only_updates_are_told(self, it: Updatable) -> None:
         with it.server.store.write() as tx:
             for key in ("agent_update_target", "agent_deactivated:a", "secret", "update_message"):

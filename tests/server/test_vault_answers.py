@@ -51,6 +51,7 @@ def reason(server: RunningServer) -> str:
     return str(server.get("/api/v1/jobs").json["job_executions"][0].get("waiting_reason", ""))
 
 
+@pytest.mark.weakness("V6")
 def test_what_a_vault_is_sent(server: RunningServer, vault: ScriptedVault) -> None:
     connect(server, f"{vault.url}/", namespace="team/a", approle_mount="/ci/")
     assert lease(server) == "value"
@@ -73,6 +74,7 @@ def test_no_password_of_a_netrc_is_sent(
     assert not [one for one in vault.asked if "authorization" in one.headers]
 
 
+@pytest.mark.weakness("V11")
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirected_login_takes_the_secret_id_nowhere(
     server: RunningServer, vault: ScriptedVault, status: int
@@ -85,6 +87,7 @@ def test_a_redirected_login_takes_the_secret_id_nowhere(
     assert elsewhere.asked == []
 
 
+@pytest.mark.weakness("V11")
 def test_a_redirected_read_takes_the_token_nowhere(server: RunningServer, vault: ScriptedVault) -> None:
     elsewhere = ScriptedVault(kv2(k="stolen"))
     vault.said = [Said(status=307, headers={"Location": elsewhere.url})]
@@ -94,6 +97,7 @@ def test_a_redirected_read_takes_the_token_nowhere(server: RunningServer, vault:
     assert elsewhere.asked == []
 
 
+@pytest.mark.weakness("V2")
 def test_a_refused_token_is_renewed_exactly_once(server: RunningServer, vault: ScriptedVault) -> None:
     assert lease(server, "first") == "value"
     vault.said = [Said(status=403, body=b"no")]
@@ -164,6 +168,7 @@ def test_strange_lifetimes_of_tokens_are_borne(server: RunningServer, vault: Scr
     assert len(vault.asked_for("/login")) == 1
 
 
+@pytest.mark.weakness("V13")
 def test_errors_show_no_more_than_the_beginning_of_an_answer(server: RunningServer, vault: ScriptedVault) -> None:
     vault.said = [Said(status=400, body=b"<p>\n" + b"x" * 100_000)]
     assert lease(server) == f"{RESOLVE}vault read failed: status=400 body=<p> {'x' * 496}…"
@@ -205,6 +210,7 @@ def test_a_long_wait_ends_although_the_work_does_not() -> None:
     ends.set()
 
 
+@pytest.mark.weakness("V5")
 @pytest.mark.parametrize(
     ("written", "text"),
     [

@@ -63,6 +63,7 @@ def test_they_survive_a_restart_and_ids_are_never_used_again(server: RunningServ
     assert [one["name"] for one in listed(server)] == ["second"]
 
 
+@pytest.mark.weakness("V10")
 def test_absent_fields_keep_what_is_stored_and_blank_ones_mean_the_default(server: RunningServer) -> None:
     save(server, namespace="team", kv_default_mount="kv", kv_default_version=1, ca_file="/etc/ca.pem")
     page = save(server, auth_method="approle", approle_mount="ci")
@@ -80,6 +81,7 @@ def test_absent_fields_keep_what_is_stored_and_blank_ones_mean_the_default(serve
     }
 
 
+@pytest.mark.weakness("V9")
 def test_text_is_trimmed_and_mounts_lose_their_slashes(server: RunningServer) -> None:
     save(server)
     saved = save(server, name=" pantry ", url=" https://v.example.test/ ", approle_mount="/ci/", kv_default_mount="kv/")
@@ -91,6 +93,7 @@ REQUIRED = "name, url, role_id and secret_id_env are required"
 URL = "url must be http:// or https:// with a host, and without user, query or fragment"
 
 
+@pytest.mark.weakness("V1", "V9")
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
@@ -178,6 +181,7 @@ pipelines:
 """
 
 
+@pytest.mark.weakness("V15")
 def test_what_uses_it_is_told_in_the_list_and_when_it_is_deleted(server: RunningServer) -> None:
     server.define_project(USING)
     save(server)
@@ -186,6 +190,7 @@ def test_what_uses_it_is_told_in_the_list_and_when_it_is_deleted(server: Running
     assert answer.json == {"deleted": True, "id": 1, "used_by": ["shop/build", "shop/bump"]}
 
 
+@pytest.mark.weakness("V15")
 def test_a_failing_store_is_no_fault_of_the_caller(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     save(server)
 
@@ -209,11 +214,13 @@ class TestAllowedUrls:
     def test_a_listed_one_is_taken(self, guarded: Services, url: str) -> None:
         assert guarded.secrets.connections.save(_request(url=url)).url == url
 
+    @pytest.mark.weakness("V1")
     @pytest.mark.parametrize("url", ["http://vault.example.test", "https://vault.example.test.evil", "http://other"])
     def test_any_other_is_refused(self, guarded: Services, url: str) -> None:
         with pytest.raises(InvalidRequest, match="not one of the Vault addresses that this server allows"):
             guarded.secrets.connections.save(_request(url=url))
 
+    @pytest.mark.weakness("V1")
     def test_one_that_was_stored_before_is_not_used(
         self, server: RunningServer, guarded: Services, vault: ScriptedVault
     ) -> None:
@@ -249,6 +256,7 @@ class TestTrying:
         assert answer.status_code == 200
         return dict(answer.json)
 
+    @pytest.mark.weakness("V4")
     @pytest.mark.parametrize("body", [{}, None, {"test_secret": {"path": "/trying/one", "key": " key "}}])
     def test_success_tells_nothing_else(self, server: RunningServer, body: object) -> None:
         answer = server.http.simulate_post(f"{ROUTE}/1/test", body=json.dumps(body))
@@ -310,6 +318,7 @@ class TestTrying:
 
 
 class TestTestsAndTheCache:
+    @pytest.mark.weakness("V3")
     def test_each_test_logs_in_and_none_leaves_a_token_for_jobs(
         self, server: RunningServer, vault: ScriptedVault
     ) -> None:
@@ -321,6 +330,7 @@ class TestTestsAndTheCache:
         assert server.lease().assigned
         assert vault.asked_for("/login")[2].body == f'{{"role_id": "r", "secret_id": "{SECRET_ID}"}}'.encode()
 
+    @pytest.mark.weakness("V3")
     def test_a_test_does_not_believe_in_the_token_of_jobs(self, server: RunningServer, vault: ScriptedVault) -> None:
         save(server, url=vault.url, secret_id_env=VARIABLE)
         server.run(server.define(JOB))
@@ -362,3 +372,14 @@ def test_no_more_than_eight_wait_for_a_vault_by_tests(
     for test in tests:
         test.join(timeout=60)
     assert sorted(answers) == [200] * 8 + [503]
+
+
+@pytest.mark.weakness("V14")
+def test_names_are_data_and_no_page(server: RunningServer) -> None:
+    """Nothing here is HTML: what somebody stores comes back as JSON alone, which no browser runs."""
+    name = "<img src=x onerror=alert(1)>"
+    body = {"name": name, "url": "http://v", "role_id": name, "secret_id_env": "CICTL_VAULT_A"}
+    assert server.post("/api/v1/vault/connections", body).status_code == 201
+    answer = server.get("/api/v1/vault/connections")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json["connections"][0]["name"] == name

@@ -96,6 +96,7 @@ class TestWhatArrives:
         enqueue(server, step({"A": "{{ secret.t }}"}, secret("/defaults")))
         assert env_of(server.leased()) == {"A": "by default"}
 
+    @pytest.mark.weakness("V5")
     @pytest.mark.parametrize(
         ("value", "text"),
         [
@@ -119,6 +120,7 @@ class TestWhatArrives:
         assert env_of(job) == {"A": text}
         assert job.sensitive_values == ([text] if text else [])
 
+    @pytest.mark.weakness("V5")
     @pytest.mark.parametrize(
         ("value", "text"),
         [
@@ -140,6 +142,7 @@ class TestWhatArrives:
             enqueue(server, step({"A": "{{ secret.t }}"}, secret("rotated")))
             assert env_of(server.leased(f"agent-{value}")) == {"A": value}
 
+    @pytest.mark.weakness("A6.3", "V7")
     def test_steps_that_a_dry_run_skips_get_none(self, server: RunningServer, pantry: OpenBao) -> None:
         pantry.put("dry", k="for the wet run")
         steps = (
@@ -248,6 +251,7 @@ class TestTokens:
             assert self.lease_one(server, "p").assigned
             assert own_openbao.logins() == logins
 
+    @pytest.mark.weakness("V2")
     def test_a_revoked_one_costs_one_more_login(self, server: RunningServer, own_openbao: OpenBao) -> None:
         connect(server, own_openbao)
         own_openbao.put("p", k="v")
@@ -256,6 +260,7 @@ class TestTokens:
         assert env_of(self.lease_one(server, "p").job_execution) == {"A": "v"}
         assert own_openbao.logins() == 1
 
+    @pytest.mark.weakness("V2")
     def test_a_changed_role_is_used_at_once(self, server: RunningServer, own_openbao: OpenBao) -> None:
         connect(server, own_openbao)
         own_openbao.put("p", k="v")
@@ -272,6 +277,7 @@ class TestTokens:
         own_openbao.revoke_tokens()
         assert "vault read failed: status=403" in self.lease_one(server, "p").message
 
+    @pytest.mark.weakness("V2")
     def test_a_deleted_connection_is_not_used_from_memory(self, server: RunningServer, own_openbao: OpenBao) -> None:
         connect(server, own_openbao)
         own_openbao.put("p", k="v")
@@ -290,6 +296,7 @@ class TestOutages:
     def enqueue(self, server: RunningServer) -> str:
         return enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
 
+    @pytest.mark.weakness("A6.1e", "V6")
     def test_a_job_waits_while_the_vault_is_gone_and_runs_when_it_is_back(
         self, server: RunningServer, vault: OpenBao
     ) -> None:
@@ -331,6 +338,7 @@ class TestOutages:
         server.clock.step(1)
         assert env_of(server.leased()) == {"A": "value"}
 
+    @pytest.mark.weakness("V6")
     def test_after_a_quarter_of_an_hour_it_fails(self, server: RunningServer, vault: OpenBao) -> None:
         job_id, after = server.run(
             server.define(
@@ -440,6 +448,7 @@ class TestAVaultThatHangs:
         yield own_openbao
         own_openbao.thaw()
 
+    @pytest.mark.weakness("A6.1e", "V6")
     def test_other_agents_lease_while_one_waits_for_it(self, server: RunningServer, frozen: OpenBao) -> None:
         slow = enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
         answers: list[LeaseResponse] = []

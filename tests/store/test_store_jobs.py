@@ -42,6 +42,7 @@ def test_all_executions_come_by_ascending_number(store: Store) -> None:
         assert numbers(view.jobs.iter_all()) == [1, 2, 3]
 
 
+@pytest.mark.weakness("A1.7")
 @pytest.mark.parametrize(
     ("before", "statuses", "expected"),
     [

@@ -187,6 +187,7 @@ def test_a_transaction_without_changes_writes_nothing(tmp_path: Path) -> None:
         assert (tmp_path / "state.journal").read_bytes() == before
 
 
+@pytest.mark.weakness("A7.4a")
 @pytest.mark.parametrize("stored", [20, 20_000])
 def test_look_ups_decode_only_what_they_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: int) -> None:
     decoded = count_decoding(monkeypatch)

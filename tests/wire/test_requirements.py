@@ -15,6 +15,7 @@ CAPABILITIES = {
 }
 
 
+@pytest.mark.weakness("A6.2")
 @pytest.mark.parametrize(
     ("constraint", "version", "expected"),
     [
