@@ -46,7 +46,7 @@ def _define(services: Services) -> None:
 def main() -> None:
     arguments, report = options(__doc__)
     singles = ROWS // 10 if arguments.quick else ROWS
-    with real_disk("bench-runs-") as home, TinyStore.open(home) as store:
+    with real_disk("bench-runs-") as home, TinyStore.open(home, is_long_lived=True) as store:
         services = Services.build(store, home, version="dev")
         _define(services)
         begun = time.perf_counter()

@@ -148,7 +148,7 @@ def measure_history(report: Report, empty: TinyStore, full: TinyStore, *, finish
 
 
 def measure_opening(report: Report, directory: Path, *, jobs: int) -> None:
-    with TinyStore.open(directory) as store:
+    with TinyStore.open(directory, is_long_lived=True) as store:
         fill(store, 0, jobs, JobStatus.SUCCEEDED)
     # In a fresh process, so that the memory is that of the opened store.
     opened = subprocess.run([sys.executable, __file__, OPEN, str(directory)], check=True, capture_output=True)
@@ -164,7 +164,7 @@ def open_and_tell(directory: Path) -> None:
     """Open a store, and print what that took as JSON."""
     before = resident_bytes()
     begin = time.perf_counter()
-    with TinyStore.open(directory) as store, store.read() as view:
+    with TinyStore.open(directory, is_long_lived=True) as store, store.read() as view:
         seconds = time.perf_counter() - begin
         print(json.dumps({"jobs": view.jobs.count(), "seconds": seconds, "bytes": resident_bytes() - before}))
 

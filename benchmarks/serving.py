@@ -123,7 +123,7 @@ def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
     from cictl_server.serve import Server, ServerConfig
     from cictl_server.store.tiny import TinyStore
 
-    with TinyStore.open(Path(directory)) as store:
+    with TinyStore.open(Path(directory), is_long_lived=True) as store:
         fill(store, 0, finished, JobStatus.SUCCEEDED)
         fill(store, finished, finished + queued, JobStatus.QUEUED)
     server = Server(ServerConfig(data_dir=Path(directory), port=0))

@@ -93,7 +93,7 @@ class Server:
         self.url = _url(address, port)
         self._advertiser = find_advertiser(address, port, version=config.version, environ=config.environ)
         try:
-            self._store = TinyStore.open(config.data_dir)
+            self._store = TinyStore.open(config.data_dir, is_long_lived=True)
         except BaseException:
             listener.close()
             raise

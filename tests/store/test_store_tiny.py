@@ -222,9 +222,12 @@ def count_decoding(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return decoded
 
 
-def test_what_was_loaded_is_spared_by_the_garbage_collector(tmp_path: Path) -> None:
+def test_a_server_spares_what_was_loaded_the_garbage_collector(tmp_path: Path) -> None:
+    """The rest of the process is not touched by a store that was not opened to be served."""
     gc.unfreeze()
-    with TinyStore.open(tmp_path):
+    with TinyStore.open(tmp_path / "short"):
+        assert gc.get_freeze_count() == 0
+    with TinyStore.open(tmp_path / "long", is_long_lived=True):
         assert gc.get_freeze_count() > 0
     assert gc.get_freeze_count() == 0
 

@@ -252,30 +252,35 @@ class TinyStore(Store):
         db: The same data through TinyDB's own API, for tools; what it changes is as durable.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, is_long_lived: bool = False) -> None:
         self._engine = engine
+        self._is_long_lived = is_long_lived
         self._transaction = _Transaction(engine)
         self.db = EngineDB(engine)
 
     @classmethod
-    def open(cls, directory: Path, *, compaction_bytes: int = COMPACTION_BYTES) -> TinyStore:
+    def open(
+        cls, directory: Path, *, compaction_bytes: int = COMPACTION_BYTES, is_long_lived: bool = False
+    ) -> TinyStore:
         """Open or create the data in *directory*.
 
         Args:
             compaction_bytes: Size from which the journal is compacted, once it also exceeds the snapshot.
+            is_long_lived: The process serves these data: until `close` its garbage collector passes over what exists now.
 
         Raises:
             StoreLocked, StoreTooNew, StoreCorrupt: As the contract says.
         """
         engine = Engine(directory, compaction_bytes=compaction_bytes)
         try:
-            store = cls(engine)
+            store = cls(engine, is_long_lived=is_long_lived)
         except msgspec.MsgspecError as error:
             engine.close(compacts=False)
             raise StoreCorrupt(str(engine.snapshot_path), f"a document is not one of cictl's: {error}") from error
         engine.seal()
-        gc.collect()
-        gc.freeze()  # what was loaded stays: walking over it in each full collection would cost 100 ms and more
+        if is_long_lived:
+            gc.collect()
+            gc.freeze()  # what was loaded stays: walking over it in each full collection would cost 100 ms and more
         return store
 
     @contextmanager
@@ -305,7 +310,8 @@ class TinyStore(Store):
 
     def close(self) -> None:
         self._engine.close()
-        gc.unfreeze()
+        if self._is_long_lived:
+            gc.unfreeze()
 
     def __enter__(self) -> TinyStore:
         return self
