@@ -1,0 +1,49 @@
+"""What holds for all tests: byte code is kept, Ctrl-C works, and what takes long is begun first."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+# Tests start a thousand processes. Without kept byte code each would compile all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# A worker of pytest-xdist ignores Ctrl-C, and whatever it starts would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_HURRIED = {"agent", "cli", "server"}
+"""Folders whose tests ask nothing of the disk; what is durable is tested in `store`, `installation` and `e2e`."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin what takes long first, so that no worker has to be waited for in the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector of garbage from looking at all tests again whenever it runs."""
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_for_the_disk(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let this process write without waiting for the disk, where nobody looks at that."""
+    if Path(request.path).parent.name not in _HURRIED:
+        yield
+        return
+    with mock.patch.object(os, "fsync", _return_at_once):
+        yield
+
+
+def _return_at_once(_: int) -> None:
+    pass
