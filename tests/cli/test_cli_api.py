@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, reply
 from cictl_testing.server import RunningServer
 from cictl_testing.shop import Shop, job
 
@@ -19,15 +20,14 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code
 from tests.cli.conftest import Run
-from tests.client.conftest import Reply, ScriptedServer, reply
 
 ALICE = {"name": "alice", "count": 2}
 
 
 @pytest.fixture
-def scripted(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+def scripted(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnsweringServer]:
     """A server that answers what a test says; `run` calls it."""
-    server = ScriptedServer()
+    server = AnsweringServer()
     server.start()
     monkeypatch.setenv("CICTL_SERVER_URL", server.url)
     yield server
@@ -46,7 +46,7 @@ def test_a_path_with_a_slash_is_whole(cli: Run, shop: Shop) -> None:
     assert cli("api", "GET", "/healthz").json() == {"status": "ok"}
 
 
-def test_bytes_stay_bytes(scripted: ScriptedServer) -> None:
+def test_bytes_stay_bytes(scripted: AnsweringServer) -> None:
     scripted.on("GET /api/v1/x", Reply((b"\x00\xff\x1b[31m\r\n",), kind="application/octet-stream"))
     argv = [sys.executable, "-m", "cictl", "api", "GET", "x"]
     assert subprocess.run(argv, check=True, capture_output=True, timeout=60).stdout == b"\x00\xff\x1b[31m\r\n"
@@ -60,7 +60,7 @@ def test_fields_of_a_get_are_its_query(cli: Run, shop: Shop) -> None:
     assert shop.gate.requests == ["GET /api/v1/jobs?status=failed&max=10"]
 
 
-def test_fields_of_a_post_are_its_body(run: Run, scripted: ScriptedServer) -> None:
+def test_fields_of_a_post_are_its_body(run: Run, scripted: AnsweringServer) -> None:
     scripted.on("POST /api/v1/things", reply(ALICE, status=201))
     typed = ["t=true", "f=false", "n=null", "i=-12", "d=1.5", "s=1.5.2", "o=01", "w=True"]
     argv = [word for pair in typed for word in ("-F", pair)]
@@ -71,7 +71,7 @@ def test_fields_of_a_post_are_its_body(run: Run, scripted: ScriptedServer) -> No
     assert scripted.seen[0].headers["content-type"] == "application/json"
 
 
-def test_a_post_without_fields_has_an_empty_object(run: Run, scripted: ScriptedServer) -> None:
+def test_a_post_without_fields_has_an_empty_object(run: Run, scripted: AnsweringServer) -> None:
     scripted.on("POST /api/v1/things", reply(ALICE))
     assert run("api", "POST", "things").code == 0
     assert scripted.seen[0].body == b"{}"
@@ -79,7 +79,7 @@ def test_a_post_without_fields_has_an_empty_object(run: Run, scripted: ScriptedS
 
 @pytest.mark.parametrize("source", ["file", "stdin"])
 def test_input_is_the_body(
-    run: Run, scripted: ScriptedServer, home: Path, monkeypatch: pytest.MonkeyPatch, source: str
+    run: Run, scripted: AnsweringServer, home: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     scripted.on("POST /api/v1/things", reply(ALICE))
     (home / "body.json").write_bytes(b'{"a": "\xc3\xa4"}\n')
@@ -88,7 +88,7 @@ def test_input_is_the_body(
     assert scripted.seen[0].body == b'{"a": "\xc3\xa4"}\n'
 
 
-def test_an_empty_answer_says_so_on_stderr(run: Run, scripted: ScriptedServer) -> None:
+def test_an_empty_answer_says_so_on_stderr(run: Run, scripted: AnsweringServer) -> None:
     scripted.on("DELETE /api/v1/things/1", Reply(status=204))
     ran = run("api", "DELETE", "things/1", "--yes")
     assert (ran.code, ran.out, ran.err) == (0, "", "done: status 204, no body\n")
@@ -104,12 +104,12 @@ def test_an_empty_answer_says_so_on_stderr(run: Run, scripted: ScriptedServer) -
         pytest.param(("-o", "json"), '{\n  "name": "alice",\n  "count": 2\n}\n', id="json"),
     ],
 )
-def test_output_formats(run: Run, scripted: ScriptedServer, argv: tuple[str, ...], out: str) -> None:
+def test_output_formats(run: Run, scripted: AnsweringServer, argv: tuple[str, ...], out: str) -> None:
     scripted.on("GET /api/v1/things", reply(ALICE))
     assert run("api", "GET", "things", *argv).out == out
 
 
-def test_a_query_of_no_json_is_an_error(run: Run, scripted: ScriptedServer) -> None:
+def test_a_query_of_no_json_is_an_error(run: Run, scripted: AnsweringServer) -> None:
     scripted.on("GET /metrics", Reply((b"up 1\n",), kind="text/plain"))
     assert run("api", "GET", "/metrics").out == "up 1\n"
     ran = run("api", "GET", "/metrics", "--query", "up")
@@ -117,12 +117,12 @@ def test_a_query_of_no_json_is_an_error(run: Run, scripted: ScriptedServer) -> N
     assert "not JSON" in ran.err
 
 
-def test_an_event_stream_comes_as_it_is(run: Run, scripted: ScriptedServer) -> None:
+def test_an_event_stream_comes_as_it_is(run: Run, scripted: AnsweringServer) -> None:
     scripted.on("GET /api/v1/events", Reply((b"id: 1\n\n", b"id: 2\n\n"), kind="text/event-stream"))
     assert run("api", "GET", "events").out == "id: 1\n\nid: 2\n\n"
 
 
-def test_paginate_joins_all_pages(run: Run, scripted: ScriptedServer) -> None:
+def test_paginate_joins_all_pages(run: Run, scripted: AnsweringServer) -> None:
     pages = [{"items": [1, 2], "next_cursor": "b", "kind": "x"}, {"items": None, "next_cursor": "c"}, {"items": [3]}]
     scripted.on("GET /api/v1/things", *(reply(page) for page in pages))
     assert run("api", "GET", "things", "-f", "max=2", "--paginate").json() == {"items": [1, 2, 3], "kind": "x"}
@@ -133,12 +133,12 @@ def test_paginate_joins_all_pages(run: Run, scripted: ScriptedServer) -> None:
     ]
 
 
-def test_paginate_takes_a_query_over_all(run: Run, scripted: ScriptedServer) -> None:
+def test_paginate_takes_a_query_over_all(run: Run, scripted: AnsweringServer) -> None:
     scripted.on("GET /api/v1/things", reply({"items": [1], "next_cursor": "b"}), reply({"items": [2]}))
     assert run("api", "GET", "things", "--paginate", "--query", "items[]", "-o", "name").out == "1\n2\n"
 
 
-def test_paginate_does_not_go_in_circles(run: Run, scripted: ScriptedServer) -> None:
+def test_paginate_does_not_go_in_circles(run: Run, scripted: AnsweringServer) -> None:
     scripted.on("GET /api/v1/things", reply({"items": [1], "next_cursor": "b"}))
     assert run("api", "GET", "things", "--paginate").code == ExitCode.SERVER_ERROR
     assert len(scripted.seen) == 2
@@ -218,7 +218,7 @@ def test_a_protected_context_guards_every_write(run: Run, shop: Shop) -> None:
     assert run("api", "POST", "jobs/job-1/cancel", "--yes", "--context", "prod").code == 0
 
 
-def test_a_terminal_gets_indented_json_without_control_characters(scripted: ScriptedServer) -> None:
+def test_a_terminal_gets_indented_json_without_control_characters(scripted: AnsweringServer) -> None:
     scripted.on("GET /api/v1/things", reply({"name": "alice\x85", "list": [1]}))
     env = {**os.environ, "TERM": "dumb"}
     child = pexpect.spawn(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, refusal
 from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -20,7 +21,6 @@ from cictl.cli.completion.tree import command_tree
 from cictl.wire.agents import AgentList
 from cictl.wire.jobs import JobStatus
 from tests.cli.conftest import Run
-from tests.client.conftest import Reply, ScriptedServer, refusal
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,8 +32,8 @@ def env(home: Path, shop: Shop) -> dict[str, str]:
 
 
 @pytest.fixture
-def scripted() -> Iterator[ScriptedServer]:
-    server = ScriptedServer()
+def scripted() -> Iterator[AnsweringServer]:
+    server = AnsweringServer()
     server.start()
     yield server
     server.close()
@@ -144,14 +144,14 @@ def test_nothing_is_said_to_a_wrong_question(env: dict[str, str], argv: tuple[st
         pytest.param(refusal(500, "broken"), id="refused"),
     ],
 )
-def test_nothing_is_said_to_a_strange_answer(scripted: ScriptedServer, env: dict[str, str], reply: Reply) -> None:
+def test_nothing_is_said_to_a_strange_answer(scripted: AnsweringServer, env: dict[str, str], reply: Reply) -> None:
     scripted.on("GET /api/v1/agents", reply)
     done = ask("agents", "cictl", "", env={**env, "CICTL_SERVER_URL": scripted.url})
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(scripted.seen) == 1
 
 
-def test_a_server_that_does_not_answer_is_not_waited_for(scripted: ScriptedServer, env: dict[str, str]) -> None:
+def test_a_server_that_does_not_answer_is_not_waited_for(scripted: AnsweringServer, env: dict[str, str]) -> None:
     scripted.on("GET /api/v1/agents", Reply((b"", lambda: scripted.stopping.wait(), b"")))
     slow = {**env, "CICTL_SERVER_URL": scripted.url, "CICTL_COMPLETION_SECONDS": ""}
     assert ask("agents", "cictl", "", env=slow).stdout == ""

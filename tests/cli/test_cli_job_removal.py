@@ -7,13 +7,13 @@ import threading
 
 import pexpect
 import pytest
+from cictl_testing.processes import DEADLINE_SECONDS
 from cictl_testing.server import RunningServer
 from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.jobs.remove import dependants
 from tests.cli.conftest import Run
-from tests.client.conftest import DEADLINE_SECONDS
 
 CHAIN = "[{id: a, steps: [{run: x}]}, {id: b, needs: [a], steps: [{run: x}]}, {id: c, needs: [b], steps: [{run: x}]}]"
 

@@ -1,178 +1,26 @@
-"""A server with scripted answers and faults on a real port, which can be stopped, and started there again."""
+"""A client, and the server of its test."""
 
 from __future__ import annotations
 
 import socket
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any
-from urllib.parse import parse_qsl
+from collections.abc import Iterator
 
 import pytest
-from cictl_testing.threads import ThreadedServer
+from cictl_testing.answers import AnsweringServer
 
-from cictl.wire.codec import encode
-from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl_client import Client
-
-DEADLINE_SECONDS = 60.0
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
-
-
-class LocalServer:
-    """A WSGI application on a port of its own.
-
-    Between `stop` and `start` the port stays ours, and refuses connections.
-    """
-
-    def __init__(self, app: WsgiApp) -> None:
-        self._app = app
-        self._reserved = self._bind(0)
-        self.port: int = self._reserved.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.stopping = threading.Event()
-        self._running: ThreadedServer | None = None
-
-    def start(self) -> None:
-        self.stopping = threading.Event()
-        self._running = ThreadedServer(self._app, port=self.port, threads=8)
-
-    def stop(self) -> None:
-        """Let the threads finish, and close every connection; does nothing when it is stopped."""
-        self.stopping.set()
-        if self._running is not None:
-            self._running.stop()
-            self._running = None
-
-    def close(self) -> None:
-        self.stop()
-        self._reserved.close()
-
-    @staticmethod
-    def _bind(port: int) -> socket.socket:
-        bound = socket.socket()
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(("127.0.0.1", port))
-        return bound
-
-
-class Dropped(Exception):
-    """Ends an answer in the middle: waitress sends what there is, and closes the connection."""
-
-
-def drop() -> None:
-    raise Dropped
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A request as the server saw it; `target` is the path and query as they were sent, `path` is decoded."""
-
-    method: str
-    target: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One answer.
-
-    Attributes:
-        parts: What is sent: bytes, and functions to call in between, such as `drop`. More than one is sent in chunks.
-    """
-
-    parts: tuple[bytes | Callable[[], Any], ...] = (b"",)
-    status: int = 200
-    kind: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def reply(message: object, *, status: int = 200, **headers: str) -> Reply:
-    """Answer with *message* as JSON; raw bytes stay as they are."""
-    body = message if isinstance(message, bytes) else encode(message)
-    return Reply((body,), status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
-
-
-def refusal(status: int, text: str, *, kind: str = "text/plain; charset=utf-8", **headers: str) -> Reply:
-    """Refuse in plain text, as a reference server does."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply((text.encode() + b"\n",), status=status, kind=kind, headers=named)
-
-
-def problem(status: int, code: Code, title: str, **fields: Any) -> Reply:
-    """Refuse with problem details, as our server does."""
-    return Reply((encode(Problem(title=title, status=status, code=code, **fields)),), status=status, kind=PROBLEM_JSON)
-
-
-class ScriptedServer(LocalServer):
-    """Answers each `METHOD path` as told; what it was not told about it does not know, in a reference server's words."""
-
-    def __init__(self) -> None:
-        super().__init__(self._answer)
-        self.seen: list[Seen] = []
-        self._replies: dict[str, deque[Reply | Callable[[Seen], Reply]]] = {}
-
-    def on(self, request: str, *replies: Reply | Callable[[Seen], Reply]) -> None:
-        """Answer *request* with one after the other of *replies*, then with the last for ever."""
-        self._replies[request] = deque(replies)
-
-    def count(self, request: str) -> int:
-        return sum(f"{seen.method} {seen.path}" == request for seen in self.seen)
-
-    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes] | list[bytes]:
-        seen = _seen(environ)
-        self.seen.append(seen)
-        found = self._next(f"{seen.method} {seen.path}")
-        answer = found if isinstance(found, Reply) else found(seen)
-        status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
-        kind = [] if answer.status == 204 else [("Content-Type", answer.kind)]
-        start_response(status, [*kind, *answer.headers.items()])
-        return _stream(answer) if len(answer.parts) > 1 else [p for p in answer.parts if isinstance(p, bytes)]
-
-    def _next(self, request: str) -> Reply | Callable[[Seen], Reply]:
-        replies = self._replies.get(request)
-        if not replies:
-            return refusal(404, "404 page not found")
-        return replies.popleft() if len(replies) > 1 else replies[0]
-
-
-def _seen(environ: dict[str, Any]) -> Seen:
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    headers |= {name.replace("_", "-").lower(): environ.get(name, "") for name in ("CONTENT_TYPE", "CONTENT_LENGTH")}
-    return Seen(
-        method=environ["REQUEST_METHOD"],
-        target=environ["REQUEST_URI"],
-        path=environ["PATH_INFO"],
-        query=dict(parse_qsl(environ["QUERY_STRING"])),
-        headers=headers,
-        body=environ["wsgi.input"].read(),
-    )
-
-
-def _stream(answer: Reply) -> Iterator[bytes]:
-    for part in answer.parts:
-        if isinstance(part, bytes):
-            yield part
-        else:
-            part()
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    scripted = ScriptedServer()
+def server() -> Iterator[AnsweringServer]:
+    scripted = AnsweringServer()
     scripted.start()
     yield scripted
     scripted.close()
 
 
 @pytest.fixture
-def client(server: ScriptedServer) -> Iterator[Client]:
+def client(server: AnsweringServer) -> Iterator[Client]:
     """A client that repeats nothing by itself."""
     with Client(server.url, retries=0) as connected:
         yield connected

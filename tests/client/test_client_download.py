@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, Seen, drop, refusal
 
 from cictl.wire.artifacts import Artifact
 from cictl_client import Client, NotFound, ServerError, UnexpectedAnswer, Unreachable
 from cictl_client.calls import download
 from cictl_client.retry import Pause
-from tests.client.conftest import Reply, ScriptedServer, Seen, drop, refusal
 
 URL = "GET /artifacts/job-1/app"
 BODY = bytes(range(256)) * 4096
@@ -63,11 +63,11 @@ def parts(target: Path) -> list[Path]:
     return [path for path in target.parent.iterdir() if path.suffix == ".part"]
 
 
-def requests_for(server: ScriptedServer) -> list[Seen]:
+def requests_for(server: AnsweringServer) -> list[Seen]:
     return [seen for seen in server.seen if seen.method == "GET"]
 
 
-def test_a_file_that_comes_at_once(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_a_file_that_comes_at_once(client: Client, server: AnsweringServer, target: Path) -> None:
     server.on(URL, whole())
     told: list[int] = []
     assert client.fetch_artifact(app(), target, progress=told.append) == len(BODY)
@@ -77,7 +77,7 @@ def test_a_file_that_comes_at_once(client: Client, server: ScriptedServer, targe
     assert len(server.seen) == 1
 
 
-def test_a_broken_connection_is_taken_up_where_it_broke(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_a_broken_connection_is_taken_up_where_it_broke(client: Client, server: AnsweringServer, target: Path) -> None:
     server.on(URL, broken(), broken_at_once(), rest_of('"one"'))
     errors: list[Exception] = []
     assert client.fetch_artifact(app(), target, on_reconnect=errors.append) == len(BODY)
@@ -85,14 +85,14 @@ def test_a_broken_connection_is_taken_up_where_it_broke(client: Client, server: 
     assert [type(error) for error in errors] == [Unreachable, ServerError]
 
 
-def test_only_the_rest_is_asked_for(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_only_the_rest_is_asked_for(client: Client, server: AnsweringServer, target: Path) -> None:
     server.on(URL, broken(), rest_of('"one"'))
     client.fetch_artifact(app(), target)
     last = requests_for(server)[-1].headers
     assert (last["range"], last["if-range"]) == (f"bytes={HALF}-", '"one"')
 
 
-def interrupted(client: Client, server: ScriptedServer, target: Path) -> None:
+def interrupted(client: Client, server: AnsweringServer, target: Path) -> None:
     """Leave what a process leaves that ended in the middle of a download."""
     server.on(URL, broken(), refusal(503, "away"))
     with pytest.raises(Exception, match="away"):
@@ -103,7 +103,7 @@ def interrupted(client: Client, server: ScriptedServer, target: Path) -> None:
     server.seen.clear()
 
 
-def test_another_process_goes_on(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_another_process_goes_on(client: Client, server: AnsweringServer, target: Path) -> None:
     interrupted(client, server, target)
     server.on("HEAD /artifacts/job-1/app", Reply(headers={"ETag": '"one"'}))
     server.on(URL, rest_of('"one"'))
@@ -113,7 +113,7 @@ def test_another_process_goes_on(client: Client, server: ScriptedServer, target:
     assert parts(target) == []
 
 
-def test_bytes_of_two_versions_never_meet(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_bytes_of_two_versions_never_meet(client: Client, server: AnsweringServer, target: Path) -> None:
     interrupted(client, server, target)
     server.on("HEAD /artifacts/job-1/app", Reply(headers={"ETag": '"two"'}))
     server.on(URL, whole('"two"', b"new"))
@@ -123,7 +123,7 @@ def test_bytes_of_two_versions_never_meet(client: Client, server: ScriptedServer
     assert parts(target) == []
 
 
-def test_a_version_that_changes_between_two_attempts(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_a_version_that_changes_between_two_attempts(client: Client, server: AnsweringServer, target: Path) -> None:
     server.on(URL, broken(), whole('"two"', b"new"))
     assert client.fetch_artifact(app(3), target) == 3
     assert target.read_bytes() == b"new"
@@ -131,7 +131,7 @@ def test_a_version_that_changes_between_two_attempts(client: Client, server: Scr
 
 @pytest.mark.parametrize("etag", ["", 'W/"weak"'])
 def test_without_a_validator_everything_comes_again(
-    client: Client, server: ScriptedServer, target: Path, etag: str
+    client: Client, server: AnsweringServer, target: Path, etag: str
 ) -> None:
     headers = {"ETag": etag} if etag else {}
     server.on(URL, broken(etag=etag), Reply((BODY,), headers=headers))
@@ -140,20 +140,20 @@ def test_without_a_validator_everything_comes_again(
     assert target.read_bytes() == BODY
 
 
-def test_a_range_past_the_end_means_everything_anew(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_a_range_past_the_end_means_everything_anew(client: Client, server: AnsweringServer, target: Path) -> None:
     server.on(URL, broken(), refusal(416, "no such range"), whole('"one"'))
     assert client.fetch_artifact(app(), target) == len(BODY)
     assert target.read_bytes() == BODY
 
 
-def test_another_size_than_the_list_says_is_an_error(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_another_size_than_the_list_says_is_an_error(client: Client, server: AnsweringServer, target: Path) -> None:
     server.on(URL, whole())
     with pytest.raises(UnexpectedAnswer, match=f"{len(BODY)} bytes instead of 7"):
         client.fetch_artifact(app(7), target)
     assert list(target.parent.iterdir()) == []
 
 
-def test_it_gives_up_when_nothing_comes_any_more(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_it_gives_up_when_nothing_comes_any_more(client: Client, server: AnsweringServer, target: Path) -> None:
     server.on(URL, *[broken(n * 1000) for n in (1, 2, 3)], broken_at_once())
     errors: list[Exception] = []
     with pytest.raises(ServerError):
@@ -161,13 +161,13 @@ def test_it_gives_up_when_nothing_comes_any_more(client: Client, server: Scripte
     assert download.ATTEMPTS - 1 <= len(errors) <= download.ATTEMPTS + 2
 
 
-def test_an_unknown_file_is_no_reason_to_try_again(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_an_unknown_file_is_no_reason_to_try_again(client: Client, server: AnsweringServer, target: Path) -> None:
     with pytest.raises(NotFound):
         client.fetch_artifact(app(), target)
     assert len(server.seen) == 1
 
 
-def test_what_was_there_is_replaced_only_by_the_whole(client: Client, server: ScriptedServer, target: Path) -> None:
+def test_what_was_there_is_replaced_only_by_the_whole(client: Client, server: AnsweringServer, target: Path) -> None:
     target.parent.mkdir()
     target.write_bytes(b"old")
     server.on(URL, broken_at_once())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, problem, refusal
 
 import cictl_client
 from cictl.wire.problems import PROBLEM_JSON, Code
@@ -30,7 +31,6 @@ from cictl_client import (
     errors,
 )
 from cictl_server import errors as server_errors
-from tests.client.conftest import Reply, ScriptedServer, problem, refusal
 
 BY_CODE: dict[Code, tuple[int, type[ApiError]]] = {
     Code.INVALID_REQUEST: (400, InvalidRequest),
@@ -53,7 +53,7 @@ BY_CODE: dict[Code, tuple[int, type[ApiError]]] = {
 }
 
 
-def error_for(client: Client, server: ScriptedServer, answer: Reply) -> ApiError:
+def error_for(client: Client, server: AnsweringServer, answer: Reply) -> ApiError:
     server.on("GET /api/v1/agents", answer)
     with pytest.raises(ApiError) as caught:
         client.list_agents()
@@ -61,7 +61,7 @@ def error_for(client: Client, server: ScriptedServer, answer: Reply) -> ApiError
 
 
 @pytest.mark.parametrize("code", [pytest.param(code, id=code.value) for code in Code])
-def test_each_code_has_its_class(client: Client, server: ScriptedServer, code: Code) -> None:
+def test_each_code_has_its_class(client: Client, server: AnsweringServer, code: Code) -> None:
     status, kind = BY_CODE[code]
     error = error_for(client, server, problem(status, code, "no", hint="do this"))
     assert type(error) is kind
@@ -88,23 +88,23 @@ def test_each_code_has_its_class(client: Client, server: ScriptedServer, code: C
     ],
 )
 def test_plain_texts_go_by_their_status(
-    client: Client, server: ScriptedServer, status: int, text: str, kind: type[ApiError]
+    client: Client, server: AnsweringServer, status: int, text: str, kind: type[ApiError]
 ) -> None:
     error = error_for(client, server, refusal(status, text))
     assert type(error) is kind
     assert (error.status, str(error)) == (status, text)
 
 
-def test_long_plain_text_is_kept_whole(client: Client, server: ScriptedServer) -> None:
+def test_long_plain_text_is_kept_whole(client: Client, server: AnsweringServer) -> None:
     text = "\n".join(f"cictl.yaml:{line}: unknown field" for line in range(200))
     assert error_for(client, server, refusal(400, text)).message == text
 
 
-def test_empty_answer_names_its_status(client: Client, server: ScriptedServer) -> None:
+def test_empty_answer_names_its_status(client: Client, server: AnsweringServer) -> None:
     assert str(error_for(client, server, refusal(405, ""))) == "the server answered with status 405"
 
 
-def test_web_page_of_a_proxy_is_not_shown(client: Client, server: ScriptedServer) -> None:
+def test_web_page_of_a_proxy_is_not_shown(client: Client, server: AnsweringServer) -> None:
     error = error_for(client, server, refusal(502, "<html><h1>Bad Gateway</h1></html>", kind="text/html"))
     assert str(error) == "the server answered with status 502 and a web page"
 
@@ -119,13 +119,13 @@ def test_web_page_of_a_proxy_is_not_shown(client: Client, server: ScriptedServer
         pytest.param(b"[", "[", id="not-json"),
     ],
 )
-def test_strange_problem_goes_by_its_status(client: Client, server: ScriptedServer, body: bytes, message: str) -> None:
+def test_strange_problem_goes_by_its_status(client: Client, server: AnsweringServer, body: bytes, message: str) -> None:
     error = error_for(client, server, Reply((body,), status=409, kind=PROBLEM_JSON))
     assert type(error) is Conflict
     assert error.message == message
 
 
-def test_log_gap_tells_the_size(client: Client, server: ScriptedServer) -> None:
+def test_log_gap_tells_the_size(client: Client, server: AnsweringServer) -> None:
     error = error_for(client, server, problem(409, Code.LOG_GAP, "gap", log_size=77))
     assert isinstance(error, LogGap)
     assert error.log_size == 77

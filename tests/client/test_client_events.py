@@ -6,7 +6,9 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, Seen, drop, refusal, reply
 from cictl_testing.server import RunningServer
+from cictl_testing.threads import LocalServer
 
 from cictl.base.backoff import Backoff
 from cictl.wire.events import AgentChanged
@@ -14,7 +16,6 @@ from cictl.wire.jobs import JobStatus
 from cictl_client import Client, NotFound, ServerEvent, UnexpectedAnswer
 from cictl_client.retry import Pause
 from cictl_server.app import create_app
-from tests.client.conftest import LocalServer, Reply, ScriptedServer, Seen, drop, refusal, reply
 
 EVENTS = "GET /api/v1/events"
 HELLO = b": events\n\n"
@@ -38,7 +39,7 @@ def told(name: str, number: int) -> ServerEvent:
     return ServerEvent(id=str(number), agent=AgentChanged(agent_id=name))
 
 
-def test_it_goes_on_after_the_last_event_of_a_broken_connection(client: Client, server: ScriptedServer) -> None:
+def test_it_goes_on_after_the_last_event_of_a_broken_connection(client: Client, server: AnsweringServer) -> None:
     asked: list[str | None] = []
 
     def answer(seen: Seen) -> Reply:
@@ -53,28 +54,28 @@ def test_it_goes_on_after_the_last_event_of_a_broken_connection(client: Client, 
     assert len(errors) == 1
 
 
-def test_it_begins_after_an_event_of_an_earlier_run(client: Client, server: ScriptedServer) -> None:
+def test_it_begins_after_an_event_of_an_earlier_run(client: Client, server: AnsweringServer) -> None:
     server.on(EVENTS, lambda seen: stream(agent(int(seen.headers["last-event-id"]) + 1, "a")))
     assert next(client.events(last_id="41")) == told("a", 42)
 
 
-def test_what_a_first_connection_missed_nobody_knows(client: Client, server: ScriptedServer) -> None:
+def test_what_a_first_connection_missed_nobody_knows(client: Client, server: AnsweringServer) -> None:
     server.on(EVENTS, stream(), stream(agent(5, "a")))
     assert list(islice(client.events(), 2)) == [ServerEvent(id="", missed=True), told("a", 5)]
 
 
-def test_a_server_that_forgot_says_so(client: Client, server: ScriptedServer) -> None:
+def test_a_server_that_forgot_says_so(client: Client, server: AnsweringServer) -> None:
     server.on(EVENTS, stream(b"event: reset\nid: 9\ndata: {}\n\n"))
     assert next(client.events(last_id="1")) == ServerEvent(id="9", missed=True)
 
 
-def test_kinds_of_a_later_version_are_passed_over(client: Client, server: ScriptedServer) -> None:
+def test_kinds_of_a_later_version_are_passed_over(client: Client, server: AnsweringServer) -> None:
     server.on(EVENTS, stream(b'event: weather\nid: 4\ndata: "rain"\n\n', agent(5, "a")))
     assert next(client.events()) == told("a", 5)
 
 
 @pytest.mark.parametrize("refused", [refusal(503, "busy"), refusal(500, "broken"), refusal(502, "no server")])
-def test_refusals_that_pass_are_waited_out(client: Client, server: ScriptedServer, refused: Reply) -> None:
+def test_refusals_that_pass_are_waited_out(client: Client, server: AnsweringServer, refused: Reply) -> None:
     server.on(EVENTS, refused, stream(agent(5, "a")))
     assert next(client.events(last_id="4")) == told("a", 5)
 
@@ -87,13 +88,13 @@ def test_a_server_without_events(client: Client) -> None:
 @pytest.mark.parametrize(
     "answer", [reply({"a": "b"}), stream(b"event: agent\nid: 1\ndata: 7\n\n")], ids=["no stream", "no event"]
 )
-def test_something_else_is_refused(client: Client, server: ScriptedServer, answer: Reply) -> None:
+def test_something_else_is_refused(client: Client, server: AnsweringServer, answer: Reply) -> None:
     server.on(EVENTS, answer)
     with pytest.raises(UnexpectedAnswer):
         next(client.events())
 
 
-def test_deadline_ends_it_at_a_sign_of_life(client: Client, server: ScriptedServer) -> None:
+def test_deadline_ends_it_at_a_sign_of_life(client: Client, server: AnsweringServer) -> None:
     server.on(EVENTS, Reply((HELLO, b": keepalive\n\n"), kind="text/event-stream"))
     assert list(client.events(last_id="1", deadline=lambda: True)) == []
 

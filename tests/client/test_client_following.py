@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, Seen, drop, problem, refusal, reply
+from cictl_testing.processes import DEADLINE_SECONDS
 
 from cictl.wire.jobs import JobExecution, JobResponse, JobState, JobStatus
 from cictl.wire.problems import Code
@@ -20,7 +22,6 @@ from cictl_client import (
     UnexpectedAnswer,
     Unreachable,
 )
-from tests.client.conftest import DEADLINE_SECONDS, Reply, ScriptedServer, Seen, drop, problem, refusal, reply
 
 LOG = "GET /api/v1/jobs/job-1/log"
 JOB = "GET /api/v1/jobs/job-1"
@@ -70,7 +71,7 @@ def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cictl_client.follow.logs._POLL_SECONDS", 0.01)
 
 
-def test_log_is_yielded_until_the_end(client: Client, server: ScriptedServer) -> None:
+def test_log_is_yielded_until_the_end(client: Client, server: AnsweringServer) -> None:
     server.on(LOG, events(KEEPALIVE, log_event(0, b"one\n"), KEEPALIVE, log_event(4, b"\x00\xff"), end_event(6)))
     assert list(client.follow_log("job-1")) == [
         LogChunk(data=b"one\n", offset=0, size=4, complete=False),
@@ -79,7 +80,7 @@ def test_log_is_yielded_until_the_end(client: Client, server: ScriptedServer) ->
     assert server.seen[0].query == {"follow": "1", "offset": "0"}
 
 
-def test_log_is_exact_through_three_drops(client: Client, server: ScriptedServer) -> None:
+def test_log_is_exact_through_three_drops(client: Client, server: AnsweringServer) -> None:
     """Each connection begins somewhat before what was asked for, and breaks off inside an event."""
     log = random.Random(7).randbytes(100_000)
 
@@ -101,31 +102,31 @@ def test_log_is_exact_through_three_drops(client: Client, server: ScriptedServer
 
 
 @pytest.mark.parametrize("cut", range(1, 80, 3))
-def test_log_is_exact_wherever_an_event_is_cut(client: Client, server: ScriptedServer, cut: int) -> None:
+def test_log_is_exact_wherever_an_event_is_cut(client: Client, server: AnsweringServer, cut: int) -> None:
     whole = log_event(0, b"one\n") + end_event(4, error="schlägt fehl: äöü")
     server.on(LOG, events(whole[:-cut], drop), events(whole))
     assert text_of(client.follow_log("job-1")) == b"one\n"
 
 
-def test_stream_cut_inside_a_character_is_taken_up_again(client: Client, server: ScriptedServer) -> None:
+def test_stream_cut_inside_a_character_is_taken_up_again(client: Client, server: AnsweringServer) -> None:
     end = end_event(4, error="schlägt fehl")
     cut = end[: end.index("ä".encode()) + 1]
     server.on(LOG, events(log_event(0, b"one\n"), cut), events(end))
     assert text_of(client.follow_log("job-1")) == b"one\n"
 
 
-def test_stream_that_just_ends_is_taken_up_again(client: Client, server: ScriptedServer) -> None:
+def test_stream_that_just_ends_is_taken_up_again(client: Client, server: AnsweringServer) -> None:
     server.on(LOG, events(log_event(0, b"one\n")), events(log_event(4, b"two\n"), end_event(8)))
     assert text_of(client.follow_log("job-1")) == b"one\ntwo\n"
     assert server.seen[1].query["offset"] == "4"
 
 
-def test_follower_starts_where_it_is_told(client: Client, server: ScriptedServer) -> None:
+def test_follower_starts_where_it_is_told(client: Client, server: AnsweringServer) -> None:
     server.on(LOG, events(log_event(0, b"0123456789"), end_event(10)))
     assert text_of(client.follow_log("job-1", offset=7), offset=7) == b"789"
 
 
-def test_follower_goes_on_after_a_restart(client: Client, server: ScriptedServer) -> None:
+def test_follower_goes_on_after_a_restart(client: Client, server: AnsweringServer) -> None:
     server.on(
         LOG,
         events(log_event(0, b"one\n"), lambda: server.stopping.wait(DEADLINE_SECONDS), drop),
@@ -154,7 +155,7 @@ def test_follower_goes_on_after_a_restart(client: Client, server: ScriptedServer
     ],
 )
 def test_follower_waits_through_faults_of_the_server(
-    client: Client, server: ScriptedServer, answer: Reply, kind: type[Exception]
+    client: Client, server: AnsweringServer, answer: Reply, kind: type[Exception]
 ) -> None:
     server.on(LOG, answer, answer, events(log_event(0, b"one\n"), end_event(4)))
     lost: list[Exception] = []
@@ -171,7 +172,7 @@ def test_follower_waits_through_faults_of_the_server(
     ],
 )
 def test_follower_gives_up_where_waiting_is_of_no_use(
-    client: Client, server: ScriptedServer, answer: Reply, kind: type[Exception]
+    client: Client, server: AnsweringServer, answer: Reply, kind: type[Exception]
 ) -> None:
     server.on(LOG, events(log_event(0, b"one\n")), answer)
     chunks = client.follow_log("job-1")
@@ -180,12 +181,12 @@ def test_follower_gives_up_where_waiting_is_of_no_use(
         next(chunks)
 
 
-def test_end_before_the_end_is_asked_about_again(client: Client, server: ScriptedServer) -> None:
+def test_end_before_the_end_is_asked_about_again(client: Client, server: AnsweringServer) -> None:
     server.on(LOG, events(log_event(0, b"one\n"), end_event(8)), events(log_event(4, b"two\n"), end_event(8)))
     assert text_of(client.follow_log("job-1")) == b"one\ntwo\n"
 
 
-def test_gap_is_asked_about_again(client: Client, server: ScriptedServer) -> None:
+def test_gap_is_asked_about_again(client: Client, server: AnsweringServer) -> None:
     server.on(LOG, events(log_event(4, b"two\n"), end_event(8)), events(log_event(0, b"one\ntwo\n"), end_event(8)))
     assert text_of(client.follow_log("job-1")) == b"one\ntwo\n"
 
@@ -198,7 +199,7 @@ def test_gap_is_asked_about_again(client: Client, server: ScriptedServer) -> Non
     ],
 )
 def test_bytes_that_never_come_are_the_servers_fault(
-    client: Client, server: ScriptedServer, stream: Reply, detail: str
+    client: Client, server: AnsweringServer, stream: Reply, detail: str
 ) -> None:
     server.on(LOG, stream)
     with pytest.raises(UnexpectedAnswer, match=detail):
@@ -206,7 +207,7 @@ def test_bytes_that_never_come_are_the_servers_fault(
     assert server.count(LOG) == 2
 
 
-def test_follower_stops_at_its_deadline_while_connected(client: Client, server: ScriptedServer) -> None:
+def test_follower_stops_at_its_deadline_while_connected(client: Client, server: AnsweringServer) -> None:
     server.on(LOG, events(log_event(0, b"one\n"), lambda: server.stopping.wait(0.01), *[KEEPALIVE] * 3, drop))
     assert text_of(client.follow_log("job-1", deadline=lambda: True)) == b"one\n"
     assert server.count(LOG) == 1
@@ -220,7 +221,7 @@ def test_follower_stops_at_its_deadline_during_an_outage(dead_url: str) -> None:
     assert len(lost) == 2
 
 
-def test_server_without_log_routes_is_polled(client: Client, server: ScriptedServer) -> None:
+def test_server_without_log_routes_is_polled(client: Client, server: AnsweringServer) -> None:
     server.on(
         JOB,
         execution(JobStatus.QUEUED, ""),
@@ -238,18 +239,18 @@ def test_server_without_log_routes_is_polled(client: Client, server: ScriptedSer
     assert [type(error) for error in lost] == [ServerError]
 
 
-def test_polling_starts_where_it_is_told(client: Client, server: ScriptedServer) -> None:
+def test_polling_starts_where_it_is_told(client: Client, server: AnsweringServer) -> None:
     server.on(JOB, execution(JobStatus.RUNNING, "one\n"), execution(JobStatus.FAILED, "one\ntwo\n"))
     assert text_of(client.follow_log("job-1", offset=6), offset=6) == b"o\n"
 
 
-def test_polling_an_unknown_job_is_not_found(client: Client, server: ScriptedServer) -> None:
+def test_polling_an_unknown_job_is_not_found(client: Client, server: AnsweringServer) -> None:
     server.on(JOB, refusal(404, "job not found"))
     with pytest.raises(NotFound, match="job not found"):
         list(client.follow_log("job-1"))
 
 
-def test_polling_stops_at_its_deadline_during_an_outage(client: Client, server: ScriptedServer) -> None:
+def test_polling_stops_at_its_deadline_during_an_outage(client: Client, server: AnsweringServer) -> None:
     server.on(JOB, refusal(500, "database is locked"))
     lost: list[Exception] = []
     chunks = client.follow_log("job-1", on_reconnect=lost.append, deadline=lambda: len(lost) >= 2)

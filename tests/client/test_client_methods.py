@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, drop, problem, refusal, reply
 
 from cictl.wire.agents import (
     Agent,
@@ -68,7 +69,6 @@ from cictl.wire.vault import (
     VaultTestResponse,
 )
 from cictl_client import Client, Conflict, LogChunk, NotFound, UnexpectedAnswer, Unreachable
-from tests.client.conftest import Reply, ScriptedServer, drop, problem, refusal, reply
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BEGUN = LoggedStep(index=1, total=2, name="step 1", started_utc=NOW, log_offset=9)
@@ -407,7 +407,7 @@ ELSEWHERE = {
 @pytest.mark.parametrize(("request_line", "answer", "call", "result", "body"), CASES)
 def test_method_sends_its_request_and_reads_the_answer(
     client: Client,
-    server: ScriptedServer,
+    server: AnsweringServer,
     request_line: str,
     answer: object,
     call: Call,
@@ -432,26 +432,26 @@ def test_every_public_method_has_a_test() -> None:
         pytest.param(lambda c: c.get_job("ä b"), "/api/v1/jobs/%C3%A4%20b", id="job"),
     ],
 )
-def test_id_is_one_segment_of_the_path(client: Client, server: ScriptedServer, call: Call, target: str) -> None:
+def test_id_is_one_segment_of_the_path(client: Client, server: AnsweringServer, call: Call, target: str) -> None:
     with pytest.raises(NotFound):
         call(client)
     assert server.seen[0].target == target
 
 
-def test_deleting_may_be_answered_with_nothing(client: Client, server: ScriptedServer) -> None:
+def test_deleting_may_be_answered_with_nothing(client: Client, server: AnsweringServer) -> None:
     server.on("DELETE /api/v1/projects/3", Reply((b"",), status=204))
     client.delete_project(3)
     assert server.count("DELETE /api/v1/projects/3") == 1
 
 
-def test_icon_comes_as_it_is(client: Client, server: ScriptedServer) -> None:
+def test_icon_comes_as_it_is(client: Client, server: AnsweringServer) -> None:
     server.on("GET /api/v1/projects/3/icon", Reply((b"\x89PNG",), kind="image/png"))
     icon = client.get_project_icon(3)
     assert (icon.headers["Content-Type"], icon.body) == ("image/png", b"\x89PNG")
     assert server.seen[0].headers["accept"].startswith("image/*")
 
 
-def test_only_filters_that_say_something_are_sent(client: Client, server: ScriptedServer) -> None:
+def test_only_filters_that_say_something_are_sent(client: Client, server: AnsweringServer) -> None:
     server.on("GET /api/v1/jobs", reply(JobList(job_executions=[])))
     filters = {"status": "failed", "project": "p&q", "pipeline": "b", "agent": "a", "run": "r", "cursor": "c"}
     client.list_jobs()
@@ -489,24 +489,24 @@ def test_only_filters_that_say_something_are_sent(client: Client, server: Script
     ],
 )
 def test_nulls_mean_absent(
-    client: Client, server: ScriptedServer, request_line: str, body: bytes, call: Call, result: object
+    client: Client, server: AnsweringServer, request_line: str, body: bytes, call: Call, result: object
 ) -> None:
     server.on(request_line, reply(body))
     assert call(client) == result
 
 
-def test_state_is_asked_for_as_such(client: Client, server: ScriptedServer) -> None:
+def test_state_is_asked_for_as_such(client: Client, server: AnsweringServer) -> None:
     server.on(f"GET {OF_JOB}", reply(JobStateResponse(job_execution=STATE)))
     client.get_job_state("job-1")
     assert server.seen[0].query == {"view": "state"}
 
 
-def test_state_comes_out_of_a_whole_execution(client: Client, server: ScriptedServer) -> None:
+def test_state_comes_out_of_a_whole_execution(client: Client, server: AnsweringServer) -> None:
     server.on(f"GET {OF_JOB}", reply(JobResponse(job_execution=JOB)))
     assert client.get_job_state("job-1") == STATE
 
 
-def test_state_out_of_something_else_is_unexpected(client: Client, server: ScriptedServer) -> None:
+def test_state_out_of_something_else_is_unexpected(client: Client, server: AnsweringServer) -> None:
     server.on(f"GET {OF_JOB}", reply(b'{"job_execution":{"id":"job-1"}}'))
     with pytest.raises(UnexpectedAnswer, match="32 bytes of application/json"):
         client.get_job_state("job-1")
@@ -514,33 +514,33 @@ def test_state_out_of_something_else_is_unexpected(client: Client, server: Scrip
 
 @pytest.mark.parametrize(("minimal", "preference"), [(False, None), (True, "return=minimal")])
 def test_report_says_whether_a_short_answer_will_do(
-    client: Client, server: ScriptedServer, minimal: bool, preference: str | None
+    client: Client, server: AnsweringServer, minimal: bool, preference: str | None
 ) -> None:
     server.on(f"POST {OF_JOB}/status", reply(JobResponse(job_execution=JOB)))
     assert client.report_status("job-1", StatusRequest(), minimal=minimal) == STATE
     assert server.seen[0].headers.get("prefer") == preference
 
 
-def test_report_about_an_unknown_job_is_not_found(client: Client, server: ScriptedServer) -> None:
+def test_report_about_an_unknown_job_is_not_found(client: Client, server: AnsweringServer) -> None:
     server.on(f"POST {OF_JOB}/status", refusal(400, "job not found"))
     with pytest.raises(NotFound):
         client.report_status("job-1", StatusRequest())
 
 
-def test_piece_of_a_log(client: Client, server: ScriptedServer) -> None:
+def test_piece_of_a_log(client: Client, server: AnsweringServer) -> None:
     server.on(f"GET {OF_JOB}/log", Reply((b"lo\n",), headers={"X-Log-Size": "9", "X-Log-Complete": "true"}))
     assert client.read_log("job-1", offset=3, limit=4) == LogChunk(data=b"lo\n", offset=3, size=9, complete=True)
     assert server.seen[0].query == {"offset": "3", "limit": "4"}
 
 
-def test_piece_of_a_log_without_its_size_is_unexpected(client: Client, server: ScriptedServer) -> None:
+def test_piece_of_a_log_without_its_size_is_unexpected(client: Client, server: AnsweringServer) -> None:
     server.on(f"GET {OF_JOB}/log", Reply((b"lo",)))
     with pytest.raises(UnexpectedAnswer, match="no X-Log-Size"):
         client.read_log("job-1")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/jobs", "api/v1/jobs", "{url}/api/v1/jobs"])
-def test_any_request_can_be_sent(client: Client, server: ScriptedServer, path: str) -> None:
+def test_any_request_can_be_sent(client: Client, server: AnsweringServer, path: str) -> None:
     server.on("PATCH /api/v1/jobs", reply(b"[1]", status=202, X_Thing="yes"))
     answer = client.request("patch", path.format(url=server.url), json_body=b"{}", params={"max": 2})
     assert (answer.status, answer.headers["x-thing"], answer.body) == (202, "yes", b"[1]")
@@ -548,20 +548,20 @@ def test_any_request_can_be_sent(client: Client, server: ScriptedServer, path: s
     assert server.seen[0].headers["content-type"] == "application/json"
 
 
-def test_the_answer_to_any_request_can_be_read_as_it_comes(client: Client, server: ScriptedServer) -> None:
+def test_the_answer_to_any_request_can_be_read_as_it_comes(client: Client, server: AnsweringServer) -> None:
     server.on("GET /api/v1/events", Reply((b"one\n", b"two\n"), kind="text/event-stream"))
     with client.stream_request("GET", "/api/v1/events") as (head, blocks):
         assert (head.status, head.body, head.headers["content-type"]) == (200, b"", "text/event-stream")
         assert b"".join(blocks) == b"one\ntwo\n"
 
 
-def test_an_answer_that_breaks_off_is_unreachable(client: Client, server: ScriptedServer) -> None:
+def test_an_answer_that_breaks_off_is_unreachable(client: Client, server: AnsweringServer) -> None:
     server.on("GET /api/v1/events", Reply((b"one\n", drop)))
     with pytest.raises(Unreachable), client.stream_request("GET", "/api/v1/events") as (_, blocks):
         list(blocks)
 
 
-def test_any_request_raises_what_the_others_raise(client: Client, server: ScriptedServer) -> None:
+def test_any_request_raises_what_the_others_raise(client: Client, server: AnsweringServer) -> None:
     server.on("GET /api/v1/things", problem(409, Code.CONFLICT, "no"))
     with pytest.raises(Conflict):
         client.request("GET", "/api/v1/things")

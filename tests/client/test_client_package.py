@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, reply
 
 import cictl_client
 import cictl_client.errors
@@ -21,7 +22,6 @@ from cictl.wire.jobs import JobExecution, JobList, JobResponse, JobState, JobSta
 from cictl.wire.projects import PipelineSummary, ProjectList, ProjectSummary, RunResponse
 from cictl.wire.server import ServerInfo
 from cictl_client import Client, ClientError
-from tests.client.conftest import Reply, ScriptedServer, reply
 
 DOCS = Path(__file__).parents[2] / "docs" / "client.md"
 ADDRESS = "http://127.0.0.1:8112"
@@ -87,7 +87,7 @@ def test_other_names_are_attribute_errors() -> None:
 
 
 @pytest.fixture
-def shop(server: ScriptedServer) -> ScriptedServer:
+def shop(server: AnsweringServer) -> AnsweringServer:
     """A server that has what the examples speak of."""
     job = JobExecution(
         id=JOB_ID,
@@ -124,7 +124,7 @@ def shop(server: ScriptedServer) -> ScriptedServer:
 
 
 @pytest.mark.parametrize("code", examples())
-def test_example_runs(code: str, shop: ScriptedServer, tmp_path: Path) -> None:
+def test_example_runs(code: str, shop: AnsweringServer, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", inspect.cleandoc(code).replace(ADDRESS, shop.url)],
         cwd=tmp_path,

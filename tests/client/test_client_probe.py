@@ -9,13 +9,13 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, drop, problem, refusal, reply
 
 from cictl.wire.problems import Code
 from cictl.wire.server import Health
 from cictl_client import Client, ClientError, NotFound, Unreachable
 from cictl_client.probe import Probe
 from cictl_client.transport import MAX_REDIRECTS
-from tests.client.conftest import Reply, ScriptedServer, drop, problem, refusal, reply
 
 HEALTH = "GET /healthz"
 SECRET = "tok-3f1a9"
@@ -23,8 +23,8 @@ WELL = reply(b'{"status":"ok"}')
 
 
 @pytest.fixture
-def other() -> Iterator[ScriptedServer]:
-    scripted = ScriptedServer()
+def other() -> Iterator[AnsweringServer]:
+    scripted = AnsweringServer()
     scripted.start()
     yield scripted
     scripted.close()
@@ -58,7 +58,7 @@ def ending(ask: Callable[[], Health]) -> tuple[object, ...]:
         pytest.param(redirect("/healthz"), id="redirect to itself"),
     ],
 )
-def test_ends_like_the_whole_client(server: ScriptedServer, answer: Reply) -> None:
+def test_ends_like_the_whole_client(server: AnsweringServer, answer: Reply) -> None:
     server.on(HEALTH, answer)
     with Client(server.url, retries=0) as client:
         whole = ending(client.health)
@@ -77,7 +77,7 @@ def test_no_address_is_unreachable_as_with_the_whole_client(url: str) -> None:
     assert str(light.value) == str(whole.value)
 
 
-def test_a_stopped_server_is_unreachable(server: ScriptedServer) -> None:
+def test_a_stopped_server_is_unreachable(server: AnsweringServer) -> None:
     server.stop()
     with pytest.raises(Unreachable, match=f"cannot reach {server.url}: connection refused"):
         Probe(server.url).health()
@@ -88,7 +88,7 @@ def test_an_unknown_host_is_unreachable() -> None:
         Probe("http://nobody.invalid").health()
 
 
-def test_a_host_that_says_nothing_is_unreachable_in_time(server: ScriptedServer) -> None:
+def test_a_host_that_says_nothing_is_unreachable_in_time(server: AnsweringServer) -> None:
     server.on(HEALTH, Reply((b"", lambda: server.stopping.wait(60), b"")))
     with pytest.raises(Unreachable, match="timed out"):
         Probe(server.url, timeout=0.2).health()
@@ -104,13 +104,13 @@ def test_a_host_that_says_nothing_is_unreachable_in_time(server: ScriptedServer)
         pytest.param("", None, None, id="nobody"),
     ],
 )
-def test_says_who_asks(server: ScriptedServer, user_info: str, token: str | None, sent: str | None) -> None:
+def test_says_who_asks(server: AnsweringServer, user_info: str, token: str | None, sent: str | None) -> None:
     server.on(HEALTH, WELL)
     Probe(server.url.replace("//", f"//{user_info}"), token=token).health()
     assert server.seen[0].headers.get("authorization") == sent
 
 
-def test_a_redirect_on_the_same_server_keeps_the_token(server: ScriptedServer) -> None:
+def test_a_redirect_on_the_same_server_keeps_the_token(server: AnsweringServer) -> None:
     server.on(HEALTH, redirect("/well?x=1", 308))
     server.on("GET /well", WELL)
     assert Probe(server.url, token=SECRET).health().status == "ok"
@@ -118,28 +118,28 @@ def test_a_redirect_on_the_same_server_keeps_the_token(server: ScriptedServer) -
     assert server.seen[1].query == {"x": "1"}
 
 
-def test_a_redirect_elsewhere_leaves_the_token_behind(server: ScriptedServer, other: ScriptedServer) -> None:
+def test_a_redirect_elsewhere_leaves_the_token_behind(server: AnsweringServer, other: AnsweringServer) -> None:
     server.on(HEALTH, redirect(f"{other.url}/healthz"))
     other.on(HEALTH, WELL)
     assert Probe(server.url, token=SECRET).health().status == "ok"
     assert "authorization" not in other.seen[0].headers
 
 
-def test_redirects_end(server: ScriptedServer) -> None:
+def test_redirects_end(server: AnsweringServer) -> None:
     server.on(HEALTH, redirect("/healthz"))
     with pytest.raises(Unreachable, match="it redirects to"):
         Probe(server.url).health()
     assert len(server.seen) == MAX_REDIRECTS + 1
 
 
-def test_an_address_with_a_path_keeps_it(server: ScriptedServer) -> None:
+def test_an_address_with_a_path_keeps_it(server: AnsweringServer) -> None:
     server.on("GET /ci/healthz", WELL)
     assert Probe(f"{server.url}/ci/").health().status == "ok"
     with pytest.raises(NotFound):
         Probe(server.url).health()
 
 
-def test_debug_lines_show_no_secret(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_debug_lines_show_no_secret(server: AnsweringServer, caplog: pytest.LogCaptureFixture) -> None:
     server.on(HEALTH, WELL)
     with caplog.at_level(logging.DEBUG, logger="cictl_client"):
         Probe(server.url.replace("//", f"//me:{SECRET}@")).health()
@@ -147,7 +147,7 @@ def test_debug_lines_show_no_secret(server: ScriptedServer, caplog: pytest.LogCa
     assert SECRET not in caplog.text
 
 
-def test_tls_is_checked(server: ScriptedServer) -> None:
+def test_tls_is_checked(server: AnsweringServer) -> None:
     server.on(HEALTH, WELL)
     with pytest.raises(Unreachable):
         Probe(server.url.replace("http:", "https:")).health()

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.files import zipped
+from cictl_testing.processes import DEADLINE_SECONDS
 from cictl_testing.server import RunningServer
+from cictl_testing.threads import LocalServer
 
 from cictl.wire.agents import HeartbeatRequest
 from cictl.wire.jobs import Cause, JobStatus, LeaseRequest, StatusRequest
 from cictl.wire.reports import TestReport, TestReportUpload
 from cictl_client import Client, Conflict, InvalidRequest, LogGap, MethodNotAllowed, NotFound
 from cictl_server.app import create_app
-from tests.client.conftest import DEADLINE_SECONDS, LocalServer
 
 
 class Duo:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, problem, refusal, reply
 from cictl_testing.server import RunningServer
+from cictl_testing.threads import LocalServer, WsgiApp
 
 from cictl.wire.jobs import JobResponse, JobStatus
 from cictl.wire.problems import BEING_ANSWERED, Code
@@ -16,7 +18,6 @@ from cictl.wire.server import ServerInfo
 from cictl_client import Client, ClientError, Conflict, ServerError, Unreachable, retry
 from cictl_client.retry import Pause
 from cictl_server.app import create_app
-from tests.client.conftest import LocalServer, Reply, ScriptedServer, WsgiApp, problem, refusal, reply
 from tests.client.test_client_methods import JOB, RESTARTING, UPDATED
 
 CANCEL = "POST /api/v1/jobs/job-1/cancel"
@@ -32,7 +33,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def patient(server: ScriptedServer) -> Iterator[Client]:
+def patient(server: AnsweringServer) -> Iterator[Client]:
     with Client(server.url, retries=1) as connected:
         yield connected
 
@@ -41,11 +42,11 @@ def done() -> Reply:
     return reply(JobResponse(job_execution=JOB))
 
 
-def keys(server: ScriptedServer) -> list[str]:
+def keys(server: AnsweringServer) -> list[str]:
     return [seen.headers.get("idempotency-key", "") for seen in server.seen if seen.method == "POST"]
 
 
-def test_a_lost_answer_is_asked_for_with_the_same_key(patient: Client, server: ScriptedServer) -> None:
+def test_a_lost_answer_is_asked_for_with_the_same_key(patient: Client, server: AnsweringServer) -> None:
     server.on(CANCEL, LOST, LOST, done())
     server.on(INFO, KNOWS)
     patient.cancel_job("job-1")
@@ -64,7 +65,7 @@ def test_a_lost_answer_is_asked_for_with_the_same_key(patient: Client, server: S
     ids=["restart", "apply", "rollback"],
 )
 def test_the_server_is_replaced_once_however_often_its_answer_is_lost(
-    patient: Client, server: ScriptedServer, request_: str, answer: object, call: Callable[[Client], object]
+    patient: Client, server: AnsweringServer, request_: str, answer: object, call: Callable[[Client], object]
 ) -> None:
     server.on(request_, LOST, reply(answer))
     server.on(INFO, KNOWS)
@@ -73,14 +74,14 @@ def test_the_server_is_replaced_once_however_often_its_answer_is_lost(
     assert len(set(keys(server))) == 1
 
 
-def test_each_request_has_a_key_of_its_own(patient: Client, server: ScriptedServer) -> None:
+def test_each_request_has_a_key_of_its_own(patient: Client, server: AnsweringServer) -> None:
     server.on(CANCEL, done())
     patient.cancel_job("job-1")
     patient.cancel_job("job-1")
     assert len(set(keys(server))) == 2
 
 
-def test_a_server_that_knows_no_keys_is_asked_once(patient: Client, server: ScriptedServer) -> None:
+def test_a_server_that_knows_no_keys_is_asked_once(patient: Client, server: AnsweringServer) -> None:
     server.on(CANCEL, LOST, done())
     server.on(INFO, KNOWS_NOT)
     with pytest.raises(ServerError):
@@ -88,14 +89,14 @@ def test_a_server_that_knows_no_keys_is_asked_once(patient: Client, server: Scri
     assert len(keys(server)) == 1
 
 
-def test_a_server_that_is_still_working_on_it_is_waited_for(patient: Client, server: ScriptedServer) -> None:
+def test_a_server_that_is_still_working_on_it_is_waited_for(patient: Client, server: AnsweringServer) -> None:
     server.on(CANCEL, LOST, problem(409, Code.CONFLICT, BEING_ANSWERED), done())
     server.on(INFO, KNOWS)
     patient.cancel_job("job-1")
     assert len(keys(server)) == 3
 
 
-def test_another_conflict_is_the_answer(patient: Client, server: ScriptedServer) -> None:
+def test_another_conflict_is_the_answer(patient: Client, server: AnsweringServer) -> None:
     server.on(CANCEL, LOST, problem(409, Code.CONFLICT, "job is not active"))
     server.on(INFO, KNOWS)
     with pytest.raises(Conflict, match="not active"):
@@ -103,7 +104,7 @@ def test_another_conflict_is_the_answer(patient: Client, server: ScriptedServer)
     assert len(keys(server)) == 2
 
 
-def test_it_gives_up_in_the_end(patient: Client, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_gives_up_in_the_end(patient: Client, server: AnsweringServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.0)
     server.on(CANCEL, LOST)
     server.on(INFO, KNOWS)
@@ -113,7 +114,7 @@ def test_it_gives_up_in_the_end(patient: Client, server: ScriptedServer, monkeyp
 
 
 @pytest.mark.parametrize("status", [500, 503, 507])
-def test_a_refusal_is_no_lost_answer(patient: Client, server: ScriptedServer, status: int) -> None:
+def test_a_refusal_is_no_lost_answer(patient: Client, server: AnsweringServer, status: int) -> None:
     server.on(CANCEL, refusal(status, "no"))
     with pytest.raises(ClientError):
         patient.cancel_job("job-1")
@@ -126,7 +127,7 @@ def test_a_request_that_never_went_out_fails_at_once(dead_url: str, monkeypatch:
         client.cancel_job("job-1")
 
 
-def test_a_client_that_repeats_nothing(client: Client, server: ScriptedServer) -> None:
+def test_a_client_that_repeats_nothing(client: Client, server: AnsweringServer) -> None:
     server.on(CANCEL, LOST, done())
     with pytest.raises(ServerError):
         client.cancel_job("job-1")
@@ -151,7 +152,7 @@ MUTATIONS: list[tuple[str, Callable[[Client], object]]] = [
 
 @pytest.mark.parametrize(("path", "call"), [pytest.param(*row, id=f"{n} {row[0]}") for n, row in enumerate(MUTATIONS)])
 def test_all_that_changes_something_has_a_key(
-    client: Client, server: ScriptedServer, path: str, call: Callable[[Client], object]
+    client: Client, server: AnsweringServer, path: str, call: Callable[[Client], object]
 ) -> None:
     with pytest.raises(ClientError):
         call(client)

@@ -4,10 +4,10 @@ import io
 from pathlib import Path
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, drop, refusal, reply
 
 from cictl.wire.artifacts import Artifact, ArtifactList
 from cictl_client import Client, NotFound, UnexpectedAnswer, Unreachable
-from tests.client.conftest import Reply, ScriptedServer, drop, refusal, reply
 
 MIB = 1 << 20
 
@@ -43,7 +43,7 @@ class CountedFile(io.FileIO):
         return super().read(-1 if size is None else size) or b""
 
 
-def test_download_tells_its_progress(client: Client, server: ScriptedServer) -> None:
+def test_download_tells_its_progress(client: Client, server: AnsweringServer) -> None:
     body = bytes(range(256)) * 4096
     server.on("GET /artifacts/job-1/app", Reply((body,), kind="application/octet-stream"))
     sink, told = io.BytesIO(), list[int]()
@@ -53,7 +53,7 @@ def test_download_tells_its_progress(client: Client, server: ScriptedServer) -> 
     assert told[-1] == MIB
 
 
-def test_download_is_never_whole_in_memory(client: Client, server: ScriptedServer) -> None:
+def test_download_is_never_whole_in_memory(client: Client, server: AnsweringServer) -> None:
     block = b"x" * MIB
     server.on("GET /api/v1/jobs/job-1/artifacts/download-all", Reply((block,) * 40, kind="application/zip"))
     sink = Sink()
@@ -72,7 +72,7 @@ def test_download_is_never_whole_in_memory(client: Client, server: ScriptedServe
     ],
 )
 def test_name_of_an_artifact_survives_the_way(
-    client: Client, server: ScriptedServer, path: str, url: str, target: str
+    client: Client, server: AnsweringServer, path: str, url: str, target: str
 ) -> None:
     with pytest.raises(NotFound):
         client.download_artifact(artifact(path, url), io.BytesIO())
@@ -81,14 +81,14 @@ def test_name_of_an_artifact_survives_the_way(
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "99"}], ids=["chunked", "sized"])
 def test_download_that_breaks_off_is_no_success(
-    client: Client, server: ScriptedServer, headers: dict[str, str]
+    client: Client, server: AnsweringServer, headers: dict[str, str]
 ) -> None:
     server.on("GET /artifacts/job-1/app", Reply((b"half", drop), headers=headers))
     with pytest.raises(Unreachable, match="the connection broke"):
         client.download_artifact(APP, io.BytesIO())
 
 
-def test_refused_download_writes_nothing(client: Client, server: ScriptedServer) -> None:
+def test_refused_download_writes_nothing(client: Client, server: AnsweringServer) -> None:
     server.on("GET /artifacts/job-1/app", refusal(404, "404 page not found"))
     sink = io.BytesIO()
     with pytest.raises(NotFound):
@@ -97,14 +97,14 @@ def test_refused_download_writes_nothing(client: Client, server: ScriptedServer)
 
 
 @pytest.mark.parametrize("host", ["http://elsewhere.invalid", "{url}.invalid", "{url}@elsewhere.invalid"])
-def test_download_from_another_host_is_refused(client: Client, server: ScriptedServer, host: str) -> None:
+def test_download_from_another_host_is_refused(client: Client, server: AnsweringServer, host: str) -> None:
     url = host.format(url=server.url) + "/artifacts/job-1/app"
     with pytest.raises(UnexpectedAnswer, match="not on it"):
         client.download_artifact(artifact("app", url), io.BytesIO())
     assert server.seen == []
 
 
-def test_upload_names_the_agent_and_its_size(client: Client, server: ScriptedServer) -> None:
+def test_upload_names_the_agent_and_its_size(client: Client, server: AnsweringServer) -> None:
     server.on("POST /api/v1/jobs/job-1/artifacts/upload-zip", reply(ArtifactList(artifacts=[APP])))
     assert client.upload_artifacts_zip("job-1", "a", io.BytesIO(b"PK\x05\x06")) == [APP]
     headers = server.seen[0].headers
@@ -112,7 +112,7 @@ def test_upload_names_the_agent_and_its_size(client: Client, server: ScriptedSer
     assert (headers["content-length"], server.seen[0].body) == ("4", b"PK\x05\x06")
 
 
-def test_upload_is_never_whole_in_memory(client: Client, server: ScriptedServer, tmp_path: Path) -> None:
+def test_upload_is_never_whole_in_memory(client: Client, server: AnsweringServer, tmp_path: Path) -> None:
     server.on("POST /api/v1/jobs/job-1/artifacts/upload-zip", reply(ArtifactList(artifacts=None)))
     with CountedFile(tmp_path / "big.zip", "w+") as file:
         file.truncate(32 * MIB)

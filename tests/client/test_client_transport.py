@@ -7,12 +7,13 @@ from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, drop, refusal, reply
+from cictl_testing.processes import DEADLINE_SECONDS
 from urllib3 import HTTPResponse
 
 from cictl.base.web.session import SafeRetry
 from cictl.wire.jobs import LeaseRequest
 from cictl_client import Client, ClientError, NoCapacity, ServerError, Unauthenticated, UnexpectedAnswer, Unreachable
-from tests.client.conftest import DEADLINE_SECONDS, Reply, ScriptedServer, drop, refusal, reply
 
 AGENTS = "GET /api/v1/agents"
 CANCEL = "POST /api/v1/jobs/job-1/cancel"
@@ -21,9 +22,9 @@ SECRET = "tok-3f1a9"
 
 
 @pytest.fixture
-def other() -> Iterator[ScriptedServer]:
+def other() -> Iterator[AnsweringServer]:
     """Another host, as far as tokens go: another port."""
-    scripted = ScriptedServer()
+    scripted = AnsweringServer()
     scripted.start()
     yield scripted
     scripted.close()
@@ -85,7 +86,7 @@ def test_what_is_no_address_is_refused_at_once(url: str) -> None:
         Client(url)
 
 
-def test_silence_is_unreachable_and_not_repeated(server: ScriptedServer) -> None:
+def test_silence_is_unreachable_and_not_repeated(server: AnsweringServer) -> None:
     released = threading.Event()
     server.on(AGENTS, Reply((b"", lambda: released.wait(DEADLINE_SECONDS), b"{}")))
     with Client(server.url, timeout=0.2, retries=3) as client, pytest.raises(Unreachable, match="timed out"):
@@ -94,7 +95,7 @@ def test_silence_is_unreachable_and_not_repeated(server: ScriptedServer) -> None
     assert server.count(AGENTS) == 1
 
 
-def test_answer_that_breaks_off_is_unreachable(client: Client, server: ScriptedServer) -> None:
+def test_answer_that_breaks_off_is_unreachable(client: Client, server: AnsweringServer) -> None:
     server.on(AGENTS, Reply((b'{"agents":', drop)))
     with pytest.raises(Unreachable, match="the connection broke"):
         client.list_agents()
@@ -111,7 +112,7 @@ def test_answer_that_breaks_off_is_unreachable(client: Client, server: ScriptedS
         pytest.param(reply(b""), "0 bytes of application/json", id="empty"),
     ],
 )
-def test_other_answers_are_unexpected(client: Client, server: ScriptedServer, answer: Reply, came: str) -> None:
+def test_other_answers_are_unexpected(client: Client, server: AnsweringServer, answer: Reply, came: str) -> None:
     server.on(AGENTS, answer)
     with pytest.raises(UnexpectedAnswer) as caught:
         client.list_agents()
@@ -119,7 +120,7 @@ def test_other_answers_are_unexpected(client: Client, server: ScriptedServer, an
     assert f"{server.url}/api/v1/agents does not answer like a cictl server" in str(caught.value)
 
 
-def test_reading_goes_on_after_502_503_and_504(server: ScriptedServer) -> None:
+def test_reading_goes_on_after_502_503_and_504(server: AnsweringServer) -> None:
     refusals = (refusal(502, "a"), refusal(503, "b", Retry_After="0"), refusal(504, "c"))
     server.on(AGENTS, *refusals, NO_AGENTS)
     with Client(server.url) as client:
@@ -127,21 +128,21 @@ def test_reading_goes_on_after_502_503_and_504(server: ScriptedServer) -> None:
     assert server.count(AGENTS) == 4
 
 
-def test_reading_gives_up_in_the_end(server: ScriptedServer) -> None:
+def test_reading_gives_up_in_the_end(server: AnsweringServer) -> None:
     server.on(AGENTS, refusal(503, "busy"))
     with Client(server.url, retries=1) as client, pytest.raises(NoCapacity, match="busy"):
         client.list_agents()
     assert server.count(AGENTS) == 2
 
 
-def test_500_is_not_repeated(server: ScriptedServer) -> None:
+def test_500_is_not_repeated(server: AnsweringServer) -> None:
     server.on(AGENTS, refusal(500, "database is locked"))
     with Client(server.url) as client, pytest.raises(ServerError):
         client.list_agents()
     assert server.count(AGENTS) == 1
 
 
-def test_nonsense_in_retry_after_does_no_harm(server: ScriptedServer) -> None:
+def test_nonsense_in_retry_after_does_no_harm(server: AnsweringServer) -> None:
     server.on(AGENTS, refusal(503, "busy", Retry_After="soon"), NO_AGENTS)
     with Client(server.url) as client:
         assert client.list_agents() == []
@@ -152,7 +153,7 @@ def test_retry_after_is_capped(asked: str, waited: float | None) -> None:
     assert SafeRetry.of(3).get_retry_after(HTTPResponse(headers={"Retry-After": asked})) == waited
 
 
-def test_post_is_not_repeated_after_503(server: ScriptedServer) -> None:
+def test_post_is_not_repeated_after_503(server: AnsweringServer) -> None:
     server.on(CANCEL, refusal(503, "busy", Retry_After="0"))
     with Client(server.url) as client, pytest.raises(NoCapacity):
         client.cancel_job("job-1")
@@ -171,20 +172,20 @@ def test_reading_is_repeated_after_a_broken_connection(slammer: Slammer) -> None
     assert slammer.accepted == 2
 
 
-def test_says_what_it_accepts(client: Client, server: ScriptedServer) -> None:
+def test_says_what_it_accepts(client: Client, server: AnsweringServer) -> None:
     server.on(AGENTS, NO_AGENTS)
     client.list_agents()
     assert server.seen[0].headers["accept"] == "application/json, application/problem+json"
 
 
-def test_token_is_sent_as_bearer(server: ScriptedServer) -> None:
+def test_token_is_sent_as_bearer(server: AnsweringServer) -> None:
     server.on(AGENTS, NO_AGENTS)
     with Client(server.url, token=f"{SECRET}\n") as client:
         client.list_agents()
     assert server.seen[0].headers["authorization"] == f"Bearer {SECRET}"
 
 
-def test_user_info_is_sent_as_basic_and_leaves_the_url(server: ScriptedServer) -> None:
+def test_user_info_is_sent_as_basic_and_leaves_the_url(server: AnsweringServer) -> None:
     server.on(AGENTS, NO_AGENTS)
     with Client(server.url.replace("://", "://agent:p%C3%A4ss%40@") + "/") as client:
         client.list_agents()
@@ -199,7 +200,7 @@ def test_token_that_no_header_carries_is_refused_without_showing_it(token: str) 
     assert SECRET not in str(caught.value)
 
 
-def test_redirect_to_another_host_leaves_the_token_behind(server: ScriptedServer, other: ScriptedServer) -> None:
+def test_redirect_to_another_host_leaves_the_token_behind(server: AnsweringServer, other: AnsweringServer) -> None:
     server.on(AGENTS, reply(b"", status=302, Location=f"{other.url}/api/v1/agents"))
     other.on(AGENTS, NO_AGENTS)
     with Client(server.url, token=SECRET) as client:
@@ -211,7 +212,7 @@ def test_redirect_to_another_host_leaves_the_token_behind(server: ScriptedServer
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirected_post_is_no_success(server: ScriptedServer, other: ScriptedServer, status: int) -> None:
+def test_redirected_post_is_no_success(server: AnsweringServer, other: AnsweringServer, status: int) -> None:
     server.on(CANCEL, reply(b"", status=status, Location=f"{other.url}/api/v1/jobs/job-1/cancel"))
     with Client(server.url) as client, pytest.raises(UnexpectedAnswer, match=f"redirects to {other.url}"):
         client.cancel_job("job-1")
@@ -219,7 +220,7 @@ def test_redirected_post_is_no_success(server: ScriptedServer, other: ScriptedSe
 
 
 def test_settings_of_the_environment_do_not_choose_who_is_asked(
-    server: ScriptedServer, dead_url: str, monkeypatch: pytest.MonkeyPatch
+    server: AnsweringServer, dead_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", dead_url)
     monkeypatch.setenv("http_proxy", dead_url)
@@ -229,7 +230,7 @@ def test_settings_of_the_environment_do_not_choose_who_is_asked(
 
 
 def test_each_request_is_logged_without_secrets(
-    server: ScriptedServer, dead_url: str, caplog: pytest.LogCaptureFixture
+    server: AnsweringServer, dead_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     server.on(AGENTS, NO_AGENTS)

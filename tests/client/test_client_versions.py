@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, drop, problem, reply
+from cictl_testing.processes import DEADLINE_SECONDS
 
 from cictl.wire.problems import Code
 from cictl.wire.projects import VersionResolved, VersionStep
 from cictl_client import Client, NotFound, UnexpectedAnswer, Unreachable
-from tests.client.conftest import DEADLINE_SECONDS, Reply, ScriptedServer, drop, problem, reply
 
 RESOLVE = "GET /api/v1/pipelines/7/version-resolve"
 EVENTS = "text/event-stream"
@@ -21,7 +22,7 @@ DONE = (
 )
 
 
-def test_steps_come_with_the_result_last(client: Client, server: ScriptedServer) -> None:
+def test_steps_come_with_the_result_last(client: Client, server: AnsweringServer) -> None:
     server.on(RESOLVE, Reply((START, b": keepalive\n\n", DONE), kind=EVENTS))
     first, last = client.resolve_version(7)
     assert first == VersionStep(step="start", status="running", message="resolving")
@@ -29,7 +30,7 @@ def test_steps_come_with_the_result_last(client: Client, server: ScriptedServer)
     assert (last.pipeline_version, last.version_file) == ("v1.2.3", "VERSION")
 
 
-def test_first_step_is_there_before_the_last(client: Client, server: ScriptedServer) -> None:
+def test_first_step_is_there_before_the_last(client: Client, server: AnsweringServer) -> None:
     received = threading.Event()
     in_time: list[bool] = []
     server.on(RESOLVE, Reply((START, lambda: in_time.append(received.wait(DEADLINE_SECONDS)), DONE), kind=EVENTS))
@@ -40,7 +41,7 @@ def test_first_step_is_there_before_the_last(client: Client, server: ScriptedSer
     assert in_time == [True]
 
 
-def test_failed_resolution_ends_with_an_error_step(client: Client, server: ScriptedServer) -> None:
+def test_failed_resolution_ends_with_an_error_step(client: Client, server: AnsweringServer) -> None:
     server.on(RESOLVE, Reply((START, FAILED), kind=EVENTS))
     *_, last = client.resolve_version(7)
     assert last == VersionStep(step="done", status="error", message="no such branch")
@@ -50,7 +51,7 @@ def test_failed_resolution_ends_with_an_error_step(client: Client, server: Scrip
     "parts",
     [pytest.param((START, drop), id="dropped"), pytest.param((START, b""), id="ended early")],
 )
-def test_broken_stream_is_no_result(client: Client, server: ScriptedServer, parts: tuple[bytes, ...]) -> None:
+def test_broken_stream_is_no_result(client: Client, server: AnsweringServer, parts: tuple[bytes, ...]) -> None:
     server.on(RESOLVE, Reply(parts, kind=EVENTS))
     steps = client.resolve_version(7)
     assert next(steps).step == "start"
@@ -68,13 +69,13 @@ def test_broken_stream_is_no_result(client: Client, server: ScriptedServer, part
         ),
     ],
 )
-def test_something_else_is_refused(client: Client, server: ScriptedServer, answer: Reply) -> None:
+def test_something_else_is_refused(client: Client, server: AnsweringServer, answer: Reply) -> None:
     server.on(RESOLVE, answer)
     with pytest.raises(UnexpectedAnswer):
         list(client.resolve_version(7))
 
 
-def test_unknown_pipeline(client: Client, server: ScriptedServer) -> None:
+def test_unknown_pipeline(client: Client, server: AnsweringServer) -> None:
     server.on(RESOLVE, problem(404, Code.NOT_FOUND, "pipeline not found"))
     with pytest.raises(NotFound):
         next(client.resolve_version(7))

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from cictl_testing.answers import AnsweringServer, Reply, Seen, problem, refusal, reply
 
 from cictl.wire.jobs import JobState, JobStateResponse, JobStatus
 from cictl.wire.problems import Code
 from cictl_client import Client, NotFound, ServerError, Unauthenticated, Unreachable, WaitTimedOut
-from tests.client.conftest import Reply, ScriptedServer, Seen, problem, refusal, reply
 
 JOB = "GET /api/v1/jobs/job-1"
 POLL = 0.005
@@ -19,12 +19,12 @@ def answer(status: JobStatus, **fields: str) -> Reply:
     return reply(JobStateResponse(job_execution=state(status, **fields)))
 
 
-def test_wait_returns_the_final_state(client: Client, server: ScriptedServer) -> None:
+def test_wait_returns_the_final_state(client: Client, server: AnsweringServer) -> None:
     server.on(JOB, answer(JobStatus.QUEUED), answer(JobStatus.FAILED, error="exit status 3"))
     assert client.wait_for_job("job-1", poll=POLL) == state(JobStatus.FAILED, error="exit status 3")
 
 
-def test_wait_tells_each_new_state_once(client: Client, server: ScriptedServer) -> None:
+def test_wait_tells_each_new_state_once(client: Client, server: AnsweringServer) -> None:
     queued, running = answer(JobStatus.QUEUED), answer(JobStatus.RUNNING, current_step="compile")
     server.on(JOB, queued, queued, running, running, answer(JobStatus.SUCCEEDED))
     told: list[JobState] = []
@@ -36,7 +36,7 @@ def test_wait_tells_each_new_state_once(client: Client, server: ScriptedServer) 
     ]
 
 
-def test_wait_goes_on_through_a_restart(client: Client, server: ScriptedServer) -> None:
+def test_wait_goes_on_through_a_restart(client: Client, server: AnsweringServer) -> None:
     server.on(JOB, answer(JobStatus.RUNNING), answer(JobStatus.SUCCEEDED))
     lost: list[Exception] = []
 
@@ -49,7 +49,7 @@ def test_wait_goes_on_through_a_restart(client: Client, server: ScriptedServer) 
     assert [type(error) for error in lost] == [Unreachable]
 
 
-def test_wait_goes_on_through_faults_of_the_server(client: Client, server: ScriptedServer) -> None:
+def test_wait_goes_on_through_faults_of_the_server(client: Client, server: AnsweringServer) -> None:
     server.on(JOB, refusal(502, "a"), problem(507, Code.STORE_FULL, "full"), answer(JobStatus.SUCCEEDED))
     lost: list[Exception] = []
     client.wait_for_job("job-1", poll=POLL, on_reconnect=lost.append)
@@ -65,7 +65,7 @@ def test_wait_goes_on_through_faults_of_the_server(client: Client, server: Scrip
     ],
 )
 def test_wait_gives_up_where_it_is_of_no_use(
-    client: Client, server: ScriptedServer, refused: Reply, kind: type[Exception]
+    client: Client, server: AnsweringServer, refused: Reply, kind: type[Exception]
 ) -> None:
     server.on(JOB, answer(JobStatus.RUNNING), refused)
     with pytest.raises(kind):
@@ -73,13 +73,13 @@ def test_wait_gives_up_where_it_is_of_no_use(
 
 
 @pytest.mark.parametrize("timeout", [0, 0.05])
-def test_wait_ends_when_its_time_is_up(client: Client, server: ScriptedServer, timeout: float) -> None:
+def test_wait_ends_when_its_time_is_up(client: Client, server: AnsweringServer, timeout: float) -> None:
     server.on(JOB, answer(JobStatus.RUNNING))
     with pytest.raises(WaitTimedOut, match=f"job-1 is not over after {timeout:g} s; it goes on"):
         client.wait_for_job("job-1", timeout=timeout, poll=POLL)
 
 
-def test_wait_ends_when_its_time_is_up_though_the_poll_is_long(client: Client, server: ScriptedServer) -> None:
+def test_wait_ends_when_its_time_is_up_though_the_poll_is_long(client: Client, server: AnsweringServer) -> None:
     server.on(JOB, answer(JobStatus.RUNNING))
     with pytest.raises(WaitTimedOut):
         client.wait_for_job("job-1", timeout=0.05, poll=10_000)
@@ -90,13 +90,13 @@ def test_wait_ends_when_its_time_is_up_in_an_outage(dead_url: str) -> None:
         client.wait_for_job("job-1", timeout=0.3)
 
 
-def test_look_at_the_last_moment_counts(client: Client, server: ScriptedServer) -> None:
+def test_look_at_the_last_moment_counts(client: Client, server: AnsweringServer) -> None:
     """With no time at all there still is one look."""
     server.on(JOB, answer(JobStatus.SUCCEEDED))
     assert client.wait_for_job("job-1", timeout=0).status is JobStatus.SUCCEEDED
 
 
-def test_wait_asks_for_the_small_view(client: Client, server: ScriptedServer) -> None:
+def test_wait_asks_for_the_small_view(client: Client, server: AnsweringServer) -> None:
     def checked(seen: Seen) -> Reply:
         assert seen.query == {"view": "state"}
         return answer(JobStatus.SUCCEEDED)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.processes import Workplace
+from cictl_testing.real_versions import real_versions
+
+__all__ = ["real_versions"]
 
 
 @pytest.fixture

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cictl_testing.ports import free_port
 from cictl_testing.processes import eventually
+from cictl_testing.real_versions import NEW, OLD, RealVersions
 from cictl_testing.release_server import REPOSITORY, ReleaseServer
 from cictl_testing.scripted_server import ScriptedServer
 from cictl_testing.supervisor import Supervisor
-from cictl_testing.wheels import package_version, real_wheel, repack_dependencies, sha256_of
 
 from cictl.installation import manifest
 from cictl.installation.health import probe
 from cictl.installation.layout import Layout
-from cictl.installation.releases.release import Fetched
-from cictl.installation.staging import PipSettings, find_staged, stage
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus
 from cictl_agent.updating import Updater
 from cictl_client import Client
 
-OLD, NEW = "v91.0.0", "v91.1.0-rc.1"
-
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
+]
 
 
 @pytest.fixture
@@ -45,48 +43,26 @@ def releases() -> Iterator[ReleaseServer]:
     served.close()
 
 
-@dataclass
-class Installed:
-    """An installation of OLD, and perhaps of NEW, and what is needed to install more."""
-
-    root: Path
-    home: Path
-    lock: Path
-
-    @property
-    def settings(self) -> dict[str, str]:
-        return {
-            "CICTL_CONTAINER": "0",
-            "CICTL_UPDATE_INDEX_URL": "none",
-            "CICTL_UPDATE_FIND_LINKS": str(self.root / "links"),
-        }
-
-    def wheel(self, tag: str) -> Path:
-        return real_wheel(self.root / "built", tag)
-
-    def stage(self, layout: Layout, tag: str) -> None:
-        if find_staged(layout, tag) is None:
-            wheel = self.wheel(tag)
-            pip = PipSettings(index_url="none", find_links=str(self.root / "links"))
-            stage(layout, Fetched(wheel, sha256_of(wheel), self.lock), tag, pip=pip)
-
-
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    root = tmp_path_factory.mktemp("managed")
-    made = Installed(root, root / "home", repack_dependencies(root / "links"))
-    made.home.mkdir()
-    made.stage(Layout(made.home, root / "data"), OLD)
-    yield made
-    shutil.rmtree(root)
+def home(real_versions: RealVersions, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An installation of OLD and NEW."""
+    home = tmp_path_factory.mktemp("managed") / "home"
+    real_versions.install(home, OLD, NEW)
+    yield home
+    shutil.rmtree(home)
 
 
 @pytest.fixture
-def layout(installed: Installed, tmp_path: Path) -> Layout:
+def settings(real_versions: RealVersions) -> dict[str, str]:
+    return {"CICTL_CONTAINER": "0", **real_versions.settings}
+
+
+@pytest.fixture
+def layout(home: Path, tmp_path: Path) -> Layout:
     """OLD is current, with a work directory of the test's own."""
     for name in ("current", "previous", "updater"):
-        (installed.home / name).unlink(missing_ok=True)
-    made = Layout(installed.home, tmp_path / "work")
+        (home / name).unlink(missing_ok=True)
+    made = Layout(home, tmp_path / "work")
     made.switch(OLD)
     return made
 
@@ -104,13 +80,15 @@ def running_agent(layout: Layout, url: str, settings: dict[str, str]) -> Iterato
 
 
 def test_agent_fetches_and_becomes_the_version_that_is_asked_for(
-    server: ScriptedServer, releases: ReleaseServer, layout: Layout, installed: Installed
+    server: ScriptedServer,
+    releases: ReleaseServer,
+    layout: Layout,
+    real_versions: RealVersions,
+    settings: dict[str, str],
 ) -> None:
     layout.remove(NEW)
-    wheel = installed.wheel(NEW)
-    requirements = f"cictl-{package_version(NEW)}-requirements.txt"
-    releases.publish(NEW, {wheel.name: wheel.read_bytes(), requirements: installed.lock.read_bytes()})
-    with running_agent(layout, server.url, installed.settings) as agent:
+    releases.publish(NEW, real_versions.release(NEW))
+    with running_agent(layout, server.url, settings) as agent:
         assert server.finished(server.enqueue()).status is JobStatus.SUCCEEDED
         assert (server.heartbeats[0].version, server.heartbeats[0].capabilities["updater"]) == (OLD, "cictl-wheel")
         server.orders.append(
@@ -129,18 +107,15 @@ def test_agent_fetches_and_becomes_the_version_that_is_asked_for(
     assert (layout.current(), layout.previous()) == (NEW, OLD)
 
 
-def test_admin_brings_an_agent_to_the_servers_version(layout: Layout, installed: Installed, tmp_path: Path) -> None:
-    installed.stage(layout, NEW)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def test_admin_brings_an_agent_to_the_servers_version(layout: Layout, settings: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     arguments = ("serve", "--port", str(port), "--data-dir", str(tmp_path / "data"))
     serving = Supervisor(layout.script(NEW), *arguments, environ={"CICTL_UPDATE_REPO": REPOSITORY})
     client = Client(url)
     try:
         eventually(lambda: probe(url), what="the server")
-        with running_agent(layout, url, installed.settings):
+        with running_agent(layout, url, settings):
             eventually(lambda: [a.version for a in client.list_agents()] == [OLD], what="the agent")
             assert client.agent_action("a", "update").requested
             eventually(lambda: client.get_agent("a").version == NEW, what="the new version")
@@ -151,11 +126,12 @@ def test_admin_brings_an_agent_to_the_servers_version(layout: Layout, installed:
     assert layout.current() == NEW
 
 
-def test_a_version_that_ends_before_it_asks_for_anything_is_taken_back(layout: Layout, installed: Installed) -> None:
+def test_a_version_that_ends_before_it_asks_for_anything_is_taken_back(
+    layout: Layout, settings: dict[str, str]
+) -> None:
     """Neither can read its token here; the new one is not started for ever."""
-    installed.stage(layout, NEW)
     Updater(version=OLD, layout=layout).switch(NEW)
-    settings = {**installed.settings, "CICTL_TOKEN_FILE": str(layout.home / "missing")}
+    settings = {**settings, "CICTL_TOKEN_FILE": str(layout.home / "missing")}
     with running_agent(layout, "http://127.0.0.1:9", settings):
         eventually(lambda: layout.current() == OLD, what="the version before")
     result = manifest.read_result(layout)

@@ -5,48 +5,31 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cictl_testing.files import make_repository
 from cictl_testing.managed import LoneWorkplace, ManagedWorkplace
+from cictl_testing.real_versions import NEW, OLD, RealVersions
 from cictl_testing.release_server import ReleaseServer
-from cictl_testing.wheels import package_version, real_wheel, repack_dependencies, sha256_of, stub_wheel
+from cictl_testing.wheels import stub_wheel
 
 from cictl.installation.layout import Layout
 from cictl.installation.processes import announced
-from cictl.installation.releases.release import Fetched
-from cictl.installation.staging import PipSettings, stage
 
-OLD, NEW = "v91.0.0", "v91.1.0-rc.1"
-
-pytestmark = pytest.mark.slow
-
-
-@dataclass
-class Installed:
-    """An installation of OLD alone, and what is needed to install more."""
-
-    root: Path
-    layout: Layout
-    lock: Path
-
-    @property
-    def settings(self) -> dict[str, str]:
-        return {"CICTL_UPDATE_INDEX_URL": "none", "CICTL_UPDATE_FIND_LINKS": str(self.root / "links")}
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
+]
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    root = tmp_path_factory.mktemp("managed")
-    found = Installed(root, Layout(root / "home", root / "data"), repack_dependencies(root / "links"))
-    found.layout.home.mkdir()
-    wheel = real_wheel(root / "built", OLD)
-    pip = PipSettings(index_url="none", find_links=str(root / "links"))
-    stage(found.layout, Fetched(wheel, sha256_of(wheel), found.lock), OLD, pip=pip)
-    yield found
-    shutil.rmtree(root)
+def home(real_versions: RealVersions, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An installation of OLD alone."""
+    home = tmp_path_factory.mktemp("managed") / "home"
+    real_versions.install(home, OLD)
+    yield home
+    shutil.rmtree(home)
 
 
 @pytest.fixture
@@ -57,18 +40,20 @@ def releases() -> Iterator[ReleaseServer]:
 
 
 @pytest.fixture
-def place(installed: Installed, releases: ReleaseServer, tmp_path: Path) -> Iterator[ManagedWorkplace]:
+def place(
+    home: Path, real_versions: RealVersions, releases: ReleaseServer, tmp_path: Path
+) -> Iterator[ManagedWorkplace]:
     """OLD serves."""
-    made = ManagedWorkplace(tmp_path, with_old(installed, tmp_path), {**releases.environment, **installed.settings})
+    made = ManagedWorkplace(tmp_path, with_old(home, tmp_path), {**releases.environment, **real_versions.settings})
     yield made
     made.close()
 
 
-def with_old(installed: Installed, directory: Path) -> Layout:
+def with_old(home: Path, directory: Path) -> Layout:
     """Return the installation as if only OLD had ever run, with data in *directory*."""
     for name in ("current", "previous", "updater"):
-        (installed.layout.home / name).unlink(missing_ok=True)
-    layout = Layout(installed.layout.home, directory / "data")
+        (home / name).unlink(missing_ok=True)
+    layout = Layout(home, directory / "data")
     layout.switch(OLD)
     return layout
 
@@ -97,12 +82,10 @@ def start_job(place: ManagedWorkplace) -> Path:
 
 @pytest.mark.weakness("U8", "U16")
 def test_an_update_under_a_running_job_and_the_way_back(
-    place: ManagedWorkplace, installed: Installed, releases: ReleaseServer
+    place: ManagedWorkplace, real_versions: RealVersions, releases: ReleaseServer
 ) -> None:
     """Nothing is lost: the job, its log, the command that follows it; and going back needs no network."""
-    wheel = real_wheel(installed.root / "built", NEW)
-    lock = f"cictl-{package_version(NEW)}-requirements.txt"
-    releases.publish(NEW, {wheel.name: wheel.read_bytes(), lock: installed.lock.read_bytes()})
+    releases.publish(NEW, real_versions.release(NEW))
     place.start_agent()
     gate = start_job(place)
     run = place.background("run", "shop/build", "--follow")
@@ -159,12 +142,12 @@ def test_a_version_that_says_itself_that_it_does_not_work_is_never_started(
 
 
 def test_without_a_service_manager_a_helper_replaces_the_server(
-    installed: Installed, releases: ReleaseServer, tmp_path: Path
+    home: Path, real_versions: RealVersions, releases: ReleaseServer, tmp_path: Path
 ) -> None:
     """It ends for its helper, which starts what is new, finds it broken, and starts the old version as it was started."""
     wheel = stub_wheel(tmp_path / "built", "v91.5.0", "crashes")
     releases.publish("v91.5.0", {wheel.name: wheel.read_bytes()})
-    lone = LoneWorkplace(tmp_path, with_old(installed, tmp_path), {**releases.environment, **installed.settings})
+    lone = LoneWorkplace(tmp_path, with_old(home, tmp_path), {**releases.environment, **real_versions.settings})
     try:
         first = announced(lone.layout)
         done = lone.cictl("update", "apply", "--yes")

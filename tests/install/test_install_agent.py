@@ -6,9 +6,8 @@ import socket
 from collections.abc import Mapping
 
 import pytest
+from cictl_testing.machine import AGENT, SERVER, Machine, publish
 from cictl_testing.release_server import ReleaseServer
-
-from tests.install.conftest import AGENT, SERVER, Machine, publish
 
 pytestmark = [
     pytest.mark.slow,

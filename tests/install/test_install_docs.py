@@ -8,11 +8,11 @@ import subprocess
 from collections.abc import Mapping
 
 import pytest
+from cictl_testing.machine import SCRIPTS, Machine, publish
 from cictl_testing.release_server import ReleaseServer
 from cictl_testing.wheels import SOURCE
 
 from cictl.cli.app.main import main
-from tests.install.conftest import SCRIPTS, Machine, publish
 
 pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from cictl_testing.machine import SCRIPTS
 
 from install.assemble import NAMES, assemble
-from tests.install.conftest import SCRIPTS
 
 UNITS = sorted(path.name for path in (SCRIPTS / "systemd").iterdir())
 

@@ -8,13 +8,13 @@ import socket
 from collections.abc import Mapping
 
 import pytest
+from cictl_testing.machine import SERVER, Machine, publish
 from cictl_testing.processes import eventually
 from cictl_testing.release_server import ReleaseServer
 from cictl_testing.wheels import SOURCE
 from filelock import BaseFileLock
 
 from cictl.installation.layout import Layout
-from tests.install.conftest import SERVER, Machine, publish
 
 pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
 

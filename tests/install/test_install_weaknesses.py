@@ -9,9 +9,8 @@ import stat
 from collections.abc import Mapping
 
 import pytest
+from cictl_testing.machine import SCRIPTS, SERVER, Machine, publish
 from cictl_testing.release_server import ReleaseServer
-
-from tests.install.conftest import SCRIPTS, SERVER, Machine, publish
 
 pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cictl_testing.stub_versions import NEW, OLD, Serving
 
 from cictl.installation import manifest
 from cictl.installation.activation import apply_staged_update
 from cictl.installation.health import Answer, probe
 from cictl.installation.layout import Layout
 from cictl.installation.processes import MAX_STARTS, ServiceManager, announced
-from tests.installation.conftest import NEW, OLD, Serving
 
 
 def write_state(layout: Layout, schema: int = 1, note: str = "") -> Path:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from cictl_testing.ports import free_port
 from cictl_testing.processes import eventually
+from cictl_testing.stub_versions import NEW, OLD
 from cictl_testing.wheels import install_stub
 
 from cictl.base.clock import utc_now
@@ -19,7 +21,6 @@ from cictl.installation.health import probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Result
 from cictl.installation.processes import OwnChild, announced
-from tests.installation.conftest import NEW, OLD, free_port
 
 
 class ByHand:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.release_server import ReleaseServer
+from cictl_testing.stub_versions import NEW, OLD, Serving
 from cictl_testing.wheels import install_stub, stub_wheel
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -15,7 +16,6 @@ from cictl.cli.app.main import COMMANDS, main
 from cictl.cli.completion.tree import command_tree
 from cictl.installation.layout import Layout
 from cictl.installation.versions import running_tag
-from tests.installation.conftest import NEW, OLD, Serving
 
 Run = Callable[..., tuple[int, str, str]]
 TECHNICAL = ("stage", "apply-staged-update", "self-check")

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from cictl_testing.processes import DEADLINE_SECONDS, eventually
+from cictl_testing.stub_versions import NEW, OLD, Serving
 from cictl_testing.wheels import install_stub
 
 from cictl.base.clock import utc_now
@@ -21,7 +22,6 @@ from cictl.installation.manifest import Result, Status
 from cictl.installation.processes import MAX_STARTS, announced
 from cictl.installation.reconcile import begin, reconcile
 from cictl.installation.state import back_up
-from tests.installation.conftest import NEW, OLD, Serving
 
 PROGRAM = Path(__file__).with_name("interrupted_updater.py")
 STEPS = range(1, 16)

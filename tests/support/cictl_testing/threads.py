@@ -1,4 +1,4 @@
-"""A WSGI application served from a thread of the test."""
+"""WSGI applications served from threads of the test."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 from cictl_server.httpd import Httpd
 
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
 
 class ThreadedServer:
     """An application on a free port of the loopback, or on one that is known already, until `stop`."""
 
-    def __init__(self, app: Callable[..., Any], *, port: int = 0, threads: int = 16) -> None:
+    def __init__(self, app: WsgiApp, *, port: int = 0, threads: int = 16) -> None:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
@@ -28,3 +30,40 @@ class ThreadedServer:
         """Finish what is being answered, and close every connection; twice is fine."""
         self._httpd.stop()
         self._thread.join()
+
+
+class LocalServer:
+    """A WSGI application on a port of its own.
+
+    Between `stop` and `start` the port stays ours, and refuses connections.
+    """
+
+    def __init__(self, app: WsgiApp) -> None:
+        self._app = app
+        self._reserved = self._bind(0)
+        self.port: int = self._reserved.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.stopping = threading.Event()
+        self._running: ThreadedServer | None = None
+
+    def start(self) -> None:
+        self.stopping = threading.Event()
+        self._running = ThreadedServer(self._app, port=self.port, threads=8)
+
+    def stop(self) -> None:
+        """Let the threads finish, and close every connection; does nothing when it is stopped."""
+        self.stopping.set()
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+
+    def close(self) -> None:
+        self.stop()
+        self._reserved.close()
+
+    @staticmethod
+    def _bind(port: int) -> socket.socket:
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
+        return bound

@@ -1,0 +1,91 @@
+"""A managed installation of stubs, and a server that a supervisor keeps running."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from cictl.base.clock import utc_now
+from cictl.installation import manifest
+from cictl.installation.activation import Means, apply_staged_update
+from cictl.installation.health import Prober, probe
+from cictl.installation.layout import Layout
+from cictl.installation.manifest import Pending, Result
+from cictl.installation.processes import Host
+from cictl_testing.ports import free_port
+from cictl_testing.processes import eventually
+from cictl_testing.supervisor import Supervisor
+from cictl_testing.wheels import install_stub
+
+OLD = "v1.0.0"
+NEW = "v1.1.0"
+
+
+class Patience:
+    """Time for the updater: it looks ten times a second, and gives up soon only on versions that are *hopeless*."""
+
+    def __init__(self, layout: Layout, *hopeless: str) -> None:
+        self._layout = layout
+        self._hopeless = hopeless
+        self._seconds = 0.0
+
+    def means(self, *, prober: Prober = probe, host: Host | None = None) -> Means:
+        return Means(prober=prober, host=host, clock=lambda: self._seconds, sleep=self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        time.sleep(min(seconds, 0.05))
+        self._seconds += 6.0 if self._layout.current() in self._hopeless else 0.1
+
+
+class Serving:
+    """OLD serves below a supervisor.
+
+    Attributes:
+        url: The server's address.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.arguments = ["serve", "--port", str(port), "--data-dir", str(layout.data_dir)]
+        self.supervisor = Supervisor(layout.current_script, *self.arguments)
+        self.wait_for(OLD)
+
+    def apply(self, *, hopeless: tuple[str, ...] = (), prober: Prober = probe, host: Host | None = None) -> Result:
+        """Run the updater in this process."""
+        result = apply_staged_update(self.layout, Patience(self.layout, *hopeless).means(prober=prober, host=host))
+        assert result is not None, "nothing was asked for"
+        return result
+
+    def wait_for(self, version: str) -> None:
+        eventually(lambda: self.version == version, what=f"{version} to serve")
+
+    def wait_for_any(self) -> None:
+        eventually(lambda: self.version, what="a server")
+
+    @property
+    def version(self) -> str:
+        """What serves now, empty for nothing."""
+        answer = probe(self.url)
+        return answer.version if answer else ""
+
+    def stage(self, tag: str = NEW, flavour: str = "good", *, argv: list[str] | None = None, pid: int = 0) -> Pending:
+        """Put a stub beside OLD and ask for it."""
+        install_stub(self.layout, tag, flavour)
+        return self.ask_for(tag, argv=argv, pid=pid)
+
+    def ask_for(self, tag: str, *, argv: list[str] | None = None, pid: int = 0) -> Pending:
+        wanted = manifest.new_pending(
+            self.layout,
+            tag,
+            from_version=self.layout.current() or "",
+            rollback=False,
+            now=utc_now(),
+            lifetime=timedelta(minutes=10),
+            health_url=self.url,
+            argv=argv,
+            pid=pid,
+        )
+        manifest.request(self.layout, wanted)
+        return wanted
