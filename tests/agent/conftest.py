@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import TEST_JOB, AgentThread
-from cictl_testing.programs import Programs
-from cictl_testing.scripted_server import ScriptedServer
+from cictl_testing.agents.programs import Programs
+from cictl_testing.agents.thread import TEST_JOB, AgentThread
+from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.redaction import Redactor
 from cictl_agent.log.spool import JobLog

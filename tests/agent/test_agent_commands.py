@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import TEST_JOB, gone, is_alive
+from cictl_testing.agents.thread import TEST_JOB, gone, is_alive
 from cictl_testing.processes import eventually
 
 from cictl_agent.system.commands import CommandTimedOut, Exit, run_command

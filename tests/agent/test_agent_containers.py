@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cictl_testing.agent_thread import AgentThread, gone
-from cictl_testing.engine import StandInEngine
+from cictl_testing.agents.engine import StandInEngine
+from cictl_testing.agents.thread import AgentThread, gone
 from cictl_testing.processes import eventually
-from cictl_testing.scripted_server import ScriptedServer, ServedJob, nth_job_id
+from cictl_testing.servers.scripted_server import ScriptedServer, ServedJob, nth_job_id
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import JobStatus, Step

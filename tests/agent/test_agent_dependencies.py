@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.files import zipped
-from cictl_testing.scripted_server import ScriptedServer
+from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl_agent.job.dependencies import UnsafePath, dependency_ids, restore_dependencies, safe_target
 from cictl_agent.log.file_listing import Listing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.processes import Process
-from cictl_testing.scripted_server import ScriptedServer
+from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl_agent.config import ConfigError
 from cictl_agent.envfile import load_env_file, parse_env_file

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cictl_testing.agent_thread import AgentThread, gone
+from cictl_testing.agents.thread import AgentThread, gone
 from cictl_testing.files import make_repository, zipped
-from cictl_testing.scripted_server import ScriptedServer, ServedJob
+from cictl_testing.servers.scripted_server import ScriptedServer, ServedJob
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import Cause, JobStatus, Source, Step

@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import AgentThread
+from cictl_testing.agents.thread import AgentThread
 from cictl_testing.processes import eventually
-from cictl_testing.scripted_server import ScriptedServer
+from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.wire.agents import AGENT_DEACTIVATED, HeartbeatResponse
 from cictl.wire.jobs import JobStatus, LeaseResponse

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import gone
+from cictl_testing.agents.thread import gone
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import JobExecution, JobStatus

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from cictl_testing.programs import Programs
+from cictl_testing.agents.programs import Programs
 
 from cictl.base.environment import setting
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import gone, is_alive
+from cictl_testing.agents.thread import gone, is_alive
 from cictl_testing.processes import Process, eventually
-from cictl_testing.scripted_server import ScriptedServer
+from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.wire.agents import HeartbeatResponse
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import gone, is_alive
+from cictl_testing.agents.thread import gone, is_alive
 
 from cictl_agent.system.commands import run_command
 from cictl_agent.system.interruption import Interruption

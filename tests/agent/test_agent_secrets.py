@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cictl_testing.agent_thread import AgentThread
-from cictl_testing.scripted_server import FEATURES, ScriptedServer, ServedJob
+from cictl_testing.agents.thread import AgentThread
+from cictl_testing.servers.scripted_server import FEATURES, ScriptedServer, ServedJob
 
 from cictl.wire.codec import encode
 from cictl.wire.jobs import Step

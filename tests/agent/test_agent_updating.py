@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.agent_thread import AgentThread
+from cictl_testing.agents.thread import AgentThread
+from cictl_testing.installs.wheels import install_stub, stub_wheel
 from cictl_testing.processes import eventually
-from cictl_testing.release_server import REPOSITORY, ReleaseServer
-from cictl_testing.scripted_server import ScriptedServer
-from cictl_testing.wheels import install_stub, stub_wheel
+from cictl_testing.servers.release_server import REPOSITORY, ReleaseServer
+from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.installation import manifest
 from cictl.installation.capability import DEV, PIPX, UNMANAGED

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from cictl_testing.agent_thread import AgentThread, gone
+from cictl_testing.agents.programs import Programs
+from cictl_testing.agents.thread import AgentThread, gone
 from cictl_testing.files import zipped
 from cictl_testing.processes import eventually
-from cictl_testing.programs import Programs
-from cictl_testing.scripted_server import ScriptedServer
+from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.agents import HeartbeatResponse

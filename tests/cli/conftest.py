@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 from cictl_testing.fake_server import FakeServer, Served, new_fake
-from cictl_testing.openbao import openbao
 from cictl_testing.server import RunningServer
+from cictl_testing.servers.openbao import openbao
+from cictl_testing.servers.threads import ThreadedServer
 from cictl_testing.shop import Shop, make_template
-from cictl_testing.threads import ThreadedServer
 
 from cictl.cli.app.main import main
 from cictl_server.app import create_app

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, reply
 from cictl_testing.server import RunningServer
 from cictl_testing.shop import Shop, job
 

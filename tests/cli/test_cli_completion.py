@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, refusal
+from cictl_testing.servers.answers import AnsweringServer, Reply, refusal
 from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from cictl_testing.files import make_repository
 from cictl_testing.server import RunningServer
-from cictl_testing.threads import ThreadedServer
+from cictl_testing.servers.threads import ThreadedServer
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.main import main

@@ -11,9 +11,9 @@ from pathlib import Path
 import cictl_testing
 import pytest
 from cictl_testing.processes import Workplace, eventually
-from cictl_testing.records import make_job, make_project
 from cictl_testing.server import RunningServer
-from cictl_testing.store_writer import KEPT
+from cictl_testing.stores.records import make_job, make_project
+from cictl_testing.stores.writer import KEPT
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
@@ -58,7 +58,7 @@ class Load:
         support = str(Path(cictl_testing.__file__).parent.parent)
         with acknowledged.open("wb") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cictl_testing.store_writer", str(directory)],
+                [sys.executable, "-m", "cictl_testing.stores.writer", str(directory)],
                 stdout=out,
                 env={**os.environ, "PYTHONPATH": support},
             )

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cictl_testing.installs.updatable import CURRENT, NEW, OLD, Updatable
 from cictl_testing.processes import eventually
-from cictl_testing.threads import ThreadedServer
-from cictl_testing.updatable import CURRENT, NEW, OLD, Updatable
+from cictl_testing.servers.threads import ThreadedServer
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.server import update as updating

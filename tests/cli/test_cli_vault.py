@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import pexpect
 import pytest
-from cictl_testing.openbao import SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.server import RunningServer
 from cictl_testing.shop import VAULT, Shop
 

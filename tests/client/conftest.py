@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from cictl_testing.answers import AnsweringServer
+from cictl_testing.servers.answers import AnsweringServer
 
 from cictl_client import Client
 

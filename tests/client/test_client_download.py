@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, Seen, drop, refusal
+from cictl_testing.servers.answers import AnsweringServer, Reply, Seen, drop, refusal
 
 from cictl.wire.artifacts import Artifact
 from cictl_client import Client, NotFound, ServerError, UnexpectedAnswer, Unreachable

@@ -3,7 +3,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, problem, refusal
+from cictl_testing.servers.answers import AnsweringServer, Reply, problem, refusal
 
 import cictl_client
 from cictl.wire.problems import PROBLEM_JSON, Code

@@ -6,9 +6,9 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, Seen, drop, refusal, reply
 from cictl_testing.server import RunningServer
-from cictl_testing.threads import LocalServer
+from cictl_testing.servers.answers import AnsweringServer, Reply, Seen, drop, refusal, reply
+from cictl_testing.servers.threads import LocalServer
 
 from cictl.base.backoff import Backoff
 from cictl.wire.events import AgentChanged

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, Seen, drop, problem, refusal, reply
 from cictl_testing.processes import DEADLINE_SECONDS
+from cictl_testing.servers.answers import AnsweringServer, Reply, Seen, drop, problem, refusal, reply
 
 from cictl.wire.jobs import JobExecution, JobResponse, JobState, JobStatus
 from cictl.wire.problems import Code

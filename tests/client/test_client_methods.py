@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, drop, problem, refusal, reply
+from cictl_testing.servers.answers import AnsweringServer, Reply, drop, problem, refusal, reply
 
 from cictl.wire.agents import (
     Agent,

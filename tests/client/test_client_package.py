@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, reply
+from cictl_testing.servers.answers import AnsweringServer, Reply, reply
 
 import cictl_client
 import cictl_client.errors

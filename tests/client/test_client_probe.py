@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, drop, problem, refusal, reply
+from cictl_testing.servers.answers import AnsweringServer, Reply, drop, problem, refusal, reply
 
 from cictl.wire.problems import Code
 from cictl.wire.server import Health

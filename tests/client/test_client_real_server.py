@@ -13,7 +13,7 @@ import pytest
 from cictl_testing.files import zipped
 from cictl_testing.processes import DEADLINE_SECONDS
 from cictl_testing.server import RunningServer
-from cictl_testing.threads import LocalServer
+from cictl_testing.servers.threads import LocalServer
 
 from cictl.wire.agents import HeartbeatRequest
 from cictl.wire.jobs import Cause, JobStatus, LeaseRequest, StatusRequest

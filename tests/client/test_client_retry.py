@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, problem, refusal, reply
 from cictl_testing.server import RunningServer
-from cictl_testing.threads import LocalServer, WsgiApp
+from cictl_testing.servers.answers import AnsweringServer, Reply, problem, refusal, reply
+from cictl_testing.servers.threads import LocalServer, WsgiApp
 
 from cictl.wire.jobs import JobResponse, JobStatus
 from cictl.wire.problems import BEING_ANSWERED, Code

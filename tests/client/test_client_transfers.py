@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, drop, refusal, reply
+from cictl_testing.servers.answers import AnsweringServer, Reply, drop, refusal, reply
 
 from cictl.wire.artifacts import Artifact, ArtifactList
 from cictl_client import Client, NotFound, UnexpectedAnswer, Unreachable

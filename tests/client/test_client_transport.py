@@ -7,8 +7,8 @@ from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, drop, refusal, reply
 from cictl_testing.processes import DEADLINE_SECONDS
+from cictl_testing.servers.answers import AnsweringServer, Reply, drop, refusal, reply
 from urllib3 import HTTPResponse
 
 from cictl.base.web.session import SafeRetry

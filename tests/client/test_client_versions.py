@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, drop, problem, reply
 from cictl_testing.processes import DEADLINE_SECONDS
+from cictl_testing.servers.answers import AnsweringServer, Reply, drop, problem, reply
 
 from cictl.wire.problems import Code
 from cictl.wire.projects import VersionResolved, VersionStep

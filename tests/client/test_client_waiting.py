@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from cictl_testing.answers import AnsweringServer, Reply, Seen, problem, refusal, reply
+from cictl_testing.servers.answers import AnsweringServer, Reply, Seen, problem, refusal, reply
 
 from cictl.wire.jobs import JobState, JobStateResponse, JobStatus
 from cictl.wire.problems import Code

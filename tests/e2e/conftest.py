@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cictl_testing.installs.real_versions import real_versions
 from cictl_testing.processes import Workplace
-from cictl_testing.real_versions import real_versions
 
 __all__ = ["real_versions"]
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cictl_testing.installs.real_versions import NEW, OLD, RealVersions
+from cictl_testing.installs.supervisor import Supervisor
 from cictl_testing.ports import free_port
 from cictl_testing.processes import eventually
-from cictl_testing.real_versions import NEW, OLD, RealVersions
-from cictl_testing.release_server import REPOSITORY, ReleaseServer
-from cictl_testing.scripted_server import ScriptedServer
-from cictl_testing.supervisor import Supervisor
+from cictl_testing.servers.release_server import REPOSITORY, ReleaseServer
+from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.installation import manifest
 from cictl.installation.health import probe

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from cictl_testing.engine import StandInEngine
+from cictl_testing.agents.engine import StandInEngine
 from cictl_testing.files import make_repository
 from cictl_testing.processes import Workplace
 

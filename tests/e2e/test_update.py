@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.files import make_repository
-from cictl_testing.managed import LoneWorkplace, ManagedWorkplace
-from cictl_testing.real_versions import NEW, OLD, RealVersions
-from cictl_testing.release_server import ReleaseServer
-from cictl_testing.wheels import stub_wheel
+from cictl_testing.installs.managed import LoneWorkplace, ManagedWorkplace
+from cictl_testing.installs.real_versions import NEW, OLD, RealVersions
+from cictl_testing.installs.wheels import stub_wheel
+from cictl_testing.servers.release_server import ReleaseServer
 
 from cictl.installation.layout import Layout
 from cictl.installation.processes import announced

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.files import make_repository
-from cictl_testing.openbao import SECRET_ID, VARIABLE, OpenBao, own_openbao
 from cictl_testing.processes import Workplace, eventually
+from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao, own_openbao
 
 __all__ = ["own_openbao"]
 

@@ -7,10 +7,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from cictl_testing.copies import build_once
-from cictl_testing.machine import AGENT, SERVER, Machine, publish, whole_wheel
-from cictl_testing.release_server import ReleaseServer
-from cictl_testing.wheels import stub_wheel
+from cictl_testing.installs.copies import build_once
+from cictl_testing.installs.machine import AGENT, SERVER, Machine, publish, whole_wheel
+from cictl_testing.installs.wheels import stub_wheel
+from cictl_testing.servers.release_server import ReleaseServer
 
 
 @pytest.fixture(scope="session")

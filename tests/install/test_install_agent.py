@@ -6,8 +6,8 @@ import socket
 from collections.abc import Mapping
 
 import pytest
-from cictl_testing.machine import AGENT, SERVER, Machine, publish
-from cictl_testing.release_server import ReleaseServer
+from cictl_testing.installs.machine import AGENT, SERVER, Machine, publish
+from cictl_testing.servers.release_server import ReleaseServer
 
 pytestmark = [
     pytest.mark.slow,

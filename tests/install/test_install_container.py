@@ -7,7 +7,7 @@ import re
 import tomllib
 
 import pytest
-from cictl_testing.wheels import SOURCE
+from cictl_testing.installs.wheels import SOURCE
 
 from cictl.cli.app.main import main
 

@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Mapping
 
 import pytest
-from cictl_testing.machine import SCRIPTS, Machine, publish
-from cictl_testing.release_server import ReleaseServer
-from cictl_testing.wheels import SOURCE
+from cictl_testing.installs.machine import SCRIPTS, Machine, publish
+from cictl_testing.installs.wheels import SOURCE
+from cictl_testing.servers.release_server import ReleaseServer
 
 from cictl.cli.app.main import main
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cictl_testing.machine import SCRIPTS
+from cictl_testing.installs.machine import SCRIPTS
 
 from install.assemble import NAMES, assemble
 

@@ -8,10 +8,10 @@ import socket
 from collections.abc import Mapping
 
 import pytest
-from cictl_testing.machine import SERVER, Machine, publish
+from cictl_testing.installs.machine import SERVER, Machine, publish
+from cictl_testing.installs.wheels import SOURCE
 from cictl_testing.processes import eventually
-from cictl_testing.release_server import ReleaseServer
-from cictl_testing.wheels import SOURCE
+from cictl_testing.servers.release_server import ReleaseServer
 from filelock import BaseFileLock
 
 from cictl.installation.layout import Layout

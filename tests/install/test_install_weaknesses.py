@@ -9,8 +9,8 @@ import stat
 from collections.abc import Mapping
 
 import pytest
-from cictl_testing.machine import SCRIPTS, SERVER, Machine, publish
-from cictl_testing.release_server import ReleaseServer
+from cictl_testing.installs.machine import SCRIPTS, SERVER, Machine, publish
+from cictl_testing.servers.release_server import ReleaseServer
 
 pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
 

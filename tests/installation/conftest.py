@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.real_versions import real_versions
-from cictl_testing.stub_versions import OLD, Serving
-from cictl_testing.wheels import install_stub
+from cictl_testing.installs.real_versions import real_versions
+from cictl_testing.installs.stub_versions import OLD, Serving
+from cictl_testing.installs.wheels import install_stub
 
 from cictl.installation.layout import Layout
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cictl_testing.stub_versions import NEW, OLD, Serving
+from cictl_testing.installs.stub_versions import NEW, OLD, Serving
 
 from cictl.installation import manifest
 from cictl.installation.activation import apply_staged_update

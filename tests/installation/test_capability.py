@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from cictl_testing.wheels import install_stub
+from cictl_testing.installs.wheels import install_stub
 
 from cictl.installation import capability
 from cictl.installation.capability import Capability, detect, find_layout

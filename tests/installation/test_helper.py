@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from cictl_testing.installs.stub_versions import NEW, OLD
+from cictl_testing.installs.wheels import install_stub
 from cictl_testing.ports import free_port
 from cictl_testing.processes import eventually
-from cictl_testing.stub_versions import NEW, OLD
-from cictl_testing.wheels import install_stub
 
 from cictl.base.clock import utc_now
 from cictl.installation import manifest, processes

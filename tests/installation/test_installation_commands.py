@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.release_server import ReleaseServer
-from cictl_testing.stub_versions import NEW, OLD, Serving
-from cictl_testing.wheels import install_stub, stub_wheel
+from cictl_testing.installs.stub_versions import NEW, OLD, Serving
+from cictl_testing.installs.wheels import install_stub, stub_wheel
+from cictl_testing.servers.release_server import ReleaseServer
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.main import COMMANDS, main

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cictl_testing.installs.stub_versions import NEW, OLD, Serving
+from cictl_testing.installs.wheels import install_stub
 from cictl_testing.processes import DEADLINE_SECONDS, eventually
-from cictl_testing.stub_versions import NEW, OLD, Serving
-from cictl_testing.wheels import install_stub
 
 from cictl.base.clock import utc_now
 from cictl.installation import manifest

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from cictl_testing.wheels import install_stub
+from cictl_testing.installs.wheels import install_stub
 
 from cictl.installation.layout import FAILED_NAME, RECORD_NAME, Layout
 

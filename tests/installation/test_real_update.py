@@ -11,10 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cictl_testing.installs.real_versions import NEW, OLD, RealVersions
+from cictl_testing.installs.supervisor import Supervisor
 from cictl_testing.ports import free_port
 from cictl_testing.processes import DEADLINE_SECONDS, eventually
-from cictl_testing.real_versions import NEW, OLD, RealVersions
-from cictl_testing.supervisor import Supervisor
 
 from cictl.base.clock import utc_now
 from cictl.installation import manifest

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cictl_testing.release_server import REPOSITORY, ReleaseServer
+from cictl_testing.servers.release_server import REPOSITORY, ReleaseServer
 
 from cictl.installation.releases.github import GithubSource
 from cictl.installation.releases.index import SimpleSource

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.wheels import build_wheel, install_stub, package_version, sha256_of, stub_wheel
+from cictl_testing.installs.wheels import build_wheel, install_stub, package_version, sha256_of, stub_wheel
 
 from cictl.installation.layout import Layout
 from cictl.installation.releases.release import Fetched

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.openbao import openbao, own_openbao
 from cictl_testing.server import RunningServer
+from cictl_testing.servers.openbao import openbao, own_openbao
 
 __all__ = ["openbao", "own_openbao"]
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cictl_testing.installs.updatable import Updatable
 from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
-from cictl_testing.updatable import Updatable
 
 from cictl.wire.explain import Explanation, Fix, Reason
 from cictl.wire.jobs import Cause, JobStatus

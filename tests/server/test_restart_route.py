@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cictl_testing.installs.updatable import Updatable
 from cictl_testing.processes import Workplace, eventually
-from cictl_testing.updatable import Updatable
 
 from cictl_client import Client, ClientError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from cictl_testing.agents import AgentModel, Fate, Network, Works
+from cictl_testing.agents.model import AgentModel, Fate, Network, Works
 from cictl_testing.promises import Promises
 from cictl_testing.server import RunningServer
 from falcon.testing import Result

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cictl_testing.installs.updatable import CURRENT, NEW, OLD, Updatable, wheel_of
 from cictl_testing.processes import eventually
-from cictl_testing.threads import ThreadedServer
-from cictl_testing.updatable import CURRENT, NEW, OLD, Updatable, wheel_of
+from cictl_testing.servers.threads import ThreadedServer
 
 from cictl.base import children
 from cictl.installation import manifest

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from cictl_testing.openbao import SECRET_ID, VARIABLE
-from cictl_testing.scripted_vault import TOKEN, Said, ScriptedVault, kv2
 from cictl_testing.server import RunningServer
+from cictl_testing.servers.openbao import SECRET_ID, VARIABLE
+from cictl_testing.servers.scripted_vault import TOKEN, Said, ScriptedVault, kv2
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cictl_testing.openbao import ROLE_ID, SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.processes import eventually
-from cictl_testing.scripted_vault import ScriptedVault, kv2
 from cictl_testing.server import RunningServer
+from cictl_testing.servers.openbao import ROLE_ID, SECRET_ID, VARIABLE, OpenBao
+from cictl_testing.servers.scripted_vault import ScriptedVault, kv2
 
 from cictl.wire.vault import VaultConnectionRequest, VaultTestRequest
 from cictl_server.errors import InvalidRequest

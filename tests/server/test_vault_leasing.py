@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cictl_testing.openbao import SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.origins import Origin, import_project
 from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
+from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao
 
 from cictl.wire.jobs import JobExecution, LeaseResponse
 from cictl_server.store.records import AnswerRecord

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.stores import OPENERS, Reopenable
+from cictl_testing.stores.reopening import OPENERS, Reopenable
 
 from cictl_server.store.contract import Store
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cictl_testing.disk import PowerCut, path_of, watched
 from cictl_testing.processes import eventually
-from cictl_testing.records import make_job
+from cictl_testing.stores.disk import PowerCut, path_of, watched
+from cictl_testing.stores.records import make_job
 
 from cictl_server.store.contract import StoreFailed
 from cictl_server.store.tiny import TinyStore

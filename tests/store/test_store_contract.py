@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from cictl_testing.records import make_agent, make_chain, make_job, make_pipeline, make_project
-from cictl_testing.stores import Reopenable
+from cictl_testing.stores.records import make_agent, make_chain, make_job, make_pipeline, make_project
+from cictl_testing.stores.reopening import Reopenable
 from msgspec.structs import replace
 
 from cictl_server.store.contract import Store, StoreFailed, Transaction

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import pytest
-from cictl_testing.records import MOMENT, make_job
-from cictl_testing.stores import Reopenable
+from cictl_testing.stores.records import MOMENT, make_job
+from cictl_testing.stores.reopening import Reopenable
 
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import Store

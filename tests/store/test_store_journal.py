@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cictl_testing.records import make_job
+from cictl_testing.stores.records import make_job
 
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
 from cictl_server.store.tiny import TinyStore

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import cictl_testing
 import pytest
-from cictl_testing.records import make_job
-from cictl_testing.store_writer import KEPT
+from cictl_testing.stores.records import make_job
+from cictl_testing.stores.writer import KEPT
 
 from cictl_server.store.tiny import TinyStore
 
@@ -38,7 +38,7 @@ def test_nothing_acknowledged_is_lost_in_200_kills(tmp_path: Path) -> None:
 def write_until_killed(directory: Path, *, after: int) -> list[int]:
     """Let a child write, kill it once it has acknowledged *after* numbers, and return all it acknowledged."""
     support = str(Path(cictl_testing.__file__).parent.parent)
-    command = [sys.executable, "-m", "cictl_testing.store_writer", str(directory)]
+    command = [sys.executable, "-m", "cictl_testing.stores.writer", str(directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": support}) as child:
         assert child.stdout is not None
         lines = [child.stdout.readline() for _ in range(after)]

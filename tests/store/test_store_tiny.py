@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 import tinydb
-from cictl_testing.disk import watched
-from cictl_testing.records import make_agent, make_job, make_project
+from cictl_testing.stores.disk import watched
+from cictl_testing.stores.records import make_agent, make_job, make_project
 
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew

@@ -63,7 +63,7 @@ from cictl.wire.vault import (
     VaultConnectionResponse,
     VaultTestResponse,
 )
-from cictl_testing.threads import ThreadedServer
+from cictl_testing.servers.threads import ThreadedServer
 
 LONG_AGO = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 VAULT = VaultConnection(

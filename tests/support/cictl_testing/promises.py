@@ -15,7 +15,7 @@ from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.requirements import meets_all
 from cictl_server.services.jobs.lists import JobFilter
 from cictl_server.store.records import JobRecord
-from cictl_testing.agents import Works
+from cictl_testing.agents.model import Works
 from cictl_testing.server import RunningServer
 
 _LIMIT = 2000

@@ -29,7 +29,7 @@ from cictl_server.store.records import (
 from cictl_testing.files import git, make_repository
 from cictl_testing.gate import Gate
 from cictl_testing.server import RunningServer, SteppedClock
-from cictl_testing.threads import ThreadedServer
+from cictl_testing.servers.threads import ThreadedServer
 
 LONG_AGO = datetime(1966, 1, 2, 3, 4, 5, tzinfo=UTC)
 """When the server's clock stands; before 1970, where new ids count from 1 instead of telling nanoseconds."""

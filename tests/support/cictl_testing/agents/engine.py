@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cictl_testing import engine_program
+from cictl_testing.agents import engine_program
 
 
 @dataclass(frozen=True)

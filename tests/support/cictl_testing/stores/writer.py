@@ -1,4 +1,4 @@
-"""A process that writes to a store until it is killed: `python -m cictl_testing.store_writer DIRECTORY`.
+"""A process that writes to a store until it is killed: `python -m cictl_testing.stores.writer DIRECTORY`.
 
 Each transaction adds the next execution and its artifacts and drops those that are `KEPT` older, so that at any instant the
 store holds exactly the last `KEPT` numbers, each in both tables. Each number is printed once its commit has returned.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
 from cictl_server.store.tiny import TinyStore
-from cictl_testing.records import make_job
+from cictl_testing.stores.records import make_job
 
 KEPT = 40
 COMPACTION_BYTES = 4096

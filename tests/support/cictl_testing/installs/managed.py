@@ -11,9 +11,9 @@ from pathlib import Path
 from cictl.installation.health import probe
 from cictl.installation.layout import Layout
 from cictl.installation.processes import announced, end
+from cictl_testing.installs.supervisor import Supervisor
 from cictl_testing.ports import free_port
 from cictl_testing.processes import DEADLINE_SECONDS, Process, Workplace, eventually
-from cictl_testing.supervisor import Supervisor
 
 _LOOK_SECONDS = 0.1
 

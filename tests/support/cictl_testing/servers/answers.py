@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from cictl.wire.codec import encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
-from cictl_testing.threads import LocalServer
+from cictl_testing.servers.threads import LocalServer
 
 
 class Dropped(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cictl_testing.threads import ThreadedServer
+from cictl_testing.servers.threads import ThreadedServer
 
 TOKEN = "s.a-token-of-the-scripted-vault"
 

@@ -13,7 +13,7 @@ from cictl_agent.job.containers.container import ContainerUse
 from cictl_agent.system.platforms import Platform
 from cictl_agent.updating import Updater
 from cictl_testing.processes import eventually
-from cictl_testing.scripted_server import ScriptedServer
+from cictl_testing.servers.scripted_server import ScriptedServer
 
 TEST_JOB = f"job-of-a-test-{os.getpid()}"
 """The id of a job whose processes are started without an agent; no other test run on this machine has it."""

@@ -10,8 +10,8 @@ import pytest
 from cictl.installation.layout import Layout
 from cictl.installation.releases.release import Fetched
 from cictl.installation.staging import PipSettings, stage
-from cictl_testing.copies import build_once, copy
-from cictl_testing.wheels import package_version, real_wheel, repack_dependencies, sha256_of
+from cictl_testing.installs.copies import build_once, copy
+from cictl_testing.installs.wheels import package_version, real_wheel, repack_dependencies, sha256_of
 
 OLD, NEW = "v91.0.0", "v91.1.0-rc.1"
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from cictl.installation.layout import InstallRecord, Layout
-from cictl_testing import stub_program
+from cictl_testing.installs import stub_program
 
-SOURCE = Path(__file__).parents[3]
+SOURCE = Path(__file__).parents[4]
 """The checkout that the tests run in."""
 
 FLAVOURS = (

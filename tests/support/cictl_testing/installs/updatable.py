@@ -21,9 +21,9 @@ from cictl.installation.releases.web import Web
 from cictl.wire.updates import UpdateRequest
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
-from cictl_testing.release_server import REPOSITORY, ReleaseServer
+from cictl_testing.installs.wheels import install_stub, package_version
 from cictl_testing.server import RunningServer
-from cictl_testing.wheels import install_stub, package_version
+from cictl_testing.servers.release_server import REPOSITORY, ReleaseServer
 
 OLD, CURRENT, NEW = "v1.0.0", "v1.1.0", "v1.2.0"
 

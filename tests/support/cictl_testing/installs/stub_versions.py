@@ -12,10 +12,10 @@ from cictl.installation.health import Prober, probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result
 from cictl.installation.processes import Host
+from cictl_testing.installs.supervisor import Supervisor
+from cictl_testing.installs.wheels import install_stub
 from cictl_testing.ports import free_port
 from cictl_testing.processes import eventually
-from cictl_testing.supervisor import Supervisor
-from cictl_testing.wheels import install_stub
 
 OLD = "v1.0.0"
 NEW = "v1.1.0"

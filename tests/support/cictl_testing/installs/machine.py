@@ -17,11 +17,11 @@ import cictl
 import cictl_agent
 import cictl_client
 import cictl_server
-from cictl_testing import service_manager
-from cictl_testing.copies import copy
+from cictl_testing.installs import service_manager
+from cictl_testing.installs.copies import copy
+from cictl_testing.installs.wheels import SOURCE, build_wheel, package_version
 from cictl_testing.ports import free_port
-from cictl_testing.release_server import ReleaseServer
-from cictl_testing.wheels import SOURCE, build_wheel, package_version
+from cictl_testing.servers.release_server import ReleaseServer
 
 SCRIPTS = SOURCE / "install"
 SERVER = "cictl.service"

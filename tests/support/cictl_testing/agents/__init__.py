@@ -1,0 +1,1 @@
+"""Agents of tests: models, agents in threads, and the programs they meet."""

@@ -1,0 +1,1 @@
+"""Installations of tests: versions, machines, and what keeps them running."""

@@ -1,0 +1,1 @@
+"""Servers that are not ours, or that do as a test tells them."""

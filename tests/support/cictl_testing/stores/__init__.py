@@ -1,0 +1,1 @@
+"""Stores of tests, their records and their disks."""
