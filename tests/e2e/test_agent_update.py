@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cictl_testing.installs.real_versions import NEW, OLD, RealVersions
+from cictl_testing.installs.real_versions import BUILD_SECONDS, NEW, OLD, RealVersions
 from cictl_testing.installs.supervisor import Supervisor
 from cictl_testing.ports import free_port
 from cictl_testing.processes import eventually
@@ -100,7 +100,7 @@ def test_agent_fetches_and_becomes_the_version_that_is_asked_for(
                 update_api_base=releases.url,
             )
         )
-        eventually(lambda: server.heartbeats[-1].version == NEW, what="the new version")
+        eventually(lambda: server.heartbeats[-1].version == NEW, what="the new version", seconds=BUILD_SECONDS)
         eventually(lambda: manifest.find_applying(layout) is None, what="its confirmation")
         assert agent.starts == 2
     assert [heartbeat.update_failure for heartbeat in server.heartbeats if heartbeat.update_failure] == []

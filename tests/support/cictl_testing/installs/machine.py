@@ -34,8 +34,9 @@ def whole_wheel(directory: Path, tag: str) -> Path:
     contents = {"dependencies.pth": str(Path(tinydb.__file__).parents[1]).encode()}
     for package in (cictl, cictl_server, cictl_client, cictl_agent):
         root = Path(str(package.__file__)).parent
-        for path in root.rglob("*.py"):
-            contents[f"{root.name}/{path.relative_to(root)}"] = path.read_bytes()
+        for path in root.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                contents[f"{root.name}/{path.relative_to(root)}"] = path.read_bytes()
     init = contents["cictl/__init__.py"].decode()
     contents["cictl/__init__.py"] = re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', init).encode()
     return build_wheel(directory, "cictl", version, contents, scripts={"cictl": "cictl.cli.entry:main"})

@@ -15,6 +15,9 @@ from cictl_testing.installs.wheels import package_version, real_wheel, repack_de
 
 OLD, NEW = "v91.0.0", "v91.1.0-rc.1"
 
+BUILD_SECONDS = 400.0
+"""How long fetching and building a version may take on a loaded machine."""
+
 
 @dataclass(frozen=True)
 class RealVersions:

@@ -53,7 +53,7 @@ class ReleaseServer:
         self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._httpd.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._httpd.server_address[1]}"
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.01,), name="releases")
+        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.01,), name="releases", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ class ThreadedServer:
         self.port = int(listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self._httpd = Httpd(app, listener, threads=threads)
-        self._thread = threading.Thread(target=self._httpd.run, name=f"server {self.port}")
+        self._thread = threading.Thread(target=self._httpd.run, name=f"server {self.port}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
