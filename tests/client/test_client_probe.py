@@ -150,7 +150,7 @@ def test_debug_lines_show_no_secret(server: AnsweringServer, caplog: pytest.LogC
 def test_tls_is_checked(server: AnsweringServer) -> None:
     server.on(HEALTH, WELL)
     with pytest.raises(Unreachable):
-        Probe(server.url.replace("http:", "https:")).health()
+        Probe(server.url.replace("http:", "https:"), timeout=1.0).health()
 
 
 def test_loads_nothing_heavy() -> None:

@@ -1,4 +1,7 @@
-"""What takes long to build is built once for all workers, and copied: whatever names its old place is written anew."""
+"""What takes long to build is built once for all workers, and copied: whatever names its old place is written anew.
+
+As a program, `copies.py SOURCE TARGET`, it copies a virtual environment.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ import base64
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 from filelock import FileLock
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
@@ -75,3 +82,7 @@ def _counted(record: Path, line: str) -> str:
     content = (record.parents[1] / name).resolve().read_bytes()
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
     return f"{name},sha256={digest},{len(content)}"
+
+
+if __name__ == "__main__":
+    copy(Path(sys.argv[1]), Path(sys.argv[2]), {sys.argv[1]: sys.argv[2]})

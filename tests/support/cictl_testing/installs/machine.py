@@ -17,7 +17,7 @@ import cictl
 import cictl_agent
 import cictl_client
 import cictl_server
-from cictl_testing.installs import service_manager
+from cictl_testing.installs import copies, service_manager
 from cictl_testing.installs.copies import copy
 from cictl_testing.installs.wheels import SOURCE, build_wheel, package_version
 from cictl_testing.ports import free_port
@@ -26,6 +26,14 @@ from cictl_testing.servers.release_server import ReleaseServer
 SCRIPTS = SOURCE / "install"
 SERVER = "cictl.service"
 AGENT = "cictl-agent.service"
+
+_PYTHON = """\
+case "$1 $2" in
+'-m venv') exec {python} -I {copies} {empty} "$3" ;;
+*sys.executable*) echo "$0"; exit ;;
+esac
+exec {python} "$@"\
+"""
 
 
 def whole_wheel(directory: Path, tag: str) -> Path:
@@ -56,7 +64,8 @@ class Machine:
         environment: Settings for the scripts, `CICTL_PORT` of a free port among them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, empty: Path) -> None:
+        """Make one whose Python copies *empty*, a virtual environment, where it is asked for a new one."""
         self.place = Path(tempfile.mkdtemp(prefix="ci-", dir="/tmp"))
         self.root = self.place / "r"
         self.root.mkdir()
@@ -65,11 +74,12 @@ class Machine:
         self.port = free_port()
         self.add_program("systemctl", f'exec {sys.executable} -I {service_manager.__file__} "$@"')
         self.add_program("journalctl", f'cat {self.state}/"$2".log')
+        self.add_program("python3", _PYTHON.format(python=sys.executable, copies=copies.__file__, empty=empty))
         self.environment = {
             "PATH": f"{self.programs}:{os.environ['PATH']}",
             "CICTL_INSTALL_ROOT": str(self.root),
             "CICTL_PORT": str(self.port),
-            "CICTL_PYTHON": sys.executable,
+            "CICTL_PYTHON": str(self.programs / "python3"),
             "CICTL_UPDATE_INDEX_URL": "none",
             "CICTL_UPDATE_HEALTH_TIMEOUT": "150",
             "STANDIN_UNITS": str(self.root / "etc/systemd/system"),
