@@ -37,11 +37,13 @@ class Means:
     Attributes:
         host: Runs the server; by default a service manager, or the updater itself where the request has `argv`.
         clock: Seconds, monotonic.
+        stop_seconds: A server that was asked to end and has not after this time is killed.
     """
 
     host: Host | None = None
     prober: health.Prober = health.probe
     health_seconds: float = HEALTH_SECONDS
+    stop_seconds: float = processes.STOP_SECONDS
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = utc_now
@@ -108,9 +110,13 @@ class _Activation:
     host: Host = field(init=False)
 
     def __post_init__(self) -> None:
-        arguments = self.wanted.argv
-        own = ServiceManager(self.layout, sleep=self.means.sleep) if arguments is None else None
-        self.host = self.means.host or own or OwnChild(self.layout, arguments or [], sleep=self.means.sleep)
+        self.host = self.means.host or self._usual_host()
+
+    def _usual_host(self) -> Host:
+        arguments, sleep, stop_seconds = self.wanted.argv, self.means.sleep, self.means.stop_seconds
+        if arguments is None:
+            return ServiceManager(self.layout, sleep=sleep, stop_seconds=stop_seconds)
+        return OwnChild(self.layout, arguments, sleep=sleep, stop_seconds=stop_seconds)
 
     def run(self) -> Result:
         if self.wanted.step == "return":
@@ -159,8 +165,8 @@ class _Activation:
     def _see_off(self, pid: int) -> None:
         """Wait for the server that started this helper to end, and end it when it does not."""
         server = processes.find(pid) if pid else None
-        if server and not processes.wait_for_end(server, seconds=processes.STOP_SECONDS, sleep=self.means.sleep):
-            processes.end(server, seconds=processes.STOP_SECONDS, sleep=self.means.sleep)
+        if server and not processes.wait_for_end(server, seconds=self.means.stop_seconds, sleep=self.means.sleep):
+            processes.end(server, seconds=self.means.stop_seconds, sleep=self.means.sleep)
 
     def _serves_already(self) -> bool:
         """Tell whether an interrupted updater got as far as to have the new version started."""

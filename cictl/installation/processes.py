@@ -76,15 +76,18 @@ class Host(Protocol):
 class ServiceManager:
     """A manager that starts the server anew whenever it ends, as systemd does with `Restart=always`."""
 
-    def __init__(self, layout: Layout, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, layout: Layout, *, sleep: Callable[[float], None] = time.sleep, stop_seconds: float = STOP_SECONDS
+    ) -> None:
         self._layout = layout
         self._sleep = sleep
+        self._stop_seconds = stop_seconds
         self._before: Process | None = None
         self._seen: set[Process] = set()
 
     def stop(self) -> None:
         if running := announced(self._layout):
-            end(running, seconds=STOP_SECONDS, sleep=self._sleep)
+            end(running, seconds=self._stop_seconds, sleep=self._sleep)
 
     def start(self) -> None:
         """Nothing: it does so by itself."""
@@ -101,15 +104,23 @@ class ServiceManager:
 class OwnChild:
     """No manager: the updater starts the server with the arguments that it was started with before."""
 
-    def __init__(self, layout: Layout, arguments: list[str], *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        arguments: list[str],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        stop_seconds: float = STOP_SECONDS,
+    ) -> None:
         self._layout = layout
         self._arguments = arguments
         self._sleep = sleep
+        self._stop_seconds = stop_seconds
         self._child: subprocess.Popen[bytes] | None = None
 
     def stop(self) -> None:
         if running := announced(self._layout):
-            end(running, seconds=STOP_SECONDS, sleep=self._sleep)
+            end(running, seconds=self._stop_seconds, sleep=self._sleep)
         self._bury()
 
     def start(self) -> None:
@@ -127,7 +138,7 @@ class OwnChild:
         if self._child is not None:
             self._child.terminate()
             try:
-                self._child.wait(timeout=STOP_SECONDS)
+                self._child.wait(timeout=self._stop_seconds)
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait()

@@ -177,11 +177,10 @@ def test_three_backups_are_kept(serving: Serving) -> None:
 
 
 def test_a_server_that_ignores_the_signal_is_killed(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cictl.installation.processes.STOP_SECONDS", 0.5)
     monkeypatch.setattr("signal.SIGTERM", 0)
     before = announced(serving.layout)
     serving.stage()
-    result = serving.apply()
+    result = serving.apply(stop_seconds=0.5)
     assert (result.status, before is not None and before.is_alive) == ("success", False)
 
 

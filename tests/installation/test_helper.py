@@ -20,7 +20,7 @@ from cictl.installation.activation import Means, apply_staged_update
 from cictl.installation.health import probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Result
-from cictl.installation.processes import OwnChild, announced
+from cictl.installation.processes import STOP_SECONDS, OwnChild, announced
 
 
 class ByHand:
@@ -48,8 +48,8 @@ class ByHand:
         )
         manifest.request(layout, wanted)
 
-    def apply(self) -> Result:
-        means = Means(host=self.host, sleep=lambda seconds: time.sleep(min(seconds, 0.05)))
+    def apply(self, *, stop_seconds: float = STOP_SECONDS) -> Result:
+        means = Means(host=self.host, stop_seconds=stop_seconds, sleep=lambda seconds: time.sleep(min(seconds, 0.05)))
         result = apply_staged_update(self.layout, means)
         assert result is not None
         return result
@@ -82,19 +82,17 @@ def test_the_helper_waits_for_the_old_server_and_starts_the_new_one(by_hand: ByH
 
 
 @pytest.mark.parametrize("by_hand", ["good"], indirect=True)
-def test_a_server_that_has_ended_is_not_waited_for(by_hand: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_has_ended_is_not_waited_for(by_hand: ByHand) -> None:
     """Nobody has asked after it yet, so the system still knows its id."""
     by_hand.server.kill()
     eventually(lambda: processes.find(by_hand.server.pid) is None, what="its end")
     os.kill(by_hand.server.pid, 0)
-    monkeypatch.setattr(processes, "STOP_SECONDS", 600.0)
-    assert by_hand.apply().status == "success"
+    assert by_hand.apply(stop_seconds=600.0).status == "success"
 
 
 @pytest.mark.parametrize("by_hand", ["good"], indirect=True)
-def test_a_server_that_does_not_end_is_ended(by_hand: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "STOP_SECONDS", 0.2)
-    assert by_hand.apply().status == "success"
+def test_a_server_that_does_not_end_is_ended(by_hand: ByHand) -> None:
+    assert by_hand.apply(stop_seconds=0.2).status == "success"
     assert by_hand.version == NEW
 
 

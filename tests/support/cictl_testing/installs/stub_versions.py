@@ -11,7 +11,7 @@ from cictl.installation.activation import Means, apply_staged_update
 from cictl.installation.health import Prober, probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result
-from cictl.installation.processes import Host
+from cictl.installation.processes import STOP_SECONDS, Host
 from cictl_testing.installs.supervisor import Supervisor
 from cictl_testing.installs.wheels import install_stub
 from cictl_testing.ports import free_port
@@ -29,8 +29,10 @@ class Patience:
         self._hopeless = hopeless
         self._seconds = 0.0
 
-    def means(self, *, prober: Prober = probe, host: Host | None = None) -> Means:
-        return Means(prober=prober, host=host, clock=lambda: self._seconds, sleep=self._sleep)
+    def means(self, *, prober: Prober = probe, host: Host | None = None, stop_seconds: float = STOP_SECONDS) -> Means:
+        return Means(
+            prober=prober, host=host, stop_seconds=stop_seconds, clock=lambda: self._seconds, sleep=self._sleep
+        )
 
     def _sleep(self, seconds: float) -> None:
         time.sleep(min(seconds, 0.05))
@@ -52,9 +54,18 @@ class Serving:
         self.supervisor = Supervisor(layout.current_script, *self.arguments)
         self.wait_for(OLD)
 
-    def apply(self, *, hopeless: tuple[str, ...] = (), prober: Prober = probe, host: Host | None = None) -> Result:
+    def apply(
+        self,
+        *,
+        hopeless: tuple[str, ...] = (),
+        prober: Prober = probe,
+        host: Host | None = None,
+        stop_seconds: float = STOP_SECONDS,
+    ) -> Result:
         """Run the updater in this process."""
-        result = apply_staged_update(self.layout, Patience(self.layout, *hopeless).means(prober=prober, host=host))
+        patience = Patience(self.layout, *hopeless)
+        means = patience.means(prober=prober, host=host, stop_seconds=stop_seconds)
+        result = apply_staged_update(self.layout, means)
         assert result is not None, "nothing was asked for"
         return result
 
