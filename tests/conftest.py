@@ -25,7 +25,7 @@ _HURRIED = {"agent", "cli", "server"}
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin what takes long first, so that no worker has to be waited for in the end."""
+    """Begin what takes long first, so that no worker has to be waited for in the end; groups begin before all others."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

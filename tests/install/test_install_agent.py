@@ -11,6 +11,7 @@ from cictl_testing.servers.release_server import ReleaseServer
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("second machine"),
     pytest.mark.timeout(600),
 ]  # virtual environments are built, on machines with other work too
 

@@ -12,7 +12,10 @@ import pytest
 from cictl_testing.installs.machine import SCRIPTS, SERVER, Machine, publish
 from cictl_testing.servers.release_server import ReleaseServer
 
-pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
+pytestmark = [
+    pytest.mark.xdist_group("second machine"),
+    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
+]
 
 
 @pytest.mark.weakness("I1")

@@ -27,6 +27,7 @@ from cictl.installation.smoke import SmokeError, smoke
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("real versions"),
     pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
 ]
 
