@@ -22,7 +22,7 @@ NEW = "v1.1.0"
 
 
 class Patience:
-    """Time for the updater: it looks ten times a second, and gives up soon only on versions that are *hopeless*."""
+    """Time for the updater: it looks ten times a second, and gives up soon on versions that are *hopeless*, once they began."""
 
     def __init__(self, layout: Layout, *hopeless: str) -> None:
         self._layout = layout
@@ -36,7 +36,12 @@ class Patience:
 
     def _sleep(self, seconds: float) -> None:
         time.sleep(min(seconds, 0.05))
-        self._seconds += 6.0 if self._layout.current() in self._hopeless else 0.1
+        self._seconds += 6.0 if self._is_hopeless() else 0.1
+
+    def _is_hopeless(self) -> bool:
+        current = self._layout.current()
+        starts = self._layout.data_dir / "starts.log"
+        return current in self._hopeless and starts.exists() and current in starts.read_text().split()
 
 
 class Serving:
