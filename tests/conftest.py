@@ -12,6 +12,8 @@ from unittest import mock
 
 import pytest
 
+pytest_plugins = ["cictl_testing.clean_checkout"]
+
 # Tests start a thousand processes. Without kept byte code each would compile all modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
