@@ -13,6 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.servers.answers import AnsweringServer, Reply, reply
 from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode

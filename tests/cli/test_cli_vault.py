@@ -13,6 +13,7 @@ import msgspec
 import pexpect
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.shop import VAULT, Shop
 
 from cictl.base.job_parts import SecretRef
