@@ -18,11 +18,15 @@ from cictl_testing.servers.release_server import ReleaseServer
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
     """The wheels by tag: two that work, one that crashes at its start, and one that before that changes the data's schema."""
-    folder = tmp_path_factory.mktemp("wheels")
-    built = {tag: whole_wheel(folder, tag) for tag in ("v1.0.0", "v1.1.0")}
-    built["v1.2.0"] = stub_wheel(folder, "v1.2.0", "crashes")
-    built["v1.3.0"] = stub_wheel(folder, "v1.3.0", "migrates")
-    return {tag: path.read_bytes() for tag, path in built.items()}
+
+    def build(folder: Path) -> None:
+        for tag in ("v1.0.0", "v1.1.0"):
+            whole_wheel(folder, tag).rename(folder / f"{tag}.whl")
+        for tag, flavour in (("v1.2.0", "crashes"), ("v1.3.0", "migrates")):
+            stub_wheel(folder, tag, flavour).rename(folder / f"{tag}.whl")
+
+    # For all workers alike: a machine that one has made must know the release of another.
+    return {path.stem: path.read_bytes() for path in build_once(tmp_path_factory, "wheels", build).glob("v*.whl")}
 
 
 @contextmanager
