@@ -13,7 +13,7 @@ from serving import Served, real_disk, serve_cictl, serve_null, served
 CONNECTIONS = 16
 QUEUED = 20_000
 CAPABILITIES = b'{"os":"linux","arch":"amd64","tool.python":"3.12.1"}'
-"""What every execution in the store asks for; see `bench_store.make_job`."""
+"""What every execution in the store asks for; see `executions.make_job`."""
 
 _MINIMAL = "Prefer: return=minimal\r\n"
 

@@ -9,61 +9,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from executions import fill, make_job
 from figures import Figure, Report, in_turns, options
 from msgspec.structs import replace
 from serving import real_disk
 
-from cictl.wire.jobs import JobStatus, Source, Step
-from cictl_server.store.records import JobRecord
+from cictl.wire.jobs import JobStatus
 from cictl_server.store.tiny import TinyStore
-
-CREATED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-BASE = 1_772_366_400_000_000_000
-"""Numbers of executions are nanoseconds."""
 
 OPEN = "--open"
 """How this file calls itself, with a directory, to open a store in a fresh process."""
-
-
-def make_job(index: int, status: JobStatus = JobStatus.SUCCEEDED) -> JobRecord:
-    """Return an execution whose document has about 1.5 KB, one of four of its run."""
-    steps = [
-        Step(index=i, total=3, name=f"step {i}", script="make all\n" * 12, env={"MODE": "release", "LEVEL": "3"})
-        for i in (1, 2, 3)
-    ]
-    return JobRecord(
-        number=BASE + index,
-        script="set -eu\n" + "make all\n" * 36,
-        status=status,
-        created=CREATED,
-        required_capabilities={"os": "linux", "arch": "amd64", "requires.tool.python": f">=3.{index % 5 + 8}"},
-        timeout_seconds=3600,
-        env={"RELEASE": "1.4.2", "TARGET": "x86_64-unknown-linux-gnu"},
-        artifact_globs=["dist/**"],
-        source=Source(repo="https://git.example.test/shop.git", ref="main"),
-        metadata={
-            "project_id": str(index % 7),
-            "project": "shop",
-            "pipeline_id": f"pipeline-{index % 11}",
-            "pipeline_run_id": f"run-{BASE + index // 4}",
-            "chain_run_id": f"chain-{BASE + index // 16}",
-            "pipeline_job_id": "compile",
-            "pipeline_version": "1.4.2",
-        },
-        step_plan=steps,
-        agent_id="" if status is JobStatus.QUEUED else f"agent-{index % 20}",
-    )
-
-
-def fill(store: TinyStore, start: int, stop: int, status: JobStatus) -> None:
-    for first in range(start, stop, 1000):
-        with store.write() as tx:
-            for index in range(first, min(first + 1000, stop)):
-                tx.jobs.put(make_job(index, status))
 
 
 def rate(action: Callable[[int], None], times: int) -> float:

@@ -117,7 +117,7 @@ def serve_null(pipe: Any) -> None:
 
 def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
     """A server with so many executions waiting and over."""
-    from bench_store import fill
+    from executions import fill
 
     from cictl.wire.jobs import JobStatus
     from cictl_server.serve import Server, ServerConfig

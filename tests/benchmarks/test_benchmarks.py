@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from bench_http import CAPABILITIES, EmptyLeases, Heartbeats, WholeJobs
-from bench_store import make_job
 from cictl_testing.servers.threads import ThreadedServer
+from executions import make_job
 from figures import Figure, Report, Untrue, read_measures
 from load import Connection, rate
 from serving import served
