@@ -13,7 +13,7 @@ from cictl_agent.log.spool import JobLog
 def tree(tmp_path: Path) -> Path:
     """A tree with files, dot files, and links inside and out of it."""
     root = tmp_path / "tree"
-    for name in ("a.txt", "dist/app", "dist/lib/x.so", ".git/config", "deep/er/b.txt"):
+    for name in ("a.txt", "dist/app", "dist/lib/x.so", ".git/config", ".env/x", "deep/er/b.txt", "sub/.git", "sub/c"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name)
     (tmp_path / "secret").write_text("secret")
@@ -38,7 +38,8 @@ def names(globs: list[str], tree: Path, log: JobLog, **limits: int) -> list[str]
     [
         pytest.param(["*.txt"], ["a.txt"], id="top"),
         pytest.param(["**/*.txt", "a.*"], ["a.txt", "deep/er/b.txt"], id="each-file-once"),
-        pytest.param([".git/*"], [".git/config"], id="dot-files"),
+        pytest.param([".env/*"], [".env/x"], id="dot-files"),
+        pytest.param([".git/*", "**/.git", "sub/**", ".git"], ["sub/c"], id="never-gits-own"),
         pytest.param(["dist"], [], id="directory"),
         pytest.param(["dist/**"], ["dist/app", "dist/lib/x.so"], id="tree"),
         pytest.param(["to-*"], ["to-a"], id="file-links"),

@@ -108,7 +108,23 @@ def test_links_are_skipped(server: ScriptedServer, directory: Path, log: JobLog)
     assert "skipped link: it is a link" in log.tail(1000)
 
 
-@pytest.mark.parametrize("name", ["", "/etc/passwd", "../x", "a/../../x", "a\\..\\..\\x", "C:/x", "out/f"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "/etc/passwd",
+        "../x",
+        "a/../../x",
+        "a\\..\\..\\x",
+        "C:/x",
+        "out/f",
+        ".git/config",
+        "a/.git",
+        ".GIT/hooks/x",
+        ".git./x",
+        "git~1/config",
+    ],
+)
 def test_unsafe_targets(directory: Path, name: str) -> None:
     (directory / "out").symlink_to("/tmp")
     with pytest.raises(UnsafePath):

@@ -20,7 +20,7 @@ from cictl_agent.log.file_listing import Listing
 from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import persist
 from cictl_agent.system.interruption import Interruption
-from cictl_agent.system.paths import is_link
+from cictl_agent.system.paths import is_gits_own, is_link
 from cictl_client import ApiError, Client, ClientError, NotFound, TooLarge
 from cictl_client.retry import TRANSIENT
 
@@ -47,7 +47,8 @@ def collect(
 ) -> list[Found]:
     """Return the files below *directory* that match, by name; what is left out is logged.
 
-    Links are followed while they stay inside *directory*. Only regular files are kept.
+    Links are followed while they stay inside *directory*. Only regular files are kept, and nothing of `.git`: it holds the
+    address that was cloned from, with its password, and would replace the checkout of whoever restores it.
     """
     found = []
     for candidate in sorted(_walk(directory, GlobSet(_readable(globs, log)), log)):
@@ -149,6 +150,8 @@ def _walk(root: Path, patterns: GlobSet, log: JobLog) -> Iterator[Found]:
             log.line(f"[artifacts] skipped {place.prefix or '.'}: {error.strerror}")
             continue
         for entry in entries:
+            if is_gits_own(entry.name):
+                continue
             states = patterns.step(place.states, entry.name)
             if states and (status := _status(entry, real_root)):
                 path = place.prefix + entry.name

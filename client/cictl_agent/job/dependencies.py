@@ -18,6 +18,7 @@ from cictl_agent.log.file_listing import Listing
 from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import persist
 from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.paths import is_gits_own
 from cictl_agent.system.platforms import Platform
 from cictl_client import ApiError, Client, ClientError
 
@@ -26,7 +27,7 @@ _DEFAULT_MODE = 0o644
 
 
 class UnsafePath(ValueError):
-    """A name that would lead out of the directory."""
+    """A name that nothing may be restored under."""
 
 
 def dependency_ids(environment: Mapping[str, str]) -> list[str]:
@@ -131,11 +132,13 @@ def safe_target(directory: Path, name: str) -> Path:
     """Return where *name* belongs below *directory*.
 
     Raises:
-        UnsafePath: It is absolute, climbs, or goes through a link that leads out of *directory*.
+        UnsafePath: It is absolute, climbs, goes through a link that leads out of *directory*, or is git's own.
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if not parts or ".." in parts or parts[0] == "/" or "\0" in name or ":" in parts[0]:
         raise UnsafePath("the name leads out of the directory")
+    if any(map(is_gits_own, parts)):
+        raise UnsafePath("it would change the checkout's own repository")
     target = directory.joinpath(*parts)
     root = os.path.realpath(directory)
     if os.path.commonpath([root, os.path.realpath(target.parent)]) != root:

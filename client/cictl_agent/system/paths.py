@@ -33,6 +33,11 @@ def long_windows_path(path: str) -> str:
     return "\\\\?\\UNC" + path[1:] if path.startswith("\\\\") else "\\\\?\\" + path
 
 
+def is_gits_own(name: str) -> bool:
+    """Tell whether git keeps a repository under this name, on any system: case and short names of Windows don't matter."""
+    return name.rstrip(". ").casefold() in (".git", "git~1")
+
+
 def is_link(entry: os.DirEntry[str], *, has_junctions: bool = _HAS_JUNCTIONS) -> bool:
     """Tell whether a directory's entry is a symbolic link or a junction."""
     if entry.is_symlink() or not has_junctions:
