@@ -20,11 +20,11 @@ from cictl_agent.config import AgentConfig, ConfigError
 from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
 from cictl_agent.job.containers.container import ContainerUse, remove_leftovers
 from cictl_agent.job.run import JobRun
-from cictl_agent.job.workspace import remove_tree
 from cictl_agent.leasing import Asking
 from cictl_agent.orders import Orders
 from cictl_agent.system.interruption import Reason
 from cictl_agent.system.platforms import Platform, this_platform
+from cictl_agent.system.trees import remove_tree
 from cictl_agent.updating import Updater
 from cictl_client import Client
 

@@ -17,10 +17,11 @@ from cictl_agent.config import AgentConfig, ConfigError, load_config
 from cictl_agent.job.caches import cache_environment, cache_name, measure, open_caches
 from cictl_agent.job.environment import job_environment
 from cictl_agent.job.requirements import unmet_tools
-from cictl_agent.job.workspace import prepare_workspace, remove_tree, workspace_name
+from cictl_agent.job.workspace import prepare_workspace, workspace_name
 from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.platforms import this_platform
 from cictl_agent.system.platforms.posix import Linux
+from cictl_agent.system.trees import files_below, remove_tree
 
 
 def job(metadata: dict[str, str] | None = None, required: dict[str, str] | None = None, **env: str) -> JobExecution:
@@ -96,6 +97,45 @@ def test_linked_workspace_is_unlinked_not_emptied(tmp_path: Path) -> None:
 
 def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
     remove_tree(tmp_path / "nowhere")
+
+
+def nested(root: Path, depth: int) -> None:
+    """Make *depth* directories in each other below *root*, with a file in the last; no path needs to reach that."""
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("a-directory-in-a-directory", dir_fd=here)
+        below = os.open("a-directory-in-a-directory", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("file", os.O_CREAT, dir_fd=here))
+    os.close(here)
+
+
+@pytest.mark.parametrize("depth", [1, 31, 32, 33, 100, 1500])
+def test_a_tree_of_any_depth_is_removed(tmp_path: Path, depth: int) -> None:
+    (tmp_path / "w").mkdir()
+    nested(tmp_path / "w", depth)
+    remove_tree(tmp_path / "w")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_a_tree_that_is_too_deep_are_found_as_far_as_they_have_names(tmp_path: Path) -> None:
+    (tmp_path / "near").touch()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").touch()
+    nested(tmp_path, 1500)
+    assert list(files_below(tmp_path, leaving_out=frozenset({".git"}))) == ["near"]
+    remove_tree(tmp_path / "a-directory-in-a-directory")
+
+
+def test_read_only_directories_are_removed_at_any_depth(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath("w", *["d"] * 40)
+    deep.mkdir(parents=True)
+    (deep / "file").touch()
+    for folder in (deep, *deep.parents[:40]):
+        folder.chmod(0o500)
+    remove_tree(tmp_path / "w")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ import msgspec
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import CacheStat
-from cictl_agent.job.workspace import remove_tree
 from cictl_agent.system.paths import is_link
 from cictl_agent.system.platforms import Platform
+from cictl_agent.system.trees import remove_tree
 
 _MARKER = ".ciwi-cache-touch"
 _FALLBACK_DIR = ".ciwi-cache"

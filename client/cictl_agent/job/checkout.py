@@ -11,11 +11,11 @@ from pathlib import Path
 from cictl.base.urls import without_user_info
 from cictl.wire.jobs import Source
 from cictl_agent.job.failures import JobFailed
-from cictl_agent.job.workspace import remove_tree
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.processes import Processes
+from cictl_agent.system.trees import remove_tree
 
 _TRIES = 3
 _LIMIT_SECONDS = 1800

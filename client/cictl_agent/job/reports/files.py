@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cictl_agent.job.globs import BadPattern, GlobSet
 from cictl_agent.job.reports.problems import ReportError
+from cictl_agent.system.trees import files_below
 
 _MOST_BYTES = 64 << 20
 _SPECIAL = frozenset("*?[{")
@@ -70,15 +71,10 @@ class ReportFiles:
                 wanted = GlobSet(patterns)
             except BadPattern as error:
                 raise ReportError(f"read report: {error}") from error
-            files |= {path for path in _walk(self._directory) if wanted.matches(path)}
+            files |= {
+                path for path in files_below(self._directory, leaving_out=frozenset({".git"})) if wanted.matches(path)
+            }
         return iter(sorted(files))
-
-
-def _walk(directory: Path) -> Iterator[str]:
-    for folder, names, files in os.walk(directory):
-        names[:] = [name for name in names if name != ".git"]
-        for name in files:
-            yield (Path(folder, name).relative_to(directory)).as_posix()
 
 
 def _stamp(path: Path) -> Stamp | None:
