@@ -87,7 +87,7 @@ class TestWhatArrives:
         job = server.leased()
         assert env_of(job) == {"A": "second version", "B": "plain"}
         assert env_of(job, 1) == {"C": "x-first version-another", "D": "first version"}
-        assert job.sensitive_values == ["second version", "first version", "another"]
+        assert job.sensitive_values == ["second version", "first version", "another"]  # the longest first
         assert job.metadata["has_secrets"] == "1"
 
     def test_the_connections_defaults_count(self, server: RunningServer, pantry: OpenBao) -> None:
@@ -486,7 +486,7 @@ class TestWhereSecretsAre:
         one, two = secret("search", name="one", key="a"), secret("search", name="two", key="b")
         job_id = enqueue(server, step({"A": "{{ secret.one }}{{ secret.two }}"}, one, two))
         leased = server.post("/api/v1/agent/lease", {"agent_id": "a"}, headers={"Idempotency-Key": "key-of-a-lease"})
-        assert leased.json["job_execution"]["sensitive_values"] == list(VALUES)
+        assert leased.json["job_execution"]["sensitive_values"] == sorted(VALUES, key=len, reverse=True)
         answers = [server.report(job_id, "running"), server.report(job_id, "succeeded")]
         pipeline = {"pipeline_db_id": 1, "view": "secret_mappings", "test_secrets": True}
         answers += [

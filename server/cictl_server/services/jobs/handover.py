@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -176,8 +176,13 @@ def _told_to_mask(view: JobExecution, values: list[str], *, has_secrets: bool = 
     if not (values or has_secrets):
         return view
     metadata = view.metadata | JobMetadata.entries(JobMetadata.has_secrets(True))
-    return msgspec.structs.replace(view, metadata=metadata, sensitive_values=list(dict.fromkeys(values)))
+    return msgspec.structs.replace(view, metadata=metadata, sensitive_values=_longest_first(values))
 
 
 def _without_wait(job: JobRecord) -> JobRecord:
     return msgspec.structs.replace(job, secrets_since=None, secrets_attempts=0, waiting_reason="")
+
+
+def _longest_first(values: Iterable[str]) -> list[str]:
+    """Return each value once. Agents of the reference mask in this order: a short one first would leave the tail of a longer one."""
+    return sorted(dict.fromkeys(values), key=len, reverse=True)
