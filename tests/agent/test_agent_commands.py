@@ -191,3 +191,19 @@ except ChildProcessError:
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.stdout == "no children\n", done.stderr
     assert gone(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("name", ["HUP", "QUIT"])
+def test_what_the_agent_was_told_to_ignore_still_reaches_jobs(name: str) -> None:
+    script = f"""
+import signal, subprocess
+from cictl_agent.system.processes import reset_ignored_signals
+signal.signal(signal.SIG{name}, signal.SIG_IGN)
+reset_ignored_signals()
+done = subprocess.run(["sh", "-c", "kill -{name} $$; echo ignored"], capture_output=True)
+print(done.returncode == -signal.SIG{name}, done.stdout)
+signal.raise_signal(signal.SIG{name})
+print("still here")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout == "True b''\nstill here\n", done.stderr

@@ -63,8 +63,8 @@ def test_long_script_is_traced_like_a_short_one_and_leaves_nothing(server: Scrip
     agent = AgentThread(server, tmp_path / "work", trace_shell=True)
     filler = "# " + "x" * 200_000
     short, long = (server.finished(server.enqueue(script=f"{text}\necho one\nexit 3")) for text in ("# x", filler))
-    files = [path.name for path in agent.config.spool_dir.rglob("*")]
     agent.stop()
+    files = [path.name for path in agent.config.spool_dir.rglob("*")]
     assert long.text.partition("\n")[2] == short.text.partition("\n")[2] == "+ echo one\none\n+ exit 3\n"
     assert files == []
 
@@ -262,6 +262,41 @@ def test_failed_tests_fail_a_good_job(run: RunJob) -> None:
     assert job.last.error == "test report contains failures: failed=1"
     assert job.tests is not None
     assert (job.tests.total, job.tests.passed, job.tests.failed, job.tests.suites[0].name) == (2, 1, 1, "unit")
+
+
+@pytest.mark.parametrize("path", ["/nonexistent", "", "."])
+def test_a_path_of_a_steps_own_does_not_hide_the_shell(run: RunJob, path: str) -> None:
+    job = run(step_plan=[Step(index=1, name="s", script="echo started", env={"PATH": path})])
+    assert (job.last.status, "\nstarted" in job.text) == ("succeeded", True)
+
+
+def test_a_directory_that_a_step_removed_fails_the_next_one_in_plain_words(run: RunJob) -> None:
+    job = run(step_plan=[Step(index=1, script='rm -r "$PWD"'), Step(index=2, script="true")])
+    assert job.last.error == "start shell: the directory that steps run in is gone; an earlier step removed it"
+    assert job.last.cause == "step_failed"
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        pytest.param({"A=B": "x"}, "'A=B' can't be the name of a variable", id="equals sign"),
+        pytest.param({"KEY": "a\0b"}, "the value of the variable KEY has a NUL in it", id="NUL"),
+    ],
+)
+def test_a_variable_that_no_process_can_have_is_named(run: RunJob, variables: dict[str, str], reason: str) -> None:
+    last = run(step_plan=[Step(index=1, script="true", env=variables)]).last
+    assert (last.error, last.cause) == (f"start shell: {reason}", "step_failed")
+
+
+def test_a_repository_that_the_agent_was_started_in_is_not_the_jobs(
+    run: RunJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "agents.git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "agents.index"))
+    monkeypatch.setenv("GIT_SSH_COMMAND", "ssh -F ours")
+    job = run(script="git init -q . && ls -d .git && echo ${GIT_SSH_COMMAND}")
+    assert job.last.status == "succeeded"
+    assert job.text.endswith(".git\nssh -F ours\n")
 
 
 def test_a_report_with_failures_ends_the_job_at_its_step(run: RunJob) -> None:

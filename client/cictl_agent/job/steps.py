@@ -24,6 +24,7 @@ from cictl_agent.system.interruption import Interruption
 WHOLE_SCRIPT = "Running job script"
 
 _TOO_LARGE = "start shell: the step's variables are larger than this system takes (Linux: 128 KiB each)"
+_NO_DIRECTORY = "start shell: the directory that steps run in is gone; an earlier step removed it"
 
 
 @dataclass(kw_only=True)
@@ -88,11 +89,13 @@ class Steps:
         try:
             return self.shell.run(script, extra)
         except ValueError as error:  # a NUL in the script or the environment
-            raise JobFailed(f"start shell: {error}", cause=Cause.STEP_FAILED) from error
+            raise JobFailed(f"start shell: {_reason(error, extra)}", cause=Cause.STEP_FAILED) from error
         except OSError as error:
-            if error.errno != errno.E2BIG:
-                raise
-            raise JobFailed(_TOO_LARGE, cause=Cause.STEP_FAILED) from error
+            if error.errno == errno.E2BIG:
+                raise JobFailed(_TOO_LARGE, cause=Cause.STEP_FAILED) from error
+            if not self.directory.is_dir():
+                raise JobFailed(_NO_DIRECTORY, cause=Cause.STEP_FAILED) from error
+            raise
 
     def _read_reports(self, reports: StepReports) -> str:
         """Read what a test step reports, and return what is wrong with it."""
@@ -124,6 +127,16 @@ def step_text(step: Step) -> str:
 def is_traced(facts: JobMetadata, config: AgentConfig) -> bool:
     """Tell whether a job's shell prints each command; with secrets and ad-hoc scripts it never does."""
     return config.trace_shell and not (facts.has_secrets or facts.adhoc)
+
+
+def _reason(error: ValueError, variables: Mapping[str, str]) -> str:
+    """Return why a script can't be started, with the name of the variable that is to blame, if one is."""
+    for name, value in variables.items():
+        if "=" in name or "\0" in name:
+            return f"{name!r} can't be the name of a variable"
+        if "\0" in value:
+            return f"the value of the variable {name} has a NUL in it"
+    return str(error)
 
 
 def _without_script(step: Step) -> Step:

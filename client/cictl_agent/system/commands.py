@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -124,6 +126,8 @@ class _Running:
     ) -> None:
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
             arguments,
+            # By this process's PATH: the command's own may lead elsewhere, or nowhere.
+            executable=shutil.which(arguments[0]) if os.name == "posix" else None,
             cwd=directory,
             env=dict(environment),
             stdin=script or subprocess.DEVNULL,

@@ -37,6 +37,17 @@ def adopt_orphans() -> bool:
     return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
+def reset_ignored_signals() -> None:
+    """Let the processes of jobs be told to hang up or to quit, also where this one was started to ignore that (`nohup`, `&`).
+
+    What ignores a signal passes that on to all it starts. A handler is not passed on, so one that does nothing serves.
+    """
+    for name in ("SIGHUP", "SIGQUIT"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
+
+
 class Processes(Protocol):
     """The processes of one job."""
 

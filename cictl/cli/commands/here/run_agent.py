@@ -48,7 +48,7 @@ def run_agent(
     from cictl_agent.config import ConfigError, find_work_dir, load_config
     from cictl_agent.envfile import load_env_file
     from cictl_agent.system.platforms import this_platform
-    from cictl_agent.system.processes import adopt_orphans
+    from cictl_agent.system.processes import adopt_orphans, reset_ignored_signals
     from cictl_agent.updating import find_updater
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
@@ -72,6 +72,7 @@ def run_agent(
             os.environ, server=server, agent_id=agent_id, work_dir=work_dir, token_file=token_file, service=service
         )
         typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
+        reset_ignored_signals()
         agent = Agent(config, adopts_orphans=adopt_orphans(), platform=platform, updater=updater)
         _run_until_signal(agent)
     except ConfigError as error:
