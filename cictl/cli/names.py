@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from cictl.cli.app.failures import Failure, not_found, usage
 from cictl.wire.agents import Agent
+from cictl.wire.jobs import JobExecution
 from cictl.wire.projects import ChainSummary, PipelineSummary, ProjectSummary
 from cictl_client import Client
 
@@ -139,6 +140,15 @@ def find_job_id(client: Client, text: str) -> str:
     return choose(
         text, ids, names=lambda i: (i, i.removeprefix("job-")), noun="job", listing="cictl jobs list --limit 50"
     )
+
+
+def find_jobs_of_run(client: Client, run: str) -> list[JobExecution]:
+    """Return the executions of the run, oldest first; a reference server ignores the filter, so it is applied here too."""
+    found = client.list_jobs(max_jobs=MAX_JOBS, run=run).job_executions
+    jobs = [job for job in found if run in (job.facts.pipeline_run_id, job.facts.chain_run_id)]
+    if not jobs:
+        raise not_found(f"run {run!r} not found", hint="`cictl jobs list -o wide` shows the runs")
+    return jobs[::-1]
 
 
 def _only(found: list[Target], text: str, noun: str) -> Target:

@@ -6,7 +6,7 @@ import pytest
 from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.tables.jobs import result_code
+from cictl.cli.outcome import result_code
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus, Step
 from cictl.wire.problems import Code
 from cictl.wire.reports import Coverage, TestCase, TestReport, TestSuite

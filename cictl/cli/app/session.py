@@ -144,39 +144,6 @@ class Session:
                 hint="unset CICTL_READONLY to allow writes",
             )
 
-    def confirm(self, question: str) -> None:
-        """Ask *question* before something on the server is destroyed; when the answer is not yes, fail.
-
-        In a protected context the answer is the context's name: typed, or given as `--context NAME --yes`.
-        """
-        name = self.settings.protected
-        if not name:
-            self.ask(question)
-        elif not (self.options.get("yes") and self.options.get("context") == name):
-            if not self._can_ask():
-                raise usage(
-                    f"{question} needs --context {name} --yes: that context is protected",
-                    hint=f"name it: --context {name} --yes",
-                )
-            self._expect(f"{question} context {name} is protected; type its name to go on: ", (name,))
-
-    def ask(self, question: str) -> None:
-        """Ask *question* on a terminal; elsewhere, or when the answer is not yes, fail."""
-        if self.options.get("yes"):
-            return
-        if not self._can_ask():
-            raise usage(f"{question} needs --yes when nobody can be asked", hint="add --yes")
-        self._expect(f"{question} [y/N] ", ("y", "yes", "Y", "Yes", "YES"))
-
-    def _can_ask(self) -> bool:
-        return self.stdin.isatty() and self.stderr.isatty()
-
-    def _expect(self, prompt: str, answers: tuple[str, ...]) -> None:
-        self.stderr.write(prompt)
-        self.stderr.flush()
-        if self.stdin.readline().strip() not in answers:
-            raise Failure("nothing was changed", exit_code=ExitCode.ERROR, code="declined")
-
     def close(self) -> None:
         """Close the clients and stop showing requests."""
         for client in self._clients:

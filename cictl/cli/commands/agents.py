@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
+from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.session import Session
-from cictl.cli.commands.run import CancelOnInterrupt, Follow, Wait
+from cictl.cli.commands.options import CancelOnInterrupt, Follow, Wait
 from cictl.cli.names import MAX_JOBS, find_agent
 from cictl.cli.output.table import Result
 from cictl.cli.tables.agents import agent_result, agents_result
@@ -93,7 +94,7 @@ def wipe_cache(context: typer.Context, agent: AgentName) -> None:
     session.refuse_if_readonly(f"wipe the caches of agent {agent}")
     found = find_agent(session.client, agent)
     session.note(f"this deletes every cache on {found.agent_id}, of all projects")
-    session.confirm(f"wipe the caches of {found.agent_id}?")
+    confirm(session, f"wipe the caches of {found.agent_id}?")
     _send(session, found, Action.WIPE_CACHE)
 
 
@@ -116,7 +117,7 @@ def flush_history(context: typer.Context, agent: AgentName) -> None:
         f"this deletes {_finished(session, found)} of {found.agent_id}, with logs, artifacts and test reports, "
         "and the agent's workspaces"
     )
-    session.confirm(f"flush the history of {found.agent_id}?")
+    confirm(session, f"flush the history of {found.agent_id}?")
     _send(session, found, Action.FLUSH_JOB_HISTORY)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cictl.cli.app.commands import with_examples
+from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
@@ -90,7 +91,7 @@ def _ask(session: Session, method: str, path: str) -> None:
         return
     session.refuse_if_readonly(f"{method} {path}")
     if method == "DELETE" or session.settings.protected:
-        session.confirm(f"{method} {path}?")
+        confirm(session, f"{method} {path}?")
 
 
 def _read(session: Session, method: str, path: str, params: Mapping[str, str], *, paginate: bool) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
-from cictl.cli.app.failures import not_found, usage
+from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
-from cictl.cli.commands.run import CancelOnInterrupt, Follow, Timeout, Wait
+from cictl.cli.commands import job_results
+from cictl.cli.commands.options import CancelOnInterrupt, Follow, JobId, Timeout, Wait
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
-from cictl.cli.names import MAX_JOBS, find_agent, find_job_id
-from cictl.cli.tables.artifacts import artifacts_result
-from cictl.cli.tables.jobs import enqueued_result, job_result, jobs_result, outcome, tests_result
+from cictl.cli.names import MAX_JOBS, find_agent, find_job_id, find_jobs_of_run
+from cictl.cli.outcome import outcome
+from cictl.cli.tables.jobs import enqueued_result, job_result, jobs_result
 from cictl.wire.jobs import JobExecution, JobStatus, LoggedStep
 from cictl_client import Client
 
@@ -23,8 +23,6 @@ app = new_group(
     "cictl jobs list --status failed\ncictl jobs logs -f job-17954\n"
     "cictl jobs explain job-17954\ncictl jobs watch --run run-17954"
 )
-
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or its beginning, with or without `job-`.")]
 
 
 @app.command(
@@ -132,10 +130,10 @@ def show_log(
     if bool(job) == bool(run):
         raise usage("name a job, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
     if run and follow:
-        ids = [found.id for found in _jobs_of_run(session.client, run)]
+        ids = [found.id for found in find_jobs_of_run(session.client, run)]
         raise typer.Exit(Follower(session, ids, waiting=Waiting(follow=True), run_id=run).run())
     if run:
-        logs.show_logs(session, _jobs_of_run(session.client, run), wanted)
+        logs.show_logs(session, find_jobs_of_run(session.client, run), wanted)
         return
     job_id = find_job_id(session.client, job)
     if follow:
@@ -217,52 +215,8 @@ def flush_history(context: typer.Context) -> None:
     removing.flush_history(Session.of(context))
 
 
-@app.command("artifacts", cls=Command, epilog="cictl jobs artifacts job-17954\ncictl jobs artifacts job-17954 -o name")
-def list_artifacts(context: typer.Context, job: JobId) -> None:
-    """List the files that a job left."""
-    session = Session.of(context)
-    job_id = find_job_id(session.client, job)
-    session.show(artifacts_result(job_id, session.client.list_artifacts(job_id)))
-
-
-@app.command(
-    "download",
-    cls=Command,
-    epilog="cictl jobs download job-17954\ncictl jobs download job-17954 dist/app.tar.gz -O /tmp\n"
-    "cictl jobs download job-17954 dist\ncictl jobs download job-17954 --all -O out",
-)
-def download(
-    context: typer.Context,
-    job: JobId,
-    path: Annotated[
-        str, typer.Argument(metavar="[PATH]", help="An artifact, or a directory of them; without it, a zip of all.")
-    ] = "",
-    everything: Annotated[bool, typer.Option("--all", help="Every artifact, as files instead of a zip.")] = False,
-    prefix: Annotated[str, typer.Option("--prefix", metavar="DIR", help="Every artifact below this directory.")] = "",
-    directory: Annotated[
-        Path, typer.Option("-O", "-C", "--directory", metavar="DIR", help="Where to put files.")
-    ] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
-) -> None:
-    """Download a job's artifacts: one, those of a directory, all of them, or a zip.
-
-    A file appears only when it is whole. A download that breaks off goes on where it was, also when the command is given again; only a zip begins anew. Prints the paths that were written.
-    """
-    from cictl.cli.jobs.download import Downloads
-
-    session = Session.of(context)
-    if [bool(path), bool(prefix), everything].count(True) > 1:
-        raise usage("PATH, --prefix and --all exclude each other")
-    job_id = find_job_id(session.client, job)
-    downloads = Downloads(session, job_id, directory=directory, force=force)
-    session.show(downloads.below(path or prefix) if path or prefix or everything else downloads.archive())
-
-
-@app.command("tests", cls=Command, epilog="cictl jobs tests job-17954\ncictl jobs tests job-17954 -o json")
-def show_tests(context: typer.Context, job: JobId) -> None:
-    """Show a job's test report: the counts, and what failed."""
-    session = Session.of(context)
-    session.show(tests_result(session.client.get_test_report(find_job_id(session.client, job))))
+# The help lists commands in the order in which they were added: these come before the last two.
+app.registered_commands += job_results.app.registered_commands
 
 
 @app.command(
@@ -303,7 +257,7 @@ def watch(
     if bool(jobs) == bool(run):
         raise usage("name jobs, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
     if run:
-        ids = [job.id for job in _jobs_of_run(session.client, run)]
+        ids = [job.id for job in find_jobs_of_run(session.client, run)]
     else:
         ids = [find_job_id(session.client, job) for job in jobs or []]
     waiting = Waiting(timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
@@ -331,12 +285,3 @@ def _cancel(client: Client, job_id: str) -> tuple[JobExecution, str]:
         if not job.status.is_terminal:
             raise
         return job, f"already {outcome(job)}"
-
-
-def _jobs_of_run(client: Client, run: str) -> list[JobExecution]:
-    """Return the executions of the run, oldest first; a reference server ignores the filter, so it is applied here too."""
-    found = client.list_jobs(max_jobs=MAX_JOBS, run=run).job_executions
-    jobs = [job for job in found if run in (job.facts.pipeline_run_id, job.facts.chain_run_id)]
-    if not jobs:
-        raise not_found(f"run {run!r} not found", hint="`cictl jobs list -o wide` shows the runs")
-    return jobs[::-1]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
+from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.session import Session
 from cictl.cli.names import find_project
 from cictl.cli.output.table import Result
@@ -89,7 +90,7 @@ def delete_project(context: typer.Context, project: ProjectName) -> None:
     session.refuse_if_readonly(f"delete project {project}")
     found = find_project(session.client, project)
     session.note(f"this deletes {_what_dies(found)}; job executions are kept")
-    session.confirm(f"delete project {found.name}?")
+    confirm(session, f"delete project {found.name}?")
     session.client.delete_project(found.id)
     answer = DeletedProject(deleted=True, project_id=found.id, project_name=found.name)
     result = Result(message=answer, rows=[answer], columns=(), name=lambda a: a.project_name)

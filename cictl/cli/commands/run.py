@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import typer
 
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.session import Session
+from cictl.cli.commands.options import (
+    AgentOption,
+    CancelOnInterrupt,
+    DryRun,
+    Follow,
+    Matrix,
+    MatrixIndex,
+    Offline,
+    Ref,
+    Timeout,
+    Wait,
+)
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import Target, find_agent, find_target
 from cictl.cli.output.table import Column, Result
@@ -20,74 +33,65 @@ cictl run shop/build/test --matrix linux --ref feature-1 --follow
 cictl run shop/build --wait --timeout 600 -o json
 """
 
-TargetName = Annotated[
-    str, typer.Argument(metavar="TARGET", help="PROJECT/PIPELINE[/JOB], a unique name, or a database id.")
-]
-Matrix = Annotated[str, typer.Option("--matrix", metavar="NAME", help="Only the matrix entry of this name.")]
-MatrixIndex = Annotated[
-    int | None, typer.Option("--matrix-index", metavar="N", min=0, help="Only this matrix entry, counted from 0.")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Skip the steps that the project file marks for it.")]
-Offline = Annotated[
-    bool, typer.Option("--offline", help="Build the commit and version of an earlier run; the server asks no remote.")
-]
-Ref = Annotated[str, typer.Option("--ref", metavar="REF", help="Branch, tag or commit instead of the pipeline's own.")]
-AgentOption = Annotated[str, typer.Option("--agent", metavar="AGENT", help="Run every job on this agent.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code is the result.")]
-Follow = Annotated[bool, typer.Option("-f", "--follow", help="Wait, and show the logs as they grow.")]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="Stop waiting; exit code 8.")
-]
-CancelOnInterrupt = Annotated[
-    bool, typer.Option("--cancel-on-interrupt", help="Let Ctrl-C cancel the jobs instead of leaving them.")
-]
+_HELP = """Run a pipeline, one of its jobs, or a chain.
+
+With --wait or --follow the exit code is the result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while the jobs go
+on. Ctrl-C stops the waiting only, unless --cancel-on-interrupt is given.
+"""
 
 
-@with_examples(RUN_EXAMPLES)
-def run(
-    context: typer.Context,
-    target: TargetName,
-    matrix: Matrix = "",
-    matrix_index: MatrixIndex = None,
-    dry_run: DryRun = False,
-    ref: Ref = "",
-    agent: AgentOption = "",
-    offline: Offline = False,
-    wait: Wait = False,
-    follow: Follow = False,
-    timeout: Timeout = None,
-    cancel_on_interrupt: CancelOnInterrupt = False,
-) -> None:
-    """Run a pipeline, one of its jobs, or a chain.
+def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = True) -> Callable[..., None]:
+    """Return the function of a command that runs what its argument names.
 
-    With --wait or --follow the exit code is the result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while the jobs go
-    on. Ctrl-C stops the waiting only, unless --cancel-on-interrupt is given.
+    `cictl run`, `cictl pipelines run` and `cictl chains run` take the same options, which are declared here once.
+
+    Args:
+        target: The `typer.Argument` that names what to run.
+        text: The help of the command.
     """
-    request = run_request(matrix=matrix, matrix_index=matrix_index, dry_run=dry_run, ref=ref, offline=offline)
-    waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
-    start(Session.of(context), target, request, agent=agent, waiting=waiting)
+
+    def run(
+        context: typer.Context,
+        target: str = target,
+        matrix: Matrix = "",
+        matrix_index: MatrixIndex = None,
+        dry_run: DryRun = False,
+        ref: Ref = "",
+        agent: AgentOption = "",
+        offline: Offline = False,
+        wait: Wait = False,
+        follow: Follow = False,
+        timeout: Timeout = None,
+        cancel_on_interrupt: CancelOnInterrupt = False,
+    ) -> None:
+        request = RunRequest(
+            matrix_name=matrix,
+            matrix_index=matrix_index,
+            dry_run=dry_run,
+            source_ref=ref,
+            execution_mode=OFFLINE_CACHED if offline else "",
+        )
+        waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
+        _start(Session.of(context), target, request, agent=agent, waiting=waiting, chains=chains, pipelines=pipelines)
+
+    run.__doc__ = text
+    return run
 
 
-def run_request(*, matrix: str, matrix_index: int | None, dry_run: bool, ref: str, offline: bool) -> RunRequest:
-    """Return the request that the options of a run make."""
-    return RunRequest(
-        matrix_name=matrix,
-        matrix_index=matrix_index,
-        dry_run=dry_run,
-        source_ref=ref,
-        execution_mode=OFFLINE_CACHED if offline else "",
-    )
+_TARGET = typer.Argument(..., metavar="TARGET", help="PROJECT/PIPELINE[/JOB], a unique name, or a database id.")
+
+run = with_examples(RUN_EXAMPLES)(run_verb(_TARGET, text=_HELP))
 
 
-def start(
+def _start(
     session: Session,
     text: str,
     request: RunRequest,
     *,
     agent: str,
     waiting: Waiting,
-    chains: bool = True,
-    pipelines: bool = True,
+    chains: bool,
+    pipelines: bool,
 ) -> None:
     """Enqueue what *text* names; with a wait, end the command with the result's exit code."""
     session.refuse_if_readonly(f"run {text}")

@@ -11,22 +11,8 @@ import typer
 from cictl.cli.app.commands import Command, F, new_group
 from cictl.cli.app.failures import not_found
 from cictl.cli.app.session import Session
-from cictl.cli.commands.run import (
-    RUN_EXAMPLES,
-    AgentOption,
-    CancelOnInterrupt,
-    DryRun,
-    Follow,
-    Matrix,
-    MatrixIndex,
-    Offline,
-    Ref,
-    Timeout,
-    Wait,
-    run_request,
-    start,
-)
-from cictl.cli.jobs.wait import Waiting
+from cictl.cli.commands.options import AgentOption, DryRun, Matrix, MatrixIndex, Offline, Ref
+from cictl.cli.commands.run import RUN_EXAMPLES, run_verb
 from cictl.cli.names import Target, find_target, list_targets
 from cictl.cli.output.table import Result
 from cictl.cli.pipelines.preview import preview, show_eligible_agents, show_source_refs
@@ -161,25 +147,7 @@ def _new_group(kind: _Kind) -> typer.Typer:
         session = Session.of(context)
         session.show(kind.show(session, target))
 
-    @verb("run")
-    def run(
-        context: typer.Context,
-        target: str = whole_or_job,
-        matrix: Matrix = "",
-        matrix_index: MatrixIndex = None,
-        dry_run: DryRun = False,
-        ref: Ref = "",
-        agent: AgentOption = "",
-        offline: Offline = False,
-        wait: Wait = False,
-        follow: Follow = False,
-        timeout: Timeout = None,
-        cancel_on_interrupt: CancelOnInterrupt = False,
-    ) -> None:
-        request = run_request(matrix=matrix, matrix_index=matrix_index, dry_run=dry_run, ref=ref, offline=offline)
-        waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
-        session, is_chain = Session.of(context), kind.is_chain
-        start(session, target, request, agent=agent, waiting=waiting, chains=is_chain, pipelines=not is_chain)
+    verb("run")(run_verb(whole_or_job, text=kind.helps["run"], chains=kind.is_chain, pipelines=not kind.is_chain))
 
     @verb("preview")
     def show_preview(

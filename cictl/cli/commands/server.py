@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cictl.cli.app.commands import DestructiveCommand, new_group
+from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
@@ -42,7 +43,7 @@ def restart(
     session.refuse_if_readonly("restart the server")
     before = session.client.server_info().instance_id
     session.note(restart_text(session.client))
-    session.confirm("restart the server?")
+    confirm(session, "restart the server?")
     answer = session.client.restart_server()
     if wait:
         _wait(session, before, deadline=time.monotonic() + wait_timeout)

@@ -10,6 +10,7 @@ import typer
 
 from cictl.base.job_parts import SecretRef
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
+from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.names import choose
@@ -146,7 +147,7 @@ def remove(context: typer.Context, connection: ConnectionName) -> None:
     found = find_connection(session.client, connection)
     users = f"; jobs of {_listed(found.used_by)} will fail" if found.used_by else "; no pipeline uses it"
     session.note(f"this removes vault connection {found.name} (id {found.id}, {found.url}){users}")
-    session.confirm(f"remove vault connection {found.name}?")
+    confirm(session, f"remove vault connection {found.name}?")
     answer = session.client.delete_vault_connection(found.id)
     result = Result(message=answer, rows=[answer], columns=(), name=lambda _: found.name)
     session.show_done(result, f"removed vault connection {found.name} (id {found.id})")

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from cictl.cli.app.session import Session
+from cictl.cli.outcome import outcome
 from cictl.cli.output.plain import plain
 from cictl.cli.output.text import duration, has_colour, style_of
-from cictl.cli.tables.jobs import label, outcome, running_time, state_text
+from cictl.cli.tables.jobs import label, running_time, state_text
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 
 if TYPE_CHECKING:

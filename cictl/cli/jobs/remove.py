@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.names import MAX_JOBS, find_job_id
+from cictl.cli.outcome import outcome
 from cictl.cli.output.table import Result
-from cictl.cli.tables.jobs import full_label, label, outcome
+from cictl.cli.tables.jobs import full_label, label
 from cictl.wire.jobs import ClearedQueue, DeletedJob, FlushedHistory, JobExecution, JobStatus
 from cictl_client import Client
 
@@ -26,7 +28,7 @@ def delete_job(session: Session, text: str) -> None:
         raise _started(job)
     held = f", leased by {job.leased_by_agent_id}" if job.leased_by_agent_id else ""
     session.note(f"this deletes {job.id} ({full_label(job)}/{label(job)}{held}){_dragged(session.client, job)}")
-    session.confirm(f"delete {job.id}?")
+    confirm(session, f"delete {job.id}?")
     session.client.delete_job(job.id)
     answer = DeletedJob(deleted=True, job_execution_id=job.id)
     session.show_done(Result(message=answer, rows=[job], columns=(), name=lambda j: j.id), f"deleted {job.id}")
@@ -44,7 +46,7 @@ def clear_queue(session: Session) -> None:
         _show_count(session, ClearedQueue(cleared=0), "the queue is empty already")
         return
     session.note(f"this deletes {_counted(found, has_more=has_more)}; what runs goes on")
-    session.confirm("clear the queue?")
+    confirm(session, "clear the queue?")
     cleared = session.client.clear_queue()
     _show_count(session, ClearedQueue(cleared=cleared), f"deleted {_jobs(cleared)}")
 
@@ -61,7 +63,7 @@ def flush_history(session: Session) -> None:
         f"this deletes {_counted(found, has_more=bool(page.next_cursor))}, with logs, artifacts and test reports; "
         "those whose run still waits for something stay"
     )
-    session.confirm("flush the history?")
+    confirm(session, "flush the history?")
     flushed = session.client.flush_history()
     text = f"deleted {_jobs(flushed)}" if flushed else "nothing was deleted: their runs still wait for something"
     _show_count(session, FlushedHistory(flushed=flushed), text)

@@ -22,10 +22,11 @@ from cictl.cli.logs.source import LogSource
 from cictl.cli.logs.tail import LogTail
 from cictl.cli.logs.view import LogView, Wanted
 from cictl.cli.logs.writer import LogWriter
+from cictl.cli.outcome import outcome, result_code
 from cictl.cli.output.outage import DeadlineReached, Outage
 from cictl.cli.output.plain import LogCleaner, plain
 from cictl.cli.tables.jobs import label as label_of
-from cictl.cli.tables.jobs import label_in_chain, outcome, result_code, state_text, summary_result
+from cictl.cli.tables.jobs import label_in_chain, state_text, summary_result
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_client import Client, Conflict
 

@@ -17,9 +17,10 @@ from cictl.cli.logs.filter import LogFilter, Sink
 from cictl.cli.logs.part import LogParts, Part, instant_of
 from cictl.cli.logs.source import LogSource
 from cictl.cli.logs.writer import LogWriter
+from cictl.cli.outcome import outcome, result_code
 from cictl.cli.output.outage import lost_text
 from cictl.cli.output.text import write_bytes
-from cictl.cli.tables.jobs import label, label_in_chain, outcome, result_code
+from cictl.cli.tables.jobs import label, label_in_chain
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_client import LogChunk
 

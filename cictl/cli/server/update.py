@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
@@ -87,7 +88,7 @@ def _ask(session: Session, wanted: Wanted, target: str, *, current: str) -> None
         target = found.latest_version if found.update_available else ""
     if target not in ("", current):
         session.note(f"this replaces {current} with {target}; {restart_text(session.client)}")
-        session.confirm(f"{wanted.words}?")
+        confirm(session, f"{wanted.words}?")
 
 
 def restart_text(client: Client) -> str:

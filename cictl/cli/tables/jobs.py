@@ -1,4 +1,4 @@
-"""What the tables of job executions and their tests show, and how an execution ended."""
+"""What the tables of job executions and of their tests show; how one ended is `outcome`."""
 
 from __future__ import annotations
 
@@ -7,42 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.outcome import outcome
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration
 from cictl.cli.tables.steps import step_lines
-from cictl.wire.jobs import (
-    CANCELLED_BY_USER,
-    Cause,
-    JobExecution,
-    JobList,
-    JobResponse,
-    JobState,
-    JobStatus,
-    LoggedStep,
-)
+from cictl.wire.jobs import JobExecution, JobList, JobResponse, JobState, JobStatus, LoggedStep
 from cictl.wire.reports import TestCase, TestReport, TestReportResponse
-
-# The contract, "needs and chain runtime": a reference server sends no cause, and these texts tell what a failed
-# dependency ended.
-_DEPENDENCY_ERRORS = ("cancelled: required job ", "cancelled: upstream pipeline ")
-
-
-def was_cancelled(job: JobExecution | JobState) -> bool:
-    """Tell whether a user, or the deactivation of the agent, cancelled the execution."""
-    return job.cause is Cause.CANCELLED or (job.cause is None and job.error == CANCELLED_BY_USER)
-
-
-def lost_dependency(job: JobExecution | JobState) -> bool:
-    """Tell whether the execution never ran because one that it needs did not succeed."""
-    if job.cause is not None:
-        return job.cause is Cause.DEPENDENCY_FAILED
-    return job.error.startswith(_DEPENDENCY_ERRORS)
-
-
-def outcome(job: JobExecution | JobState) -> str:
-    """Return the status, with `cancelled` for a failure that is none."""
-    return "cancelled" if job.status is JobStatus.FAILED and was_cancelled(job) else str(job.status)
 
 
 def state_text(job: JobExecution | JobState) -> str:
@@ -61,21 +31,6 @@ def state_text(job: JobExecution | JobState) -> str:
             return f"queued, waits for its secrets: {job.waiting_reason}"
         case _:
             return str(job.status)
-
-
-def result_code(jobs: Sequence[JobExecution | JobState]) -> ExitCode:
-    """Return the result of a run whose executions are all over.
-
-    A failure outweighs a cancellation; what a failed dependency took along counts only when nothing else explains it.
-    """
-    failed = [job for job in jobs if job.status is JobStatus.FAILED]
-    if not failed:
-        return ExitCode.OK
-    cancelled = [job for job in failed if was_cancelled(job)]
-    dragged = [job for job in failed if lost_dependency(job)]
-    if cancelled and len(cancelled) + len(dragged) == len(failed):
-        return ExitCode.CANCELLED
-    return ExitCode.FAILED
 
 
 def label(job: JobExecution) -> str:

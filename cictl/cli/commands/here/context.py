@@ -12,6 +12,7 @@ import typer
 
 from cictl.base.urls import without_user_info
 from cictl.cli.app.commands import Command, LocalCommand, LocalDestructiveCommand, new_group
+from cictl.cli.app.confirmation import ask
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts
 from cictl.cli.app.failures import not_found, usage
 from cictl.cli.app.session import Session
@@ -146,7 +147,7 @@ def delete_context(context: typer.Context, name: ContextName) -> None:
     found = _find(file, name)
     with_token = " and its token" if found.token else ""
     session.note(f"this forgets {found.name} ({without_user_info(found.server)}){with_token}")
-    session.ask(f"delete context {found.name}?")
+    ask(session, f"delete context {found.name}?")
     file.without(found.name).save()
     left = "; no context is in use now" if file.current == found.name else ""
     session.show_done(_contexts_result([_shown(file, found)]), f"deleted context {found.name}{left}")

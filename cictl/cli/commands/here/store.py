@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from cictl.cli.app.commands import LocalCommand, LocalDestructiveCommand, new_group
+from cictl.cli.app.confirmation import ask
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
@@ -148,7 +149,7 @@ def restore_store(
     session.refuse_if_readonly("restore a backup")
     directory = _directory(data_dir)
     session.note(f"this replaces what {directory} holds by {source}; the present content is kept beside it")
-    session.ask(f"restore {source}?")
+    ask(session, f"restore {source}?")
     with _failures():
         copied = data_directory.restore(directory, source, now=datetime.now(tz=UTC))
     kept = f"; what was there is in {copied.replaced}" if copied.replaced else ""

@@ -1,0 +1,52 @@
+"""The question before something is destroyed: asked on a terminal, answered by --yes elsewhere."""
+
+from __future__ import annotations
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure, usage
+from cictl.cli.app.session import Session
+
+
+def confirm(session: Session, question: str) -> None:
+    """Ask *question* before something on the server is destroyed.
+
+    In a protected context the answer is the context's name: typed, or given as `--context NAME --yes`. There `--yes`
+    alone does not do, so that a script written for one server destroys nothing on another.
+
+    Raises:
+        Failure: The answer is another one (1), or nobody can be asked (2).
+    """
+    name = session.settings.protected
+    if not name:
+        ask(session, question)
+    elif not (session.options.get("yes") and session.options.get("context") == name):
+        if not _can_ask(session):
+            raise usage(
+                f"{question} needs --context {name} --yes: that context is protected",
+                hint=f"name it: --context {name} --yes",
+            )
+        _expect(session, f"{question} context {name} is protected; type its name to go on: ", (name,))
+
+
+def ask(session: Session, question: str) -> None:
+    """Ask *question* before something on this machine is destroyed; `--yes` answers it.
+
+    Raises:
+        Failure: The answer is not yes (1), or nobody can be asked (2).
+    """
+    if session.options.get("yes"):
+        return
+    if not _can_ask(session):
+        raise usage(f"{question} needs --yes when nobody can be asked", hint="add --yes")
+    _expect(session, f"{question} [y/N] ", ("y", "yes", "Y", "Yes", "YES"))
+
+
+def _can_ask(session: Session) -> bool:
+    return session.stdin.isatty() and session.stderr.isatty()
+
+
+def _expect(session: Session, prompt: str, answers: tuple[str, ...]) -> None:
+    session.stderr.write(prompt)
+    session.stderr.flush()
+    if session.stdin.readline().strip() not in answers:
+        raise Failure("nothing was changed", exit_code=ExitCode.ERROR, code="declined")

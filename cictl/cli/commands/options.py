@@ -1,0 +1,27 @@
+"""Arguments and options that commands of several files take; the shared ones, such as `-o`, are in `app.commands`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or its beginning, with or without `job-`.")]
+Matrix = Annotated[str, typer.Option("--matrix", metavar="NAME", help="Only the matrix entry of this name.")]
+MatrixIndex = Annotated[
+    int | None, typer.Option("--matrix-index", metavar="N", min=0, help="Only this matrix entry, counted from 0.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Skip the steps that the project file marks for it.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Build the commit and version of an earlier run; the server asks no remote.")
+]
+Ref = Annotated[str, typer.Option("--ref", metavar="REF", help="Branch, tag or commit instead of the pipeline's own.")]
+AgentOption = Annotated[str, typer.Option("--agent", metavar="AGENT", help="Run every job on this agent.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code is the result.")]
+Follow = Annotated[bool, typer.Option("-f", "--follow", help="Wait, and show the logs as they grow.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="Stop waiting; exit code 8.")
+]
+CancelOnInterrupt = Annotated[
+    bool, typer.Option("--cancel-on-interrupt", help="Let Ctrl-C cancel the jobs instead of leaving them.")
+]

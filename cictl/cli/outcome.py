@@ -1,0 +1,44 @@
+"""How job executions ended: cancelled, failed, or ended by what they needed; and the exit code of that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobState, JobStatus
+
+# The contract, "needs and chain runtime": a reference server sends no cause, and these texts tell what a failed
+# dependency ended.
+_DEPENDENCY_ERRORS = ("cancelled: required job ", "cancelled: upstream pipeline ")
+
+
+def was_cancelled(job: JobExecution | JobState) -> bool:
+    """Tell whether a user, or the deactivation of the agent, cancelled the execution."""
+    return job.cause is Cause.CANCELLED or (job.cause is None and job.error == CANCELLED_BY_USER)
+
+
+def lost_dependency(job: JobExecution | JobState) -> bool:
+    """Tell whether the execution never ran because one that it needs did not succeed."""
+    if job.cause is not None:
+        return job.cause is Cause.DEPENDENCY_FAILED
+    return job.error.startswith(_DEPENDENCY_ERRORS)
+
+
+def outcome(job: JobExecution | JobState) -> str:
+    """Return the status, with `cancelled` for a failure that is none."""
+    return "cancelled" if job.status is JobStatus.FAILED and was_cancelled(job) else str(job.status)
+
+
+def result_code(jobs: Sequence[JobExecution | JobState]) -> ExitCode:
+    """Return the result of a run whose executions are all over.
+
+    A failure outweighs a cancellation; what a failed dependency took along counts only when nothing else explains it.
+    """
+    failed = [job for job in jobs if job.status is JobStatus.FAILED]
+    if not failed:
+        return ExitCode.OK
+    cancelled = [job for job in failed if was_cancelled(job)]
+    dragged = [job for job in failed if lost_dependency(job)]
+    if cancelled and len(cancelled) + len(dragged) == len(failed):
+        return ExitCode.CANCELLED
+    return ExitCode.FAILED
