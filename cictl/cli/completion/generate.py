@@ -19,36 +19,34 @@ _NOTE = "# Completion for cictl; generated from its commands by `make docs`.\n"
 def bash(nodes: Sequence[Node]) -> str:
     """Return the script to source in bash."""
     cases = "".join(
-        f'    "{node.path}")\n'
-        f'        commands="{" ".join(name for name, _ in node.commands)}"\n'
-        f'        options="{" ".join(word for word, _ in _options(node))}"\n'
-        f'        valued="{" ".join(_valued(node))}"\n'
-        f'        arguments="{" ".join(_kinds(node))}" repeated="{_repeated(node)}"\n'
-        "        ;;\n"
+        _case(
+            node,
+            commands=f'"{" ".join(name for name, _ in node.commands)}"',
+            options=f'"{" ".join(word for word, _ in _options(node))}"',
+            arguments=f'"{" ".join(_kinds(node))}"',
+        )
         for node in nodes
     )
-    kinds = "".join(f"    {'|'.join(words)}) kind={kind} ;;\n" for words, kind in _option_kinds(nodes))
     words = "".join(
         f'    {kind}) COMPREPLY=($(compgen -W "{" ".join(values)}" -- "$current")) ;;\n'
         for kind, values in WORDS.items()
     )
-    return _filled("bash", nodes=cases, kinds=kinds, words=words)
+    return _filled("bash", nodes=cases, kinds=_case_kinds(nodes), words=words)
 
 
 def zsh(nodes: Sequence[Node]) -> str:
     """Return the function to put as `_cictl` into a directory of zsh's fpath."""
     cases = "".join(
-        f'    "{node.path}")\n'
-        f"        commands=({_described(node.commands)})\n"
-        f"        options=({_described(_options(node))})\n"
-        f'        valued="{" ".join(_valued(node))}"\n'
-        f'        arguments=({" ".join(_kinds(node))}) repeated="{_repeated(node)}"\n'
-        "        ;;\n"
+        _case(
+            node,
+            commands=f"({_described(node.commands)})",
+            options=f"({_described(_options(node))})",
+            arguments=f"({' '.join(_kinds(node))})",
+        )
         for node in nodes
     )
-    kinds = "".join(f"    {'|'.join(words)}) kind={kind} ;;\n" for words, kind in _option_kinds(nodes))
     words = "".join(f"    {kind}) compadd -- {' '.join(values)} ;;\n" for kind, values in WORDS.items())
-    return "#compdef cictl\n" + _filled("zsh", nodes=cases, kinds=kinds, words=words)
+    return "#compdef cictl\n" + _filled("zsh", nodes=cases, kinds=_case_kinds(nodes), words=words)
 
 
 def fish(nodes: Sequence[Node]) -> str:
@@ -97,6 +95,23 @@ SCRIPTS: dict[str, Callable[[Sequence[Node]], str]] = {"bash": bash, "zsh": zsh,
 def _filled(suffix: str, *, nodes: str, kinds: str, words: str) -> str:
     template = files("cictl.cli.completion").joinpath("templates", f"cictl.{suffix}").read_text(encoding="utf-8")
     return _NOTE + template.replace("@NODES@", nodes).replace("@KINDS@", kinds).replace("@WORDS@", words)
+
+
+def _case(node: Node, *, commands: str, options: str, arguments: str) -> str:
+    """Return the branch of a `case` for *node*, for bash and zsh; the values come as the shell writes its lists."""
+    return (
+        f'    "{node.path}")\n'
+        f"        commands={commands}\n"
+        f"        options={options}\n"
+        f'        valued="{" ".join(_valued(node))}"\n'
+        f'        arguments={arguments} repeated="{_repeated(node)}"\n'
+        "        ;;\n"
+    )
+
+
+def _case_kinds(nodes: Sequence[Node]) -> str:
+    """Return the branches of a `case` that tell what an option takes, for bash and zsh."""
+    return "".join(f"    {'|'.join(words)}) kind={kind} ;;\n" for words, kind in _option_kinds(nodes))
 
 
 def _options(node: Node) -> list[tuple[str, str]]:
