@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.2
 
 @app.callback()
 def server() -> None:
-    """Keep this a group although it has one command only."""
+    """Keep this a group: typer would make the only command the whole program."""
 
 
 @app.command("restart", cls=DestructiveCommand, epilog="cictl server restart\ncictl server restart --wait --yes")
@@ -54,21 +54,28 @@ def restart(
 
 
 def _wait(session: Session, before: str, *, deadline: float) -> None:
-    """Return once another instance than *before* answers."""
+    """Return once another instance than *before* answers.
+
+    Nothing is said of the outage: the user asked for it.
+    """
+    from cictl.cli.output.outage import DeadlineReached, Outage
     from cictl_client import ApiError, Unreachable
 
     client = session.new_client(retries=0, timeout=10.0)
-    while True:
-        try:
-            if client.server_info().instance_id != before:
-                return
-        except (Unreachable, ApiError):
-            pass  # it is away, as it was asked to be
-        if time.monotonic() >= deadline:
-            raise Failure(
-                "the server does not answer again yet",
-                exit_code=ExitCode.TIMED_OUT,
-                code="wait_timed_out",
-                hint="`cictl healthcheck`, and the server's log",
-            )
-        time.sleep(_POLL_SECONDS)
+    outage = Outage(
+        lambda _: None,
+        every=_POLL_SECONDS,
+        deadline=deadline,
+        # Whatever refuses meanwhile, such as a proxy, is not the server that is waited for.
+        passing=lambda error: isinstance(error, (Unreachable, ApiError)),
+    )
+    try:
+        while outage.through(client.server_info, pause=_POLL_SECONDS, longest=_POLL_SECONDS).instance_id == before:
+            outage.pause(_POLL_SECONDS)
+    except DeadlineReached:
+        raise Failure(
+            "the server does not answer again yet",
+            exit_code=ExitCode.TIMED_OUT,
+            code="wait_timed_out",
+            hint="`cictl healthcheck`, and the server's log",
+        ) from None
