@@ -755,7 +755,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('logs', 'Show a job''s log, or a part of it.');
                 , @('cancel', 'Cancel a job; one that is over stays as it is.');
                 , @('rerun', 'Enqueue a job once more, as a new job of the same run.');
-                , @('delete', 'Delete a job that has not started; what waits for it ends.');
+                , @('delete', 'Delete a job that has not started; jobs that need it end too.');
                 , @('clear-queue', 'Delete all jobs that are queued or leased.');
                 , @('flush-history', 'Delete all jobs that are over, logs included.');
                 , @('artifacts', 'List the files that a job left.');

@@ -107,8 +107,8 @@ def flush_history(context: typer.Context, agent: AgentName) -> None:
     """Delete the jobs that an agent has finished, and its workspaces.
 
     On the server their logs, artifacts and test reports go with them; the agent deletes its workspaces once its job is
-    over. Says how many those are, asks on a terminal, and needs --yes elsewhere. Jobs stay whose run still waits for
-    something.
+    over. Says how many those are, asks on a terminal, and needs --yes elsewhere. Jobs of a run that still waits for
+    something stay.
     """
     session = Session.of(context)
     session.refuse_if_readonly(f"flush the history of agent {agent}")
@@ -186,7 +186,7 @@ def _set_deactivated(session: Session, text: str, *, wanted: bool) -> None:
 
 
 def _order(session: Session, text: str, action: Action, *, words: str) -> None:
-    """Order what destroys nothing."""
+    """Send an order that destroys nothing, without a question."""
     session.refuse_if_readonly(f"{words} {text}")
     _send(session, find_agent(session.client, text), action)
 
@@ -197,7 +197,7 @@ def _send(session: Session, agent: Agent, action: Action) -> None:
 
 
 def _show(session: Session, agent: Agent, answer: AgentActionResponse, *, done: str) -> None:
-    """Show the answer; *done* is what to say when the server says nothing itself."""
+    """Show the answer; *done* is said if the server's message is empty."""
     result = Result(message=answer, rows=[agent], columns=(), name=lambda a: a.agent_id)
     session.show_done(result, f"{agent.agent_id}: {answer.message or done}")
 

@@ -116,7 +116,7 @@ def show_log(
     from cictl.cli.logs import view as logs
 
     session = Session.of(context)
-    wanted = logs.Wanted(
+    wanted = logs.LogOptions(
         offset=offset,
         tail=tail,
         since=logs.instant(since) if since else None,
@@ -184,9 +184,9 @@ def rerun_job(
 
 @app.command("delete", cls=DestructiveCommand, epilog="cictl jobs delete job-17954\ncictl jobs delete job-17954 --yes")
 def delete_job(context: typer.Context, job: JobId) -> None:
-    """Delete a job that has not started; what waits for it ends.
+    """Delete a job that has not started; jobs that need it end too.
 
-    Says what ends with it, asks on a terminal, and needs --yes elsewhere. A job that has started can be cancelled.
+    Says which jobs end with it, asks on a terminal, and needs --yes elsewhere. A job that has started can be cancelled.
     """
     from cictl.cli.jobs import remove as removing
 
@@ -208,7 +208,7 @@ def clear_queue(context: typer.Context) -> None:
 def flush_history(context: typer.Context) -> None:
     """Delete all jobs that are over, logs included.
 
-    Artifacts and test reports go with them. Says how many those are, asks on a terminal, and needs --yes elsewhere. Jobs stay whose run still waits for something.
+    Artifacts and test reports go with them. Says how many those are, asks on a terminal, and needs --yes elsewhere. Jobs of a run that still waits for something stay.
     """
     from cictl.cli.jobs import remove as removing
 
@@ -265,7 +265,7 @@ def watch(
 
 
 def _begun_steps(client: Client, job: JobExecution) -> list[LoggedStep]:
-    """Return when the steps began; nothing from a server that does not keep it."""
+    """Return the steps that have begun; none from a server that does not keep their times."""
     from cictl_client import NotFound
 
     try:
@@ -275,7 +275,7 @@ def _begun_steps(client: Client, job: JobExecution) -> list[LoggedStep]:
 
 
 def _cancel(client: Client, job_id: str) -> tuple[JobExecution, str]:
-    """Cancel, or find out how the job ended before."""
+    """Cancel the job, and return it with what to say: cancelled, or how it had ended before."""
     from cictl_client import Conflict
 
     try:

@@ -98,7 +98,11 @@ class Downloads:
         return not_found(f"{self._job_id} has no artifacts", hint=f"`cictl jobs show {self._job_id}` shows the job")
 
     def _target(self, relative: Path) -> Path:
-        """Return where to write, having checked that it is free and that no link leads out of the directory."""
+        """Return where to write *relative*.
+
+        Raises:
+            Failure: A link leads out of the directory, or the file exists.
+        """
         target = self._directory / relative
         if not target.parent.resolve().is_relative_to(self._directory.resolve()):
             raise _unsafe(str(relative))
@@ -145,7 +149,7 @@ def safe_path(path: str) -> Path:
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[BinaryIO]:
-    """Give a file to write to, which becomes *target* on success and vanishes on failure."""
+    """Yield a file to write to, which becomes *target* on success and is deleted on failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".cictl-", dir=target.parent)
     try:

@@ -41,7 +41,7 @@ def explanation_result(found: Explanation, *, options: str = "") -> Result[Expla
     """Return the explanation as text for people; JSON and YAML have all agents.
 
     Args:
-        options: What the shown commands need behind them, to reach the same server.
+        options: Appended to the commands that are shown, so that they reach the same server.
     """
     return Result(
         message=found,

@@ -26,7 +26,7 @@ _ACTIVE = (JobStatus.LEASED, JobStatus.RUNNING)
 
 
 class Board:
-    """Writes one line for each new state; the shape for pipes, for logs in between, and for single pipelines."""
+    """Writes a line for each new state: in a pipe, between logs, and in a wait for one job."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -40,7 +40,7 @@ class Board:
         self._session.note(line)
 
     def tick(self) -> None:
-        """Let what changes by itself change: times, and the size of the screen."""
+        """Show what changes without a new state: times, and the size of the screen."""
 
     def close(self) -> None:
         """Show nothing more; may be called again."""
@@ -119,7 +119,7 @@ class JobsPicture:
         self._labels = labels
 
     def draw(self, *, height: int) -> Group:
-        """Return the table; where there are too many, what failed or runs is shown, and the rest is counted."""
+        """Return the table; of more jobs than lines it shows those that failed or run first, and counts the rest."""
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
@@ -164,7 +164,11 @@ class ChainPicture:
             self._members.setdefault(job.facts.pipeline_id or "-", []).append(job)
 
     def draw(self, *, height: int) -> Tree:
-        """Return the tree; what is over or waits is only counted where it would need more than *height* lines."""
+        """Return the tree.
+
+        If it needs more than *height* lines, the pipelines that succeeded become one line; if that does not do, so do
+        the last ones of those that wait. What fails or runs is always drawn.
+        """
         from rich.tree import Tree
 
         tree = Tree(_line(self._title), guide_style="dim")
@@ -221,7 +225,7 @@ class ChainPicture:
 
 
 def board_for(session: Session, jobs: Sequence[JobExecution], labels: Mapping[str, str]) -> Board:
-    """Return the board for a wait for *jobs*: a picture where there are several and somebody can see it move."""
+    """Return the board for a wait for *jobs*: a picture of several jobs on a terminal, else lines."""
     if len(jobs) < 2 or not has_colour(session.stderr, session.env):
         return Board(session)
     runs = {job.facts.chain_run_id for job in jobs}

@@ -72,12 +72,13 @@ def flush_history(session: Session) -> None:
 def dependants(job: JobExecution, run: Sequence[JobExecution]) -> list[JobExecution]:
     """Return the executions of *run* that end when *job* is removed from it.
 
-    The run is *job*'s own, whole. What needs a job ends when no execution of that job is left, and so does what needs
-    an ended one.
+    *run* holds all executions of *job*'s run. A job that needs `build` ends when no execution of `build` is left, and
+    then so does a job that needs the ended one. While another matrix entry or a rerun of *job* is left, nothing ends.
     """
     name = job.facts.pipeline_job_id
     if any(other.id != job.id and other.facts.pipeline_job_id == name for other in run):
         return []
+    # Until a round finds nothing new: each ended execution may end those that need it.
     lost, ended = {name}, dict[str, JobExecution]()
     waiting = [other for other in run if other.facts.needs_blocked]
     while new := [o for o in waiting if o.id not in ended and lost & set(o.facts.needs_job_ids)]:

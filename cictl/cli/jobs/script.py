@@ -45,7 +45,7 @@ def run_script(session: Session, name: str, script: Script, *, waiting: Waiting)
 
 
 def default_shell(agent: Agent) -> str:
-    """Return posix where the agent has it, else the first shell that it names; posix too when it names none."""
+    """Return posix if the agent has it or names no shell, else the first shell that it names."""
     shells = [shell.strip() for shell in (agent.capabilities or {}).get("shells", "").split(",") if shell.strip()]
     return "posix" if "posix" in shells or not shells else shells[0]
 

@@ -1,14 +1,14 @@
 """Wait for the job executions of a run: state lines and logs as they come, the result as exit code.
 
 One loop in the main thread polls the states, so that Ctrl-C and time limits act at once; with logs, one thread per
-execution follows its log. Both go on through dropped connections, 5xx and server restarts.
+execution follows its log. Both go on through dropped connections, 5xx and server restarts. What is shown at the end is
+in `ending`.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,16 +17,15 @@ from typing import TypeVar
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
+from cictl.cli.jobs.ending import show_end
 from cictl.cli.jobs.progress import Board, board_for
 from cictl.cli.logs.source import LogSource
 from cictl.cli.logs.tail import LogTail
-from cictl.cli.logs.view import LogView, Wanted
+from cictl.cli.logs.view import LogOptions, LogView
 from cictl.cli.logs.writer import LogWriter
-from cictl.cli.outcome import outcome, result_code
 from cictl.cli.output.outage import DeadlineReached, Outage
-from cictl.cli.output.plain import LogCleaner, plain
 from cictl.cli.tables.jobs import label as label_of
-from cictl.cli.tables.jobs import label_in_chain, state_text, summary_result
+from cictl.cli.tables.jobs import label_in_chain, state_text
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_client import Client, Conflict
 
@@ -35,7 +34,6 @@ T = TypeVar("T")
 MAX_LOGS = 20
 """Executions whose logs are followed at once; of more, only the failed ones' logs are shown."""
 
-TAIL_LINES = 20
 POLL_SECONDS = 0.5
 UNMET_AFTER_SECONDS = 3.0
 DRAIN_SECONDS = 30.0
@@ -73,7 +71,7 @@ class Follower:
         self._labels: dict[str, str] = {}
         self._states: dict[str, JobState] = {}
         self._seen: dict[str, str] = {}
-        self._steps: dict[str, str] = {}
+        self._last_steps: dict[str, str] = {}
         self._unmet: set[str] = set()
         self._tails: list[LogTail] = []
         self._stop = threading.Event()
@@ -158,7 +156,7 @@ class Follower:
 
     def _saw(self, job_id: str, state: JobState) -> None:
         self._states[job_id] = state
-        self._steps[job_id] = state.current_step or self._steps.get(job_id, "")
+        self._last_steps[job_id] = state.current_step or self._last_steps.get(job_id, "")
         text = state_text(state)
         if self._seen.get(job_id) == text:
             return
@@ -183,11 +181,13 @@ class Follower:
                 )
 
     def _raise_broken_pipe(self) -> None:
+        """Raise in the main thread what a tail met when the reader of stdout went away; else the wait would go on."""
         for tail in self._tails:
             if isinstance(tail.error, BrokenPipeError):
                 raise tail.error
 
     def _drain(self) -> None:
+        """Wait for the rest of the logs: a job can be over before its last lines came."""
         until = time.monotonic() + DRAIN_SECONDS
         for tail in self._tails:
             tail.join(max(0.0, until - time.monotonic()))
@@ -200,29 +200,9 @@ class Follower:
     def _finish(self) -> ExitCode:
         self._board.close()
         jobs = [self._job(job_id) for job_id in self._ids]
-        for job in jobs:
-            if job.status is JobStatus.FAILED:
-                self._show_failure(job)
-        if len(jobs) > 1:
-            self._session.renderer.table_on_stderr(summary_result(jobs))
-        if self._session.wants_data:
-            self._session.show(summary_result(jobs))
-        return result_code(jobs)
-
-    def _show_failure(self, job: JobExecution) -> None:
-        """Name the step that failed; where no log was followed, show the end of the log too."""
-        if outcome(job) == "cancelled" or job.started_utc is None:
-            return
-        step = self._steps.get(job.id, "")
-        if step and not job.error.startswith("Step "):  # else the state line has named it
-            self._session.note(f"{self._labels[job.id]} failed in {step}")
-        if not self._waiting.follow:
-            lines = plain_tail(job.output)
-            if lines:
-                whose = "its log" if len(self._ids) == 1 else self._labels[job.id]
-                self._session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {job.id}` shows all):")
-            for line in lines:
-                self._session.note(f"  {line}")
+        return show_end(
+            self._session, jobs, labels=self._labels, last_steps=self._last_steps, has_logs=self._waiting.follow
+        )
 
     def _show_whole_log(self, job_id: str) -> None:
         source = LogSource(self._client, job_id, on_lost=self._outage.tell, through=self._through)
@@ -230,7 +210,7 @@ class Follower:
 
     def _view(self, source: LogSource) -> LogView:
         label = self._labels[source.job_id]
-        return LogView(source, Wanted(), partial(self._writer.feed, label), at_end=partial(self._writer.end, label))
+        return LogView(source, LogOptions(), partial(self._writer.feed, label), at_end=partial(self._writer.end, label))
 
     def _open(self) -> list[str]:
         return [i for i in self._ids if i not in self._states or not self._states[i].status.is_terminal]
@@ -282,10 +262,3 @@ def attach_command(session: Session, job_ids: Sequence[str], run_id: str, *, log
     else:
         command = f"cictl jobs watch {' '.join(job_ids)}"
     return command + session.server_options
-
-
-def plain_tail(output: str, count: int = TAIL_LINES) -> list[str]:
-    """Return the last *count* lines of *output*, fit for a terminal."""
-    cleaner = LogCleaner()
-    cleaned = cleaner.feed(output.encode(errors="replace")) + cleaner.close()
-    return [plain(line) for line in deque(cleaned.decode(errors="replace").splitlines(), maxlen=count)]

@@ -10,7 +10,7 @@ from cictl.cli.output.plain import LogCleaner
 from cictl.cli.output.text import iso
 
 MAX_LINE = 1 << 20
-"""Bytes of a line that are held for the rest of it; a longer one is taken for several."""
+"""The most bytes of an unfinished line that are held; a longer line counts as several."""
 
 _NO_TIME = " " * len("2026-01-31T12:00:00Z")
 
@@ -61,6 +61,8 @@ class LogFilter:
             self.found = True
             self._sink(data)
             return
+        # A line may come in several pieces. It is held until its newline, with the time of its first byte: that is the
+        # time to show, and the pattern must see the line whole. So the first line of a piece may be older than the rest.
         first = self._held_since if self._held else received
         lines = (self._held + data).splitlines(keepends=True) if self._held else data.splitlines(keepends=True)
         is_open = not lines[-1].endswith(b"\n") and len(lines[-1]) < MAX_LINE
@@ -69,7 +71,7 @@ class LogFilter:
         self._hand_on(lines, first, received)
 
     def _hand_on(self, lines: list[bytes], first: datetime | None, rest: datetime | None) -> None:
-        """Hand on what is wanted of *lines*, of which the first may have come earlier than the rest."""
+        """Hand on the chosen ones of *lines*; the first came at *first*, all others at *rest*."""
         if not lines:
             return
         shown = self._chosen(lines[:1], self._stamp(first))

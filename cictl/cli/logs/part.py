@@ -1,4 +1,4 @@
-"""Which bytes of a log are wanted: from a byte, an instant, a step, or the failed step on; of those perhaps the last lines."""
+"""Finds the bytes of a log to show: those of a step, those since an instant, and the last lines of what is left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DURATION = re.compile(r"(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Bytes of a log, from `start` to just before `end`; None: to the log's end, whenever that is.
+    """Bytes of a log, from `start` to just before `end`; without an `end`, to the end of the log as it grows.
 
     Attributes:
         step: Set when they are a step's.
@@ -113,6 +113,7 @@ class LogParts:
         """Return the last *lines* lines of *part*, as it is now."""
         end = self._size() if part.end is None else part.end
         start, found = end, b""
+        # Backwards in windows until there are enough newlines. One at the very end closes the last line, and begins none.
         while lines and start > part.start and found.rstrip(b"\n").count(b"\n") < lines:
             width = min(WINDOW, start - part.start)
             start -= width
@@ -121,9 +122,10 @@ class LogParts:
         return Part(start=start + len(found) - sum(map(len, kept)), end=part.end, step=part.step)
 
     def line_start(self, offset: int) -> int:
-        """Return where the first line begins that begins at *offset* or later; the log's end where none does."""
+        """Return the start of the first line at *offset* or later, else the log's end."""
         if offset == 0:
             return 0
+        # One byte earlier: if that is a newline, a line begins at *offset* itself.
         position = offset - 1
         while True:
             piece = self._source.read(offset=position, limit=WINDOW)
@@ -153,7 +155,7 @@ class LogParts:
         return data
 
     def _unsupported(self, error: NotFound) -> Exception:
-        """Return what to raise where the server has no such route, which is not that it has no such job."""
+        """Return what to raise: a server without the route also answers 404, but its job exists."""
         if not has_no_route(error):
             return error
         return Failure(

@@ -33,7 +33,7 @@ class LogSource:
         self._through = through
 
     def read(self, *, offset: int, limit: int | None = None) -> LogChunk:
-        """Return a piece of the log; of a server that has no logs by offset, a piece of the job's output."""
+        """Return a piece of the log; from a server without logs by offset, a piece of the job's output."""
         return self._through(lambda: self._read(offset, limit))
 
     def pieces(self, *, start: int, end: int | None) -> Iterator[LogChunk]:
@@ -46,7 +46,7 @@ class LogSource:
                 return
 
     def timed_pieces(self, *, start: int, end: int | None) -> Iterator[LogChunk]:
-        """Yield the same with the times at which they came: only a follower is told times."""
+        """Yield the same with the times at which they came; the server tells these to followers only."""
         size = self.read(offset=start, limit=0).size
         end = size if end is None else min(end, size)
         if start >= end:

@@ -30,8 +30,8 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What of a log is to be shown, and how. See the options of `cictl jobs logs`."""
+class LogOptions:
+    """What to show of a log, and how: the options of `cictl jobs logs`."""
 
     offset: int = 0
     tail: int | None = None
@@ -43,7 +43,7 @@ class Wanted:
     raw: bool = False
 
     def check(self, *, follow: bool, of_run: bool) -> None:
-        """Refuse what can't be meant together.
+        """Refuse options that exclude each other.
 
         Raises:
             Failure: The options exclude each other.
@@ -79,7 +79,7 @@ def pattern(text: str) -> re.Pattern[str]:
     """Return the regular expression of `--grep`.
 
     Raises:
-        Failure: It is none.
+        Failure: *text* is not one.
     """
     try:
         return re.compile(text)
@@ -88,13 +88,15 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 class LogView:
-    """Writes what is wanted of one log: from its source, through the filter, into the sink.
+    """Writes the wanted part of one log: from its source, through the filter, into the sink.
 
     Attributes:
         position: The byte behind the last one that was written.
     """
 
-    def __init__(self, source: LogSource, wanted: Wanted, sink: Sink, *, at_end: Callable[[], None] = _nothing) -> None:
+    def __init__(
+        self, source: LogSource, wanted: LogOptions, sink: Sink, *, at_end: Callable[[], None] = _nothing
+    ) -> None:
         self._source = source
         self._wanted = wanted
         self._parts = LogParts(source)
@@ -154,6 +156,7 @@ class LogView:
 
     def _feed(self, chunk: LogChunk, end: int | None) -> None:
         data = chunk.data if end is None else chunk.data[: max(0, end - chunk.offset)]
+        # A Ctrl-C between these two lines would show bytes again, or leave some out, where the user attaches again.
         with interrupted_after():
             self._filter.feed(data, chunk.received_utc)
             self.position = chunk.offset + len(chunk.data)
@@ -163,7 +166,7 @@ class LogView:
         self._at_end()
 
 
-def follow_log(session: Session, job_id: str, wanted: Wanted) -> ExitCode:
+def follow_log(session: Session, job_id: str, wanted: LogOptions) -> ExitCode:
     """Write the log of one job as it grows, and return the job's result when it is over.
 
     Of a step: 0 when the next one begins.
@@ -181,7 +184,7 @@ def follow_log(session: Session, job_id: str, wanted: Wanted) -> ExitCode:
         return ExitCode.INTERRUPTED
 
 
-def show_log(session: Session, job_id: str, wanted: Wanted) -> None:
+def show_log(session: Session, job_id: str, wanted: LogOptions) -> None:
     """Write the log of one job as far as it has grown.
 
     Raises:
@@ -193,7 +196,7 @@ def show_log(session: Session, job_id: str, wanted: Wanted) -> None:
     _expect(view.write_once(), wanted)
 
 
-def show_logs(session: Session, jobs: list[JobExecution], wanted: Wanted) -> None:
+def show_logs(session: Session, jobs: list[JobExecution], wanted: LogOptions) -> None:
     """Write the logs of several jobs, one after the other, each line behind the name of its job.
 
     Raises:
@@ -229,6 +232,6 @@ def _has_failed(session: Session, job: JobExecution) -> bool:
     return job.status is JobStatus.FAILED
 
 
-def _expect(is_found: bool, wanted: Wanted) -> None:
+def _expect(is_found: bool, wanted: LogOptions) -> None:
     if wanted.pattern is not None and not is_found:
         raise Failure(f"no line matches {wanted.pattern.pattern!r}", exit_code=ExitCode.ERROR, code="no_match")

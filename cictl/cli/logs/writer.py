@@ -8,7 +8,7 @@ from typing import TextIO
 from cictl.cli.output.text import write_bytes
 
 MAX_HELD = 65_536
-"""Bytes of an unfinished line that are held back for the rest of it."""
+"""The most bytes of an unfinished line that are held back; a longer line is cut."""
 
 
 class LogWriter:
@@ -28,6 +28,8 @@ class LogWriter:
         if not self._labelled:
             self._write(data)
             return
+        # Each label is fed by one thread, so what is held needs no lock; only the stream is shared. Whole lines go out in
+        # one write: two jobs never share a line, at the price that an unfinished one, such as a prompt, comes late.
         data = self._held.pop(label, b"") + data
         whole, newline, rest = data.rpartition(b"\n")
         if newline:

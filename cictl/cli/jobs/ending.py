@@ -1,0 +1,60 @@
+"""What is shown when a wait is over: what failed and where, and a table of several jobs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.session import Session
+from cictl.cli.outcome import outcome, result_code
+from cictl.cli.output.plain import LogCleaner, plain
+from cictl.cli.tables.jobs import summary_result
+from cictl.wire.jobs import JobExecution, JobStatus
+
+TAIL_LINES = 20
+
+
+def show_end(
+    session: Session,
+    jobs: Sequence[JobExecution],
+    *,
+    labels: Mapping[str, str],
+    last_steps: Mapping[str, str],
+    has_logs: bool,
+) -> ExitCode:
+    """Show how *jobs* ended, and return their result.
+
+    Args:
+        labels: How the lines of the wait name each job, by id.
+        last_steps: The step that each job was last seen in, by id; empty where none was seen.
+        has_logs: The logs were shown while the jobs ran.
+    """
+    for job in jobs:
+        if job.status is JobStatus.FAILED and outcome(job) != "cancelled" and job.started_utc is not None:
+            label = labels[job.id]
+            step = last_steps.get(job.id, "")
+            if step and not job.error.startswith("Step "):  # else the state line has named it
+                session.note(f"{label} failed in {step}")
+            if not has_logs:
+                _show_tail(session, job, whose="its log" if len(jobs) == 1 else label)
+    if len(jobs) > 1:
+        session.renderer.table_on_stderr(summary_result(jobs))
+    if session.wants_data:
+        session.show(summary_result(jobs))
+    return result_code(jobs)
+
+
+def _show_tail(session: Session, job: JobExecution, *, whose: str) -> None:
+    lines = plain_tail(job.output)
+    if lines:
+        session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {job.id}` shows all):")
+    for line in lines:
+        session.note(f"  {line}")
+
+
+def plain_tail(output: str, count: int = TAIL_LINES) -> list[str]:
+    """Return the last *count* lines of *output*, fit for a terminal."""
+    cleaner = LogCleaner()
+    cleaned = cleaner.feed(output.encode(errors="replace")) + cleaner.close()
+    return [plain(line) for line in deque(cleaned.decode(errors="replace").splitlines(), maxlen=count)]
