@@ -86,7 +86,7 @@ def api(
 
 
 def _ask(session: Session, method: str, path: str) -> None:
-    """Let the user stop a request that changes something, where that is a habit."""
+    """Ask before a DELETE, and in a protected context before every request that changes something."""
     if method in _READS:
         return
     session.refuse_if_readonly(f"{method} {path}")
@@ -103,7 +103,7 @@ def _read(session: Session, method: str, path: str, params: Mapping[str, str], *
 
 
 def _pages(session: Session, path: str, params: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield every page from the one that *params* ask for; a server that leads in circles is an error."""
+    """Yield every page, beginning with the one that *params* ask for; a cursor that comes twice is an error."""
     cursors = set()
     while True:
         page = _decoded(session.client.request("GET", path, params=params).body)
@@ -122,7 +122,7 @@ def _pages(session: Session, path: str, params: Mapping[str, str]) -> Iterator[d
 def _send(
     session: Session, method: str, path: str, *, params: Mapping[str, str] | None = None, body: bytes | None = None
 ) -> None:
-    """Send a request; show its answer as it comes where nothing has to be made of it."""
+    """Send a request and show its answer: as it comes, unless it must be formatted."""
     request = session.client.stream_request(method, path, json_body=body, params=params, timeout=TIMEOUT_SECONDS)
     with request as (head, blocks):
         streams = head.headers.get("Content-Type", "").startswith(EVENT_STREAM)
@@ -147,7 +147,7 @@ def _copy(session: Session, blocks: Iterable[bytes]) -> bool:
 
 
 def _show(session: Session, body: bytes) -> bool:
-    """Show a whole answer, as -o and --query say, or indented for people; tell whether it was more than nothing."""
+    """Show a whole answer, as -o and --query say or indented for people; tell whether it was more than nothing."""
     if session.wants_data:
         session.show(Result(message=_decoded(body or b"null"), rows=[], columns=(), name=str))
         return True

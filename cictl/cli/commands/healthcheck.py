@@ -23,7 +23,7 @@ NAMES = ("cictl", "ciwi")
 RETRY_SECONDS = 0.5
 
 Look = Callable[[], tuple[str, str]]
-"""Returns the status that it stands for, and what was found."""
+"""Returns the status, such as `healthy`, and what was found."""
 
 
 class Check(Message):
@@ -34,7 +34,7 @@ class Check(Message):
     detail: str
 
 
-class Report(Message):
+class Health(Message):
     """What `healthcheck -o json` shows. `status` is healthy, degraded, unhealthy or unreachable."""
 
     healthy: bool
@@ -65,19 +65,19 @@ def healthcheck(
     """
     session = Session.of(context)
     probe = session.new_probe()
-    report = examine(probe, session.settings.shown_server)
+    health = examine(probe, session.settings.shown_server)
     until = time.monotonic() + (timeout if wait else 0.0)
-    while not report.healthy and time.monotonic() < until:
+    while not health.healthy and time.monotonic() < until:
         time.sleep(min(RETRY_SECONDS, max(0.0, until - time.monotonic())))
-        report = examine(probe, session.settings.shown_server)
+        health = examine(probe, session.settings.shown_server)
     if session.wants_data:
-        session.show(_result(report))
+        session.show(_result(health))
     else:
-        session.stdout.write(f"{_line(report)}\n")
-    raise typer.Exit(_EXIT_CODES[report.status])
+        session.stdout.write(f"{_line(health)}\n")
+    raise typer.Exit(_EXIT_CODES[health.status])
 
 
-def examine(probe: Probe, server: str) -> Report:
+def examine(probe: Probe, server: str) -> Health:
     """Ask the server how it is; the first check that fails ends the examination.
 
     Raises:
@@ -95,11 +95,11 @@ def examine(probe: Probe, server: str) -> Report:
         checks.append(Check(name=name, ok=status == "healthy", detail=detail))
         if status != "healthy":
             break
-    return Report(healthy=status == "healthy", status=status, server=server, checks=checks)
+    return Health(healthy=status == "healthy", status=status, server=server, checks=checks)
 
 
 def _looks(probe: Probe) -> Iterator[tuple[str, Look]]:
-    """Yield what to look at, in order; whether a server is ready is asked of those that tell."""
+    """Yield what to look at, in order; `readyz` only of a server that has it."""
     features: list[str] = []
     yield "healthz", lambda: _healthz(probe)
     yield "server-info", lambda: _server_info(probe, features)
@@ -114,7 +114,7 @@ def _healthz(probe: Probe) -> tuple[str, str]:
 
 
 def _server_info(probe: Probe, features: list[str]) -> tuple[str, str]:
-    """Look who the server is, and add what it can to *features*."""
+    """Look who the server is, and add its features to *features*, which decide on the next looks."""
     info = probe.server_info()
     features += info.features
     known = info.name in NAMES and info.api_version == API_VERSION
@@ -138,19 +138,19 @@ def _known_agents(state: RuntimeState) -> int:
     return state.online_agents + state.stale_agents + state.offline_agents
 
 
-def _line(report: Report) -> str:
+def _line(health: Health) -> str:
     """Return the verdict as one line, with what explains it."""
-    details = [check.detail for check in report.checks if check.name not in ("healthz", "readyz")]
-    explanation = "; ".join(details) if report.healthy else report.checks[-1].detail
-    at = "" if report.server in explanation else f" ({report.server})"
-    return plain(f"{report.status}: {explanation}{at}")
+    details = [check.detail for check in health.checks if check.name not in ("healthz", "readyz")]
+    explanation = "; ".join(details) if health.healthy else health.checks[-1].detail
+    at = "" if health.server in explanation else f" ({health.server})"
+    return plain(f"{health.status}: {explanation}{at}")
 
 
-def _result(report: Report) -> Result[Check]:
+def _result(health: Health) -> Result[Check]:
     return Result(
-        message=report,
-        rows=report.checks,
+        message=health,
+        rows=health.checks,
         columns=(Column("CHECK", lambda c: c.name),),
-        name=lambda _: report.status,
-        names=(report.status,),
+        name=lambda _: health.status,
+        names=(health.status,),
     )

@@ -25,8 +25,8 @@ class _Kind:
     """What differs between the two groups.
 
     Attributes:
-        metavar: How the help calls the argument that names one whole.
-        target: How it calls what can be run, and says what that is.
+        metavar: The help's word for an argument that names a whole pipeline or chain.
+        target: The help's word for an argument that names what can be run, and its explanation.
         helps: The help of each verb.
         examples: The examples of the group, with the key "", and of each verb.
     """

@@ -121,9 +121,9 @@ def apply(
     Exit codes: 0 updated, or up to date already; 1 not updated, and the message says why; 7 this installation can't
     update itself, or is being updated; 8 timed out, the update goes on.
     """
-    from cictl.cli.server.update import Wanted, carry_out
+    from cictl.cli.server.update import UpdateOptions, carry_out
 
-    wanted = Wanted(target=_tag(version), is_rollback=False, no_wait=no_wait, seconds=wait_timeout)
+    wanted = UpdateOptions(target=_tag(version), is_rollback=False, no_wait=no_wait, seconds=wait_timeout)
     carry_out(Session.of(context), wanted)
 
 
@@ -141,9 +141,9 @@ def rollback(
     A version that is still installed needs no network. Data stays as it is: a version that can't open it is refused.
     Asks on a terminal, and needs --yes elsewhere. Exit codes as those of `cictl update apply`.
     """
-    from cictl.cli.server.update import Wanted, carry_out
+    from cictl.cli.server.update import UpdateOptions, carry_out
 
-    wanted = Wanted(target=_tag(version), is_rollback=True, no_wait=no_wait, seconds=wait_timeout)
+    wanted = UpdateOptions(target=_tag(version), is_rollback=True, no_wait=no_wait, seconds=wait_timeout)
     carry_out(Session.of(context), wanted)
 
 

@@ -26,7 +26,7 @@ from cictl.wire.projects import (
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL
 
 SHOWN_LINES = 8
-"""Of a step's script."""
+"""The most lines of a step's script that are shown."""
 
 _DEGRADED = "the server is degraded: it lacks git, or no agent was heard of lately"
 
@@ -92,7 +92,7 @@ def job_name(target: Target, job: PendingJob) -> str:
 
 
 def agents_of(job: PendingJob, answer: PreviewResponse) -> list[str]:
-    """Return who could take *job*; a reference server tells only who could take all."""
+    """Return the agents that could take *job*; a reference server names only those that could take every job."""
     return (answer.eligible_agent_ids or []) if job.eligible_agent_ids is None else job.eligible_agent_ids
 
 
@@ -105,7 +105,7 @@ def _group(target: Target) -> str:
 
 
 def _check(target: Target, answer: PreviewResponse) -> None:
-    """Raise what a run would meet."""
+    """Raise the failure that a run would meet, if any."""
     if not answer.pending_jobs:
         raise _nothing_selected(target)
     for job in answer.pending_jobs:
@@ -182,7 +182,7 @@ def _job_lines(job: PendingJob, answer: PreviewResponse, *, with_source: bool) -
 
 
 def _step_lines(step: PreviewStep) -> Iterator[Line]:
-    """Yield a step's commands; a test has a name of its own, other names are made of the command."""
+    """Yield a step's commands. Of names only a test's is shown: the others are made of the command."""
     notes = ["skipped by a dry run"] if step.skip_dry_run else []
     if step.vault_connection:
         notes.append(f"secrets from vault {step.vault_connection}")

@@ -1,4 +1,4 @@
-"""Carrying an update or a rollback of the server through to its end, over the restart in its middle."""
+"""Carry an update or a rollback of the server through to its end, over the restart in the middle."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PHASES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class UpdateOptions:
     """What the user asked for.
 
     Attributes:
@@ -51,7 +51,7 @@ class Wanted:
         return "roll the server back" if self.is_rollback else "update the server"
 
 
-def carry_out(session: Session, wanted: Wanted) -> None:
+def carry_out(session: Session, wanted: UpdateOptions) -> None:
     """Ask, order, follow, and tell how it ended.
 
     Raises:
@@ -64,10 +64,10 @@ def carry_out(session: Session, wanted: Wanted) -> None:
         raise Failure(reason, exit_code=ExitCode.CONFLICT, code="update_unavailable", status=400)
     target = wanted.target or (_previous(status) if wanted.is_rollback else "")
     _ask(session, wanted, target, current=status.get(keys.CURRENT, ""))
-    order = _Order(session.new_client(retries=0), target, is_rollback=wanted.is_rollback)
+    sent = _SentRequest(session.new_client(retries=0), target, is_rollback=wanted.is_rollback)
     follower = _Follower(session, time.monotonic() + wanted.seconds)
     try:
-        answer = follower.wait_for_answer(order, before=status.get(keys.APPLIED, ""))
+        answer = follower.wait_for_answer(sent, before=status.get(keys.APPLIED, ""))
         is_pending = answer.updated or answer.message == UPDATE_STILL_RUNNING
         if wanted.no_wait or not is_pending:
             _show(session, answer, answer.message)
@@ -79,8 +79,8 @@ def carry_out(session: Session, wanted: Wanted) -> None:
     _show(session, answer, message)
 
 
-def _ask(session: Session, wanted: Wanted, target: str, *, current: str) -> None:
-    """Say what would be replaced by what, and ask; to run the latest release already needs no question."""
+def _ask(session: Session, wanted: UpdateOptions, target: str, *, current: str) -> None:
+    """Say which version would replace which, and ask; a server that runs the target already needs no question."""
     if not target:
         found = session.client.check_for_update()
         if not found.latest_version:
@@ -111,12 +111,12 @@ def _show(session: Session, answer: UpdateAnswer, text: str) -> None:
 
 
 def outcome_of(status: dict[str, str]) -> str:
-    """Return the message of the last update, which the reference keeps only until the next message of any kind."""
+    """Return the message of the last update; a reference server keeps it only until its next message of any kind."""
     return status.get(keys.REASON, "") or status.get(keys.MESSAGE, "")
 
 
 def next_step(status: dict[str, str]) -> str:
-    """Say what to do about the last update; empty unless it failed where one can work out."""
+    """Return what to do about the last update; empty unless it failed on a server that can update itself."""
     if status.get(keys.STATUS) != "failed" or status.get(keys.SUPPORTED) == "0":
         return ""
     serving = status.get(keys.CURRENT, "")
@@ -135,7 +135,7 @@ def _too_late(*, is_away: bool) -> Failure:
 
 
 @dataclass
-class _Order:
+class _SentRequest:
     """The request, on a thread of its own, since its answer may take half a minute."""
 
     client: Client
@@ -150,7 +150,7 @@ class _Order:
         self._thread.start()
 
     def wait(self, seconds: float) -> bool:
-        """Tell whether the answer has come; wait so long for it."""
+        """Wait at most so many seconds for the answer, and tell whether it has come."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -163,7 +163,7 @@ class _Order:
 
 
 class _Follower:
-    """Looks at the status again and again; a server that is away meanwhile is a part of an update."""
+    """Polls the status of an update; the server is away for a part of it."""
 
     def __init__(self, session: Session, deadline: float) -> None:
         self._session = session
@@ -171,23 +171,25 @@ class _Follower:
         self._client = session.new_client(retries=0, timeout=10.0)
         self._told = ""
 
-    def wait_for_answer(self, order: _Order, *, before: str) -> UpdateAnswer:
-        """Return the answer to *order*, telling each phase meanwhile; a broken connection may mean that it is under way.
+    def wait_for_answer(self, sent: _SentRequest, *, before: str) -> UpdateAnswer:
+        """Return the answer to *sent*, and tell each phase meanwhile.
 
         Args:
-            before: When the update before this one was; while the status tells that still, the order never arrived.
+            before: The time of the update before this one, as the status told it.
         """
-        while not order.wait(POLL_SECONDS):
+        while not sent.wait(POLL_SECONDS):
             self._look()
-        if isinstance(order.error, Unreachable):
+        if isinstance(sent.error, Unreachable):
+            # The connection broke: either the request never arrived, or the server took it and restarts already. While
+            # the status still has the time of the update before, this one has not begun.
             status = self._look()
             if status is None or status.get(keys.APPLIED, "") == before:
-                raise order.error
-            return UpdateAnswer(updated=False, message=UPDATE_STILL_RUNNING, target_version=order.target)
-        if order.error is not None:
-            raise order.error
-        assert order.answer is not None
-        return order.answer
+                raise sent.error
+            return UpdateAnswer(updated=False, message=UPDATE_STILL_RUNNING, target_version=sent.target)
+        if sent.error is not None:
+            raise sent.error
+        assert sent.answer is not None
+        return sent.answer
 
     def wait_for_end(self) -> str:
         """Return the server's words once the update worked out.

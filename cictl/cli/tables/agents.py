@@ -9,8 +9,6 @@ from cictl.wire.agents import Agent, AgentList, AgentResponse
 
 # The contract, "Health and state": the age of the last heartbeat up to which an agent counts as online, and as stale.
 ONLINE_FOR = timedelta(seconds=20)
-
-
 STALE_FOR = timedelta(seconds=60)
 
 
@@ -29,7 +27,7 @@ def _state_now(agent: Agent) -> str:
 
 
 def _update_text(agent: Agent) -> str:
-    """Return how the update that the agent was or will be asked for stands; empty when there is none."""
+    """Return the state of the update that was requested of the agent; empty when none was."""
     if not agent.update_requested:
         return ""
     parts = [f"to {agent.update_target}", f"attempt {agent.update_attempts}" if agent.update_attempts else ""]

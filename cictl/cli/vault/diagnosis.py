@@ -182,7 +182,7 @@ DIAGNOSES = (
         hint="cictl vault list -o wide shows the connection",
     ),
 )
-"""The first that fits counts; the last fits always."""
+"""In order: the first whose pattern is found counts, and the last one always fits."""
 
 
 def failure_of_test(message: str, *, connection: VaultConnection, secret: SecretRef | None) -> Failure:

@@ -13,7 +13,7 @@ _OPTIONS = "--secret-id-file, --secret-id-stdin, --secret-id-var and --ask-secre
 
 @dataclass(frozen=True, kw_only=True)
 class SecretIdSource:
-    """What the options say; at most one of them may."""
+    """What the options say; at most one of them may be given."""
 
     file: Path | None
     from_stdin: bool
@@ -22,10 +22,10 @@ class SecretIdSource:
 
 
 def read_secret_id(session: Session, source: SecretIdSource) -> str:
-    """Return the secret id that is to be tried; empty when the server's own is.
+    """Return the secret id to try; empty to try the server's own.
 
     Raises:
-        Failure: Several options, or nothing came.
+        Failure: Several options were given, or the source holds no secret id.
     """
     given = [source.file is not None, source.from_stdin, bool(source.variable), source.asks]
     if sum(given) > 1:
@@ -39,7 +39,7 @@ def read_secret_id(session: Session, source: SecretIdSource) -> str:
 
 
 def _read(session: Session, source: SecretIdSource) -> tuple[str, str]:
-    """Return what came, and where from."""
+    """Return the text that came, and the name of its source for messages."""
     if source.file is not None:
         try:
             return source.file.expanduser().read_text(), str(source.file)

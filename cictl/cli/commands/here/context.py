@@ -207,7 +207,7 @@ def _output_origin(session: Session) -> str:
 def _with_token(
     session: Session, context: Context, *, token_file: Path | None, from_stdin: bool, forget: bool
 ) -> Context:
-    """Return *context* with the token that was asked for, which is checked as far as it can be here."""
+    """Return *context* with the token that the options name; a token file must be readable."""
     if token_file is not None:
         path = str(token_file.expanduser().absolute())
         read_token(path, "--token-file")
@@ -222,7 +222,7 @@ def _with_token(
 
 @contextmanager
 def _usage_errors() -> Iterator[None]:
-    """Turn what is wrong with a setting into wrong usage."""
+    """Turn a wrong setting into a usage failure."""
     try:
         yield
     except SettingsError as error:

@@ -104,7 +104,7 @@ def _measure_starts(client: Client) -> list[float]:
 
 
 def _wait_until_idle(client: Client) -> None:
-    """Give the agent the moment it needs to ask for work again, so that the next run finds it waiting."""
+    """Wait until the agent asks for work again, so that the next run finds it waiting."""
     deadline = time.monotonic() + _START_SECONDS
     while client.get_agent(_AGENT).job_in_progress and time.monotonic() < deadline:
         time.sleep(0.02)

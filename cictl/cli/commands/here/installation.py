@@ -161,7 +161,7 @@ def _load_everything() -> None:
 
 
 def _layout(session: Session, home: Path | None, data_dir: Path | None) -> Layout:
-    """Return the installation that is meant."""
+    """Return the installation of *home*, else of CICTL_HOME, else the one that this program is in."""
     import sys
 
     import platformdirs

@@ -123,7 +123,7 @@ def _address(host: str | None, port: int | None) -> tuple[str, int]:
 
 
 def _begin(version: str, data_dir: Path) -> None:
-    """Tell the updater that this process serves; end it where this version was started in vain too often."""
+    """Tell the updater that this version starts; end the process if it failed to start too often."""
     import os
     import sys
 
@@ -138,10 +138,10 @@ def _begin(version: str, data_dir: Path) -> None:
 
 
 def _start_again(*, port: int | None) -> NoReturn:
-    """Become the same program again, by the same command line.
+    """Replace this process by the same command line.
 
     Args:
-        port: The free port that was found, which must be the same again; None where one was named.
+        port: The free port that was found, to take it again; None if the user named one.
     """
     import os
     import sys

@@ -41,7 +41,7 @@ class StoreReport(Message):
     """What `store check -o json` shows.
 
     Attributes:
-        torn_bytes: Of a change that was being written when the server died, and of which nobody was told.
+        torn_bytes: The size of a change that the server was writing when it died; no client was told of that change.
         records: Counts by table.
         jobs: Counts by status.
     """
@@ -203,7 +203,7 @@ def _directory(given: Path | None) -> Path:
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Turn the server's errors into the ends of commands."""
+    """Turn the errors of the server's code into failures of the command."""
     from cictl_server.errors import CictlError, Conflict, InvalidRequest, NotFound
     from cictl_server.store.contract import StoreLocked
 
