@@ -1,4 +1,4 @@
-"""Where the program begins: a shell that asks for names, and who asks for the version, need not wait for the commands."""
+"""Where the program begins: completion of names and `cictl version` are answered without loading the commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main() -> int:
 
 
 def _write_version() -> bool:
-    """Write what `cictl version` writes, and tell whether that was possible; where it was not, the command tells why."""
+    """Write what `cictl version` writes, and tell whether that was possible; if not, the command tells why."""
     import cictl
 
     try:

@@ -47,7 +47,7 @@ def choose(text: str, candidates: Sequence[T], *, names: Callable[[T], Sequence[
     """Return the one of *candidates* with *text* as a name, or as the beginning of a name.
 
     Args:
-        names: Of a candidate, the one to show first.
+        names: Returns the names of a candidate; messages show the first.
         noun: For messages, such as `agent`.
         listing: The command that lists candidates.
 
@@ -115,7 +115,7 @@ def find_target(client: Client, text: str, *, chains: bool = True, pipelines: bo
 
 
 def list_targets(client: Client, *, chains: bool = True, pipelines: bool = True, of_project: str = "") -> list[Target]:
-    """Return every pipeline, and every chain, as far as wanted, of every project or of the one that is named."""
+    """Return the pipelines and chains that are wanted, of all projects or of the project *of_project*."""
     targets = []
     for project in [find_project(client, of_project)] if of_project else client.list_projects():
         definitions: list[PipelineSummary | ChainSummary] = []

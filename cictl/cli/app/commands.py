@@ -161,7 +161,7 @@ class Group(TyperGroup):
 
 
 @dataclass(frozen=True)
-class Entry:
+class CommandEntry:
     """Where a top-level command lives, and the line of help that is known without importing it.
 
     Attributes:
@@ -180,7 +180,7 @@ class Entry:
 class LazyGroup(Group):
     """The program: names and one-line helps from a static table, modules imported when a command is used."""
 
-    entries: dict[str, Entry]
+    entries: dict[str, CommandEntry]
 
     def list_commands(self, ctx: Context) -> list[str]:
         return list(self.entries)
@@ -195,7 +195,7 @@ class LazyGroup(Group):
             formatter.write_dl(shown)
 
 
-def load_command(name: str, entry: Entry) -> ClickCommand:
+def load_command(name: str, entry: CommandEntry) -> ClickCommand:
     """Import the module of *entry* and return its command."""
     found = getattr(import_module(entry.module), entry.attribute)
     if isinstance(found, typer.Typer):

@@ -40,7 +40,7 @@ class Context:
 
     Attributes:
         token: Stored here, or else in `token_file`, or nowhere.
-        protected: What destroys asks for the context's name.
+        protected: A command that destroys something asks for the context's name.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True)
 class ContextFile:
-    """What the context file says; one that does not exist says nothing."""
+    """The content of the context file; empty when there is no file."""
 
     path: Path
     contexts: Mapping[str, Context] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class ContextFile:
         raise SettingsError(f"no context {name!r} in {self.path}", hint=f"known contexts: {known}")
 
     def with_context(self, context: Context) -> ContextFile:
-        """Return the same with *context* added or replaced; the first one becomes the current one.
+        """Return the file with *context* added or replaced; the first context becomes the current one.
 
         Raises:
             SettingsError: Its name has characters that a shell or a file would trip over.
@@ -83,16 +83,16 @@ class ContextFile:
         return replace(self, contexts={**self.contexts, context.name: context}, current=current)
 
     def without(self, name: str) -> ContextFile:
-        """Return the same without the context *name*; when that was the current one, none is."""
+        """Return the file without the context *name*; if that was the current one, no context is current."""
         rest = {other: context for other, context in self.contexts.items() if other != name}
         return replace(self, contexts=rest, current="" if self.current == name else self.current)
 
     def using(self, name: str) -> ContextFile:
-        """Return the same with *name* as the current context."""
+        """Return the file with *name* as the current context."""
         return replace(self, current=self.get(name).name)
 
     def protecting(self, server: str) -> str:
-        """Return the name of the protected context that has the address *server*; empty when there is none."""
+        """Return the name of a protected context with the address *server*; empty when there is none."""
         address = server.rstrip("/")
         return next((c.name for c in self.contexts.values() if c.protected and c.server.rstrip("/") == address), "")
 
@@ -114,7 +114,7 @@ class ContextFile:
             raise
 
     def permission_warning(self) -> str:
-        """Return what to say when others can read a token in the file; else nothing."""
+        """Return a warning if other users can read a token in the file, else an empty text."""
         has_token = any(context.token for context in self.contexts.values())
         if has_token and os.name == "posix" and self.path.stat().st_mode & 0o077:
             return f"{self.path} holds a token and others can read it; run: chmod 600 {self.path}"
@@ -179,6 +179,6 @@ def _parse_context(name: str, value: Any) -> Context:
 
 
 def _written(context: Context) -> dict[str, Any]:
-    """Return what is written of *context*: what it says, not what it leaves open."""
+    """Return *context* as the file has it: without the fields that are empty."""
     said = {f.name: getattr(context, f.name) for f in fields(context) if f.name != "name"}
     return {key: value for key, value in said.items() if value}

@@ -58,7 +58,7 @@ EXIT_CODES: dict[str, ExitCode] = {
     "WaitTimedOut": ExitCode.TIMED_OUT,
     "ClientError": ExitCode.ERROR,
 }
-"""Of what no server answered, by the name of the client's class; what the server refuses has its code's."""
+"""The exit codes of errors without an error code of the server, by the name of the client's class."""
 
 _CODES = {
     "Unreachable": "unreachable",

@@ -11,10 +11,10 @@ from types import FrameType
 
 @contextmanager
 def interrupted_after() -> Iterator[None]:
-    """Let a Ctrl-C wait until the block is over, so that what it does and what is noted of that agree.
+    """Put a Ctrl-C off until the block is over, so that the bytes written and the noted position agree, for example.
 
-    A second one does not wait: the block may hang on a screen that was stopped. In other threads than the main one, and
-    where Ctrl-C is ignored, this does nothing.
+    A second Ctrl-C interrupts at once: the block may hang on a terminal that was stopped. This does nothing outside the
+    main thread, and where Ctrl-C is ignored.
     """
     former = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(former):

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperOption
 
 import cictl
-from cictl.cli.app.commands import DestructiveCommand, Entry, LazyGroup, LocalCommand, PlainCommand
+from cictl.cli.app.commands import CommandEntry, DestructiveCommand, LazyGroup, LocalCommand, PlainCommand
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, failure_of, is_client_error, usage
 from cictl.cli.app.session import Session, new_session
@@ -22,60 +22,70 @@ if TYPE_CHECKING:
 # click's base of everything that tells of wrong usage; typer exports its descendant only.
 UsageError = typer.BadParameter.__mro__[1]
 
-COMMANDS: dict[str, Entry] = {
-    "serve": Entry("cictl.cli.commands.here.serve", "serve", "Run the server.", PlainCommand),
-    "run-agent": Entry(
+COMMANDS: dict[str, CommandEntry] = {
+    "serve": CommandEntry("cictl.cli.commands.here.serve", "serve", "Run the server.", PlainCommand),
+    "run-agent": CommandEntry(
         "cictl.cli.commands.here.run_agent", "run_agent", "Run an agent that executes jobs.", PlainCommand
     ),
-    "demo": Entry(
+    "demo": CommandEntry(
         "cictl.cli.commands.here.demo", "demo", "Try everything: a server, an agent, a project.", PlainCommand
     ),
-    "healthcheck": Entry("cictl.cli.commands.healthcheck", "healthcheck", "Check that the server is up and well."),
-    "info": Entry("cictl.cli.commands.info", "info", "Show the server and its state."),
-    "lint": Entry("cictl.cli.commands.here.lint", "lint", "Check a project file; needs no server.", LocalCommand),
-    "run": Entry("cictl.cli.commands.run", "run", "Run a pipeline, one of its jobs, or a chain."),
-    "agents": Entry(
+    "healthcheck": CommandEntry(
+        "cictl.cli.commands.healthcheck", "healthcheck", "Check that the server is up and well."
+    ),
+    "info": CommandEntry("cictl.cli.commands.info", "info", "Show the server and its state."),
+    "lint": CommandEntry(
+        "cictl.cli.commands.here.lint", "lint", "Check a project file; needs no server.", LocalCommand
+    ),
+    "run": CommandEntry("cictl.cli.commands.run", "run", "Run a pipeline, one of its jobs, or a chain."),
+    "agents": CommandEntry(
         "cictl.cli.commands.agents",
         "app",
         "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.",
     ),
-    "projects": Entry("cictl.cli.commands.projects", "app", "Projects: list show import reload delete icon."),
-    "pipelines": Entry(
+    "projects": CommandEntry("cictl.cli.commands.projects", "app", "Projects: list show import reload delete icon."),
+    "pipelines": CommandEntry(
         "cictl.cli.commands.runnables",
         "pipelines",
         "Pipelines: list show run preview source-refs eligible-agents version.",
     ),
-    "chains": Entry(
+    "chains": CommandEntry(
         "cictl.cli.commands.runnables", "chains", "Chains: list show run preview source-refs eligible-agents."
     ),
-    "jobs": Entry(
+    "jobs": CommandEntry(
         "cictl.cli.commands.jobs",
         "app",
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
-    "vault": Entry("cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add remove test."),
-    "update": Entry("cictl.cli.commands.update", "app", "Versions of the server: check tags status apply rollback."),
-    "server": Entry("cictl.cli.commands.server", "app", "The server itself: restart."),
-    "api": Entry("cictl.cli.commands.api", "api", "Call the API itself, as it is.", DestructiveCommand),
-    "store": Entry("cictl.cli.commands.here.store", "app", "The server's data: check backup restore compact export."),
-    "context": Entry("cictl.cli.commands.here.context", "app", "Named servers: list use set delete show."),
-    "completion": Entry("cictl.cli.commands.here.completion", "app", "Completion in a shell: show install."),
-    "version": Entry("cictl.cli.commands.here.version", "version", "Show the version of cictl.", LocalCommand),
-    "stage": Entry(
+    "vault": CommandEntry(
+        "cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add remove test."
+    ),
+    "update": CommandEntry(
+        "cictl.cli.commands.update", "app", "Versions of the server: check tags status apply rollback."
+    ),
+    "server": CommandEntry("cictl.cli.commands.server", "app", "The server itself: restart."),
+    "api": CommandEntry("cictl.cli.commands.api", "api", "Call the API itself, as it is.", DestructiveCommand),
+    "store": CommandEntry(
+        "cictl.cli.commands.here.store", "app", "The server's data: check backup restore compact export."
+    ),
+    "context": CommandEntry("cictl.cli.commands.here.context", "app", "Named servers: list use set delete show."),
+    "completion": CommandEntry("cictl.cli.commands.here.completion", "app", "Completion in a shell: show install."),
+    "version": CommandEntry("cictl.cli.commands.here.version", "version", "Show the version of cictl.", LocalCommand),
+    "stage": CommandEntry(
         "cictl.cli.commands.here.installation",
         "stage",
         "Install a version beside the others.",
         LocalCommand,
         is_technical=True,
     ),
-    "apply-staged-update": Entry(
+    "apply-staged-update": CommandEntry(
         "cictl.cli.commands.here.installation",
         "apply_staged_update",
         "Switch to the version that was staged.",
         PlainCommand,
         is_technical=True,
     ),
-    "self-check": Entry(
+    "self-check": CommandEntry(
         "cictl.cli.commands.here.installation",
         "self_check",
         "Check that this version can run.",
@@ -238,7 +248,7 @@ def _make_lenient(stream: TextIO) -> None:
 
 
 def _abandon_stdout(session: Session) -> None:
-    """Point stdout at nothing, so that the interpreter's last flush has nothing to complain about."""
+    """Redirect stdout to the null device, so that the interpreter's last flush can't fail."""
     try:
         descriptor = session.stdout.fileno()
     except (OSError, ValueError):

@@ -27,7 +27,7 @@ RETRIES = 2
 
 @dataclass
 class Session:
-    """What a command may use.
+    """What a command may use: streams, environment, options, settings, client.
 
     Attributes:
         options: The shared options by name (`output`, `query`, `server`, `context`, `debug`, `yes`), as far as given;
@@ -93,7 +93,7 @@ class Session:
         return client
 
     def new_probe(self) -> Probe:
-        """Return what asks small questions without loading the whole client."""
+        """Return a probe, which asks small questions without loading the whole client."""
         from cictl_client.probe import Probe
 
         self._log_if_debugging()
@@ -120,7 +120,7 @@ class Session:
 
     @property
     def server_options(self) -> str:
-        """What a command that is shown needs behind it, to reach the server of this one."""
+        """The options that a suggested command needs to reach the same server as this one."""
         given = [option for option in ("server", "context") if self.options.get(option)]
         return "".join(f" --{option} {self.options[option]}" for option in given)
 

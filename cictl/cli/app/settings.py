@@ -19,7 +19,7 @@ class Settings:
     Attributes:
         server: Base URL, without a slash at its end.
         source: Where the URL came from, for messages: `--server`, `CICTL_SERVER_URL`, `context prod`, `default`.
-        context: The context that was chosen, even where a URL from elsewhere wins over its own; else empty.
+        context: The chosen context, even if another URL wins over its own; empty without one.
         context_source: Where that choice came from: `--context`, `CICTL_CONTEXT`, or the file's path.
         token: None when no token was configured.
         token_source: Where the token came from; empty without one.
@@ -104,7 +104,10 @@ def read_token(path: str, source: str) -> str:
 
 
 def _context(env: Mapping[str, str], file: ContextFile, *, context: str, needed: bool) -> tuple[Context | None, str]:
-    """Return the context that was chosen, and who chose it; where none is *needed* no choice of the environment is."""
+    """Return the chosen context, and who chose it.
+
+    If none is *needed* and the file has no contexts, CICTL_CONTEXT is ignored: `--server URL` works without a file.
+    """
     if context:
         return file.get(context), "--context"
     if env.get("CICTL_CONTEXT") and (needed or file.contexts):

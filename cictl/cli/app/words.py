@@ -1,4 +1,4 @@
-"""Words that a choice is made from, as completion, help and checks need them."""
+"""The fixed words that options and arguments take, for completion, help and checks."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ WORDS: dict[str, tuple[str, ...]] = {
     "shells": tuple(SHELLS),
     "methods": ("GET", "POST", "DELETE"),
 }
-"""The words of the kinds that never change; those of all other kinds are asked for, see `candidates`."""
+"""The words of each fixed kind; `candidates` asks the server for those of the other kinds."""

@@ -67,7 +67,7 @@ def _asked(ask: Ask, words: Sequence[str], env: Mapping[str, str]) -> list[Name]
 
 
 class Source:
-    """The server, as far as names go; what it answers is read loosely."""
+    """The server, asked for names only; a missing or odd field of an answer counts as empty."""
 
     def __init__(self, url: str, token: str | None, *, seconds: float) -> None:
         from cictl_client.probe import Probe
@@ -88,7 +88,7 @@ class Source:
 
 
 Ask = Callable[[Source, str], Iterable[Name]]
-"""Yields the names that a source has; also gets what begins the name."""
+"""Yields the names that a source has; its second argument is the word as far as it is typed."""
 
 
 def _source(words: Sequence[str], env: Mapping[str, str], *, seconds: float) -> Source:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cictl.cli.output.plain import plain
-
-if TYPE_CHECKING:
-    pass
 
 
 class Format(StrEnum):
@@ -41,6 +38,7 @@ def to_yaml(value: Any) -> str:
 
 
 def queried(message: object, query: str, form: Format) -> str:
+    """Return what the JMESPath expression *query* finds in *message*: YAML, one name a line, or else JSON."""
     import jmespath
 
     found = jmespath.search(query, as_builtins(message))

@@ -24,7 +24,7 @@ def lost_text(error: Exception, *, then: str = "trying again") -> str:
 
 
 def is_passing(error: ClientError) -> bool:
-    """Tell whether *error* may be gone soon: the server is away, or failed; it has not refused."""
+    """Tell whether *error* may pass: the server is away or has failed, but has not refused."""
     return isinstance(error, Unreachable) or (isinstance(error, ApiError) and error.status >= 500)
 
 
@@ -50,6 +50,7 @@ class Outage:
         self._deadline = deadline
         self._passing = passing
         self._noted_at: float | None = None
+        # A server that goes away cuts all followed logs at once, each on a thread of its own: one notice is enough.
         self._lock = threading.Lock()
 
     def tell(self, error: Exception) -> None:

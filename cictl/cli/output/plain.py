@@ -18,7 +18,7 @@ _UNFINISHED = re.compile(
     rb"(?:\x1b(?:\[[0-?]*[ -/]*|[PX\]^_](?s:.*)|[ -/]*)|\xc2(?:\x9b[0-?]*[ -/]*|[\x90\x98\x9d-\x9f](?s:.*))?|\r)\Z"
 )
 _SUSPECT = bytes(byte for byte in range(32) if byte not in b"\t\n") + b"\x7f\xc2"
-"""What every sequence and every control has one of."""
+"""Every sequence and every control has at least one of these bytes."""
 
 _NAME_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Line = tuple[str, str]
-"""A line of prose: what stands before the text, and the text, which is folded below itself."""
+"""A line of prose: its lead, and its text, whose further lines are indented by the width of the lead."""
 
 Cell = str | int | float | datetime | timedelta | list[str] | None
 
@@ -71,8 +71,8 @@ class Result(Generic[T]):
         name: Of a row, for `-o name`.
         empty: Said on stderr when there are no rows.
         detailed: Show each row as lines of `Title: value` instead of a table.
-        names: All names, where there isn't one for each row.
-        prose: The lines to show instead of a table; gets what turns an instant into text.
+        names: All names, if they are not one for each row.
+        prose: Returns the lines to show instead of a table; its argument turns an instant into text.
     """
 
     message: object
@@ -157,12 +157,13 @@ class Renderer:
             self.note(result.empty)
         else:
             columns = _columns(result, wide=form is Format.WIDE)
+            # As wide as the whole list needs, not only the new rows, so that lines written at other times align.
             texts = [self._texts(replace(result, rows=some), columns, terminal=False) for some in (result.rows, rows)]
             lines = _aligned_to(_widths(columns, texts[0]), [[column.title for column in columns], *texts[1]])
             self._write("".join(lines if is_first else lines[1:]))
 
     def picture(self, result: Result[Any], *, form: Format) -> Table:
-        """Return the table of *result* for a screen of any size: what is too wide for it ends in an ellipsis."""
+        """Return the table of *result* for a screen of any size; a cell that is too wide ends in an ellipsis."""
         columns = _columns(result, wide=form is Format.WIDE)
         table = _rich_table()
         for column in columns:
@@ -182,6 +183,8 @@ class Renderer:
             least = min(width, _FOLDED_WIDTH) if column.folds else width
             table.add_column(column.title, overflow="fold", no_wrap=not column.folds, min_width=least)
         _add_rows(table, rows)
+        # On a screen that is too narrow rich would cut cells. A console that is told of a wider one leaves it to the
+        # terminal to break lines, and ids stay whole for copying.
         console = Console(
             file=stream,
             width=max(columns_of(stream, self._env), _least_width(columns, widths)),

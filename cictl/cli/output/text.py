@@ -26,7 +26,7 @@ _STYLES = {
 
 
 def style_of(word: str) -> str:
-    """Return how a state is coloured; empty for any other word."""
+    """Return the colour of a state; empty for any other word."""
     return _STYLES.get(word, "")
 
 
@@ -51,7 +51,7 @@ def iso(instant: datetime) -> str:
 
 
 def ago(age: timedelta) -> str:
-    """Return *age* as `3m ago`; what lies ahead, by clocks that differ, is `now`."""
+    """Return *age* as `3m ago`; an instant ahead, which clocks that differ can make, is `now`."""
     return "now" if age < timedelta(seconds=1) else f"{_coarse(age)} ago"
 
 
@@ -86,7 +86,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def has_colour(stream: TextIO, env: Mapping[str, str]) -> bool:
-    """Tell whether *stream* may be coloured or moved: a terminal, no NO_COLOR (no-color.org), not a dumb one."""
+    """Tell whether *stream* may show colour and motion: a terminal, no NO_COLOR (no-color.org), not a dumb one."""
     return is_terminal(stream) and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
 
 
@@ -110,6 +110,7 @@ def _coarse(age: timedelta) -> str:
 
 
 def width_of(text: str) -> int:
+    """Return how many columns of a terminal *text* takes: wide characters take two, combining ones none."""
     if text.isascii():
         return len(text)
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)

@@ -32,10 +32,10 @@ def watch(session: Session, look: Callable[[], Result[Any]], *, quiet: Sequence[
     """Show what *look* gives, now and whenever it has changed, until Ctrl-C.
 
     Args:
-        quiet: Titles of columns that change all the time; in a pipe they alone make no row new.
+        quiet: Titles of columns that change all the time. In a pipe, a row that changed in these alone is not written.
 
     Raises:
-        Failure: The format is none for a list that goes on.
+        Failure: The format can't show a list that goes on.
         ClientError: The first look fails, or the server refuses a later one.
     """
     if session.options.get("query") or session.output == Format.YAML:
