@@ -103,6 +103,8 @@ def find_target(client: Client, text: str, *, chains: bool = True, pipelines: bo
         numbered = [t for t in targets if t.definition.id == int(text)]
         if numbered:
             return _only(numbered, text, noun)
+    # From strict to loose, and the first way that finds anything decides: otherwise `build` would be ambiguous for ever
+    # beside `build-all`.
     for matches in (_exactly, _by_project_prefix, _by_prefixes):
         found = [t for t in (matches(target, text) for target in targets) if t is not None]
         if found:
@@ -133,6 +135,7 @@ def find_job_id(client: Client, text: str) -> str:
 
     if not text or "/" in text:
         raise not_found(f"job {text!r} not found", hint="`cictl jobs list` shows what there is")
+    # A whole id, which scripts give, costs one small request; only a beginning needs the list.
     try:
         return client.get_job_state(text).id
     except NotFound:

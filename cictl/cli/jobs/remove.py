@@ -40,6 +40,7 @@ def clear_queue(session: Session) -> None:
     found, has_more = [], False
     for status in _PENDING:
         page = session.client.list_jobs(max_jobs=MAX_JOBS, status=status)
+        # A reference server ignores the filter.
         found += [job for job in page.job_executions if job.status is status]
         has_more = has_more or bool(page.next_cursor)
     if not found:

@@ -117,7 +117,7 @@ class Follower:
         return self._through(partial(self._client.get_job, job_id))
 
     def _load(self) -> None:
-        """Give each execution a label of its own, as short as the run allows."""
+        """Give each execution a label: the shortest of job, pipeline/job and id that tells them apart; a single one its id."""
         jobs = [self._job(job_id) for job_id in self._ids]
         short = [label_of(job) for job in jobs]
         long = [label_in_chain(job) for job in jobs]
@@ -166,7 +166,7 @@ class Follower:
             self._show_whole_log(job_id)
 
     def _tell_unmet(self) -> None:
-        """Say once of each waiting execution why nothing can take it; a few at a time."""
+        """Say once of each queued execution why no agent can take it; of five in a round, as each costs a request."""
         if time.monotonic() < self._unmet_check_at:
             return
         self._unmet_check_at = time.monotonic() + UNMET_AFTER_SECONDS
@@ -205,6 +205,7 @@ class Follower:
         )
 
     def _show_whole_log(self, job_id: str) -> None:
+        """Write the log of a failed execution: in a big run no thread has followed it."""
         source = LogSource(self._client, job_id, on_lost=self._outage.tell, through=self._through)
         self._view(source).write_once()
 
@@ -219,6 +220,7 @@ class Follower:
         self._board.close()
         waiting = self._open()
         names = ", ".join(self._labels.get(i, i) for i in waiting[:5]) + (" …" if len(waiting) > 5 else "")
+        # Only where nothing that is left has a chance; one that an agent could take makes it a matter of time.
         if waiting and all(i in self._unmet and self._states[i].status is JobStatus.QUEUED for i in waiting):
             return Failure(
                 f"no agent could take {names} within {self._waiting.timeout:g} s; it stays queued",

@@ -140,6 +140,7 @@ class LogView:
             for chunk in self._source.follow(start=part.start, times=self._wanted.timestamps, is_stopped=is_stopped):
                 if is_stopped is not None and is_stopped():
                     return False
+                # Where a step ends is known only once the next one has begun, so each chunk may be its last.
                 end = self._end_of(part) if end is None else end
                 self._feed(chunk, end)
                 if end is not None and self.position >= end:
