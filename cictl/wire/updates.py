@@ -65,3 +65,30 @@ class Restarting(Message):
 
     restarting: bool
     message: str
+
+
+class UpdateKey:
+    """The keys of `GET update/status`, whose answer is a map of texts."""
+
+    CURRENT = "update_current_version"
+    LATEST = "update_latest_version"
+    AVAILABLE = "update_available"
+    RELEASE_URL = "update_release_url"
+    ASSET_NAME = "update_asset_name"
+    LAST_CHECKED = "update_last_checked_utc"
+    MESSAGE = "update_message"
+    APPLIED = "update_last_apply_utc"
+    STATUS = "update_last_apply_status"
+    REASON = "update_last_apply_message"
+    """What `MESSAGE` said when `STATUS` last changed. A later check for releases, or a restart, overwrites `MESSAGE`."""
+    TARGET = "update_target_version"
+    RELOAD_PENDING = "update_reload_projects_pending"
+    RELOAD_MESSAGE = "update_reload_message"
+    MODE = "update_server_mode"
+    SUPPORTED = "update_server_self_update_supported"
+    UNSUPPORTED_REASON = "update_server_self_update_reason"
+    AGENT_TARGET = "update_agent_target_version"
+    UNABLE_AGENTS = "update_agent_non_service_agents"
+    PHASE = "update_phase"
+    PREVIOUS = "update_previous_version"
+    ROLLBACK_VERSIONS = "update_rollback_versions"

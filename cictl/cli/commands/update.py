@@ -11,8 +11,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.table import Column, Result
-from cictl.wire import update_keys as keys
-from cictl.wire.updates import UpdateCheck, UpdateStatus, UpdateTags
+from cictl.wire.updates import UpdateCheck, UpdateKey, UpdateStatus, UpdateTags
 
 app = new_group("cictl update check\ncictl update apply\ncictl update rollback v1.2.2\ncictl update status")
 
@@ -58,7 +57,7 @@ def tags(context: typer.Context) -> None:
     """
     session = Session.of(context)
     found = session.client.list_update_tags()
-    installed = session.client.get_update_status().get(keys.ROLLBACK_VERSIONS, "").split(",")
+    installed = session.client.get_update_status().get(UpdateKey.ROLLBACK_VERSIONS, "").split(",")
     columns: tuple[Column[str], ...] = (
         Column("VERSION", lambda tag: tag),
         Column("HERE", lambda tag: _place(tag, found, installed)),
@@ -74,29 +73,29 @@ def status(context: typer.Context) -> None:
     session = Session.of(context)
     found = session.client.get_update_status()
     columns: tuple[Column[dict[str, str]], ...] = (
-        _line("Runs", keys.CURRENT),
-        _line("Latest", keys.LATEST),
-        _line("Looked for", keys.LAST_CHECKED),
-        _line("Last update", keys.STATUS),
-        _line("To", keys.TARGET),
-        _line("At", keys.APPLIED),
+        _line("Runs", UpdateKey.CURRENT),
+        _line("Latest", UpdateKey.LATEST),
+        _line("Looked for", UpdateKey.LAST_CHECKED),
+        _line("Last update", UpdateKey.STATUS),
+        _line("To", UpdateKey.TARGET),
+        _line("At", UpdateKey.APPLIED),
         Column("Outcome", outcome_of),
-        Column("Message", lambda s: "" if s.get(keys.MESSAGE) == outcome_of(s) else s.get(keys.MESSAGE, "")),
-        _line("Phase", keys.PHASE),
-        _line("Can update itself", keys.SUPPORTED, {"1": "yes", "0": "no"}),
-        _line("Because", keys.UNSUPPORTED_REASON),
-        _line("Mode", keys.MODE),
-        _line("Before", keys.PREVIOUS),
-        _line("Can go back to", keys.ROLLBACK_VERSIONS),
-        _line("Agents are to run", keys.AGENT_TARGET),
-        _line("Agents that can't update", keys.UNABLE_AGENTS),
+        Column("Message", lambda s: "" if s.get(UpdateKey.MESSAGE) == outcome_of(s) else s.get(UpdateKey.MESSAGE, "")),
+        _line("Phase", UpdateKey.PHASE),
+        _line("Can update itself", UpdateKey.SUPPORTED, {"1": "yes", "0": "no"}),
+        _line("Because", UpdateKey.UNSUPPORTED_REASON),
+        _line("Mode", UpdateKey.MODE),
+        _line("Before", UpdateKey.PREVIOUS),
+        _line("Can go back to", UpdateKey.ROLLBACK_VERSIONS),
+        _line("Agents are to run", UpdateKey.AGENT_TARGET),
+        _line("Agents that can't update", UpdateKey.UNABLE_AGENTS),
     )
     session.show(
         Result(
             message=UpdateStatus(status=found),
             rows=[found],
             columns=columns,
-            name=lambda s: s.get(keys.CURRENT, ""),
+            name=lambda s: s.get(UpdateKey.CURRENT, ""),
             detailed=True,
         )
     )

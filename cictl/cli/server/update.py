@@ -12,9 +12,8 @@ from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.outage import is_passing
 from cictl.cli.output.table import Result
-from cictl.wire import update_keys as keys
 from cictl.wire.jobs import JobStatus
-from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer
+from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateKey
 from cictl_client import Client, ClientError, Unreachable
 
 POLL_SECONDS = 0.5
@@ -59,15 +58,15 @@ def carry_out(session: Session, wanted: UpdateOptions) -> None:
     """
     session.refuse_if_readonly(wanted.words)
     status = session.client.get_update_status()
-    if status.get(keys.SUPPORTED) == "0":
-        reason = status.get(keys.UNSUPPORTED_REASON, "") or "this installation can't update itself"
+    if status.get(UpdateKey.SUPPORTED) == "0":
+        reason = status.get(UpdateKey.UNSUPPORTED_REASON, "") or "this installation can't update itself"
         raise Failure(reason, exit_code=ExitCode.CONFLICT, code="update_unavailable", status=400)
     target = wanted.target or (_previous(status) if wanted.is_rollback else "")
-    _ask(session, wanted, target, current=status.get(keys.CURRENT, ""))
+    _ask(session, wanted, target, current=status.get(UpdateKey.CURRENT, ""))
     sent = _SentRequest(session.new_client(retries=0), target, is_rollback=wanted.is_rollback)
     follower = _Follower(session, time.monotonic() + wanted.seconds)
     try:
-        answer = follower.wait_for_answer(sent, before=status.get(keys.APPLIED, ""))
+        answer = follower.wait_for_answer(sent, before=status.get(UpdateKey.APPLIED, ""))
         is_pending = answer.updated or answer.message == UPDATE_STILL_RUNNING
         if wanted.no_wait or not is_pending:
             _show(session, answer, answer.message)
@@ -100,7 +99,7 @@ def restart_text(client: Client) -> str:
 
 
 def _previous(status: dict[str, str]) -> str:
-    found = status.get(keys.PREVIOUS, "")
+    found = status.get(UpdateKey.PREVIOUS, "")
     if not found:
         raise usage("there is no version before this one", hint="name one: `cictl update tags` shows what there is")
     return found
@@ -112,14 +111,14 @@ def _show(session: Session, answer: UpdateAnswer, text: str) -> None:
 
 def outcome_of(status: dict[str, str]) -> str:
     """Return the message of the last update; a reference server keeps it only until its next message of any kind."""
-    return status.get(keys.REASON, "") or status.get(keys.MESSAGE, "")
+    return status.get(UpdateKey.REASON, "") or status.get(UpdateKey.MESSAGE, "")
 
 
 def next_step(status: dict[str, str]) -> str:
     """Return what to do about the last update; empty unless it failed on a server that can update itself."""
-    if status.get(keys.STATUS) != "failed" or status.get(keys.SUPPORTED) == "0":
+    if status.get(UpdateKey.STATUS) != "failed" or status.get(UpdateKey.SUPPORTED) == "0":
         return ""
-    serving = status.get(keys.CURRENT, "")
+    serving = status.get(UpdateKey.CURRENT, "")
     return f"{serving} serves; mend what the message and {_LOGS} tell, then `cictl update apply` again"
 
 
@@ -183,7 +182,7 @@ class _Follower:
             # The connection broke: either the request never arrived, or the server took it and restarts already. While
             # the status still has the time of the update before, this one has not begun.
             status = self._look()
-            if status is None or status.get(keys.APPLIED, "") == before:
+            if status is None or status.get(UpdateKey.APPLIED, "") == before:
                 raise sent.error
             return UpdateAnswer(updated=False, message=UPDATE_STILL_RUNNING, target_version=sent.target)
         if sent.error is not None:
@@ -199,7 +198,7 @@ class _Follower:
         """
         while True:
             status = self._look()
-            outcome = (status or {}).get(keys.STATUS, "")
+            outcome = (status or {}).get(UpdateKey.STATUS, "")
             message = outcome_of(status or {})
             if outcome in ("success", "noop"):
                 return message
@@ -219,7 +218,7 @@ class _Follower:
             if isinstance(error, Unreachable):
                 self._tell("the server is restarting")
             return None
-        self._tell(_PHASES.get(status.get(keys.PHASE, ""), ""))
+        self._tell(_PHASES.get(status.get(UpdateKey.PHASE, ""), ""))
         return status
 
     def _tell(self, text: str) -> None:

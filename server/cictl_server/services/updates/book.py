@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cictl.installation.versions import find_tag
-from cictl.wire.update_keys import LATEST, MESSAGE, REASON, STATUS
+from cictl.wire.updates import UpdateKey
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import SettingRecord
@@ -44,18 +44,18 @@ class UpdateBook:
         Args:
             latest: A version that exists; it becomes the latest one known if it is the newest heard of.
         """
-        if STATUS in changes:
-            changes = {**changes, REASON: changes[MESSAGE]}
+        if UpdateKey.STATUS in changes:
+            changes = {**changes, UpdateKey.REASON: changes[UpdateKey.MESSAGE]}
         with self.store.write() as tx:
             for key, value in changes.items():
                 tx.settings.put(SettingRecord(key=key, value=value))
             for key in cleared:
                 tx.settings.delete(key)
             if latest and _is_news(tx, latest):
-                tx.settings.put(SettingRecord(key=LATEST, value=latest))
+                tx.settings.put(SettingRecord(key=UpdateKey.LATEST, value=latest))
 
 
 def _is_news(tx: Transaction, version: str) -> bool:
-    known = tx.settings.find(LATEST)
+    known = tx.settings.find(UpdateKey.LATEST)
     old, new = find_tag(known.value if known else ""), find_tag(version)
     return new is not None and (old is None or new > old)

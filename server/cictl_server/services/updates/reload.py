@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from cictl.wire.update_keys import RELOAD_MESSAGE, RELOAD_PENDING
+from cictl.wire.updates import UpdateKey
 from cictl_server.errors import CictlError
 from cictl_server.services.projects.projects import ProjectService
 from cictl_server.services.updates.book import UpdateBook
@@ -28,15 +28,15 @@ class ReloadService:
 
         Where one can't be reloaded it stays as it was, and all are tried again at the next start.
         """
-        if self.book.find(RELOAD_PENDING) != "1":
+        if self.book.find(UpdateKey.RELOAD_PENDING) != "1":
             return
         with self.store.read() as view:
             ids = [p.id for p in view.projects.iter_all() if p.repo_url and p.config_file and "/" not in p.config_file]
         failed = [project_id for project_id in ids if not self._reload(project_id)]
         if not failed:
-            self.book.write({RELOAD_PENDING: "0", **({RELOAD_MESSAGE: _COMPLETE} if ids else {})})
+            self.book.write({UpdateKey.RELOAD_PENDING: "0", **({UpdateKey.RELOAD_MESSAGE: _COMPLETE} if ids else {})})
         else:
-            self.book.write({RELOAD_MESSAGE: _INCOMPLETE})
+            self.book.write({UpdateKey.RELOAD_MESSAGE: _INCOMPLETE})
 
     def _reload(self, project_id: int) -> bool:
         try:

@@ -6,8 +6,7 @@ import logging
 import sys
 from dataclasses import dataclass
 
-from cictl.wire.update_keys import MESSAGE
-from cictl.wire.updates import Restarting
+from cictl.wire.updates import Restarting, UpdateKey
 from cictl_server.services.updates.book import UpdateBook
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.update import UpdateService
@@ -40,7 +39,7 @@ class RestartService:
             if is_service
             else "service restart unavailable; re-exec requested"
         )
-        self.book.write({MESSAGE: message})
+        self.book.write({UpdateKey.MESSAGE: message})
         logger.info("restart requested: %s", message)
         (self.process.leave if is_service else self.process.restart)()
         return Restarting(restarting=True, message=message)

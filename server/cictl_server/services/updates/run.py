@@ -22,8 +22,7 @@ from cictl.installation.smoke import SmokeError
 from cictl.installation.staging import PreflightError, StageError, find_staged
 from cictl.installation.versions import find_tag
 from cictl.wire.jobs import JobStatus
-from cictl.wire.update_keys import MESSAGE, RELOAD_PENDING, STATUS, TARGET
-from cictl.wire.updates import UpdateAnswer
+from cictl.wire.updates import UpdateAnswer, UpdateKey
 from cictl_server.errors import CictlError, InvalidRequest, StoreError, UpdateFailed, UpdateUnavailable
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET
 from cictl_server.services.jobs.lease_pause import LeasePause
@@ -147,7 +146,7 @@ class UpdateRun:
         self._pause.end()
         self._error = error
         try:
-            self._book.write({STATUS: "failed", MESSAGE: str(error)})
+            self._book.write({UpdateKey.STATUS: "failed", UpdateKey.MESSAGE: str(error)})
         except StoreError as unwritten:  # the server is stopping, or its disk is full: the answer still tells it
             logger.warning("the failure could not be remembered: %s", unwritten)
 
@@ -185,7 +184,7 @@ class UpdateRun:
 
     def _nothing_to_do(self) -> UpdateAnswer:
         message = "already at target version" if self.order.is_rollback else "already up to date"
-        changes = {STATUS: "noop", MESSAGE: message, TARGET: self.target}
+        changes = {UpdateKey.STATUS: "noop", UpdateKey.MESSAGE: message, UpdateKey.TARGET: self.target}
         if find_tag(self.order.current):
             changes[AGENT_UPDATE_TARGET] = self.order.current
         self._book.write(changes, latest=self.target)
@@ -230,7 +229,13 @@ class UpdateRun:
         )
         self._pause.begin(pending.deadline_utc)
         self._book.write(
-            {STATUS: "staged", MESSAGE: message, TARGET: self.target, RELOAD_PENDING: "1"}, latest=self.target
+            {
+                UpdateKey.STATUS: "staged",
+                UpdateKey.MESSAGE: message,
+                UpdateKey.TARGET: self.target,
+                UpdateKey.RELOAD_PENDING: "1",
+            },
+            latest=self.target,
         )
         try:
             manifest.request(layout, pending)

@@ -16,8 +16,7 @@ from cictl.installation.layout import Layout
 from cictl.installation.reconcile import reconcile
 from cictl.installation.releases.release import ReleaseError
 from cictl.installation.versions import find_tag
-from cictl.wire import update_keys as keys
-from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateTags
+from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateCheck, UpdateKey, UpdateRequest, UpdateTags
 from cictl.wire.words import NOT_A_SERVICE
 from cictl_server.errors import Conflict, InvalidRequest
 from cictl_server.services.fleet.rollout import Rollout
@@ -66,13 +65,13 @@ class UpdateService:
 
     def check(self) -> UpdateCheck:
         """Look for a newer release, in whatever way this server was installed; a failure is an answer too."""
-        remembered = {keys.LAST_CHECKED: _instant(self._clock()), keys.CURRENT: self._version}
+        remembered = {UpdateKey.LAST_CHECKED: _instant(self._clock()), UpdateKey.CURRENT: self._version}
         try:
             release = self.tools.source.latest()
         except ReleaseError as error:
             self._book.write(
-                {**remembered, keys.MESSAGE: str(error), keys.AVAILABLE: "0"},
-                cleared=(keys.LATEST, keys.RELEASE_URL, keys.ASSET_NAME),
+                {**remembered, UpdateKey.MESSAGE: str(error), UpdateKey.AVAILABLE: "0"},
+                cleared=(UpdateKey.LATEST, UpdateKey.RELEASE_URL, UpdateKey.ASSET_NAME),
             )
             return UpdateCheck(current_version=self._version, update_available=False, message=str(error))
         is_news = _is_newer(release.tag, than=self._version)
@@ -80,11 +79,11 @@ class UpdateService:
         self._book.write(
             {
                 **remembered,
-                keys.LATEST: release.tag,
-                keys.RELEASE_URL: release.page_url,
-                keys.ASSET_NAME: release.wheel.name,
-                keys.AVAILABLE: "1" if is_news else "0",
-                keys.MESSAGE: message,
+                UpdateKey.LATEST: release.tag,
+                UpdateKey.RELEASE_URL: release.page_url,
+                UpdateKey.ASSET_NAME: release.wheel.name,
+                UpdateKey.AVAILABLE: "1" if is_news else "0",
+                UpdateKey.MESSAGE: message,
             }
         )
         return UpdateCheck(
@@ -160,22 +159,22 @@ class UpdateService:
         self.adopt()
         stored = self._book.shown()
         capability = self.tools.capability()
-        latest = stored.get(keys.LATEST, "")
+        latest = stored.get(UpdateKey.LATEST, "")
         if latest:
-            stored[keys.AVAILABLE] = "1" if _is_newer(latest, than=self._version) else "0"
+            stored[UpdateKey.AVAILABLE] = "1" if _is_newer(latest, than=self._version) else "0"
             if _is_newer(self._version, than=latest):
-                stored[keys.LATEST] = self._version  # else clients that compare for equality offer a downgrade
+                stored[UpdateKey.LATEST] = self._version  # else clients that compare for equality offer a downgrade
         return {
             **stored,
-            keys.CURRENT: self._version,
-            keys.MODE: capability.mode,
-            keys.SUPPORTED: "1" if capability.is_supported else "0",
-            keys.UNSUPPORTED_REASON: capability.reason,
-            keys.AGENT_TARGET: stored.get(AGENT_UPDATE_TARGET, ""),
-            keys.UNABLE_AGENTS: ",".join(self._unable_agents()),
-            keys.PHASE: self._phase(capability.layout),
-            keys.PREVIOUS: (capability.layout.previous() or "") if capability.layout else "",
-            keys.ROLLBACK_VERSIONS: ",".join(self._rollback_versions()),
+            UpdateKey.CURRENT: self._version,
+            UpdateKey.MODE: capability.mode,
+            UpdateKey.SUPPORTED: "1" if capability.is_supported else "0",
+            UpdateKey.UNSUPPORTED_REASON: capability.reason,
+            UpdateKey.AGENT_TARGET: stored.get(AGENT_UPDATE_TARGET, ""),
+            UpdateKey.UNABLE_AGENTS: ",".join(self._unable_agents()),
+            UpdateKey.PHASE: self._phase(capability.layout),
+            UpdateKey.PREVIOUS: (capability.layout.previous() or "") if capability.layout else "",
+            UpdateKey.ROLLBACK_VERSIONS: ",".join(self._rollback_versions()),
         }
 
     def adopt(self) -> None:
@@ -186,10 +185,10 @@ class UpdateService:
             return
         changes = {
             ADOPTED: _instant(result.updated_utc),
-            keys.APPLIED: _instant(result.updated_utc),
-            keys.STATUS: result.status,
-            keys.MESSAGE: result.message,
-            keys.TARGET: result.target,
+            UpdateKey.APPLIED: _instant(result.updated_utc),
+            UpdateKey.STATUS: result.status,
+            UpdateKey.MESSAGE: result.message,
+            UpdateKey.TARGET: result.target,
         }
         if result.status == "success":
             changes[AGENT_UPDATE_TARGET] = result.target
@@ -201,7 +200,7 @@ class UpdateService:
     def settle(self) -> None:
         """Take over results, give up an update that nobody works on any more, and, once, remove what others left."""
         self.adopt()
-        is_unfinished = self._book.find(keys.STATUS) in _UNFINISHED
+        is_unfinished = self._book.find(UpdateKey.STATUS) in _UNFINISHED
         if self._is_running or (self._is_tidy and not is_unfinished):
             return
         layout = self.tools.capability().layout
@@ -211,7 +210,7 @@ class UpdateService:
         if layout is not None and reconcile(layout, self._version, now=self._clock()) is not None:
             self.adopt()
         elif is_unfinished:
-            self._give_up(self._book.find(keys.TARGET))
+            self._give_up(self._book.find(UpdateKey.TARGET))
 
     def stop(self) -> None:
         """Give up what is not handed over yet: the server stops. Takes no lock, so that a signal handler may call it."""
@@ -233,7 +232,7 @@ class UpdateService:
         """End an update of which nothing is left but what the server remembers: it was stopped on its way."""
         self._pause.end()
         what = f"update to {target}" if target else "update"
-        self._book.write({keys.STATUS: "failed", keys.MESSAGE: f"{what} did not complete"})
+        self._book.write({UpdateKey.STATUS: "failed", UpdateKey.MESSAGE: f"{what} did not complete"})
 
     def _begin(self, target: str, *, is_rollback: bool) -> UpdateAnswer | None:
         if target and find_tag(target) is None:
@@ -257,8 +256,8 @@ class UpdateService:
                 process=self._process,
                 clock=self._clock,
             )
-            started = {keys.STATUS: "running", keys.MESSAGE: "update started", keys.TARGET: order.target}
-            self._book.write({keys.APPLIED: _instant(self._clock()), **started})
+            started = {UpdateKey.STATUS: "running", UpdateKey.MESSAGE: "update started", UpdateKey.TARGET: order.target}
+            self._book.write({UpdateKey.APPLIED: _instant(self._clock()), **started})
             run.start()
         return run
 
