@@ -21,7 +21,7 @@ class StartOptions(TypedDict, total=False):
     creationflags: int
 
 
-class Groups(Protocol):
+class ChildGroups(Protocol):
     """How one kind of system has groups; a group is named by the process id of the program that leads it."""
 
     def aside(self) -> StartOptions:
@@ -32,7 +32,7 @@ class Groups(Protocol):
 
 
 class Sessions:
-    """Groups that are sessions, too: what a terminal sends to us does not reach them."""
+    """ChildGroups that are sessions, too: what a terminal sends to us does not reach them."""
 
     def aside(self) -> StartOptions:
         return {"start_new_session": True}
@@ -45,7 +45,7 @@ class Sessions:
 class _Child:
     """A program that runs, and its group."""
 
-    def __init__(self, process: subprocess.Popen[bytes], groups: Groups) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], groups: ChildGroups) -> None:
         self._process = process
         self._groups = groups
 
@@ -95,7 +95,7 @@ def run(
     cwd: Path | None = None,
     stdout: int | IO[bytes] = subprocess.PIPE,
     stderr: int = subprocess.PIPE,
-    groups: Groups | None = None,
+    groups: ChildGroups | None = None,
     stop: Stop | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program without input to its end, and return what it wrote.

@@ -14,10 +14,10 @@ _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-
 _RELEASED = ((2, 0, ""),)
 """Above every pre-release, whose parts begin with 0 or 1."""
 
-Key = tuple[tuple[int, ...], tuple[tuple[int, int, str], ...]]
+SemanticKey = tuple[tuple[int, ...], tuple[tuple[int, int, str], ...]]
 
 
-def semantic_key(text: str) -> Key | None:
+def semantic_key(text: str) -> SemanticKey | None:
     """Return what *text* is to be compared by; None where it is no version.
 
     Numbers count, however many; missing ones are 0. A pre-release sorts below its release, its parts one by one: numbers

@@ -18,24 +18,24 @@ _OK = 200
 
 
 @dataclass(frozen=True)
-class Answer:
+class HealthyServer:
     """What a server that is well says of itself; `instance_id` is another after each start."""
 
     version: str
     instance_id: str
 
 
-Prober = Callable[[str], Answer | None]
+Prober = Callable[[str], HealthyServer | None]
 """Given a server's address, return what it says of itself, None when it is not well."""
 
 
-def probe(url: str) -> Answer | None:
+def probe(url: str) -> HealthyServer | None:
     """Ask `/healthz` and `/api/v1/server-info`, without any proxy."""
     try:
         if _get(f"{url}/healthz")["status"] != "ok":
             return None
         info = _get(f"{url}/api/v1/server-info")
-        return Answer(str(info["version"]), str(info.get("instance_id", "")))
+        return HealthyServer(str(info["version"]), str(info.get("instance_id", "")))
     except (*FAILURES, KeyError, TypeError, AttributeError):
         return None
 
@@ -70,7 +70,7 @@ def wait_until_healthy(
         on_other: Told the version, when a server of another one answers.
     """
     deadline = clock() + seconds
-    row: list[Answer] = []
+    row: list[HealthyServer] = []
     while True:
         answer = prober(url)
         if answer is not None and answer.version == version:

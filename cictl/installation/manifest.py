@@ -21,7 +21,7 @@ from cictl.installation.layout import Layout
 
 Phase = Literal["idle", "download", "build", "smoke", "staged", "switch", "health", "rollback"]
 Status = Literal["running", "staged", "success", "failed", "noop"]
-Step = Literal["try", "return"]
+Direction = Literal["try", "return"]
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     argv: list[str] | None = None
     previous_version: str = ""
-    step: Step = "try"
+    step: Direction = "try"
     starts: int = 0
     backup: str = ""
 

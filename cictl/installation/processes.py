@@ -25,7 +25,7 @@ MAX_STARTS = 3
 _LOOK_SECONDS = 0.1
 
 
-class Process(msgspec.Struct, frozen=True, kw_only=True):
+class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """A process; `started` tells it from a later one with the same id, empty where the system can't say."""
 
     pid: int
@@ -40,23 +40,23 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
 def announce(layout: Layout) -> None:
     """Tell the updater that this very process serves, unless another one does: a second server ends before long."""
     if announced(layout) is None:
-        write_json(layout.updates / "server.json", Process(pid=os.getpid(), started=start_of(os.getpid())))
+        write_json(layout.updates / "server.json", ProcessIdentity(pid=os.getpid(), started=start_of(os.getpid())))
 
 
-def announced(layout: Layout) -> Process | None:
+def announced(layout: Layout) -> ProcessIdentity | None:
     """Return the process that serves, if it is alive."""
     found = last_announced(layout)
     return found if found and found.is_alive else None
 
 
-def last_announced(layout: Layout) -> Process | None:
+def last_announced(layout: Layout) -> ProcessIdentity | None:
     """Return the process that was the last to serve, or to try."""
-    return read_json(layout.updates / "server.json", Process)
+    return read_json(layout.updates / "server.json", ProcessIdentity)
 
 
-def find(pid: int) -> Process | None:
+def find(pid: int) -> ProcessIdentity | None:
     """Return the process with this id, if it is alive."""
-    found = Process(pid=pid, started=start_of(pid))
+    found = ProcessIdentity(pid=pid, started=start_of(pid))
     return found if found.started else None
 
 
@@ -82,8 +82,8 @@ class ServiceManager:
         self._layout = layout
         self._sleep = sleep
         self._stop_seconds = stop_seconds
-        self._before: Process | None = None
-        self._seen: set[Process] = set()
+        self._before: ProcessIdentity | None = None
+        self._seen: set[ProcessIdentity] = set()
 
     def stop(self) -> None:
         if running := announced(self._layout):
@@ -145,7 +145,7 @@ class OwnChild:
             self._child = None
 
 
-def end(process: Process, *, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+def end(process: ProcessIdentity, *, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
     """End a process: SIGTERM, and SIGKILL when it is still there after *seconds*."""
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGTERM)
@@ -155,7 +155,7 @@ def end(process: Process, *, seconds: float, sleep: Callable[[float], None] = ti
         wait_for_end(process, seconds=seconds, sleep=sleep)
 
 
-def wait_for_end(process: Process, *, seconds: float, sleep: Callable[[float], None] = time.sleep) -> bool:
+def wait_for_end(process: ProcessIdentity, *, seconds: float, sleep: Callable[[float], None] = time.sleep) -> bool:
     """Wait until a process has ended, and tell whether it has."""
     deadline = time.monotonic() + seconds
     while process.is_alive:

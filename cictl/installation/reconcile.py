@@ -18,11 +18,8 @@ from cictl.installation.processes import MAX_STARTS
 
 logger = logging.getLogger(__name__)
 
-Outcome = Result
-"""What an interrupted update came to; it is in `result.json` too."""
 
-
-def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Outcome | None:
+def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Result | None:
     """Tell the updater which process serves. A program calls this before anything that could fail.
 
     Args:
@@ -47,7 +44,7 @@ def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Outcome |
         return _return(layout, wanted, now or utc_now())
 
 
-def reconcile(layout: Layout, version: str, *, now: datetime | None = None) -> Outcome | None:
+def reconcile(layout: Layout, version: str, *, now: datetime | None = None) -> Result | None:
     """Settle an update that nobody works on any more. A program calls this once it is healthy.
 
     A server calls it when it answers, an agent when a heartbeat was accepted.
@@ -77,7 +74,7 @@ def _claim(layout: Layout, stack: ExitStack) -> bool:
     return True
 
 
-def _settle(layout: Layout, version: str, now: datetime) -> Outcome | None:
+def _settle(layout: Layout, version: str, now: datetime) -> Result | None:
     if wanted := manifest.find_applying(layout):
         if end := manifest.find_end(layout, wanted):
             (manifest.finish if end.status == "success" else manifest.give_up)(layout)
@@ -95,7 +92,7 @@ def _settle(layout: Layout, version: str, now: datetime) -> Outcome | None:
     )
 
 
-def _confirm(layout: Layout, wanted: Pending, now: datetime) -> Outcome:
+def _confirm(layout: Layout, wanted: Pending, now: datetime) -> Result:
     """The new version runs and is well: it stays."""
     if layout.current() != wanted.target_version:
         layout.switch(wanted.target_version)
@@ -107,7 +104,7 @@ def _confirm(layout: Layout, wanted: Pending, now: datetime) -> Outcome:
     return outcome
 
 
-def _abandon(layout: Layout, wanted: Pending, version: str, now: datetime) -> Outcome:
+def _abandon(layout: Layout, wanted: Pending, version: str, now: datetime) -> Result:
     """Another version than the new one runs and is well: that one stays."""
     if layout.current() == wanted.target_version and version == wanted.from_version:
         layout.switch_back(version, previous=wanted.previous_version)
@@ -118,7 +115,7 @@ def _abandon(layout: Layout, wanted: Pending, version: str, now: datetime) -> Ou
     return outcome
 
 
-def _return(layout: Layout, wanted: Pending, now: datetime) -> Outcome:
+def _return(layout: Layout, wanted: Pending, now: datetime) -> Result:
     activation.return_to_former(layout, wanted)
     message = f"update to {wanted.target_version} did not start; rolled back to {wanted.from_version}"
     message += activation.restore_state(layout, wanted)

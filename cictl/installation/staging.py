@@ -22,7 +22,7 @@ _LONGEST_PATH = 120
 _MIN_FREE_BYTES = 300 << 20
 _FREE_FACTOR = 3
 
-__all__ = ["Fetched", "PipSettings", "PreflightError", "StageError", "StagedVersion", "stage"]
+__all__ = ["PipSettings", "PreflightError", "StageError", "StagedVersion", "VerifiedWheel", "stage"]
 
 
 class StageError(Exception):
@@ -39,7 +39,7 @@ class PreflightError(StageError):
         Exception.__init__(self, f"preflight failed: {problem}")
 
 
-class Fetched(Protocol):
+class VerifiedWheel(Protocol):
     """A verified download; `requirements` is the pinned list of dependencies."""
 
     @property
@@ -69,7 +69,7 @@ class StagedVersion:
 
 def stage(
     layout: Layout,
-    fetched: Fetched,
+    fetched: VerifiedWheel,
     tag: str,
     *,
     pip: PipSettings,
@@ -123,7 +123,7 @@ def find_staged(layout: Layout, tag: str) -> StagedVersion | None:
     return StagedVersion(tag, layout.folder(tag), record.sha256, was_reused=True)
 
 
-def _build(environment: Environment, fetched: Fetched, *, constraints: Path) -> None:
+def _build(environment: Environment, fetched: VerifiedWheel, *, constraints: Path) -> None:
     environment.create()
     if fetched.requirements is not None:
         environment.install(["--require-hashes", "-r", str(fetched.requirements)])

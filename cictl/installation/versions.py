@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import total_ordering
 
-from cictl.base.versions import Key, semantic_key
+from cictl.base.versions import SemanticKey, semantic_key
 
 DEV = "dev"
 """What stands for a version where something runs that was never released."""
@@ -81,7 +81,7 @@ class Tag:
         return self._key < other._key
 
     @property
-    def _key(self) -> Key:
+    def _key(self) -> SemanticKey:
         key = semantic_key(str(self))
         assert key is not None
         return key

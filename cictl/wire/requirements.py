@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cictl.base.versions import Key, semantic_key
+from cictl.base.versions import SemanticKey, semantic_key
 
 TOOL = "requires.tool."
 CONTAINER_TOOL = "requires.container.tool."
@@ -50,7 +50,7 @@ def satisfies(constraint: str, version: str) -> bool:
     return not wanted or _compares(operator, semantic_key(version), semantic_key(wanted), same_text=version == wanted)
 
 
-def _compares(operator: str, have: Key | None, want: Key | None, *, same_text: bool) -> bool:
+def _compares(operator: str, have: SemanticKey | None, want: SemanticKey | None, *, same_text: bool) -> bool:
     if have is None or want is None:
         return operator in ("=", "==") and same_text
     match operator:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from cictl.base.versions import Key, semantic_key
+from cictl.base.versions import SemanticKey, semantic_key
 
 # https://semver.org, 11.4.4
 ASCENDING = [
@@ -21,7 +21,7 @@ ASCENDING = [
 ]
 
 
-def key(text: str) -> Key:
+def key(text: str) -> SemanticKey:
     found = semantic_key(text)
     assert found is not None
     return found

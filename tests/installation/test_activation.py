@@ -12,7 +12,7 @@ from cictl_testing.installs.stub_versions import NEW, OLD, Serving
 
 from cictl.installation import manifest
 from cictl.installation.activation import apply_staged_update
-from cictl.installation.health import Answer, probe
+from cictl.installation.health import HealthyServer, probe
 from cictl.installation.layout import Layout
 from cictl.installation.processes import MAX_STARTS, ServiceManager, announced
 
@@ -81,7 +81,7 @@ def test_a_server_that_started_on_the_way_back_is_ended(serving: Serving) -> Non
     serving.stage()
     late = Overlooking(serving.layout, blind=0)
 
-    def never_the_new(url: str) -> Answer | None:
+    def never_the_new(url: str) -> HealthyServer | None:
         if serving.layout.current() == NEW:
             late.blind = 1
             return None
@@ -123,7 +123,7 @@ def test_the_state_is_kept_when_the_old_version_can_open_it(serving: Serving) ->
     write_state(serving.layout, note="before")
     serving.stage(flavour="wrong-version")
 
-    def write_and_answer(url: str) -> Answer | None:
+    def write_and_answer(url: str) -> HealthyServer | None:
         if serving.layout.current() == NEW:
             write_state(serving.layout, note="written since")
         return probe(url)

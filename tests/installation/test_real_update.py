@@ -19,7 +19,7 @@ from cictl_testing.processes import DEADLINE_SECONDS, eventually
 from cictl.base.clock import utc_now
 from cictl.installation import manifest
 from cictl.installation.activation import start_helper
-from cictl.installation.health import Answer, probe
+from cictl.installation.health import HealthyServer, probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Result
 from cictl.installation.processes import announced, end
@@ -60,8 +60,8 @@ def serve_arguments(layout: Layout, port: int) -> list[str]:
     return ["serve", "--port", str(port), "--data-dir", str(layout.data_dir)]
 
 
-def wait_for(port: int, version: str) -> Answer:
-    def look() -> Answer | None:
+def wait_for(port: int, version: str) -> HealthyServer:
+    def look() -> HealthyServer | None:
         answer = probe(f"http://127.0.0.1:{port}")
         return answer if answer and answer.version == version else None
 

@@ -11,7 +11,7 @@ import pytest
 from cictl_testing.installs.wheels import build_wheel, install_stub, package_version, sha256_of, stub_wheel
 
 from cictl.installation.layout import Layout
-from cictl.installation.releases.release import Fetched
+from cictl.installation.releases.release import FetchedRelease
 from cictl.installation.smoke import SmokeError, can_open, smoke
 from cictl.installation.staging import PipSettings, PreflightError, StageError, find_staged, stage
 
@@ -32,8 +32,8 @@ def lock_of(links: Path, sha256: str = "") -> Path:
     return lock
 
 
-def fetched(wheel: Path, requirements: Path | None = None) -> Fetched:
-    return Fetched(wheel, sha256_of(wheel), requirements)
+def fetched(wheel: Path, requirements: Path | None = None) -> FetchedRelease:
+    return FetchedRelease(wheel, sha256_of(wheel), requirements)
 
 
 def offline(links: Path) -> PipSettings:
@@ -121,7 +121,7 @@ def test_a_failed_build_leaves_nothing(
 
 def test_a_wheel_that_changed_after_it_was_verified_is_not_installed(layout: Layout, tmp_path: Path) -> None:
     wheel = stub_wheel(tmp_path / "fetched", TAG)
-    told = Fetched(wheel, "0" * 64)
+    told = FetchedRelease(wheel, "0" * 64)
     with pytest.raises(StageError, match="DO NOT MATCH THE HASHES"):
         stage(layout, told, TAG, pip=PipSettings(index_url="none"))
     assert list(layout.versions.iterdir()) == []

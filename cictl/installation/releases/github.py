@@ -17,7 +17,7 @@ from cictl.installation.releases.release import (
     WHEEL_LIMIT,
     WHEEL_SECONDS,
     Asset,
-    Fetched,
+    FetchedRelease,
     Release,
     ReleaseError,
     read_checksums,
@@ -82,7 +82,7 @@ class GithubSource:
             tags = [tag for tag in tags if tag in released]
         return tags
 
-    def fetch(self, release: Release, into: Path) -> Fetched:
+    def fetch(self, release: Release, into: Path) -> FetchedRelease:
         into.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = [asset for asset in (release.wheel, release.requirements) if asset]
         try:
@@ -93,7 +93,7 @@ class GithubSource:
                 (into / asset.name).unlink(missing_ok=True)
             raise
         requirements = into / release.requirements.name if release.requirements else None
-        return Fetched(into / release.wheel.name, digests[0], requirements)
+        return FetchedRelease(into / release.wheel.name, digests[0], requirements)
 
     def _release(self, path: str, *, label: str) -> Release:
         found = self._ask(path, _Release, label=label, decoding=label)

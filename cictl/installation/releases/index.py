@@ -17,7 +17,7 @@ from cictl.installation.releases.release import (
     WHEEL_LIMIT,
     WHEEL_SECONDS,
     Asset,
-    Fetched,
+    FetchedRelease,
     Release,
     ReleaseError,
     verify,
@@ -86,7 +86,7 @@ class SimpleSource:
     def list_tags(self) -> list[str]:
         return list(dict.fromkeys(str(candidate.tag) for candidate in self._candidates("tags")))
 
-    def fetch(self, release: Release, into: Path) -> Fetched:
+    def fetch(self, release: Release, into: Path) -> FetchedRelease:
         into.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = into / release.wheel.name
         try:
@@ -95,7 +95,7 @@ class SimpleSource:
             raise ReleaseError(f"download update asset: {error}") from error
         if release.wheel.sha256:
             verify({path.name: release.wheel.sha256}, path)
-        return Fetched(path, digest)
+        return FetchedRelease(path, digest)
 
     def _release(self, candidate: _Candidate) -> Release:
         if self._settings.requires_checksum and not candidate.asset.sha256:

@@ -55,7 +55,7 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedRelease:
     """The verified files of a release."""
 
     wheel: Path
@@ -78,7 +78,7 @@ class ReleaseSource(Protocol):
         """Return the tags of the releases, newest first as far as the source knows."""
         ...
 
-    def fetch(self, release: Release, into: Path) -> Fetched:
+    def fetch(self, release: Release, into: Path) -> FetchedRelease:
         """Download the release's files into the folder *into* and verify them; on an error no file is left there."""
         ...
 

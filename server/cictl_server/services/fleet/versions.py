@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cictl.base.versions import Key, semantic_key
+from cictl.base.versions import SemanticKey, semantic_key
 
 _NUMBER = r"(?:0|[1-9]\d*)"
 _WORD = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"
@@ -34,6 +34,6 @@ def is_release(version: str) -> bool:
     return version.strip().casefold() not in ("", "dev")
 
 
-def _key(text: str) -> Key | None:
+def _key(text: str) -> SemanticKey | None:
     """Return the sort key of a strict version; None for anything else, such as four numbers or a leading zero."""
     return semantic_key(text) if _STRICT.fullmatch(text) else None

@@ -15,7 +15,7 @@ from cictl.installation.capability import Capability, detect
 from cictl.installation.environments import PipSettings
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending
-from cictl.installation.releases.release import Fetched, ReleaseSource
+from cictl.installation.releases.release import FetchedRelease, ReleaseSource
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl.installation.releases.sources import open_source
 
@@ -23,7 +23,9 @@ from cictl.installation.releases.sources import open_source
 class Stage(Protocol):
     """Installs what was fetched: `staging.stage`."""
 
-    def __call__(self, layout: Layout, fetched: Fetched, tag: str, *, on_phase: Callable[[str], None]) -> object: ...
+    def __call__(
+        self, layout: Layout, fetched: FetchedRelease, tag: str, *, on_phase: Callable[[str], None]
+    ) -> object: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cictl.installation.layout import Layout
-from cictl.installation.releases.release import Fetched
+from cictl.installation.releases.release import FetchedRelease
 from cictl.installation.staging import PipSettings, stage
 from cictl_testing.installs.copies import build_once, copy
 from cictl_testing.installs.wheels import package_version, real_wheel, repack_dependencies, sha256_of
@@ -70,7 +70,7 @@ class RealVersions:
         pip = PipSettings(index_url="none", find_links=str(self.links))
         for tag in (OLD, NEW):
             wheel = real_wheel(self.folder / "wheels", tag)
-            stage(self._layout, Fetched(wheel, sha256_of(wheel), self.lock), tag, pip=pip)
+            stage(self._layout, FetchedRelease(wheel, sha256_of(wheel), self.lock), tag, pip=pip)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from cictl.installation.capability import Capability
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result, Status
 from cictl.installation.releases.github import GithubSource
-from cictl.installation.releases.release import Fetched
+from cictl.installation.releases.release import FetchedRelease
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl.installation.releases.web import Web
 from cictl.wire.updates import UpdateRequest
@@ -133,7 +133,7 @@ class Updatable:
         manifest.finish(self.layout) if status == "success" else manifest.give_up(self.layout)
         self.restart_as(wanted.target_version if status == "success" else self.server.version)
 
-    def _install(self, layout: Layout, fetched: Fetched, tag: str) -> None:
+    def _install(self, layout: Layout, fetched: FetchedRelease, tag: str) -> None:
         if self.problem is not None:
             raise self.problem
         assert fetched.wheel.read_bytes() == wheel_of(tag)[fetched.wheel.name]
@@ -150,7 +150,7 @@ class Updatable:
 def _tools(owner: Callable[[], Updatable], releases: ReleaseServer) -> UpdateTools:
     settings = ReleaseSettings(api_base=releases.url, repository=REPOSITORY)
 
-    def stage(layout: Layout, fetched: Fetched, tag: str, *, on_phase: Callable[[str], None]) -> None:
+    def stage(layout: Layout, fetched: FetchedRelease, tag: str, *, on_phase: Callable[[str], None]) -> None:
         on_phase("build")
         owner()._install(layout, fetched, tag)
 
