@@ -13,11 +13,11 @@ AGENT_DEACTIVATED = "agent is deactivated"
 """The lease message that a deactivated agent gets."""
 
 GREETING = "ciwi agent has (re)started"
-"""The beginning of the `restart_status` of an agent's first heartbeat; its process id follows."""
+"""How `restart_status` begins in an agent's first heartbeat. Its process id follows."""
 
 
 class Action(StrEnum):
-    """What people can order of an agent, by its name in `POST agents/{id}/actions`."""
+    """Something that a user can make an agent do, by its name in `POST agents/{id}/actions`."""
 
     ACTIVATE = "activate"
     DEACTIVATE = "deactivate"
@@ -30,14 +30,14 @@ class Action(StrEnum):
 
 
 class Order(Enum):
-    """What an agent is told once, in the answer to a heartbeat. Declared as the contract lists them.
+    """An order that an agent gets once, as a flag in the answer to a heartbeat. Members are in the contract's order.
 
     Attributes:
-        action: The one that gives this order.
-        handed_out: Its line in the agent's log when the agent is told.
-        asked: Its line when somebody asks for it.
-        answer: The message that whoever asks gets.
-        flag: The key of HeartbeatResponse that carries it.
+        action: The action by which a user gives this order.
+        handed_out: The line in the agent's recent log when the agent gets the order.
+        asked: The line there when a user gives it.
+        answer: The message that the user gets.
+        flag: The key of `HeartbeatResponse` that carries it.
     """
 
     action: Action
@@ -82,10 +82,10 @@ class HeartbeatRequest(Message):
     Attributes:
         os, arch: Go's names: linux, darwin, windows; amd64, arm64.
         capabilities: Replaces what the server knew.
-        restart_status: Free text about a restart; also the greeting at start-up.
-        running_job_ids: Executions this agent is working on (ours); None from an agent that does not tell.
-        orders_received: The last `orders_id` that this agent got, empty before the first (ours); None from an agent that
-            does not acknowledge orders.
+        restart_status: Free text about a restart. The first heartbeat of a process has its greeting here.
+        running_job_ids: The executions that this agent works on (ours). Absent from an agent that does not report them.
+        orders_received: The last `orders_id` that this agent got, empty before the first (ours). Absent from an agent
+            that does not acknowledge orders.
     """
 
     agent_id: str = ""
@@ -105,8 +105,10 @@ class HeartbeatResponse(Message):
     """The server's answer; the `…_requested` flags are orders for the agent.
 
     Attributes:
-        cancel_job_ids: Of the agent's `running_job_ids`, those that are over on the server or another's (ours).
-        orders_id: Names the one-shot orders of this answer, for `orders_received` (ours); empty without any.
+        cancel_job_ids: Those of the agent's `running_job_ids` that have ended on the server or belong to another agent
+            (ours). The agent stops them.
+        orders_id: Identifies the orders in this answer (ours). The agent sends it back as `orders_received`. Empty when
+            there are none.
     """
 
     accepted: bool
@@ -124,7 +126,7 @@ class HeartbeatResponse(Message):
 
 
 class Agent(Message):
-    """One agent. Whether it is online follows from `last_seen_utc`: up to 20 s ago online, up to 60 s stale."""
+    """One agent. It is online when `last_seen_utc` is up to 20 s ago, stale up to 60 s, and offline after that."""
 
     agent_id: str
     hostname: str
@@ -156,7 +158,7 @@ class AgentResponse(Message):
 
 
 class AgentActionRequest(Message):
-    """`POST agents/{id}/actions`; the last three fields belong to `run-script`."""
+    """`POST agents/{id}/actions`. Only `run-script` reads the last three fields."""
 
     action: str = ""
     script: str = ""

@@ -12,7 +12,7 @@ COVERAGE_REPORT_PATH = "coverage-report.json"
 
 
 class Artifact(Message):
-    """One kept file. `url` is a path on the server, percent-encoded; `id` is 0 for synthetic entries."""
+    """One kept file. `url` is a percent-encoded path on the server. `id` is 0 for the reports that the server adds."""
 
     id: int
     job_execution_id: str
@@ -22,7 +22,7 @@ class Artifact(Message):
 
 
 class ArtifactList(Message):
-    """An upload of nothing is answered with null, as the reference does."""
+    """The artifacts of one execution. The answer to an upload without files has null here, as the reference sends it."""
 
     artifacts: list[Artifact] | None
 

@@ -1,4 +1,4 @@
-"""Encode and decode messages; the only place that turns JSON into structs and back."""
+"""Encode and decode messages. No other module turns JSON into structs or back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INT_LIMIT = 2**63
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class _MessageMeta(msgspec.StructMeta):
-    """Tells type checkers what msgspec inherits silently, and makes `kw_only`, which it does not inherit, the rule."""
+    """Makes every message keyword-only, which msgspec does not inherit, and tells type checkers that messages are frozen."""
 
     def __new__(mcls, *args: Any, **options: Any) -> Any:
         return super().__new__(mcls, *args, **{"kw_only": True, **options})
@@ -27,7 +27,7 @@ class Message(msgspec.Struct, metaclass=_MessageMeta, frozen=True, omit_defaults
 
 
 class DecodeError(ValueError):
-    """The bytes are not JSON, or not of the expected shape; the text names the field."""
+    """The bytes are not JSON, or do not have the expected shape. The text names the field."""
 
 
 def encode(message: object) -> bytes:
@@ -38,13 +38,15 @@ def encode(message: object) -> bytes:
 def decode(body: bytes, type_: type[T]) -> T:
     """Read the first JSON value in *body* as *type_*, as leniently as the contract demands.
 
-    Unknown keys and text behind the first value are ignored, keys match whatever their case (an exact match wins), and
-    null means absent; a body, or an item of a list, that is ``null`` is an object without fields.
+    Unknown keys and any text after the first value are ignored. Keys match in any case; an exact match wins. A field
+    that is null counts as absent. A body or a list item that is null counts as ``{}``.
 
     Raises:
-        DecodeError: Empty body, malformed JSON, a wrong type for a known field, or a number beyond 64 bits, which no
-            agent of the reference could read.
+        DecodeError: The body is empty or no JSON, a known field has a wrong type, or a whole number does not fit into
+            64 bits: no agent of the reference could read it.
     """
+    # msgspec refuses what the contract allows: text after the first value, and half a surrogate pair. Few bodies have
+    # that, so the slow decoder of the standard library gets only those that msgspec refused.
     try:
         value = msgspec.json.decode(body)
     except RecursionError as error:
@@ -71,12 +73,12 @@ def _refuse_constant(name: str) -> None:
 
 
 def _whole_characters(text: str) -> str:
-    """Put U+FFFD where an escape is half a surrogate pair, as the reference does: no such text can be encoded again."""
+    """Put U+FFFD for an escape that is half a surrogate pair, as the reference does. Such a text could not be encoded."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _fit(value: Any, type_: Any) -> Any:
-    """Drop nulls where they are not meant, and fold the case of keys, for each struct below *type_*."""
+    """Return *value* as msgspec can convert it to *type_*: without nulls for absent fields, and with the fields' own case."""
     if isinstance(value, dict):
         struct = _struct_of(type_)
         return _fit_object(value, struct) if struct else _fit_mapping(value, type_)
@@ -103,13 +105,13 @@ def _fit_object(value: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str
 
 @cache
 def _field_types(struct: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The types of the struct's keys, and the keys by their folded case."""
+    """Return the types of the struct's keys, and the keys by their folded case."""
     types = {f.encode_name: f.type for f in msgspec.structs.fields(struct)}
     return types, {name.casefold(): name for name in types}
 
 
 def _fit_mapping(value: dict[str, Any], type_: Any) -> dict[str, Any]:
-    """A null inside a map of strings means the empty string, as the reference's decoder has it."""
+    """Turn a null in a map of texts into an empty text, as the reference's decoder does."""
     if any(v is None for v in value.values()) and any(_is_mapping(a) for a in _flatten(type_)):
         return {k: "" if v is None else v for k, v in value.items()}
     return value

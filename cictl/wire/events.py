@@ -1,4 +1,4 @@
-"""What `GET events` tells."""
+"""The events that `GET events` streams. They say that something changed, and little about what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cictl.wire.jobs import JobState
 
 
 class EventKind(StrEnum):
-    """What an event is about; `reset` comes where some were missed."""
+    """What an event is about. `reset` says that events were missed: read again what you show."""
 
     JOB = "job"
     AGENT = "agent"
@@ -17,7 +17,7 @@ class EventKind(StrEnum):
 
 
 class JobChanged(Message):
-    """An execution changed; `state` is how it is now, absent when it was deleted."""
+    """An execution changed. `state` is its present state; it is absent when the execution was deleted."""
 
     id: str
     state: JobState | None = None

@@ -1,4 +1,4 @@
-"""`GET jobs/{id}/explain` on the wire: why an execution waits, what would help, and what became of one that is over."""
+"""`GET jobs/{id}/explain` on the wire: why an execution waits, what would help, and how one that has ended did."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from cictl.wire.codec import Message
 from cictl.wire.jobs import Cause, JobStatus
 
 COUNTED_JOBS = 1000
-"""Waiting executions, the oldest first, that `older_jobs` looks at; bounds what one question may cost."""
+"""How many waiting executions, oldest first, `older_jobs` looks at. This bounds the cost of one request."""
 
 
 class Reason(StrEnum):
-    """What an execution waits for, or the state of one that does not wait. The first that applies, in this order."""
+    """What an execution waits for, or its state when it does not wait. The first that applies, in this order."""
 
     BLOCKED = "blocked"
-    """Other executions must succeed first: see `blocked_by`."""
+    """Other executions must succeed first; `blocked_by` names them."""
     SECRETS = "secrets"
-    """Its secrets could not be had: it is tried again at `retry_utc`."""
+    """Vault did not give its secrets. The server tries again at `retry_utc`."""
     NO_AGENTS = "no_agents"
-    """No agent ever connected, or not the one that it is pinned to."""
+    """No agent has ever connected, or the one that it is pinned to has not."""
     UNMET_REQUIREMENTS = "unmet_requirements"
     """Every known agent lacks something."""
     AGENT_OFFLINE = "agent_offline"
     AGENT_DEACTIVATED = "agent_deactivated"
     AGENT_BUSY = "agent_busy"
-    """Agents have what it needs, but none can take it; the best one of them is offline, deactivated or busy."""
+    """Some agents have what it needs, but none can take it now. The nearest one is offline, deactivated or busy."""
     READY = "ready"
-    """An agent that fits is free; it takes the execution with one of its next requests."""
+    """An agent that fits is free. It takes the execution with one of its next lease requests."""
     LEASED = "leased"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -42,7 +42,7 @@ class Blocker(Message):
 
     Attributes:
         need: The job of the same run, or the pipeline of the same chain, that is waited for.
-        job_execution_id: Empty when nothing of that name is there any more.
+        job_execution_id: Empty when no execution of that name exists any more.
     """
 
     need: str
@@ -58,8 +58,9 @@ class UnmetRequirement(Message):
 
     Attributes:
         requirement: The key, such as `requires.tool.go`, `os` or `shell`.
-        have: What the agent offers instead; empty when nothing.
-        text: The same for people: `go is 1.20, wants >= 1.22`.
+        want: The value that the execution needs.
+        have: The value that the agent offers; empty when it offers none.
+        text: The same as a sentence: `go is 1.20, wants >= 1.22`.
     """
 
     requirement: str
@@ -72,7 +73,7 @@ class AgentFit(Message):
     """What stands between an execution and one agent; nothing does when all but the first two are absent.
 
     Attributes:
-        last_seen_utc: Its last sign of life; an agent is offline when that is more than a minute old.
+        last_seen_utc: Its last sign of life. An agent is offline when that is more than a minute ago.
         busy_with: Id of the execution that it holds.
     """
 
@@ -86,7 +87,7 @@ class AgentFit(Message):
 
 
 class Fix(Message):
-    """Something to do, and the command that does it or shows more, where there is one."""
+    """One thing to do. `command` does it or shows more; it is empty where no command does."""
 
     text: str
     command: str = ""
@@ -98,14 +99,16 @@ class Explanation(Message):
     Attributes:
         name: `project/pipeline/job`, with the matrix entry behind it.
         summary: The answer as one sentence without times.
-        since_utc: When it entered its state: its creation, lease, start or end.
-        retry_utc: When one that waits for its secrets is tried again.
-        agent_id: Who has or had it.
-        older_jobs: Executions that go before it, among the 1,000 oldest that wait.
-        blocked_by: What a queued one still waits for; of one that never ran, what ended it.
-        agents: Of a queued one, every known agent, the nearest first: by what it lacks that nobody can install, then
-            by all that it lacks, then free before busy, deactivated and offline. Of one that is pinned, that agent alone.
-        fixes: What together lets the nearest agent take it, or what to do next.
+        since_utc: When it entered its state: the time of its creation, lease, start or end.
+        retry_utc: When the server asks again for the secrets that it waits for.
+        agent_id: The agent that has or had it.
+        older_jobs: How many executions go before it, counted among the 1,000 oldest that wait.
+        blocked_by: While it is queued, the executions that it waits for. If it failed without having run, those that
+            ended it.
+        agents: While it is queued, every known agent, the nearest first. An agent is nearer when it lacks less that
+            nobody can install (such as `os`), then when it lacks less in all, then when it is free, busy, deactivated,
+            offline, in this order. For a pinned execution, that agent alone.
+        fixes: What to do so that the nearest agent can take it, all of it together; else what to do next.
     """
 
     job_execution_id: str

@@ -1,4 +1,4 @@
-"""Job executions on the wire: one materialized unit of a run, its steps, its status reports, views of the queue."""
+"""Job executions on the wire: their steps, the status reports of agents, leases, and the views of queue and history."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
 
 CANCELLED_BY_USER = "cancelled by user"
-"""The `error` of an execution that was cancelled, by `cancel` or because its agent was deactivated."""
+"""The `error` of a cancelled execution: by `cancel`, or because its agent was deactivated."""
 
 CANCEL_LINE = f"{CONTROL}job cancelled by user"
 """The last line of the log of a cancelled execution."""
 
 STATUS_UNMASKED = frozenset({"agent_id", "status", "output", "output_append", "output_sha256", "type"})
-"""Fields of a status report, at any depth, that no secret is looked for in: words of the protocol, and the log, which agent
-and server mask where they write it."""
+"""Fields of a status report, at any depth, that are not searched for secrets: words of the protocol, and the log. Agent and
+server mask the log where they write it."""
 
 
 class JobStatus(StrEnum):
-    """The five states of a job execution. The last two are terminal and sticky."""
+    """The five states of a job execution. The last two are final."""
 
     QUEUED = "queued"
     LEASED = "leased"
@@ -44,7 +44,7 @@ class JobStatus(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why an execution failed, for machines; `error` says it to people."""
+    """Why an execution failed, as a word for programs. `error` says it in a sentence."""
 
     STEP_FAILED = "step_failed"
     CANCELLED = "cancelled"
@@ -58,7 +58,7 @@ TEST_STEP = "test"
 """The kind of a step that leaves a report."""
 
 SKIPPED_STEP = "dryrun_skip"
-"""The kind of a step that a dry run leaves out."""
+"""The kind of a step that a dry run skips."""
 
 
 class Step(Message):
@@ -66,7 +66,7 @@ class Step(Message):
 
     Attributes:
         index: Position in the plan, from 1.
-        total: Number of entries in the plan; 0 when unknown.
+        total: Number of steps in the plan; 0 when unknown.
         kind: Empty for a plain step, `test`, or `dryrun_skip`.
         script: Shell text; empty for a skipped step.
     """
@@ -95,7 +95,7 @@ class Step(Message):
 
 
 class CacheStat(Message):
-    """What an agent found in a cache. Sizes in bytes; `source` is hit, miss or fallback."""
+    """What an agent found in one cache before the job. Sizes are in bytes. `source` is hit, miss or fallback."""
 
     id: str = msgspec.field(default_factory=str)  # always sent, may be missing in a report
     env: str = ""
@@ -110,7 +110,7 @@ class CacheStat(Message):
 
 
 class Source(Message):
-    """What to check out: a git URL, and a branch, tag or commit (empty: the remote's default branch)."""
+    """What to check out: a git URL and a branch, tag or commit. An empty `ref` means the remote's default branch."""
 
     repo: str
     ref: str = ""
@@ -128,12 +128,12 @@ class TestSummary(Message):
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a job is to do, as its plan decided: the same in the plan, in the record, in a rerun and for the agent.
+    """What a job is to do, as planned. The plan, the stored record, a rerun and the agent all use this type.
 
     Attributes:
         timeout_seconds: Limit from start to end; 0 means none.
         env: The environment of every step.
-        metadata: The keys of `JobMetadata`.
+        metadata: Texts by the keys of `JobMetadata`.
     """
 
     script: str
@@ -151,7 +151,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return JobMetadata(self.metadata)
 
     def planned(self) -> dict[str, Any]:
-        """Return the fields above by their names, of a record too: what copies a job misses none."""
+        """Return the fields above by name, also from a record, which has more. Code that copies a job misses none of them."""
         return {name: getattr(self, name) for name in JobSpec.__struct_fields__}
 
 
@@ -161,12 +161,12 @@ class JobExecution(Message):
     Attributes:
         timeout_seconds: Limit from start to end; 0 means none.
         output: The last 512 KiB of the log, in single-job answers only.
-        unmet_requirements: Why no known agent could take it; queued executions only.
+        unmet_requirements: Why no known agent can take it; queued executions only.
         sensitive_values: Values to mask; in the lease answer only, never stored.
-        cause: Typed reason of a failure (ours; a reference server never sends it).
+        cause: Why it failed (ours; a reference server never sends it).
         log_size: Bytes of the whole log (ours; single-job answers only).
-        waiting_reason: Why the secrets of a queued one could not be had at the last attempt (ours).
-        not_before_utc: When a queued one that waits for secrets is tried again (ours).
+        waiting_reason: Why the last attempt to read the secrets of a queued execution failed (ours).
+        not_before_utc: When the server tries to read them again (ours).
     """
 
     id: str
@@ -205,7 +205,7 @@ class JobExecution(Message):
 
 
 class JobState(Message):
-    """`GET jobs/{id}?view=state`: what a waiting client or agent polls for, small and cheap; keys as in `JobExecution`."""
+    """`GET jobs/{id}?view=state`: a small answer for those who poll. The keys mean the same as in `JobExecution`."""
 
     id: str
     status: JobStatus
@@ -230,14 +230,14 @@ class JobStateResponse(Message):
 
 
 class JobList(Message):
-    """The plain list of `GET jobs`, newest first; `next_cursor` (ours) asks for the rest."""
+    """The plain list of `GET jobs`, newest first. `next_cursor` (ours) fetches the next part; it is absent at the end."""
 
     job_executions: list[JobExecution]
     next_cursor: str = ""
 
 
 class JobPage(Message):
-    """`GET jobs?view=queued|history`: one page, newest first; `total` counts within the cap."""
+    """`GET jobs?view=queued|history`: one page, newest first. `total` counts no further than the cap."""
 
     view: str
     total: int
@@ -247,7 +247,7 @@ class JobPage(Message):
 
 
 class JobGroup(Message):
-    """The executions of one run in the summary, or a single one (`collapsible` false)."""
+    """The executions of one run in the summary, or a single execution, whose `collapsible` is false."""
 
     key: str
     job_count: int
@@ -273,10 +273,11 @@ STEP_STARTED = "step.started"
 
 
 class StepEvent(Message):
-    """Something that happened while an execution ran; agents send `step.started`.
+    """Something that happened while an execution ran. Agents send `step.started`.
 
     Attributes:
-        log_offset: The log's bytes so far; the first line that begins there or later belongs to the step (ours).
+        log_offset: Bytes of the log so far (ours). The step's part of the log begins with the first line that begins at
+            this byte or later.
     """
 
     type: str = ""
@@ -290,7 +291,7 @@ class LoggedStep(Message):
 
     Attributes:
         index: Position in the plan, from 1.
-        started_utc: When the server was told, by its clock.
+        started_utc: When the server got the report, by its clock.
         log_offset: The step's part of the log begins with the first line that begins at this byte or later.
     """
 
@@ -302,21 +303,22 @@ class LoggedStep(Message):
 
 
 class JobSteps(Message):
-    """`GET jobs/{id}/steps`: the steps that have begun, in their order."""
+    """`GET jobs/{id}/steps`: the steps that have begun, in the order of the plan."""
 
     steps: list[LoggedStep]
 
 
 class StatusRequest(Message):
-    """An agent's report about an execution.
+    """An agent's status report about an execution that it holds.
 
     Attributes:
         status: `running`, `succeeded` or `failed`, in any case.
-        output: The whole log so far (its last 512 KiB); replaces what is stored. Empty keeps it.
-        output_append: Bytes of UTF-8 to add to the log at `output_offset` (ours).
-        output_offset: Byte position of `output_append` from the start of the log. A gap is answered 409 with our size.
-        output_size: In a terminal report, bytes of the whole log; refused with 409 when the server holds fewer.
-        output_sha256: In a terminal report, hex digest of the whole log.
+        output: The last 512 KiB of the log so far. It replaces the stored log; an empty one keeps it.
+        output_append: Text to add to the log at `output_offset` (ours).
+        output_offset: Byte position of `output_append` in the log. When the server holds fewer bytes, it answers 409 with
+            its `log_size`.
+        output_size: In a terminal report, bytes of the whole log. When the server holds fewer, it answers 409.
+        output_sha256: In a terminal report, SHA-256 of the whole log, in hex.
     """
 
     agent_id: str = ""
@@ -340,9 +342,9 @@ class LeaseRequest(Message):
     """`POST agent/lease`.
 
     Attributes:
-        capabilities: Overlay the ones of the last heartbeat.
-        wait_seconds: How long the server may hold the request while nothing is queued; capped at 25 (ours).
-        request_id: A repeat of the same request gets the same execution again (ours).
+        capabilities: They win over those of the last heartbeat, key by key.
+        wait_seconds: How long the server may hold the request while there is no work (ours). At most 25 count.
+        request_id: A repeat with the same id gets the same execution again (ours).
     """
 
     agent_id: str = ""
@@ -371,7 +373,7 @@ class FlushedHistory(Message):
 
 
 class Dependency(Message):
-    """The finished execution that keeps another one from ever running."""
+    """The failed execution that keeps another one from ever running."""
 
     job_execution_id: str = ""
     pipeline_id: str = ""

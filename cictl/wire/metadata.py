@@ -1,12 +1,12 @@
 """The keys of a job's metadata: what each means and who sets it. No other file spells one.
 
-On the wire and in the store the metadata is a map of texts. `JobMetadata` reads one, and makes one:
+On the wire and in the store, metadata is a map of texts. `JobMetadata` reads and makes such a map:
 
     job.facts.needs_job_ids                                  # ["lint", "test"]
     JobMetadata.entries(JobMetadata.dry_run(True))           # {"dry_run": "1"}
-    JobMetadata.without(job.metadata, JobMetadata.dry_run)   # less that key
+    JobMetadata.without(job.metadata, JobMetadata.dry_run)   # without that key
 
-This module imports nothing that is slow to load: the completion of a shell reads metadata too.
+This module imports nothing that is slow to load, because shell completion reads metadata too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 
 class Key(Generic[T]):
-    """One key. On a `JobMetadata` it reads as its value, on the class it is itself; called, it makes an entry."""
+    """One key of the metadata.
+
+    On an instance of `JobMetadata`, the attribute is the value. On the class it is the key, and calling it makes an entry.
+    """
 
     def __init__(self, name: str, *, read: Callable[[str], T], write: Callable[[T], str]) -> None:
         self.name = name
@@ -39,7 +42,7 @@ class Key(Generic[T]):
         return self.name, self._write(value)
 
     def of(self, metadata: JobMetadata) -> T:
-        """Return the value in *metadata*; where the key is absent, that of an empty text."""
+        """Return the value in *metadata*. An absent key has the value of an empty text."""
         return self._read(metadata.texts.get(self.name, ""))
 
 
@@ -52,14 +55,14 @@ def _flag(name: str) -> Key[bool]:
 
 
 def _names(name: str) -> Key[list[str]]:
-    """Return a key with names between commas; none of them has one in it."""
+    """Return a key whose value is a list of names, separated by commas. Ids and names here have no comma in them."""
     return Key(name, read=lambda text: [one for one in text.split(",") if one], write=",".join)
 
 
 class JobMetadata:
     """A typed view of one job's metadata.
 
-    The plan sets a key unless its comment names somebody else. An absent key reads as "", False or [].
+    The plan sets a key unless its docstring names another place. An absent key reads as "", False or [].
     """
 
     __slots__ = ("texts",)
@@ -84,7 +87,7 @@ class JobMetadata:
     matrix_name = _text("matrix_name")
     """The row's variable `name`."""
     build_target = _text("build_target")
-    """The same; dependent jobs look for it too."""
+    """The same as `matrix_name`. The search for the jobs that a job depends on compares it too."""
 
     # What it builds, and how.
     pipeline_source_repo = _text("pipeline_source_repo")
@@ -97,21 +100,21 @@ class JobMetadata:
     pipeline_version = _text("pipeline_version")
     """`v1.2.3`"""
     build_version = _text("build_version")
-    """The same, by its older name."""
+    """The same as `pipeline_version`, under an older name."""
     dry_run = _flag("dry_run")
     execution_mode = _text("execution_mode")
-    """`offline_cached`, set by the preparation of such a run."""
+    """`offline_cached`. The preparation of such a run sets it."""
     next_version = _text("next_version")
-    """What the automatic bump raises the version to; set by it."""
+    """The version that the automatic bump raises to. The bump sets it."""
     auto_bump_branch = _text("auto_bump_branch")
-    """Where the automatic bump pushes; set by it."""
+    """The branch that the automatic bump pushes to. The bump sets it."""
 
     # What it waits for in its own run.
     needs_job_ids = _names("needs_job_ids")
     needs_blocked = _flag("needs_blocked")
-    """Its needs are not settled yet; taken away when they are."""
+    """It waits for its needs. The key is removed when all have succeeded, or when one has failed."""
     missing_needs_job_ids = _names("missing_needs_job_ids")
-    """Needs that a preview's selection leaves out."""
+    """Needs that the selection of a preview leaves out."""
 
     # Its place in a chain run, and what it waits for there; set by the preparation of the chain.
     chain_run_id = _text("chain_run_id")
@@ -124,9 +127,9 @@ class JobMetadata:
     pipeline_chain_total = _text("pipeline_chain_total")
     chain_depends_on_pipelines = _names("chain_depends_on_pipelines")
     chain_blocked = _flag("chain_blocked")
-    """Those pipelines are not settled yet; taken away when they are."""
+    """It waits for those pipelines. The key is removed when all have succeeded, or when one has failed."""
     chain_cancelled = _flag("chain_cancelled")
-    """One of those pipelines failed; set when that ends the job."""
+    """One of those pipelines failed. Set when that ends the job."""
 
     # The container that its steps run in. The plan takes them from `runs_on`.
     container_image = _text("runtime_probe.container_image")
@@ -141,16 +144,16 @@ class JobMetadata:
     adhoc_shell = _text("adhoc_shell")
 
     has_secrets = _flag("has_secrets")
-    """The lease gave out values to mask; set in its answer only, never stored."""
+    """The lease answer has values to mask. Set in that answer only, never stored."""
 
     @staticmethod
     def entries(*entries: tuple[str, str]) -> dict[str, str]:
-        """Return the metadata of these entries, less those that say nothing."""
+        """Return the metadata of these entries, without those that are empty."""
         return {name: text for name, text in entries if text}
 
     @staticmethod
     def without(texts: Mapping[str, str], key: Key[bool]) -> dict[str, str]:
-        """Return *texts* less one key."""
+        """Return *texts* without one key."""
         return {name: text for name, text in texts.items() if name != key.name}
 
     @classmethod

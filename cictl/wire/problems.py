@@ -10,11 +10,11 @@ from cictl.wire.codec import Message
 PROBLEM_JSON = "application/problem+json"
 
 BEING_ANSWERED = "a request with this Idempotency-Key is being answered"
-"""The title of the conflict that a repeat meets while the first request is under way; repeating it again helps."""
+"""The title of the conflict that a repeat gets while the first request is still being answered. Repeat it later."""
 
 
 class Outcome(StrEnum):
-    """How a command ends whose request was refused; named as the exit codes of the CLI."""
+    """How a command ends when its request was refused. The names are those of the CLI's exit codes."""
 
     ERROR = "error"
     NOT_FOUND = "not_found"
@@ -24,11 +24,11 @@ class Outcome(StrEnum):
 
 
 class Code(StrEnum):
-    """What kind of thing went wrong. A code never changes its meaning.
+    """The kind of an error. A code never changes its meaning.
 
     Attributes:
-        status: HTTP's, by RFC 9110, section 15, and RFC 4918, 11.5 for 507.
-        outcome: What a command makes of it.
+        status: HTTP status (RFC 9110, section 15; for 507 RFC 4918, 11.5).
+        outcome: How a command ends that gets it.
     """
 
     status: int
@@ -64,10 +64,10 @@ class Problem(Message):
     """An error answer for clients that accept JSON.
 
     Attributes:
-        title: What went wrong, one line; the same text as the plain answer.
+        title: What went wrong, on one line. The plain answer has the same text.
         status: The HTTP status code.
         hint: What to try next.
-        log_size: With code `log_gap`, the bytes that the server holds.
+        log_size: With the code `log_gap`, how many bytes of the log the server holds.
     """
 
     title: str

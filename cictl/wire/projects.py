@@ -30,7 +30,7 @@ class ChainSummary(Message):
 
 
 class ProjectSummary(Message):
-    """One project in the list; `config_path` is its identity, `<url>@<ref>:<file>`."""
+    """One project in the list. `config_path`, `<url>@<ref>:<file>`, identifies it."""
 
     id: int
     name: str
@@ -55,7 +55,7 @@ class VersioningDetail(Message):
 
 
 class StepDetail(Message):
-    """A step of a definition; `type` is run or test."""
+    """A step of a definition. `type` is run or test."""
 
     type: str
     run: str = ""
@@ -99,7 +99,7 @@ class PipelineDetail(Message):
 
 
 class ProjectDetail(Message):
-    """One project with its definitions in file order of jobs."""
+    """One project with its definitions. Jobs are in the order of the file."""
 
     id: int
     name: str
@@ -123,7 +123,7 @@ class ImportRequest(Message):
 
 
 class ImportResponse(Message):
-    """The answer of import and reload; `project_id` is ours."""
+    """The answer to an import or a reload. `project_id` is ours."""
 
     project_name: str
     repo_url: str
@@ -134,14 +134,14 @@ class ImportResponse(Message):
 
 
 OFFLINE_CACHED = "offline_cached"
-"""The execution mode of a run from what an earlier one resolved; the server asks no remote."""
+"""The execution mode of a run that takes version and commit from an earlier run. The server contacts no remote."""
 
 
 class RunRequest(Message):
-    """`run-selection` and chain run: which jobs, where, and from what.
+    """`run-selection` and chain run: which jobs to run, on which agent, from which source.
 
     Attributes:
-        pipeline_job_id: One job of the definition; empty means all.
+        pipeline_job_id: The one job to run; empty means all.
         matrix_index: Row of the job's matrix, from 0.
         dry_run: Skip the steps marked `skip_dry_run`.
         source_ref: Branch, tag or commit instead of the pipeline's own.
@@ -159,7 +159,7 @@ class RunRequest(Message):
 
 
 class RunResponse(Message):
-    """What was enqueued, in creation order; `pipeline_run_id` is ours."""
+    """The executions that were enqueued, in the order of their creation. `pipeline_run_id` is ours."""
 
     project_name: str
     pipeline_id: str
@@ -169,10 +169,10 @@ class RunResponse(Message):
 
 
 class PreviewRequest(Message):
-    """`dry-run-preview`: as a run, always dry.
+    """`dry-run-preview`: which jobs of a dry run to show. The keys mean the same as in `RunRequest`.
 
     Attributes:
-        offline_cached_only: Take version and commit from an earlier run, and ask no remote.
+        offline_cached_only: Take version and commit from an earlier run, and contact no remote.
     """
 
     pipeline_job_id: str = ""
@@ -184,7 +184,7 @@ class PreviewRequest(Message):
 
 
 class PreviewStep(Step):
-    """A step of a preview; `kind` is run, test or dryrun_skip, never empty."""
+    """A step of a preview. `kind` is run, test or dryrun_skip, never empty."""
 
     skip_dry_run: bool = False
 
@@ -193,10 +193,10 @@ class PendingJob(Message):
     """One execution that a run would enqueue.
 
     Attributes:
-        dependency_blocked: It would wait for others.
-        missing_needs: Needs that the selection leaves out (ours); such a run is refused.
-        eligible_agent_ids: Who could take this one (ours); None where the server does not tell.
-        unmet_requirements: Why nobody could, as a queued execution has it (ours).
+        dependency_blocked: It would wait for other executions.
+        missing_needs: Needs that the selection leaves out (ours). The server refuses such a run.
+        eligible_agent_ids: The agents that could take it (ours). Absent where the server does not tell.
+        unmet_requirements: Why no agent could take it, as in a queued `JobExecution` (ours).
     """
 
     pipeline_job_id: str
@@ -215,12 +215,12 @@ class PendingJob(Message):
 
 
 class PreviewResponse(Message):
-    """What a run would enqueue. The agents are null when there is nothing to execute.
+    """What a run would enqueue. `eligible_agent_ids` is null when there is nothing to execute.
 
     Attributes:
         mode: `normal`, or `degraded_offline`.
-        cache_source: `dependency` or `pipeline_history`, with `cache_used`.
-        version: The version it would have (ours).
+        cache_source: `dependency` or `pipeline_history`; empty unless `cache_used`.
+        version: The version that the run would build (ours).
     """
 
     mode: str
@@ -235,7 +235,7 @@ class PreviewResponse(Message):
 
 
 class EligibleAgents(Message):
-    """Who could take every execution of a run; null when there is none."""
+    """The agents that could take every execution of a run; null when there is none."""
 
     eligible_agent_ids: list[str] | None
     pending_jobs: int
@@ -247,7 +247,7 @@ class SourceRef(Message):
 
 
 class SourceRefs(Message):
-    """The branches that a run could be made from, by name."""
+    """The branches that a run can be made from, sorted by name."""
 
     source_repo: str
     refs: list[SourceRef]
@@ -255,7 +255,7 @@ class SourceRefs(Message):
 
 
 class VersionStep(Message):
-    """One event of `version-resolve`; `status` is running, ok or error. The last one has `step` done."""
+    """One event of `version-resolve`. `status` is running, ok or error. The last event has the `step` done."""
 
     step: str
     status: str
@@ -263,7 +263,7 @@ class VersionStep(Message):
 
 
 class VersionResolved(Message):
-    """The last event of a version that was resolved; unknown values are empty."""
+    """The last event when the version was resolved. Unknown values are empty."""
 
     step: str
     status: str
@@ -277,12 +277,12 @@ class VersionResolved(Message):
 
 
 class InspectRequest(Message):
-    """`projects/{id}/inspect`: which view of which pipeline.
+    """`projects/{id}/inspect`: which pipeline to show, and which view of it.
 
     Attributes:
         matrix_index: Row of the matrix of `pipeline_job_id`, from 0.
-        test_secrets: With the view of secrets, ask Vault whether they can be read; values are never shown.
-        view: raw_yaml, executor_script or secret_mappings; empty means the first.
+        test_secrets: With the view `secret_mappings`, try to read each secret from Vault. Values are never shown.
+        view: `raw_yaml`, `executor_script` or `secret_mappings`; empty means `raw_yaml`.
     """
 
     pipeline_db_id: int = 0

@@ -1,6 +1,6 @@
 """Test and coverage reports on the wire.
 
-A field with a default factory is always sent, also while it is zero or empty, and may be missing in what agents send.
+A field with a default factory is always sent, even when it is zero or empty. An agent may leave it out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import msgspec
 from cictl.wire.codec import Message
 
 REPORT_UNMASKED = frozenset({"status", "format"})
-"""Fields of a report, at any depth, that no secret is looked for in: words of the protocol."""
+"""Fields of a report, at any depth, that are not searched for secrets: their values are words of the protocol."""
 
 
 class TestCase(Message):
@@ -40,7 +40,7 @@ class TestSuite(Message):
 
 
 class CoverageFile(Message):
-    """Coverage of one file; lines for lcov, statements for Go; `percent` from 0 to 100."""
+    """Coverage of one file. lcov counts lines, Go counts statements. `percent` is from 0 to 100."""
 
     path: str = ""
     total_lines: int = 0

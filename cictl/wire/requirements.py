@@ -1,4 +1,4 @@
-"""Matching what a job needs with what an agent offers: the one rule for leasing, eligibility, `explain` and the agent."""
+"""Match what a job needs with what an agent offers. Leasing, eligibility, `explain` and the agent share this rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _OPERATORS = (">=", "<=", "==", ">", "<", "=")
 def meets(requirement: str, value: str, capabilities: Mapping[str, str]) -> bool:
     """Tell whether *capabilities* meet one entry of `required_capabilities`.
 
-    Container tools always pass: only the agent can look into the container. A missing capability equals the empty text.
+    A container tool is always met here: only the agent can look into the container. A missing capability counts as an
+    empty text.
     """
     if requirement.startswith(CONTAINER_TOOL):
         return True
@@ -28,15 +29,16 @@ def meets(requirement: str, value: str, capabilities: Mapping[str, str]) -> bool
 
 
 def meets_all(required: Mapping[str, str], capabilities: Mapping[str, str]) -> bool:
-    """Tell whether *capabilities* meet every entry of *required*; nothing required is always met."""
+    """Tell whether *capabilities* meet every entry of *required*. An empty *required* is met."""
     return all(meets(key, value, capabilities) for key, value in required.items())
 
 
 def satisfies(constraint: str, version: str) -> bool:
     """Tell whether a tool's *version* satisfies *constraint*, such as `>=1.20`, `1.2.3` or `*`.
 
-    An operator compares numbers, part by part, whatever their count (`10.0.22621.3233` works); a pre-release sorts below
-    its release. A bare text must be equal. A blank version satisfies nothing, a blank constraint and `*` everything else.
+    After an operator, numbers are compared part by part, however many there are (`10.0.22621.3233`). A pre-release sorts
+    below its release. Without an operator the texts must be equal. A blank constraint and `*` accept every version but a
+    blank one, which satisfies nothing.
     """
     constraint, version = constraint.strip(), version.strip()
     if not version:

@@ -1,4 +1,4 @@
-"""What the server says of itself."""
+"""What the server says about itself: health, readiness, version and mode."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Health(Message):
 
 
 class ReadinessCheck(Message):
-    """One thing that must work; `detail` says what does not."""
+    """One thing that must work. When it does not, `detail` says what is wrong."""
 
     name: str
     ok: bool
@@ -26,7 +26,7 @@ class ReadinessCheck(Message):
 
 
 class Readiness(Message):
-    """`GET /readyz`: whether the server can do its work, and not only answer."""
+    """`GET /readyz`: whether the server can do its work. `GET /healthz` only tells that it answers."""
 
     ready: bool
     checks: list[ReadinessCheck]

@@ -6,14 +6,14 @@ from cictl.wire.codec import Message
 
 UPDATE_STILL_RUNNING = "update still running; see /api/v1/update/status"
 SERVER_IS_UPDATING = "server is updating"
-"""Why no lease is given between the moment a staged version is asked for and the start of that version."""
+"""The lease message from the moment that a switch to a staged version is requested until that version runs."""
 
 
 class UpdateCheck(Message):
-    """`POST update/check`; what could not be found out is in `message`.
+    """`POST update/check`. If the check failed, `message` says why.
 
     Attributes:
-        update_available: The latest release is newer than what runs.
+        update_available: The latest release is newer than the running version.
     """
 
     current_version: str
@@ -31,12 +31,12 @@ class UpdateRequest(Message):
 
 
 class UpdateAnswer(Message):
-    """What came of an update until now.
+    """How far an update or a rollback has come.
 
     Attributes:
-        updated: Another version was asked for, and will run soon.
-        target, target_version: The same, under both names that clients know; empty while it is not known yet.
-        staged: Whoever watches the server switches versions.
+        updated: A switch to another version was requested; that version will run soon.
+        target, target_version: The tag, under both names that clients know. Empty while it is not known yet.
+        staged: The version is installed; the updater switches to it.
     """
 
     updated: bool
@@ -48,14 +48,14 @@ class UpdateAnswer(Message):
 
 
 class UpdateTags(Message):
-    """`GET update/tags`: versions that can be had, the newest first; the running one is among them."""
+    """`GET update/tags`: the released versions, newest first, and the running one among them."""
 
     tags: list[str]
     current_version: str
 
 
 class UpdateStatus(Message):
-    """`GET update/status`: a map of texts, `update_…` and `agent_update_target`."""
+    """`GET update/status`: a map of texts. Its keys are `update_…` and `agent_update_target`."""
 
     status: dict[str, str]
 
@@ -80,7 +80,7 @@ class UpdateKey:
     APPLIED = "update_last_apply_utc"
     STATUS = "update_last_apply_status"
     REASON = "update_last_apply_message"
-    """What `MESSAGE` said when `STATUS` last changed. A later check for releases, or a restart, overwrites `MESSAGE`."""
+    """What `MESSAGE` said when `STATUS` was last written. A later check for releases, or a restart, overwrites `MESSAGE`."""
     TARGET = "update_target_version"
     RELOAD_PENDING = "update_reload_projects_pending"
     RELOAD_MESSAGE = "update_reload_message"

@@ -8,10 +8,10 @@ from cictl.base.job_parts import SecretRef
 from cictl.wire.codec import Message
 
 VAULT_AUTH_OK = "vault auth ok"
-"""How the message of a test that succeeded begins; callers rely on it."""
+"""How the message of a successful test begins. Callers rely on it."""
 
 SECRET_ID_PREFIXES = ("CICTL_VAULT_", "CIWI_VAULT_")
-"""How the variable that holds a secret id must be named: no other one of the server ever goes to a Vault."""
+"""How the name of a variable with a secret id must begin. The server sends no other variable of its own to a Vault."""
 
 
 class VaultConnection(Message):
@@ -20,10 +20,11 @@ class VaultConnection(Message):
     Attributes:
         auth_method: Always `approle`.
         approle_mount: Where AppRole is mounted.
-        secret_id_env: The variable of the server's process that holds the secret id.
+        secret_id_env: The environment variable of the server that holds the secret id.
         kv_default_version: 1 or 2.
-        ca_file: PEM file on the server's machine that its certificate is checked against (ours); empty for the system's.
-        used_by: Pipelines whose steps name it, as `project/pipeline` (ours); in the list only.
+        ca_file: PEM file on the server's machine with the authorities that Vault's certificate is checked against (ours).
+            Empty for the usual ones.
+        used_by: Pipelines whose steps use it, as `project/pipeline` (ours); in the list only.
     """
 
     id: int
@@ -41,9 +42,9 @@ class VaultConnection(Message):
 
 
 class VaultConnectionRequest(Message):
-    """`POST vault/connections`: a new connection, or changes of the one that has this name.
+    """`POST vault/connections`: a new connection, or changes to the one with this name.
 
-    A key that is absent keeps what is stored; a blank one means the default. A new connection needs the first four.
+    An absent key keeps what is stored. A blank value means the default. A new connection needs the first four keys.
     """
 
     name: str = ""
@@ -70,7 +71,7 @@ class DeletedVaultConnection(Message):
     """The answer to a deletion.
 
     Attributes:
-        used_by: Pipelines whose steps name it and will fail, as `project/pipeline` (ours).
+        used_by: Pipelines whose steps still use it and will fail, as `project/pipeline` (ours).
     """
 
     deleted: bool
@@ -82,8 +83,8 @@ class VaultTestRequest(Message):
     """`POST vault/connections/{id}/test`.
 
     Attributes:
-        secret_id_override: Log in with this secret id instead of the configured one; it is not kept.
-        test_secret: A secret to try to read; its value is not told, and its name does not matter.
+        secret_id_override: A secret id to log in with instead of the configured one. It is not stored.
+        test_secret: A secret to try to read. The answer does not have its value, and its name does not matter.
     """
 
     secret_id_override: str = ""
@@ -91,7 +92,7 @@ class VaultTestRequest(Message):
 
 
 class VaultTestResponse(Message):
-    """How the test went; `message` of one that succeeded begins with `vault auth ok`."""
+    """How the test went. When it succeeded, `message` begins with `vault auth ok`."""
 
     ok: bool
     message: str = ""

@@ -1,4 +1,4 @@
-"""What both sides type: names of headers and features, and texts that one side says and the other knows."""
+"""Literals that both sides use: names of headers and features, and texts that one side sends and the other looks for."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ RETURN_MINIMAL = "return=minimal"
 """A value of `Prefer` (RFC 7240, 4.2)."""
 
 NO_ROUTE = "404 page not found"
-"""What a server says that has no such route: a reference server keeps no logs by offset."""
+"""The answer of a server without such a route, such as a reference server that is asked for a log by offset."""
 
 NOT_A_SERVICE = "agent is not running as a service; self-update disabled"
-"""What agents say that can't update themselves. Servers look for it, to leave them alone: whatever its case, and with more around it."""
+"""What an agent reports that can't update itself. A server that finds this text in the report, in any case, asks no more."""
 
 CONTROL = "[control] "
-"""How the lines of a log begin that cictl itself writes, and not a job."""
+"""How a line of a log begins that cictl wrote, not the job."""
 
 
 UPDATER, CICTL_WHEEL = "updater", "cictl-wheel"
-"""The capability of agents that can install wheels by themselves, and its value."""
+"""The capability of agents that install wheels by themselves, and its value."""
 
 DEPENDENCY_JOB_IDS = "CIWI_DEP_ARTIFACT_JOB_IDS"
-"""The variable that names the executions whose artifacts a job gets first, with commas between."""
+"""The variable with the ids of the executions whose artifacts a job gets before its first step, separated by commas."""
 DEPENDENCY_JOB_ID = "CIWI_DEP_ARTIFACT_JOB_ID"
-"""The same where it is one."""
+"""The variable for a single such id."""
 
 DEFAULT_PORT = 8112
 DEFAULT_SERVER = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
 class Feature(StrEnum):
-    """The extensions of the contract; a server tells which it speaks."""
+    """The extensions of the contract. A server lists those that it speaks in `server-info`."""
 
     EVENTS = "events"
     EXPLAIN = "explain"
