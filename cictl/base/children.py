@@ -1,4 +1,4 @@
-"""Programs that this process waits for, and that end with it: each has a group of its own, with whatever it starts."""
+"""Run programs that this process waits for. Each leads a group of its own, and ends with this process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import IO, Protocol, TypedDict
 
 
 class StartOptions(TypedDict, total=False):
-    """What `subprocess.Popen` is told so that a program leads a group of its own."""
+    """Arguments of `subprocess.Popen` that make a program the leader of a group of its own."""
 
     start_new_session: bool
     process_group: int
@@ -22,17 +22,17 @@ class StartOptions(TypedDict, total=False):
 
 
 class ChildGroups(Protocol):
-    """How one kind of system has groups; a group is named by the process id of the program that leads it."""
+    """How a kind of system starts and kills groups of processes. The id of a group is the process id of its leader."""
 
     def aside(self) -> StartOptions:
-        """Return the options for a program that this process asks on its own account."""
+        """Return the options that start a program in a group of its own."""
 
     def kill(self, leader: int) -> None:
-        """End a group; one that is gone is fine."""
+        """Kill a group. A group that is gone is no error."""
 
 
 class Sessions:
-    """ChildGroups that are sessions, too: what a terminal sends to us does not reach them."""
+    """Groups that are sessions of their own, so that Ctrl-C in our terminal does not reach them."""
 
     def aside(self) -> StartOptions:
         return {"start_new_session": True}
@@ -43,20 +43,20 @@ class Sessions:
 
 
 class _Child:
-    """A program that runs, and its group."""
+    """A running program and its group."""
 
     def __init__(self, process: subprocess.Popen[bytes], groups: ChildGroups) -> None:
         self._process = process
         self._groups = groups
 
     def kill(self) -> None:
-        if self._process.returncode is None:  # else its id may be another's by now
+        if self._process.returncode is None:  # once it was waited for, its id may belong to another process
             self._groups.kill(self._process.pid)
-            self._process.kill()  # also where the group is out of reach
+            self._process.kill()  # in case the group could not be killed
 
 
 class Stop:
-    """Ends the program that another thread waits for, and lets no more begin."""
+    """A switch that kills the program that another thread runs with it, and every later one at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,7 +71,7 @@ class Stop:
 
     @contextmanager
     def _holding(self, child: _Child) -> Iterator[None]:
-        """Let `set` end *child* while the block runs."""
+        """Let `set` kill *child* while the block runs."""
         with self._lock:
             self._child = child
             if self._is_set:
@@ -98,18 +98,19 @@ def run(
     groups: ChildGroups | None = None,
     stop: Stop | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program without input to its end, and return what it wrote.
+    """Run a program to its end, without input, and return what it wrote.
 
     Args:
-        stdout: A file takes output without a pipe, which something left behind could hold open beyond the limit.
-        groups: `Sessions` unless told otherwise.
-        stop: Ends it early, from another thread; the exit code tells that it was killed.
+        stdout: A file, if the program may leave a process behind: that could hold a pipe open beyond the limit.
+        groups: How its group is made; `Sessions` by default.
+        stop: Lets another thread kill it. The return code tells that it was killed.
 
     Raises:
-        subprocess.TimeoutExpired: It took longer than *seconds*, and was ended with its group.
+        subprocess.TimeoutExpired: It took longer than *seconds*, and was killed with its group.
         OSError: It can't be started.
     """
     groups = groups or Sessions()
+    # Start and entry into `_running` are one step, so that `end_all` misses no program that has started.
     with _lock:
         process = subprocess.Popen(
             command,
@@ -136,7 +137,7 @@ def run(
 
 
 def end_all() -> None:
-    """End all that run now, and what they started; whoever waits for one sees that it was killed."""
+    """Kill all programs that run now, with their groups. The threads that wait for them see that they were killed."""
     with _lock:
         for child in _running:
             child.kill()

@@ -1,4 +1,4 @@
-"""The time of day, as an argument."""
+"""The type of a clock that is passed as an argument, and the real clock."""
 
 from __future__ import annotations
 

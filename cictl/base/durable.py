@@ -1,4 +1,4 @@
-"""Making changes of a directory outlast a power cut."""
+"""Make changes of a directory outlast a power cut."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def sync_directory(path: Path) -> None:
-    """Make new names in *path* durable."""
+    """Flush the directory *path*, so that names added to it or removed from it are durable."""
     directory = os.open(path, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -1,4 +1,4 @@
-"""Settings in the environment: each has a name of ours and one of the reference's."""
+"""Settings in the environment. Each has two names: `CICTL_X`, and `CIWI_X` as the reference calls it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _PREFIXES = ("CICTL_", "CIWI_")
 
 
 def find_setting(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return the setting *name*, and the variable that says it: `CICTL_<name>`, else `CIWI_<name>`.
+    """Return the value of the setting *name*, and the variable that it is from: `CICTL_<name>`, else `CIWI_<name>`.
 
-    White space around a value does not count, and a blank one is none. Without a setting both are empty.
+    The value is trimmed. A blank variable counts as unset. Both texts are empty if the setting is unset.
     """
     for prefix in _PREFIXES:
         if value := environ.get(prefix + name, "").strip():
@@ -19,5 +19,5 @@ def find_setting(environ: Mapping[str, str], name: str) -> tuple[str, str]:
 
 
 def setting(environ: Mapping[str, str], name: str) -> str:
-    """Return the setting *name* as `find_setting` finds it."""
+    """Return the value of the setting *name*, as `find_setting` finds it."""
     return find_setting(environ, name)[0]

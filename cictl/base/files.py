@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def write_json(path: Path, value: object) -> None:
-    """Replace *path* in one step with *value* as JSON; durable on return, readable by the owner only."""
+    """Replace the file *path* in one step by *value* as JSON. Only the owner can read it; it is durable on return."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -28,7 +28,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path, type_: type[T]) -> T | None:
-    """Return what *path* holds, None when it is absent or not of *type_*: a file that nobody understands is as none."""
+    """Return what the file *path* holds. A file that is not of *type_* counts as absent: both give None."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=type_)
     except (FileNotFoundError, msgspec.MsgspecError):
@@ -36,7 +36,7 @@ def read_json(path: Path, type_: type[T]) -> T | None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy the content of a file; durable on return, but for the name."""
+    """Copy the content of a file. It is durable on return; the name is once its directory was flushed."""
     with source.open("rb") as content, target.open("wb") as out:
         shutil.copyfileobj(content, out, 1 << 20)
         out.flush()

@@ -1,4 +1,4 @@
-"""Parts of a job that the project file, the plan, the store and the agent all hold in one form."""
+"""Parts of a job that have the same form in the project file, the plan, the store and the agent."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import msgspec
 
 
 class JobPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A part of a job that nobody has a form of their own for.
+    """A part of a job in the one form that all use.
 
-    A key that must be there has an empty text as its default: the rules of the project file, and the server's, say what
-    is missing better than a decoder does.
+    A key that is required has an empty text as its default. The rules of the project file and of the server say what is
+    missing, better than a decoder would.
     """
 
 
@@ -29,7 +29,7 @@ class SecretRef(JobPart, frozen=True, kw_only=True):
 
 
 class CacheSpec(JobPart, frozen=True, kw_only=True):
-    """A directory that an agent keeps between jobs, and the variable that tells its path."""
+    """A directory that an agent keeps between jobs, and the variable that holds its path."""
 
     id: str = msgspec.field(default_factory=str)
     env: str = ""

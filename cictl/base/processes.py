@@ -1,6 +1,6 @@
-"""The system's table of processes, and when one of them started: what psutil tells, in the words that are kept in files.
+"""The system's table of processes, and the start time of one, in the form that is kept in files.
 
-psutil is imported where it is called: most programs that know this module never look at another process.
+psutil is imported inside the functions: most programs that import this module never look at another process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HAS_PROC = Path("/proc/self/stat").exists()
 
 
 class Process(NamedTuple):
-    """One process of the table."""
+    """One process of the table. `session` is the id of its session's leader; `handle` is psutil's."""
 
     pid: int
     parent: int
@@ -27,7 +27,7 @@ class Process(NamedTuple):
     handle: psutil.Process
 
     def environment(self) -> Mapping[str, str]:
-        """Return the environment that it was started with; empty where that is not ours to know."""
+        """Return the environment that it was started with; empty if we may not read it."""
         import psutil
 
         try:
@@ -37,10 +37,10 @@ class Process(NamedTuple):
 
 
 def table() -> dict[int, Process]:
-    """Return all processes that can be seen, by their ids."""
+    """Return all processes that we can see, by id."""
     import psutil
 
-    # It keeps what it saw, and leaves out a process that got the id of one seen before.
+    # `process_iter` keeps a cache over calls. When an id was reused since, it leaves the new process out.
     psutil.process_iter.cache_clear()
     found = {}
     for process in psutil.process_iter(["ppid", "status"]):
@@ -54,17 +54,18 @@ def table() -> dict[int, Process]:
 
 
 def exists(pid: int) -> bool:
-    """Tell whether there is a process with this id, also one that has ended and was not waited for."""
+    """Tell whether a process has this id. A zombie, which has ended but was not waited for, counts."""
     import psutil
 
     return psutil.pid_exists(pid)
 
 
 def start_of(pid: int) -> str:
-    """Return when a process started, in words that only it has; empty when there is none, or it has ended.
+    """Return when a process started; empty if there is none or it has ended.
 
-    They are compared with what another version wrote: clock ticks since the system's start, as `/proc/PID/stat` has them,
-    and where there is none the local time as `ps -o lstart=` has it.
+    The system reuses process ids, but no two processes with one id have the same start. So id and start together, kept
+    in a file, identify a process. The form must stay: the file may be from another version. It is the clock ticks since
+    the system's start, as in `/proc/PID/stat`; without `/proc` the local time, as `ps -o lstart=` prints it.
     """
     import psutil
 
@@ -78,9 +79,10 @@ def start_of(pid: int) -> str:
 
 
 def _ticks(pid: int) -> int:
-    """Return the ticks between the system's start and the process's.
+    """Return the clock ticks from the system's start to the process's.
 
-    psutil adds the time of the system's start, which moves when the clock is set; it must be the same before and after.
+    psutil adds the time of the system's start, so it is subtracted again. That time moves when the clock is set: if it
+    moved during the calculation, the difference would be wrong, and the calculation starts again.
     """
     import psutil
 

@@ -1,4 +1,4 @@
-"""Addresses of HTTP servers: whether one can be used, whose it is, and how it is shown."""
+"""URLs of HTTP servers: check one, compare origins, and take user info out for showing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def split_http(url: str) -> SplitResult:
-    """Take the address of an HTTP server apart.
+    """Split the URL of an HTTP server into its parts.
 
     Raises:
-        ValueError: It has another scheme, no host, or a port that none can have. The text shows no user info.
+        ValueError: It has another scheme, no host, or an impossible port. The text shows no user info.
     """
     try:
         parts = urlsplit(url)
@@ -26,31 +26,31 @@ def split_http(url: str) -> SplitResult:
 
 
 def origin(parts: SplitResult) -> tuple[str, str, int]:
-    """Return scheme, host and port of an address that `split_http` took: who has the same ones is the same server."""
+    """Return scheme, host and port of a URL that `split_http` accepted. Two URLs with equal origins are on one server."""
     return parts.scheme, (parts.hostname or "").casefold(), parts.port or _PORTS[parts.scheme]
 
 
 def without_user_info(url: str, *, instead: str = "") -> str:
-    """Return *url* with *instead* in place of its `user:password@`; an unusable URL hides it too.
+    """Return *url* with *instead* in place of its `user:password@`, even if the URL is unusable.
 
-    This is no work for `urlsplit`: it refuses some URLs, and it takes a password with `#` or `?` for something else.
+    `urlsplit` would not do: it refuses some URLs, and it splits a password that contains `#` or `?`.
     """
     before, user_info, after = _around_user_info(url)
     return before + (instead if user_info else "") + after
 
 
 def user_info_of(url: str) -> str:
-    """Return the `user:password` of *url* as it stands there; empty where it has none."""
+    """Return the `user:password` of *url*, not decoded; empty if it has none."""
     return _around_user_info(url)[1].removesuffix("@")
 
 
 def without_user_infos(text: str) -> str:
-    """Return *text* with no user info in the URLs that it mentions."""
+    """Return *text* without the user info of the URLs in it."""
     return _USER_INFO.sub("", text)
 
 
 def _around_user_info(url: str) -> tuple[str, str, str]:
-    """Return what is before the user info, it itself with its `@`, and what is after it."""
+    """Return the part of *url* before its user info, the user info with its `@`, and the part after it."""
     scheme, separator, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     user_info, at, host = authority.rpartition("@")

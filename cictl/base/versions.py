@@ -1,8 +1,8 @@
 """The order of semantic versions, as the contract with agents of the reference demands it.
 
-`packaging`, which compares what is about Python packages, can't be asked here: to it `1.2.0-1` comes after 1.2.0, and
-`1.2.0-x.y` is no version. Who allows what is no semantic version to the letter, such as four numbers, says so with a rule
-of his own.
+`packaging` compares the versions of Python packages, and can't be used here: to it `1.2.0-1` comes after 1.2.0, and
+`1.2.0-x.y` is no version. A caller that accepts fewer forms than `semantic_key`, such as exactly three numbers, checks
+that itself.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import re
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
 
 _RELEASED = ((2, 0, ""),)
-"""Above every pre-release, whose parts begin with 0 or 1."""
+"""The second part of a release's key. It sorts above every pre-release, whose parts begin with 0 or 1."""
 
 SemanticKey = tuple[tuple[int, ...], tuple[tuple[int, int, str], ...]]
 
 
 def semantic_key(text: str) -> SemanticKey | None:
-    """Return what *text* is to be compared by; None where it is no version.
+    """Return a key that sorts versions; None if *text* is no version.
 
-    Numbers count, however many; missing ones are 0. A pre-release sorts below its release, its parts one by one: numbers
-    first, then words. A `v` before and build data behind do not count.
+    Any count of numbers is allowed, and missing ones are 0: `1.2` equals `1.2.0`. A pre-release sorts below its release.
+    Its parts are compared one by one, and numbers sort below words: `-1` < `-alpha` < `-alpha.1`. A leading `v` and build
+    data (`+…`) do not count.
     """
     match = _VERSION.fullmatch(text)
     if match is None:

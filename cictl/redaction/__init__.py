@@ -1,7 +1,7 @@
-"""Finding secrets in text and hiding them: pure functions of text, which agent and server share.
+"""Find secrets in text and hide them. Agent and server share this package; it does no I/O.
 
-`forms` knows in which shapes a secret shows up, `finding` finds them, `stream` replaces them in text that comes in pieces,
-`covering` overwrites them in bytes that have to keep their places, `messages` masks whole messages.
+`forms` lists the shapes in which a secret shows up. `finding` finds them. `stream` replaces them in text that comes in
+pieces. `covering` overwrites them in bytes that must keep their offsets. `messages` masks all texts of a message.
 
 How the parts cover a text, of which each reader sees only a piece:
 
@@ -20,9 +20,9 @@ How the parts cover a text, of which each reader sees only a piece:
     fed    mV0 ok                      piece decides                |
     shown  *** ok                                                   left_over_until: it could be the end of s3cret
 
-A mask is as long as `***` where lengths are free, and as long as the secret where offsets must stay true. Spans that
-overlap are one mask, so the result does not depend on where a text was cut. `masked_message` does to each text of a message
-what it is given, mostly `Redactor.redact`; the names of files get `___`, by `Redactor.redact_name`.
+A mask is `***` where lengths may change, and as long as the secret where offsets must stay true. Spans that overlap get one
+mask, so the result does not depend on where a text was cut. `masked_message` applies a function to each text of a message,
+mostly `Redactor.redact`. In names of files the mask is `___`: see `Redactor.redact_name`.
 """
 
 from cictl.redaction.covering import Cover, starred

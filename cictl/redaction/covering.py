@@ -1,4 +1,4 @@
-"""Overwriting secrets in bytes that have to stay where they are."""
+"""Overwrite secrets in bytes that must keep their offsets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Cover:
     """Covers each byte of a secret with a `*`, in UTF-8 text addressed by byte offset.
 
     Attributes:
-        reach: Bytes of the longest form; so far back can what comes next turn bytes into a secret.
+        reach: Bytes of the longest form. Bytes further from the end than this can't become part of a secret any more.
     """
 
     def __init__(self, values: Iterable[str]) -> None:
@@ -22,7 +22,7 @@ class Cover:
         self.reach = self._finder.longest
 
     def spans(self, data: bytes) -> list[Span]:
-        """Return where secrets stand."""
+        """Return where the secrets in *data* are."""
         return self._finder.spans(data)
 
     def covered(self, data: bytes) -> bytes:
@@ -30,15 +30,15 @@ class Cover:
         return starred(data, self._finder.spans(data))
 
     def covered_tail(self, data: bytes) -> bytes:
-        """Do the same with a text whose beginning was cut off: what can be the end of a secret is covered too."""
+        """Return *data*, whose beginning was cut off, covered. What could be the end of a secret that was cut is covered too."""
         return starred(data, [(0, self.left_over_until(data)), *self._finder.spans(data)])
 
     def left_over_until(self, data: bytes) -> int:
-        """Return up to where *data* could be the end of a secret that was cut there; 0 if it could not."""
+        """Return the length of the longest beginning of *data* that could be the end of a cut secret; 0 if there is none."""
         return self._finder.left_over_until(data)
 
     def undecided_from(self, data: bytes) -> int:
-        """Return from where on *data* could be the beginning of a secret; its length if it could not."""
+        """Return where the longest end of *data* starts that could be the beginning of a secret; its length if there is none."""
         return self._finder.undecided_from(data)
 
 

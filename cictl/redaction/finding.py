@@ -1,8 +1,8 @@
-"""Finding any of many patterns, in text or in bytes.
+"""Find any of many patterns, in text or in bytes.
 
-`str.find` once per pattern looks crude, but it skips through a log at gigabytes a second; an alternation of them all is
-several times slower in Python's `re`, also as a trie. Patterns hold each other (a value's base64 its inner base64), so only
-the shortest of each family are searched for, and the others where one of those was found.
+One `str.find` per pattern looks crude, but each goes through a log at gigabytes a second. One alternation of all patterns
+is several times slower in Python's `re`, also as a trie. Many patterns contain another one: a value's base64 contains its
+inner base64. So each text is searched for the shortest of a family first, and for the others only if that was found.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ Text = TypeVar("Text", str, bytes)
 Span = tuple[int, int]
 
 _PROBE = 8
-"""Characters of a pattern by which its long overlaps with the edge of a text are found; shorter ones are looked up."""
+"""Overlaps of a pattern with the edge of a text are searched by this many characters. Shorter ones are in a set."""
 _KEY = 4
-"""Characters by which the shortest of a family is looked up."""
+"""How many first characters of a family's shortest pattern are its key in the table of families."""
 
 
 class Finder(Generic[Text]):
-    """Finds patterns.
+    """A set of patterns to find. It is false when the set is empty.
 
     Attributes:
-        longest: Length of the longest pattern; 0 when there are none.
+        longest: Length of the longest pattern; 0 if there are none.
     """
 
     def __init__(self, patterns: Iterable[Text]) -> None:
@@ -37,7 +37,7 @@ class Finder(Generic[Text]):
         return bool(self._patterns)
 
     def spans(self, text: Text) -> list[Span]:
-        """Return where patterns stand, in order. Occurrences that overlap are one; ones that only touch stay apart."""
+        """Return where patterns are, in order. Occurrences that overlap become one span; those that only touch do not."""
         found: list[Span] = []
         for core, family in self._families:
             if core in text:
@@ -46,7 +46,7 @@ class Finder(Generic[Text]):
         return merged(found)
 
     def undecided_from(self, text: Text) -> int:
-        """Return where the longest end of *text* begins that is a proper beginning of a pattern."""
+        """Return where the longest end of *text* starts that is the beginning of a pattern, but not all of it."""
         first = len(text)
         for pattern in self._patterns:
             probe, start = pattern[:_PROBE], max(0, len(text) - len(pattern) + 1)
@@ -61,7 +61,7 @@ class Finder(Generic[Text]):
         return len(text) - next((size for size in sizes if text[-size:] in self._beginnings), 0)
 
     def left_over_until(self, text: Text) -> int:
-        """Return where the longest beginning of *text* ends that is a proper end of a pattern: one that was cut there."""
+        """Return where the longest beginning of *text* stops that is the end of a pattern, but not all of it."""
         last, probe = 0, text[:_PROBE]
         for pattern in self._patterns if len(probe) == _PROBE else ():
             at = pattern.find(probe, 1, len(pattern) - last + _PROBE - 1)
@@ -85,7 +85,11 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def _families(patterns: list[Text]) -> list[tuple[Text, list[Text]]]:
-    """Group patterns, given in order of their length, by a shorter one that they hold; where that is absent, so are they."""
+    """Group patterns by a shorter one that they contain. A text without that one has none of its family.
+
+    Args:
+        patterns: In order of their length.
+    """
     families: list[tuple[Text, list[Text]]] = []
     short: list[tuple[Text, list[Text]]] = []
     by_key: dict[Text, list[tuple[Text, list[Text]]]] = {}
@@ -102,7 +106,7 @@ def _families(patterns: list[Text]) -> list[tuple[Text, list[Text]]]:
 def _home(
     pattern: Text, short: list[tuple[Text, list[Text]]], by_key: dict[Text, list[tuple[Text, list[Text]]]]
 ) -> list[Text] | None:
-    """Return a family whose shortest *pattern* holds: a look-up for each character, however many families there are."""
+    """Return a family whose shortest pattern is in *pattern*. The cost is one look-up a character, not one a family."""
     for core, family in short:
         if core in pattern:
             return family

@@ -1,8 +1,8 @@
 """The shapes in which a secret shows up: itself, its lines, and what common tools make of it.
 
-Masking is against accidents: a job that means to give a secret away can encode it in any way it likes. So a form is listed
-here when tools print it unasked (`curl -v`, `set -x`, a JSON logger, `env | base64`), and left out when only intent does
-(hex, rot13, reversed, compressed): each form costs time on every byte of every log.
+Masking prevents accidents. A job that means to give a secret away can encode it in any way. So a form is here if tools print
+it unasked (`curl -v`, `set -x`, a JSON logger, `env | base64`). It is not here if only intent makes it (hex, rot13, reversed,
+compressed), because each form costs time on every byte of every log.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from urllib.parse import quote, quote_plus, unquote
 from cictl.base.urls import user_info_of
 
 _SHORTEST_PART = 4
-"""A line of a multi-line value is masked from this length on; shorter ones would mask half the log."""
+"""The shortest line of a value that is masked by itself. Shorter ones, such as `}`, would mask half the log."""
 _SHORTEST_ENCODED = 8
-"""Pieces of base64 that stand for a part of a longer text are masked from this length on."""
+"""The shortest piece of base64, of a value inside a longer text, that is masked."""
 _BASE64_LINES = (64, 76)
-"""Characters in a line of base64: of OpenSSL and PEM, of `base64` and MIME (RFC 2045, 6.8)."""
+"""Characters in a line of base64: 64 in OpenSSL and PEM, 76 in `base64` and MIME (RFC 2045, 6.8)."""
 
 _ESCAPED_OCTET = re.compile(r"%[0-9A-F]{2}")
 _PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_@%+=:,./-]")
 
 
 def forms_of(values: Iterable[str]) -> list[str]:
-    """Return every text that must not show, the longest first; blank values have none."""
+    """Return every text that must not be shown, the longest first. A blank value has none."""
     found: set[str] = set()
     for value in values:
         if value.strip():
@@ -37,7 +37,10 @@ def forms_of(values: Iterable[str]) -> list[str]:
 
 
 def url_secrets(url: str) -> list[str]:
-    """Return what of a repository's URL must not show: its user info, and a password alone."""
+    """Return the parts of a repository's URL that must not be shown: its user info, and its password by itself.
+
+    A user without a password counts as one, because hosts take tokens there. The user of an `ssh` URL is no secret.
+    """
     user_info = user_info_of(url)
     if not user_info or url.partition("://")[0].lower() not in ("http", "https", "ftp", "ftps"):
         return []
@@ -61,13 +64,13 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _line_ends(value: str) -> Iterator[str]:
-    """Yield the value as a file has it, and as a terminal shows it: there a line ends with CR LF."""
+    """Yield the value with the line ends of a file, and with CR LF, which a terminal makes of them."""
     unix = value.replace("\r\n", "\n")
     yield from {value, unix, unix.replace("\n", "\r\n")}
 
 
 def _json(value: str) -> Iterator[str]:
-    """Yield the value as it stands inside a JSON string; also as Go writes it (`&<>`), and with `/` escaped."""
+    """Yield the value as it is inside a JSON string, also with `&<>` escaped, as Go does, and with `/` escaped."""
     for text in {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
         yield text
         yield text.replace("/", "\\/")
@@ -82,7 +85,7 @@ def _url(value: str) -> Iterator[str]:
 
 
 def _shell(value: str) -> Iterator[str]:
-    """Yield the value as `set -x` quotes it in bash and in dash, as `export -p` does, and as `printf %q`."""
+    """Yield the value as it is quoted by `set -x` in bash and in dash, by `export -p`, and by `printf %q`."""
     yield value.replace("'", "'\\''")
     yield re.sub(r'["$`\\]', r"\\\g<0>", value)
     yield shlex.quote(value)[1:-1] if "'" in value else value
@@ -91,6 +94,8 @@ def _shell(value: str) -> Iterator[str]:
 
 
 def _base64(data: bytes) -> Iterator[str]:
+    # The value may be encoded together with what is around it (`user:secret`). Three bytes give four characters, so there
+    # are three ways to cut it, by how many bytes stand before it. Each gives other characters.
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         whole = encode(data).decode()
         yield whole
@@ -105,7 +110,7 @@ def _base64(data: bytes) -> Iterator[str]:
 
 
 def _inner_base64(encoded: str, length: int, before: int) -> str:
-    """Return the characters that depend on the value alone, whatever stands around it (`user:secret`)."""
+    """Return the characters that depend on the value alone: the first and last may depend on its neighbours too."""
     return encoded[(before * 8 + 5) // 6 : length * 8 // 6]
 
 

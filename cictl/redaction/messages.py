@@ -1,4 +1,4 @@
-"""Masking all texts of a message."""
+"""Mask all texts of a message."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _Message = TypeVar("_Message", bound=msgspec.Struct)
 
 
 def masked_message(message: _Message, redact: Callable[[str], str], *, keep: frozenset[str] = frozenset()) -> _Message:
-    """Return *message* with each text in it masked, also in lists, mappings and messages inside.
+    """Return *message* with each text masked, also inside its lists, mappings and messages.
 
     Args:
-        keep: Names of fields whose values are words of the protocol, at any depth, and stay as they are.
+        keep: Fields, at any depth, that stay as they are because their values are words of the protocol.
     """
     changes = {
         name: _masked(getattr(message, name), redact, keep) for name in message.__struct_fields__ if name not in keep
@@ -23,7 +23,7 @@ def masked_message(message: _Message, redact: Callable[[str], str], *, keep: fro
 
 
 def _masked(value: Any, redact: Callable[[str], str], keep: frozenset[str]) -> Any:  # Any: a field of any message
-    if type(value) is str:  # not an enum's member, which is one of a fixed set of words
+    if type(value) is str:  # a StrEnum's member is a fixed word, and stays
         return redact(value)
     if isinstance(value, msgspec.Struct):
         return masked_message(value, redact, keep=keep)

@@ -1,1 +1,1 @@
-"""HTTP as a client speaks it: `session` for everything, and `probe` where starting costs more than asking."""
+"""HTTP clients: `session` for most uses, `probe` for a single quick request. `session` is slow to import."""

@@ -1,4 +1,4 @@
-"""Why a request got no answer, in a few words: the libraries' own texts are a page long."""
+"""Why a request got no answer, in a few words. The libraries' own texts are a page long."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CAUSES = (
 
 
 def cause_of(error: Exception) -> str:
-    """Return the cause of a failed request on one line, without user info."""
+    """Return why a request failed, on one line and without user info."""
     text = str(error)
     for needle, meaning in _CAUSES:
         if needle in text:
@@ -34,7 +34,7 @@ def cause_of(error: Exception) -> str:
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Return the error that one of requests or urllib3 wraps, however deep: mostly the system's own."""
+    """Return the innermost error that an error of requests or urllib3 wraps. Mostly it is one of the system."""
     inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
     found = getattr(error, "reason", None) if inner is None else inner
     if isinstance(found, BaseException):

@@ -1,7 +1,7 @@
-"""One question to a server that is probably near, with the standard library alone.
+"""One GET request with the standard library alone.
 
-Loading `requests` takes longer than all else that a health check or a completion does. What only long work needs is left
-out: retries, kept connections, redirects, proxies, uploads.
+A health check or a completion would spend most of its time on loading `requests`. So there are no retries, kept
+connections, redirects, proxies or uploads here.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from cictl.base.urls import split_http
 from cictl.base.web.trust import authorities
 
 FAILURES = (OSError, HTTPException, ValueError)
-"""What `ask` raises where there is no answer, or no such address."""
+"""What `ask` raises when no answer comes or the URL is unusable."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came; the names of headers are in lower case."""
+    """An answer, whatever its status. The names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,10 +32,11 @@ def ask(url: str, *, headers: Mapping[str, str], timeout: float, limit: int | No
 
     Args:
         timeout: Seconds for connecting and for each wait for bytes.
-        limit: Bytes that are read of the answer at most; None for all.
+        limit: How many bytes of the body are read at most; None for all.
 
     Raises:
-        OSError, HTTPException, ValueError: No answer came.
+        OSError, HTTPException: No answer came.
+        ValueError: The URL is unusable.
     """
     parts = split_http(url)
     connection = _connection(parts, timeout)

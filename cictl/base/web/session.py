@@ -1,4 +1,4 @@
-"""HTTP through `requests`, which this module loads: import it where a connection is made, not before."""
+"""HTTP through `requests`. Import this module only where a connection is made: it loads `requests`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _METHODS = frozenset({"GET", "HEAD", "DELETE"})
 _STATUSES = frozenset({502, 503, 504})
 _FIRST_PAUSE = 0.1
-"""urllib3 has a back-off of its own: it doubles this before each pause but the first, which it leaves out: 0, 0.2, 0.4 s …"""
+"""The back-off factor of urllib3, in seconds. It makes no pause before the first repeat, then 0.2, 0.4, 0.8 s …"""
 _LONGEST_PAUSE = 5.0
 _LONGEST_RETRY_AFTER = 10.0
 _CONNECTIONS = 32
@@ -29,16 +29,16 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class Session(requests.Session):
-    """A session in which nothing but the request says as whom a server is asked: no `.netrc`, no user info in a URL."""
+    """A session that authenticates only as its requests say, never by `.netrc` or the user info of a URL."""
 
     def __init__(self, *, asks_outside: bool = False, ca_file: str = "", retries: int = 0, redirects: int = 0) -> None:
         """Connect lazily.
 
         Args:
-            asks_outside: Whether the environment's proxies and certificates count, as for servers of others.
-            ca_file: The certificates that count instead of all others.
-            retries: Repeats of what is safe to repeat: see `SafeRetry`.
-            redirects: How many are followed, where a request does not say that none is.
+            asks_outside: Use the proxies and the certificates that the environment names. For servers that are not ours.
+            ca_file: File of the certificate authorities to trust instead of all others.
+            retries: How often a safe request is repeated: see `SafeRetry`.
+            redirects: How many redirects to follow, unless a request says to follow none.
         """
         super().__init__()
         self.trust_env = False
@@ -51,18 +51,19 @@ class Session(requests.Session):
             self.mount(scheme, adapter)
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """Add the proxies on the way to *url*: requests leaves them out together with `.netrc`.
+        """Add the environment's proxy for *url*.
 
-        None is on the way to this machine, nor to hosts that `NO_PROXY` names.
+        `trust_env` is off because of `.netrc`, and requests takes no proxies from the environment then. There is none for
+        this machine and for the hosts in `NO_PROXY`.
         """
         if self._asks_outside:
             proxies = {} if urlsplit(str(url)).hostname in _HERE else get_environ_proxies(url)
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def get_redirect_target(self, resp: Any) -> Any:
-        """Return where an answer leads; to a session without redirects nowhere.
+        """Return where an answer redirects to; nowhere in a session without redirects.
 
-        Even where it follows none, requests would look where the next one leads, and read the whole body for that.
+        Even if it follows none, requests looks up where the answer leads, and reads its whole body for that.
         """
         return super().get_redirect_target(resp) if self.max_redirects else None
 
@@ -70,8 +71,9 @@ class Session(requests.Session):
 class SafeRetry(Retry):
     """Repeats GET, HEAD and DELETE after a broken connection, 502, 503 and 504.
 
-    Unlike its parent it never repeats a POST, not even when the connection was refused (who posts decides that), nor a
-    request that ran into its time limit, which would be four limits then; and a server cannot make it wait for an hour.
+    It differs from its parent in three ways. It never repeats a POST, even if the connection was refused: its caller
+    decides that. It never repeats a request that ran into its time limit, because with three repeats the user would wait
+    for four limits. It waits for at most ten seconds, whatever `Retry-After` says.
     """
 
     @classmethod
@@ -94,12 +96,14 @@ class SafeRetry(Retry):
         _pool: ConnectionPool | None = None,
         _stacktrace: TracebackType | None = None,
     ) -> Self:
+        # The parent looks at `allowed_methods` only when reading failed. When connecting failed, it repeats any method,
+        # so those errors must not reach it.
         if error and _pool and (method not in _METHODS or isinstance(error, ReadTimeoutError)):
             raise MaxRetryError(_pool, url or "", error) from error
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Return the seconds that the server asks for, ten at most; None if it asks for nothing sensible."""
+        """Return the seconds of `Retry-After`, at most ten; None if the header is absent or malformed."""
         try:
             seconds = super().get_retry_after(response)
         except InvalidHeader:
