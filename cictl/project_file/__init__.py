@@ -1,8 +1,8 @@
-"""The project file: its schema, its rules, its templates. Needs no server; `cictl lint` and the import both use it.
+"""The project file: its schema, its rules, its templates. It needs no server; `cictl lint` and the import both use it.
 
-What a file can't tell alone is left to the server: an empty `vcs_source.ref` becomes the project's ref only where both
-name the same repository; the auto bump needs a run of exactly one job execution; vault connections must exist when a
-job is leased; tool constraints are judged when jobs and agents are matched.
+Some rules need more than the file, and the server checks them. An empty `vcs_source.ref` becomes the project's ref only
+if both name the same repository. The automatic bump needs a run of exactly one job execution. Vault connections must exist
+when a job is leased. Tool constraints are checked when jobs are matched with agents.
 """
 
 from cictl.project_file.definition import (
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 CONFIG_FILES = ("cictl.yaml", "ciwi-project.yaml")
-"""Names to look for in a repository's root when none is given; the first that exists counts."""
+"""The names that are looked for in a repository's root when none is given. The first that exists is used."""
 
 
 def parse(text: str | bytes, *, config_file: str) -> ProjectFile:
@@ -57,12 +57,12 @@ def parse(text: str | bytes, *, config_file: str) -> ProjectFile:
 
     Args:
         text: UTF-8 when bytes; at most 1 MiB.
-        config_file: Name for messages; nothing is opened.
+        config_file: Its name in messages. No file is opened.
 
     Raises:
-        UnreadableFileError: No document, bad YAML, or beyond the limits of size, depth and expansion.
-        StructureError: Unknown or repeated keys, wrong types.
-        InvalidConfigError: Rules broken.
+        UnreadableFileError: It has no document, is no YAML, or is beyond the limits of size, depth and expansion.
+        StructureError: It has unknown or repeated keys, or wrong types.
+        InvalidConfigError: It breaks rules.
     """
     from cictl.project_file.reading import read  # brings PyYAML in
 
@@ -70,7 +70,7 @@ def parse(text: str | bytes, *, config_file: str) -> ProjectFile:
 
 
 def lint(text: str | bytes, *, config_file: str) -> tuple[Finding, ...]:
-    """Return what `parse` would raise as findings; empty for a good file."""
+    """Return the findings of the error that `parse` would raise; none for a good file."""
     try:
         parse(text, config_file=config_file)
     except ProjectFileError as error:

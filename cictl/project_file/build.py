@@ -1,4 +1,4 @@
-"""From the file as written to the definition: defaults applied, names trimmed, caches in effective form."""
+"""Make the definition of a file as written: apply defaults, trim names, add the caches of `go_cache`."""
 
 from msgspec.structs import replace
 
@@ -21,7 +21,7 @@ def build(file: schema.FileShape) -> definition.ProjectFile:
 
 
 def effective_caches(declared: list[CacheSpec], *, go_cache: bool) -> list[CacheSpec]:
-    """Return *declared* and then the two caches of go_cache, less those whose id or variable is taken (any case)."""
+    """Return *declared*, then the two caches of `go_cache`. One whose id or variable is declared, in any case, is left out."""
     ids = {cache.id.lower() for cache in declared}
     variables = {cache.env.lower() for cache in declared}
     added = [cache for cache in _GO_CACHES if cache.id.lower() not in ids and cache.env.lower() not in variables]
@@ -70,7 +70,7 @@ def _job(job: schema.JobShape) -> definition.Job:
 
 
 def _placement(key: str, value: str) -> str:
-    """Agents offer `script` and their shells in lower case, and compare exactly."""
+    """Return executor and shell trimmed and in lower case: agents offer them so, and compare exactly."""
     return value.strip().lower() if key in ("executor", "shell") else value
 
 

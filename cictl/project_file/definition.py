@@ -1,7 +1,7 @@
-"""The definition that a valid project file gives: what the server stores and plans from.
+"""The definition that a valid project file gives. The server stores it and plans from it.
 
-Text is trimmed wherever it names or refers to something; commands, environment values, artifact patterns and the
-values of `runs_on` other than executor and shell stay as written. All of it survives a JSON round trip.
+A text that names or refers to something is trimmed. Commands, environment values, artifact patterns and the values of
+`runs_on` other than executor and shell stay as written. A definition survives a JSON round trip.
 """
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ class Definition(Struct, frozen=True, kw_only=True):
 
 
 class VaultUse(Definition, frozen=True, kw_only=True):
-    """Where secrets come from: a vault connection by name, and what to read there."""
+    """The vault connection that secrets come from, by name, and the secrets to read there."""
 
     connection: str = ""
     secrets: list[SecretRef] = []
@@ -24,7 +24,7 @@ class Test(Definition, frozen=True, kw_only=True):
     """A command that leaves a report.
 
     Attributes:
-        name: Empty when the plan is to name it.
+        name: Empty if the plan chooses the name.
         format: go-test-json, junit-xml or junit.
         report: Path of the report below the checkout.
         coverage_format: go-coverprofile, lcov or empty.
@@ -40,12 +40,12 @@ class Test(Definition, frozen=True, kw_only=True):
 
 
 class Step(Definition, frozen=True, kw_only=True):
-    """One step of a job: either `run` is not blank, or `test` is there.
+    """One step of a job. Either `run` is not blank, or `test` is set.
 
     Attributes:
         run: Shell text with templates, as written.
         env: The step's environment, with templates and secret placeholders.
-        vault: Declares every secret that `env` names.
+        vault: Declares every secret that `env` uses.
     """
 
     run: str = ""
@@ -60,12 +60,12 @@ class Job(Definition, frozen=True, kw_only=True):
 
     Attributes:
         needs: Ids of jobs of the same pipeline, without cycles.
-        runs_on: As written, but executor and shell trimmed and in lower case.
-        requires_tools: Host tool to version constraint.
-        requires_container_tools: Tool inside the container to version constraint.
+        runs_on: As written, but executor and shell are trimmed and in lower case.
+        requires_tools: Version constraints by tools of the host.
+        requires_container_tools: Version constraints by tools inside the container.
         timeout_seconds: 0 for no limit.
-        caches: The effective ones, those of go_cache at the end.
-        matrix: One mapping of variables per row; empty for a job without matrix.
+        caches: The declared ones, then those that `go_cache` adds.
+        matrix: The variables of each row; empty for a job without matrix.
     """
 
     id: str
@@ -81,19 +81,19 @@ class Job(Definition, frozen=True, kw_only=True):
 
 
 class VcsSource(Definition, frozen=True, kw_only=True):
-    """What is checked out; an empty `ref` leaves the choice to the server."""
+    """What is checked out. For an empty `ref` the server chooses one."""
 
     repo: str
     ref: str = ""
 
 
 class Versioning(Definition, frozen=True, kw_only=True):
-    """Versions read from a file of the repository.
+    """How versions are read from a file of the repository, and raised.
 
     Attributes:
         file: Relative path.
         auto_bump: patch, minor, major or empty.
-        auto_bump_vcs_token: A literal token, or text with secret placeholders that `auto_bump_vault` declares.
+        auto_bump_vcs_token: A token, or a text with placeholders for secrets that `auto_bump_vault` declares.
     """
 
     file: str = "VERSION"
@@ -104,10 +104,10 @@ class Versioning(Definition, frozen=True, kw_only=True):
 
 
 class Pipeline(Definition, frozen=True, kw_only=True):
-    """One pipeline; jobs in file order.
+    """One pipeline. Its jobs are in the order of the file.
 
     Attributes:
-        trigger: manual, vcs or empty; nothing starts a run by itself.
+        trigger: manual, vcs or empty. It is only shown: no run starts by itself.
         depends_on: Ids of pipelines of the same file, without cycles.
         vcs_source: None means that nothing is checked out.
     """
@@ -128,7 +128,7 @@ class Chain(Definition, frozen=True, kw_only=True):
 
 
 class ProjectFile(Definition, frozen=True, kw_only=True):
-    """A whole file; pipelines and chains in file order."""
+    """A whole file. Pipelines and chains are in its order."""
 
     name: str
     version: int = 1

@@ -1,9 +1,9 @@
-"""What can be wrong with a project file, and how it reads on one line.
+"""What can be wrong with a project file, and the text of it.
 
 ProjectFileError
-├── UnreadableFileError   no YAML came out of it: empty, bad syntax, too big
-├── StructureError        YAML, but not of the right shape: unknown or repeated keys, wrong types
-└── InvalidConfigError    the right shape, but the rules of a project file are broken
+├── UnreadableFileError   no YAML could be read: empty, bad syntax, too big
+├── StructureError        the YAML has a wrong shape: unknown or repeated keys, wrong types
+└── InvalidConfigError    the shape is right, but the file breaks rules
 """
 
 import json
@@ -11,7 +11,7 @@ import json
 from msgspec import Struct
 
 MAX_SHOWN = 200
-"""Findings written out in the one-line text; the rest is only counted."""
+"""How many findings an error's text lists. It only counts the others."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -20,7 +20,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     Attributes:
         line: 1-based.
         column: 1-based, in characters.
-        path: Like ``pipelines[0].jobs[1].steps[2].env``; null list items, being dropped, don't count. May be empty.
+        path: Such as ``pipelines[0].jobs[1].steps[2].env``. Indexes do not count null items, which are dropped. It may be
+            empty.
         message: One line, without the position.
     """
 
@@ -35,7 +36,7 @@ class ProjectFileError(Exception):
 
     Attributes:
         config_file: The file's name, as the caller gave it.
-        findings: At least one, in the order of the rules.
+        findings: At least one. Broken rules are in the order of the rules, other findings in file order.
     """
 
     def __init__(self, config_file: str, findings: tuple[Finding, ...]) -> None:
@@ -69,12 +70,12 @@ class InvalidConfigError(ProjectFileError):
 
 
 def quote(text: str) -> str:
-    """Put *text* in double quotes, with quotes, backslashes and control characters escaped, cut to 200 characters."""
+    """Return *text* in double quotes, cut to 200 characters, with quotes, backslashes and control characters escaped."""
     return json.dumps(text if len(text) <= 200 else text[:200] + "…", ensure_ascii=False)
 
 
 EMPTY_FILE = "EOF"
-"""The message of a file without a document; the one finding whose text carries no position."""
+"""The message of a file without a document. The error's text has no position then."""
 
 
 def _unreadable_reason(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""From text to a definition or to findings: the one place that knows the order of the stages."""
+"""Read a text into a definition or into findings. The order of the stages is here alone."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def read(text: str | bytes, *, config_file: str, loader: type[Any] = DEFAULT_LOADER) -> ProjectFile:
-    """Read, check and build; each stage runs only when the one before found nothing.
+    """Return the definition in *text*. Each stage runs only if the one before found nothing.
 
     Args:
         loader: The PyYAML loader whose parser gives the events.
 
     Raises:
-        ProjectFileError: The subclass tells the stage that failed.
+        ProjectFileError: A stage failed; the subclass tells which.
     """
     walker = Walker()
     try:

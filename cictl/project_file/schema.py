@@ -1,8 +1,8 @@
 """The project file as it is written: one struct per mapping, one field per key.
 
-These structs are the schema: a key without a field is unknown, and the field's type says what may stand there. A
-field that is absent or null has the default here; ``X | None`` marks the blocks for which absence means something.
-Steps and caches have the definition's own form; the definition only trims them.
+These structs are the schema. A key without a field is unknown, and the field's type says what is allowed there. A key that
+is absent or null has the default here. ``X | None`` is for blocks whose absence means something. Steps and caches have the
+same form as in the definition, which only trims them.
 """
 
 from typing import TypeAlias

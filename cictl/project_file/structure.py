@@ -1,4 +1,4 @@
-"""Reading a node tree into the shapes of `schema`: unknown and repeated keys, wrong types, merge keys, positions."""
+"""Read a node tree into the shapes of `schema`: unknown and repeated keys, wrong types, merge keys, positions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cictl.project_file.schema import FileShape
 from cictl.project_file.yaml_tree import MAX_NODES, Mapping, Node, Scalar, Sequence, SyntaxFault
 
 MAX_TEXT = 4 * 1024 * 1024
-"""Characters of a file's scalars once its aliases are expanded."""
+"""How many characters the scalars of a file may have in all, with aliases expanded."""
 MAX_MERGE_DEPTH = 16
-"""Merge keys that lead to mappings with merge keys."""
+"""How many mappings may lead to each other by merge keys (`<<`)."""
 
 _TRUE = frozenset({"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"})
 _FALSE = frozenset({"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N"})
@@ -31,14 +31,14 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Positions:
-    """Where each path of the file stands; a path that is not in the file is at the mapping that lacks it."""
+    """Line and column of each path in the file. A path that is not in the file has the place of the mapping around it."""
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[int, int]] = {}
         self._keys: dict[str, tuple[int, int]] = {}
 
     def put(self, path: str, node: Node, *, key: Scalar | None = None) -> None:
-        """Note the value (and its key) at *path*."""
+        """Note the places of the value at *path* and of its key."""
         self._values[path] = (node.line, node.column)
         if key is not None:
             self._keys[path] = (key.line, key.column)
@@ -55,7 +55,7 @@ class Positions:
 
 
 class Walker:
-    """One reading of a document: structural findings and positions gather here."""
+    """One reading of a document. It gathers the findings of structure, and the positions."""
 
     def __init__(self) -> None:
         self.positions = Positions()
@@ -65,14 +65,14 @@ class Walker:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was found, in file order; what is found again through an alias counts once."""
+        """The findings in file order. A place that is read several times through aliases gives one finding."""
         return tuple(self._findings[position] for position in sorted(self._findings))
 
     def read_file(self, root: Node) -> FileShape | None:
-        """Return the file as its shape, or None when there are findings.
+        """Return the file as its shape, or None if there are findings.
 
         Raises:
-            SyntaxFault: Aliases or merge keys blow the file up beyond its limits.
+            SyntaxFault: Aliases or merge keys expand the file beyond its limits.
         """
         tree: object = {}
         self.positions.put("", root)
@@ -158,7 +158,7 @@ class Walker:
         return own
 
     def _merge(self, source: Node, into: dict[str, tuple[Scalar, Node]], path: str, depth: int) -> None:
-        """Add the keys of *source*, a mapping or a list of them, that are not in *into* yet; the first one wins."""
+        """Add the keys of *source*, a mapping or a list of mappings, to *into*. A key that is there already stays."""
         if depth > MAX_MERGE_DEPTH:
             reason = f"merge keys lead through more than {MAX_MERGE_DEPTH} mappings"
             raise SyntaxFault(reason, line=source.line, column=source.column)
@@ -197,6 +197,8 @@ class Walker:
         self._findings.setdefault((node.line, node.column), finding)
 
     def _spend(self, node: Node) -> None:
+        # Aliases make the tree a graph: ten lines of them can stand for a billion values. So each visit of a node counts,
+        # not each node, and reading ends before it takes long.
         self._nodes += 1
         self._characters += len(node.text) if isinstance(node, Scalar) else 0
         if self._nodes > MAX_NODES or self._characters > MAX_TEXT:
@@ -206,9 +208,9 @@ class Walker:
 
 
 def parse_integer(text: str) -> int | None:
-    """Return the YAML integer *text* spells, None when it is none.
+    """Return the integer that *text* means in YAML; None if it means none.
 
-    Hexadecimal, octal (``010`` is 8), binary and ``_`` between digits count, and so do floats with an integral value.
+    Hexadecimal, octal (``010`` is 8), binary, ``_`` between digits, and a float with a whole value (``1e3``) are allowed.
     """
     digits = text.replace("_", "")
     if len(digits) > 80 or text.startswith("_"):
@@ -225,7 +227,7 @@ def parse_integer(text: str) -> int | None:
 
 
 def join_key(path: str, name: str) -> str:
-    """Return the path of key *name* in the mapping at *path*, quoted unless it is a plain word."""
+    """Return the path of the key *name* in the mapping at *path*. A name that is not a plain word is quoted."""
     return _join(path, name) if _PLAIN_KEY.fullmatch(name) else f"{path}[{quote(name)}]"
 
 

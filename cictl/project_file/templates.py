@@ -11,10 +11,10 @@ _ALIASES = {f"{prefix}.{key}": (f"ciwi.{key}", f"cictl.{key}") for key in _SHARE
 
 
 def render(template: str, values: Mapping[str, str]) -> str:
-    """Replace each ``{{key}}`` by its value, in one pass, so that a value is never itself taken for a template.
+    """Return *template* with each ``{{key}}`` replaced by its value. Templates inside a value are not replaced.
 
     The braces must touch the key. An unknown key stays as it is. ``cictl.version``, ``cictl.version_raw`` and
-    ``cictl.tag_prefix`` are the same keys as those with ``ciwi.``; where *values* has both, ``ciwi.`` wins.
+    ``cictl.tag_prefix`` mean the same as those with ``ciwi.``. If *values* has both, ``ciwi.`` wins.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -28,15 +28,15 @@ def render(template: str, values: Mapping[str, str]) -> str:
 
 
 def secret_names(text: str) -> list[str]:
-    """List the secrets that *text* has placeholders for, each once, in order of appearance."""
+    """Return the names of the secrets that *text* has placeholders for, each once, in order of appearance."""
     return list(dict.fromkeys(_SECRET.findall(text)))
 
 
 def has_malformed_secret(text: str) -> bool:
-    """Whether *text* has what looks like a secret's placeholder and is none, such as ``{{ secret.a.b }}``."""
+    """Tell whether *text* has a malformed placeholder of a secret, such as ``{{ secret.a.b }}``."""
     return len(_SECRET_BEGUN.findall(text)) != len(_SECRET.findall(text))
 
 
 def replace_secrets(text: str, values: Mapping[str, str]) -> str:
-    """Replace each placeholder of a secret in *values*, in one pass; others stay as they are."""
+    """Return *text* with each placeholder of a secret in *values* replaced. Others stay as they are."""
     return _SECRET.sub(lambda match: values.get(match[1], match[0]), text)

@@ -1,7 +1,7 @@
-"""The node tree of a YAML document: verbatim scalars with positions, nothing interpreted yet.
+"""The node tree of a YAML document: scalars as written, with their positions. Nothing is typed yet.
 
-The tree is built from the parser's events instead of PyYAML's composer, because that one recurses once per level in C
-(deep nesting would end the process) and refuses an anchor that is defined twice, which YAML allows.
+The tree is built from the parser's events. PyYAML's composer would not do: it recurses in C for each level, so deep nesting
+would crash the process, and it refuses an anchor that is defined twice, which YAML allows.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import yaml
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_DEPTH = 64
-"""Lists and mappings inside each other; a project file needs ten."""
+"""How deep lists and mappings may be nested. A project file needs ten levels."""
 MAX_NODES = 200_000
-"""Keys and values in one document, first as written, then with aliases expanded."""
+"""How many keys and values a document may have, first as written, later with aliases expanded."""
 
 DEFAULT_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The C parser where PyYAML was built with it; both give the same events."""
+"""The C parser if PyYAML was built with it. Both parsers give the same events."""
 
 _NULL_TAG = "tag:yaml.org,2002:null"
 _MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -29,7 +29,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 
 class SyntaxFault(Exception):
-    """The text is no YAML, or more than a project file may be; line and column are 1-based."""
+    """The text is no YAML, or is beyond the limits of a project file. Line and column are 1-based."""
 
     def __init__(self, reason: str, *, line: int = 1, column: int = 1) -> None:
         super().__init__(reason)
@@ -40,7 +40,7 @@ class SyntaxFault(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scalar:
-    """One scalar; *text* is what the file says, before any typing."""
+    """One scalar. `text` is its content, not typed. `plain` means without quotes."""
 
     text: str
     line: int
@@ -52,7 +52,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequence:
-    """A list of nodes; the same node object may stand in several places (aliases), never inside itself."""
+    """A list of nodes. With aliases one node may be in several places, but never inside itself."""
 
     line: int
     column: int
@@ -61,7 +61,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mapping:
-    """Key and value nodes in file order, merge keys and repeated keys included."""
+    """The keys and values of a mapping in file order. Merge keys and repeated keys are included."""
 
     line: int
     column: int
@@ -72,10 +72,10 @@ Node = Scalar | Sequence | Mapping
 
 
 def read_document(text: str | bytes, *, loader: type[Any] = DEFAULT_LOADER) -> Node | None:
-    """Return the first document's root, or None when there is none; what follows the first document is not read.
+    """Return the root of the first document, or None if there is no document. Later documents are not read.
 
     Raises:
-        SyntaxFault: Not YAML, not UTF-8, or past one of this module's limits.
+        SyntaxFault: The text is no YAML, no UTF-8, or beyond a limit of this module.
     """
     content = _checked_text(text)
     builder = _TreeBuilder()
@@ -90,7 +90,7 @@ def read_document(text: str | bytes, *, loader: type[Any] = DEFAULT_LOADER) -> N
 
 
 class _TreeBuilder:
-    """Collects one document's events into nodes, with an explicit stack so that nesting costs no recursion."""
+    """Makes nodes of the events of one document. It keeps a stack of its own, so nesting needs no recursion."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
@@ -100,7 +100,7 @@ class _TreeBuilder:
         self._count = 0
 
     def take(self, event: Any) -> None:
-        """Add one event of the document. The parser's event classes carry no types, hence Any."""
+        """Add one event of the document. It is Any because PyYAML's event classes have no types."""
         if isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
             self._pending_keys.pop()

@@ -1,1 +1,1 @@
-"""Rules beyond the shape of a file: one module for each level of it, and what they share. Shapes are checked in `structure`."""
+"""The rules beyond the shape of a file, a module for each level of it, and what they share. `structure` checks shapes."""

@@ -1,11 +1,11 @@
-"""Collecting what the rules find; what a finding is, and the errors made of it, is in `findings`."""
+"""Collect what the rules find. A finding, and the errors made of findings, are in `findings`."""
 
 from cictl.project_file.findings import Finding
 from cictl.project_file.structure import Positions
 
 
 class Collector:
-    """Findings in the order of the rules, each with the position of its path."""
+    """The findings so far, each with the position of its path. They stay in the order of the rules."""
 
     def __init__(self, positions: Positions) -> None:
         self._positions = positions
@@ -13,19 +13,19 @@ class Collector:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was added so far."""
+        """The findings that were added so far."""
         return tuple(self._findings)
 
     def add(self, path: str, text: str) -> None:
-        """Add the message "*path* *text*" at *path*."""
+        """Add a finding at *path*. Its message is the path and then *text*."""
         self.say(path, f"{path} {text}")
 
     def say(self, path: str, message: str) -> None:
-        """Add *message*, which names its subject itself, at *path*."""
+        """Add a finding at *path* whose *message* names its subject itself."""
         self._append(path, message, self._positions.at(path))
 
     def say_key(self, path: str, message: str) -> None:
-        """Add *message* about the key at *path*, at the key instead of its value."""
+        """Add a finding about a key. Its position is that of the key, not of the value."""
         self._append(path, message, self._positions.at_key(path))
 
     def _append(self, path: str, message: str, position: tuple[int, int]) -> None:
@@ -34,5 +34,5 @@ class Collector:
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether nothing is left of *text* once trimmed."""
+    """Tell whether *text* is empty or only white space."""
     return not text.strip()

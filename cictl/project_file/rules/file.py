@@ -1,4 +1,4 @@
-"""The rules of a whole project file, in the order in which they are reported."""
+"""The rules of a whole project file. Findings are reported in the order of the checks here."""
 
 from cictl.project_file.findings import Finding, quote
 from cictl.project_file.rules.collector import Collector, is_blank
@@ -10,7 +10,7 @@ from cictl.project_file.structure import Positions
 
 
 def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
-    """Return every broken rule of *file*; empty when it can be imported."""
+    """Return a finding for each rule that *file* breaks; none if it can be imported."""
     collector = Collector(positions)
     if file.version != 1:
         collector.say("version", f"unsupported config version {file.version}")
@@ -30,7 +30,7 @@ def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
 
 
 def _check_dependencies(file: FileShape, collector: Collector) -> None:
-    """Check what depends_on refers to, and that no pipeline waits for itself through others."""
+    """Check the references in `depends_on`, and that no pipeline depends on itself through others."""
     known = {pipeline.id for pipeline in file.pipelines}
     for index, pipeline in enumerate(file.pipelines):
         path = f"pipelines[{index}].depends_on"

@@ -17,10 +17,12 @@ def check_references(
     noun: str,
     skip_blank: bool = False,
 ) -> None:
-    """Check each trimmed item of the list at *path*: not *own*, among *known*, and there once only.
+    """Check that each item of the list at *path*, trimmed, is in *known*, is not *own*, and occurs once.
 
     Args:
-        skip_blank: Pass over blank items, which were reported before; else each is a finding.
+        own: The id of what holds the list.
+        noun: What an item names, for messages.
+        skip_blank: Blank items were reported already. By default each is a finding.
     """
     seen: set[str] = set()
     for index, item in enumerate(items):
@@ -38,10 +40,11 @@ def check_references(
 
 
 def find_cycle(edges: Iterable[tuple[str, list[str]]]) -> list[str]:
-    """Return the ids along one cycle, first and last the same, each before what it refers to; empty without cycle.
+    """Return the ids along a cycle, each before the one that it refers to: `[a, b, a]`. Empty if there is none.
 
     Args:
-        edges: Each id with the (untrimmed) ids it refers to; an id that occurs twice has the references of both.
+        edges: Each id with the ids that it refers to, which are trimmed here. An id that occurs twice has the references
+            of both.
     """
     graph: dict[str, list[str]] = {}
     for source, targets in edges:

@@ -14,9 +14,9 @@ _BAD_ID = re.compile(r"[,\x00-\x1f\x7f]")
 
 
 def check_id(id_: str, path: str, seen: set[str], collector: Collector) -> None:
-    """Check that the id at *path* is there, new among *seen* (to which it is added), and can be referred to.
+    """Check that the id at *path* is given, is not in *seen*, and can be referred to. Add it to *seen*.
 
-    References are trimmed, and lists of ids are joined by commas, so ids have neither outer blanks nor commas.
+    References are trimmed, and the metadata joins ids by commas. So an id has neither outer blanks nor commas.
     """
     if is_blank(id_):
         collector.add(path, "is required")
@@ -29,10 +29,10 @@ def check_id(id_: str, path: str, seen: set[str], collector: Collector) -> None:
 
 
 def check_job(job: JobShape, path: str, collector: Collector, *, bumps_version: bool) -> None:
-    """Check the job at *path* apart from its id and its needs.
+    """Check the job at *path*. Its id and its needs are checked with the pipeline.
 
     Args:
-        bumps_version: Its pipeline has an automatic version bump, whose script is for POSIX shells only.
+        bumps_version: Its pipeline has an automatic version bump. The bump's script needs a POSIX shell.
     """
     if job.timeout_seconds < 0:
         collector.add(f"{path}.timeout_seconds", "must be >= 0")

@@ -13,7 +13,7 @@ BUMPS = ("patch", "minor", "major")
 
 
 def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector) -> None:
-    """Check the pipeline at *path* apart from its id and what its depends_on refers to."""
+    """Check the pipeline at *path*. Its id and its references in `depends_on` are checked with the file."""
     if not is_blank(pipeline.trigger) and pipeline.trigger not in TRIGGERS:
         collector.add(f"{path}.trigger", f"must be one of {','.join(TRIGGERS)}")
     for index, dependency in enumerate(pipeline.depends_on):

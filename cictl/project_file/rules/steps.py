@@ -57,7 +57,7 @@ def _refuse_secrets(text: str, path: str, collector: Collector) -> None:
 
 
 def _check_env_secrets(step: Step, path: str, collector: Collector) -> None:
-    """Refuse at import what would fail the job when it is leased."""
+    """Check the secrets in `env`. A mistake there would otherwise fail the job only when it is leased."""
     for key, value in step.env.items():
         if has_malformed_secret(value):
             collector.add(join_key(f"{path}.env", key), "has a malformed secret placeholder; write {{ secret.NAME }}")

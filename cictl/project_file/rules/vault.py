@@ -1,4 +1,4 @@
-"""The rules of a vault block, the same for steps and for the automatic version bump."""
+"""The rules of a vault block. Steps and the automatic version bump have the same."""
 
 from cictl.base.job_parts import SecretRef
 from cictl.project_file.definition import VaultUse
@@ -7,7 +7,7 @@ from cictl.project_file.rules.collector import Collector, is_blank
 
 
 def check_vault(vault: VaultUse, path: str, collector: Collector) -> None:
-    """Check connection and secrets of the block at *path*; whether the connection exists is the server's question."""
+    """Check connection and secrets of the block at *path*. Only the server knows whether the connection exists."""
     if is_blank(vault.connection):
         collector.add(f"{path}.connection", "is required")
     seen: set[str] = set()
@@ -27,6 +27,6 @@ def _check_secret(secret: SecretRef, path: str, seen: set[str], collector: Colle
 
 
 def undeclared(names: list[str], vault: VaultUse) -> list[str]:
-    """List those of *names* that *vault* does not declare, in the same order."""
+    """Return the *names* that *vault* does not declare, in their order."""
     declared = {secret.name.strip() for secret in vault.secrets}
     return [name for name in names if name not in declared]
