@@ -1,1 +1,4 @@
-"""A managed installation: one virtual environment a version, links that say which runs. Knows nothing else of ours."""
+"""A managed installation: a virtual environment for each version, and links that tell which one runs.
+
+Server and agent both use it. It imports only `base`.
+"""

@@ -1,6 +1,6 @@
-"""The switch to a staged version, with a way back.
+"""Switch to a staged version, and back when it is not healthy.
 
-Every step may be repeated: an updater that is killed anywhere and started again goes on where it stood.
+Every step may be repeated: an updater that is killed and started again goes on where it was.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ logger = logging.getLogger(__name__)
 
 HEALTH_SECONDS = 60.0
 LOCK_SECONDS = 60.0
-"""How long to wait for whoever stages: a request is written just before the lock is given back."""
+"""How long to wait for the lock. The stager releases it just after it wrote the request that starts the updater."""
 _STATE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """What the updater uses of the world.
+    """What the updater needs from outside, and its time limits.
 
     Attributes:
-        host: Runs the server; by default a service manager, or the updater itself where the request has `argv`.
-        clock: Seconds, monotonic.
-        stop_seconds: A server that was asked to end and has not after this time is killed.
+        host: What runs the server. By default a service manager, or the updater itself if the request has `argv`.
+        clock: Monotonic seconds.
+        stop_seconds: How long a server may take to end before it is killed.
     """
 
     host: Host | None = None
@@ -53,13 +53,13 @@ _USUAL = Means()
 
 
 def apply_staged_update(layout: Layout, means: Means = _USUAL) -> Result | None:
-    """Carry out the request that waits, or go on with an interrupted one.
+    """Carry out the waiting request, or go on with an interrupted one.
 
     Returns:
-        What it came to, also in `result.json`; None when nothing was wanted.
+        How the update ended, as in `result.json`; None if there is no request.
 
     Raises:
-        filelock.Timeout: Somebody else stages or switches and does not finish.
+        filelock.Timeout: Another process held the lock for too long.
     """
     with layout.lock().acquire(timeout=LOCK_SECONDS):
         wanted = manifest.claim(layout)
@@ -67,10 +67,11 @@ def apply_staged_update(layout: Layout, means: Means = _USUAL) -> Result | None:
 
 
 def start_helper(layout: Layout, pending: Pending) -> subprocess.Popen[bytes]:
-    """Start the updater as a process of its own, where no service manager does.
+    """Start the updater as a process of its own, if no service manager starts it.
 
-    `manifest.request` comes first, with `pid` and `argv`. The caller gives back the lock and ends its process; the helper
-    waits for that, and ends it after 45 seconds. It inherits environment, directory and output, and the server from it.
+    Call `manifest.request` first, with `pid` and `argv`. Then release the lock and end this process. The helper waits
+    for that end, and kills the process if it takes longer than 45 seconds. The helper inherits environment, working
+    directory and output, and so does the server that it starts.
     """
     command = [str(layout.script(pending.from_version)), "apply-staged-update"]
     command += ["--home", str(layout.home), "--data-dir", str(layout.data_dir)]
@@ -78,16 +79,16 @@ def start_helper(layout: Layout, pending: Pending) -> subprocess.Popen[bytes]:
 
 
 def return_to_former(layout: Layout, wanted: Pending) -> None:
-    """Let `current` and `previous` name what they named before *wanted*, and keep its version from being offered."""
+    """Let `current` and `previous` name what they named before *wanted*, and mark its target as failed."""
     layout.switch_back(wanted.from_version, previous=wanted.previous_version)
     layout.mark_failed(wanted.target_version)
 
 
 def restore_state(layout: Layout, wanted: Pending) -> str:
-    """Put the copy of the state back if the old version can't open what the new one made of it.
+    """Restore the copy of the state if the old version can't open the state as the new version left it.
 
     Returns:
-        What to add to the message of how it ended; empty where nothing had to be done.
+        A text to add to the result's message; empty if nothing was done.
     """
     if not wanted.backup or can_open(layout, wanted.from_version, layout.data_dir):
         return ""
@@ -102,7 +103,7 @@ def restore_state(layout: Layout, wanted: Pending) -> str:
 
 @dataclass
 class _Activation:
-    """One run of the updater, from wherever the last one stood."""
+    """One run of the updater. It goes on where an interrupted one was."""
 
     layout: Layout
     wanted: Pending
@@ -134,7 +135,7 @@ class _Activation:
         return self._succeed()
 
     def _problem(self) -> str:
-        """Return why the request can't be carried out; empty when it can."""
+        """Return why the request can't be carried out; empty if it can."""
         wanted, record = self.wanted, self.layout.record(self.wanted.target_version)
         if self.layout.current() not in (wanted.from_version, wanted.target_version):
             return f"{wanted.from_version} is not current any more"
@@ -158,18 +159,20 @@ class _Activation:
             self._note(backup=str(backup))
             layout.switch(wanted.target_version)
             logger.info("switched from=%s to=%s", wanted.from_version, wanted.target_version)
+        # A killed updater leaves no note of whether it restarted the server. If the new version answers, it did, and
+        # another stop would interrupt that server's work for nothing.
         if not (is_resumed and self._serves_already()):
             self.host.stop()
         self.host.start()
 
     def _see_off(self, pid: int) -> None:
-        """Wait for the server that started this helper to end, and end it when it does not."""
+        """Wait until the server that started this helper has ended, and end it if it takes too long."""
         server = processes.find(pid) if pid else None
         if server and not processes.wait_for_end(server, seconds=self.means.stop_seconds, sleep=self.means.sleep):
             processes.end(server, seconds=self.means.stop_seconds, sleep=self.means.sleep)
 
     def _serves_already(self) -> bool:
-        """Tell whether an interrupted updater got as far as to have the new version started."""
+        """Tell whether the new version answers already, because an interrupted updater had it started."""
         answer = self.means.prober(self.wanted.health_url)
         return answer is not None and answer.version == self.wanted.target_version
 
@@ -187,7 +190,7 @@ class _Activation:
         )
 
     def _end_straggler(self, version: str) -> None:
-        """End a server that began just before the links were changed, and that had not told of itself at the stop."""
+        """End a server that started just before the switch, and that had not announced itself when the server was stopped."""
         if version in (self.wanted.from_version, self.wanted.target_version):
             logger.warning("ending a server that started too late for the switch version=%s", version)
             self.host.stop()
@@ -195,13 +198,13 @@ class _Activation:
 
     def _succeed(self) -> Result:
         message = f"update successful: {self.wanted.target_version}"
-        self.layout.prune()  # before the end is told: another update may be asked for at once
+        self.layout.prune()  # before the result is written: with it another update may begin
         result = self._tell("success", message, phase="idle")
         manifest.finish(self.layout)
         return result
 
     def _go_back(self, problem: str = "failed health check") -> Result:
-        """Return to the version before, and see whether that one still works."""
+        """Return to the version before, and check whether it still works."""
         wanted = self.wanted
         message = f"update to {wanted.target_version} {problem}; rolled back to {wanted.from_version}"
         logger.error("%s", message)

@@ -1,4 +1,4 @@
-"""Whether this installation can update itself, and if not, why: the first row that fits decides."""
+"""Whether this installation can update itself, and if not, why. The first condition that applies decides."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ NO_UPDATER = "Update helper is not installed."
 
 @dataclass(frozen=True)
 class Capability:
-    """What was found.
+    """Whether and how an installation can update itself.
 
     Attributes:
-        reason: Empty when supported, else what to tell the user.
-        layout: The managed installation that this program runs from; None when it runs from none.
-        needs_helper: No service manager starts the server anew; `activation.start_helper` has to.
+        reason: Why it can't, as a sentence for the user; empty if it can.
+        layout: The managed installation that this program runs from; None if it runs from none.
+        needs_helper: No service manager restarts the server, so `activation.start_helper` must.
     """
 
     mode: Mode
@@ -50,18 +50,18 @@ def detect(
     pid: int | None = None,
     parent_pid: int | None = None,
 ) -> Capability:
-    """Look at how this program was installed and started.
+    """Find out how this program was installed and started.
 
-    `CICTL_HOME` names the installation, by default the one that *prefix* lies in. `CICTL_CONTAINER` set to 1 or 0 says
-    whether this is a container. `CICTL_UPDATE_ALLOW_REEXEC=1` lets a managed installation without a service manager update
-    itself; it must not be used below systemd, which ends a service's helpers with it.
+    `CICTL_HOME` names the installation; by default it is the one around *prefix*. `CICTL_CONTAINER` says whether this is a
+    container, by 1 or 0. `CICTL_UPDATE_ALLOW_REEXEC=1` lets a managed installation without a service manager update
+    itself. It must not be set under systemd, which would kill the helper together with the service.
 
     Args:
         environ: Its `CICTL_` settings are read first, then their `CIWI_` twins.
-        version: Tag of the running version, or `dev`.
+        version: Tag of the running version, or `dev` in any case.
         prefix: `sys.prefix`.
-        root: Where to look for the marks of containers.
-        pid, parent_pid: Of the process that asks.
+        root: The folder in which to look for the marks of containers.
+        pid, parent_pid: Ids of this process and of its parent.
     """
     layout = find_layout(environ, prefix=prefix, data_dir=data_dir)
     if layout and layout.current() != prefix.name:
@@ -82,9 +82,9 @@ def detect(
 
 
 def find_layout(environ: Mapping[str, str], *, prefix: Path, data_dir: Path) -> Layout | None:
-    """Return the managed installation that *prefix* is a version of, if it is one.
+    """Return the managed installation that *prefix* is a version of; None if it is not one.
 
-    Not only of the current one: a server that starts just when the link is changed must still be found and ended.
+    The version need not be the current one: a server that starts while the link changes must announce itself too.
     """
     stated = setting(environ, "HOME")
     layout = Layout(Path(stated) if stated else prefix.parent.parent, data_dir)
@@ -106,7 +106,7 @@ def _problems(environ: Mapping[str, str], layout: Layout | None, *, has_manager:
 
 
 def _is_writable(folder: Path) -> bool:
-    """Tell whether files can be made in *folder*, or it itself where it is still missing."""
+    """Tell whether files can be created in *folder*, or the folder itself if it does not exist yet."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return os.access(folder, os.W_OK | os.X_OK)
@@ -120,7 +120,11 @@ def _is_container(environ: Mapping[str, str], root: Path) -> bool:
 
 
 def _is_service(environ: Mapping[str, str], pid: int, parent_pid: int) -> bool:
-    """Tell whether a service manager started this very process: children inherit `INVOCATION_ID`."""
+    """Tell whether a service manager started this process.
+
+    `INVOCATION_ID` alone does not tell, because children inherit it. `SYSTEMD_EXEC_PID` names the process that systemd
+    started; older versions of systemd do not set it.
+    """
     if sys.platform == "darwin":
         return bool(setting(environ, "SERVER_LAUNCHD_LABEL")) and parent_pid == 1
     if sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""A virtual environment made and filled by pip, with nothing of what pip finds around it."""
+"""Virtual environments filled by pip, without any settings that pip would find on the machine."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _SHOWN_LINES = 6
 
 
 class BuildFailed(Exception):
-    """A step of making an environment failed; the text tells which, and the end of what it said."""
+    """A step of making an environment failed. The text tells which, and how its output ended."""
 
 
 @dataclass(frozen=True)
 class PipSettings:
-    """Where dependencies come from.
+    """Where pip gets dependencies from.
 
     Attributes:
-        index_url: A simple index; empty for pip's own default, `none` for no index at all.
+        index_url: URL of a simple index; empty for pip's default, `none` for no index.
         find_links: A folder or page of wheels; empty for none.
     """
 
@@ -47,7 +47,7 @@ class PipSettings:
 
 
 class Environment:
-    """The environment at *folder*; all steps together may take ten minutes."""
+    """The environment at *folder*. All its steps together may take ten minutes."""
 
     def __init__(self, folder: Path, pip: PipSettings) -> None:
         self._folder = folder
@@ -55,31 +55,31 @@ class Environment:
         self._deadline = time.monotonic() + LIMIT_SECONDS
 
     def create(self) -> None:
-        """Make it with the interpreter that this one is based on.
+        """Create it from the interpreter that this one is based on.
 
-        It gets a pip of its own only when this process has none, as the environments have that were made by uv or by this
-        function: then the interpreter must bring `ensurepip`.
+        It gets a pip of its own only if this process has none to lend. That is so in environments that uv or this function
+        made. The interpreter must have `ensurepip` then.
 
         Raises:
-            BuildFailed: It could not be made.
+            BuildFailed: It could not be created.
         """
         without = ["--without-pip"] if _has_pip() else []
         self._run("venv", [sys.executable, "-I", "-m", "venv", *without, str(self._folder)])
 
     def install(self, arguments: Sequence[str]) -> None:
-        """Install wheels; never a source, which could run anything.
+        """Install wheels. Source distributions are refused, because building one runs its code.
 
         Raises:
-            BuildFailed: pip could not, or a hash was another.
+            BuildFailed: pip failed, or a hash did not match.
         """
         fixed = ["--no-input", "--no-cache-dir", "--progress-bar=off", "--only-binary=:all:"]
         self._pip("install", *fixed, *self._settings.arguments(), *arguments)
 
     def check(self) -> None:
-        """Compare what is installed with what it says it needs.
+        """Check that each installed package has the dependencies that it requires.
 
         Raises:
-            BuildFailed: Something is missing or of the wrong version.
+            BuildFailed: One is missing, or has the wrong version.
         """
         self._pip("check")
 
@@ -108,10 +108,10 @@ class Environment:
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return *environ* without what would change what pip installs, or what Python imports.
+    """Return *environ* without the variables that change what pip installs or what Python imports.
 
-    pip's `--isolated` alone still reads the files of the machine. Proxies and certificates (`HTTPS_PROXY`,
-    `REQUESTS_CA_BUNDLE`, `SSL_CERT_FILE`) stay as they are.
+    `--isolated` is not enough: pip still reads the configuration files of the machine. Proxies and certificates stay
+    (`HTTPS_PROXY`, `REQUESTS_CA_BUNDLE`, `SSL_CERT_FILE`).
     """
     kept = {key: value for key, value in environ.items() if not key.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))}
     return {**kept, "PIP_CONFIG_FILE": os.devnull}

@@ -1,4 +1,4 @@
-"""Asking a server whether it is well, and which version it is."""
+"""Ask a server whether it is healthy, and which version it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from cictl.base.web.probe import FAILURES, ask
 
 PROBES = 3
-"""So many answers in a row, a second apart, make a server healthy."""
+"""How many good answers in a row, a second apart, make a server healthy."""
 PROBE_SECONDS = 1.0
 _LIMIT_SECONDS = 2.0
 _MAX_BYTES = 1 << 16
@@ -19,18 +19,18 @@ _OK = 200
 
 @dataclass(frozen=True)
 class HealthyServer:
-    """What a server that is well says of itself; `instance_id` is another after each start."""
+    """What a healthy server says about itself. `instance_id` changes at each start."""
 
     version: str
     instance_id: str
 
 
 Prober = Callable[[str], HealthyServer | None]
-"""Given a server's address, return what it says of itself, None when it is not well."""
+"""Takes a server's URL, and returns what it says about itself, or None if it is not healthy."""
 
 
 def probe(url: str) -> HealthyServer | None:
-    """Ask `/healthz` and `/api/v1/server-info`, without any proxy."""
+    """Ask `/healthz` and `/api/v1/server-info` of a server, not by a proxy. Return None if it is not healthy."""
     try:
         if _get(f"{url}/healthz")["status"] != "ok":
             return None
@@ -59,15 +59,15 @@ def wait_until_healthy(
     has_lost: Callable[[], bool] = lambda: False,
     on_other: Callable[[str], None] = lambda _: None,
 ) -> bool:
-    """Probe until one process of *version* has answered three times in a row, and tell whether one did in time.
+    """Probe until one process of *version* has answered three times in a row. Tell whether one did in time.
 
-    The version counts because the old process may still answer for a while; the process counts because one that crashes
-    again and again may answer once in between.
+    The version matters because the old process may still answer for a while. The process matters because a server that
+    crashes again and again may answer once after each start.
 
     Args:
-        clock: Seconds, monotonic.
-        has_lost: Whether waiting any longer is in vain.
-        on_other: Told the version, when a server of another one answers.
+        clock: Monotonic seconds.
+        has_lost: Tells whether there is no point in waiting longer.
+        on_other: Called with the version when a server of another version answers.
     """
     deadline = clock() + seconds
     row: list[HealthyServer] = []

@@ -1,4 +1,4 @@
-"""The folders of a managed installation, and the links that say which version runs.
+"""The folders of a managed installation, and the links that tell which version runs.
 
 ```
 HOME/versions/v1.2.3/            one virtual environment, built in its final place and never changed again
@@ -10,7 +10,7 @@ HOME/versions/v1.2.3/            one virtual environment, built in its final pla
 DATA/updates/                    requests, results, downloads, backups: see `manifest`
 ```
 
-Nothing here is the server's own: an agent has the same layout with its work directory as DATA.
+An agent has the same layout; its DATA is its work directory.
 """
 
 from __future__ import annotations
@@ -35,14 +35,15 @@ RECORD_NAME = ".cictl-install.json"
 FAILED_NAME = ".failed"
 
 _SPARE_VERSIONS = 1
-"""Complete versions that pruning keeps besides those that a link names."""
+"""How many complete versions pruning keeps besides those that a link names."""
 
 
 class InstallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What `.cictl-install.json` tells of a version.
+    """The content of `.cictl-install.json`.
 
     Attributes:
-        wheel: File name.
+        wheel: File name of the wheel.
+        sha256: Of the wheel, in hex.
         python: Version of the interpreter.
     """
 
@@ -59,7 +60,7 @@ class Layout:
 
     Attributes:
         home: The folder of versions and links.
-        data_dir: What the program keeps; its `updates` folder belongs to this package.
+        data_dir: The data of server or agent. Its folder `updates` belongs to this package.
     """
 
     home: Path
@@ -82,17 +83,17 @@ class Layout:
         return self.updates / "db-backup"
 
     def folder(self, tag: str) -> Path:
-        """Return where the version *tag* is or would be.
+        """Return the folder of the version *tag*, which may not exist.
 
         Raises:
-            ValueError: It is no name of one folder.
+            ValueError: *tag* can't be the name of a folder.
         """
         if not tag or tag.startswith(".") or "/" in tag or "\\" in tag:
             raise ValueError(f"not a version: {tag!r}")
         return self.versions / tag
 
     def script(self, tag: str) -> Path:
-        """Return the program of a version. Its first line names the interpreter beside it, whatever the links say."""
+        """Return the program of a version. It runs that version whatever the links name."""
         return self.folder(tag) / "bin" / "cictl"
 
     @property
@@ -110,43 +111,43 @@ class Layout:
         return self._target("updater")
 
     def record(self, tag: str) -> InstallRecord | None:
-        """Return what a version's record tells; None for one that is not wholly there."""
+        """Return the record of a version; None if it is not complete."""
         return read_json(self.folder(tag) / RECORD_NAME, InstallRecord)
 
     def has_failed(self, tag: str) -> bool:
-        """Tell whether a version was tried and could not run."""
+        """Tell whether a version is marked as failed."""
         return (self.folder(tag) / FAILED_NAME).exists()
 
     def mark_failed(self, tag: str) -> None:
-        """Keep a version from being offered; staging it builds it anew."""
+        """Mark a version as failed. It is not offered any more, and staging it builds it anew."""
         folder = self.folder(tag)
         if folder.is_dir():
             (folder / FAILED_NAME).touch()
 
     def clear_failed(self, tag: str) -> None:
-        """Take the mark of `mark_failed` back."""
+        """Remove the mark of `mark_failed`."""
         (self.folder(tag) / FAILED_NAME).unlink(missing_ok=True)
 
     def complete_versions(self) -> list[str]:
-        """Return the versions that can be switched to, newest installation first; their files are not looked at."""
+        """Return the versions that can be switched to, the last installed first. Their files are not compared."""
         found = [(record.created_utc, tag) for tag in self._folders() if (record := self.record(tag))]
         return [tag for _, tag in sorted(found, reverse=True) if not self.has_failed(tag)]
 
     def is_complete(self, tag: str) -> bool:
-        """Tell whether a version was installed wholly, did not fail, and every file is as it was installed."""
+        """Tell whether a version was installed completely, is not marked as failed, and has unchanged files."""
         if self.record(tag) is None or self.has_failed(tag):
             return False
         return all(_is_as_recorded(record) for record in self.folder(tag).glob("lib/python*/site-packages/*/RECORD"))
 
     def switch(self, tag: str) -> None:
-        """Let `current` name *tag*, and `previous` what it named: whoever starts it from now on gets that version."""
+        """Let `current` name *tag*, and `previous` what `current` named. The next start runs *tag*."""
         before = self.current()
         if before and before != tag and self.folder(before).is_dir():
             self._point("previous", before)
         self._point("current", tag)
 
     def switch_back(self, tag: str, *, previous: str) -> None:
-        """Undo a switch: `current` names *tag* again, and `previous` what it named then, empty for nothing."""
+        """Undo a switch: `current` names *tag* again, and `previous` names *previous*, or nothing if that is empty."""
         self._point("current", tag)
         if previous and self.folder(previous).is_dir():
             self._point("previous", previous)
@@ -158,7 +159,7 @@ class Layout:
         self._point("updater", tag)
 
     def prune(self) -> list[str]:
-        """Delete all versions but those that a link names and one more, and return the deleted."""
+        """Delete all versions but one more than those that a link names. Return the deleted ones."""
         linked = {self.current(), self.previous(), self.updater()}
         spare = [tag for tag in self.complete_versions() if tag not in linked][:_SPARE_VERSIONS]
         gone = [tag for tag in self._folders() if tag not in linked and tag not in spare]
@@ -167,13 +168,13 @@ class Layout:
         return gone
 
     def remove(self, tag: str) -> None:
-        """Delete a version; when this is interrupted, what is left counts as incomplete."""
+        """Delete a version. If this is interrupted, the rest of it counts as incomplete."""
         folder = self.folder(tag)
         (folder / RECORD_NAME).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
     def remove_leftovers(self) -> None:
-        """Delete what interrupted work left: parts of downloads, versions that are not wholly there. Needs the lock."""
+        """Delete what interrupted work left: partial downloads and incomplete versions. The caller holds the lock."""
         for part in self.downloads.glob("**/*.part"):
             part.unlink(missing_ok=True)
         linked = {self.current(), self.previous(), self.updater()}
@@ -182,15 +183,15 @@ class Layout:
                 self.remove(tag)
 
     def write_record(self, record: InstallRecord) -> None:
-        """Make a version complete: the last step of installing it."""
+        """Write the record that makes a version complete. This is the last step of installing it."""
         write_json(self.folder(record.tag) / RECORD_NAME, record)
 
     def lock(self) -> filelock.BaseFileLock:
-        """Return the lock of whoever stages or switches; another process, or another call here, is another holder."""
+        """Return the lock for staging and switching. Each call makes another holder, in the same process too."""
         return filelock.FileLock(self.home / "update.lock", mode=0o600, thread_local=False)
 
     def is_locked(self) -> bool:
-        """Tell whether somebody holds the lock now."""
+        """Tell whether anybody holds the lock now."""
         lock = self.lock()
         try:
             lock.acquire(blocking=False)
@@ -212,7 +213,7 @@ class Layout:
             return None
 
     def _point(self, name: str, tag: str) -> None:
-        """Replace a link in one step; `ln -sfn` would leave a moment without one."""
+        """Replace a link in one step. As with `ln -sfn`, deleting it first would leave a moment without a link."""
         if not self.folder(tag).is_dir():
             raise FileNotFoundError(f"no such version: {tag}")
         temporary = self.home / f".{name}.new"

@@ -1,10 +1,10 @@
-"""What staging, the updater and the server tell one another, by files in DATA/updates.
+"""The files in DATA/updates by which staging, the updater and the server talk to each other.
 
 ```
-pending.json      a version is staged and wanted; whoever waits for it starts the updater
+pending.json      the request to switch to a staged version; systemd or the server starts the updater for it
 applying.json     the same, claimed by the updater or, in an agent, by itself
-last-failed.json  the last one that did not work out
-result.json       how the last update stands, for the server to show; the updater never writes into the server's store
+last-failed.json  the last request that failed
+result.json       how the last update stands; the server shows it, since the updater can't write into its store
 server.json       the process that serves
 ```
 """
@@ -25,22 +25,22 @@ Direction = Literal["try", "return"]
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """One wanted switch of versions.
+    """A request to switch versions.
 
     Attributes:
         target_version: Tag.
-        from_version: Tag of what runs; it is returned to when the target is not healthy.
+        from_version: Tag of the running version. The updater returns to it if the target is not healthy.
         rollback: The user wants an older version.
         staged_binary: The folder of the target.
         staged_sha256: Of the target's wheel; checked against its record before the switch.
         deadline_utc: After this, a request that nobody works on is given up.
-        health_url: The server's address, without a slash at its end.
-        pid: The server's process.
-        argv: What to start the server with, without the program, where no service manager does; None where one does.
-        previous_version: What `previous` named before.
-        step: Whether the target is being tried, or the updater is on its way back.
-        starts: How often the target was started without having become healthy and without an updater.
-        backup: Folder of the copy of the state, empty for none.
+        health_url: The server's URL, without a slash at its end.
+        pid: Id of the server's process.
+        argv: The arguments to start the server with; None if a service manager starts it.
+        previous_version: The version that `previous` named before.
+        step: `try` while the target is tried, `return` once the updater goes back.
+        starts: How often the target has started without becoming healthy, while no updater was at work.
+        backup: Folder with the copy of the state; empty if there is none.
     """
 
     target_version: str
@@ -87,10 +87,10 @@ def new_pending(
     pid: int = 0,
     argv: list[str] | None = None,
 ) -> Pending:
-    """Return the request for a staged version.
+    """Return a request for the staged version *target*. Nothing is written.
 
     Args:
-        lifetime: How long somebody may take to pick it up and to finish.
+        lifetime: How long claiming the request and finishing it may take.
     """
     record = layout.record(target)
     return Pending(
@@ -109,17 +109,17 @@ def new_pending(
 
 
 def request(layout: Layout, pending: Pending) -> None:
-    """Point `updater` at the running version and ask for the switch. The last act of staging: it triggers the updater.
+    """Let `updater` name the running version, and write the request. It is the last act of staging and triggers the updater.
 
     Raises:
-        OSError: It could not be written; nothing was asked for.
+        OSError: It could not be written; there is no request.
     """
     layout.point_updater(pending.from_version)
     write_json(layout.updates / "pending.json", pending)
 
 
 def withdraw(layout: Layout) -> None:
-    """Take back a request that nobody claimed."""
+    """Delete a request that nobody has claimed."""
     (layout.updates / "pending.json").unlink(missing_ok=True)
 
 
@@ -132,7 +132,10 @@ def find_applying(layout: Layout) -> Pending | None:
 
 
 def find_active(layout: Layout, *, now: datetime | None = None) -> Pending | None:
-    """Return the request that waits or is worked on, is not past its deadline and has not ended: a reason to refuse another."""
+    """Return the request that waits or is worked on. While there is one, others are refused.
+
+    None if it is past its deadline, or has ended.
+    """
     found = find_applying(layout) or find_pending(layout)
     if found is None or (now or datetime.now(tz=UTC)) >= found.deadline_utc or find_end(layout, found):
         return None
@@ -140,7 +143,10 @@ def find_active(layout: Layout, *, now: datetime | None = None) -> Pending | Non
 
 
 def find_end(layout: Layout, wanted: Pending) -> Result | None:
-    """Return how *wanted* ended; None while it has not. An updater forgets a request only after it has told its end."""
+    """Return how *wanted* ended; None while it has not.
+
+    The updater writes the result before it removes the request. A request with such a result is a leftover.
+    """
     last = read_result(layout)
     if last is None or last.status not in ("success", "failed") or last.target != wanted.target_version:
         return None
@@ -148,10 +154,12 @@ def find_end(layout: Layout, wanted: Pending) -> Result | None:
 
 
 def claim(layout: Layout) -> Pending | None:
-    """Make the waiting request one's own; an interrupted one comes first.
+    """Claim the waiting request, or an interrupted one, which comes first.
+
+    The rename makes sure that one process claims it.
 
     Returns:
-        None when nothing is wanted, or nothing that can be understood; such a file is put aside.
+        None if there is no request, or if it can't be read; such a file is put aside.
     """
     applying = layout.updates / "applying.json"
     if not applying.exists():
@@ -170,12 +178,12 @@ def write_applying(layout: Layout, pending: Pending) -> None:
 
 
 def finish(layout: Layout) -> None:
-    """Forget the request that worked out."""
+    """Delete the request, which succeeded."""
     (layout.updates / "applying.json").unlink(missing_ok=True)
 
 
 def give_up(layout: Layout) -> None:
-    """Keep the request aside: one that stays in place would start the updater again at once."""
+    """Put the request aside, which failed. If it stayed, it would start the updater again at once."""
     for name in ("applying.json", "pending.json"):
         if (layout.updates / name).exists():
             (layout.updates / name).replace(layout.updates / "last-failed.json")
@@ -183,7 +191,7 @@ def give_up(layout: Layout) -> None:
 
 
 def result_of(wanted: Pending, status: Status, message: str, *, phase: Phase, now: datetime) -> Result:
-    """Return how the update that *wanted* asks for stands."""
+    """Return the result that tells how the update of *wanted* stands."""
     return Result(
         status=status,
         message=message,
@@ -200,7 +208,7 @@ def write_result(layout: Layout, result: Result) -> None:
 
 
 def forget_result(layout: Layout) -> None:
-    """Delete the result: whoever wanted to know was told."""
+    """Delete the result, once it was reported."""
     (layout.updates / "result.json").unlink(missing_ok=True)
 
 

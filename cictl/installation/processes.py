@@ -1,4 +1,4 @@
-"""The process that serves: told by itself in a file, stopped by the updater, started anew by a service manager or by us."""
+"""The process that serves. It announces itself in a file; the updater stops it; a service manager or the updater restarts it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from cictl.base.processes import exists, start_of
 from cictl.installation.layout import Layout
 
 STOP_SECONDS = 45.0
-"""How long a server may take to finish what it is answering before it is killed."""
+"""How long a server may take to finish its answers before it is killed."""
 
 MAX_STARTS = 3
-"""A new version may be started so often without becoming healthy."""
+"""How often a new version may start without becoming healthy."""
 
 _LOOK_SECONDS = 0.1
 
@@ -33,48 +33,48 @@ class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still runs; one that ended and that nobody has asked after yet does not."""
+        """Whether it still runs. A zombie does not."""
         return start_of(self.pid) == self.started if self.started else exists(self.pid)
 
 
 def announce(layout: Layout) -> None:
-    """Tell the updater that this very process serves, unless another one does: a second server ends before long."""
+    """Write down that this process serves, unless another one does: then this one is a second server, and soon ends."""
     if announced(layout) is None:
         write_json(layout.updates / "server.json", ProcessIdentity(pid=os.getpid(), started=start_of(os.getpid())))
 
 
 def announced(layout: Layout) -> ProcessIdentity | None:
-    """Return the process that serves, if it is alive."""
+    """Return the process that serves; None if it has ended."""
     found = last_announced(layout)
     return found if found and found.is_alive else None
 
 
 def last_announced(layout: Layout) -> ProcessIdentity | None:
-    """Return the process that was the last to serve, or to try."""
+    """Return the last process that announced itself, alive or not."""
     return read_json(layout.updates / "server.json", ProcessIdentity)
 
 
 def find(pid: int) -> ProcessIdentity | None:
-    """Return the process with this id, if it is alive."""
+    """Return the process with this id; None if it has ended."""
     found = ProcessIdentity(pid=pid, started=start_of(pid))
     return found if found.started else None
 
 
 class Host(Protocol):
-    """Whatever runs the server: a service manager, or the updater itself."""
+    """What runs the server: a service manager, or the updater itself."""
 
     def stop(self) -> None:
-        """Let the running server end, and return when it has."""
+        """End the running server, and return when it has ended."""
 
     def start(self) -> None:
-        """See to it that a server starts through `current`."""
+        """Make sure that a server of the version `current` starts."""
 
     def has_lost(self) -> bool:
-        """Tell whether the server that was started can't be expected to become healthy any more."""
+        """Tell whether the server that was started will never become healthy."""
 
 
 class ServiceManager:
-    """A manager that starts the server anew whenever it ends, as systemd does with `Restart=always`."""
+    """A manager that restarts the server whenever it ends, as systemd does with `Restart=always`."""
 
     def __init__(
         self, layout: Layout, *, sleep: Callable[[float], None] = time.sleep, stop_seconds: float = STOP_SECONDS
@@ -90,19 +90,19 @@ class ServiceManager:
             end(running, seconds=self._stop_seconds, sleep=self._sleep)
 
     def start(self) -> None:
-        """Nothing: it does so by itself."""
+        """Do nothing but begin to count starts: the manager starts the server by itself."""
         self._before = last_announced(self._layout)
         self._seen = set()
 
     def has_lost(self) -> bool:
-        """Count the processes that came and went; the manager would go on for ever."""
+        """Tell whether the server has started too often. The manager itself would go on without end."""
         if last := last_announced(self._layout):
             self._seen.add(last)
         return len(self._seen - {self._before}) > MAX_STARTS
 
 
 class OwnChild:
-    """No manager: the updater starts the server with the arguments that it was started with before."""
+    """The updater itself, without a manager. It starts the server with the arguments that it had before."""
 
     def __init__(
         self,
@@ -130,11 +130,11 @@ class OwnChild:
             self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def has_lost(self) -> bool:
-        """Nobody starts a server again that has ended."""
+        """Tell whether the server has ended: nobody would restart it."""
         return self._child is not None and self._child.poll() is not None
 
     def _bury(self) -> None:
-        """End a child that never told that it serves, and let the system forget it."""
+        """End a child that never announced itself, and wait for it, so that no zombie stays."""
         if self._child is not None:
             self._child.terminate()
             try:
@@ -146,7 +146,7 @@ class OwnChild:
 
 
 def end(process: ProcessIdentity, *, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
-    """End a process: SIGTERM, and SIGKILL when it is still there after *seconds*."""
+    """End a process by SIGTERM, and after *seconds* by SIGKILL."""
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGTERM)
     if not wait_for_end(process, seconds=seconds, sleep=sleep):

@@ -1,4 +1,4 @@
-"""What a starting program does about an update that was interrupted, so that exactly one version stays and says so."""
+"""What a starting program does about an interrupted update, so that one version stays and the result tells which."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 
 
 def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Result | None:
-    """Tell the updater which process serves. A program calls this before anything that could fail.
+    """Announce this process to the updater, and count this start. A program calls it before anything that could fail.
 
     Args:
         tag: The running version.
 
     Returns:
-        None: go on. An outcome: this version was started in vain too often, and the one before is current again; the
-        program has to end, so that its service manager starts that one.
+        None if the program can go on. A result if this version has started too often without becoming healthy. Then the
+        version before is current again, and the program must end, so that its service manager starts that one.
     """
     processes.announce(layout)
     with ExitStack() as stack:
@@ -45,15 +45,15 @@ def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Result | 
 
 
 def reconcile(layout: Layout, version: str, *, now: datetime | None = None) -> Result | None:
-    """Settle an update that nobody works on any more. A program calls this once it is healthy.
+    """Settle an update that no updater works on any more. A program calls it once it is healthy.
 
-    A server calls it when it answers, an agent when a heartbeat was accepted.
+    A server is healthy when it answers, an agent when the server has accepted a heartbeat.
 
     Args:
         version: Tag of the running version.
 
     Returns:
-        What the update came to; None when nothing was to be settled, or an updater is at work.
+        How the update ended; None if there was nothing to settle, or an updater is at work.
     """
     with ExitStack() as stack:
         if not _claim(layout, stack):
@@ -66,7 +66,7 @@ def reconcile(layout: Layout, version: str, *, now: datetime | None = None) -> R
 
 
 def _claim(layout: Layout, stack: ExitStack) -> bool:
-    """Take the lock, and tell whether that was possible: whoever has it settles the update itself."""
+    """Take the lock until *stack* closes, and tell whether it was free. A process that has it settles the update itself."""
     try:
         stack.enter_context(layout.lock().acquire(blocking=False))
     except filelock.Timeout:
@@ -93,7 +93,7 @@ def _settle(layout: Layout, version: str, now: datetime) -> Result | None:
 
 
 def _confirm(layout: Layout, wanted: Pending, now: datetime) -> Result:
-    """The new version runs and is well: it stays."""
+    """Keep the new version, which runs and is healthy."""
     if layout.current() != wanted.target_version:
         layout.switch(wanted.target_version)
     layout.clear_failed(wanted.target_version)
@@ -105,7 +105,7 @@ def _confirm(layout: Layout, wanted: Pending, now: datetime) -> Result:
 
 
 def _abandon(layout: Layout, wanted: Pending, version: str, now: datetime) -> Result:
-    """Another version than the new one runs and is well: that one stays."""
+    """Keep the running version, which is healthy and not the new one."""
     if layout.current() == wanted.target_version and version == wanted.from_version:
         layout.switch_back(version, previous=wanted.previous_version)
     outcome = _write(

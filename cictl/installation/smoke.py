@@ -1,4 +1,4 @@
-"""Trying a staged version on a copy of the data before it is allowed near the data itself."""
+"""Try a staged version on a copy of the data, before it may open the data itself."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ logger = logging.getLogger(__name__)
 
 LIMIT_SECONDS = 60.0
 TOO_NEW = "cannot open database schema"
-"""How a self-check says that the data was written by a newer version."""
+"""How a self-check reports data that a newer version wrote."""
 
 
 class SmokeError(Exception):
-    """A staged version does not work; the text, `smoke test failed: …`, is what to tell the user."""
+    """A staged version does not work. The text, `smoke test failed: …`, is for the user."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"smoke test failed: {problem}")
 
 
 class Refused(SmokeError):
-    """The version ran, and said itself that something is wrong."""
+    """The version ran, and its self-check found something wrong."""
 
 
 def smoke(layout: Layout, tag: str, data_dir: Path | None) -> None:
-    """Let a staged version check itself. One that fails is marked as failed, unless the data is merely too new for it.
+    """Let a staged version check itself. If its check fails, it is marked as failed, unless the data is only too new for it.
 
     Args:
-        data_dir: A server's data; it is copied, however busy the server is. None for an agent.
+        data_dir: A server's data, of which the check gets a copy. The server may be at work. None for an agent.
 
     Raises:
-        SmokeError: It tells another version, can't open the data, or can't answer.
+        SmokeError: It says that it is another version, can't open the data, or can't be run.
     """
     try:
         _check(layout, tag, data_dir)
@@ -52,7 +52,7 @@ def smoke(layout: Layout, tag: str, data_dir: Path | None) -> None:
 
 
 def can_open(layout: Layout, tag: str, data_dir: Path) -> bool:
-    """Tell whether a version can use the data as it is; also when it could not be asked."""
+    """Tell whether a version can open the data as it is. If the version could not be run, assume that it can."""
     try:
         _check(layout, tag, data_dir)
     except Refused:
@@ -75,7 +75,7 @@ def _check(layout: Layout, tag: str, data_dir: Path | None) -> None:
 
 
 def _version_told(layout: Layout, tag: str, arguments: Sequence[str]) -> str:
-    """Run the self-check of a version and return which it says it is."""
+    """Run the self-check of a version, and return the version that it names."""
     try:
         command = [str(layout.script(tag)), "self-check", *arguments]
         done = children.run(command, env=_environment(), seconds=LIMIT_SECONDS)
@@ -91,13 +91,13 @@ def _version_told(layout: Layout, tag: str, arguments: Sequence[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without the settings of the server that runs: the check uses nothing but the copy."""
+    """Return the environment without settings of `cictl`, so that the check uses the copy and nothing else."""
     clean = clean_environment(os.environ)
     return {key: value for key, value in clean.items() if not key.startswith(("CICTL_", "CIWI_"))}
 
 
 def _last_words(stderr: str) -> str:
-    """Return what an error says, from the JSON line that cictl ends with or from plain text."""
+    """Return the message of an error: from the JSON line that ends the output of `cictl`, or from plain text."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     if not lines:
         return ""

@@ -1,4 +1,4 @@
-"""Building a version in its place, beside those that run."""
+"""Install a version in its final folder, beside the running one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cictl.installation.environments import BuildFailed, Environment, PipSetting
 from cictl.installation.layout import InstallRecord, Layout
 
 _LONGEST_PATH = 120
-"""Scripts begin with the path of their interpreter, and the kernel reads 127 bytes of a first line before Linux 5.1."""
+"""A script's first line holds the path of its interpreter, and Linux before 5.1 reads only 127 bytes of it."""
 _MIN_FREE_BYTES = 300 << 20
 _FREE_FACTOR = 3
 
@@ -26,21 +26,21 @@ __all__ = ["PipSettings", "PreflightError", "StageError", "StagedVersion", "Veri
 
 
 class StageError(Exception):
-    """A version could not be staged; the text, `stage update: …`, is what to tell the user."""
+    """A version could not be staged. The text, `stage update: …`, is for the user."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"stage update: {problem}")
 
 
 class PreflightError(StageError):
-    """It was not even tried; the text, `preflight failed: …`, says what is wrong with this machine or the wheel."""
+    """Staging was not tried. The text, `preflight failed: …`, tells what is wrong with this machine or the wheel."""
 
     def __init__(self, problem: str) -> None:
         Exception.__init__(self, f"preflight failed: {problem}")
 
 
 class VerifiedWheel(Protocol):
-    """A verified download; `requirements` is the pinned list of dependencies."""
+    """A verified download. `requirements` is the list of pinned dependencies."""
 
     @property
     def wheel(self) -> Path: ...
@@ -57,8 +57,8 @@ class StagedVersion:
     """A version that is ready to be tried.
 
     Attributes:
-        sha256: Of its wheel.
-        was_reused: It was there already, untouched.
+        sha256: Of its wheel, in hex.
+        was_reused: It was installed already, and is unchanged.
     """
 
     tag: str
@@ -75,17 +75,18 @@ def stage(
     pip: PipSettings,
     on_phase: Callable[[str], None] = lambda _: None,
 ) -> StagedVersion:
-    """Install what was fetched as the version *tag*. The caller holds the layout's lock.
+    """Install *fetched* as the version *tag*. The caller holds the layout's lock.
 
-    Its dependencies are those of the pinned list, by their hashes; without a list, what the wheel asks for. No setting of
-    pip in the environment or in files has a say. The record is written last, so what is interrupted stays incomplete.
+    The dependencies are those of the pinned list, checked by their hashes. Without a list they are what the wheel
+    requires. Settings of pip in the environment or in files do not count. The record is written last, so an interrupted
+    installation stays incomplete.
 
     Args:
-        on_phase: Told `build` when the work begins.
+        on_phase: Called with `build` when the installation begins.
 
     Raises:
-        PreflightError: This machine lacks something, or the wheel is another version; nothing was changed.
-        StageError: It could not be installed; nothing is left of it.
+        PreflightError: This machine lacks something, or the wheel is another version. Nothing was changed.
+        StageError: It could not be installed. Nothing is left of it.
     """
     folder = layout.folder(tag)
     if (reused := find_staged(layout, tag)) and reused.sha256 == fetched.wheel_sha256:
@@ -116,7 +117,7 @@ def stage(
 
 
 def find_staged(layout: Layout, tag: str) -> StagedVersion | None:
-    """Return the version *tag* if it is here, whole and unchanged: it needs no download, and no network."""
+    """Return the version *tag* if it is installed, complete and unchanged. Such a version needs no download."""
     record = layout.record(tag)
     if record is None or not layout.is_complete(tag):
         return None
@@ -138,7 +139,7 @@ def _build(environment: Environment, fetched: VerifiedWheel, *, constraints: Pat
 
 
 def _check_wheel(wheel: Path, tag: str) -> None:
-    """Refuse a wheel that is not the version *tag*, or that this interpreter is too old for."""
+    """Refuse a wheel of another version than *tag*, or one that does not support this Python."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
     from packaging.version import InvalidVersion, Version
 

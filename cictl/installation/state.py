@@ -1,4 +1,4 @@
-"""A server's state as files: copies of it that are whole, and putting one back."""
+"""A server's state as files: copy it consistently, and restore a copy."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _KEPT_BACKUPS = 3
 
 
 class StateBusy(Exception):
-    """A server keeps its data open."""
+    """The state can't be replaced, because a server has it open."""
 
 
 def copy_state(data_dir: Path, into: Path) -> None:
-    """Copy the state to the folder *into*, also while a server writes it.
+    """Copy the state to the folder *into*. A server may write it meanwhile.
 
-    The journal first: a snapshot that is written meanwhile has all that this journal has, and what it has is skipped. The
-    other way round the journal could lack what came between.
+    The journal is copied first. If the server writes a snapshot in between, the snapshot has all that the copied journal
+    has, and opening the copy skips those entries. The other way round, the server could write a snapshot and empty the
+    journal in between: the copy would have the old snapshot and an empty journal, and lack changes.
     """
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (JOURNAL, SNAPSHOT):
@@ -35,7 +36,7 @@ def copy_state(data_dir: Path, into: Path) -> None:
 
 
 def back_up(data_dir: Path, backups: Path, *, name: str, now: datetime) -> Path:
-    """Copy the state into a new folder of *backups*, and keep the last three of them."""
+    """Copy the state into a new folder in *backups*, and return it. Only the last three are kept."""
     folder = backups / f"{now:%Y%m%dT%H%M%S}-{name}"
     partial = backups / f".{folder.name}"
     shutil.rmtree(partial, ignore_errors=True)
@@ -50,10 +51,10 @@ def back_up(data_dir: Path, backups: Path, *, name: str, now: datetime) -> Path:
 
 
 def restore(data_dir: Path, backup: Path, *, wait_seconds: float) -> None:
-    """Put a copy back in place of the state. What was written since is lost.
+    """Replace the state by the copy *backup*. What was written since is lost.
 
     Raises:
-        StateBusy: A server kept the data open for all of *wait_seconds*.
+        StateBusy: A server had the data open during all of *wait_seconds*.
     """
     try:
         with filelock.FileLock(data_dir / "lock", mode=0o600, timeout=wait_seconds):

@@ -1,4 +1,4 @@
-"""Versions: tags on the wire, PEP 440 in packages, and the one that runs here."""
+"""Versions of `cictl`: as tags, as PEP 440 versions of packages, and the running one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import total_ordering
 from cictl.base.versions import SemanticKey, semantic_key
 
 DEV = "dev"
-"""What stands for a version where something runs that was never released."""
+"""The version of a program that was never released."""
 
 _NUMBER = r"(0|[1-9][0-9]{0,8})"
 _CORE = rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
@@ -24,12 +24,13 @@ _LONG = {short: long for long, short in _SHORT.items()}
 class Tag:
     """The version of a release, ordered as semantic versions are.
 
-    Only `vX.Y.Z` and `vX.Y.Z-(alpha|beta|rc).N` are versions: these mean the same to semantic versioning and to PEP 440.
-    Others do not: `v1.2.0-1` comes before 1.2.0 in the one and after it in the other, and `v1.2.0-x` has no PEP 440 form.
+    Only `vX.Y.Z` and `vX.Y.Z-(alpha|beta|rc).N` are allowed, because they mean the same in semantic versioning and in
+    PEP 440. Others do not: `v1.2.0-1` is before 1.2.0 in the first and after it in the second, and `v1.2.0-x` has no form
+    in PEP 440.
 
     Attributes:
         stage: `alpha`, `beta` or `rc`; empty for a final release.
-        number: Of the pre-release; 0 for a final one.
+        number: The number of the pre-release; 0 for a final release.
     """
 
     major: int
@@ -40,7 +41,7 @@ class Tag:
 
     @classmethod
     def parse(cls, text: str) -> Tag:
-        """Read a tag, `v1.2.3-rc.1`.
+        """Return the tag that *text* is, such as `v1.2.3-rc.1`.
 
         Raises:
             ValueError: It has another form.
@@ -49,10 +50,10 @@ class Tag:
 
     @classmethod
     def of_package(cls, version: str) -> Tag:
-        """Read the version of a package, `1.2.3rc1`.
+        """Return the tag of a package's version, such as `1.2.3rc1`.
 
         Raises:
-            ValueError: No tag stands for it.
+            ValueError: It has no tag.
         """
         return cls._of(_PACKAGE.fullmatch(version), version, stages=_LONG)
 
@@ -69,7 +70,7 @@ class Tag:
 
     @property
     def package_version(self) -> str:
-        """The same version in PEP 440's form, `1.2.3rc1`."""
+        """The version in the form of PEP 440, `1.2.3rc1`."""
         core = f"{self.major}.{self.minor}.{self.patch}"
         return f"{core}{_SHORT[self.stage]}{self.number}" if self.stage else core
 
@@ -88,7 +89,7 @@ class Tag:
 
 
 def find_tag(text: str) -> Tag | None:
-    """Return the tag that *text* is; None where it is none."""
+    """Return the tag that *text* is; None if it is no tag."""
     try:
         return Tag.parse(text)
     except ValueError:
@@ -96,10 +97,10 @@ def find_tag(text: str) -> Tag | None:
 
 
 def running_tag(distribution: str = "cictl") -> str:
-    """Return the tag of what runs, or `dev` where that was never released.
+    """Return the tag of the running version, or `dev` if it was never released.
 
-    Released is what was installed from a wheel of a version that a tag stands for: not a source tree, not an editable
-    installation (PEP 610), not a development version.
+    A source tree, an editable installation (PEP 610) and a version without a tag, such as `1.2.3.dev4`, count as never
+    released.
     """
     from importlib import metadata
 

@@ -1,4 +1,4 @@
-"""Releases of a repository behind GitHub's API, or one that speaks as it does."""
+"""Releases of a repository, read by GitHub's API or a compatible one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Release(msgspec.Struct, frozen=True):
     assets: list[_Asset] = []
 
     def find(self, *names: str) -> Asset | None:
-        """Return the asset with the first of *names* that there is."""
+        """Return the asset with the first of *names* that the release has."""
         by_name = {asset.name: asset for asset in self.assets if asset.url}
         return next((Asset(name, by_name[name].url) for name in names if name in by_name), None)
 
@@ -60,7 +60,7 @@ class _Tag(msgspec.Struct, frozen=True):
 
 
 class GithubSource:
-    """A repository's releases; each has a wheel, a list of checksums and perhaps pinned requirements."""
+    """The releases of a repository. Each has a wheel, a list of checksums and perhaps a list of pinned requirements."""
 
     def __init__(self, settings: ReleaseSettings, web: Web) -> None:
         self._settings = settings
@@ -74,7 +74,7 @@ class GithubSource:
         return self._release(f"/releases/tags/{quote(tag, safe='')}", label=f"release for tag {tag}")
 
     def list_tags(self) -> list[str]:
-        """Return the tags that have a release, as far as the API tells which do."""
+        """Return the tags that have a release. If the API lists no releases, return all tags."""
         names = [tag.name.strip() for tag in self._pages("/tags", list[_Tag])]
         tags = [name for name in dict.fromkeys(names) if find_tag(name)]
         with suppress(ReleaseError):  # an API without a list of releases: every tag may have one

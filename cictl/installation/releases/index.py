@@ -1,4 +1,4 @@
-"""Releases in an index of Python packages: PEP 503's pages and PEP 691's JSON."""
+"""Releases in an index of Python packages, as PEP 503 pages or PEP 691 JSON."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.5, text/html;q=0.1"
 
 
 class _File(msgspec.Struct, frozen=True, rename={"requires_python": "requires-python"}):
-    """One file of a project, as the JSON form tells it.
+    """One file of a project, with the keys of PEP 691.
 
     Attributes:
-        yanked: Perhaps a reason; an empty one counts too where it comes from a page.
+        yanked: False if it is not yanked. Else true or the reason, which may be an empty text.
     """
 
     filename: str
@@ -52,7 +52,7 @@ class _Project(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A wheel that could run here."""
+    """A wheel that can run here."""
 
     tag: Tag
     asset: Asset
@@ -63,14 +63,14 @@ class _Candidate:
 
 
 class SimpleSource:
-    """The wheels of one project in an index: neither yanked nor for another Python or machine."""
+    """The wheels of one project in an index that are not yanked and can run on this Python and machine."""
 
     def __init__(self, settings: ReleaseSettings, web: Web) -> None:
         self._settings = settings
         self._web = web
 
     def latest(self) -> Release:
-        """Return the highest version that is no pre-release."""
+        """Return the highest version that is not a pre-release."""
         final = [candidate for candidate in self._candidates("latest release") if not candidate.tag.is_prerelease]
         if not final:
             raise ReleaseError(f"latest release: the index has no compatible wheel of {self._settings.package}")
@@ -108,7 +108,7 @@ class SimpleSource:
         return f"{index.rstrip('/')}/{quote(self._settings.package)}/"
 
     def _candidates(self, label: str) -> list[_Candidate]:
-        """Return what could be installed here, highest version first."""
+        """Return the wheels that can be installed here, the highest version first."""
         if self._settings.index_url == "none":
             raise ReleaseError("no index of packages is configured: CICTL_UPDATE_INDEX_URL is none")
         try:
@@ -135,7 +135,7 @@ def _files(page: Page) -> list[_File]:
 
 
 def _candidate(file: _File, base: str) -> _Candidate | None:
-    """Return the wheel that *file* is; None for anything else, and for what can't run here."""
+    """Return *file* as a candidate; None if it is no wheel of a released version, is yanked, or can't run here."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
     from packaging.tags import sys_tags
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -155,7 +155,7 @@ def _candidate(file: _File, base: str) -> _Candidate | None:
 
 
 class _Links(HTMLParser):
-    """Reads the links of a PEP 503 page: the file's name is the last part of its address, its sum the fragment."""
+    """Reads the links of a PEP 503 page. The last part of a URL's path is the name of the file, its fragment the checksum."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Releases: what one is made of, where it comes from, and how it is told to be whole."""
+"""Releases: their files, where they come from, and how they are verified."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 WHEEL_LIMIT = 100 << 20
 LIST_LIMIT = 2 << 20
 TEXT_LIMIT = 512 << 10
-"""Bytes of a wheel, of an answer of the API or the index, and of a list of checksums or requirements."""
+"""The most bytes of a wheel, of an answer of the API or index, and of a list of checksums."""
 
 API_SECONDS = 20.0
 TEXT_SECONDS = 30.0
@@ -20,7 +20,7 @@ WHEEL_SECONDS = 120.0
 
 
 class ReleaseError(Exception):
-    """A release can't be had; the text is what to tell the user."""
+    """A release could not be found or fetched. The text is for the user."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Asset:
     """One file of a release.
 
     Attributes:
-        sha256: In hex, where the source tells it beside the file; empty where it is in a list of checksums.
+        sha256: In hex, if the source gives it with the file. Empty if it is in a list of checksums.
     """
 
     name: str
@@ -42,9 +42,9 @@ class Release:
 
     Attributes:
         tag: `v1.2.3`.
-        page_url: For people.
-        requirements: The pinned dependencies; None where the release has no such list.
-        checksums: The list of SHA-256 sums; None where there is none.
+        page_url: A page for people.
+        requirements: The list of pinned dependencies; None if the release has none.
+        checksums: The list of SHA-256 sums; None if the release has none.
     """
 
     tag: str
@@ -64,7 +64,7 @@ class FetchedRelease:
 
 
 class ReleaseSource(Protocol):
-    """Where releases come from. Every method raises `ReleaseError`."""
+    """A source of releases. Every method may raise `ReleaseError`."""
 
     def latest(self) -> Release:
         """Return the newest release."""
@@ -75,16 +75,19 @@ class ReleaseSource(Protocol):
         ...
 
     def list_tags(self) -> list[str]:
-        """Return the tags of the releases, newest first as far as the source knows."""
+        """Return the tags of the releases, newest first if the source has an order."""
         ...
 
     def fetch(self, release: Release, into: Path) -> FetchedRelease:
-        """Download the release's files into the folder *into* and verify them; on an error no file is left there."""
+        """Download the files of *release* into the folder *into* and verify them. After an error, none of them is there."""
         ...
 
 
 def read_checksums(text: str) -> dict[str, str]:
-    """Return the SHA-256 sums in *text* by file name: `<hex> <name>` a line, `#` comments, perhaps `*` before a name."""
+    """Return the SHA-256 sums in *text* by file name.
+
+    A line is `<hex> <name>`, perhaps with `*` before the name. Lines that begin with `#` are comments.
+    """
     sums: dict[str, str] = {}
     for line in text.splitlines():
         words = line.split()
@@ -94,10 +97,10 @@ def read_checksums(text: str) -> dict[str, str]:
 
 
 def verify(sums: Mapping[str, str], path: Path) -> None:
-    """Check a downloaded file, which is deleted when it is not as *sums* tell.
+    """Check a downloaded file against *sums*. If it does not match, it is deleted.
 
     Raises:
-        ReleaseError: It has another sum, or none is known.
+        ReleaseError: It has another sum, or *sums* has none for it.
     """
     expected = sums.get(path.name)
     found = hashlib.sha256(path.read_bytes()).hexdigest()

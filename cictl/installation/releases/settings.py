@@ -1,4 +1,4 @@
-"""What is set of releases: where they come from, and how they are asked for."""
+"""The settings that tell where releases come from, and how to fetch them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class ReleaseSettings:
     Attributes:
         source: `github`, or `simple` for an index of packages (PEP 503, PEP 691).
         api_base: URL of a GitHub-compatible API, without a slash at its end.
-        repository: `owner/name`; empty where nobody has said which, since no other project's releases are ours.
-        token: For *api_base* alone.
+        repository: `owner/name`. There is no default, because another project's releases are not ours.
+        token: Sent to the server of `api_base` only.
         index_url: Of the simple index; empty for pip's own default, `none` for no index.
         package: The project's name in the index.
-        checksum_asset: Name of the list of checksums.
-        requires_checksum: A release without checksums is refused.
+        checksum_asset: Name of the list of checksums among a release's files.
+        requires_checksum: Whether a release without checksums is refused.
     """
 
     source: str = "github"
@@ -34,7 +34,7 @@ class ReleaseSettings:
 
     @property
     def has_wheels(self) -> bool:
-        """Whether the releases are ours; those of a repository of that name are the reference's, programs for each system."""
+        """Whether the releases have our wheels. Those of a repository `ciwi` are the reference's: programs for each system."""
         return self.source == "simple" or self.repository.rpartition("/")[2] != "ciwi"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Which source of releases the settings name."""
+"""Open the source of releases that the settings name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def open_source(settings: ReleaseSettings) -> ReleaseSource:
     """Return the source that *settings* name.
 
     Raises:
-        ReleaseError: There is no such kind of source, or no such address.
+        ReleaseError: The kind of source is unknown, or its URL is unusable.
     """
     from cictl.installation.releases.github import GithubSource
     from cictl.installation.releases.index import SimpleSource

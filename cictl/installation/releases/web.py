@@ -1,4 +1,4 @@
-"""Asking release servers: bounded, patient with passing faults, careful with the token."""
+"""Ask release servers, with limits on size and time, repeats after passing faults, and care for the token."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ T = TypeVar("T")
 USER_AGENT = "cictl-updater"
 
 ATTEMPTS = 3
-"""Tries of a request that ends in 429, 5xx, a time limit or a broken connection."""
+"""How often a request is tried that ends in 429, 5xx, a time limit or a broken connection."""
 
 CACHE_SECONDS = 60.0
-"""How long an answer is taken as it is; after that the server is asked whether it changed, which costs no rate limit."""
+"""How long an answer is reused without asking. After that, the server is asked whether it changed."""
 
 _BACKOFF = Backoff(first=1, most=2)
 _HOPS = 5
@@ -40,11 +40,11 @@ _SHOWN_BYTES = 300
 
 
 class WebError(Exception):
-    """No answer, or one that is too large or takes too long; the text says which, in one line."""
+    """There was no answer, or it was too large or took too long. The text tells which, on one line."""
 
 
 class RefusedError(WebError):
-    """An answer with a status that is not success: `status=S body=B`."""
+    """The answer has a status other than success. The text is `status=S body=B`."""
 
     def __init__(self, status: int, body: bytes) -> None:
         super().__init__(f"status={status} body={body[:_SHOWN_BYTES].decode(errors='replace').strip()}")
@@ -52,7 +52,7 @@ class RefusedError(WebError):
 
 
 class _PassingError(Exception):
-    """Worth another attempt; `reason` is what to tell when there is none left."""
+    """A fault that is worth another attempt. `reason` is the error to raise after the last one."""
 
     def __init__(self, reason: WebError) -> None:
         super().__init__(str(reason))
@@ -61,10 +61,10 @@ class _PassingError(Exception):
 
 @dataclass(frozen=True)
 class Page:
-    """An answer, read whole.
+    """An answer with its whole body.
 
     Attributes:
-        url: Where it came from in the end; links in it are relative to this.
+        url: Its URL after all redirects. Links in it are relative to this.
     """
 
     body: bytes
@@ -80,7 +80,7 @@ class _Cached:
 
 
 class Web:
-    """A client of release servers. Usable from several threads."""
+    """A client of release servers. Several threads may use it."""
 
     def __init__(
         self,
@@ -93,12 +93,12 @@ class Web:
         """Connect lazily.
 
         Args:
-            token: Sent as a bearer token, to the scheme, host and port of *token_url* and to nobody else.
-            clock: Seconds that only grow.
-            pause: Waits so many seconds before the next attempt.
+            token: Sent as a bearer token, only to the scheme, host and port of *token_url*.
+            clock: Monotonic seconds.
+            pause: Waits for so many seconds before the next attempt.
 
         Raises:
-            WebError: *token_url* is no address that a token could be sent to.
+            WebError: There is a token, and *token_url* is unusable.
         """
         self._token = token
         self._token_origin = origin(_parts(token_url)) if token else None
@@ -107,34 +107,36 @@ class Web:
         self._cache: dict[tuple[str, str], _Cached] = {}
 
     def get(self, url: str, *, accept: str, limit: int, seconds: float) -> Page:
-        """Return what *url* holds; for a minute the same.
+        """Return the page at *url*. For a minute, the same page is returned without asking.
 
         Args:
-            limit: Bytes that the answer may have.
+            limit: The most bytes that the body may have.
             seconds: How long one attempt may take.
 
         Raises:
             RefusedError: The status is not success.
-            WebError: There is no such answer.
+            WebError: There was no answer, or it was beyond a limit.
         """
         known = self._cache.get((url, accept))
         if known and self._clock() - known.asked < CACHE_SECONDS:
             return known.page
+        # With the ETag an unchanged page is answered with 304, which has no body and does not count against the rate limit
+        # of GitHub's API.
         headers = {"Accept": accept, **({"If-None-Match": known.etag} if known and known.etag else {})}
         page, etag = self._patiently(lambda: self._read(url, headers, known, limit=limit, seconds=seconds))
         self._cache[url, accept] = _Cached(page, etag, self._clock())
         return page
 
     def download(self, url: str, into: Path, *, accept: str, limit: int, seconds: float) -> str:
-        """Write what *url* holds to *into*, which appears when it is whole, and return its SHA-256 in hex.
+        """Download *url* to the file *into*, and return its SHA-256 in hex. The file appears once it is complete.
 
         Raises:
-            RefusedError, WebError: As for `get`; no file is left.
+            RefusedError, WebError: As for `get`. No file is left.
         """
         return self._patiently(lambda: self._save(url, into, accept=accept, limit=limit, seconds=seconds))
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """Return what *ask* returns, after up to three tries, 1 and 2 seconds apart."""
+        """Return the result of *ask*, which is tried up to three times, with pauses of 1 and 2 seconds."""
         for attempt in range(1, ATTEMPTS):
             try:
                 return ask()
@@ -175,7 +177,7 @@ class Web:
     def _open(
         self, url: str, headers: Mapping[str, str], *, seconds: float
     ) -> Iterator[tuple[requests.Response, str, float]]:
-        """Ask, follow redirects, and yield a successful answer whose body is not read yet, its URL and its deadline."""
+        """Send a request and follow redirects. Yield the successful answer, its body unread, its final URL and its deadline."""
         import requests
 
         deadline = self._clock() + seconds
@@ -222,7 +224,7 @@ class Web:
         return session
 
     def _headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
-        """Add our name, and the token only where *url* is on its server: a redirect may lead anywhere."""
+        """Add our name, and the token if *url* is on its server. A redirect may lead to any server."""
         sent = {**headers, "User-Agent": USER_AGENT}
         if self._token and origin(_parts(url)) == self._token_origin:
             sent["Authorization"] = f"Bearer {self._token}"
@@ -248,9 +250,10 @@ class Web:
 
 
 def _parts(url: str) -> SplitResult:
-    """
+    """Split *url* into its parts.
+
     Raises:
-        WebError: Nothing could be asked there.
+        WebError: It is no URL of an HTTP server.
     """
     try:
         return split_http(url)
