@@ -1,6 +1,6 @@
-"""Assemble the single-file scripts that users download from the parts that they share; `make docs` runs it.
+"""Assemble the scripts that users download, one file each, from the parts that they share. `make docs` runs it.
 
-A line `# include NAME` stands for the lines of that file, whose path is relative to the file that says so.
+A line `# include NAME` stands for the content of that file. Its path is relative to the file with the line.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ INCLUDE = re.compile(r"^# include (\S+)\n", re.MULTILINE)
 
 
 def expand(path: Path) -> str:
-    """Return the file's text with all includes replaced, those of included files too."""
+    """Return the text of a file with all includes replaced, also in included files."""
     return INCLUDE.sub(lambda found: expand(path.parent / found[1]), path.read_text(encoding="utf-8"))
 
 
 def assemble(name: str) -> str:
-    """Return a script whole: after the line that names the shell comes one that says where the script is from."""
+    """Return a whole script. Its second line, after the one that names the shell, tells which part it is made from."""
     shell, _, rest = expand(PARTS / name).partition("\n")
     return f"{shell}\n{MADE.format(name=name)}{rest}"
 
