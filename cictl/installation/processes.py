@@ -1,4 +1,4 @@
-"""The process that serves. It announces itself in a file; the updater stops it; a service manager or the updater restarts it."""
+"""The process that serves. It announces itself in a file, so that the updater can stop it, and see it start again."""
 
 from __future__ import annotations
 

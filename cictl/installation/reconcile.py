@@ -29,6 +29,8 @@ def begin(layout: Layout, tag: str, *, now: datetime | None = None) -> Result | 
         None if the program can go on. A result if this version has started too often without becoming healthy. Then the
         version before is current again, and the program must end, so that its service manager starts that one.
     """
+    # This comes before the lock: an updater holds the lock until the new version is healthy, and must see each process
+    # that starts meanwhile, to count them and to end one that is too late.
     processes.announce(layout)
     with ExitStack() as stack:
         if not _claim(layout, stack):

@@ -30,7 +30,7 @@ class Cover:
         return starred(data, self._finder.spans(data))
 
     def covered_tail(self, data: bytes) -> bytes:
-        """Return *data*, whose beginning was cut off, covered. What could be the end of a secret that was cut is covered too."""
+        """Return *data*, whose beginning was cut off, covered, also where it could begin with the rest of a secret."""
         return starred(data, [(0, self.left_over_until(data)), *self._finder.spans(data)])
 
     def left_over_until(self, data: bytes) -> int:
@@ -38,7 +38,7 @@ class Cover:
         return self._finder.left_over_until(data)
 
     def undecided_from(self, data: bytes) -> int:
-        """Return where the longest end of *data* starts that could be the beginning of a secret; its length if there is none."""
+        """Return where the longest end of *data* starts that could begin a secret; the length of *data* if there is none."""
         return self._finder.undecided_from(data)
 
 

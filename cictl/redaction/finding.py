@@ -47,6 +47,8 @@ class Finder(Generic[Text]):
 
     def undecided_from(self, text: Text) -> int:
         """Return where the longest end of *text* starts that is the beginning of a pattern, but not all of it."""
+        # The longest end is the one that starts first. So each pattern is searched only before the best start so far: with
+        # this upper bound a probe found by `find` starts at `first - 1` at the latest.
         first = len(text)
         for pattern in self._patterns:
             probe, start = pattern[:_PROBE], max(0, len(text) - len(pattern) + 1)

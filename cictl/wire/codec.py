@@ -1,4 +1,4 @@
-"""Encode and decode messages. No other module turns JSON into structs or back."""
+"""Encode and decode the messages of the API. No other module turns them into JSON or back."""
 
 from __future__ import annotations
 
