@@ -27,7 +27,7 @@ class Test(Definition, frozen=True, kw_only=True):
         name: Empty if the plan chooses the name.
         format: go-test-json, junit-xml or junit.
         report: Path of the report below the checkout.
-        coverage_format: go-coverprofile, lcov or empty.
+        coverage_format: go-coverprofile, lcov, cobertura, jacoco, or empty.
         coverage_report: Path below the checkout, or empty.
     """
 
