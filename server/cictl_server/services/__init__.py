@@ -1,6 +1,6 @@
 """The rules of the server. A service method runs inside one store transaction and knows no HTTP.
 
-Each folder is a room, and its `__init__` says what the room offers: the attribute is named as the file, so
+Each folder is a room, and its `__init__` says what the room offers. An attribute is named after its file:
 `services.jobs.leasing` is an object of the class in `jobs/leasing.py`.
 """
 
@@ -34,7 +34,7 @@ DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything that a server is made of, room by room."""
+    """The services of one server, room by room."""
 
     core: Core
     history: History
@@ -68,8 +68,8 @@ class Services:
         A room is built from rooms of the levels below its own. `lint-imports` holds the levels.
 
         Args:
-            update_tools: By default those of the environment's absence: this installation can't update itself then.
-            process: By default one that nobody can end or restart.
+            update_tools: By default those of an empty environment: this installation can't update itself then.
+            process: By default one that can be neither ended nor restarted.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
         # level 1

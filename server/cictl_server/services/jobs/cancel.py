@@ -1,4 +1,4 @@
-"""Ending executions by order of a user."""
+"""Cancelling executions at a user's request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CancelService:
         return job_view(ended, output=log.output(), log_size=log.size)
 
     def cancel_active_of(self, tx: Transaction, agent_id: str) -> int:
-        """Cancel what *agent_id* holds, and return how many executions that were."""
+        """Cancel what *agent_id* holds, and return the number of executions."""
         active = tx.jobs.active_of_agent(agent_id)
         for job in active:
             self._cancel(tx, job)

@@ -1,4 +1,4 @@
-"""Which execution another one was ended for, without having started."""
+"""The execution whose failure ended another one before it started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cictl_server.store.records import FailedDependency, JobRecord
 
 
 def blocked_by(view: View, job: JobRecord) -> BlockedBy:
-    """Tell whether *job* ended because of another execution, and which that was, if it is still there."""
+    """Return whether *job* ended because another execution failed, and that execution if it still exists."""
     if job.status is not JobStatus.FAILED or job.started is not None:
         return BlockedBy(blocked=False)
     failed = job.failed_dependency or _told_by_text(job.error)
@@ -39,7 +39,7 @@ def _culprit(view: View, job: JobRecord, failed: FailedDependency) -> Dependency
     )
 
 
-# Records made before `failed_dependency` was have only the contract's text to tell it.
+# Records from before the field `failed_dependency` tell it only by the contract's error text.
 _ERROR = re.compile(r"cancelled:\s+(?:required job\s+(.+?)|upstream pipeline\s+(.+?))\s+failed", re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""What must happen although nobody asks: leases that expire, runs that exceed their time, agents that vanish."""
+"""What the server does without a request: expire leases, end overdue executions, give up on lost agents."""
 
 from __future__ import annotations
 
@@ -23,23 +23,25 @@ from cictl_server.store.records import JobRecord
 logger = logging.getLogger(__name__)
 
 LEASE_LIFETIME = timedelta(seconds=45)
-"""An execution that was leased this long ago and has not started goes back to the queue."""
+"""A leased execution that has not started after this time goes back to the queue."""
 
 TIMEOUT_GRACE = timedelta(seconds=15)
-"""Agents enforce the time limit themselves; the server steps in this much later."""
+"""Agents enforce the time limit of a job themselves; the server ends an execution only this much later."""
 
 UPLOAD_LIMIT = timedelta(minutes=10)
-"""The longest that an agent's one request takes. Its limit does not cover the upload of artifacts, during which it says
-nothing of its job; so while it is online the server steps in this much later again."""
+"""The longest that one request of an agent takes.
+
+The time limit of a job does not cover the upload of its artifacts, and during one the agent reports nothing. So while the
+agent is online, the server waits this much longer before it ends the execution."""
 
 SECRETS_KEPT = timedelta(minutes=10)
-"""How long the secrets of an execution that is over are remembered, for what its agent still sends to be masked."""
+"""How long the secrets of a finished execution are remembered, to mask what its agent still sends."""
 
 _TIMED_OUT = "job timed out while running (server maintenance)"
 
 
 class MaintenanceService:
-    """One pass at start-up and then one every few seconds."""
+    """The background work: a pass at start-up, then one every `INTERVAL_SECONDS` (`core/pulse.py`)."""
 
     def __init__(
         self,
@@ -55,7 +57,7 @@ class MaintenanceService:
         sensitive: SensitiveValues,
         agent_timeout: timedelta,
     ) -> None:
-        """Give up on an agent's running work when nothing was heard of it for *agent_timeout*."""
+        """Give up on what an agent runs when it was silent for *agent_timeout*."""
         self._store = store
         self._settler = settler
         self._logs = logs
@@ -69,7 +71,7 @@ class MaintenanceService:
         self._started = clock()
 
     def start_up(self) -> None:
-        """Settle what a stop in the wrong moment left behind, then make the first pass."""
+        """Settle what an earlier server left unsettled, then make the first pass."""
         with self._store.write() as tx:
             self._settler.settle_all(tx, now=self._clock())
         self.run_once()
@@ -81,6 +83,8 @@ class MaintenanceService:
         with self._store.read() as view:
             leased = [job for job in view.jobs.with_status(JobStatus.LEASED) if _is_stale(job, now)]
             running = [job for job in view.jobs.with_status(JobStatus.RUNNING) if self._is_over(job, now)]
+        # The look above was cheap and took no writer's turn; each record is checked again under the transaction, because
+        # its agent may have reported in between.
         if leased or running:
             with self._store.write() as tx:
                 for job in leased:
@@ -90,7 +94,7 @@ class MaintenanceService:
         self._pulse.beat()
 
     def _forget_secrets(self) -> None:
-        """Forget the secrets of what is over for a while, or deleted: then nothing comes from its agent any more."""
+        """Forget the secrets of executions that were deleted, or that ended more than `SECRETS_KEPT` ago."""
         limit = self._clock() - SECRETS_KEPT
         for job_id in self._sensitive.job_ids():
             with self._store.read() as view:
@@ -138,7 +142,7 @@ class MaintenanceService:
         return (now - job.started - grace).total_seconds() >= job.timeout_seconds
 
     def _is_agent_lost(self, job: JobRecord, now: datetime) -> bool:
-        """An agent gets the whole limit again after a start of the server: it could not report before."""
+        """Tell whether the agent was silent for too long. A start of the server begins the count anew: nobody could report before it."""
         seen = self._presence.seen_at(job.agent_id)
         if seen is None:
             return False  # an agent that never sends heartbeats: only its job's own limit counts

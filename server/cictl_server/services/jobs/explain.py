@@ -1,4 +1,4 @@
-"""Why an execution waits, and what to do; for one that does not wait, what became of it."""
+"""Why an execution waits and what to do about it, or what became of it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ExplainService:
     clock: Clock
 
     def explain(self, job_id: str) -> Explanation:
-        """Tell where an execution stands and what would help it.
+        """Return where an execution stands and what would help it.
 
         Raises:
             NotFound: No such execution.
@@ -117,7 +117,7 @@ class ExplainService:
 
 
 def _explanation(job: JobRecord) -> Explanation:
-    """Return what can be said of *job* whatever its state; who calls it replaces the summary."""
+    """Return what can be said of *job* in every state; the caller fills in the summary."""
     return Explanation(
         job_execution_id=job.id,
         name=_name(job),
@@ -150,7 +150,7 @@ def _name(job: JobRecord) -> str:
 
 
 def _count_older(job: JobRecord, view: View, agents: Iterable[AgentFit]) -> int:
-    """Count the executions before *job* that an agent which fits it would take first."""
+    """Count the older queued executions that an agent fit for *job* would take first."""
     records = (view.agents.find(agent.agent_id) for agent in agents if not agent.unmet)
     able = [effective_capabilities(record, agent_id=record.agent_id) for record in records if record]
     if not able:
@@ -219,7 +219,7 @@ def _names(blockers: list[Blocker]) -> str:
 
 
 def _blocker_fixes(blockers: list[Blocker]) -> Iterator[Fix]:
-    """Yield where to look next: what waits itself, and what is at work."""
+    """Yield where to look next: at what failed, what is at work, and what waits itself."""
     failed = [b.job_execution_id for b in blockers if b.status is JobStatus.FAILED]
     waiting = [b.job_execution_id for b in blockers if b.status is JobStatus.QUEUED]
     active = [b.job_execution_id for b in blockers if b.status is not None and b.status.is_active]

@@ -1,4 +1,4 @@
-"""What stands between an execution and the agents: the part of `explain` that is about one agent at a time."""
+"""Why an agent does not take an execution, and what would change that: the part of `explain` about agents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SENTENCES = {
 
 
 def nearest_first(job: JobRecord, view: View, presence: PresenceBook) -> list[AgentFit]:
-    """Return what stands between *job* and each known agent, as `Explanation.agents` describes it."""
+    """Return how each known agent fits *job*, the nearest first, as `Explanation.agents` describes it."""
     records = [record for record in view.agents.iter_all() if pinned_to(job) in ("", record.agent_id)]
     return sorted((_fit(job, record, view, presence) for record in records), key=_distance)
 
@@ -34,7 +34,7 @@ def pinned_to(job: JobRecord) -> str:
 
 
 def command(*words: str) -> str:
-    """Return a cictl command to paste into a shell; ids come from agents and must not act there."""
+    """Return a cictl command to paste into a shell. Its words are quoted: ids come from agents."""
     return shlex.join(["cictl", *words])
 
 
@@ -50,7 +50,11 @@ def obstacle(agent: AgentFit) -> Reason:
 
 
 def sentence(agents: list[AgentFit]) -> str:
-    """Return why none of *agents*, the nearest first and at least one, has the execution; none of them may be blocked."""
+    """Return why none of *agents* has taken the execution.
+
+    Args:
+        agents: At least one, the nearest first. The execution itself must not be blocked.
+    """
     nearest = agents[0]
     reason = obstacle(nearest)
     if reason is Reason.UNMET_REQUIREMENTS:
@@ -68,7 +72,10 @@ def sentence(agents: list[AgentFit]) -> str:
 
 
 def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
-    """Yield what together lets *agent* take *job*; where nothing on it can be mended, what other agent would do."""
+    """Yield the steps that together let *agent* take *job*.
+
+    If it lacks something that no installation adds, such as another operating system, name the agent to start instead.
+    """
     if any(not _is_installable(unmet) for unmet in agent.unmet):
         yield Fix(text=f"start an agent that has {_wishes(job)}", command=command("run-agent"))
         return
@@ -135,7 +142,7 @@ def _tool_text(tool: str, constraint: str) -> str:
 
 
 def _spaced(constraint: str) -> str:
-    """Return `>=1.22` as `>= 1.22`, and nothing for any version."""
+    """Return `>=1.22` as `>= 1.22`, and an empty text for `*`."""
     constraint = constraint.strip()
     return "" if constraint == "*" else _OPERATOR.sub(r"\1 ", constraint, count=1)
 

@@ -1,6 +1,6 @@
-"""Handing a claimed execution to its agent: with its secrets, or, where they can't be had now, back into the queue.
+"""Handing a claimed execution to its agent: with its secrets, or back into the queue while its Vault does not answer.
 
-Vault is asked outside of every transaction: while one lease waits for it, all others go on.
+Vault is asked outside of every transaction, so a slow Vault delays one lease and no other request.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from cictl_server.store.records import JobRecord
 logger = logging.getLogger(__name__)
 
 PATIENCE = timedelta(minutes=15)
-"""How long an execution is tried again before it fails for want of its secrets."""
+"""How long an execution may wait for its secrets before it fails."""
 
 BEING_RESOLVED = "agent already has an active job"
 """The message for a lease that is repeated while the first one waits for the secrets of the same execution."""
@@ -57,14 +57,14 @@ class Handover:
         self._lock = threading.Lock()
 
     def release_due(self, tx: Transaction) -> None:
-        """Make claimable again what had to wait until now."""
+        """Make the executions claimable again whose wait for a Vault is over."""
         for job in tx.jobs.due(self._clock()):
             self._settler.put(tx, msgspec.structs.replace(job, not_before=None))
 
     def postpone(self, tx: Transaction, job: JobRecord) -> bool:
-        """Let *job*, which is claimable, wait where the Vault that it needs is known not to answer; tell whether it must.
+        """Let a claimable *job* wait while a Vault that it needs is known to be out; tell whether it has to wait.
 
-        One that waited as long as it may is not postponed, so that its last attempt is a real one.
+        An execution that has waited for `PATIENCE` is not postponed: its last attempt asks the Vault itself.
         """
         outage = self._secrets.find_outage(job, tx)
         if outage is None or self._is_overdue(job):
@@ -73,9 +73,9 @@ class Handover:
         return True
 
     def deliver(self, job: JobRecord) -> LeaseResponse | None:
-        """Return the answer that gives *job*, which the asking agent holds as leased, to that agent.
+        """Return the answer that gives *job*, leased by the asking agent, to that agent.
 
-        None when it does not get it: then the execution waits for its secrets, or it was ended meanwhile. Must not be
+        None means that the agent does not get it: it waits for its secrets, or its lease ended meanwhile. Must not be
         called in a transaction.
         """
         if recorded := recorded_secrets(job):
@@ -92,6 +92,7 @@ class Handover:
             except SecretsDelayed as delay:
                 return self._put_back(job, delay)
             self._sensitive.remember(job.id, resolved.values)
+            # No lock was held while Vault was asked: a cancel, an expiry or another lease may have come in between.
             if not self._is_still_held(job):
                 return None
         view = msgspec.structs.replace(job_view(job, is_leased=True), step_plan=resolved.step_plan)
@@ -103,7 +104,10 @@ class Handover:
 
     @contextmanager
     def _only_one(self, job: JobRecord) -> Iterator[bool]:
-        """Yield whether nobody else resolves *job* now: one of two could give it out while the other puts it back."""
+        """Yield whether this request is the only one that resolves *job* now.
+
+        Of two at once, one could give the execution out while the other puts it back into the queue.
+        """
         with self._lock:
             is_first = job.id not in self._resolving
             self._resolving.add(job.id)
@@ -115,7 +119,7 @@ class Handover:
                     self._resolving.discard(job.id)
 
     def _is_still_held(self, job: JobRecord) -> bool:
-        """Tell whether the lease still stands; where the secrets had to be waited for, note that this is over."""
+        """Tell whether the lease still stands; if the execution has waited for its secrets, end that wait."""
         if job.secrets_since is None:
             with self._store.read() as view:
                 return _is_same_lease(view.jobs.find(job.number), job)
@@ -172,7 +176,10 @@ def _is_same_lease(current: JobRecord | None, job: JobRecord) -> bool:
 
 
 def _told_to_mask(view: JobExecution, values: list[str], *, has_secrets: bool = False) -> JobExecution:
-    """Tell the agent what to hide; with secrets, blank ones too, it does not trace the shell."""
+    """Return *view* with the values that the agent must hide.
+
+    With *has_secrets* the agent does not trace the shell either, even if every value is blank.
+    """
     if not (values or has_secrets):
         return view
     metadata = view.metadata | JobMetadata.entries(JobMetadata.has_secrets(True))

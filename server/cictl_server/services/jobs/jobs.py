@@ -1,4 +1,4 @@
-"""Looking at a single execution: what it is, how far it is, its log."""
+"""A single execution: its record, its state, its steps, its log. Lists of them are in `lists`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class JobService:
         return job_view(job, candidates=self.matching.candidates(), output=log.output(), log_size=log.size)
 
     def get_state(self, job_id: str) -> JobState:
-        """Return what waiting clients need; cheap.
+        """Return the state alone, for clients that poll; reads no log.
 
         Raises:
             NotFound: No such execution.
@@ -66,7 +66,7 @@ class JobService:
         return JobLog(self.logs, job).read(offset=offset, limit=limit)
 
     def log_offset_since(self, job_id: str, instant: datetime) -> int:
-        """Return the byte of the log at which what arrived since *instant* begins.
+        """Return the offset of the first byte that arrived at *instant* or later.
 
         Raises:
             NotFound: No such execution.
@@ -86,10 +86,13 @@ class JobService:
         return JobSteps(steps=self.logs.index.steps(job.log_name))
 
     def follow_log(self, job_id: str, *, offset: int, is_timed: bool = False) -> Iterator[LogSlice | JobState | None]:
-        """Yield the log from *offset* as it grows, then the final state; with *is_timed* each piece is of one time.
+        """Yield the log from *offset* as it grows, then the final state.
 
-        None is yielded when nothing happened for 15 seconds, so that the caller can keep its connection alive. Ends
-        early when the server stops.
+        Yields None after 15 seconds without news, so that the caller can keep its connection alive. Ends early when the
+        server stops.
+
+        Args:
+            is_timed: Cut the pieces so that the bytes of each arrived at the same time.
 
         Raises:
             NotFound: The execution was deleted.
@@ -100,6 +103,7 @@ class JobService:
                 watch.clear()
                 with self.store.read() as view:
                     job = get_job(view, job_id)
+                # A requeued execution begins a new log under another name, with times of its own.
                 if is_timed and (arrivals is None or arrivals.name != job.log_name):
                     arrivals = self.logs.index.arrivals(job.log_name)
                 piece = JobLog(self.logs, job).read(offset=offset, limit=_SLICE, arrivals=arrivals)

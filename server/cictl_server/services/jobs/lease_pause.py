@@ -10,7 +10,10 @@ from cictl_server.services.core.hub import QUEUE, Hub
 
 
 class LeasePause:
-    """No agent gets a job while it lasts. It ends by itself: nobody must wait for an updater that never comes."""
+    """A time in which no agent gets a job.
+
+    It ends by itself: if the updater never comes, the agents get work again.
+    """
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
@@ -24,7 +27,7 @@ class LeasePause:
         return until is not None and self._clock() < until
 
     def begin(self, until: datetime) -> None:
-        """Pause, and answer the agents that are waiting for a job."""
+        """Pause until *until*, and answer the agents that wait for a job."""
         with self._lock:
             self._until = until
         self._hub.publish(QUEUE)

@@ -1,4 +1,4 @@
-"""Handing jobs to agents: the oldest unblocked execution whose requirements the asking agent meets."""
+"""Claiming: an agent that asks gets the oldest unblocked execution whose requirements it meets."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ WAIT_LIMIT_SECONDS = 25
 """The longest that a lease may wait; below the idle limits of common proxies."""
 
 REOFFER_AFTER = timedelta(seconds=5)
-"""An agent of the reference gives a lease request up after this time, so its answer was lost."""
+"""An agent of the reference gives a lease request up after this time: an answer that took longer was lost."""
 
 _TRY_SECONDS = 0.5
-"""How long one request goes on to the next execution; with the time for secrets that stays below the agent's limit."""
+"""How long one request tries further executions. Together with `LEASE_SECONDS` it stays below `REOFFER_AFTER`."""
 
 _ACTIVE = BEING_RESOLVED
 _NOTHING = "no matching queued job"
@@ -54,10 +54,10 @@ class LeasingService:
     def lease(self, request: LeaseRequest, *, is_abandoned: Callable[[], bool] = lambda: False) -> LeaseResponse:
         """Give the agent an execution, waiting up to `wait_seconds` for one.
 
-        Where all places for waiting are taken the answer comes at once.
+        If all waiting places are taken, the answer comes at once.
 
         Args:
-            is_abandoned: Tells whether the agent broke the connection off: then nothing is claimed for it any more.
+            is_abandoned: Tells whether the agent closed the connection: then a waiting request claims nothing for it.
 
         Raises:
             InvalidRequest: No agent id.
@@ -92,13 +92,13 @@ class LeasingService:
                 self.presence.touch(request.agent_id)
 
     def _until_due(self) -> float:
-        """Return the seconds until something postponed can be claimed; many when there is nothing of that kind."""
+        """Return the seconds until a postponed execution can be claimed; `WAIT_LIMIT_SECONDS` when there is none."""
         with self.store.read() as view:
             due = view.jobs.next_due()
         return WAIT_LIMIT_SECONDS if due is None else max(0.01, (due - self.clock()).total_seconds())
 
     def _try(self, request: LeaseRequest, *, is_waiting: bool = False) -> LeaseResponse:
-        """Claim and hand over; where secrets can't be had now, go on with the next execution while there is time."""
+        """Claim an execution and hand it over; if its secrets can't be read now, try the next one while time is left."""
         stop_at = time.monotonic() + _TRY_SECONDS
         while True:
             found = self._take(request, is_waiting=is_waiting)
@@ -112,8 +112,8 @@ class LeasingService:
         """Check and claim in one transaction, so that simultaneous requests of one agent get one job.
 
         Args:
-            is_waiting: The request waited for work. What its agent holds now, it got by a later one: its own connection
-                broke meanwhile, and it tells nothing about that execution.
+            is_waiting: The request is one that waits. Then what its agent holds came with a later request, because the
+                connection of this one broke. So nothing is offered again or given up on account of it.
         """
         if self.pause.is_on:
             return LeaseResponse(assigned=False, message=SERVER_IS_UPDATING)
@@ -151,7 +151,7 @@ class LeasingService:
         return leased
 
     def _is_unanswered(self, held: JobRecord, request: LeaseRequest) -> bool:
-        """Whether *held* was given to this agent in an answer that it never got."""
+        """Tell whether the answer that gave *held* to this agent was lost: it repeats the request, or asks after `REOFFER_AFTER`."""
         if held.status is not JobStatus.LEASED or held.leased is None:
             return False
         if request.request_id and request.request_id == held.lease_request_id:
@@ -159,10 +159,11 @@ class LeasingService:
         return self.clock() - held.leased >= REOFFER_AFTER
 
     def _give_up(self, tx: Transaction, held: JobRecord) -> bool:
-        """Fail a running execution whose agent asks for other work: an agent never does that while it runs one.
+        """Fail a running execution whose agent asks for other work, and tell whether it was failed.
 
-        Told apart from a second agent with the same id by the age of the execution's last sign: see `REOFFER_AFTER`.
-        An agent whose last heartbeat named the execution has not lost it: this request is an older one that was delayed.
+        An agent never asks while it runs an execution, so it has lost this one. Two cases look alike and are spared: an
+        execution that started less than `REOFFER_AFTER` ago, where the request may come from a second agent with the
+        same id; and one that the agent's last heartbeat named, where an older request arrived late.
         """
         if held.started is not None and self.clock() - held.started < REOFFER_AFTER:
             return False

@@ -24,7 +24,7 @@ class JobFilter:
         project: Name or id of the project.
         pipeline: Id of the pipeline in its file.
         run: A `pipeline_run_id`.
-        cursor: Show what is older than the list that gave it; goes with the same other fields.
+        cursor: The `next_cursor` of an earlier list: continue below it. The other fields must be those of that list.
     """
 
     status: str = ""
@@ -56,9 +56,9 @@ class JobListService:
     def list_jobs(self, where: JobFilter, *, limit: int) -> JobList:
         """Return executions, newest first, at most *limit*.
 
-        Without a filter, the executions of a run are never separated: a run that does not fit is left to the next list
-        whole, unless it is the newest. `next_cursor` tells where the list goes on: following it shows every execution
-        that was there at its beginning once, whatever is added meanwhile.
+        Without a filter, a run is never split: one that does not fit goes whole to the next list, unless it is the
+        newest of this list. Following `next_cursor` shows every execution that existed when the first list was made
+        exactly once, whatever is added meanwhile.
 
         Raises:
             InvalidRequest: An unknown status, or a cursor that no list gave.
@@ -114,9 +114,13 @@ class JobListService:
 class _Window:
     """Where an unfiltered list begins.
 
+    An entry (a run, or an execution without one) stands where its newest execution stands. A rerun adds a newer one and
+    would move its run up, past a reader who is paging down: the run would be shown twice or never. So the cursor carries
+    two numbers, and executions newer than `newest` move nothing.
+
     Attributes:
-        before: The lists before showed the entries whose newest execution has this number or a higher one.
-        newest: Highest number when the first list was made; what came later counts for no entry's place.
+        before: Earlier lists showed the entries whose newest execution has this number or a higher one.
+        newest: The highest number when the first list was made.
     """
 
     before: int
@@ -131,7 +135,7 @@ class _Window:
         return cls(before=_cursor_number(before), newest=_cursor_number(newest))
 
     def cursor(self, last: int) -> str:
-        """Return the cursor of the list that goes on below the entry whose newest execution is *last*."""
+        """Return the cursor of the list that continues below the entry whose newest execution is *last*."""
         return f"job-{last}~job-{self.newest}"
 
 
@@ -172,7 +176,7 @@ def _matches(job: JobRecord, where: JobFilter) -> bool:
 
 
 def _capped(view: View, limit: int, window: _Window | None = None) -> tuple[list[JobRecord], str]:
-    """Return the newest executions of the window, runs kept whole, newest first, and the cursor of what follows."""
+    """Return the window's newest executions, newest first and runs whole, and the cursor of the next list."""
     window = window or _Window.of("", view)
     taken: dict[int, JobRecord] = {}
     last: int | None = None
@@ -187,7 +191,7 @@ def _capped(view: View, limit: int, window: _Window | None = None) -> tuple[list
 
 
 def _entries(view: View, window: _Window) -> Iterator[tuple[int, list[JobRecord]]]:
-    """Yield runs and lone executions with the number of the newest execution in each, by that number, descending."""
+    """Yield each run, and each execution without one, with the number of its newest execution, the highest first."""
     groups: set[str] = set()
     for job in view.jobs.newest_first(before=window.before):
         group = _group(job)
@@ -196,6 +200,7 @@ def _entries(view: View, window: _Window) -> Iterator[tuple[int, list[JobRecord]
         elif group not in groups:
             groups.add(group)
             members = [j for j in view.jobs.of_run(job.facts.pipeline_run_id) if _group(j) == group]
+            # Members that existed at the first list and lie above the window: an earlier list showed this run.
             if not any(window.before <= member.number <= window.newest for member in members):
                 yield job.number, members
 

@@ -1,4 +1,4 @@
-"""Executions whose agent is alive and yet runs them no more."""
+"""Executions that their agent no longer runs, although it is alive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class LostWork:
-    """Ends running executions on their agent's own word: it started anew, or it asks for other work."""
+    """Ends running executions whose agent shows that it lost them: it restarted, or it asks for other work."""
 
     store: Store
     settler: Settler
@@ -27,7 +27,7 @@ class LostWork:
     clock: Clock
 
     def end_running_of(self, agent_id: str, *, reason: str) -> None:
-        """End what runs for an agent. What it has only leased stays: it is offered again when the agent asks."""
+        """End what an agent runs. What it only leased stays: that is offered again when the agent asks."""
         with self.store.read() as view:
             if not any(job.status is JobStatus.RUNNING for job in view.jobs.active_of_agent(agent_id)):
                 return

@@ -1,4 +1,4 @@
-"""Removing executions: from the queue, and from the history. What belongs to them goes with them."""
+"""Removing executions from the queue and from the history, with their logs, artifacts and reports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RemovalService:
     events: EventLog
 
     def delete(self, job_id: str) -> None:
-        """Remove an execution that has not started; what waits for it ends.
+        """Remove an execution that has not started; executions that wait for it end.
 
         Raises:
             NotFound: No such execution.
@@ -49,19 +49,19 @@ class RemovalService:
             self._remove(tx, [job])
 
     def clear_queue(self) -> int:
-        """Remove everything that is queued or leased, blocked executions included; return how many those were."""
+        """Remove all queued and leased executions, blocked ones included, and return their number."""
         with self.store.write() as tx:
             jobs = [job for status in _PENDING for job in tx.jobs.with_status(status)]
             self._remove(tx, jobs)
         return len(jobs)
 
     def flush_history(self, *, agent_id: str | None = None) -> int:
-        """Remove everything that is over, and return how many executions those were.
+        """Remove all finished executions, and return their number.
 
-        Executions of a run or chain run that still has something waiting stay: their results decide what becomes of it.
+        Those of a run or chain run in which another execution is still blocked stay: their results decide about it.
 
         Args:
-            agent_id: Only what this agent held, and scripts that were meant for it.
+            agent_id: Remove only what this agent held, and scripts for it that ended before it took them.
         """
         with self.store.write() as tx:
             jobs = _unawaited(tx, _finished(tx, agent_id))
@@ -77,7 +77,7 @@ class RemovalService:
         tx.after_commit(lambda: self._forget(removed))
 
     def _forget(self, removed: list[tuple[int, str]]) -> None:
-        """Remove the files, which nothing names any more, and wake those who watched."""
+        """Remove the files, and wake the requests that watched. Runs after the commit: no record names the files then."""
         for number, log_name in removed:
             self.logs.delete(log_name)
             self.artifacts.delete(number)
@@ -96,7 +96,7 @@ def _finished(view: View, agent_id: str | None) -> list[JobRecord]:
 
 
 def _unawaited(view: View, jobs: Iterable[JobRecord]) -> list[JobRecord]:
-    """Return those whose run, and chain run, has nothing that waits."""
+    """Return those of *jobs* whose run and chain run have nothing blocked."""
 
     @cache
     def is_awaited(pipeline_run_id: str, chain_run_id: str) -> bool:

@@ -70,7 +70,7 @@ class ReportingService:
         return job_view(job, output=log.output(), log_size=log.size)
 
     def report_minimal(self, job_id: str, request: StatusRequest) -> JobState:
-        """Do the same as `report` with a short answer."""
+        """Apply a status report like `report`, and return the state alone."""
         job = self._apply(job_id, request)
         return job_state(job, log_size=JobLog(self._logs, job, is_for_agent=True).size)
 
@@ -87,9 +87,11 @@ class ReportingService:
         return job
 
     def _try(self, job_id: str, request: StatusRequest, status: JobStatus) -> JobRecord | None:
-        """Apply the report, or return None when the execution was requeued meanwhile: then it has another log by now.
+        """Apply the report, or return None when the execution was requeued meanwhile.
 
-        What was written into the old one is nobody's, so bytes never reach the log of another agent's attempt.
+        The log is written outside of the transaction, because a commit must not wait for megabytes. A requeue gives the
+        execution a log of another name, so bytes of this attempt never reach the log of the next one. What was written
+        into the old log is deleted, and the caller tries again with the record as it is now.
         """
         job, is_settled = self._begin(job_id, request, status)
         if is_settled:
@@ -111,7 +113,7 @@ class ReportingService:
     def _begin(self, job_id: str, request: StatusRequest, status: JobStatus) -> tuple[JobRecord, bool]:
         """Return the execution as its reporter holds it, and whether it is over.
 
-        One that nobody holds is given to the reporter first, so that only one agent ever writes into its log.
+        An execution that nobody holds is first given to the reporter, so that only one agent ever writes into its log.
         """
         with self._store.read() as view:
             job = get_job(view, job_id)
@@ -137,7 +139,7 @@ class ReportingService:
             self._logs.seal(job.log_name)
 
     def _write_index(self, job: JobRecord, request: StatusRequest) -> None:
-        """Note when the log's new bytes come, before they can be read, and which steps begin where."""
+        """Note when the new bytes of the log arrive and where steps begin, before the bytes can be read."""
         now, size = self._clock(), self._logs.size(job.log_name)
         if request.output_append or request.output:
             self._logs.index.note_arrival(job.log_name, offset=size, now=now)
@@ -145,12 +147,12 @@ class ReportingService:
         self._logs.index.note_steps(job.log_name, [_logged(event, size=size, now=now) for event in begun])
 
     def _check_whole(self, job: JobRecord, request: StatusRequest) -> None:
-        """Compare the log with what the agent says of it; a damaged one is asked for again, once."""
+        """Compare the log with the size and digest that its agent names; ask for a damaged log again, once."""
         size = self._logs.size(job.log_name)
         if request.output_size is not None and size < request.output_size:
             raise LogGap(size)
         if not request.output_sha256 or job.number in self._reset or self._masks.may_have_covered(job):
-            return  # of a log that was masked here the digest is another one, and sent again it would be so again
+            return  # a log that was masked here has another digest, and would have it again after a second upload
         if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
             logger.error("log differs from its agent's, asking for it again execution=%s", job.id)
             self._reset.add(job.number)
@@ -190,14 +192,14 @@ class ReportingService:
 
 
 def _logged(event: StepEvent, *, size: int, now: datetime) -> LoggedStep:
-    """Place the beginning of a step in the log: where its agent says, else where the log ended before this report."""
+    """Return where a step begins in the log: where its agent says, else where the log ended before this report."""
     step = event.step or Step()
     offset = size if event.log_offset is None else max(0, event.log_offset)
     return LoggedStep(index=step.index, total=step.total, name=step.name, started_utc=now, log_offset=offset)
 
 
 def _check_owner(view: View, job: JobRecord, request: StatusRequest, status: JobStatus) -> bool:
-    """Tell whether the report changes nothing because the execution is over.
+    """Tell whether the execution is over, so that the report changes nothing.
 
     Raises:
         Conflict: The reporter may not change this execution.
@@ -210,7 +212,7 @@ def _check_owner(view: View, job: JobRecord, request: StatusRequest, status: Job
     if is_stranger:
         raise Conflict("job is leased by another agent")
     if job.status is JobStatus.QUEUED:
-        # A lease that ran out before its agent began; the agent that begins first gets it back.
+        # Its lease ran out before its agent began. The first agent that reports it as running gets it.
         agent = view.agents.find(request.agent_id)
         is_taken = bool(view.jobs.active_of_agent(request.agent_id)) or (agent is not None and agent.deactivated)
         if status.is_terminal or job.is_blocked or is_taken:

@@ -26,10 +26,10 @@ class RerunService:
     clock: Clock
 
     def rerun(self, job_id: str) -> JobExecution:
-        """Enqueue the same work again, as a new execution of the same run; there the newest one decides.
+        """Enqueue the same work again, as a new execution of the same run. The newest execution of a job decides there.
 
-        Where the old one was cancelled while it was blocked, the new one waits too, unless what it needs is settled: then
-        it is released, or has ended already when it is returned.
+        If the old one was cancelled while it was blocked, the new one is blocked too. If what it needs is settled by
+        now, it is released, or has already ended when it is returned.
 
         Raises:
             NotFound: No such execution.

@@ -22,9 +22,9 @@ def job_view(
     """Return the view of *job*.
 
     Args:
-        candidates: Agents that could take a job now, to tell what a queued one lacks; None leaves that out, and the test
-            summary too, as in the answers to agents and to changes.
-        is_leased: It goes to the agent that is to execute it, which needs the token of an automatic bump.
+        candidates: Agents that could take a job now; a queued execution shows what they lack. With None, as in the
+            answers to agents and to changes, that and the test summary are left out.
+        is_leased: The view goes to the agent that is to execute it, which needs the token of an automatic bump.
     """
     is_listed = candidates is not None
     spec = job.planned()
