@@ -1,4 +1,4 @@
-"""What every other room stands on: the store, the clock, new numbers, and the ways to tell that something happened."""
+"""What every other room builds on: the store, the clock, new numbers, and the ways to announce a change."""
 
 from __future__ import annotations
 

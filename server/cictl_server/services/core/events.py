@@ -1,4 +1,4 @@
-"""What happens on the server, as a stream that clients can follow and resume."""
+"""The stream of events: what changed on the server, for clients that follow it and resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEEPALIVE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Happening:
-    """One event: its number, what it is about, and the id of what changed."""
+    """One event of the stream: its number, its kind, and the id of what changed."""
 
     number: int
     kind: EventKind
@@ -25,10 +25,10 @@ class Happening:
 
 
 class EventLog:
-    """The last events, in memory. Numbers grow while the server runs; a client that missed too many is told so."""
+    """The latest events, in memory only. A client that missed more than are kept gets a `reset` event."""
 
     def __init__(self, hub: Hub, *, first: int) -> None:
-        """Count on from *first*, which must be above what an earlier server gave (nanoseconds do)."""
+        """Count from *first*, which must exceed every number of an earlier server: nanoseconds of the clock do."""
         self._hub = hub
         self._lock = threading.Lock()
         self._events: deque[Happening] = deque(maxlen=_KEPT)
@@ -41,9 +41,10 @@ class EventLog:
         self._hub.publish(EVENTS)
 
     def follow(self, *, after: int | None) -> Iterator[Happening | None]:
-        """Yield the events that come after number *after*, and those to come; None when 15 seconds passed without one.
+        """Yield the events after number *after*, known ones first; yield None after 15 seconds without one.
 
-        A `reset` event comes first when the ones after *after* are not all known any more: look at everything anew.
+        If some of the events after *after* are forgotten, a `reset` event comes first: the client must read everything
+        anew. Without *after*, only later events come.
         """
         with self._lock:
             last = self._next - 1
@@ -67,7 +68,7 @@ class EventLog:
                     yield None
 
     def _after(self, number: int) -> list[Happening]:
-        """Return the known events with higher numbers; numbers are consecutive, so their place is known."""
+        """Return the known events with higher numbers. Numbers are consecutive, so their place is computed."""
         with self._lock:
             if not self._events:
                 return []

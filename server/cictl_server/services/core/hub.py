@@ -1,4 +1,4 @@
-"""Tells waiting requests that something changed, and bounds how many may wait."""
+"""Wakes waiting requests when something changed, and bounds how many may wait."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def job_topic(number: int) -> str:
 
 
 class Hub:
-    """A meeting point of those who wait and those who change things.
+    """Where waiting requests and the changes they wait for meet.
 
-    A waiter clears its watch, looks at the state, and waits only if the state is not yet what it wants; a change between
-    the look and the wait sets the watch, so none is missed.
+    A waiter clears its watch, looks at the state, and only then waits. The order matters: a change between the look and
+    the wait sets the watch, so it is not missed. Clearing after the look would lose it.
     """
 
     def __init__(self, *, places: int) -> None:
@@ -38,7 +38,7 @@ class Hub:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the server is stopping; waiters end what they do."""
+        """Whether the server is stopping; waiters must return then."""
         return self._closed
 
     @property

@@ -1,4 +1,4 @@
-"""Requests that a client may repeat without doing their work twice: `Idempotency-Key`."""
+"""`Idempotency-Key`: a client repeats a request, and its work is done once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ LIFETIME = timedelta(hours=24)
 
 
 class IdempotencyService:
-    """Remembers answers by key. The key is stored before the work begins, so a request never runs a second time."""
+    """Remembers answers by key.
+
+    The key is stored before the work begins, so a request never runs twice, even if the server dies in between. A stored
+    key without an answer means: being answered if it is in `_running`, else interrupted. Both are changed under one lock,
+    taken before the transaction: a repeat that came between the two changes would be told the wrong one.
+    """
 
     def __init__(self, *, store: Store, clock: Clock) -> None:
         self._store = store
@@ -28,10 +33,10 @@ class IdempotencyService:
         self._lock = threading.Lock()
 
     def begin(self, method: str, path: str, client_key: str) -> AnswerRecord | str:
-        """Return the answer that an earlier request with this key got, or the key to `finish` or `abandon`.
+        """Return the answer of an earlier request with this key; if there is none, the key for `finish` or `abandon`.
 
         Raises:
-            Conflict: The earlier request is being answered, or a stop of the server interrupted it.
+            Conflict: The earlier request is still being answered, or a stop of the server interrupted it.
         """
         key = hashlib.sha256(f"{method} {path} {client_key}".encode()).hexdigest()
         with self._lock, self._store.write() as tx:
@@ -50,7 +55,7 @@ class IdempotencyService:
         )
 
     def finish(self, key: str, *, status: int, content_type: str, body: str) -> None:
-        """Keep an answer for repeats."""
+        """Store the answer for repeats."""
         with self._lock, self._store.write() as tx:
             self._running.discard(key)
             known = tx.answers.find(key)
@@ -64,7 +69,7 @@ class IdempotencyService:
             tx.answers.delete(key)
 
     def expire(self) -> None:
-        """Forget what is older than a day."""
+        """Forget the keys that are older than `LIFETIME`."""
         limit = self._clock() - LIFETIME
         with self._store.read() as view:
             old = [answer.key for answer in view.answers.iter_all() if answer.created < limit]

@@ -13,7 +13,7 @@ _JOB_ID = re.compile(f"{_PREFIX}[1-9][0-9]{{0,19}}")
 
 
 class NumberSource:
-    """Hands out numbers that only grow, whatever the clock does: two jobs of one nanosecond get two ids."""
+    """Hands out growing numbers, also when the clock stands still or goes back."""
 
     def __init__(self, clock: Clock, *, last: int) -> None:
         """Start above *last*, the highest number ever stored."""
@@ -28,10 +28,10 @@ class NumberSource:
 
 
 def job_number(job_id: str) -> int:
-    """Return the number in `job-<number>`; each execution has one id, so a number with leading zeros is none.
+    """Return the number in `job-<number>`. Leading zeros are refused, so an execution has one id only.
 
     Raises:
-        NotFound: The text has another form, so no such job can exist.
+        NotFound: The text has another form, so there is no such job.
     """
     if _JOB_ID.fullmatch(job_id):
         return int(job_id.removeprefix(_PREFIX))

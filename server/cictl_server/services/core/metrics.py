@@ -1,4 +1,4 @@
-"""What the server counts: every metric, declared once. Noting one costs microseconds, and every request pays it."""
+"""The metrics of the server, each declared once. Every request pays for counting, so that must stay at microseconds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from cictl_server.store.records import JobRecord
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SLOW = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 21600.0)
 
-# By default each counter has a twin that tells when it was made, which nobody asked for; the library knows no other switch.
+# Drop the `_created` series that the library adds to each counter; only this switch for the whole process exists.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """The metrics of one server, in a registry of their own: a process may hold several servers.
+    """The metrics of one server, in a registry of their own, because a process may hold several servers.
 
-    Values of labels come from small sets: states, routes, causes, never ids.
+    Label values come from small sets such as states, routes and causes, and are never ids.
     """
 
     def __init__(self, *, version: str) -> None:
@@ -107,7 +107,9 @@ class Metrics:
         """Count a request that was answered."""
         key = (method, route, status)
         bound = self._bound.get(key)
-        if bound is None:  # the library looks children up under a lock; two threads that bind the same get the same
+        if (
+            bound is None
+        ):  # keep the children: the library looks them up under a lock. Two threads that bind at once get the same
             bound = (self.requests.labels(method, route, str(status)), self.request_seconds.labels(method, route))
             self._bound[key] = bound
         counter, histogram = bound

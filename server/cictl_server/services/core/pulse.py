@@ -1,4 +1,4 @@
-"""The sign that the server's background work goes on."""
+"""The sign that the background work of the server still runs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ INTERVAL_SECONDS = 5.0
 
 
 class Pulse:
-    """When maintenance last made a pass."""
+    """The time of the last maintenance pass."""
 
     def __init__(self, clock: Clock) -> None:
-        """Begin as if one had been made now."""
+        """Begin as if a pass had just ended."""
         self._clock = clock
         self._last = clock()
 
@@ -23,5 +23,5 @@ class Pulse:
 
     @property
     def age(self) -> timedelta:
-        """How long the last pass is over."""
+        """The time since the last pass."""
         return self._clock() - self._last

@@ -1,4 +1,4 @@
-"""The agents as the server knows them: who is there, what they offer, what they were ordered."""
+"""The agents as the server knows them: which are there, what they offer, what they were ordered to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking up an agent, with the one answer for those that nobody knows."""
+"""Looking up an agent, with one error for unknown ones."""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ from cictl_server.store.records import AgentRecord, JobRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Matching:
-    """Looks who could take a job now."""
+    """Finds the agents that could take a job now."""
 
     store: Store
     presence: PresenceBook
 
     def candidates(self) -> list[Candidate]:
-        """Return the agents that are activated and were heard of within the last minute, by id."""
+        """Return the agents that are not deactivated and were heard of within the last minute, by id."""
         with self.store.read() as view:
             records = list(view.agents.iter_all())
         return [
@@ -33,7 +33,10 @@ class Matching:
 def effective_capabilities(
     record: AgentRecord | None, *, agent_id: str, overlay: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return what leasing matches: os, arch and capabilities of the last heartbeat, *overlay*, then the agent's own id."""
+    """Return the capabilities that leasing matches. Later ones win.
+
+    They are: os, arch and capabilities of the last heartbeat, then *overlay*, then the agent's own id.
+    """
     known = {} if record is None else {"os": record.os, "arch": record.arch, **record.capabilities}
     return {**known, **(overlay or {}), "agent_id": agent_id}
 
@@ -47,15 +50,15 @@ class Candidate:
 
 
 def unmet_requirements(job: JobRecord, candidates: Iterable[Candidate]) -> list[str]:
-    """Return why no agent could take a queued execution now, sorted; empty when one could, or when it is not queued."""
+    """Return why no agent could take *job* now, sorted; empty when one could, or when it is not queued."""
     return unmet_by_all(job.required_capabilities, candidates) if job.status is JobStatus.QUEUED else []
 
 
 def unmet_by_all(required: Mapping[str, str], candidates: Iterable[Candidate]) -> list[str]:
     """Return why no agent meets what is *required*, sorted; empty when one does.
 
-    Where every requirement is met by some agent but no agent meets them all, the requirements that the nearest agent
-    lacks are named.
+    Requirements that no agent meets are named. If each is met by some agent but no agent meets all, those are named that
+    the agent with the fewest unmet ones lacks.
     """
     agents = list(candidates)
     if not agents:

@@ -1,17 +1,17 @@
-"""One-shot orders for agents, carried by the answers to their heartbeats and kept until they arrived.
+"""One-shot orders for agents. The answers to heartbeats carry them, and each is kept until it has arrived.
 
-An order that was handed out is in flight until the agent's next heartbeat tells what became of the answer:
+An order that was handed out is in flight until the agent's next heartbeat shows whether the answer arrived:
 
 - An agent that acknowledges (its heartbeats carry `orders_received`) gets the same orders in every answer until it names
-  the `orders_id` of one. Nothing can be lost, and what arrived is not repeated.
-- Of an agent that does not, an answer counts as arrived when the next heartbeat comes within two intervals; a longer
-  silence means that the agent, or the connection, broke down in between, and the orders are handed out again. A restart
-  needs better proof; without any it is ordered again, three times in all.
-- A heartbeat with a restart status proves that a restart arrived, whatever else it says: it is the greeting of the new
-  process, which cannot know what the old one received, or the news that the restart has to wait for a job.
+  the `orders_id` of one. So no order is lost, and none that arrived is repeated.
+- For an agent that does not acknowledge, an answer counts as arrived when the next heartbeat comes within two intervals.
+  A longer silence means that the agent or the connection broke down, and the orders are handed out again. A restart needs
+  better proof; without any it is handed out three times in all.
+- A heartbeat with a restart status proves that a restart arrived, whatever else it says. It is either the greeting of the
+  new process, which cannot know what the old one received, or the news that the restart waits for a job.
 
-An agent carries out a restart before it wipes anything, and then forgets the rest. So a restart is held back until
-everything else has arrived.
+An agent carries out a restart before all other orders and forgets those. So a restart is held back until everything else
+has arrived.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RESTART_ATTEMPTS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Handout:
-    """The orders in one answer, and the id by which the agent acknowledges them; both empty when there are none."""
+    """The orders in one answer, and the id by which the agent acknowledges them; both are empty when there are none."""
 
     orders: tuple[Order, ...] = ()
     id: str = ""
@@ -39,7 +39,13 @@ class Handout:
 
 @dataclass
 class _Agent:
-    """The orders that have not arrived, each with how often it was handed out, and the last answer with some."""
+    """The orders of one agent that have not arrived.
+
+    Attributes:
+        waiting: How often each of them was handed out.
+        flight: The last answer that carried some.
+        departed: When that answer was given; None once a heartbeat has come since.
+    """
 
     waiting: dict[Order, int] = field(default_factory=dict)
     flight: Handout = field(default_factory=Handout)
@@ -47,7 +53,7 @@ class _Agent:
 
 
 class OrderBook:
-    """Orders by agent; in memory only."""
+    """The orders of all agents, in memory only: a restart of the server forgets them."""
 
     def __init__(self, clock: Clock, numbers: NumberSource) -> None:
         self._clock = clock
@@ -56,7 +62,7 @@ class OrderBook:
         self._lock = threading.Lock()
 
     def give(self, agent_id: str, order: Order) -> None:
-        """Hand *order* out with the next heartbeat; given again before it arrived, it is still one order."""
+        """Hand *order* out with the next heartbeat. Given twice before it arrived, it is still one order."""
         with self._lock:
             agent = self._agents.setdefault(agent_id, _Agent())
             agent.waiting[order] = 0
@@ -67,7 +73,7 @@ class OrderBook:
         """Conclude from a heartbeat which of the orders in flight arrived.
 
         Args:
-            received: The last `orders_id` that the agent got; None from an agent that does not tell.
+            received: The last `orders_id` that the agent got; None from an agent that does not acknowledge.
         """
         with self._lock:
             agent = self._agents.get(agent_id)
@@ -81,7 +87,7 @@ class OrderBook:
                 del self._agents[agent_id]
 
     def hand_out(self, agent_id: str) -> Handout:
-        """Return what the answer to the present heartbeat has to carry."""
+        """Return what the answer to the present heartbeat must carry."""
         with self._lock:
             agent = self._agents.get(agent_id)
             if agent is None:

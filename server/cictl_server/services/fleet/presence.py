@@ -1,4 +1,4 @@
-"""Which agents were heard of, and when; only in memory, because a heartbeat must not cost a write."""
+"""When each agent was last heard of. In memory only, because a heartbeat must not cost a write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEARTBEAT_INTERVAL = timedelta(seconds=10)
 
 ONLINE = timedelta(seconds=20)
 STALE = timedelta(seconds=60)
-"""Up to these ages of its last heartbeat an agent counts as online, and as stale; older ones are offline."""
+"""An agent is online up to the first age of its last sign of life, stale up to the second, and then offline."""
 
 _LOG_LINES = 30
 _HEARTBEAT = " heartbeat version="
@@ -31,16 +31,16 @@ class _Presence:
 
 
 class PresenceBook:
-    """The last sign of life of each agent, and the last lines about it."""
+    """The last sign of life of each agent, and the last lines of its log."""
 
     def __init__(self, clock: Clock, known: Mapping[str, datetime]) -> None:
-        """Begin with the agents that the store knows, as last seen then; none has reported yet."""
+        """Begin with the agents in the store and when each was last seen; none has reported yet."""
         self._clock = clock
         self._lock = threading.Lock()
         self._entries = {agent_id: _Presence(seen=seen) for agent_id, seen in known.items()}
 
     def beat(self, agent_id: str, *, version: str, platform: str, running: Iterable[str] = ()) -> None:
-        """Note a heartbeat. Consecutive heartbeat lines collapse into the newest, so they push nothing else out.
+        """Note a heartbeat. It replaces a heartbeat line before it, so that heartbeats push no other lines out.
 
         Args:
             running: Ids of the executions that the agent says it runs.
@@ -56,16 +56,16 @@ class PresenceBook:
                 entry.log.append(line)
 
     def says_it_runs(self, agent_id: str, job_id: str) -> bool:
-        """Whether the agent's last heartbeat named the execution, and the agent is online."""
+        """Tell whether the agent is online and its last heartbeat named the execution."""
         with self._lock:
             entry = self._entries.get(agent_id)
             return entry is not None and job_id in entry.running and self._clock() - entry.seen <= ONLINE
 
     def is_new_start(self, agent_id: str, greeting: str) -> bool:
-        """Note the *greeting* of an agent's process, and tell whether it proves that another process was there before.
+        """Note the *greeting* of an agent's process, and tell whether it proves that the process is a new one.
 
-        To be called before `beat`. A greeting that is known is no proof: its answer was lost, or the message came late.
-        Nor is one of an agent that has sent nothing since the server's start, because that could be a repeat too.
+        Call it before `beat`. A known greeting proves nothing: it is a repeat, because its answer was lost, or it came
+        late. Nor does the first message of an agent since the server's start: that may be a repeat too.
         """
         with self._lock:
             entry = self._entries.setdefault(agent_id, _Presence(seen=self._clock()))
@@ -74,7 +74,7 @@ class PresenceBook:
             return is_proof
 
     def touch(self, agent_id: str) -> None:
-        """Count another request of an agent that is known already as a sign of life."""
+        """Count a request other than a heartbeat as a sign of life of an agent that is already known."""
         with self._lock:
             if entry := self._entries.get(agent_id):
                 entry.seen = self._clock()
@@ -86,7 +86,7 @@ class PresenceBook:
             self._entries.setdefault(agent_id, _Presence(seen=now)).log.append(_line(now, message))
 
     def seen_at(self, agent_id: str) -> datetime | None:
-        """Return when the agent was last heard of, None for one that never was."""
+        """Return when the agent was last heard of; None if it never was."""
         with self._lock:
             entry = self._entries.get(agent_id)
             return entry.seen if entry else None
@@ -98,27 +98,27 @@ class PresenceBook:
             return list(entry.log) if entry else []
 
     def reported(self) -> list[datetime]:
-        """Return when each agent that sent a heartbeat since the server's start was last heard of."""
+        """Return when each agent was last heard of that has sent a heartbeat since the server's start."""
         with self._lock:
             return [entry.seen for entry in self._entries.values() if entry.has_reported]
 
     def has_reported(self, agent_id: str) -> bool:
-        """Whether the agent sent a heartbeat since the server's start."""
+        """Tell whether the agent has sent a heartbeat since the server's start."""
         with self._lock:
             entry = self._entries.get(agent_id)
             return entry is not None and entry.has_reported
 
     def is_online(self, agent_id: str) -> bool:
-        """Whether the agent was heard of within the last two heartbeats."""
+        """Tell whether the agent was heard of within two heartbeat intervals."""
         seen = self.seen_at(agent_id)
         return seen is not None and self._clock() - seen <= ONLINE
 
     def is_available(self, agent_id: str) -> bool:
-        """Whether the agent was heard of within the last minute."""
+        """Tell whether the agent was heard of within the last minute."""
         seen = self.seen_at(agent_id)
         return seen is not None and self._clock() - seen <= STALE
 
 
 def _line(now: datetime, message: str) -> str:
-    """Return the contract's form of a line: server local time without a year, then the message."""
+    """Return a line in the contract's form: server local time without a year, then the message."""
     return f"{now.astimezone():%a %d %b %H:%M:%S} {message}"

@@ -1,7 +1,7 @@
-"""Bringing agents to a version: who is asked when, and what follows when it does not work out.
+"""Bringing agents to a version: which agent is asked when, and when it is asked again after a failure.
 
 An agent needs an update while its target differs from the version that it reports, so going back is an update too. A busy
-agent is never asked. Everything here is in memory: after a start of the server the rollout begins anew.
+agent is never asked. All of this is in memory: after a start of the server the rollout begins anew.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from cictl_server.services.fleet.versions import compare_versions
 
 FIRST_DELAY = timedelta(seconds=10)
 SLOT_STEP = timedelta(seconds=2)
-"""The first attempt of an automatic update comes this long after the rollout's start, and per slot so much later."""
+"""The agent in slot *n* is first asked `FIRST_DELAY + n * SLOT_STEP` after the rollout's start: not all at once."""
 
 ATTEMPT_LIMIT: timedelta = 2 * HEARTBEAT_INTERVAL + timedelta(seconds=20)
-"""How long an attempt may take: two heartbeats, and the time of a restart."""
+"""How long an attempt may take: two heartbeats and the time of a restart."""
 
 _BACKOFF = Backoff(first=30, most=15 * 60)
-"""The pause after the first failed attempt, which doubles with each further one, and the longest pause."""
+"""The pause after a failed attempt in seconds; it doubles with each, up to `most`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The way of one agent to a version.
+    """How far one agent is on its way to a version.
 
     Attributes:
         target: Empty when the agent needs nothing.
-        is_manual: An admin asked for it; there is no initial delay then.
+        is_manual: An admin asked for it, so there is no first delay.
         attempts: How often the agent was asked.
-        is_in_progress: It was asked, and has neither failed nor used up its time.
+        is_in_progress: It was asked and has neither failed nor exceeded `ATTEMPT_LIMIT`.
     """
 
     target: str = ""
@@ -53,7 +53,7 @@ class Decision:
 
     Attributes:
         target: The version to ask the agent for now; empty for none.
-        lines: What to tell in the agent's log.
+        lines: Lines for the agent's log.
         attempt: Number of this request, from 1.
     """
 
@@ -64,7 +64,7 @@ class Decision:
 
 @dataclass
 class _Slots:
-    """The places of the agents in the rollout of one version, in the order in which they were first seen."""
+    """The slots of the agents in the rollout of one version, by the order of their first heartbeats."""
 
     target: str
     started: datetime
@@ -80,13 +80,13 @@ class Rollout:
         self._schedules: dict[str, Schedule] = {}
 
     def order(self, agent_id: str, target: str) -> None:
-        """Ask the agent for *target* at its next idle heartbeat; asked again, the attempts begin anew."""
+        """Ask the agent for *target* at its next idle heartbeat. Ordered again, the attempts begin anew."""
         with self._lock:
             self._manual[agent_id] = target
             self._schedules.pop(agent_id, None)
 
     def manual_target(self, agent_id: str) -> str:
-        """Return the version that an admin asked for and that the agent has not reached; empty for none."""
+        """Return the version that an admin ordered and the agent has not reached yet; empty for none."""
         with self._lock:
             return self._manual.get(agent_id, "")
 
@@ -104,14 +104,14 @@ class Rollout:
         failure: str,
         can_update: bool = True,
     ) -> Decision:
-        """Decide about the agent at a heartbeat of it.
+        """Decide at a heartbeat whether the agent is asked to update.
 
         Args:
-            version: The one it runs.
-            automatic_target: The one every agent is to run; empty for none.
+            version: The version that it runs.
+            automatic_target: The version that every agent is to run; empty for none.
             is_busy: It holds an execution.
-            failure: Why its last attempt failed, on one line; empty when it says nothing.
-            can_update: Whether it can do anything with the releases that there are; else it is never asked.
+            failure: Why its last attempt failed, on one line; empty when it reports no failure.
+            can_update: Whether it can install the releases of this server; else it is never asked.
         """
         with self._lock:
             if not can_update:
@@ -131,7 +131,7 @@ class Rollout:
         )
 
     def _note_unable(self, agent_id: str, failure: str) -> Decision:
-        """Keep only what an agent last said of updates."""
+        """Drop the plans for an agent that can't update, and keep only the failure that it last reported."""
         self._manual.pop(agent_id, None)
         old = self._schedules.pop(agent_id, Schedule())
         kept = Schedule(last_error=old.last_error, last_error_at=old.last_error_at)
@@ -141,7 +141,7 @@ class Rollout:
         return Decision(lines=lines)
 
     def _begin(self, agent_id: str, target: str, *, is_manual: bool) -> tuple[Schedule, tuple[str, ...]]:
-        """Return the agent's schedule, a new one where the old one has another target or becomes manual."""
+        """Return the agent's schedule and lines for its log; a new one if the target changed or an admin now asks."""
         old = self._schedules.get(agent_id)
         if old is not None and old.target == target and (old.is_manual or not is_manual):
             return old, ()
@@ -154,7 +154,7 @@ class Rollout:
         return Schedule(target=target, next_retry=due), (line,)
 
     def _place(self, agent_id: str, target: str, now: datetime) -> tuple[datetime, int]:
-        """Return when the agent's turn in the rollout is, and its slot; late comers may be due at once."""
+        """Return when the agent's turn in the rollout is, and its slot. A late agent may be due at once."""
         if self._slots is None or self._slots.target != target:
             self._slots = _Slots(target=target, started=now)
         slot = self._slots.by_agent.setdefault(agent_id, len(self._slots.by_agent))
@@ -162,12 +162,12 @@ class Rollout:
 
 
 def back_off(attempts: int) -> timedelta:
-    """Return the pause after so many failed attempts."""
+    """Return the pause after *attempts* failed attempts."""
     return timedelta(seconds=_BACKOFF.after(attempts))
 
 
 def _end_attempt(schedule: Schedule, *, now: datetime, is_busy: bool, failure: str) -> tuple[Schedule, tuple[str, ...]]:
-    """End an attempt that failed or took too long, and note the failure."""
+    """End an attempt that failed or took too long; return the schedule and lines for the log."""
     if failure:
         schedule = replace(schedule, last_error=failure, last_error_at=now)
     if not schedule.is_in_progress:

@@ -12,11 +12,11 @@ _STRICT = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{0,2}}(?:-{_WORD}(?:\.{_WORD})*
 
 
 def compare_versions(left: str, right: str) -> int:
-    """Return below 0, 0 or above 0, as *left* is older than, the same as or newer than *right*.
+    """Return -1, 0 or 1: *left* is older than, the same as or newer than *right*.
 
-    Versions are semantic ones of one to three numbers; blanks around them, a `v` before and build data behind do not
-    count. Where either is something else, such as `dev`, only their texts can be compared: unequal ones count as newer,
-    whichever way they are asked about, so that an agent of an unknown version is always offered a known one.
+    Versions are semantic ones of one to three numbers. Blanks around them, a leading `v` and build data do not count. If
+    either has another form, such as `dev`, the texts are compared: equal ones give 0, others 1 in both directions. So an
+    agent of an unknown version is always offered a known one.
     """
     left, right = left.strip().removeprefix("v"), right.strip().removeprefix("v")
     left_key, right_key = _key(left), _key(right)
@@ -30,7 +30,7 @@ def is_newer(version: str, *, than: str) -> bool:
 
 
 def is_release(version: str) -> bool:
-    """Whether *version* can be asked of others: there is one, and it is not `dev`."""
+    """Tell whether agents can be asked to run *version*: it is not empty and not `dev`."""
     return version.strip().casefold() not in ("", "dev")
 
 

@@ -1,4 +1,4 @@
-"""What becomes of executions: the states they go through, and what follows for those that wait for them."""
+"""What becomes of executions: their states, and what the end of one means for those that wait for it."""
 
 from __future__ import annotations
 

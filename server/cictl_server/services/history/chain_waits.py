@@ -1,4 +1,4 @@
-"""Chains: executions that wait for other pipelines of their chain run."""
+"""Chains: executions that wait for other pipelines of their chain run. Waits within a run are in `needs`."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from cictl_server.store.records import FailedDependency, JobRecord
 def settled_by_chain(
     tx: Transaction, chain_run_id: str, changed: Iterable[JobRecord], *, now: datetime
 ) -> list[JobRecord]:
-    """Return the blocked executions of a chain run whose upstream pipelines are settled, released or ended.
+    """Return the blocked executions of a chain run that can now be released or ended, changed accordingly.
 
-    Of each job and matrix row the newest execution decides. An upstream pipeline whose executions were all removed can't
-    succeed any more.
+    The newest execution of each job and matrix row decides. An upstream pipeline whose executions were all removed
+    counts as failed.
 
     Args:
-        changed: Executions of the chain run that ended, were removed, or that are to be looked at themselves.
+        changed: Executions of the chain run that ended, were removed, or are blocked and must be looked at.
     """
     if all_have_unfinished(changed, tx.jobs.unfinished_of_chain_run(chain_run_id), key=JobMetadata.pipeline_id):
         return []
@@ -47,7 +47,7 @@ def settled_by_chain(
 
 
 def _members(jobs: list[JobRecord]) -> dict[str, PastRun]:
-    """Group a chain run by pipeline; of each the newest executions."""
+    """Return the run of each pipeline in a chain run."""
     groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
     for job in reversed(jobs):
         groups[job.facts.pipeline_id].append(job)
@@ -87,10 +87,10 @@ def _without_block(job: JobRecord) -> dict[str, str]:
 
 
 def _artifacts(view: View, job: JobRecord, members: dict[str, PastRun]) -> dict[str, str]:
-    """Return the variables that name the artifacts of the declared dependencies: this chain's, else the history's.
+    """Return the variables that name the artifacts of the declared dependencies, from this chain run or else the history.
 
     Raises:
-        Unsatisfied: The pipeline is gone, or a dependency outside of the chain does not hold any more.
+        Unsatisfied: The pipeline is gone, or a dependency outside of the chain no longer holds.
     """
     project_id = int(job.facts.project_id or "0")
     known = {record.definition.id: record.definition for record in view.pipelines.of_project(project_id)}
@@ -113,7 +113,7 @@ def _from_history(view: View, project_id: int, known: dict[str, Pipeline], name:
 
 
 def _row(pipeline: Pipeline, job: JobRecord) -> dict[str, str]:
-    """Return the matrix row of an execution, from the present definition; what its metadata says of it wins."""
+    """Return the matrix row of an execution from the present definition, but its name from its own metadata."""
     index = int(job.facts.pipeline_job_index or "0")
     definition = next((j for j in pipeline.jobs if j.id == job.facts.pipeline_job_id), None)
     variables = (

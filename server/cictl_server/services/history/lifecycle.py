@@ -1,4 +1,4 @@
-"""The life of a job execution: the one table of allowed transitions, and the one function that makes them."""
+"""The life of a job execution: one table of allowed transitions, one function that makes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Event(Enum):
     FAIL = auto()
     """Its agent says that it failed, or it was cancelled, timed out, or lost its agent."""
     SKIP = auto()
-    """What it waits for can never succeed; it ends without having started."""
+    """What it waits for can no longer succeed; it ends without having started."""
 
 
 _QUEUED, _LEASED, _RUNNING = JobStatus.QUEUED, JobStatus.LEASED, JobStatus.RUNNING
@@ -46,7 +46,7 @@ TRANSITIONS: dict[tuple[JobStatus, Event], JobStatus] = {
     (_RUNNING, Event.SUCCEED): JobStatus.SUCCEEDED,
     (_RUNNING, Event.FAIL): JobStatus.FAILED,
 }
-"""All that is allowed. A pair that is missing is refused; the terminal states have no way out."""
+"""The allowed transitions. A missing pair is refused, so nothing leaves a terminal status."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,9 @@ class Ending:
 
     Attributes:
         error: Text for people; empty for success.
-        log_size: Bytes of its log; what an agent sends later does not count.
-        closing_line: A last line that the server adds to the log.
-        failed_dependency: What it waited for, where it ends for that.
+        log_size: Bytes of its log that count; an agent may send more later.
+        closing_line: The last line of the log, added by the server.
+        failed_dependency: The failed job or pipeline that it waited for, if that ended it.
     """
 
     log_size: int
@@ -71,15 +71,15 @@ class Ending:
 def advance(
     job: JobRecord, event: Event, *, now: datetime, agent_id: str = "", ending: Ending | None = None, **changes: Any
 ) -> JobRecord:
-    """Return *job* after *event*, with its times set; the only place that changes a status.
+    """Return *job* after *event*, with its times set. Nothing else changes a status.
 
     Args:
-        agent_id: Who takes or runs it; needed for LEASE and RUN.
+        agent_id: The agent that takes or runs it; needed for LEASE and RUN.
         ending: Needed for the events that end it.
         changes: Other fields to replace in the same step.
 
     Raises:
-        Conflict: The table does not allow it.
+        Conflict: `TRANSITIONS` does not allow it.
     """
     status = TRANSITIONS.get((job.status, event))
     if status is None:

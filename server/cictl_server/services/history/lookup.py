@@ -1,4 +1,4 @@
-"""Looking up an execution, and who may speak for it."""
+"""Looking up an execution, and checking which agent may send files for it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from cictl_server.store.records import JobRecord
 
 
 def check_holder(job: JobRecord, agent_id: str) -> None:
-    """Let the agent that holds *job*, or held it to its end, send files of it.
+    """Return if *agent_id* may send files for *job*: it holds the execution or held it to its end, or nobody did.
 
     Raises:
-        Conflict: It is another agent's.
+        Conflict: Another agent holds or held it.
     """
     if job.agent_id and job.agent_id != agent_id:
         raise Conflict("job is leased by another agent")

@@ -19,10 +19,10 @@ from cictl_server.store.records import FailedDependency, JobRecord
 def settled_by_needs(
     tx: Transaction, pipeline_run_id: str, changed: Iterable[JobRecord], *, now: datetime
 ) -> list[JobRecord]:
-    """Return the blocked executions of a run whose needs are settled, released or ended.
+    """Return the blocked executions of a run that can now be released or ended, changed accordingly.
 
     Args:
-        changed: Executions of the run that ended, were removed, or whose own needs are to be looked at.
+        changed: Executions of the run that ended, were removed, or are blocked and must be looked at.
     """
     if all_have_unfinished(changed, tx.jobs.unfinished_of_run(pipeline_run_id), key=JobMetadata.pipeline_job_id):
         return []
@@ -35,12 +35,13 @@ def settled_by_needs(
 
 
 def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRecord], *, key: Key[str]) -> bool:
-    """Whether each of *changed* is over, but others of its group are not: then nothing that waits for it is settled.
+    """Tell whether each of *changed* is over while others of its group are not: then nothing that waits can be settled.
 
-    So the end of one of many rows costs a look at one of its siblings, not at all.
+    This keeps large matrices cheap. Each of 1,000 rows that ends would else cause a look at all 1,000; here the first
+    unfinished sibling answers, and only the last row to end causes the full look.
 
     Args:
-        key: The metadata that names the group.
+        key: The metadata key that names the group, such as the id of the job.
     """
     groups = set[str]()
     for job in changed:
@@ -58,6 +59,9 @@ def _settled(job: JobRecord, siblings: dict[str, list[JobRecord]], *, now: datet
     """Return *job* released or ended, or None while it has to wait."""
     metadata = JobMetadata.without(job.metadata, JobMetadata.needs_blocked)
     needs = job.facts.needs_job_ids
+    # First whether a need has failed, then whether all have succeeded: one need that is over and failed ends the
+    # execution even while another still runs. A need without executions counts as failed, because `all` of none is true
+    # and `_all_succeeded` of none is not: its executions were deleted.
     for need in needs:
         executions = siblings.get(need, [])
         if all(e.status.is_terminal for e in executions) and not _all_succeeded(executions):
@@ -77,12 +81,12 @@ def _settled(job: JobRecord, siblings: dict[str, list[JobRecord]], *, now: datet
 
 
 def _all_succeeded(executions: list[JobRecord]) -> bool:
-    """Whether there are any and all succeeded; a need whose executions were deleted can't be met any more."""
+    """Tell whether there are executions and all of them succeeded."""
     return bool(executions) and all(e.status is JobStatus.SUCCEEDED for e in executions)
 
 
 def _by_job(executions: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
-    """Group the executions that decide by the id of their job."""
+    """Return the deciding executions by the id of their job."""
     groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
     for job in deciding(executions):
         groups[job.facts.pipeline_job_id].append(job)

@@ -1,4 +1,7 @@
-"""Which executions decide about a run: of each job and matrix row the newest one, so that a rerun heals what it repeats."""
+"""Which executions decide about a run, and which past run satisfies a dependency.
+
+The newest execution of each job and matrix row decides, so a successful rerun heals a failed run.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from cictl_server.store.records import JobRecord
 
 
 def deciding(executions: Iterable[JobRecord]) -> list[JobRecord]:
-    """Return those of the executions of one run, or one chain run, that decide, oldest first."""
+    """Return the deciding ones among the executions of one run or one chain run, oldest first."""
     oldest_first = sorted(executions, key=lambda job: job.number)
     newest = {_row(job.facts): job for job in oldest_first}
     return sorted(newest.values(), key=lambda job: job.number)
@@ -26,15 +29,13 @@ def _row(facts: JobMetadata) -> tuple[str, str, str]:
 
 
 _HISTORY = 5000
-
-
 _LARGE_RUNS = 4
-"""How many executions of a pipeline are looked at, or how many runs where each is large; older ones satisfy nothing."""
+"""How far back a dependency is looked for: this many executions, or this many whole runs if those are more executions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PastRun:
-    """One run of a pipeline: of each job and matrix row the newest execution, which is the one that decides."""
+    """One run of a pipeline, by its deciding executions, oldest first."""
 
     run_id: str
     executions: tuple[JobRecord, ...]
@@ -52,28 +53,28 @@ class PastRun:
         return any(job.facts.dry_run for job in self.executions)
 
     def get(self, key: Key[str]) -> str:
-        """Return the first value that is not blank among the executions' metadata, the newest first."""
+        """Return the value of *key* in the newest execution that has one, else an empty text."""
         values = (key.of(job.facts) for job in reversed(self.executions))
         return next((value for value in values if value), "")
 
     @property
     def version(self) -> tuple[str, str]:
-        """The raw version, or the tagged one where that is all there is; both empty for none."""
+        """The raw version and an empty text, or else an empty text and the tagged version."""
         raw = self.get(JobMetadata.pipeline_version_raw)
         return (raw, "") if raw else ("", self.get(JobMetadata.pipeline_version))
 
     def covers(self, pipeline: Pipeline) -> bool:
-        """Whether it has an execution for every job and row of the definition; a run of a part does not."""
+        """Tell whether it has an execution for every job and row of *pipeline*; a run of a part does not."""
         rows = {(job.facts.pipeline_job_id, job.facts.pipeline_job_index) for job in self.executions}
         return all((job_id, str(row)) in rows for job_id, row in _rows(pipeline))
 
 
 class Unsatisfied(Exception):
-    """A dependency that does not hold; the text is the contract's reason."""
+    """A dependency does not hold. The text is the contract's reason."""
 
 
 def past_runs(executions: Iterable[JobRecord]) -> list[PastRun]:
-    """Group executions of one pipeline, given newest first, into runs, the newest first."""
+    """Group executions of one pipeline into runs; both are ordered newest first."""
     groups: dict[str, list[JobRecord]] = {}
     for job in executions:
         groups.setdefault(job.facts.pipeline_run_id or job.id, []).append(job)
@@ -81,12 +82,12 @@ def past_runs(executions: Iterable[JobRecord]) -> list[PastRun]:
 
 
 def satisfying_run(view: View, project_id: int, pipeline: Pipeline | None, *, for_dry_run: bool) -> PastRun:
-    """Return the newest good run of *pipeline* with the version of its newest run.
+    """Return the newest successful run of *pipeline* that has the version of its newest run.
 
-    Dry runs satisfy only what is itself a dry run, and runs of a part of the pipeline satisfy nothing.
+    Only whole runs count. Dry runs count only with *for_dry_run*.
 
     Raises:
-        Unsatisfied: There is none, the newest is not over, or the pipeline is gone (None).
+        Unsatisfied: There is none, the newest is not over, or *pipeline* is None because it is gone.
     """
     if pipeline is None:
         raise Unsatisfied("no previous run found")
@@ -105,11 +106,11 @@ def satisfying_run(view: View, project_id: int, pipeline: Pipeline | None, *, fo
 
 
 def artifact_environment(runs: Mapping[str, PastRun], job_id: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that tell an agent whose artifacts to restore, before the steps of one execution.
+    """Return the variables that tell an agent whose artifacts to restore before the steps of one execution.
 
-    Its matrix name, its build target, its job id, and that id without a leading `release-` are looked for among the
-    dependencies' executions that keep artifacts, in this order; the first hit is the one source. Without a hit all that
-    the dependencies keep is restored.
+    Four names are tried in this order: its matrix name, its build target, its job id, and that id without a leading
+    `release-`. The first name that an execution of a dependency goes by, and that keeps artifacts, gives the source: job
+    `release-linux` restores what `linux` kept. Without a match, everything that the dependencies keep is restored.
 
     Args:
         variables: The execution's matrix row.
@@ -127,7 +128,7 @@ def artifact_environment(runs: Mapping[str, PastRun], job_id: str, variables: Ma
 
 
 def _named(executions: list[JobRecord], name: str) -> list[str]:
-    """Return the executions that go by *name*: one by its matrix row, or all rows of a job."""
+    """Return the ids of the executions that go by *name*: the newest one by its matrix row, else all rows of a job."""
     by_row = [j.id for j in executions if name in (j.facts.build_target, j.facts.matrix_name)]
     if by_row:
         return by_row[-1:]
@@ -140,7 +141,7 @@ def _environment(job_ids: list[str]) -> dict[str, str]:
 
 
 def _rows(pipeline: Pipeline) -> list[tuple[str, int]]:
-    """Return each job and row that a whole run has an execution for."""
+    """Return each job and row that a whole run consists of."""
     return [(job.id, row) for job in pipeline.jobs for row in range(max(1, len(job.matrix)))]
 
 

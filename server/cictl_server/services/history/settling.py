@@ -1,7 +1,7 @@
 """Ending executions, and what follows for those that wait for them.
 
-Every terminal change and every deletion, from whatever cause, goes through here: the dependants are evaluated in the same
-transaction, until nothing changes, so no execution stays blocked once all that it waits for is settled.
+Every end and every deletion goes through here, whatever its cause. The same transaction evaluates the dependants until
+nothing changes, so no execution stays blocked once everything it waits for is settled.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from cictl_server.store.records import JobRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Settler:
-    """Makes the changes that end things, and tells the hub once they are durable."""
+    """Stores changed executions, settles what waits for them, and announces both once they are durable."""
 
     hub: Hub
     events: EventLog
     metrics: Metrics
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
-        """Store a changed execution and tell those who watch it."""
+        """Store a changed execution, count it, and announce it."""
         if job.status.is_terminal or (job.status is JobStatus.LEASED and _is_queued(tx, job)):
             tx.after_commit(lambda: self.metrics.note_job(job))
         tx.jobs.put(job)
@@ -42,7 +42,7 @@ class Settler:
         self.announce(tx, job)
 
     def announce(self, tx: Transaction, job: JobRecord) -> None:
-        """Tell those who watch *job*, or wait for work, that there is something to see."""
+        """Wake the requests that watch *job*, and those that wait for work if it can be leased."""
         topic = job_topic(job.number)
         tx.after_commit(lambda: self.hub.publish(topic))
         if job.status is JobStatus.QUEUED and not job.is_blocked:
@@ -69,6 +69,8 @@ class Settler:
                 _grouped(changed, JobMetadata.pipeline_run_id),
                 _grouped(changed, JobMetadata.chain_run_id),
             )
+            # What ends here may block others in turn, so go on with it until a round changes nothing. Needs are stored
+            # before chains are evaluated: the chain must see the executions that this round has just ended.
             changed = [job for run, jobs in by_run for job in settled_by_needs(tx, run, jobs, now=now)]
             for job in changed:
                 self.put(tx, job)
@@ -88,7 +90,7 @@ def _is_queued(tx: Transaction, job: JobRecord) -> bool:
 
 
 def _grouped(jobs: Iterable[JobRecord], key: Key[str]) -> list[tuple[str, list[JobRecord]]]:
-    """Return the executions by a value of their metadata, in its order; those without it are left out."""
+    """Return the executions by the value of *key*, sorted by it; those without a value are left out."""
     groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
     for job in jobs:
         groups[key.of(job.facts)].append(job)

@@ -1,8 +1,8 @@
 """The output of executions: append-only files by name, addressed by byte offset. Knows files and bytes, no job states.
 
-Bytes of a running execution are in the page cache only: they survive kill -9, and after a power loss the agent sends them
-again from its own copy, because the server then answers its next report with the size that it really holds. `seal` makes
-them durable; a terminal report is acknowledged after that.
+Bytes of a running execution are in the page cache only. They survive kill -9. After a power loss the server answers the
+agent's next report with the size that it really holds, and the agent sends the rest again from its own copy. `seal` makes
+a log durable; a terminal report is acknowledged only after that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cictl_server.services.logs.index import LogIndex
 from cictl_server.services.secrets.masks import Mask, Masks
 
 SNAPSHOT_LIMIT = 524_288
-"""Bytes that an agent of the reference sends of a log at most: its tail."""
+"""An agent of the reference sends at most this many bytes of a log: its tail."""
 
 _ANCHOR = 4096
 
@@ -28,11 +28,11 @@ _ANCHOR = 4096
 class LogFiles:
     """The logs below one directory.
 
-    The secrets of an execution are overwritten in place, with as many `*`: offsets and sizes stay those of its agent.
+    Each byte of a secret becomes a `*`, so offsets and sizes stay those of the agent.
 
     Attributes:
-        index: When their bytes arrived, and where their steps begin.
-        written_bytes: What all of them grew by since this was made.
+        index: When the bytes arrived, and where steps begin.
+        written_bytes: By how much all logs grew since this object was made.
     """
 
     def __init__(self, directory: Path, masks: Masks) -> None:
@@ -42,20 +42,25 @@ class LogFiles:
         self.index = LogIndex(directory)
         self.written_bytes = 0
         self._counting = threading.Lock()
+        # A fixed number of locks, chosen by the hash of the name: two logs may share one, and none has to be removed.
         self._locks = [threading.Lock() for _ in range(64)]
 
     def path(self, name: str) -> Path:
         return self._directory / f"{name}.log"
 
     def size(self, name: str) -> int:
-        """Return the bytes of the log so far; 0 for none."""
+        """Return the size of the log in bytes; 0 if there is none."""
         try:
             return self.path(name).stat().st_size
         except FileNotFoundError:
             return 0
 
     def shown_size(self, name: str) -> int:
-        """Return the bytes of the log that may be shown: all but an end that the next bytes could make a secret."""
+        """Return how many bytes of the log may be shown.
+
+        An end that may be the beginning of a secret is held back. For the secret `hunter2`, a log that ends in `hun`
+        is shown without these three bytes until the next ones decide.
+        """
         size, mask = self.size(name), self._masks.of_log(name)
         if mask is None:
             return size
@@ -68,7 +73,7 @@ class LogFiles:
     def read(self, name: str, *, offset: int, limit: int) -> bytes:
         """Return up to *limit* bytes from *offset*; empty past the end."""
         if offset >= self.size(name):
-            return b""  # no file system seeks to any offset that a client can name
+            return b""  # a client may name an offset that is too large for the file system to seek to
         try:
             with self.path(name).open("rb") as file:
                 file.seek(offset)
@@ -77,7 +82,7 @@ class LogFiles:
             return b""
 
     def append(self, name: str, data: bytes, *, offset: int) -> None:
-        """Write *data* so that it begins at *offset*; bytes that are stored already are passed over.
+        """Write *data* at *offset*; the part of it that is stored already is skipped.
 
         Raises:
             LogGap: *offset* is past the end.
@@ -95,11 +100,11 @@ class LogFiles:
         self._note_growth(len(fresh))
 
     def replace(self, name: str, snapshot: bytes) -> None:
-        """Make *snapshot*, the whole log or the last `SNAPSHOT_LIMIT` bytes of it, the end of the log.
+        """Make *snapshot*, the whole log or its last `SNAPSHOT_LIMIT` bytes, the end of the log.
 
-        What continues the stored bytes is appended; a tail is joined to them where they overlap, so a log stays whole
-        although its agent sends tails; an older snapshot that arrives late changes nothing. Anything else replaces the
-        log, as the contract says.
+        A snapshot that continues the stored bytes is appended. A tail is joined where it overlaps with them, so a log
+        stays whole although its agent sends only tails. An older snapshot that arrives late changes nothing. Any other
+        one replaces the log, as the contract says.
         """
         mask = self._masks.of_log(name)
         with self._lock(name), self._open(name) as file:
@@ -124,7 +129,7 @@ class LogFiles:
             return hashlib.sha256().hexdigest()
 
     def reset(self, name: str) -> None:
-        """Forget the bytes of a log that is damaged; its agent sends them again, and their times stay."""
+        """Empty a damaged log. Its agent sends the bytes again; the index keeps the times of their first arrival."""
         with self._lock(name), suppress(FileNotFoundError):
             os.truncate(self.path(name), 0)
 
@@ -149,7 +154,7 @@ class LogFiles:
 
 
 class _LogHandle:
-    """A file opened for reading and writing, created 0600, unbuffered so that a write is one system call."""
+    """A log file opened for reading and writing, created 0600. Unbuffered: what was written is in the page cache."""
 
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -165,7 +170,7 @@ class _LogHandle:
         return self._file.seek(offset, whence)
 
     def read(self) -> bytes:
-        """Return everything from where the file stands."""
+        """Return everything from the present position on."""
         return self._file.readall()
 
     def truncate(self) -> None:
@@ -178,12 +183,21 @@ class _LogHandle:
 
 
 def _is_whole(snapshot: bytes) -> bool:
-    """Whether a snapshot has to be a whole log: it is too short for a tail, which may lack some bytes of a character."""
+    """Tell whether *snapshot* must be a whole log, because it is too short for a tail.
+
+    A tail may be a little shorter than the limit: it lacks the rest of a character that was cut.
+    """
     return len(snapshot) <= SNAPSHOT_LIMIT - _ANCHOR
 
 
 def _covered(file: _LogHandle, fresh: bytes, *, size: int, name: str, mask: Mask) -> bytes:
-    """Return the bytes that a log of *size* bytes grows by with their secrets covered; the stored part of one is too."""
+    """Return *fresh* with secrets covered, and cover in the file the stored beginning of a secret that *fresh* completes.
+
+    A secret may arrive in two pieces: `hun` is stored, then `ter2` comes. So the search begins up to a secret's length
+    before the end of the log. It needs those bytes as the agent sent them, not as they are stored: of two secrets that
+    overlap, the second begins inside the stars of the first. `mask.end` remembers them; after `replace` it can't, and
+    the stored bytes have to do.
+    """
     before = mask.end(name, size=size)
     if before is None:
         file.seek(max(0, size - mask.cover.reach + 1))
@@ -201,13 +215,17 @@ def _covered(file: _LogHandle, fresh: bytes, *, size: int, name: str, mask: Mask
 
 @dataclass(frozen=True, kw_only=True)
 class _Pieces:
-    """The stored end of a log, and a snapshot of it.
+    """What `_merge` joins: the stored end of a log, and a snapshot of it.
+
+    Under a mask the same bytes may be covered in one of the two and not in the other, at three places: at the end of
+    each, where a secret is not complete yet, and at the start of a tail, where the beginning of a secret was cut off.
+    Comparing them there would find a difference and replace the whole log. So these places are left out.
 
     Attributes:
-        open_known: Bytes at the end of `known` that are not covered although the next ones may make them a secret.
-        open_text: The same of `text`.
-        head: Bytes at the start of `text`, a tail then, that may be the rest of a secret.
-        fresh: What is stored where the two don't join.
+        open_known: How many bytes at the end of `known` the next bytes may turn into a secret; they are not covered yet.
+        open_text: The same for `text`.
+        head: How many bytes at the start of `text`, if it is a tail, may be the rest of a secret.
+        fresh: What to store if the two don't join; None for `text`.
     """
 
     known: bytes
@@ -233,7 +251,7 @@ def _masked_pieces(known: bytes, snapshot: bytes, mask: Mask) -> _Pieces:
 
 
 def _merge(file: _LogHandle, start: int, pieces: _Pieces) -> None:
-    """Make the snapshot the end of the log, whose stored end begins at *start*."""
+    """Make the snapshot the end of the log; `pieces.known` is what the file holds from *start* on."""
     known, text = pieces.known, pieces.text
     firm = len(known) - pieces.open_known
     begins = _alignment(
@@ -248,13 +266,18 @@ def _merge(file: _LogHandle, start: int, pieces: _Pieces) -> None:
         file.write(text if pieces.fresh is None else pieces.fresh)
         return
     begins -= pieces.head
+    # Write over the stored open end too: the snapshot may show that a secret begins there, and covers it.
     if begins + len(text) > len(known):
         file.seek(start + firm)
         file.write(text[firm - begins :])
 
 
 def _alignment(known: bytes, snapshot: bytes, *, is_whole: bool, is_tail: bool) -> int | None:
-    """Return where in *known* the *snapshot* begins that goes on with it or lies in it; None where they do not join."""
+    """Return where in *known* the *snapshot* begins, if it lies in it or continues it; None if they don't join.
+
+    A whole log begins at 0. Of a tail the first `_ANCHOR` bytes are searched for, and each place is then compared to the
+    end: an output that repeats itself has several places, and the first that fits is taken.
+    """
     if is_whole and known[: len(snapshot)] == snapshot[: len(known)]:
         return 0
     anchor = snapshot[:_ANCHOR]

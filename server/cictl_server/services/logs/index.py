@@ -1,7 +1,7 @@
 """When the bytes of a log arrived, and where its steps begin: one small file beside each log.
 
-A line a second at most, so a job that talks all day leaves two megabytes. The lines are read in order and only hint at
-the log: one that a power loss tore is passed over, and a log without them is a log whose times nobody knows.
+It gets at most one line of arrivals a second, so a job that prints all day leaves two megabytes. The index is a hint and
+not durable: a line that a power loss tore is skipped, and for a log without an index the times are unknown.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import msgspec
 from cictl.wire.jobs import LoggedStep
 
 GRANULARITY = timedelta(seconds=1)
-"""Bytes that arrive within this time of others count as arrived with them."""
+"""Bytes that arrive within this time after noted ones count as arrived with them."""
 
 _LAST_BYTES = 2048
 _NAME_CHARACTERS = 200
 
 
 class _Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """One line: bytes from `offset` on arrived at `ms`; with an `index` above 0, a step begins at `offset` instead."""
+    """One line. The bytes from `offset` on arrived at `ms`; or, with an `index` above 0, that step begins at `offset`."""
 
     offset: int
     ms: int
@@ -45,7 +45,7 @@ class LogIndex:
         return self._directory / f"{name}.index"
 
     def note_arrival(self, name: str, *, offset: int, now: datetime) -> None:
-        """Note that the bytes from *offset* on arrive *now*; bytes that arrive once more keep their first time."""
+        """Note that the bytes from *offset* on arrive *now*. Bytes that arrive again keep their first time."""
         descriptor = self._open(name)
         try:
             last = _last_arrival(descriptor)
@@ -78,7 +78,7 @@ class LogIndex:
                 os.close(descriptor)
 
     def steps(self, name: str) -> list[LoggedStep]:
-        """Return the steps that have begun, in their order; of one that was reported twice the first report counts."""
+        """Return the steps that have begun, by their index. If a step was reported twice, the first report counts."""
         found: dict[int, LoggedStep] = {}
         for entry in self._entries(name):
             if entry.index > 0:
@@ -93,9 +93,9 @@ class LogIndex:
         return sorted(found.values(), key=lambda step: step.index)
 
     def offset_since(self, name: str, instant: datetime) -> int | None:
-        """Return the byte from which on all arrived at *instant* or later, give or take the granularity.
+        """Return the offset of the first byte that arrived at *instant* or later, to within `GRANULARITY`.
 
-        None when everything arrived before, or nobody knows.
+        None when everything arrived before, or no times are known.
         """
         earliest = _milliseconds(instant - GRANULARITY)
         return next((entry.offset for entry in self._arrivals(name) if entry.ms > earliest), None)
@@ -125,7 +125,7 @@ class LogIndex:
 
 
 class Arrivals:
-    """When the bytes of one log arrived, read while the log is, from its beginning to wherever it ends then."""
+    """The arrival times of one log, read forward in step with a reader of a log that may still grow."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
@@ -135,9 +135,10 @@ class Arrivals:
         self._now: _Entry | None = None
 
     def at(self, offset: int) -> tuple[datetime | None, int | None]:
-        """Return when the byte at *offset* arrived, and the byte at which a later time begins, as far as known.
+        """Return when the byte at *offset* arrived, and the offset at which the next known time begins.
 
-        The byte must have been read already, and offsets must not fall from one call to the next.
+        Either is None when it is not known. Read the byte first, then ask: its line was written before it. Offsets must
+        not fall from one call to the next.
         """
         self._read_on()
         while self._ahead and self._ahead[0].offset <= offset:

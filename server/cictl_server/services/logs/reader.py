@@ -1,4 +1,4 @@
-"""The log of one execution as readers see it: the agent's bytes, then the server's closing line, if it has one."""
+"""The log of one execution as readers see it: the agent's bytes, then the closing line of the server, if any."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class LogSlice:
     """A piece of a log.
 
     Attributes:
-        offset: Byte position of `data` from the start.
-        size: Bytes of the whole log as far as it is known.
+        offset: Where `data` begins in the log.
+        size: Bytes of the whole log so far.
         complete: Whether the execution is over, so that `size` is final.
-        received: When the first byte arrived, to a second; None when nobody knows, or nobody asked.
+        received: When the first byte arrived, to a second; None when that is unknown or was not asked for.
     """
 
     data: bytes
@@ -31,15 +31,15 @@ class LogSlice:
 class JobLog:
     """A reader of one execution's log, as of the moment its record was read.
 
-    A finished execution's log ends where its record says: bytes that its agent sent after a cancel do not count. Of a
-    running one, an end that may become a secret is held back until more bytes, or the execution's end, tell.
+    The log of a finished execution ends where its record says: what its agent sent after a cancel does not count. In
+    the log of a running one, an end that may become a secret is held back until more bytes, or the end, decide.
     """
 
     def __init__(self, files: LogFiles, job: JobRecord, *, is_for_agent: bool = False) -> None:
         """Look at the log's size.
 
         Args:
-            is_for_agent: The reader sent the bytes itself, and has to know how many are stored.
+            is_for_agent: The reader is the agent that sends the bytes: it must know how many are stored, also held-back ones.
         """
         self._files = files
         self._job = job
@@ -53,9 +53,9 @@ class JobLog:
         return self._stored + len(self._tail)
 
     def read(self, *, offset: int, limit: int, arrivals: Arrivals | None = None) -> LogSlice:
-        """Return up to *limit* bytes from *offset*; past the end there are none.
+        """Return up to *limit* bytes from *offset*; none past the end.
 
-        With *arrivals* they go no further than to where bytes of another time begin.
+        With *arrivals*, stop before the first byte that arrived at another time.
         """
         if arrivals is not None:
             return self._read_timed(arrivals, offset=offset, limit=limit)
@@ -67,9 +67,9 @@ class JobLog:
         return LogSlice(data=data, offset=offset, size=self.size, complete=self._job.status.is_terminal)
 
     def offset_since(self, instant: datetime) -> int:
-        """Return the byte at which what arrived since *instant* begins; the log's end when nothing did.
+        """Return the offset of the first byte that arrived at *instant* or later; the log's end when none did.
 
-        Where nobody knows when the bytes arrived, that is the log's beginning: too much, rather than too little.
+        If the times are unknown, return 0: too much is better than too little.
         """
         if not self._files.index.path(self._job.log_name).exists():
             return 0

@@ -1,4 +1,4 @@
-"""Secrets: the Vaults they come from, how jobs get them, and how they are kept out of what people see."""
+"""Secrets: the Vaults they come from, how jobs get them, and how they are masked in what people see."""
 
 from __future__ import annotations
 

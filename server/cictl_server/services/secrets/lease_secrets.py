@@ -1,4 +1,4 @@
-"""The secrets of an execution: read when it is leased, put into its step environments, never stored."""
+"""The secrets of an execution: read from Vault at its lease, put into the environments of its steps, never stored."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord, VaultConnectionRecord
 
 LEASE_SECONDS = 4.0
-"""How long a lease may take over its secrets: an agent of the reference gives the request up after 5 seconds."""
+"""How long a lease may wait for secrets. An agent of the reference gives the request up after 5 seconds."""
 
 PREFIX = "secret resolution failed before execution: "
 
 
 class SecretsRefused(Exception):
-    """The secrets can't be had; the text is the execution's error."""
+    """The secrets can't be read. The text becomes the error of the execution."""
 
 
 @dataclass(kw_only=True)
 class SecretsDelayed(Exception):
-    """They can't be had now.
+    """The secrets can't be read now; a later attempt may succeed.
 
     Attributes:
         text: Why.
-        until: The Vault is not to be asked before this moment; None when only this execution was too slow.
+        until: Ask the Vault again at this time at the earliest; None when the Vault answers but this execution took too long.
     """
 
     text: str
@@ -50,11 +50,11 @@ class SecretsDelayed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedSteps:
-    """What only the agent gets.
+    """The steps of an execution with its secrets, for its agent alone.
 
     Attributes:
-        step_plan: With the values in the place of their placeholders.
-        values: The distinct values to mask, as they came.
+        step_plan: The steps, with values in place of the placeholders.
+        values: The distinct values to mask, blank ones left out.
     """
 
     step_plan: list[Step] = field(repr=False)
@@ -63,7 +63,7 @@ class ResolvedSteps:
 
 @dataclass(frozen=True, kw_only=True)
 class _Need:
-    """One secret of one step, and where it comes from."""
+    """One secret of one step, and the Vault that it comes from."""
 
     number: int
     name: str
@@ -79,7 +79,7 @@ class SecretService:
     outages: Outages
 
     def find_outage(self, job: JobRecord, view: View) -> Outage | None:
-        """Return the outage for which *job* had to wait; costs nothing when no Vault is out."""
+        """Return the outage of a Vault that *job* needs, None for none. Costs nothing when no Vault is out."""
         if not self.outages.any or not needs_secrets(job):
             return None
         for name in dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job)):
@@ -89,13 +89,13 @@ class SecretService:
         return None
 
     def resolve(self, job: JobRecord) -> ResolvedSteps:
-        """Read the secrets of *job*, each place once, within `LEASE_SECONDS`.
+        """Read the secrets of *job* within `LEASE_SECONDS`, each path in Vault once.
 
-        Must not be called in a transaction: it waits for the network.
+        Must not be called in a transaction, because it waits for the network.
 
         Raises:
-            SecretsRefused: They can't be had.
-            SecretsDelayed: They can't be had now.
+            SecretsRefused: They can't be read.
+            SecretsDelayed: They can't be read now.
         """
         try:
             with self.store.read() as view:
@@ -119,7 +119,7 @@ class SecretService:
                 self.outages.end(connection)
 
     def _delay(self, reader: VaultReader, error: VaultUnavailable) -> SecretsDelayed:
-        """Note the outage, unless the Vault has answered before: then this execution asks for too much at once."""
+        """Note an outage, unless the Vault answered an earlier read: then this execution asks for too much at once."""
         connection = reader.waits_for
         if connection is None or reader.got_answer:
             return SecretsDelayed(text=str(error), until=None)
@@ -128,17 +128,17 @@ class SecretService:
 
 
 def needs_secrets(job: JobRecord) -> bool:
-    """Whether anything in the environments of *job* is a placeholder; steps that a dry run skips need none."""
+    """Tell whether an environment of *job* has a placeholder. Steps that a dry run skips don't count."""
     return any(True for _ in _using(job)) or _has_any(job.env)
 
 
 def recorded_secrets(job: JobRecord) -> list[str]:
-    """Return what must not show although the record itself holds it: credentials in the repository's address, a token."""
+    """Return the secrets that the record itself holds: credentials in the repository's URL, and a literal token."""
     return [*url_secrets(job.source.repo if job.source else ""), *recorded_tokens(job)]
 
 
 def recorded_tokens(job: JobRecord) -> list[str]:
-    """Return of that what an agent does not find by itself."""
+    """Return the recorded secrets that an agent does not find itself: the literal token of an automatic bump."""
     token = literal_token(job.step_plan)
     return [token] if token else []
 
@@ -148,14 +148,14 @@ def _has_any(env: Mapping[str, str]) -> bool:
 
 
 def _using(job: JobRecord) -> Iterable[tuple[Step, int]]:
-    """Yield the steps with placeholders, with their number from 1 over the plan."""
+    """Yield each step that has placeholders, with its number in the plan, from 1."""
     for number, step in enumerate(job.step_plan, start=1):
         if not step.is_skipped and _has_any(step.env):
             yield step, number
 
 
 def _needs(job: JobRecord, view: View) -> Iterable[_Need]:
-    """Yield what must be read.
+    """Yield the secrets that must be read.
 
     Raises:
         VaultRefused: A step asks for something that is not configured.
@@ -177,7 +177,7 @@ def _needs(job: JobRecord, view: View) -> Iterable[_Need]:
 
 
 def _read_all(reader: VaultReader, needs: Iterable[_Need]) -> dict[tuple[int, str], str]:
-    """Return the values by number of the step and name."""
+    """Return the values by step number and name."""
     values: dict[tuple[int, str], str] = {}
     with reader:
         for need in needs:

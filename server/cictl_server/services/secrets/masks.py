@@ -1,7 +1,7 @@
-"""What must not show in what agents send of each execution.
+"""Masking secrets in what agents send.
 
-The agent masks already; this is the second net, for agents of another make. It knows the values of the leases since the
-server's start: after a restart, what runs already is masked by its agent alone.
+cictl's own agent masks already; this is the second net, for agents of another make. It knows only the secrets of leases
+since the server's start. What ran before a restart is masked by its agent alone.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from cictl_server.store.records import JobRecord
 
 @dataclass(kw_only=True)
 class Mask:
-    """The secrets of one execution, ready to be looked for.
+    """The secrets of one execution, prepared for searching.
 
     Attributes:
-        values: What it was made of.
-        has_covered: Whether it changed the stored log, so that this is not the agent's any more.
+        values: The secrets.
+        has_covered: Whether it changed the stored log, which then differs from the agent's.
     """
 
     values: tuple[str, ...]
@@ -43,9 +43,10 @@ class Mask:
         return self._redactor.redact_name(name)
 
     def end(self, log: str, *, size: int) -> bytes | None:
-        """Return the last bytes of a log of *size* bytes as they came, as far as they can matter; None when not known.
+        """Return the last bytes of a log of *size* bytes as its agent sent them; None when they are unknown.
 
-        What is stored will not do: where secrets overlap, the second begins in what covers the first.
+        As many as may be the beginning of a secret. The stored bytes will not do: of two secrets that overlap, the
+        second begins inside the stars of the first.
         """
         known_size, data = self._ends.get(log, (0, b""))
         return data if known_size == size else None
@@ -60,7 +61,7 @@ class Mask:
 
 
 class Masks:
-    """The masks of the executions whose values are remembered."""
+    """The masks of all executions whose secrets are remembered."""
 
     def __init__(self, sensitive: SensitiveValues) -> None:
         self._sensitive = sensitive
@@ -69,7 +70,7 @@ class Masks:
         sensitive.on_forget = self._forget
 
     def of(self, job_id: str) -> Mask | None:
-        """Return what to mask, None for an execution without secrets; that costs one look-up."""
+        """Return the mask of an execution; None, after one look-up, if it has no secrets."""
         values = self._sensitive.of(job_id)
         if not values:
             return None
@@ -80,11 +81,11 @@ class Masks:
             return mask
 
     def of_log(self, name: str) -> Mask | None:
-        """Return what to mask in the log *name*, which is its execution's id and the number of the attempt."""
+        """Return the mask for the log *name*, which is the execution's id, and for a later attempt `.` and its number."""
         return self.of(name.partition(".")[0])
 
     def may_have_covered(self, job: JobRecord) -> bool:
-        """Whether the stored log of *job* may be another than its agent's; after a restart nobody knows that any more."""
+        """Tell whether the stored log of *job* may differ from its agent's. After a restart, assume so if it had secrets."""
         mask = self.of(job.id)
         if mask is not None:
             return mask.has_covered

@@ -1,4 +1,4 @@
-"""The secrets that leased executions got: in memory only, to mask them in what agents send."""
+"""The secrets that leased executions got, in memory only, to mask them in what agents send."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Callable, Iterable
 
 
 class SensitiveValues:
-    """Values by execution id. They are gone after a restart, and soon after the execution's end: see `MaintenanceService`."""
+    """Secrets by execution id. They are forgotten at a restart, and soon after the execution's end (`MaintenanceService`)."""
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[str, ...]] = {}
         self.on_forget: Callable[[str], None] = _nothing
-        """Called with the id of an execution whose values are forgotten."""
+        """Called with the id of each execution whose values were forgotten."""
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"SensitiveValues({len(self._values)} executions)"
 
     def remember(self, job_id: str, values: Iterable[str]) -> None:
-        """Add values to those of the execution: an earlier holder of it may still print what it got."""
+        """Add values to those of the execution. Old ones stay: an earlier holder may still print what it got."""
         with self._lock:
             known = self._values.get(job_id, ())
             self._values[job_id] = tuple(dict.fromkeys([*known, *values]))
 
     def of(self, job_id: str) -> tuple[str, ...]:
-        """Return what to mask, in the order of arrival; empty for an execution without secrets."""
+        """Return the values to mask, in order of arrival; empty for an execution without secrets."""
         return self._values.get(job_id, ())
 
     def forget(self, job_id: str) -> None:
@@ -40,4 +40,4 @@ class SensitiveValues:
 
 
 def _nothing(_: str) -> None:
-    """Stands for nobody who wants to know."""
+    """Do nothing, until somebody sets `on_forget`."""

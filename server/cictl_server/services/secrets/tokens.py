@@ -1,4 +1,4 @@
-"""The token of an automatic version bump in step plans: which of them is a literal secret, and plans without it."""
+"""The token of an automatic version bump in a step plan: whether it is a literal secret, and how to hide it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _PLACEHOLDER = re.compile(r"\s*\{\{\s*secret\.[A-Za-z0-9_-]+\s*\}\}\s*")
 
 
 def visible_token(token: str) -> str:
-    """Return *token* if it only names a secret; of a literal one nothing is shown."""
+    """Return *token* if it only names a secret, such as `{{ secret.github }}`, and `***` for a literal one."""
     return token if not token or _PLACEHOLDER.fullmatch(token) else "***"
 
 
 def literal_token(step_plan: list[Step]) -> str:
-    """Return the token of the automatic bump where the plan itself holds it; empty where that names a secret, or has none."""
+    """Return the literal token of the automatic bump; empty if the plan only names a secret, or has no bump."""
     if not step_plan or step_plan[-1].name != BUMP_STEP:
         return ""
     token = step_plan[-1].env.get(BUMP_TOKEN, "")
@@ -32,7 +32,7 @@ def literal_token(step_plan: list[Step]) -> str:
 
 
 def without_token(step_plan: list[Step]) -> list[Step]:
-    """Return a plan to show: as it is, but for a literal token of the automatic bump."""
+    """Return the plan to show: a literal token of the automatic bump is hidden."""
     if not step_plan or step_plan[-1].name != BUMP_STEP:
         return step_plan
     *others, bump = step_plan
