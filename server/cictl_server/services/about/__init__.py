@@ -1,4 +1,4 @@
-"""What the server says of itself: identity, condition, metrics."""
+"""What the server says about itself: identity, condition, metrics."""
 
 from __future__ import annotations
 

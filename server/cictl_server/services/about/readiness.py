@@ -1,4 +1,4 @@
-"""Whether the server can do its work, and not only answer."""
+"""Whether the server can do its work, not merely answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cictl_server.services.core.pulse import INTERVAL_SECONDS, Pulse
 from cictl_server.store.contract import Store, StoreFailed
 
 MAINTENANCE_LIMIT = timedelta(seconds=12 * INTERVAL_SECONDS)
-"""Maintenance that made no pass for longer does not work any more; a loaded machine may skip some."""
+"""After this time without a pass, maintenance counts as dead. A loaded machine may miss a few passes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class ReadinessService:
     hub: Hub
 
     def examine(self) -> Readiness:
-        """Make every check; none waits for anything or touches the disk."""
+        """Return the result of every check. None of them waits or touches the disk."""
         checks = [self._stopping(), self._writable(), self._maintained()]
         return Readiness(ready=all(check.ok for check in checks), checks=checks)
 

@@ -1,4 +1,4 @@
-"""What the server says of itself: identity and condition."""
+"""The identity and the condition of the server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RuntimeService:
         )
 
     def state(self) -> RuntimeState:
-        """Count agents by the age of their last sign of life; only those that reported since the start count."""
+        """Return the condition. Only agents that sent a heartbeat since the server's start are counted."""
         now = self.clock()
         seen = self.presence.reported()
         online = sum(now - s <= ONLINE for s in seen)

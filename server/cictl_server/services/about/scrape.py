@@ -20,7 +20,7 @@ from cictl_server.store.contract import Store, View
 
 @dataclass(frozen=True, kw_only=True)
 class ScrapeService:
-    """Looks at the server for what it is now, and adds what the store and the logs count themselves."""
+    """Sets the gauges at each scrape, and adds what the store and the logs count themselves."""
 
     metrics: Metrics
     store: Store
@@ -71,11 +71,11 @@ class ScrapeService:
         self.metrics.agents_deactivated.set(deactivated)
 
     def describe(self) -> list[Metric]:
-        """Have the registry ask for nothing when this is registered."""
+        """Return nothing, so that the registry does not call `collect` when this is registered."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what is counted elsewhere, as the registry wants it."""
+        """Yield what the store and the logs count, in the registry's types."""
         figures = self.store.figures()
         yield CounterMetricFamily(
             "cictl_store_commits_total", "Transactions that changed something.", value=figures.commits

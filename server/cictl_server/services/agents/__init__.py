@@ -1,4 +1,4 @@
-"""What agents say and are told: heartbeats, and the actions of people on them."""
+"""Heartbeats of agents, and what admins order of them."""
 
 from __future__ import annotations
 

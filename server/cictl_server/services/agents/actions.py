@@ -1,4 +1,4 @@
-"""What admins order of agents."""
+"""The actions of admins on agents."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class AgentActionService:
     releases: ReleaseSettings
 
     def check_id(self, agent_id: str) -> None:
-        """Refuse a blank agent id, before anything else about the request matters.
+        """Refuse a blank agent id. Call it before anything else of the request is checked.
 
         Raises:
             InvalidRequest: It is blank.
@@ -86,14 +86,14 @@ class AgentActionService:
                 return self._send(agent_id, _ORDERS[action])
 
     def _send(self, agent_id: str, order: Order, *, news: str = "") -> AgentActionResponse:
-        """Let the agent do it; the answer is the order's, and *news* of what was done here."""
+        """Give *order* to the agent. *news*, what the server did, is added to the message."""
         self._check_known(agent_id)
         self.orders.give(agent_id, order)
         self.presence.note(agent_id, order.asked)
         return AgentActionResponse(requested=True, agent_id=agent_id, message=order.answer + news)
 
     def _set_deactivated(self, agent_id: str, *, deactivated: bool) -> AgentActionResponse:
-        """Change the flag; deactivating also cancels what the agent holds, in one step that no kill can part."""
+        """Change the flag. Deactivating also cancels what the agent holds, in the same transaction."""
         with self.store.write() as tx:
             record = get_agent_record(tx, agent_id)
             if record.deactivated is not deactivated:
@@ -109,16 +109,16 @@ class AgentActionService:
         return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
 
     def _flush_history(self, agent_id: str) -> AgentActionResponse:
-        """Remove what the agent ran from the history, and tell it to do the same with its own files."""
+        """Remove what the agent ran from the history, and order the agent to remove its own files."""
         self._check_known(agent_id)
         count = self.removal.flush_history(agent_id=agent_id)
         return self._send(agent_id, Order.FLUSH_JOB_HISTORY, news=f": sqlite={count}, disk={count}, local=queued")
 
     def _update(self, agent_id: str) -> AgentActionResponse:
-        """Let the agent be asked to update at its next idle heartbeat.
+        """Order the agent to update at its next idle heartbeat.
 
         Raises:
-            InvalidRequest: The server is no release, or the agent can do nothing with the releases that there are.
+            InvalidRequest: The server is not a release, or the agent can't install the releases of this server.
             NotFound: No such agent.
         """
         if not is_release(self.server_version):

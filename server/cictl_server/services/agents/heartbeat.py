@@ -1,4 +1,4 @@
-"""The agents that the server knows: their heartbeats and views."""
+"""The heartbeats of agents, and agents as the API shows them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STATUS_BYTES = 240
 
 @dataclass(frozen=True, kw_only=True)
 class AgentService:
-    """The registry: identity, capabilities and the deactivated flag in the store, presence in memory."""
+    """The registry of agents: identity, capabilities and the deactivated flag in the store, presence in memory."""
 
     store: Store
     losses: LostWork
@@ -42,10 +42,10 @@ class AgentService:
     releases: ReleaseSettings
 
     def heartbeat(self, request: HeartbeatRequest) -> HeartbeatResponse:
-        """Note that the agent lives, and answer with what it should do.
+        """Note that the agent is alive, and answer with what it should do.
 
-        The greeting of a new process ends what the old one ran. An answer that asks for an update carries no orders: the
-        agent would end before it carried them out.
+        The greeting of a new process ends what the old one ran. An answer that asks for an update carries no orders,
+        because the agent ends for the update before it carries them out.
 
         Raises:
             InvalidRequest: No agent id.
@@ -71,7 +71,7 @@ class AgentService:
         return self._answer(handout, decision, over)
 
     def list_agents(self) -> list[Agent]:
-        """Return every agent ever heard of, by id."""
+        """Return all known agents by id."""
         with self.store.read() as view:
             return [self._view(view, record) for record in view.agents.iter_all()]
 
@@ -88,7 +88,7 @@ class AgentService:
             return self._view(view, get_agent_record(view, agent_id))
 
     def _remember(self, request: HeartbeatRequest) -> None:
-        """Store the agent if anything but the time of its heartbeat changed."""
+        """Store the agent if anything other than the time of its heartbeat changed."""
         with self.store.read() as view:
             known = view.agents.find(request.agent_id)
         if known is not None and _described(known, request) == known:
@@ -100,7 +100,7 @@ class AgentService:
             tx.after_commit(lambda: self.events.add(EventKind.AGENT, request.agent_id))
 
     def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
-        """Return what follows for the agent's version, and those of its executions that it must stop."""
+        """Return the decision about an update, and the executions that the agent runs but must stop."""
         with self.store.read() as view:
             target = automatic_target(view, server_version=self.server_version)
             is_busy = bool(view.jobs.active_of_agent(request.agent_id))
@@ -166,7 +166,7 @@ def _lines(handout: Handout, decision: Decision, *, restart_status: str) -> Iter
 
 
 def _may_run(view: View, job_id: str, agent_id: str) -> bool:
-    """Whether the execution goes on, and is not another agent's by now; an unowned one is whose report comes first."""
+    """Tell whether the agent may run the execution: it is not over, and nobody else holds it."""
     try:
         job = view.jobs.find(job_number(job_id))
     except NotFound:

@@ -27,10 +27,10 @@ class ScriptService:
     clock: Clock
 
     def enqueue(self, agent_id: str, request: AgentActionRequest) -> QueuedScript:
-        """Queue the request's script for that agent; while the agent is deactivated it waits.
+        """Queue the script for that agent. It waits while the agent is deactivated.
 
         Raises:
-            InvalidRequest: No script, no shell, or not one that the agent can run.
+            InvalidRequest: No script, no shell, or one that the agent can't run.
             NotFound: No such agent.
         """
         script, shell = request.script.strip(), request.shell.strip().lower()

@@ -1,4 +1,4 @@
-"""What executions leave behind: files, and reports of tests and coverage."""
+"""What executions leave behind: artifacts, and reports of tests and coverage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that executions keep: uploads that replace the list in one step, listings and downloads."""
+"""Artifacts: uploads, each of which replaces the whole list in one step, listings and downloads."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _DAMAGED_ZIP = (
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactLimits:
-    """Bounds of one upload: files, and bytes of all of them unpacked."""
+    """Limits of one upload: the number of files, and their unpacked bytes in all."""
 
     files: int = 10_000
     total_bytes: int = 8 << 30
@@ -60,7 +60,11 @@ class StoredFile:
 
 
 class ArtifactService:
-    """Artifacts live in `<directory>/<job>/<generation>/<path>`; the store's record names the generation that counts."""
+    """The artifacts below one directory, in `<job>/<generation>/<path>`.
+
+    The record in the store names the generation that counts. So an upload replaces all files by one commit: until then
+    readers see the old generation, and a crash leaves either the old list or the new one.
+    """
 
     def __init__(
         self,
@@ -80,10 +84,10 @@ class ArtifactService:
         self._masks = masks
         self._limits = limits or ArtifactLimits()
         self._locks = [threading.Lock() for _ in range(64)]
-        """Uploads of one execution go one after the other; which lock is an execution's is by its number."""
+        """Uploads of one execution take turns. Its number chooses the lock; executions may share one."""
 
     def upload_files(self, job_id: str, *, agent_id: str, files: Iterable[ArtifactData]) -> list[Artifact]:
-        """Replace the list with *files*; everything is checked before the first byte is written.
+        """Replace the list with *files*. Everything is checked before the first byte is written.
 
         Raises:
             InvalidRequest, NotFound, Conflict, TooLarge: Nothing has changed then.
@@ -101,7 +105,7 @@ class ArtifactService:
             return self._commit(job_id, agent_id, stage, [path for path, _ in decoded])
 
     def upload_zip(self, job_id: str, *, agent_id: str, body: IO[bytes]) -> list[Artifact]:
-        """Replace the list with the entries of a zip; no bytes at all mean an empty list.
+        """Replace the list with the entries of a zip. An empty body gives an empty list.
 
         Raises:
             InvalidRequest, NotFound, Conflict, TooLarge: Nothing has changed then.
@@ -117,7 +121,7 @@ class ArtifactService:
                 return self._unpack(job_id, agent_id, archive)
 
     def list_artifacts(self, job_id: str) -> list[Artifact]:
-        """Return the artifacts; reports that were not uploaded under their name are added, and the list is sorted then."""
+        """Return the artifacts in upload order. Reports that are not among them are added; the list is then sorted by path."""
         try:
             number = job_number(job_id)
         except NotFound:
@@ -178,7 +182,7 @@ class ArtifactService:
             yield spool
 
     def delete(self, number: int) -> None:
-        """Remove the files of an execution that is gone."""
+        """Remove the files of an execution that was deleted."""
         shutil.rmtree(self._directory / f"job-{number}", ignore_errors=True)
 
     def _check_sender(self, job_id: str, agent_id: str) -> None:
@@ -203,13 +207,13 @@ class ArtifactService:
             return self._commit(job_id, agent_id, stage, paths)
 
     def _names(self, job_id: str, paths: list[str]) -> list[str]:
-        """Return the paths that uploaded files get: cleaned, and without secrets. What is in the files is theirs."""
+        """Return the paths of uploaded files, cleaned and with secrets masked. The contents of files are not masked."""
         mask = self._masks.of(job_id)
         cleaned = [clean_artifact_path(path) for path in paths]
         return cleaned if mask is None else [mask.redact_name(path) for path in cleaned]
 
     def _check_paths(self, paths: list[str]) -> None:
-        """Refuse lists that a directory can't hold: too many, the same twice, a file where a directory must be."""
+        """Refuse lists that a directory can't hold: too long, a path twice, a file where a directory must be."""
         if len(paths) > self._limits.files:
             raise TooLarge(f"too many artifacts: {len(paths)}, the limit is {self._limits.files}")
         seen: set[str] = set()
@@ -228,7 +232,7 @@ class ArtifactService:
 
     @contextmanager
     def _staging(self, job_id: str) -> Iterator[Path]:
-        """Yield a directory for new files; what is left in it afterwards is removed."""
+        """Yield a directory for new files, and remove it afterwards unless it was moved."""
         stage = Path(tempfile.mkdtemp(prefix="upload-", dir=self._directory))
         try:
             yield stage
@@ -236,7 +240,11 @@ class ArtifactService:
             shutil.rmtree(stage, ignore_errors=True)
 
     def _commit(self, job_id: str, agent_id: str, stage: Path, paths: list[str]) -> list[Artifact]:
-        """Move the staged files into a new generation, and make it count in one commit."""
+        """Move the staged files into a new generation, and name it in the store.
+
+        The order matters: files and names are synced to disk before the record names them, the holder is checked again in
+        the transaction, and old generations are removed only after the commit.
+        """
         number = job_number(job_id)
         entries = [ArtifactEntry(path=p, size_bytes=(stage / p).stat().st_size) for p in paths]
         home = self._directory / f"job-{number}"
@@ -276,7 +284,7 @@ def _decoded(file: ArtifactData) -> bytes:
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    """Unpack one entry, never more than the bytes it declares; only its executable bit is kept of its mode."""
+    """Unpack one entry, at most the bytes that it declares. Of its mode only the executable bit is kept."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with _reading_zip():
         source = archive.open(info)
@@ -297,7 +305,7 @@ def _read_block(source: IO[bytes], *, limit: int) -> bytes:
 
 @contextmanager
 def _reading_zip() -> Iterator[None]:
-    """Refuse the zip for whatever zipfile raises at damaged bytes, an OSError among it; so never put a write in here."""
+    """Turn what zipfile raises at damaged bytes into a refusal. It raises OSError too, so no write may happen in here."""
     try:
         yield
     except (*_DAMAGED_ZIP, OSError) as error:

@@ -1,4 +1,4 @@
-"""Paths that come from outside: what may become a file below a directory of ours."""
+"""Checking paths from outside, before they become files below a directory of the server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 def clean_artifact_path(path: str) -> str:
     """Return *path* cleaned, with `/` between its parts.
 
-    Backslashes count as separators, so that a name means the same on every system.
+    Backslashes are separators too, so that a path means the same on every system.
 
     Raises:
         InvalidRequest: Empty, absolute, leading out of its directory, with a drive letter or a NUL, or too long.

@@ -1,4 +1,4 @@
-"""Test and coverage reports of executions, kept as files because they can be large."""
+"""Test and coverage reports of executions. They can be large, so they are files and not records."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ class ReportFiles:
 
     @contextmanager
     def replacing(self, number: int, report: TestReport) -> Iterator[Callable[[], None]]:
-        """Write *report* durably beside the stored one, and yield what puts it in its place, quickly."""
+        """Write *report* durably beside the stored one, and yield the function that puts it in place.
+
+        The slow part is done before the caller's transaction; the function only renames, and is called inside it.
+        """
         home = self._directory / f"job-{number}"
         home.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home) as directory:
@@ -68,7 +71,7 @@ class ReportFiles:
             return None
 
     def delete(self, number: int) -> None:
-        """Remove the reports of an execution that is gone."""
+        """Remove the reports of an execution that was deleted."""
         shutil.rmtree(self._directory / f"job-{number}", ignore_errors=True)
 
 
@@ -87,7 +90,7 @@ class ReportService:
     masks: Masks
 
     def upload(self, job_id: str, request: TestReportUpload) -> TestReport:
-        """Replace the report of an execution; its counts are taken as sent.
+        """Replace the report of an execution. Its counts are stored as sent.
 
         Raises:
             InvalidRequest: No agent id.
@@ -112,7 +115,7 @@ class ReportService:
         return report
 
     def get_report(self, job_id: str) -> TestReport:
-        """Return the report; one of zero tests for an execution that has none, or that does not exist."""
+        """Return the report; one of zero tests if the execution has none or does not exist."""
         try:
             return self.files.read(job_number(job_id)) or TestReport()
         except NotFound:

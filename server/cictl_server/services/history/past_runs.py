@@ -108,9 +108,9 @@ def satisfying_run(view: View, project_id: int, pipeline: Pipeline | None, *, fo
 def artifact_environment(runs: Mapping[str, PastRun], job_id: str, variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that tell an agent whose artifacts to restore before the steps of one execution.
 
-    Four names are tried in this order: its matrix name, its build target, its job id, and that id without a leading
-    `release-`. The first name that an execution of a dependency goes by, and that keeps artifacts, gives the source: job
-    `release-linux` restores what `linux` kept. Without a match, everything that the dependencies keep is restored.
+    In each dependency, four names are tried in this order: its matrix name, its build target, its job id, and that id
+    without a leading `release-`. The first one by which executions that keep artifacts go is the source: `release-linux`
+    restores what `linux` kept. Without a match, everything that the dependencies keep is restored.
 
     Args:
         variables: The execution's matrix row.

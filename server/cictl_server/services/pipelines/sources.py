@@ -10,7 +10,7 @@ from cictl.project_file import Pipeline, Versioning
 from cictl_server.errors import GitFailed, InvalidRequest
 from cictl_server.services.pipelines.dependencies import Inherited
 from cictl_server.services.pipelines.planning import SourceContext
-from cictl_server.services.projects.git import Fetched, check_argument, fetched, is_commit
+from cictl_server.services.projects.git import FetchedCommit, check_argument, fetched, is_commit
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _fetch(repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str
         return tree.commit, "" if versioning is None else _tolerant_version(tree, versioning)
 
 
-def _tolerant_version(tree: Fetched, versioning: Versioning) -> str:
+def _tolerant_version(tree: FetchedCommit, versioning: Versioning) -> str:
     """Return the raw version, empty where there is none and nothing is to raise it."""
     try:
         return version_in(tree, versioning.file)
@@ -100,7 +100,7 @@ def unfetched(ref: str, error: GitFailed) -> str:
     return f"{what} for version resolution: {error}"
 
 
-def version_in(tree: Fetched, file: str) -> str:
+def version_in(tree: FetchedCommit, file: str) -> str:
     """Return the raw version in a version file.
 
     Raises:

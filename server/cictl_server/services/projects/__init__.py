@@ -1,4 +1,4 @@
-"""Projects: imported project files, and the repositories they are read from."""
+"""Projects: imported project files, and the git repositories that they come from."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """git as a bounded child process: no options from outside, no prompts, no helpers, limits on time.
 
-Nothing that comes from a user is ever read as an option: names that begin with `-` are refused, and `--` or
-`--end-of-options` stands before the rest.
+git never takes a user's text for an option: `check_argument` refuses names that begin with `-`, and `--end-of-options`
+stands before the others.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LINK = "120000"
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 
-# What tells git where it works: a server that was started from a hook must not hand that on.
+# These tell git where to work. A server that was started from a git hook has them, and must not pass them on.
 _PLACES = frozenset(
     {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
 )
@@ -44,12 +44,12 @@ _WANTS_LOGIN = ("authentication failed", "could not read username", "terminal pr
 
 
 def is_available() -> bool:
-    """Whether git is on the server's PATH."""
+    """Tell whether git is on the server's PATH."""
     return shutil.which("git") is not None
 
 
 def is_commit(ref: str) -> bool:
-    """Whether *ref* is a full commit id."""
+    """Tell whether *ref* is a full commit id."""
     return _COMMIT.fullmatch(ref) is not None
 
 
@@ -70,7 +70,7 @@ def check_argument(value: str, *, field: str) -> str:
 
 
 def mask_credentials(text: str) -> str:
-    """Replace user info in URLs, so that it never reaches an answer or a log."""
+    """Replace user info in URLs, which must never reach an answer or a log."""
     return _CREDENTIALS.sub("***@", text)
 
 
@@ -84,7 +84,7 @@ class TreeFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fetched:
+class FetchedCommit:
     """One commit of a remote, in a temporary repository."""
 
     git: Git
@@ -105,7 +105,7 @@ class Fetched:
         return False
 
     def files(self) -> Iterator[TreeFile]:
-        """Yield all regular files of the commit; links and submodules are none."""
+        """Yield the regular files of the commit, without links and submodules."""
         for entry in self.git.run("ls-tree", "-r", "-l", "-z", "--full-tree", self.commit).split(b"\0"):
             head, _, path = entry.partition(b"\t")
             match head.decode().split():
@@ -128,10 +128,10 @@ class Git:
         """Return git's standard output.
 
         Args:
-            environment: Variables beside the usual ones.
+            environment: Variables to add to the usual ones.
 
         Raises:
-            GitFailed: It failed, was stopped, or the time was up; the text is git's own.
+            GitFailed: It failed, was stopped, or took too long. The text of a failure is git's own.
         """
         return _run(
             [*_SAFE, "-C", str(self._directory), *arguments],
@@ -142,12 +142,12 @@ class Git:
 
 
 @contextmanager
-def fetched(repo: str, ref: str, *, seconds: float = 120, stop: Stop | None = None) -> Iterator[Fetched]:
+def fetched(repo: str, ref: str, *, seconds: float = 120, stop: Stop | None = None) -> Iterator[FetchedCommit]:
     """Fetch one commit of *repo* into a temporary bare repository.
 
     Args:
         ref: Branch, tag, full ref name or commit; empty for the remote's default branch.
-        seconds: Limit for everything that is done with the result.
+        seconds: Limit for the fetch and everything that is done with the result.
         stop: Ends it early, from another thread.
 
     Raises:
@@ -161,11 +161,11 @@ def fetched(repo: str, ref: str, *, seconds: float = 120, stop: Stop | None = No
         except GitFailed as error:
             raise GitFailed(f"git fetch failed: {error}", hint=_fetch_hint(str(error), repo=repo, ref=ref)) from error
         commit = git.run("rev-parse", "--verify", "-q", "FETCH_HEAD^{commit}").decode().strip()
-        yield Fetched(git=git, commit=commit)
+        yield FetchedCommit(git=git, commit=commit)
 
 
 def _fetch(git: Git, repo: str, ref: str) -> None:
-    """Fetch; from GitHub first without the host's configuration, whose rewriting of URLs to ssh may need a key."""
+    """Fetch. From GitHub, try first without the host's git configuration: it may rewrite URLs to ssh, which needs a key."""
     arguments = ("fetch", "-q", "--depth", "1", "--no-tags", "--end-of-options", repo, ref)
     if repo.casefold().startswith(_PUBLIC_HOST):
         try:
@@ -179,7 +179,7 @@ def _fetch(git: Git, repo: str, ref: str) -> None:
 
 
 def default_branch(repo: str, *, seconds: float = 20) -> str:
-    """Return the name of the remote's default branch, empty when it can't be told."""
+    """Return the name of the remote's default branch; empty when it is unknown."""
     with tempfile.TemporaryDirectory(prefix="cictl-git-") as directory, suppress(GitFailed):
         git = Git(Path(directory), seconds=seconds)
         for line in git.run("ls-remote", "--symref", "--end-of-options", repo, "HEAD").decode().splitlines():

@@ -1,4 +1,4 @@
-"""The icons of projects: found in the repository at import, kept as one file each, so that a start fetches nothing."""
+"""The icons of projects. They are found in the repository at import and kept as files, so that a start fetches nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl_server.errors import GitFailed
-from cictl_server.services.projects.git import Fetched, TreeFile
+from cictl_server.services.projects.git import FetchedCommit, TreeFile
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ _LARGEST = 512_000
 _NAMES = ("icon", "logo")
 _EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 _TRIED = 50
-"""A repository may be full of files that only claim to be images; each look costs a process."""
+"""How many files are looked at. A repository may be full of files that only claim to be images; each costs a process."""
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -53,7 +53,7 @@ class IconFiles:
         )
 
     def put(self, project_id: int, data: bytes | None) -> None:
-        """Keep *data* as the project's icon, or none. A failing disk is logged only: an icon is decoration."""
+        """Keep *data* as the project's icon; None removes it. A failure is only logged, because an icon is decoration."""
         path = self._path(project_id)
         try:
             if data is None:
@@ -69,12 +69,12 @@ class IconFiles:
         return self._directory / f"project-{project_id}"
 
 
-def find_icon(tree: Fetched) -> bytes | None:
-    """Return the best image of a commit that calls itself icon or logo, or None.
+def find_icon(tree: FetchedCommit) -> bytes | None:
+    """Return the best image of a commit whose name has `icon` or `logo` in it; None if there is none.
 
-    The largest file wins, then the one nearest to the root, then the first by path; what it is, its content decides.
+    The largest file wins, then the one nearest to the root, then the first by path. Its content must be an image.
     """
-    with suppress(GitFailed):  # a project without icon is as good
+    with suppress(GitFailed):  # a project without an icon works as well
         candidates = sorted((file for file in tree.files() if _may_be_icon(file)), key=_rank)
         for file in candidates[:_TRIED]:
             data = tree.read(file)
@@ -93,5 +93,5 @@ def _rank(file: TreeFile) -> tuple[int, int, str]:
 
 
 def _sniffed(data: bytes) -> str:
-    """Return the media type that the first bytes tell, empty for none that is served."""
+    """Return the media type by the first bytes; empty if it is not one that is served."""
     return next((media_type for signature, media_type in _SIGNATURES if data.startswith(signature)), "")

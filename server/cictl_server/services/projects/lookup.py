@@ -1,4 +1,4 @@
-"""Looking up a project, a pipeline, a chain: each with its one error and its one hint."""
+"""Looking up a project, a pipeline or a chain, each with one error and one hint."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecor
 
 @dataclass(frozen=True, kw_only=True)
 class _Loaded:
-    """A project file as fetched: where from, what it says, and the repository's icon."""
+    """A fetched project file: its source, its definitions, and the icon of the repository."""
 
     repo_url: str
     repo_ref: str
@@ -59,7 +59,7 @@ class ProjectService:
             return project_detail(project, view.pipelines.of_project(project_id), view.chains.of_project(project_id))
 
     def import_project(self, request: ImportRequest) -> ImportResponse:
-        """Fetch a project file and store what it defines; the same URL, ref and file update the same project.
+        """Fetch a project file and store what it defines. The same URL, ref and file update the same project.
 
         Raises:
             InvalidRequest: A field is missing or unsafe.
@@ -76,7 +76,7 @@ class ProjectService:
             return self._store_loaded(tx, loaded, known)
 
     def reload_project(self, project_id: int) -> ImportResponse:
-        """Fetch the project's file again; on any error nothing has changed.
+        """Fetch the project's file again. An error changes nothing.
 
         Raises:
             NotFound: No such project.
@@ -104,11 +104,12 @@ class ProjectService:
             tx.after_commit(lambda: self.icons.put(project_id, None))
 
     def find_icon(self, project_id: int) -> Icon | None:
-        """Return a project's icon; None where it has none, or there is no such project."""
+        """Return the icon of a project; None if it has none or does not exist."""
         return self.icons.find(project_id)
 
     def check_pipeline(self, pipeline_db_id: int) -> None:
-        """
+        """Check that a pipeline exists.
+
         Raises:
             NotFound: No such pipeline.
         """
@@ -116,10 +117,11 @@ class ProjectService:
             get_pipeline(view, pipeline_db_id)
 
     def check_chain(self, chain_db_id: int) -> None:
-        """
+        """Check that a chain exists and can be run.
+
         Raises:
             NotFound: No such chain.
-            InvalidRequest: It is empty.
+            InvalidRequest: It has no pipelines.
         """
         with self.store.read() as view:
             chain = get_chain(view, chain_db_id)
@@ -152,7 +154,7 @@ class ProjectService:
 
 
 def _root_file(config_file: str) -> str:
-    """Return the cleaned name of a file in the root, empty when none was named.
+    """Return the cleaned name of a file in the root; empty when none was named.
 
     Raises:
         InvalidRequest: It is not a plain file name.
@@ -166,7 +168,7 @@ def _root_file(config_file: str) -> str:
 
 
 def _load(repo_url: str, repo_ref: str, config_file: str) -> _Loaded:
-    """Fetch and parse; without a file name the first of the default ones that exists counts."""
+    """Fetch and parse a project file; without a name, the first of `CONFIG_FILES` that exists."""
     with fetched(repo_url, repo_ref) as tree:
         name = config_file or next((n for n in CONFIG_FILES if tree.has(n)), CONFIG_FILES[0])
         try:
@@ -202,7 +204,7 @@ def _store_chains(tx: Transaction, project: ProjectRecord, definition: ProjectFi
 
 
 def _with_ref(pipeline: Pipeline, project: ProjectRecord) -> Pipeline:
-    """Give a pipeline without a ref the project's, if it builds the project's own repository."""
+    """Give a pipeline without a ref that of the project, if it builds the project's own repository."""
     source = pipeline.vcs_source
     if source is None or source.ref or source.repo.strip() != project.repo_url:
         return pipeline

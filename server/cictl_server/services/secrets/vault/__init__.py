@@ -1,1 +1,1 @@
-"""Secrets from Vault: the connections, the client, the tokens. `services/secrets.py` brings them into jobs."""
+"""Vault: connections, the client, tokens, outages. `secrets/lease_secrets.py` brings them into jobs."""

@@ -1,4 +1,4 @@
-"""What one Vault is asked, a login or a read, and what its answers mean."""
+"""The two requests to a Vault, login and read, and what the answers mean."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from cictl_server.store.records import VaultConnectionRecord
 
 _NULL = msgspec.Raw(b"null")
 _SHOWN = 500
-"""Characters of an answer that an error shows."""
+"""How many characters of an answer an error shows."""
 
 _DEFAULT_LIFETIME = 3600
 _LONGEST_LIFETIME = 365 * 24 * 3600
 _DEFAULT_MOUNT = "kv"
 _KV_VERSIONS = (1, 2)
 _TOKEN_REFUSED = (401, 403)
-# RFC 9110, 15.5.9; RFC 6585, 4; and 412, which a replica answers that does not know a fresh token yet
+# RFC 9110, 15.5.9; RFC 6585, 4; and 412, the answer of a replica that does not know a fresh token yet
 _PASSING = frozenset({408, 412, 429})
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a secret's map of keys lies: what is read at once."""
+    """Where a map of keys lies in Vault. One request reads all of it."""
 
     mount: str
     path: str
@@ -37,10 +37,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def place_of(connection: VaultConnectionRecord, *, mount: str, path: str, kv_version: int) -> Place:
-    """Return a place with the connection's defaults in the stead of what is blank or 0.
+    """Return a place; the connection's defaults replace what is blank or 0.
 
     Raises:
-        VaultRefused: There is no such version of the KV engine, or the path climbs.
+        VaultRefused: The KV engine has no such version, or the path has `.` or `..` as a part.
     """
     version = kv_version or connection.kv_default_version
     if version not in _KV_VERSIONS:
@@ -56,12 +56,12 @@ def place_of(connection: VaultConnectionRecord, *, mount: str, path: str, kv_ver
 
 
 def climbs(path: str) -> bool:
-    """Whether *path* has parts by which it would lead elsewhere."""
+    """Tell whether *path* has `.` or `..` as a part, so that it would lead elsewhere."""
     return not {".", ".."}.isdisjoint(path.split("/"))
 
 
 class VaultClient:
-    """One Vault as one connection describes it, until a moment that no call may outlast."""
+    """One Vault as one connection describes it. All calls share one deadline."""
 
     def __init__(self, connection: VaultConnectionRecord, *, ends_at: float) -> None:
         """Send nothing yet.
@@ -81,7 +81,7 @@ class VaultClient:
         """Log in by AppRole.
 
         Raises:
-            VaultProblem: It did not work.
+            VaultProblem: The login failed.
         """
         path = f"/v1/auth/{_encoded(self._connection.approle_mount)}/login"
         status, body = self._transport.call(
@@ -100,11 +100,11 @@ class VaultClient:
         return Login(token=token, lifetime=_lifetime(auth.get("lease_duration")))
 
     def read(self, place: Place, *, token: str) -> Mapping[str, msgspec.Raw]:
-        """Return what is at *place*, by key.
+        """Return the values at *place* by key, as raw JSON.
 
         Raises:
             TokenRefused: The token may not read it.
-            VaultProblem: It did not work.
+            VaultProblem: The read failed.
         """
         data = "data/" if place.kv_version == 2 else ""
         path = f"/v1/{_encoded(place.mount)}/{data}{_encoded(place.path)}"
@@ -119,12 +119,12 @@ class VaultClient:
         return by_key
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Enveloped(msgspec.Struct, frozen=True):
     data: msgspec.Raw = _NULL
 
 
 def _data_of(answer: bytes | msgspec.Raw) -> msgspec.Raw:
-    found: msgspec.Raw = _decoded(answer, _Answer, what="read").data
+    found: msgspec.Raw = _decoded(answer, _Enveloped, what="read").data
     if bytes(found) == b"null":
         raise VaultRefused("vault read response has no data")
     return found
@@ -134,7 +134,7 @@ def value_of(found: Mapping[str, msgspec.Raw], key: str, *, path: str) -> str:
     """Return the value of one key as text.
 
     Raises:
-        VaultRefused: There is none, or none that is text.
+        VaultRefused: The key is missing, or its value can't be text.
     """
     if key not in found:
         raise VaultRefused(f"key {quote(key)} not found at {path}")
@@ -142,7 +142,7 @@ def value_of(found: Mapping[str, msgspec.Raw], key: str, *, path: str) -> str:
 
 
 def _encoded(path: str) -> str:
-    """Return *path* as a part of a URL; like Vault's own command it takes several slashes for one."""
+    """Return *path* as a part of a URL. Like Vault's own command, it takes several slashes for one."""
     return percent_encoded("/".join(part for part in path.split("/") if part), safe="/")
 
 
@@ -154,7 +154,7 @@ def _decoded(body: bytes | msgspec.Raw, type_: Any, *, what: str) -> Any:
 
 
 def _shown(body: bytes, *, hidden: str) -> str:
-    """Return the beginning of an answer on one line; should it repeat what was sent, that is masked."""
+    """Return the beginning of an answer on one line. If it repeats the secret that was sent, that is masked."""
     text = " ".join(body.decode(errors="replace").replace(hidden, "***").split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 

@@ -1,4 +1,4 @@
-"""Vault connections: what is stored of them, and what may be."""
+"""Vault connections: storing them, and checking what may be stored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LONGEST = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class VaultConnectionService:
-    """Accepts connections to *allowed_urls* only; to any where there are none."""
+    """Stores connections. Accepts only `allowed_urls`, or any URL if that is empty."""
 
     store: Store
     tokens: TokenCache
@@ -41,7 +41,7 @@ class VaultConnectionService:
     clock: Clock
 
     def list_connections(self) -> list[VaultConnection]:
-        """Return the connections by name (byte order), with what uses them."""
+        """Return the connections by name (byte order), with the pipelines that use them."""
         with self.store.read() as view:
             records, uses = list(view.vault_connections.iter_all()), _uses(view)
         records.sort(key=lambda record: record.name.encode())
@@ -57,7 +57,7 @@ class VaultConnectionService:
             return _get(view, connection_id)
 
     def save(self, request: VaultConnectionRequest) -> VaultConnection:
-        """Store a new connection, or change the one that has the request's name. All text is trimmed.
+        """Store a new connection, or change the one with the same name. All text is trimmed.
 
         Raises:
             InvalidRequest: A field is missing or can't be accepted.
@@ -76,7 +76,7 @@ class VaultConnectionService:
         return _shown(record)
 
     def delete(self, connection_id: int) -> DeletedVaultConnection:
-        """Remove a connection; tell which pipelines name it, for their jobs will fail.
+        """Remove a connection, and return the pipelines that name it: their jobs will fail.
 
         Raises:
             NotFound: No such connection.
@@ -124,7 +124,7 @@ def find_by_name(view: View, name: str) -> VaultConnectionRecord | None:
 
 
 def is_allowed(url: str, allowed_urls: Sequence[str]) -> bool:
-    """Whether secrets may come from *url*; any may where none is listed."""
+    """Tell whether secrets may come from *url*: it is listed, or the list is empty."""
     return not allowed_urls or _normal(url) in {_normal(allowed) for allowed in allowed_urls}
 
 
@@ -135,9 +135,10 @@ def _normal(url: str) -> str:
 
 
 def check_url(url: str) -> None:
-    """
+    """Check the address of a Vault.
+
     Raises:
-        InvalidRequest: It is no address that a Vault can have.
+        InvalidRequest: A Vault can't have this address.
     """
     try:
         split_http(url)
@@ -153,7 +154,7 @@ def _is_absolute(path: str) -> bool:
 
 
 def _changes(request: VaultConnectionRequest) -> dict[str, Any]:
-    """Return the fields that the request has, trimmed; blank ones as their default."""
+    """Return the fields that the request has, trimmed. A blank field gets its default."""
     changes: dict[str, Any] = {}
     for name, value in msgspec.structs.asdict(request).items():
         if value is None:

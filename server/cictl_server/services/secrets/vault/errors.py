@@ -1,9 +1,9 @@
 """What can go wrong between this server and a Vault. The texts are the contract's; they go into job errors.
 
 VaultProblem
-├── VaultRefused         nothing changes by trying again: settings, permissions, or what the Vault holds
-│   └── TokenRefused     the token is not, or no longer, good for this (401, 403)
-└── VaultUnavailable     the Vault cannot be reached, is sealed, overloaded or too slow: later it may work
+├── VaultRefused         trying again will not help: settings, permissions, or what the Vault holds
+│   └── TokenRefused     the token may not do this, or no longer (401, 403)
+└── VaultUnavailable     trying later may help: the Vault is unreachable, sealed, overloaded or slow
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Vaults that don't answer: remembered for a while, so that a queue full of jobs does not wait for each of them anew."""
+"""Vaults that don't answer, remembered for a while: not every job of a full queue has to find that out anew."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from cictl_server.store.records import VaultConnectionRecord
 _BACKOFF = Backoff(first=1, most=30)
 
 HEAD_START = timedelta(seconds=0.5)
-"""How much earlier than the execution that failed another one may try: what fails may be that one's secret alone."""
+"""How much earlier another execution may try than the one that failed: perhaps only that one's secret is the problem."""
 
 ATTEMPT = timedelta(seconds=5)
-"""How long one may try a Vault that was out; so long the others wait, lest each of them hangs for it."""
+"""How long one execution tries a Vault that was out. The others wait meanwhile, so that only one hangs."""
 
 
 def pause_after(failures: int) -> timedelta:
-    """Return how long to wait after so many failures in a row: 1, 2, 4, 8, 16 s, then 30."""
+    """Return the pause after *failures* failures in a row: 1, 2, 4, 8, 16 s, then 30."""
     return timedelta(seconds=_BACKOFF.after(failures))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outage:
-    """A Vault that is not to be asked before `until`.
+    """A Vault that must not be asked before `until`.
 
     Attributes:
-        text: What it failed with.
-        is_tried: Somebody is asking it again now.
+        text: The error of the last attempt.
+        is_tried: One execution is asking it again now.
     """
 
     failures: int
@@ -40,7 +40,7 @@ class Outage:
 
 
 class Outages:
-    """In memory: after a restart of the server each Vault gets a new chance."""
+    """The present outages, in memory only: after a restart of the server each Vault gets a new chance."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -53,9 +53,10 @@ class Outages:
         return bool(self._known)
 
     def find(self, connection: VaultConnectionRecord) -> Outage | None:
-        """Return the outage that lasts now; a connection that was changed since has none.
+        """Return the present outage of *connection*; None if it may be asked.
 
-        Who gets None after an outage is the one to try: the others go on waiting for what comes of it.
+        When an outage is over, the first caller gets None and tries the Vault. For the others the outage lasts `ATTEMPT`
+        longer, until the result of that attempt. A connection that was changed has no outage.
         """
         with self._lock:
             outage = self._known.get(connection)
@@ -70,14 +71,14 @@ class Outages:
         with self._lock:
             before = self._known.get(connection)
             if before is not None and now < before.until and not before.is_tried:
-                return before  # of several that failed at once only the first counts
+                return before  # several requests that fail together count as one failure
             failures = before.failures + 1 if before else 1
             outage = Outage(failures=failures, until=now + pause_after(failures) - HEAD_START, text=text)
             self._known[connection] = outage
             return outage
 
     def forget(self, connection_id: int) -> None:
-        """Forget what was known of a connection that was changed or deleted."""
+        """Forget the outage of a connection that was changed or deleted."""
         with self._lock:
             self._known = {known: outage for known, outage in self._known.items() if known.id != connection_id}
 

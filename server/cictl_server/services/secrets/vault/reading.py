@@ -1,4 +1,4 @@
-"""Reading secrets: tokens from the cache, one fresh login where one is refused, each place once."""
+"""Reading secrets: with cached tokens, one fresh login if a token is refused, and each place once."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class VaultAccess:
-    """What every reader needs: where secret ids are, and which Vaults may get them."""
+    """What every reader needs: the environment with the secret ids, and the Vaults that may get them."""
 
     environment: Mapping[str, str] = field(repr=False)
     allowed_urls: Sequence[str]
 
     def secret_id(self, connection: VaultConnectionRecord) -> str:
-        """Return the secret id of *connection*, as the process's environment has it now.
+        """Return the secret id of *connection* from the present environment of the process.
 
         Raises:
-            VaultRefused: There is none, or the Vault may not get it.
+            VaultRefused: The variable is blank or missing, or this Vault may not get it.
         """
         self.check(connection)
         found = self.environment.get(connection.secret_id_env, "").strip()
@@ -43,24 +43,25 @@ class VaultAccess:
         return found
 
     def check(self, connection: VaultConnectionRecord) -> None:
-        """
+        """Check that the Vault of *connection* is allowed. The list may have changed since the connection was stored.
+
         Raises:
-            VaultRefused: The list of allowed addresses was changed since the connection was stored.
+            VaultRefused: It is not allowed.
         """
         if not is_allowed(connection.url, self.allowed_urls):
             raise VaultRefused(f"create vault request: {connection.url} is not a Vault address that this server allows")
 
 
 class VaultReader:
-    """Reads what belongs together, such as the secrets of one execution; close it.
+    """One reading of secrets that belong together, such as those of one execution. Use it as a context manager.
 
     Attributes:
         waits_for: The connection whose Vault was called last.
-        got_answer: Whether anything was read.
+        got_answer: Whether anything has been read.
     """
 
     def __init__(self, access: VaultAccess, tokens: TokenCache, *, seconds: float) -> None:
-        """Give up after *seconds* in all."""
+        """Give up *seconds* from now."""
         self._access = access
         self._tokens = tokens
         self._ends_at = time.monotonic() + seconds
@@ -82,13 +83,13 @@ class VaultReader:
         return max(0.0, self._ends_at - time.monotonic())
 
     def log_in(self, connection: VaultConnectionRecord, secret_id: str = "") -> str:
-        """Log in, whatever token is known, and return the new one.
+        """Log in even if a token is known, and return the new token.
 
         Args:
-            secret_id: Instead of the configured one.
+            secret_id: Use this one instead of the configured one.
 
         Raises:
-            VaultProblem: It did not work.
+            VaultProblem: The login failed.
         """
         self._access.check(connection)
         self.waits_for = connection
@@ -101,7 +102,7 @@ class VaultReader:
         """Return the text of a secret.
 
         Raises:
-            VaultProblem: It can't be had.
+            VaultProblem: It can't be read.
         """
         key = secret.key.strip()
         if not key:
@@ -121,13 +122,13 @@ class VaultReader:
             self._tokens.drop(connection, token)
             if connection.id in self._fresh:
                 raise
-            # The token may have been revoked, or the role's policies changed, since it was kept: once more with a new one.
+            # The token may have been revoked, or the policies of the role changed, since the login: try once with a new one.
             found = self._client(connection).read(place, token=self.log_in(connection))
         self.got_answer = True
         return found
 
     def _token(self, connection: VaultConnectionRecord) -> str:
-        """Return the token to use: one login at a time, so that simultaneous leases share it."""
+        """Return the token to use. Logins to one Vault take turns, so that simultaneous leases share one token."""
         self._access.check(connection)
         self.waits_for = connection
         lock = self._tokens.login_lock(connection.id)
@@ -148,10 +149,10 @@ class VaultReader:
 def within(seconds: float, work: Callable[[], T]) -> T:
     """Run *work* on a thread of its own and return its result, but wait for *seconds* at most.
 
-    Sockets have time limits, looking up a host's name has none; an answer that trickles has none either.
+    A socket's time limit is not enough: it covers neither the look-up of a host's name nor an answer that trickles in.
 
     Raises:
-        VaultUnavailable: It took longer; what it does yet has no effect.
+        VaultUnavailable: It took longer. The thread may go on; its result is dropped.
         Exception: What *work* raised.
     """
     done: Future[T] = Future()

@@ -1,4 +1,4 @@
-"""Values of secrets as the text that steps get."""
+"""Turning the JSON value of a secret into the text that a step gets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from cictl_server.services.secrets.vault.errors import VaultRefused
 
 
 def render(value: msgspec.Raw, *, key: str) -> str:
-    """Return the text of a JSON value: strings as they are, numbers and booleans as Vault wrote them, others as compact JSON.
+    """Return the text of a JSON value.
 
-    Numbers are never made into floats on the way: `12345678` stays that.
+    A string is itself, a number or boolean what Vault wrote, anything else compact JSON. No number becomes a float on the
+    way: `12345678` stays `12345678`.
 
     Raises:
-        VaultRefused: It is null, or text that no environment variable can hold.
+        VaultRefused: It is null, or no environment variable can hold the text.
     """
     written = bytes(value)
     if written == b"null":

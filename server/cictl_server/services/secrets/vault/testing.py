@@ -1,4 +1,4 @@
-"""Trying a connection: always by a login of its own, whose token is never used for anything else."""
+"""Trying a connection. Each test logs in anew, and its token is used for nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEST_SECONDS = 20.0
 INSPECTION_SECONDS = 30.0
 
 PLACES = 8
-"""How many may be tried at once."""
+"""How many tests may run at once."""
 
 
 class VaultTestService:
@@ -35,11 +35,11 @@ class VaultTestService:
         self._places = threading.BoundedSemaphore(PLACES)
 
     def test(self, connection_id: int, request: VaultTestRequest) -> VaultTestResponse:
-        """Log in, and read a secret if one is named; neither token nor value is told.
+        """Log in, and read a secret if one is named. The answer has neither token nor value.
 
         Raises:
             NotFound: No such connection.
-            NoCapacity: Too many are being tried.
+            NoCapacity: Too many tests run.
         """
         connection = self._connections.get_connection(connection_id)
         with self._place():
@@ -62,17 +62,17 @@ class VaultTestService:
 
     @contextmanager
     def inspection(self) -> Iterator[Inspection]:
-        """Yield what tries many secrets, for half a minute in all.
+        """Yield an inspection that tries many secrets within `INSPECTION_SECONDS` in all.
 
         Raises:
-            NoCapacity: Too many are being tried.
+            NoCapacity: Too many tests run.
         """
         with self._place(), self._reader(INSPECTION_SECONDS) as reader:
             yield Inspection(self._store, reader)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        """Count as one of those that wait for a Vault: each holds a thread of the server."""
+        """Take one of the `PLACES`: a request that waits for a Vault holds a thread of the server."""
         if not self._places.acquire(blocking=False):
             raise NoCapacity
         try:
@@ -85,7 +85,7 @@ class VaultTestService:
 
 
 class Inspection:
-    """Tries the connections and secrets of steps, and says of each how that went."""
+    """One try of the connections and secrets of a file's steps."""
 
     def __init__(self, store: Store, reader: VaultReader) -> None:
         self._store = store
@@ -93,13 +93,13 @@ class Inspection:
         self._logins: dict[str, str] = {}
 
     def connection_problem(self, name: str) -> str:
-        """Return why nobody can log in by the connection of this name; empty when that works. Tried once."""
+        """Return why a login by this connection fails; empty when it works. Each connection is tried once."""
         if name not in self._logins:
             self._logins[name] = self._try_login(name)
         return self._logins[name]
 
     def secret_problem(self, name: str, secret: SecretRef) -> str:
-        """Return why *secret* can't be read; empty when it can. The login must have worked."""
+        """Return why *secret* can't be read; empty when it can. Call it after a login that worked."""
         with self._store.read() as view:
             connection = find_by_name(view, name)
         if connection is None:

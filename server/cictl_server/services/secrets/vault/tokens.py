@@ -1,4 +1,4 @@
-"""Tokens of Vault, in memory only: one for each connection, for most of its lifetime."""
+"""Vault tokens, in memory only: one for each connection, kept for most of its lifetime."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from cictl_server.store.records import VaultConnectionRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """What a login gave.
+    """The result of a login.
 
     Attributes:
-        lifetime: How long the token is good, as Vault said.
+        lifetime: How long Vault said that the token is valid.
     """
 
     token: str = field(repr=False)
@@ -34,7 +34,7 @@ class _Kept:
 
 
 class TokenCache:
-    """The token of each connection, valid for exactly the settings that it was got with."""
+    """The token of each connection, valid only for the settings with which it was obtained."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -57,7 +57,7 @@ class TokenCache:
             self._kept[connection.id] = _Kept(settings=_digest(connection), token=login.token, until=until)
 
     def drop(self, connection: VaultConnectionRecord, token: str) -> None:
-        """Forget a token that Vault refused, unless another one took its place meanwhile."""
+        """Forget a token that Vault refused, unless a newer one has replaced it."""
         with self._lock:
             kept = self._kept.get(connection.id)
             if kept is not None and kept.token == token:
@@ -69,12 +69,12 @@ class TokenCache:
             self._kept.pop(connection_id, None)
 
     def login_lock(self, connection_id: int) -> threading.Lock:
-        """Return what to hold while logging in, so that simultaneous leases log in once."""
+        """Return the lock to hold during a login, so that simultaneous leases log in once."""
         with self._lock:
             return self._login_locks[connection_id]
 
 
 def _digest(connection: VaultConnectionRecord) -> str:
-    """Return a hash of all that a token depends on; a change of the stored times is none."""
+    """Return a hash of everything that a token depends on, which the time of the last change is not."""
     settings = msgspec.structs.replace(connection, updated=connection.created)
     return hashlib.sha256(msgspec.json.encode(settings)).hexdigest()

@@ -1,7 +1,7 @@
 """The HTTP side of one Vault.
 
-Two kinds of requests need no library of Vault's: hvac keeps of a refusal neither the status nor the body, and both belong
-to the contract's texts.
+There are two kinds of requests, so no Vault library is needed. hvac would not do: it drops the status and the body of a
+refusal, and the contract's texts contain both.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ CALL_SECONDS = 15.0
 """The longest that one call may wait for bytes."""
 
 ANSWER_LIMIT = 256 << 10
-"""Bytes of an answer that are read."""
+"""How many bytes of an answer are read."""
 
 _SHOWN = 500
-"""Characters of an error of the network that are shown."""
+"""How many characters of a network error are shown."""
 
 
 class Transport:
-    """The calls of one reader to one Vault, over one TCP connection where the Vault keeps it open."""
+    """The calls of one reader to one Vault, over one TCP connection if the Vault keeps it open."""
 
     def __init__(self, connection: VaultConnectionRecord, *, ends_at: float) -> None:
         """Send nothing yet.
@@ -60,7 +60,7 @@ class Transport:
                 headers={name: value for name, value in headers.items() if value},
                 json=json,
                 timeout=min(left, CALL_SECONDS),
-                allow_redirects=False,  # neither token nor secret id may follow one
+                allow_redirects=False,  # a redirect would send the token or secret id to another host
                 stream=True,
             ) as response:
                 status, body = response.status_code, _body(response)
@@ -82,7 +82,7 @@ def _body(response: requests.Response) -> bytes:
 
 
 def _transport_problem(error: Exception) -> VaultProblem:
-    """Tell apart what may pass from settings that can't work: addresses, CA files, certificates."""
+    """Return `VaultUnavailable` for what may pass, else `VaultRefused`: wrong addresses, CA files, certificates."""
     reason = innermost(error)
     if isinstance(error, requests.Timeout):
         return VaultUnavailable("send vault request: no answer in time")
