@@ -20,7 +20,7 @@ from cictl.wire.words import EVENT_STREAM
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.http import media, streams
 from cictl_server.services import Services
-from cictl_server.services.pipelines.version_steps import Event
+from cictl_server.services.pipelines.version_steps import VersionEvent
 
 _UNRUNNABLE = "what can't be run"
 
@@ -127,7 +127,7 @@ class VersionResolveResource:
         streams.follow(resp, self._hub, lambda: _encoded(self._versions.resolve(record)))
 
 
-def _encoded(events: Generator[Event | None, None, None]) -> Iterator[bytes]:
+def _encoded(events: Generator[VersionEvent | None, None, None]) -> Iterator[bytes]:
     """Yield the events as a browser's EventSource reads them; a comment is invisible to it. Closing this closes *events*."""
     with closing(events):
         for event in events:

@@ -1,4 +1,4 @@
-"""Pipelines and chains: their runs, previews of them, and what they are made from."""
+"""Pipelines and chains: their runs, previews of runs, and views of their definitions."""
 
 from __future__ import annotations
 

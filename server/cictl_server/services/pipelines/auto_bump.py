@@ -1,4 +1,4 @@
-"""`auto_bump`: after a good run, the last step of its one execution raises the version file on the branch."""
+"""`auto_bump`: the last step of a run's only execution raises the version file on its branch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cictl_server.services.secrets.tokens import BUMP_STEP, BUMP_TOKEN
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
 
-# Fetching with a refspec of its own makes origin/<branch> exist after a shallow clone of another branch. The token is never
-# written to the repository's configuration, and git leaves it out of the URLs that it prints.
+# The explicit refspec of the fetch creates origin/<branch> even after a shallow clone of another branch. The token is never
+# written into the repository's configuration, and git leaves it out of the URLs that it prints.
 _SCRIPT = """\
 set -eu
 fail() {
@@ -82,26 +82,27 @@ def next_version(raw: str, kind: str) -> str:
 
 
 def branch_of(ref: str) -> str:
-    """Return the branch that *ref* names, empty for other refs and commits."""
+    """Return the branch that *ref* names; empty for other refs and for commits."""
     if ref.startswith("refs/heads/"):
         return ref.removeprefix("refs/heads/")
     return "" if ref.startswith("refs/") or _COMMIT.fullmatch(ref) else ref
 
 
 def check_auto_bump(pipeline: Pipeline, planned: list[JobSpec]) -> None:
-    """
+    """Check that a pipeline with `auto_bump` has at most one execution in a wet run.
+
     Raises:
-        InvalidRequest: The pipeline asks for the bump, and a wet run of it would have more than one execution.
+        InvalidRequest: It has more.
     """
     if pipeline.versioning is not None and pipeline.versioning.auto_bump and len(planned) > 1:
         raise InvalidRequest("versioning.auto_bump requires exactly one job execution in the pipeline run")
 
 
 def with_auto_bump(pipeline: Pipeline, planned: list[JobSpec], source: SourceContext) -> list[JobSpec]:
-    """Append the bump to the one execution of a wet run, where the pipeline asks for it.
+    """Append the bump to the only execution of a wet run, if the pipeline asks for it.
 
     Raises:
-        InvalidRequest: More than one execution, or no version to raise.
+        InvalidRequest: There is more than one execution, or no version to raise.
     """
     check_auto_bump(pipeline, planned)
     versioning = pipeline.versioning

@@ -1,4 +1,4 @@
-"""Chains as defined: their members, and which of them wait for which."""
+"""The members of a chain, and which of them wait for which."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Member:
 def chain_members(view: View, chain: ChainRecord) -> list[Member]:
     """Return the members in the order of the list.
 
-    A member waits for those of its `depends_on` that are in the chain; one without waits for the member before it, unless
-    that one already waits for it, directly or not: a chain never waits for itself.
+    A member waits for those of its `depends_on` that are in the chain. If there are none, it waits for the member before
+    it, unless that one waits for it, directly or not: then both would wait for ever.
 
     Raises:
         InvalidRequest: The chain is empty, or names a pipeline that is gone.
@@ -54,7 +54,7 @@ def _upstream(edges: dict[str, list[str]], name: str) -> set[str]:
 
 
 def _in_order(names: list[str], edges: dict[str, list[str]]) -> list[str]:
-    """Return *names* so that each comes after those it waits for, else in their own order."""
+    """Return *names* in their own order, but each after those that it waits for."""
     ordered: list[str] = []
     left = list(names)
     while left:

@@ -1,4 +1,4 @@
-"""Looking into a definition: its YAML, the scripts that a run would execute, the secrets that its steps name."""
+"""Views of a definition: its YAML, the scripts that a run would execute, the secrets that its steps name."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class InspectService:
 
         Raises:
             NotFound: No such pipeline.
-            InvalidRequest: A field is missing or wrong, or what is asked for can't be run.
+            InvalidRequest: A field is missing or wrong, or the selection can't be run.
             GitFailed: As `Preparer.pipeline`.
-            NoCapacity: Too many secrets are being tried.
+            NoCapacity: Too many tests of secrets run.
         """
         name = request.view.strip().lower() or "raw_yaml"
         view = self._views().get(name)
@@ -85,7 +85,7 @@ class InspectService:
         return title, "\n".join([f"mode: {mode}", f"pipeline: {pipeline.id}", "", *lines])
 
     def _connections(self) -> dict[str, VaultConnectionRecord]:
-        """Return the connections by name: what secrets leave open is theirs to say."""
+        """Return the connections by name: they have the defaults for what a secret leaves open."""
         with self.store.read() as view:
             return {record.name: record for record in view.vault_connections.iter_all()}
 
@@ -93,7 +93,7 @@ class InspectService:
         """Return what a run would enqueue.
 
         Raises:
-            InvalidRequest, GitFailed: As `Preparer.pipeline`; also where there is nothing.
+            InvalidRequest, GitFailed: As `Preparer.pipeline`. InvalidRequest also if that is nothing.
         """
         run = RunRequest(
             pipeline_job_id=request.pipeline_job_id, matrix_index=request.matrix_index, dry_run=request.dry_run
@@ -105,7 +105,7 @@ class InspectService:
 
 
 def _selected(pipeline: Pipeline, request: InspectRequest) -> Job | None:
-    """Return the job that is asked for, with just the row that is asked for; None for the whole pipeline."""
+    """Return the requested job, with only the requested matrix row; None for the whole pipeline."""
     if not request.pipeline_job_id:
         return None
     job = next((one for one in pipeline.jobs if one.id == request.pipeline_job_id), None)

@@ -1,4 +1,4 @@
-"""Stored definitions as YAML again, in the words of the project file; a literal token is not among them."""
+"""Stored definitions as YAML, in the keys of the project file. A literal token is hidden."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _vault(vault: VaultUse | None) -> _Node | None:
 
 
 def _present(**fields: object) -> _Node:
-    """Return the fields that say something, as plain lists and dicts."""
+    """Return the fields that are not empty; mappings become plain dicts."""
     return {key: dict(value) if isinstance(value, Mapping) else value for key, value in fields.items() if value}
 
 
@@ -99,7 +99,7 @@ def _dump(node: _Node) -> str:
     import yaml  # brings PyYAML in only where somebody looks
 
     class Dumper(yaml.SafeDumper):
-        """Commands of several lines stand as blocks; nothing is an alias."""
+        """Writes commands of several lines as blocks, and never an alias."""
 
         def ignore_aliases(self, _data: object) -> bool:
             return True

@@ -1,7 +1,7 @@
-"""What a pipeline inherits from the pipelines it depends on: whether they are satisfied, their version and commit, their artifacts.
+"""What a pipeline inherits from the pipelines in its `depends_on`: their version, commit and artifacts.
 
-Runs are looked up by project id and pipeline id, never by the project's name: two imports of one repository don't share
-their history.
+Past runs are found by project id and pipeline id, never by the project's name: two imports of one repository have separate
+histories.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from cictl_server.store.contract import View
 
 @dataclass(frozen=True, kw_only=True)
 class Inherited:
-    """What the dependencies of a pipeline give it; empty for what they don't.
+    """What the dependencies of a pipeline give it; empty where they give nothing.
 
     Attributes:
-        repo, commit: Of the dependencies' source, where they agree on one.
+        repo, commit: The source of the dependencies, if all of them build one repository.
         runs: The run that satisfies each dependency, by pipeline id, in the order of the definition.
     """
 
@@ -36,7 +36,7 @@ def inherit(view: View, project_id: int, pipeline: Pipeline, *, for_dry_run: boo
     """Return what the dependencies of *pipeline* give it.
 
     Raises:
-        InvalidRequest: One is not satisfied, or they contradict each other.
+        InvalidRequest: A dependency is not satisfied, or two contradict each other.
     """
     known = {record.definition.id: record.definition for record in view.pipelines.of_project(project_id)}
     runs: dict[str, PastRun] = {}
@@ -52,10 +52,10 @@ def inherit(view: View, project_id: int, pipeline: Pipeline, *, for_dry_run: boo
 
 
 def combine(runs: Mapping[str, PastRun]) -> Inherited:
-    """Bring together what several runs give.
+    """Return what several runs give together.
 
     Raises:
-        InvalidRequest: Two versions, or two commits of one repository.
+        InvalidRequest: They have two versions, or two commits of one repository.
     """
     versions = {
         run.get(JobMetadata.pipeline_version) or run.get(JobMetadata.pipeline_version_raw): run for run in runs.values()

@@ -1,4 +1,4 @@
-"""`execution_mode: offline_cached`: a run from the version and commit of an earlier one; the server asks no remote."""
+"""`execution_mode: offline_cached`: a run with the version and commit of an earlier run. The server asks no remote."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cictl_server.store.contract import View
 
 @dataclass(frozen=True, kw_only=True)
 class CachedSource:
-    """What an offline run would be built from.
+    """The source of an offline run.
 
     Attributes:
-        origin: `dependency` or `pipeline_history`; empty when nothing earlier was found.
+        origin: `dependency` or `pipeline_history`; empty when no earlier run was found.
     """
 
     source: SourceContext
@@ -32,7 +32,7 @@ class CachedSource:
 def cached_source(
     view: View, project_id: int, pipeline: Pipeline, request: RunRequest, inherited: Inherited
 ) -> CachedSource:
-    """Return the source of the dependencies, else of the pipeline's own newest good run.
+    """Return the source of the dependencies, or else of the pipeline's own newest successful run.
 
     Raises:
         InvalidRequest: A versioned pipeline without an earlier run, or a `source_ref` that is not the cached one.
@@ -73,10 +73,10 @@ def cached_source(
 
 
 def check_offline_chain(pipelines: list[Pipeline]) -> None:
-    """All members of an offline chain build the first one's repository, or none.
+    """Check that each member of an offline chain builds the repository of the first one, or none.
 
     Raises:
-        InvalidRequest: Names the one that differs.
+        InvalidRequest: One differs; the text names it.
     """
     first = pipelines[0].vcs_source
     for pipeline in pipelines[1:]:
@@ -89,10 +89,10 @@ def check_offline_chain(pipelines: list[Pipeline]) -> None:
 
 
 def check_offline_source(pipeline: Pipeline, cached: CachedSource, *, in_chain: bool) -> None:
-    """A pipeline with a repository needs an earlier run to take its commit from.
+    """Check that a pipeline with a repository has an earlier run, from which its commit is taken.
 
     Raises:
-        InvalidRequest: It has none.
+        InvalidRequest: It has no earlier run.
     """
     if pipeline.vcs_source is not None and not cached.origin:
         which = "first chain pipeline" if in_chain else "pipeline"
@@ -100,10 +100,10 @@ def check_offline_source(pipeline: Pipeline, cached: CachedSource, *, in_chain: 
 
 
 def check_offline_jobs(pipeline: Pipeline, planned: list[JobSpec], *, dry_run: bool) -> None:
-    """Every execution must be pinned, and a wet one must not contain what dry runs skip.
+    """Check that every execution is pinned to a commit, and that a wet one has no steps that dry runs skip.
 
     Raises:
-        InvalidRequest: Names the job.
+        InvalidRequest: One breaks a rule; the text names its job.
     """
     definitions = {job.id: job for job in pipeline.jobs}
     for job in planned:
@@ -125,7 +125,11 @@ def _has_wet_steps(job: Job) -> bool:
 
 
 def _checked(wanted: str, cached: str, *, kind: str) -> str:
-    """Return the ref as wanted, which may only name the cached one."""
+    """Return *wanted*, or *cached* if it is empty.
+
+    Raises:
+        InvalidRequest: The two name different refs.
+    """
     if not wanted:
         return cached
     if wanted.removeprefix("refs/heads/") != cached.removeprefix("refs/heads/"):

@@ -1,4 +1,4 @@
-"""From a definition and a selection to what would be enqueued. Pure: no store, no git, no clock."""
+"""From a definition and a selection to the executions of a run. Pure: no store, no git, no clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONTAINER_METADATA = {
 
 @dataclass(frozen=True, kw_only=True)
 class SourceContext:
-    """Where a run's files come from, and which version it has; empty texts for what is not known.
+    """The source and the version of a run; what is unknown is empty.
 
     Attributes:
         ref_raw: The ref as configured or overridden.
@@ -47,7 +47,7 @@ class SourceContext:
 
 @dataclass(frozen=True, kw_only=True)
 class RunIdentity:
-    """Which run of which project the planned executions belong to; `chain` has the metadata of a chain's member."""
+    """The run and the project of planned executions. `chain` is the metadata of a member of a chain run."""
 
     project: str
     project_id: int
@@ -70,11 +70,11 @@ def plan(
 
     Args:
         dependencies: The run that satisfies each dependency; their artifacts are restored before the steps.
-        tolerates_missing_needs: Plan jobs whose needs are not selected too; their metadata names what is missing.
+        tolerates_missing_needs: Plan jobs also if their needs are not selected; their metadata names the missing ones.
 
     Raises:
-        InvalidRequest: The selection leaves out what it needs, a pin contradicts a job, or nothing is left to execute in
-            a job.
+        InvalidRequest: The selection leaves out a needed job, the requested agent contradicts a job, or a job has no
+            step left to execute.
     """
     selected = _select(pipeline, request)
     missing = _missing_needs(selected)
@@ -95,7 +95,7 @@ def plan(
 
 
 def selects(request: RunRequest, pipeline: Pipeline) -> bool:
-    """Whether anything of *pipeline* is selected."""
+    """Tell whether *request* selects anything of *pipeline*."""
     return bool(_select(pipeline, request))
 
 
@@ -107,7 +107,7 @@ def _with_missing(planned: JobSpec, needs: list[str]) -> JobSpec:
 
 
 def _select(pipeline: Pipeline, request: RunRequest) -> list[tuple[Job, int]]:
-    """Return the selected pairs of job and matrix row; a job without matrix counts as one row, 0."""
+    """Return the selected pairs of job and matrix row. A job without a matrix has the single row 0."""
     return [
         (job, row)
         for job in pipeline.jobs
@@ -119,7 +119,7 @@ def _select(pipeline: Pipeline, request: RunRequest) -> list[tuple[Job, int]]:
 
 
 def _missing_needs(selected: list[tuple[Job, int]]) -> dict[str, list[str]]:
-    """Return for each selected job the needs of which no row is selected; such a job would wait for ever."""
+    """Return the needs of each selected job that are not selected: the job would wait for them for ever."""
     chosen = {job.id for job, _ in selected}
     missing = {job.id: [need for need in job.needs if need not in chosen] for job, _ in selected}
     return {job_id: needs for job_id, needs in missing.items() if needs}
@@ -159,7 +159,7 @@ def _steps(job: Job, values: Mapping[str, str], *, dry_run: bool) -> list[Step]:
 
 
 def _script(definition: StepDefinition, values: Mapping[str, str], *, dry_run: bool) -> str | None:
-    """Return the rendered text of a step, None for one that a dry run skips."""
+    """Return the rendered command of a step; None if this is a dry run and skips it."""
     if dry_run and definition.skip_dry_run:
         return None
     return render(_command(definition), values)

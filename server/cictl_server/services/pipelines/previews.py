@@ -1,4 +1,4 @@
-"""What a run would do, and who could do it; nothing is stored."""
+"""Previews: what a run would do, and which agents could do it. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PreviewService:
         """Return what a dry run of a pipeline would enqueue.
 
         Raises:
-            NotFound, InvalidRequest, GitFailed: As `Preparer.pipeline`; needs that are not selected are tolerated.
+            NotFound, InvalidRequest, GitFailed: As `Preparer.pipeline`, but needs that are not selected are tolerated.
         """
         prepared = self.preparer.pipeline(pipeline_db_id, _as_run(request), _preview_mode(request))
         return self._preview(request, prepared)
@@ -49,7 +49,7 @@ class PreviewService:
         return self._preview(request, prepared)
 
     def eligible_for_pipeline(self, pipeline_db_id: int, request: RunRequest) -> EligibleAgents:
-        """Return who could take every execution of a run; no remote is asked.
+        """Return the agents that could take every execution of a run. No remote is asked.
 
         Raises:
             NotFound, InvalidRequest: As `Preparer.pipeline`.
@@ -57,10 +57,10 @@ class PreviewService:
         return self._eligible(self.preparer.pipeline(pipeline_db_id, request, Mode.ELIGIBLE))
 
     def eligible_for_chain(self, chain_db_id: int, request: RunRequest) -> EligibleAgents:
-        """Return who could take every execution of a chain run.
+        """Return the agents that could take every execution of a chain run. No remote is asked.
 
         Raises:
-            NotFound, InvalidRequest: As `Preparer.chain`; nothing selected is an error here.
+            NotFound, InvalidRequest: As `Preparer.chain`. InvalidRequest also if nothing is selected.
         """
         prepared = self.preparer.chain(chain_db_id, request, Mode.ELIGIBLE)
         if not prepared.planned:
@@ -71,7 +71,7 @@ class PreviewService:
         return EligibleAgents(eligible_agent_ids=self._agents(prepared.planned), pending_jobs=len(prepared.planned))
 
     def _agents(self, planned: list[JobSpec]) -> list[str] | None:
-        """Return the agents, by id, that meet the requirements of every execution; None for no executions."""
+        """Return the agents, by id, that meet the requirements of every execution; None if there are no executions."""
         if not planned:
             return None
         return sorted(

@@ -1,4 +1,4 @@
-"""From a request to what would be enqueued: the one way for runs, previews and the question who could take them."""
+"""From a request to the executions of a run. Runs, previews, views of scripts and eligible agents all go this way."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Mode(StrEnum):
     PREVIEW = "preview"
     PREVIEW_OFFLINE = "preview_offline"
     INSPECT = "inspect"
-    """As a run, for its scripts; nothing is enqueued, so needs that are left out matter to nobody."""
+    """Like a run, to show its scripts. Nothing is enqueued, so missing needs are tolerated."""
     ELIGIBLE = "eligible"
-    """Only requirements matter: nothing is resolved."""
+    """For the requirements alone: no source is resolved."""
 
     @property
     def is_offline(self) -> bool:
@@ -58,9 +58,9 @@ class Prepared:
     """What a request would enqueue.
 
     Attributes:
-        name: Of the pipeline or the chain.
-        run_id: Of the pipeline run or the chain run.
-        cache_source: Where an offline run's source comes from; empty for none.
+        name: The id of the pipeline or the chain in its file.
+        run_id: The id of the pipeline run or the chain run.
+        cache_source: The `CachedSource.origin` of an offline run; else empty.
     """
 
     project: ProjectRecord
@@ -75,7 +75,7 @@ def run_mode(request: RunRequest) -> Mode:
     """Return the mode of a run.
 
     Raises:
-        InvalidRequest: `execution_mode` is none that exists.
+        InvalidRequest: `execution_mode` is unknown.
     """
     mode = request.execution_mode.strip().lower()
     if mode not in ("", OFFLINE_CACHED):
@@ -93,8 +93,8 @@ class Preparer:
 
         Raises:
             NotFound: No such pipeline.
-            InvalidRequest: A dependency, the selection, the mode or a pin can't be honoured.
-            GitFailed: The overriding ref can't be resolved.
+            InvalidRequest: A dependency is not satisfied, or the selection, the mode or the requested agent is impossible.
+            GitFailed: `source_ref` can't be resolved.
         """
         with self.store.read() as view:
             record = get_pipeline(view, pipeline_db_id)
@@ -119,9 +119,9 @@ class Preparer:
         return _prepared(project, pipeline.id, identity.pipeline_run_id, planned, cached, mode)
 
     def chain(self, chain_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
-        """Prepare a run of every pipeline of a chain; those with dependencies in the chain wait for them.
+        """Prepare a run of every pipeline of a chain. `chain_members` tells which of them wait for which.
 
-        All members build the first one's commit and version where their repository is the same.
+        Members with the repository of the first one build its commit. All take over its version, if it has one.
 
         Raises:
             NotFound: No such chain.
@@ -165,7 +165,7 @@ class Preparer:
         request: RunRequest,
         mode: Mode,
     ) -> list[RunIdentity]:
-        """Return each member's place in the chain run; one that the selection leaves out is not waited for."""
+        """Return the identity of each member in the chain run. Nobody waits for a member without selected jobs."""
         present = {member.pipeline.id for member in members if selects(request, member.pipeline)}
         identities = []
         for index, member in enumerate(members):
@@ -204,9 +204,10 @@ def _resolved(pipeline: Pipeline, request: RunRequest, inherited: Inherited, mod
 
 
 def _member_source(pipeline: Pipeline, first: SourceContext, mode: Mode) -> SourceContext:
-    """Return a later member's source: the first one's version, and its commit and ref where the repository is the same.
+    """Return the source of a later member.
 
-    Where the first has no version the member's own is read, from the same commit: a chain never straddles two.
+    It has the version of the first member, and its commit and ref if the repository is the same. If the first has no
+    version, the member's own version file is read in that same commit, so that a chain never mixes two commits.
     """
     if mode is Mode.ELIGIBLE:
         return SourceContext()
@@ -232,7 +233,7 @@ def _member_source(pipeline: Pipeline, first: SourceContext, mode: Mode) -> Sour
 def _finished(
     pipeline: Pipeline, planned: list[JobSpec], source: SourceContext, request: RunRequest, mode: Mode
 ) -> list[JobSpec]:
-    """Add what only real runs have: the automatic bump, and the guardrails of offline ones."""
+    """Apply what only wet or offline runs have: the automatic bump, and the checks of offline runs."""
     if mode is Mode.RUN_OFFLINE:
         check_offline_jobs(pipeline, planned, dry_run=request.dry_run)
         return [_marked(job) for job in planned]
@@ -264,7 +265,7 @@ def _prepared(
 
 
 def as_dry_run(request: RunRequest) -> RunRequest:
-    """Return *request* as a preview takes it: always dry, names trimmed."""
+    """Return *request* as previews take it: always dry, names trimmed."""
     return replace(
         request,
         dry_run=True,

@@ -1,4 +1,4 @@
-"""Starting runs of pipelines and chains: everything is prepared before the first execution is stored, in one transaction."""
+"""Starting runs of pipelines and chains. All executions of a run are prepared first, then stored in one transaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RunService:
     clock: Clock
 
     def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
-        """Enqueue a run of a pipeline, or of the part that is selected.
+        """Enqueue a run of a pipeline, or of the selected part.
 
         Raises:
             NotFound, InvalidRequest, GitFailed: As `Preparer.pipeline`; nothing is enqueued then.

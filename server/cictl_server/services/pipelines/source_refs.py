@@ -1,4 +1,4 @@
-"""The branches that a pipeline could be run from."""
+"""The branches from which a pipeline can be run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX = "refs/heads/"
 
 
 class SourceRefService:
-    """Asks the remote each time; when it can't be reached, the last good answer and the refs of past runs must do."""
+    """Asks the remote each time. If it can't be reached, its last answer and the refs of past runs have to do."""
 
     def __init__(self, *, store: Store) -> None:
         self._store = store
@@ -25,11 +25,11 @@ class SourceRefService:
         self._lock = threading.Lock()
 
     def of_pipeline(self, pipeline_db_id: int) -> SourceRefs:
-        """Return the branches of a pipeline's repository; none for a pipeline without one.
+        """Return the branches of a pipeline's repository; none if it has no repository.
 
         Raises:
             NotFound: No such pipeline.
-            GitFailed: The remote can't be reached, and nothing is known of it.
+            GitFailed: The remote can't be reached, and no branches are known from before.
         """
         with self._store.read() as view:
             record = get_pipeline(view, pipeline_db_id)
@@ -74,7 +74,7 @@ class SourceRefService:
         return names
 
     def _known(self, repo: str, project_id: int, pipeline: Pipeline) -> list[str]:
-        """Return the branches of the last good answer, and those that past runs of the pipeline were made from."""
+        """Return the branches of the last answer, and those of past runs of the pipeline."""
         with self._lock:
             names = set(self._last.get(repo, ()))
         with self._store.read() as view:

@@ -1,4 +1,4 @@
-"""What a run is built from: the commit that a ref means now, and the version that its repository declares."""
+"""The source of a run: the commit to which a ref resolves now, and the version in the repository's version file."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _SECONDS = 45.0
 def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited) -> SourceContext:
     """Pin a run of *pipeline* to one commit, so that all its executions build the same files.
 
-    The dependencies' version is taken over, and their commit where they build the same repository; an override of the ref
-    wins over their commit. Without an override a remote that can't be reached leaves the ref as it is, and the run goes on
-    unpinned: the agents may still reach it.
+    The version of the dependencies is taken over, and so is their commit if they build the same repository. A *source_ref*
+    wins over their commit. If the remote can't be reached, a run without *source_ref* goes on unpinned, with the ref
+    itself: the agents may still reach the remote.
 
     Args:
         source_ref: A ref to use instead of the pipeline's own; empty for none.
 
     Raises:
-        InvalidRequest: An override for a pipeline without repository, a ref that looks like an option, or no version where
-            an automatic bump is to raise it.
-        GitFailed: The override can't be resolved.
+        InvalidRequest: There is a *source_ref* but no repository, a ref looks like an option, or an automatic bump finds no
+            version to raise.
+        GitFailed: *source_ref* can't be resolved.
     """
     override = check_argument(source_ref, field="source_ref")
     versioning = pipeline.versioning
@@ -60,10 +60,10 @@ def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited)
 
 
 def with_own_version(pipeline: Pipeline, source: SourceContext) -> SourceContext:
-    """Return *source* with the version that *pipeline*'s version file has in its commit; as it is where there is none.
+    """Return *source* with the version in *pipeline*'s version file at its commit; unchanged if there is none.
 
     Raises:
-        InvalidRequest: No version where an automatic bump is to raise it.
+        InvalidRequest: An automatic bump finds no version to raise.
     """
     versioning = pipeline.versioning
     if versioning is None or not source.commit:
@@ -78,13 +78,17 @@ def with_own_version(pipeline: Pipeline, source: SourceContext) -> SourceContext
 
 
 def _fetch(repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str]:
-    """Return the commit of *ref* and the raw version in its version file, empty where there is none."""
+    """Return the commit of *ref*, and the raw version in its version file; empty if there is none."""
     with fetched(repo, ref, seconds=_SECONDS) as tree:
         return tree.commit, "" if versioning is None else _tolerant_version(tree, versioning)
 
 
 def _tolerant_version(tree: FetchedCommit, versioning: Versioning) -> str:
-    """Return the raw version, empty where there is none and nothing is to raise it."""
+    """Return the raw version; empty if there is none.
+
+    Raises:
+        InvalidRequest: There is none, and an automatic bump has to raise it.
+    """
     try:
         return version_in(tree, versioning.file)
     except (GitFailed, InvalidRequest) as error:
@@ -95,7 +99,7 @@ def _tolerant_version(tree: FetchedCommit, versioning: Versioning) -> str:
 
 
 def unfetched(ref: str, error: GitFailed) -> str:
-    """Return the text for a version that is not known since its commit could not be fetched."""
+    """Return the message for a version that is unknown because its commit could not be fetched."""
     what = f'fetch source ref "{ref}"' if ref else "clone source"
     return f"{what} for version resolution: {error}"
 

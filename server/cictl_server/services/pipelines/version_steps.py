@@ -1,4 +1,4 @@
-"""Resolving a pipeline's version step by step, for people who watch."""
+"""Resolving the version of a pipeline step by step, for clients that watch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cictl_server.store.records import PipelineRecord
 
 logger = logging.getLogger(__name__)
 
-Event = VersionStep | VersionResolved
+VersionEvent = VersionStep | VersionResolved
 
 _SECONDS = 45.0
 KEEPALIVE_SECONDS = 10.0
@@ -30,7 +30,7 @@ KEEPALIVE_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class VersionService:
-    """Resolves in a thread of its own for each watcher, so that the watcher is told something also while git is silent."""
+    """Resolves on a thread for each watcher, so that the watcher gets keep-alives while git is silent."""
 
     store: Store
     hub: Hub
@@ -45,12 +45,12 @@ class VersionService:
         with self.store.read() as view:
             return get_pipeline(view, pipeline_db_id)
 
-    def resolve(self, record: PipelineRecord) -> Generator[Event | None, None, None]:
-        """Yield what happens, None whenever nothing did for a while, and the result last, exactly once.
+    def resolve(self, record: PipelineRecord) -> Generator[VersionEvent | None, None, None]:
+        """Yield each step, and last the result, exactly once; yield None after `keepalive_seconds` without a step.
 
-        Closing the iterator ends git too. When the server stops it ends without a result.
+        Closing the iterator ends git too. When the server stops, the iterator ends without a result.
         """
-        stop, found = Stop(), deque[Event | None]()
+        stop, found = Stop(), deque[VersionEvent | None]()
         with self.hub.watch(f"versions:{id(stop)}") as wake:
             worker = threading.Thread(target=self._work, args=(record, stop, found, wake), name="version", daemon=True)
             worker.start()
@@ -60,7 +60,7 @@ class VersionService:
                 stop.set()
                 worker.join()
 
-    def _told(self, found: deque[Event | None], wake: threading.Event) -> Iterator[Event | None]:
+    def _told(self, found: deque[VersionEvent | None], wake: threading.Event) -> Iterator[VersionEvent | None]:
         while not self.hub.is_closed:
             wake.clear()
             while found:
@@ -71,8 +71,10 @@ class VersionService:
             if not wake.wait(self.keepalive_seconds):
                 yield None
 
-    def _work(self, record: PipelineRecord, stop: Stop, found: deque[Event | None], wake: threading.Event) -> None:
-        """Put each event, and a closing None, into *found*."""
+    def _work(
+        self, record: PipelineRecord, stop: Stop, found: deque[VersionEvent | None], wake: threading.Event
+    ) -> None:
+        """Put each step, and a closing None, into *found*."""
         try:
             for event in self._steps(record, stop):
                 found.append(event)
@@ -83,7 +85,7 @@ class VersionService:
         found.append(None)
         wake.set()
 
-    def _steps(self, record: PipelineRecord, stop: Stop) -> Iterator[Event]:
+    def _steps(self, record: PipelineRecord, stop: Stop) -> Iterator[VersionEvent]:
         pipeline = record.definition
         yield _running("start", f'resolving version for pipeline "{pipeline.id}"')
         try:
@@ -92,8 +94,8 @@ class VersionService:
         except CictlError as error:
             yield VersionStep(step="done", status="error", message=str(error))
 
-    def _dependencies(self, record: PipelineRecord) -> Generator[Event, None, Inherited]:
-        """Yield the look at the dependencies, and return what they give."""
+    def _dependencies(self, record: PipelineRecord) -> Generator[VersionEvent, None, Inherited]:
+        """Yield the steps that look at the dependencies, and return what they give."""
         pipeline = record.definition
         if not pipeline.depends_on:
             yield _ok("dependencies", "no dependencies declared")
@@ -113,7 +115,7 @@ class VersionService:
         return inherited
 
 
-def _version(pipeline: Pipeline, inherited: Inherited, stop: Stop) -> Iterator[Event]:
+def _version(pipeline: Pipeline, inherited: Inherited, stop: Stop) -> Iterator[VersionEvent]:
     versioning = pipeline.versioning
     if inherited.version:
         yield _ok("version", f"using inherited dependency version {inherited.version}")
@@ -146,19 +148,19 @@ def _version(pipeline: Pipeline, inherited: Inherited, stop: Stop) -> Iterator[E
     yield _done(pipeline, version=version, raw=raw, commit=commit)
 
 
-def _checkout(ref: str) -> Iterator[Event]:
-    """Yield what one fetch does, in the steps that watchers know."""
+def _checkout(ref: str) -> Iterator[VersionEvent]:
+    """Yield the steps of the contract that one fetch does at once."""
     yield _running("checkout", "cloning repository")
     if ref:
         yield _running("checkout", f'fetching source ref "{ref}"')
     yield _running("checkout", "resolving source commit")
 
 
-def _unresolved(pipeline: Pipeline, text: str, *, is_needed: bool) -> Iterator[Event]:
-    """Yield that there is no version.
+def _unresolved(pipeline: Pipeline, text: str, *, is_needed: bool) -> Iterator[VersionEvent]:
+    """Yield the steps for a pipeline whose version is not known.
 
     Raises:
-        InvalidRequest: A run would be refused for it.
+        InvalidRequest: It is needed, so a run would be refused.
     """
     message = text if is_needed else f"version not resolved: {text}"
     yield VersionStep(step="version", status="error", message=message)

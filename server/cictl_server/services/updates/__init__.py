@@ -1,4 +1,4 @@
-"""Updates of the server itself, its restart, and what it makes up for afterwards."""
+"""Updates of the server itself, its restart, and the reload of projects after an update."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server remembers of updates: texts by name, in the table of settings."""
+"""What the server remembers about updates, as texts in the table of settings."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import SettingRecord
 
 ADOPTED = "adopted_update_result"
-"""The instant of the last result of an updater that was taken over; nobody else's business."""
+"""The setting with the time of the last updater result that was taken over. It is internal and never shown."""
 
 _SHOWN = "update_"
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateBook:
-    """Reads and writes those settings, each call in a transaction of its own."""
+    """Reads and writes the settings about updates. Each call is a transaction."""
 
     store: Store
 
     def find(self, key: str) -> str:
-        """Return a text, empty where there is none."""
+        """Return a text; empty if there is none."""
         with self.store.read() as view:
             record = view.settings.find(key)
         return record.value if record else ""
 
     def shown(self) -> dict[str, str]:
-        """Return what everybody may see: not every setting that the server has."""
+        """Return the settings about updates that clients may see."""
         with self.store.read() as view:
             return {
                 record.key: record.value
@@ -39,10 +39,12 @@ class UpdateBook:
             }
 
     def write(self, changes: Mapping[str, str], *, latest: str = "", cleared: tuple[str, ...] = ()) -> None:
-        """Remember *changes* and forget the *cleared* ones, all or nothing. The message of a status is kept beside it.
+        """Store *changes* and delete the *cleared* ones, all or nothing.
+
+        With a status its message is also stored as `UpdateKey.REASON`, because later messages overwrite `UpdateKey.MESSAGE`.
 
         Args:
-            latest: A version that exists; it becomes the latest one known if it is the newest heard of.
+            latest: A version that exists. It becomes the latest known one if it is newer than that.
         """
         if UpdateKey.STATUS in changes:
             changes = {**changes, UpdateKey.REASON: changes[UpdateKey.MESSAGE]}

@@ -1,4 +1,4 @@
-"""The process that the services live in, as far as they may decide about it."""
+"""The process of the server, as far as services may know and end it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 def _stay() -> None:
-    """Ignore the wish: nothing serves."""
+    """Do nothing: no server runs that could end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,10 +16,10 @@ class ServerProcess:
     """How the server was started and how it ends.
 
     Attributes:
-        url: Where it is asked whether it is well, without a slash at its end.
-        arguments: What follows the program on a command line that starts the same server again.
-        leave: Asks it to finish what it is answering and to end.
-        restart: The same, and the program to start itself again in the same process.
+        url: The base URL for health checks, without a slash at its end.
+        arguments: The command line without the program that starts the same server again.
+        leave: Asks the server to finish its answers and end.
+        restart: Like `leave`, but then the program starts itself again in the same process.
     """
 
     url: str = ""

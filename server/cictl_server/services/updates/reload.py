@@ -1,4 +1,4 @@
-"""Fetching every project again after an update: a newer version may read more from their files."""
+"""Reloading every project after an update: a newer version may read more from the project files."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ReloadService:
     book: UpdateBook
 
     def run_if_pending(self) -> None:
-        """Reload the projects if the server was updated and they were not reloaded since; may take minutes.
+        """Reload the projects if they were not reloaded since the last update. May take minutes.
 
-        Where one can't be reloaded it stays as it was, and all are tried again at the next start.
+        A project that can't be reloaded stays as it was. All are then tried again at the next start.
         """
         if self.book.find(UpdateKey.RELOAD_PENDING) != "1":
             return

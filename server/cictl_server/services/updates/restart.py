@@ -18,14 +18,14 @@ _MANAGER = {"linux": "systemd", "darwin": "launchd"}
 
 @dataclass(frozen=True, kw_only=True)
 class RestartService:
-    """A server below a service manager ends, and the manager starts it again; any other starts itself again."""
+    """Restarts the server. Under a service manager it ends and the manager starts it; else it starts itself again."""
 
     updates: UpdateService
     book: UpdateBook
     process: ServerProcess
 
     def restart(self) -> Restarting:
-        """Begin, and tell how the server comes back; answers that are under way are finished first.
+        """Begin a restart, and return how the server comes back. Answers under way are finished first.
 
         Raises:
             Conflict: An update is in progress, which restarts the server by itself.

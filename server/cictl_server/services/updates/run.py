@@ -1,4 +1,4 @@
-"""One update or rollback: everything from its beginning to the moment when an updater takes over."""
+"""One update or rollback, from its beginning until an updater takes over."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from cictl_server.store.contract import Store
 logger = logging.getLogger(__name__)
 
 PICK_UP = timedelta(seconds=120)
-"""How long the updater may take to begin and to stop the old version, beside the time of two tries to become healthy."""
+"""How long the updater may take to begin and to stop the old version. Two waits for health are added to it."""
 
 _DRAIN_LOOK_SECONDS = 0.5
 _STOPPED = "stage update: the server was stopped before the version was installed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
-    """What was asked for.
+class UpdateOrder:
+    """What a client asked for.
 
     Attributes:
         target: A tag; empty for the latest release.
@@ -55,17 +55,17 @@ class Order:
 
 
 class UpdateRun:
-    """One attempt, on a thread of its own: a client that hangs up changes nothing.
+    """One attempt, on its own thread, so that a client that hangs up does not end it.
 
     Attributes:
-        phase: Where it is.
-        target: The version that it goes to; empty until that is known.
-        is_over: Its answer stands.
+        phase: What it is doing.
+        target: The version to install; empty until it is known.
+        is_over: Whether its answer or error is known.
     """
 
     def __init__(
         self,
-        order: Order,
+        order: UpdateOrder,
         *,
         capability: Capability,
         lock: filelock.BaseFileLock | None,
@@ -101,13 +101,13 @@ class UpdateRun:
         threading.Thread(target=self._run, name="update", daemon=True).start()
 
     def cancel(self) -> None:
-        """End it, and the programs that it runs, unless the switch was asked for: the server is stopping."""
+        """End the attempt and the programs that it runs, because the server stops. Does nothing once it is over."""
         if not self.is_over:
             self._is_cancelled.set()
             children.end_all()
 
     def wait(self, limit: timedelta) -> UpdateAnswer | None:
-        """Return the answer, or None when there is none after *limit*.
+        """Return the answer; None if there is none after *limit*.
 
         Raises:
             InvalidRequest, UpdateFailed: What went wrong.
@@ -151,7 +151,7 @@ class UpdateRun:
             logger.warning("the failure could not be remembered: %s", unwritten)
 
     def _perform(self) -> tuple[UpdateAnswer, Callable[[], None] | None]:
-        """Do it, and return the answer and, where this process must end for it, how."""
+        """Do the update. Return the answer, and the function that ends this process if the update needs that."""
         layout = self._capability.layout
         if not self._capability.is_supported or layout is None:
             raise UpdateUnavailable(self._capability.reason)
@@ -166,7 +166,7 @@ class UpdateRun:
         return self._hand_over(layout)
 
     def _install(self, layout: Layout) -> bool:
-        """Fetch and build the version; return False when there is nothing newer than what runs."""
+        """Fetch and build the version; return False when no newer one exists."""
         self._set_phase("download")
         source = self._tools.source
         release = source.get(self.target) if self.target else source.latest()
@@ -197,7 +197,7 @@ class UpdateRun:
         )
 
     def _drain(self) -> None:
-        """Let no more jobs begin and wait for those that run, as long as the settings say."""
+        """Pause leases, and wait for active jobs to end, for at most the time in the settings."""
         if not self._tools.drain:
             return
         until = self._clock() + self._tools.drain
@@ -211,7 +211,11 @@ class UpdateRun:
         return bool(counts[JobStatus.LEASED] or counts[JobStatus.RUNNING])
 
     def _hand_over(self, layout: Layout) -> tuple[UpdateAnswer, Callable[[], None] | None]:
-        """Ask for the switch: the last act, since it starts the updater, which stops this server."""
+        """Ask the updater for the switch.
+
+        This must be the last act: the updater stops this server at once. So the pause and the book are written first, and a
+        failed request is withdrawn.
+        """
         self._set_phase("staged")
         needs_helper = self._capability.needs_helper
         message = self._message(needs_helper=needs_helper)

@@ -1,4 +1,4 @@
-"""What an update does to the world, gathered so that the services decide and this acts."""
+"""The effects of an update on the machine, in one place: the services decide, and these functions act."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cictl.installation.releases.sources import open_source
 
 
 class Stage(Protocol):
-    """Installs what was fetched: `staging.stage`."""
+    """Installs a fetched release: the type of `staging.stage`."""
 
     def __call__(
         self, layout: Layout, fetched: FetchedRelease, tag: str, *, on_phase: Callable[[str], None]
@@ -30,11 +30,11 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateTools:
-    """The hands of an update.
+    """The functions and settings of an update.
 
     Attributes:
-        capability: Looks whether this installation can update itself.
-        releases: Where releases come from, as agents are told it too.
+        capability: Returns whether and how this installation can update itself.
+        releases: Where releases come from; agents are told the same.
         apply_wait: How long a request waits for its update to be staged; the reference's page gives up after 30 s.
         drain: How long running jobs may go on before the server is replaced.
         health: How long a new version may take to become healthy.
@@ -53,10 +53,10 @@ class UpdateTools:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], *, version: str, data_dir: Path) -> UpdateTools:
-        """Return the tools of a real server, by its `CICTL_` settings, else their `CIWI_` twins.
+        """Return the tools of a real server, from `CICTL_` variables or else their `CIWI_` twins.
 
         Raises:
-            ReleaseError: The source of releases is of no known kind, or its address is none.
+            ReleaseError: The source of releases has an unknown kind or a bad address.
         """
         releases = ReleaseSettings.from_environment(environ)
         pip = PipSettings.from_environment(environ)
@@ -76,7 +76,7 @@ class UpdateTools:
 
 
 def _seconds(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
-    """Return a setting in seconds; what is no number from 0 to a day is as none."""
+    """Return a setting in seconds. A value that is not a number from 0 to 86,400 counts as unset."""
     try:
         seconds = float(setting(environ, name) or "x")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Updating the server: what there is, what was asked for, how it stands."""
+"""Updating the server: which versions exist, starting an update, and its status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET, installs_wh
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.updates.book import ADOPTED, UpdateBook
 from cictl_server.services.updates.process import ServerProcess
-from cictl_server.services.updates.run import Order, UpdateRun
+from cictl_server.services.updates.run import UpdateOrder, UpdateRun
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.contract import Store
 from cictl_server.store.records import AgentRecord
@@ -33,11 +33,11 @@ logger = logging.getLogger(__name__)
 
 _UNFINISHED = ("running", "staged")
 _LOCK_SECONDS = 2.0
-"""How long the last updater may take to leave after it has told its end."""
+"""How long the last updater may hold the lock after it has written its result."""
 
 
 class UpdateService:
-    """One update at a time, in this process and in any other that works on the same installation."""
+    """Starts updates, one at a time. A file lock holds for other processes of the same installation too."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class UpdateService:
         self._is_tidy = False
 
     def check(self) -> UpdateCheck:
-        """Look for a newer release, in whatever way this server was installed; a failure is an answer too."""
+        """Look for a newer release, however this server was installed. A failure is returned as a message."""
         remembered = {UpdateKey.LAST_CHECKED: _instant(self._clock()), UpdateKey.CURRENT: self._version}
         try:
             release = self.tools.source.latest()
@@ -96,10 +96,10 @@ class UpdateService:
         )
 
     def list_tags(self) -> UpdateTags:
-        """Return what can be had: released, or installed here already. Offline those that are here must do.
+        """Return the versions that are released or installed here; only the latter if the source can't be asked.
 
         Raises:
-            InvalidRequest: The source can't be asked, and nothing is installed beside what runs.
+            InvalidRequest: The source can't be asked, and only the running version is installed.
         """
         local = self._rollback_versions()
         try:
@@ -113,10 +113,10 @@ class UpdateService:
         return UpdateTags(tags=first + tags, current_version=self._version)
 
     def apply(self, request: UpdateRequest) -> UpdateAnswer | None:
-        """Update to a release, the latest one by default; None when it is still running after `apply_wait`.
+        """Update to a release, by default the latest. Return None if it is still running after `apply_wait`.
 
         Raises:
-            InvalidRequest: No such version, or a release that is not whole.
+            InvalidRequest: There is no such version, or its release is incomplete.
             UpdateUnavailable: This installation can't update itself.
             Conflict: Another update is in progress.
             UpdateFailed: The version could not be installed, or does not work here.
@@ -124,10 +124,10 @@ class UpdateService:
         return self._begin(request.target_version.strip(), is_rollback=False)
 
     def rollback(self, request: UpdateRequest) -> UpdateAnswer | None:
-        """Go back to a version; one that is installed still needs no network.
+        """Go back to a version. One that is still installed needs no network.
 
         Raises:
-            InvalidRequest: No target; else as for `apply`.
+            InvalidRequest: No target. All others as for `apply`.
         """
         target = request.target_version.strip()
         if not target:
@@ -135,7 +135,7 @@ class UpdateService:
         return self._begin(target, is_rollback=True)
 
     def still_running(self, request: UpdateRequest) -> UpdateAnswer:
-        """Return what to say of an update that outlasts its request."""
+        """Return the answer for an update that outlasts its request."""
         run = self._run
         target = run.target if run else request.target_version.strip()
         return UpdateAnswer(
@@ -147,15 +147,16 @@ class UpdateService:
         )
 
     def refuse_while_active(self) -> None:
-        """
+        """Check that no update is in progress.
+
         Raises:
-            Conflict: An update is in progress.
+            Conflict: One is.
         """
         with self._lock:
             self._check_idle(self.tools.capability().layout)
 
     def status(self) -> dict[str, str]:
-        """Return everything that is to be known of updates, as texts."""
+        """Return everything about updates that clients may know, as texts."""
         self.adopt()
         stored = self._book.shown()
         capability = self.tools.capability()
@@ -178,7 +179,7 @@ class UpdateService:
         }
 
     def adopt(self) -> None:
-        """Take over what an updater wrote of its work since the last look."""
+        """Store the result of an updater, if it is a new one."""
         layout = self.tools.capability().layout
         result = manifest.read_result(layout) if layout else None
         if result is None or _instant(result.updated_utc) == self._book.find(ADOPTED):
@@ -198,7 +199,10 @@ class UpdateService:
         logger.info("update %s target=%s: %s", result.status, result.target, result.message)
 
     def settle(self) -> None:
-        """Take over results, give up an update that nobody works on any more, and, once, remove what others left."""
+        """Store results and give up an update on which nobody works any more.
+
+        At the first quiet moment it also repairs what an interrupted updater left behind (`reconcile`).
+        """
         self.adopt()
         is_unfinished = self._book.find(UpdateKey.STATUS) in _UNFINISHED
         if self._is_running or (self._is_tidy and not is_unfinished):
@@ -213,7 +217,7 @@ class UpdateService:
             self._give_up(self._book.find(UpdateKey.TARGET))
 
     def stop(self) -> None:
-        """Give up what is not handed over yet: the server stops. Takes no lock, so that a signal handler may call it."""
+        """Cancel an update that is not handed over yet. Takes no lock, because a signal handler calls it."""
         if self._run is not None:
             self._run.cancel()
 
@@ -229,7 +233,7 @@ class UpdateService:
         )
 
     def _give_up(self, target: str) -> None:
-        """End an update of which nothing is left but what the server remembers: it was stopped on its way."""
+        """Mark an update as failed that was interrupted and left only its status behind."""
         self._pause.end()
         what = f"update to {target}" if target else "update"
         self._book.write({UpdateKey.STATUS: "failed", UpdateKey.MESSAGE: f"{what} did not complete"})
@@ -237,10 +241,10 @@ class UpdateService:
     def _begin(self, target: str, *, is_rollback: bool) -> UpdateAnswer | None:
         if target and find_tag(target) is None:
             raise InvalidRequest("invalid target_version", hint="versions look like v1.2.3 or v1.2.3-rc.1")
-        run = self._start(Order(target=target, current=self._version, is_rollback=is_rollback))
+        run = self._start(UpdateOrder(target=target, current=self._version, is_rollback=is_rollback))
         return run.wait(self.tools.apply_wait)
 
-    def _start(self, order: Order) -> UpdateRun:
+    def _start(self, order: UpdateOrder) -> UpdateRun:
         capability = self.tools.capability()
         with self._lock:
             self._check_idle(capability.layout)
@@ -277,12 +281,12 @@ class UpdateService:
         return result.phase if result else "switch"
 
     def _rollback_versions(self) -> list[str]:
-        """Return the versions that are installed beside the running one, newest first."""
+        """Return the installed versions other than the running one, newest first."""
         layout = self.tools.capability().layout
         return _newest_first(layout.complete_versions() if layout else (), but=self._version)
 
     def _unable_agents(self) -> list[str]:
-        """Return the agents that say they are no service: when asked to update, or else by their run mode."""
+        """Return the agents that said they are not a service: when asked to update, or by their run mode."""
         with self._store.read() as view:
             agents = list(view.agents.iter_all())
         return [agent.agent_id for agent in agents if self._is_unable(agent)]
@@ -298,7 +302,7 @@ def _take(capability: Capability) -> filelock.BaseFileLock | None:
     """Take the installation's lock.
 
     Raises:
-        Conflict: Another process works on it.
+        Conflict: Another process holds it.
     """
     if capability.layout is None:
         return None
@@ -320,7 +324,7 @@ def _newest_first(versions: Iterable[str], *, but: str) -> list[str]:
 
 
 def _is_newer(version: str, *, than: str) -> bool:
-    """Tell whether *version* is newer, which `dev` never lets anything be known to be."""
+    """Tell whether *version* is newer. Compared with `dev`, nothing is."""
     left, right = find_tag(version), find_tag(than)
     return left is not None and right is not None and left > right
 
