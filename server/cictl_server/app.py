@@ -1,4 +1,4 @@
-"""The application: the route table, readable at a glance."""
+"""The WSGI application and its route table."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
     ("/api/v1/vault/connections/{connection_id}", vault.VaultConnectionResource, ""),
     ("/api/v1/vault/connections/{connection_id}/test", vault.VaultTestResource, ""),
 )
-"""Path, resource, and the ending of its responders' names where one resource serves several paths."""
+"""Path, resource, and the suffix of the responders' names if one resource serves several paths."""
 
 
 def create_app(services: Services, *, is_loopback: bool = True) -> Application:
     """Return the WSGI application that serves *services*.
 
     Args:
-        is_loopback: The server is reachable from this machine only; other names in Host headers are refused.
+        is_loopback: The server is reachable from this machine only, so other names in Host headers are refused.
     """
     app: Application = falcon.App(
         middleware=[

@@ -1,4 +1,4 @@
-"""What is done to a data directory from outside the server: check, back up, restore, compact, export."""
+"""Work on a data directory from outside the server: check, back up, restore, compact, export."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _HIDDEN = "***"
 
 @dataclass(frozen=True, kw_only=True)
 class Examined:
-    """What a look at a data directory found.
+    """The result of a check of a data directory.
 
     Attributes:
-        records: How many there are of each kind.
+        records: The number of records of each kind.
         jobs: How many executions have each status.
-        problems: What is not as it must be; empty for a sound directory.
-        is_in_use: A server has it; then its files are not looked at, because they change.
+        problems: One text for each problem; empty for a sound directory.
+        is_in_use: A server uses it. Then files are not checked, because they change.
     """
 
     state: CopiedState
@@ -57,7 +57,7 @@ class Copied:
 
     Attributes:
         files: Logs, artifacts, reports and icons; the state is not counted.
-        replaced: Where a restore moved what was there before; None for nothing.
+        replaced: The folder into which a restore moved the old content; None if there was none.
     """
 
     state: CopiedState
@@ -73,7 +73,7 @@ class Compacted:
 
 
 def examine(directory: Path) -> Examined:
-    """Read everything as a server would, on a copy, so that also a running server's data can be looked at.
+    """Read everything as a server would, from a copy, so that a running server does not matter.
 
     Raises:
         NotFound: There is no database.
@@ -93,14 +93,14 @@ def examine(directory: Path) -> Examined:
 def back_up(directory: Path, target: Path) -> Copied:
     """Copy the data to *target*, a new or empty folder, also while a server runs.
 
-    The state is copied first and the files then, because files are there before the state names them. A job that is deleted
-    meanwhile may be in the copy without its files.
+    The state is copied before the files, because a file exists before the state names it. A job that is deleted meanwhile
+    may be in the copy without its files.
 
     Raises:
         NotFound: There is no database.
         Conflict: *target* holds something.
         InvalidRequest: *target* is inside the data directory.
-        StoreTooNew, StoreCorrupt: The data is not fit to be kept.
+        StoreTooNew, StoreCorrupt: The data is not sound.
     """
     _must_have_state(directory)
     if target.resolve().is_relative_to(directory.resolve()):
@@ -120,13 +120,13 @@ def back_up(directory: Path, target: Path) -> Copied:
 
 
 def restore(directory: Path, source: Path, *, now: datetime) -> Copied:
-    """Put the backup *source* in the place of what *directory* holds; that is moved into a folder beside it.
+    """Replace the content of *directory* by the backup *source*. The old content is moved into a folder in it.
 
     The backup is copied and read through before anything is moved.
 
     Raises:
-        NotFound: *source* is no backup.
-        StoreLocked: A server runs.
+        NotFound: *source* is not a backup.
+        StoreLocked: A server uses *directory*.
         StoreTooNew, StoreCorrupt: The backup is not sound.
     """
     _must_have_state(source)
@@ -161,7 +161,7 @@ def compact(directory: Path) -> Compacted:
 def export(directory: Path) -> dict[str, list[dict[str, Any]]]:
     """Return all records by table, without what may be secret.
 
-    Values of environment variables and user info in addresses are replaced; remembered answers are left out.
+    Values of environment variables and user info in URLs are replaced. Answers kept for `Idempotency-Key` are left out.
 
     Raises:
         NotFound, StoreTooNew, StoreCorrupt: As in `examine`.
@@ -189,7 +189,7 @@ def _must_have_state(directory: Path) -> None:
 def _has_server(directory: Path) -> bool:
     try:
         return is_in_use(directory)
-    except PermissionError:  # another user's; then its files can't be looked at either
+    except PermissionError:  # another user's: its files can't be read either
         return True
 
 
@@ -198,7 +198,7 @@ def _tables(store: TinyStore) -> dict[str, list[Document]]:
 
 
 def _missing_files(directory: Path, view: View) -> Iterator[str]:
-    """Yield what finished executions have lost: log bytes that counted, artifacts that were acknowledged."""
+    """Yield a text for each loss of a finished execution: log bytes that count, acknowledged artifacts."""
     for job in view.jobs.iter_all():
         size = _size(directory / "logs" / f"{job.log_name}.log")
         if job.status.is_terminal and size < job.log_size:
@@ -232,7 +232,7 @@ def _copy_all(source: Path, target: Path) -> Copied:
 
 
 def _copy_tree(source: Path, target: Path) -> tuple[int, int]:
-    """Copy a file or folder and return how many files and bytes; what vanishes meanwhile is passed over."""
+    """Copy a file or folder, and return the number of files and bytes. What vanishes meanwhile is skipped."""
     files = size = 0
     for folder, names, entries in os.walk(source):
         names[:] = [name for name in names if not name.startswith("upload-")]  # uploads that are not acknowledged
@@ -248,7 +248,7 @@ def _copy_tree(source: Path, target: Path) -> tuple[int, int]:
 
 
 def _copy_file(source: Path, target: Path) -> int | None:
-    """Copy one plain file and return its size; None when it is gone, or no plain file."""
+    """Copy one plain file and return its size; None if it is gone or not a plain file."""
     try:
         if source.is_symlink() or not source.is_file():
             return None
@@ -259,7 +259,11 @@ def _copy_file(source: Path, target: Path) -> int | None:
 
 
 def _swap(directory: Path, new: Path, *, aside: Path) -> Path | None:
-    """Move the old entries into *aside* and those of *new* in their place, marked as unfinished meanwhile."""
+    """Move the old content into *aside*, and that of *new* into its place.
+
+    The marker `RESTORING` is made durable before the first move and removed after the last: a server refuses a directory
+    in which a restore was interrupted.
+    """
     old = [path for path in directory.iterdir() if path.name not in ("lock", RESTORING) and not _is_apart(path)]
     marker = directory / RESTORING
     marker.touch(mode=0o600)
@@ -277,7 +281,7 @@ def _swap(directory: Path, new: Path, *, aside: Path) -> Path | None:
 
 
 def _is_apart(path: Path) -> bool:
-    """Tell whether *path* belongs to no backup: work of updates and of former restores."""
+    """Tell whether *path* is left out of backups: files of updates and of earlier restores."""
     return path.name in ("updates", _NEW) or path.name.startswith(REPLACED)
 
 
@@ -296,7 +300,7 @@ def _held(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _left_to_its_owner(directory: Path) -> Iterator[None]:
-    """Let what root makes here, however that ends, belong to the directory's owner, as whom the server runs."""
+    """Give what root makes here to the owner of the directory, as whom the server runs, also after an error."""
     try:
         yield
     finally:
@@ -321,6 +325,6 @@ def _without_secrets(value: Any, *, key: str = "") -> Any:
 
 
 def _without_user_info(text: str) -> str:
-    """Hide name and password in a text that is an address."""
+    """Hide user info in a text that is a URL."""
     scheme, _, _ = text.partition("://")
     return text if " " in scheme or "\n" in scheme else without_user_info(text, instead=f"{_HIDDEN}@")

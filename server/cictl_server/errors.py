@@ -1,4 +1,4 @@
-"""The errors of the server's rules. They know no HTTP; the status of a kind is its code's.
+"""The errors of the server's rules. They know no HTTP: the status follows from the `code`.
 
 CictlError
 ├── InvalidRequest        a field is missing or wrong
@@ -24,8 +24,8 @@ class CictlError(Exception):
     """Base of everything a service raises on purpose.
 
     Attributes:
-        code: Stable word for machines.
-        hint: What to try next; empty when the message says it all.
+        code: A stable word for programs.
+        hint: What to try next; may be empty.
     """
 
     code: Code = Code.INTERNAL
@@ -40,7 +40,7 @@ class InvalidRequest(CictlError):
 
 
 def no_agent_id() -> InvalidRequest:
-    """Return the refusal of an agent that does not say which it is."""
+    """Return the error for a request of an agent without its id."""
     return InvalidRequest("agent_id is required")
 
 

@@ -1,4 +1,4 @@
-"""What every request passes first: where it comes from, the form of its path, and whether what it names is there."""
+"""The checks before every request: its origin, the form of its path, and whether what it names exists."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class ForbiddenOrigin(CictlError):
 
 
 class Guard:
-    """Refuses what a browser was tricked into sending, and OPTIONS."""
+    """Refuses requests that a browser was tricked into sending, and OPTIONS."""
 
     def __init__(self, *, is_loopback: bool) -> None:
-        """Check the Host header too when only this machine should reach the server (DNS rebinding)."""
+        """With *is_loopback*, check the Host header too: a page could reach the server by DNS rebinding."""
         self._is_loopback = is_loopback
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
@@ -44,7 +44,7 @@ class Guard:
 
 
 class Slashes:
-    """Cuts slashes around what follows some nouns, as the contract has it for these alone."""
+    """Removes slashes around what follows some nouns; the contract has this for these nouns only."""
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         prefix = next((p for p in _LOOSE_PREFIXES if req.path.startswith(p)), None)
@@ -58,7 +58,7 @@ class Slashes:
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether *host*, a name or an address without port, means this machine only."""
+    """Tell whether *host*, a name or an address without a port, means this machine only."""
     bare = host.strip("[]").casefold()
     if bare in ("localhost", "localhost.localdomain"):
         return True
@@ -69,10 +69,10 @@ def is_loopback_name(host: str) -> bool:
 
 
 class Existence:
-    """Answers for pipelines and chains that are not there, or can't be run, before anything else is looked at.
+    """Answers for pipelines and chains that don't exist or can't be run, before anything else is checked.
 
-    So a wrong method on an id that does not exist is 404, not 405. And where only POST has a meaning of its own, GET and
-    DELETE take the word for the id of an execution, and there is none.
+    So a wrong method on an unknown id is 404, not 405, as in the contract. For `jobs/clear-queue` and
+    `jobs/flush-history`, GET and DELETE take the last word for the id of an execution, which does not exist.
     """
 
     def __init__(self, services: Services) -> None:

@@ -1,4 +1,4 @@
-"""waitress on one socket, with an end that neither races nor leaks; knows no application."""
+"""waitress on one socket, with a stop that neither races nor leaks. Knows no application."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BACKLOG = 1024
 
 
 class Httpd:
-    """A WSGI application behind a bound socket; `run` serves until `stop`, from whatever thread."""
+    """A WSGI application behind a bound socket. `run` serves until any thread calls `stop`."""
 
     def __init__(self, app: Callable[..., Any], listener: socket.socket, *, threads: int, **options: Any) -> None:
         """Prepare; connections wait in the socket's queue until `run`.
@@ -36,9 +36,9 @@ class Httpd:
         )
 
     def run(self) -> None:
-        """Serve until `stop`, finish what is being answered, and close everything, the socket too.
+        """Serve until `stop`, then finish the answers under way, and close everything including the socket.
 
-        The loop polls, since waitress's own way, select, ends at 1024 descriptors.
+        The loop uses poll: select, waitress's default, fails above 1024 descriptors.
         """
         answered = threading.Event()
         drain = threading.Thread(target=self._drain_when_asked, args=(answered,), name="drain")
@@ -58,8 +58,8 @@ class Httpd:
     def _drain_when_asked(self, answered: threading.Event) -> None:
         """Let the threads finish their answers, then end the loop.
 
-        The sockets are closed by the loop's own thread afterwards: closing them here would race with its poll, and
-        waitress's `close` leaks threads.
+        The thread of the loop closes the sockets afterwards. Closing them here would race with its poll, and waitress's
+        own `close` leaks threads.
         """
         self._stopping.wait()
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=GRACE_SECONDS)
@@ -67,7 +67,7 @@ class Httpd:
         self._server.trigger.pull_trigger()
 
     def _close(self) -> None:
-        """Send what is still to be sent, for a second at most, and close everything."""
+        """Send what is left for at most a second, and close everything."""
         for _ in range(20):
             if not any(getattr(channel, "total_outbufs_len", 0) for channel in self._channels.values()):
                 break

@@ -1,6 +1,6 @@
-"""Making the server known to its network by mDNS, where the optional extra `mdns` (zeroconf) is installed.
+"""Announcing the server on its network by mDNS, if the optional extra `mdns` (zeroconf) is installed.
 
-What listens on loopback is never made known, and nothing here can keep a server from serving.
+A server on loopback is never announced. No failure here keeps a server from serving.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _JOIN_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Advert:
-    """What is made known.
+    """What is announced.
 
     Attributes:
-        instance: How people see the server.
+        instance: The name of the server for people.
         hostname: Name of this machine, without a domain.
-        addresses: Where the server listens, and by which interfaces it is made known.
+        addresses: Where the server listens. They also choose the interfaces.
     """
 
     instance: str
@@ -44,7 +44,7 @@ class Advert:
     addresses: tuple[str, ...]
 
     def service(self) -> ServiceInfo:
-        """Return the records; the host is named below `.local`, where other machines find it."""
+        """Return the DNS records. The host gets a name below `.local`, where other machines find it."""
         from zeroconf import ServiceInfo
 
         return ServiceInfo(
@@ -58,7 +58,7 @@ class Advert:
 
 
 class Advertiser:
-    """Makes `advert` known from `start` to `stop`, on a thread of its own: to claim a name takes a second."""
+    """Announces `advert` from `start` to `stop`, on its own thread because claiming a name takes a second."""
 
     def __init__(self, advert: Advert) -> None:
         self.advert = advert
@@ -66,11 +66,11 @@ class Advertiser:
         self._thread = threading.Thread(target=self._register, name="mdns")
 
     def start(self) -> None:
-        """Begin; the server must accept connections by now. A failure is logged, and that is all."""
+        """Begin. The server must accept connections already. A failure is only logged."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Take the advert back, so that it vanishes from the network at once."""
+        """Withdraw the announcement, so that it vanishes from the network at once."""
         self._thread.join(_JOIN_SECONDS)
         if self._zeroconf is None:
             return
@@ -94,10 +94,10 @@ class Advertiser:
 
 
 def find_advertiser(host: str, port: int, *, version: str, environ: Mapping[str, str]) -> Advertiser | None:
-    """Return what makes a server known that listens on *host*, or None when nothing should or can.
+    """Return the advertiser of a server on *host*; None if it should not or can't be announced.
 
     Args:
-        host: The numeric address that it is bound to.
+        host: The numeric address to which it is bound.
         environ: `CICTL_MDNS_ENABLE=false` turns it off, `CICTL_MDNS_INSTANCE` names the server; each also as `CIWI_…`.
     """
     if setting(environ, "MDNS_ENABLE") == "false" or ipaddress.ip_address(host).is_loopback:
@@ -121,9 +121,9 @@ def find_advertiser(host: str, port: int, *, version: str, environ: Mapping[str,
 
 
 def reachable_addresses(host: str, local: Iterable[str]) -> list[str]:
-    """Return the addresses by which others reach a server bound to *host*, of those that this machine has.
+    """Return those of the *local* addresses by which other machines reach a server bound to *host*.
 
-    Neither loopback nor link-local ones are among them; IPv4 comes first, then the order is that of their text.
+    Loopback and link-local ones are left out. IPv4 comes first; then they are ordered by their text.
     """
     bound = ipaddress.ip_address(host)
     found = {ipaddress.ip_address(address) for address in local} if bound.is_unspecified else {bound}
@@ -134,5 +134,5 @@ def reachable_addresses(host: str, local: Iterable[str]) -> list[str]:
 
 
 def _label(text: str) -> str:
-    """Cut *text* to what fits into one label, between characters."""
+    """Cut *text* between two characters so that it fits into one label."""
     return text.encode()[:_LABEL_BYTES].decode(errors="ignore")

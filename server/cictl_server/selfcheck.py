@@ -1,4 +1,4 @@
-"""What a version does to find out, before it serves anybody, that it can."""
+"""The test that a new version makes before it serves: whether it works with this data."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ class SelfCheckFailed(CictlError):
     """This version can't run here."""
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found; `schema` is the newest that this version can open."""
+class SelfCheckReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a passed check. `schema` is the newest that this version can open."""
 
     ok: bool
     version: str
     schema: int
 
 
-def check(data_dir: Path) -> Report:
+def check(data_dir: Path) -> SelfCheckReport:
     """Open the data, build the server, and let it answer two requests without a socket.
 
     Args:
-        data_dir: A copy of a server's data: opening may migrate it.
+        data_dir: A copy of a server's data, because opening may migrate it.
 
     Raises:
-        SelfCheckFailed: The data is too new, or a request was not answered as it should be.
+        SelfCheckFailed: The data is too new, or a request got a wrong answer.
         StoreError: The data can't be opened for another reason.
     """
     version = running_tag()
@@ -57,7 +57,7 @@ def check(data_dir: Path) -> Report:
         store.close()
     if health.get("status") != "ok" or info.get("version") != version:
         raise SelfCheckFailed(f"answered {health} and {info}")
-    return Report(ok=True, version=version, schema=SCHEMA)
+    return SelfCheckReport(ok=True, version=version, schema=SCHEMA)
 
 
 def _get(app: Application, path: str) -> dict[str, Any]:

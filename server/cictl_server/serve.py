@@ -27,13 +27,13 @@ from cictl_server.store.tiny import TinyStore
 logger = logging.getLogger(__name__)
 
 SPARE_THREADS = 32
-"""Threads beyond the waiting places: with fewer threads than busy connections waitress collapses."""
+"""Threads in addition to the waiting places. With fewer threads than busy connections waitress collapses."""
 
 _CONNECTION_LIMIT = 1000
 _UNSENT_LIMIT = 1 << 20
-"""Bytes that an answer may be ahead of a slow client before its thread waits."""
+"""How many bytes of an answer are buffered for a slow client before the thread waits."""
 _BODY_LIMIT = 16 << 30
-"""waitress keeps bodies on disk; the services have tighter limits for what is in them."""
+"""waitress keeps bodies on disk; the resources and services have tighter limits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,11 @@ class ServerConfig:
 
     Attributes:
         port: 0 takes a free one.
-        no_auth: Bind to an address that others reach although nothing authenticates them.
-        agent_timeout: After this silence of an agent its running work is given up.
+        no_auth: Allow an address that other machines reach, although nothing authenticates them.
+        agent_timeout: What an agent runs is given up after this silence of it.
         environ: Settings of updates (where releases come from, how this installation is managed) and of mDNS.
-        vault_urls: The only Vaults that secrets may come from; empty allows any.
-        arguments: What follows the program on a command line that starts this server again, apart from a free port.
+        vault_urls: The only Vaults from which secrets may come; empty allows any.
+        arguments: The command line without the program that starts this server again; a port chosen at 0 is added.
     """
 
     data_dir: Path
@@ -62,19 +62,18 @@ class ServerConfig:
 
 
 class Server:
-    """A server that is bound and ready; `run` serves until `stop`, from whatever thread.
+    """A server that is bound and ready. `run` serves until any thread calls `stop`.
 
     Attributes:
         url: Where it listens.
-        is_restart_wanted: Once `run` has ended: whoever started the server is to start it again.
+        is_restart_wanted: After `run` has ended, whether its caller has to start the server again.
     """
 
     def __init__(self, config: ServerConfig) -> None:
         """Open the data directory and bind the address.
 
         Raises:
-            InvalidRequest: The address is not loopback and `no_auth` does not say that this is wanted, or an address of a
-                Vault is none.
+            InvalidRequest: The address is not loopback and `no_auth` is not set, or the URL of a Vault is bad.
             StoreError: The data can't be opened.
             OSError: The address can't be bound.
         """
@@ -116,13 +115,13 @@ class Server:
             connection_limit=_CONNECTION_LIMIT,
             max_request_body_size=_BODY_LIMIT,
             channel_timeout=120,
-            channel_request_lookahead=1,  # so that a broken connection is noticed while its request waits
+            channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
             outbuf_high_watermark=_UNSENT_LIMIT,
             ident="cictl",
         )
 
     def run(self) -> None:
-        """Serve until `stop`; then finish what is being answered, and close the store."""
+        """Serve until `stop`, then finish the answers under way and close the store."""
         maintenance = threading.Thread(target=self._maintain, name="maintenance")
         maintenance.start()
         threading.Thread(target=self._reload_projects, name="reload", daemon=True).start()
@@ -159,7 +158,7 @@ class Server:
             logger.exception("projects not reloaded")
 
     def _process(self, config: ServerConfig, listener: socket.socket) -> ServerProcess:
-        """Return what the services may know of and do to this process."""
+        """Return this process as the services may see and end it."""
         host, port = listener.getsockname()[:2]
         near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - asked there, not bound
         return ServerProcess(

@@ -1,7 +1,7 @@
-"""The store's contract: what services may rely on, whatever keeps the data.
+"""The contract of the store: what services may rely on, whatever keeps the data.
 
-The docstrings here are the specification; `tests/store/` runs one suite against every implementation. The contract names
-transactions, typed records and claims, and no files or locks, so that a SQL database could stand behind it.
+The docstrings here are the specification; `tests/store/` runs one suite against every implementation. The contract knows
+transactions, typed records and claims, but no files or locks, so a SQL database could implement it.
 
     StoreError
     ├── StoreLocked      another server uses the data
@@ -65,7 +65,7 @@ class StoreCorrupt(StoreError):
 
 
 class StoreFailed(StoreError):
-    """Reads go on; nothing acknowledged is lost."""
+    """A write failed. Reads still work, and nothing acknowledged is lost."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(f"the store refuses changes: {detail}", hint="mend the cause, then restart the server")
@@ -76,7 +76,7 @@ class StoreFull(StoreFailed):
 
 
 class Table(ABC, Generic[K, R]):
-    """The records of one kind. Records are values: nobody can change a stored one by editing what was returned."""
+    """The records of one kind. A record is a value: changing a returned one does not change the stored one."""
 
     @abstractmethod
     def find(self, key: K) -> R | None:
@@ -119,11 +119,11 @@ class Chains(NumberedTable[ChainRecord]):
 
 
 class Jobs(Table[int, JobRecord]):
-    """Job executions by number. Every look-up here costs by what it returns, never by what is stored."""
+    """Job executions by number. The cost of a look-up depends on what it returns, never on how much is stored."""
 
     @abstractmethod
     def last_number(self) -> int:
-        """Return the highest number ever stored, 0 for none; new ones must exceed it, also after deletions."""
+        """Return the highest number ever stored, also if it was deleted; 0 for none. New numbers must exceed it."""
 
     @abstractmethod
     def count_by_status(self) -> dict[JobStatus, int]:
@@ -179,17 +179,18 @@ class Jobs(Table[int, JobRecord]):
     def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> JobRecord | None:
         """Return the oldest queued, unblocked execution without `not_before` whose `required_capabilities` *accepts*.
 
-        *accepts* is asked once for each distinct map of requirements among the waiting executions, so the cost is that
-        of the distinct maps, not of the queue. Claiming is to put it back as leased within the same transaction.
+        *accepts* is called at most once for each distinct map of requirements among the waiting executions. So the cost
+        depends on the number of distinct maps, not on the length of the queue. To claim the execution, put it back as
+        leased in the same transaction.
         """
 
     @abstractmethod
     def count_claimable(self) -> int:
-        """Return how many executions `claimable` chooses among; costs as that does."""
+        """Return how many executions `claimable` chooses from, at the same cost."""
 
     @abstractmethod
     def due(self, now: datetime) -> list[JobRecord]:
-        """Return the queued, unblocked executions with a `not_before` up to *now*, those of the earliest first.
+        """Return the queued, unblocked executions with a `not_before` up to *now*, the earliest first.
 
         An execution with a `not_before` is not claimable, whatever the time.
         """
@@ -223,12 +224,12 @@ class Transaction(View):
 
 @dataclass(frozen=True, kw_only=True)
 class StoreFigures:
-    """What a store did since it was opened, and how much it holds.
+    """Figures of a store since it was opened, and its size.
 
     Attributes:
         commits: Transactions that changed something.
-        flushes: How often it waited for the disk, and `flush_seconds` how long in all.
-        sizes: Bytes by part.
+        flushes: How often it waited for the disk; `flush_seconds` is how long in all.
+        sizes: Bytes of each part.
     """
 
     commits: int
@@ -241,10 +242,10 @@ class Store(ABC):
     """Keeps records durably.
 
     `write` transactions are serialised: each sees all earlier ones. When the `with` block of `write` ends normally, its
-    changes are durable (they survive kill -9 and power loss) before control returns; when it raises, none of them
-    happened. Several threads' commits share one flush to disk. A `read` sees the committed past, and may also see
-    changes that are a moment from being durable. A transaction belongs to one thread, must be short (no I/O, no waiting)
-    and is not nested.
+    changes are durable (they survive kill -9 and power loss) before control returns. When it raises, none of them
+    happened. Commits of several threads share one flush to disk. A `read` sees the committed past, and perhaps changes
+    that are about to become durable. A transaction belongs to one thread, must be short (no I/O, no waiting) and is not
+    nested.
     """
 
     @abstractmethod
@@ -260,7 +261,7 @@ class Store(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Return if changes are accepted, as far as is known without making one.
+        """Return if changes are accepted, as far as that is known without making one.
 
         Raises:
             StoreFailed: As `write` would.

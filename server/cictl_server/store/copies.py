@@ -1,7 +1,7 @@
 """Copying the data of a server that may be running: nothing here changes it, locks it or waits for it.
 
-The journal is read before the snapshot. A compaction that comes in between only moves the snapshot forward, so the entries
-that were read either follow it or are in it already; the other way round, entries could be missing in between.
+The journal is read before the snapshot, because a compaction may come in between. It moves the snapshot forward, so the
+entries that were read either follow the snapshot or are in it already. In the other order, entries could be missing.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SNAPSHOT, JOURNAL = "state.json", "state.journal"
 
 @dataclass(frozen=True, kw_only=True)
 class CopiedState:
-    """What was copied: every acknowledged change before the reading, and whole transactions only.
+    """What was copied: whole transactions only, and each that was acknowledged before the reading.
 
     Attributes:
         journal_lines: Transactions in the journal.
         sequence: Number of the last transaction.
-        torn_bytes: What follows the whole lines, and was left out: a change that nobody was told of.
+        torn_bytes: Bytes after the last whole line. They were left out: that change was never acknowledged.
     """
 
     schema: int
@@ -48,7 +48,7 @@ def has_state(directory: Path) -> bool:
 
 
 def copy_state(source: Path, target: Path) -> CopiedState:
-    """Copy the state in *source* into the directory *target*, durably; documents are not looked at.
+    """Copy the state in *source* into the directory *target*, durably, without looking at documents.
 
     Raises:
         StoreTooNew, StoreCorrupt: As when a server opens it.
@@ -91,7 +91,7 @@ def open_copy(copy: Path, *, source: Path) -> Iterator[TinyStore]:
 
 @contextmanager
 def naming(source: Path, *, instead_of: Path) -> Iterator[None]:
-    """Let errors name the files that people know."""
+    """Make errors name the files in *source* instead of those of the copy."""
     try:
         yield
     except StoreCorrupt as error:

@@ -1,4 +1,4 @@
-"""Documents in memory, every change of which is in the journal: the part that knows durability and no types."""
+"""Documents in memory, with every change in the journal: the part that knows durability and no types."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import msgspec
 from cictl.base.durable import sync_directory
 from cictl_server.store import snapshot
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFigures, StoreLocked
-from cictl_server.store.journal import Entry, Journal, encode_entry
+from cictl_server.store.journal import Journal, JournalEntry, encode_entry
 from cictl_server.store.snapshot import SCHEMA, Meta, Tables
 
 logger = logging.getLogger(__name__)
 
 COMPACTION_BYTES = 8 << 20
-"""The journal may grow to this, and to the size of the snapshot, before a new snapshot is written."""
+"""A new snapshot is written once the journal exceeds both this and the size of the last snapshot."""
 
 RESTORING = "restoring"
-"""A file of this name marks a directory whose content is being replaced: half of it may be another database's."""
+"""A file of this name marks a directory whose content is being replaced: its files may belong to two databases."""
 
 _GONE = msgspec.Raw(b"null")
 
@@ -35,8 +35,8 @@ Change = tuple[str, int, bytes | None, bytes | None]
 class Engine:
     """The tables of one data directory.
 
-    Changes are made in a `transaction`; reading takes `lock`. Whoever keeps look-ups registers with `observe`, and is told
-    of the undoing too.
+    Changes are made in a `transaction`; reading takes `lock`. Indexes register with `observe`; they are also called when
+    a change is undone.
 
     Attributes:
         tables: Documents as JSON by table and id. Read only, and under `lock`.
@@ -62,9 +62,9 @@ class Engine:
         self._compaction_bytes = compaction_bytes
         self._observers: list[Callable[[Change], None]] = []
         self._changes: list[Change] | None = None
-        """Those of the present transaction."""
+        """The changes of the present transaction; None outside of one."""
         self._unflushed: deque[tuple[int, list[Change]]] = deque()
-        """What to undo should the journal fail: the changes of each ticket that is not durable yet, as far as known."""
+        """The changes of each ticket that may not be durable yet, to undo them if the journal fails."""
         self._compacting = threading.Lock()
         self._compactor: threading.Thread | None = None
         self._is_closed = False
@@ -76,7 +76,7 @@ class Engine:
             raise
 
     def observe(self, observer: Callable[[Change], None]) -> None:
-        """Call *observer* with each change from now on, before it is made; raising prevents it."""
+        """Call *observer* with each further change before it is made. If it raises, the change is not made."""
         self._observers.append(observer)
 
     def last_id(self, table: str) -> int:
@@ -84,7 +84,7 @@ class Engine:
         return self._last_ids.get(table, 0)
 
     def next_id(self, table: str) -> int:
-        """Hand out a document id that *table* never had."""
+        """Return a document id that *table* never had."""
         with self.lock:
             self._last_ids[table] = self.last_id(table) + 1
             return self._last_ids[table]
@@ -108,6 +108,11 @@ class Engine:
         Raises:
             StoreFailed: They could not be made durable.
         """
+        # Group commit. The lock gives the order and is released before the wait for the disk, so further transactions
+        # append their lines meanwhile, and the next flush takes all of them: many writers share few flushes.
+        # The price: others see these changes before they are durable. If the flush fails, this one and all after it are
+        # undone, newest first, because later ones may rest on it; none of them was acknowledged.
+        # Locks are taken in one order: `lock`, then the journal's own. Nothing takes `lock` while it holds that one.
         with self.lock:
             ticket = yield from self._in_order()
         if ticket is None:
@@ -121,15 +126,15 @@ class Engine:
             self._start_compaction()
 
     def seal(self) -> None:
-        """Give a snapshot without a checksum a new one that has it, once; a failure is logged, and tried again next time."""
+        """Rewrite a snapshot that has no checksum. A failure is logged; the next opening tries again."""
         if not self._is_sealed:
             self._compact_or_log()
 
     def compact(self) -> None:
-        """Write a snapshot, then drop from the journal what it holds. Writers go on meanwhile.
+        """Write a snapshot, then drop what it holds from the journal. Writers go on meanwhile.
 
         Raises:
-            OSError: It could not be written; everything is as it was.
+            OSError: The snapshot could not be written; nothing has changed.
             StoreFailed: The journal has failed.
         """
         with self._compacting:
@@ -137,6 +142,9 @@ class Engine:
                 tables = {name: dict(table) for name, table in self.tables.items()}
                 meta = Meta(schema=SCHEMA, sequence=self._sequence, last_ids=dict(self._last_ids))
                 covered = self._journal.size
+            # The copied state may be ahead of the disk. A snapshot must never hold what a failed flush undoes, so the
+            # journal is made durable first. A crash before `drop_head` leaves lines that the snapshot has already; they
+            # are recognised by their numbers and skipped.
             try:
                 self._journal.drain()
                 size = snapshot.write(self.snapshot_path, meta, tables)
@@ -163,7 +171,7 @@ class Engine:
         )
 
     def close(self, *, compacts: bool = True) -> None:
-        """Compact, unless told not to, and let go of the directory; twice is fine."""
+        """Compact if *compacts*, and release the directory. Closing twice is fine."""
         with self.lock:
             if self._is_closed:
                 return
@@ -184,7 +192,9 @@ class Engine:
         self._sequence = meta.sequence
         self._last_ids = dict(meta.last_ids)
         for name, table in self.tables.items():
-            self._last_ids[name] = max(self.last_id(name), max(table, default=0))  # stock TinyDB may have added some
+            self._last_ids[name] = max(
+                self.last_id(name), max(table, default=0)
+            )  # stock TinyDB may have added documents
         size = self.snapshot_path.stat().st_size if self.tables else 0
         self._compaction_due = max(self._compaction_bytes, size)
         self._journal = Journal(directory / "state.journal")
@@ -196,7 +206,7 @@ class Engine:
             self._journal.close()
             raise
 
-    def _replay(self, entry: Entry) -> None:
+    def _replay(self, entry: JournalEntry) -> None:
         self._sequence = entry.sequence
         for table, key, document in entry.changes:
             self._last_ids[table] = max(self.last_id(table), key)
@@ -228,7 +238,7 @@ class Engine:
             self._make((table, key, after, before))
 
     def _in_order(self) -> Generator[None, None, int | None]:
-        """Run one transaction's block under the lock and return its ticket, None when it changed nothing."""
+        """Run the block of a transaction under the lock, and return its ticket; None when it changed nothing."""
         self.check()
         assert self._changes is None, "transactions do not nest"
         changes: list[Change] = []
@@ -251,7 +261,7 @@ class Engine:
         document = [
             (table, key, _GONE if after is None else msgspec.Raw(after)) for (table, key), after in final.items()
         ]
-        ticket = self._journal.append(encode_entry(Entry(self._sequence + 1, document)))
+        ticket = self._journal.append(encode_entry(JournalEntry(self._sequence + 1, document)))
         self._sequence += 1
         while self._unflushed and self._unflushed[0][0] <= self._journal.durable:
             self._unflushed.popleft()
@@ -259,7 +269,7 @@ class Engine:
         return ticket
 
     def _undo_unflushed(self) -> None:
-        """Take back what did not become durable: nobody was told that it happened."""
+        """Undo what did not become durable, newest first. None of it was acknowledged."""
         with self.lock:
             while self._unflushed and self._unflushed[-1][0] > self._journal.durable:
                 self._undo(self._unflushed.pop()[1])

@@ -1,4 +1,4 @@
-"""Durable files: what the journal and the snapshot need of the operating system."""
+"""Durable files: the system calls of the journal and the snapshot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_all(file: int, data: bytes, *, offset: int) -> None:
-    """Write *data* at *offset*, however many calls that takes."""
+    """Write all of *data* at *offset*; one call may write less."""
     view = memoryview(data)
     while view:
         written = os.pwrite(file, view, offset)
@@ -16,10 +16,10 @@ def write_all(file: int, data: bytes, *, offset: int) -> None:
 
 
 class Replacement:
-    """A new content for *path*, durable beside it until `take_over` renames it; leaves nothing behind on an error."""
+    """New content for *path*: written durably to a file beside it, which `take_over` renames. An error leaves nothing behind."""
 
     def __init__(self, path: Path, blocks: Iterable[bytes]) -> None:
-        """Write *blocks*; `file` is the open descriptor, which is the caller's to close once this has succeeded."""
+        """Write *blocks*. On success the caller has to close the descriptor `file`."""
         self._path = path
         self._temporary = path.with_name(path.name + "-new")
         self.file = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -35,7 +35,7 @@ class Replacement:
         self.size = offset
 
     def take_over(self) -> None:
-        """Rename: readers see the old file or the new one. Durable only after `sync_directory`."""
+        """Rename the file, so that readers see the old one or the new one. Durable only after `sync_directory`."""
         try:
             self._temporary.replace(self._path)
         except BaseException:

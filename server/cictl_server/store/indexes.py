@@ -1,4 +1,4 @@
-"""Look-ups of job executions that cost by what they return: kept in memory, built at opening, changed with each change."""
+"""Indexes of job executions, in memory: built at the opening and updated with each change."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Signature = tuple[tuple[str, str], ...]
 """The sorted requirements of an execution."""
 
 
-class Groups:
-    """Ascending numbers by some key; a key without numbers takes no room."""
+class NumberGroups:
+    """Sets of numbers by some key, each in ascending order. A key without numbers takes no room."""
 
     def __init__(self) -> None:
         self._groups: dict[Hashable, SortedList[int]] = {}
@@ -45,24 +45,24 @@ class Groups:
 
 
 class JobIndex:
-    """Where executions are found by status, agent, run, chain run, pipeline and requirements."""
+    """The indexes by status, agent, run, chain run, pipeline and requirements."""
 
     def __init__(self) -> None:
-        self.by_status = Groups()
-        self.by_agent = Groups()
-        self.active_by_agent = Groups()
-        self.by_run = Groups()
-        self.blocked_by_run = Groups()
-        self.unfinished_by_run = Groups()
-        self.by_chain_run = Groups()
-        self.blocked_by_chain_run = Groups()
-        self.unfinished_by_chain_run = Groups()
-        self.by_pipeline = Groups()
-        self._waiting = Groups()
+        self.by_status = NumberGroups()
+        self.by_agent = NumberGroups()
+        self.active_by_agent = NumberGroups()
+        self.by_run = NumberGroups()
+        self.blocked_by_run = NumberGroups()
+        self.unfinished_by_run = NumberGroups()
+        self.by_chain_run = NumberGroups()
+        self.blocked_by_chain_run = NumberGroups()
+        self.unfinished_by_chain_run = NumberGroups()
+        self.by_pipeline = NumberGroups()
+        self._waiting = NumberGroups()
         self._postponed: SortedList[tuple[datetime | None, int]] = SortedList()
 
     def change(self, before: JobRecord | None, after: JobRecord | None) -> None:
-        """Follow one execution from *before* to *after*; None for absent."""
+        """Update the indexes for one execution that changes from *before* to *after*; None means absent."""
         if before is not None:
             for group, key in self._keys(before):
                 group.discard(key, before.number)
@@ -81,7 +81,11 @@ class JobIndex:
         return merge(*descending, reverse=True)
 
     def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> int | None:
-        """Return the oldest waiting number whose requirements are accepted, by the heads of the groups, oldest first."""
+        """Return the oldest waiting number whose requirements *accepts*; None for none.
+
+        Executions with the same requirements are one group, and only the oldest of a group can be the answer. So the
+        first of each group is tried, oldest first.
+        """
         heads = sorted(((numbers[0], signature) for signature, numbers in self._waiting.items()), key=itemgetter(0))
         return next((number for number, signature in heads if accepts(dict(cast("Signature", signature)))), None)
 
@@ -89,14 +93,14 @@ class JobIndex:
         return sum(len(numbers) for _, numbers in self._waiting.items())
 
     def due(self, now: datetime) -> Iterator[int]:
-        """Yield the numbers of what is postponed until *now* at most, the earliest first."""
+        """Yield the numbers of executions that are postponed until *now* or earlier, the earliest first."""
         return (number for _, number in self._postponed.irange(maximum=(now, maxsize)))
 
     def next_due(self) -> datetime | None:
-        """Return until when the first one is postponed; None when none is."""
+        """Return the earliest time until which an execution is postponed; None if none is."""
         return self._postponed[0][0] if self._postponed else None
 
-    def _keys(self, job: JobRecord) -> Iterator[tuple[Groups, Hashable]]:
+    def _keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
         yield self.by_status, job.status
         facts = job.facts
         if job.agent_id:
@@ -116,7 +120,7 @@ class JobIndex:
         if job.status is JobStatus.QUEUED:
             yield from self._queue_keys(job)
 
-    def _queue_keys(self, job: JobRecord) -> Iterator[tuple[Groups, Hashable]]:
+    def _queue_keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
         if not job.is_blocked:
             if job.not_before is None:
                 yield self._waiting, tuple(sorted(job.required_capabilities.items()))

@@ -1,7 +1,7 @@
 """The append-only journal: one checksummed line per transaction, several transactions per flush to disk.
 
 A line is the CRC-32 of its payload in eight hex digits, a blank, the payload in JSON without line breaks, a newline. The
-payload is an `Entry`. Entries are numbered without gaps; the numbers go on over snapshots.
+payload is a `JournalEntry`. Entries are numbered without gaps, also across snapshots.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ logger = logging.getLogger(__name__)
 _CHECKSUM_LENGTH = 9  # eight digits and a blank
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """One transaction: its number, and for each changed document table, id and JSON (null for deleted)."""
+class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
+    """One transaction: its number, and the table, id and JSON (null if deleted) of each changed document."""
 
     sequence: int
     changes: list[tuple[str, int, msgspec.Raw]]
 
 
-def encode_entry(entry: Entry) -> bytes:
+def encode_entry(entry: JournalEntry) -> bytes:
     payload = msgspec.json.encode(entry)
     return b"%08x %s\n" % (zlib.crc32(payload), payload)
 
 
-def scan(path: Path, content: bytes, *, after: int) -> Iterator[tuple[Entry, int]]:
+def scan(path: Path, content: bytes, *, after: int) -> Iterator[tuple[JournalEntry, int]]:
     """Yield each entry of a journal's *content* with the position behind it, and stop at a torn last line.
 
     Args:
-        path: For messages.
+        path: Named in messages.
         after: Number of the last transaction in the snapshot.
 
     Raises:
@@ -70,11 +70,12 @@ def scan(path: Path, content: bytes, *, after: int) -> Iterator[tuple[Entry, int
 class Journal:
     """An open journal file. `append` gives order, `wait` gives durability.
 
-    The first thread that waits becomes the leader: it writes and flushes what all have appended, while the others wait
-    for it. When that fails, all of them get the error, and every later append is refused.
+    The first thread that waits becomes the leader: it writes and flushes what all threads have appended, while the others
+    wait for it. If that fails, all of them get the error, and every later append is refused: after a failed fsync the
+    kernel may have dropped the pages, so a second fsync that succeeds would prove nothing.
 
     Attributes:
-        flushes: How often lines were flushed since the opening, and `flush_seconds` the time that took in all.
+        flushes: How often lines were flushed since the opening; `flush_seconds` is the time for it in all.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,7 +87,7 @@ class Journal:
         self._appended = 0
         self._durable = 0
         self._is_busy = False
-        """Whether a thread is at work on the file."""
+        """Whether a thread is writing the file: a leader, or `drop_head`."""
         self._failure: BaseException | None = None
         self._size = 0
         """Bytes that are durable."""
@@ -97,7 +98,7 @@ class Journal:
 
     @property
     def size(self) -> int:
-        """Bytes of the journal, what is still to be written included."""
+        """Bytes of the journal, including what is still to be written."""
         return self._end
 
     @property
@@ -114,11 +115,11 @@ class Journal:
     def has_failed(self) -> bool:
         return self._failure is not None
 
-    def replay(self, *, after: int) -> Iterator[Entry]:
-        """Yield the entries with a higher number than *after*, the snapshot's; a torn last line is cut off with a warning.
+    def replay(self, *, after: int) -> Iterator[JournalEntry]:
+        """Yield the entries with a number above *after*, that of the snapshot. Cut off a torn last line with a warning.
 
-        A last line counts as torn also when its newline is there: after a power cut the disk may have kept the end of
-        a line and not its middle.
+        A damaged last line counts as torn even if its newline is there: after a power cut the disk may have kept the end
+        of the line but not its middle.
 
         Raises:
             StoreCorrupt: Any other line is damaged, or missing.
@@ -153,7 +154,7 @@ class Journal:
             return self._appended
 
     def check(self) -> None:
-        """Raise what an earlier write failed with; each time anew, because several threads may be told at once."""
+        """Raise if an earlier write failed. Each call raises a new exception, because several threads may get it at once."""
         if self._failure is not None:
             raise _store_failure(self._failure) from self._failure
 
@@ -161,7 +162,7 @@ class Journal:
         """Return once the line of *ticket* is on the disk.
 
         Raises:
-            StoreFailed: It could not be written; it will not be there after the next opening.
+            StoreFailed: The line could not be written. It will not be there after the next opening.
         """
         with self._condition:
             while self._durable < ticket:
@@ -178,10 +179,10 @@ class Journal:
         self.wait(ticket)
 
     def drop_head(self, length: int) -> None:
-        """Replace the file by what follows its first *length* bytes, which are durable; a snapshot holds them.
+        """Remove the first *length* bytes, which are durable and in a snapshot, by replacing the file.
 
         Raises:
-            OSError: It could not be done; the journal goes on as it is.
+            OSError: The file could not be replaced; the journal goes on with the old one.
             StoreFailed: An earlier write failed, or the replacement may not survive a power cut.
         """
         with self._condition:
@@ -197,7 +198,7 @@ class Journal:
         self.check()
 
     def close(self) -> None:
-        """Close the file; whoever appends or waits later gets StoreFailed. Twice is fine."""
+        """Close the file. Later calls of `append` and `wait` raise StoreFailed. Closing twice is fine."""
         with self._condition:
             self._wait_until_idle()
             if self._file >= 0:
@@ -211,7 +212,7 @@ class Journal:
             self._condition.wait()
 
     def _lead(self) -> None:
-        """Write and flush everything pending. Called, and returns, with the condition held; lets go of it meanwhile."""
+        """Write and flush everything pending. The caller holds the condition; it is released during the write."""
         batch, self._pending = self._pending, []
         target = self._appended
         self._is_busy = True
@@ -265,13 +266,13 @@ class Journal:
             self._fail(error)
 
 
-def _decode(line: bytes) -> Entry | None:
-    """Return the entry of *line*, None when it is damaged."""
+def _decode(line: bytes) -> JournalEntry | None:
+    """Return the entry in *line*; None if it is damaged."""
     payload = line[_CHECKSUM_LENGTH:]
     if line[:_CHECKSUM_LENGTH] != b"%08x " % zlib.crc32(payload):
         return None
     try:
-        return msgspec.json.decode(payload, type=Entry)
+        return msgspec.json.decode(payload, type=JournalEntry)
     except msgspec.MsgspecError:
         return None
 

@@ -1,4 +1,4 @@
-"""What the store keeps, as typed records. They mirror the wire but belong to the server."""
+"""The typed records of the store. They resemble the wire types but belong to the server alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FailedDependency(Record, frozen=True, kw_only=True):
-    """What an execution waited for and never got: a job of its run, or else a pipeline of its chain run."""
+    """The failed job of its run, or else pipeline of its chain run, for which an execution waited."""
 
     pipeline_job_id: str = ""
     pipeline_id: str = ""
@@ -28,18 +28,18 @@ class FailedDependency(Record, frozen=True, kw_only=True):
 
 
 class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
-    """One job execution: its spec, and what became of it, side by side in one document.
+    """One job execution: its spec and its progress, in one document.
 
     Attributes:
         number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`. The order of leasing.
-        failed_dependency: For which it ended, without having started.
+        failed_dependency: What it waited for, if its failure ended the execution.
         lease_request_id: `request_id` of the lease that took it.
-        log_size: Bytes of its log that count, once it is over; later ones were sent too late.
-        log_generation: How often it lost its agent before it started; each agent writes into a log of its own.
-        closing_line: The server's own last line of its log, kept apart from the agent's bytes.
-        not_before: While it is queued, nobody claims it before this is taken away.
-        waiting_reason: Why its secrets could not be had at the last attempt.
-        secrets_since: The first of the attempts at them that failed, `secrets_attempts` in number.
+        log_size: Bytes of its log that count, once it is over; what came later is ignored.
+        log_generation: How often it was requeued. Each attempt writes into a log of its own.
+        closing_line: The last line of its log, by the server, kept apart from the agent's bytes.
+        not_before: While this is set, the queued execution can't be claimed.
+        waiting_reason: Why its secrets could not be read at the last attempt.
+        secrets_since: When the first of `secrets_attempts` attempts to read them failed.
     """
 
     number: int
@@ -77,7 +77,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
 
     @property
     def log_name(self) -> str:
-        """Where the output of the agent that holds it goes, and of no agent that held it before."""
+        """The name of the log of the present attempt; each attempt has another."""
         return f"{self.id}.{self.log_generation}" if self.log_generation else self.id
 
     @property
@@ -87,7 +87,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
 
 
 class AgentRecord(Record, frozen=True, kw_only=True):
-    """An agent as last known; written when something other than the time of its heartbeat changes."""
+    """An agent as last known. It is written only when more than the time of its heartbeat has changed."""
 
     agent_id: str
     hostname: str = ""
@@ -151,7 +151,7 @@ class ArtifactsRecord(Record, frozen=True, kw_only=True):
 
 
 class SettingRecord(Record, frozen=True, kw_only=True):
-    """One value that the server remembers by name, such as `agent_update_target`."""
+    """One setting of the server, such as `agent_update_target`."""
 
     key: str
     value: str
@@ -176,11 +176,11 @@ class VaultConnectionRecord(Record, frozen=True, kw_only=True):
 
 
 class AnswerRecord(Record, frozen=True, kw_only=True):
-    """What a request with an `Idempotency-Key` was answered.
+    """The answer to a request with an `Idempotency-Key`.
 
     Attributes:
         key: Digest of method, path and the client's key.
-        status: HTTP status; 0 while it is not answered yet.
+        status: HTTP status; 0 while there is no answer yet.
     """
 
     key: str

@@ -1,8 +1,8 @@
-"""`state.json`: a plain TinyDB file of all tables, plus one small table of our own with its place in the journal.
+"""`state.json`: a plain TinyDB file of all tables, plus a small table `_cictl` with its place in the journal.
 
-That table comes last, and its second document, a CRC-32 in eight hex digits of all the bytes before it, ends the file.
-Stock TinyDB keeps the document and changes the form around it; so a file in another form was changed by such a program,
-or written by an older cictl, and is taken as it is.
+That table comes last. Its second document, which ends the file, is a CRC-32 in eight hex digits of all bytes before it.
+A file with another ending was rewritten by stock TinyDB, which keeps the document but changes the layout around it, or was
+written by an older cictl. Its checksum can't be checked, and it is accepted as it is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SEAL_FORM = re.compile(rb', "2": \{"crc32": "(.{8})"\}\}\}\n')
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """What the snapshot says of itself.
+    """What the snapshot says about itself.
 
     Attributes:
         sequence: Number of the last transaction that is in it.
@@ -49,7 +49,7 @@ class Contents(NamedTuple):
     """What a snapshot holds.
 
     Attributes:
-        is_sealed: It matches its checksum; otherwise it has none that could be right.
+        is_sealed: It matches its checksum; False if it has none that can be checked.
     """
 
     meta: Meta
@@ -62,7 +62,7 @@ def read(path: Path) -> Contents:
 
     Raises:
         StoreTooNew: Written by a newer cictl.
-        StoreCorrupt: Not a file of ours, or not as it was written.
+        StoreCorrupt: Not a snapshot of cictl, or changed since it was written.
     """
     try:
         content = path.read_bytes()
@@ -109,10 +109,10 @@ def _sealed_blocks(meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> Ite
 
 
 def _is_sealed(path: Path, content: bytes) -> bool:
-    """Tell whether *content* has a checksum.
+    """Tell whether *content* ends in a checksum, which then matches.
 
     Raises:
-        StoreCorrupt: It has one that does not match.
+        StoreCorrupt: It does not match.
     """
     seal = _SEAL_FORM.fullmatch(content, max(0, len(content) - _SEAL_LENGTH))
     if seal is None:

@@ -1,8 +1,8 @@
 """TinyDB over the engine: the library's documented API on our data, with our durability.
 
-TinyDB's own storages rewrite the whole file at each change. Here a storage is the engine, and a table hands TinyDB's operations a
-view of its documents that remembers what they change; only that goes into the journal. Overridden are the methods that
-TinyDB's documentation names for custom tables; they have underscores, which is why the version is pinned.
+TinyDB's own storages rewrite the whole file at each change. Here the storage is the engine. A table hands TinyDB's operations
+a view of its documents that remembers what they change, and only that goes into the journal. The overridden methods are
+those that TinyDB's documentation names for custom tables. They begin with underscores, so the version is pinned.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class EngineStorage(Storage):
 
 
 class EngineTable(Table):
-    """A TinyDB table whose updates cost by what they change."""
+    """A TinyDB table. The cost of an update depends on what it changes, not on the size of the table."""
 
     def __init__(self, storage: EngineStorage, name: str, cache_size: int = 0) -> None:
-        """TinyDB's query cache is off: it is not made for threads, and can go stale."""
+        """Open the table without TinyDB's query cache, which is not made for threads and can go stale."""
         super().__init__(storage, name, cache_size=cache_size)
         self._engine = storage.engine
 
@@ -65,7 +65,7 @@ class EngineTable(Table):
         return cast("dict[str, Document]", _Documents(rows))
 
     def _update_table(self, updater: Callable[[dict[int, Document]], None]) -> None:
-        """Run TinyDB's *updater* and commit what it changed, or nothing when it raises."""
+        """Run TinyDB's *updater* and commit its changes; none of them if it raises."""
         with self._engine.transaction():
             view = _Changes(self._engine.tables.get(self.name, {}))
             updater(cast("dict[int, Document]", view))
@@ -73,7 +73,7 @@ class EngineTable(Table):
         self.clear_cache()
 
     def _get_next_id(self) -> int:
-        """Unlike TinyDB's own, never an id that was used before: not after `truncate` either."""
+        """Return an id that was never used before, unlike TinyDB also after `truncate`."""
         return self._engine.next_id(self.name)
 
 
@@ -90,7 +90,7 @@ class EngineDB(TinyDB):
 
 
 class _Documents(Mapping[str, Document]):
-    """Rows as TinyDB reads them: ids as text; each document is decoded when it is asked for."""
+    """Rows as TinyDB reads them, with ids as text. A document is decoded when it is read."""
 
     def __init__(self, rows: Mapping[int, bytes]) -> None:
         self._rows = rows
@@ -107,7 +107,7 @@ class _Documents(Mapping[str, Document]):
 
 
 class _Changes(MutableMapping[int, Document]):
-    """The decoded documents of a table, of which those are remembered that were handed out or set."""
+    """The decoded documents of a table. Remembers those that were read or set: a read one may be changed in place."""
 
     def __init__(self, rows: Mapping[int, bytes]) -> None:
         self._rows = rows

@@ -1,4 +1,4 @@
-"""The default store: TinyDB's data, typed records, indexes in memory, a journal on disk."""
+"""The default store: typed records and indexes in memory over TinyDB's data, with a journal on disk."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ R = TypeVar("R", bound=Record)
 
 
 class _Rows(Table[int, R]):
-    """The typed records of one table of the engine; each read decodes, so nobody shares a record with the store."""
+    """The typed records of one table. Each read decodes anew, so nobody shares a record with the store."""
 
     def __init__(self, engine: Engine, name: str, type_: type[R], *, key: Callable[[R], int]) -> None:
         self._engine = engine
@@ -138,7 +138,7 @@ class _Named(Table[str, R]):
         return self._key(self._decoder.decode(document))
 
     def _free_key_in(self, document: bytes, number: int) -> str:
-        """Return the key of *document*, which no other may have; TinyDB's own API cannot know."""
+        """Return the key of *document*, and refuse one that another document has: TinyDB's own API does not check that."""
         key = self._key_in(document)
         if self._numbers.get(key, number) != number:
             raise msgspec.ValidationError(f"two documents of {self._name} are {key}")
@@ -221,7 +221,7 @@ class _Jobs(_Rows[JobRecord], Jobs):
             self._index.change(self._checked(key, before), self._checked(key, after))
 
     def _checked(self, key: int, document: bytes | None) -> JobRecord | None:
-        """Decode *document*; its number must be its id, which TinyDB's own API cannot know."""
+        """Decode *document*, and refuse a number other than its id: TinyDB's own API does not check that."""
         job = None if document is None else self._decoder.decode(document)
         if job is not None and job.number != key:
             raise msgspec.ValidationError(f"document {key} of jobs has the number {job.number}")
@@ -229,6 +229,12 @@ class _Jobs(_Rows[JobRecord], Jobs):
 
 
 class _Transaction(Transaction):
+    """The tables and their indexes: one object for the life of the store, which every transaction hands out.
+
+    Building the indexes anew for each transaction would be far too slow. Sharing them is safe because whoever reads or
+    writes holds the engine's lock. Only `actions` belongs to a single transaction.
+    """
+
     def __init__(self, engine: Engine) -> None:
         self.jobs = _Jobs(engine)
         self.agents = _Named(engine, "agents", AgentRecord, key=lambda agent: agent.agent_id)
@@ -249,7 +255,7 @@ class TinyStore(Store):
     """The store of one data directory.
 
     Attributes:
-        db: The same data through TinyDB's own API, for tools; what it changes is as durable.
+        db: The same data through TinyDB's own API, for tools. Its changes are as durable.
     """
 
     def __init__(self, engine: Engine, *, is_long_lived: bool = False) -> None:
@@ -265,8 +271,8 @@ class TinyStore(Store):
         """Open or create the data in *directory*.
 
         Args:
-            compaction_bytes: Size from which the journal is compacted, once it also exceeds the snapshot.
-            is_long_lived: The process serves these data: until `close` its garbage collector passes over what exists now.
+            compaction_bytes: The journal is compacted once it exceeds this and the size of the snapshot.
+            is_long_lived: The process serves this data: its garbage collector skips what exists now, until `close`.
 
         Raises:
             StoreLocked, StoreTooNew, StoreCorrupt: As the contract says.
@@ -285,12 +291,14 @@ class TinyStore(Store):
 
     @contextmanager
     def read(self) -> Iterator[View]:
-        """Hold the lock for the length of the block, so that iterators stay valid; keep the block short."""
+        """Hold the lock during the block, so that iterators stay valid. Keep the block short."""
         with self._engine.lock:
             yield self._transaction
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
+        # The list is kept here too: the lock is released before the wait for the disk, and by then another thread may
+        # have put its own list into the shared transaction. The actions run once the changes are durable, without a lock.
         actions: list[Callable[[], None]] = []
         with self._engine.transaction():
             self._transaction.actions = actions

@@ -24,7 +24,7 @@ _LAST_BYTES = 2048
 _NAME_CHARACTERS = 200
 
 
-class _Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class _IndexLine(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """One line. The bytes from `offset` on arrived at `ms`; or, with an `index` above 0, that step begins at `offset`."""
 
     offset: int
@@ -52,7 +52,7 @@ class LogIndex:
             ms = _milliseconds(now)
             is_news = last is None or (offset >= last.offset and ms - last.ms >= GRANULARITY.total_seconds() * 1000)
             if is_news:
-                os.write(descriptor, _line(_Entry(offset=offset, ms=ms)))
+                os.write(descriptor, _line(_IndexLine(offset=offset, ms=ms)))
         finally:
             os.close(descriptor)
 
@@ -60,7 +60,7 @@ class LogIndex:
         """Note where *steps* begin."""
         lines = [
             _line(
-                _Entry(
+                _IndexLine(
                     offset=step.log_offset,
                     ms=_milliseconds(step.started_utc),
                     index=step.index,
@@ -110,14 +110,14 @@ class LogIndex:
     def _open(self, name: str) -> int:
         return os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def _arrivals(self, name: str) -> Iterator[_Entry]:
+    def _arrivals(self, name: str) -> Iterator[_IndexLine]:
         furthest = 0
         for entry in self._entries(name):
             if entry.index == 0 and entry.offset >= furthest:
                 furthest = entry.offset
                 yield entry
 
-    def _entries(self, name: str) -> Iterator[_Entry]:
+    def _entries(self, name: str) -> Iterator[_IndexLine]:
         with suppress(FileNotFoundError), self.path(name).open("rb") as file:
             for line in file:
                 if (entry := _entry(line)) is not None:
@@ -131,8 +131,8 @@ class Arrivals:
         self.name = name
         self._path = path
         self._position = 0
-        self._ahead: deque[_Entry] = deque()
-        self._now: _Entry | None = None
+        self._ahead: deque[_IndexLine] = deque()
+        self._now: _IndexLine | None = None
 
     def at(self, offset: int) -> tuple[datetime | None, int | None]:
         """Return when the byte at *offset* arrived, and the offset at which the next known time begins.
@@ -162,7 +162,7 @@ class Arrivals:
         return latest.offset if latest else 0
 
 
-def _last_arrival(descriptor: int) -> _Entry | None:
+def _last_arrival(descriptor: int) -> _IndexLine | None:
     size = os.lseek(descriptor, 0, os.SEEK_END)
     os.lseek(descriptor, max(0, size - _LAST_BYTES), os.SEEK_SET)
     for line in reversed(os.read(descriptor, _LAST_BYTES).splitlines()):
@@ -171,14 +171,14 @@ def _last_arrival(descriptor: int) -> _Entry | None:
     return None
 
 
-def _line(entry: _Entry) -> bytes:
+def _line(entry: _IndexLine) -> bytes:
     return msgspec.json.encode(entry) + b"\n"
 
 
-def _entry(line: bytes) -> _Entry | None:
+def _entry(line: bytes) -> _IndexLine | None:
     """Read one line, or None where it was torn."""
     try:
-        return msgspec.json.decode(line, type=_Entry)
+        return msgspec.json.decode(line, type=_IndexLine)
     except msgspec.DecodeError:
         return None
 
