@@ -1,7 +1,7 @@
-"""What a responder takes and answers, said once beside it.
+"""Descriptions of responders: what each takes and answers.
 
-The API's reference page and the OpenAPI document are made from these descriptions, so they cannot disagree. The
-responder's docstring is the operation's summary and text; statuses belong here.
+The API's reference page and the OpenAPI document are both made from them, so they can't disagree. The docstring of a
+responder gives the summary and the text of its operation; statuses belong into the description.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Content:
     """A body that is not one JSON message.
 
     Attributes:
-        media: Its media types; the first is the usual one.
-        headers: Response headers that come with it, and what each holds.
+        media: Its media types, the usual one first.
+        headers: The response headers that come with it, each with its text.
     """
 
     media: tuple[str, ...]
@@ -32,33 +32,33 @@ class Content:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Answer = type[Message] | tuple[type[Message], ...] | Content | str
-"""A message, one of several, other content, or, for an error or an empty answer, when it comes."""
+AnswerShape = type[Message] | tuple[type[Message], ...] | Content | str
+"""A message, one of several messages, or other content. For an error or an empty answer: the text that says when it comes."""
 
 Request = type[Message] | Content
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What `api` was told."""
+    """What `api` was told about a responder."""
 
     request: Request | None
-    answers: Mapping[int, Answer]
+    answers: Mapping[int, AnswerShape]
     query: tuple[Parameter, ...]
     headers: tuple[Parameter, ...]
 
 
 def api(
     *,
-    answers: Mapping[int, Answer],
+    answers: Mapping[int, AnswerShape],
     request: Request | None = None,
     query: Sequence[Parameter] = (),
     headers: Sequence[Parameter] = (),
 ) -> Callable[[F], F]:
     """Describe a responder.
 
-    What every route shares is added where the descriptions are read: refused hosts and origins, faults, a full disk,
-    malformed and oversized bodies, ids of the path that are no numbers.
+    `operations` adds what all routes share: refused hosts and origins, faults, a full disk, malformed and oversized
+    bodies, and ids in the path that are not numbers.
     """
     description = Description(request=request, answers=answers, query=tuple(query), headers=tuple(headers))
 

@@ -8,7 +8,7 @@ from typing import Any
 from cictl.wire.codec import Message
 from cictl.wire.problems import PROBLEM_JSON, Problem
 from cictl.wire.server import API_VERSION
-from cictl_server.apidoc.describe import Answer, Content, Request
+from cictl_server.apidoc.describe import AnswerShape, Content, Request
 from cictl_server.apidoc.operations import NUMBER_IDS, Operation, Route, operations
 from cictl_server.apidoc.schemas import Schemas
 from cictl_server.http.parameters import Parameter
@@ -61,7 +61,7 @@ def _request_types(described: list[Operation]) -> list[type[Message]]:
     return list(dict.fromkeys(t for o in described if isinstance(t := o.description.request, type)))
 
 
-def _messages(answer: Answer) -> tuple[type[Message], ...]:
+def _messages(answer: AnswerShape) -> tuple[type[Message], ...]:
     if isinstance(answer, tuple):
         return answer
     return (answer,) if isinstance(answer, type) else ()
@@ -115,8 +115,8 @@ def _body(request: Request, schemas: Schemas) -> Json:
     return {"required": True, "content": {"application/json": {"schema": schemas.request(request)}}}
 
 
-def _response(status: int, answer: Answer, schemas: Schemas) -> Json:
-    """Return one response object; text is an error from 400 on, and an empty answer below."""
+def _response(status: int, answer: AnswerShape, schemas: Schemas) -> Json:
+    """Return one response object. A text means an error from status 400 on, and an empty answer below."""
     if isinstance(answer, str):
         described: Json = {"description": answer[:1].upper() + answer[1:]}
         return described | ({"content": _error_content(schemas)} if status >= 400 else {})

@@ -1,4 +1,4 @@
-"""Every operation of the API, read from the route table and the descriptions beside the responders."""
+"""The operations of the API, from the route table and the descriptions of the responders."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import cictl.wire
 from cictl.base.job_parts import JobPart
 from cictl.wire import words
 from cictl.wire.codec import Message
-from cictl_server.apidoc.describe import Answer, Description, description_of
+from cictl_server.apidoc.describe import AnswerShape, Description, description_of
 from cictl_server.http.idempotency import KEYLESS
 from cictl_server.http.parameters import Parameter
 
 Route = tuple[str, type[Any], str]
-"""Path, resource, and the ending of its responders' names."""
+"""Path, resource, and the suffix of its responders' names."""
 
 NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id"})
-"""Parameters of paths that are database ids."""
+"""The path parameters that are database ids."""
 
 _METHODS = ("get", "post", "put", "delete", "head")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -48,9 +48,9 @@ class Operation:
     """One method of one path.
 
     Attributes:
-        path: With plain placeholders: `/api/v1/jobs/{job_id}`.
-        id: A name that no other operation has: `get_job`.
-        tag: The group it belongs to: `jobs`.
+        path: With plain placeholders, such as `/api/v1/jobs/{job_id}`.
+        id: A unique name, such as `get_job`.
+        tag: The group of the operation, such as `jobs`.
         summary: The first line of the responder's docstring.
         text: The rest of it; may be empty.
     """
@@ -69,7 +69,7 @@ class Operation:
 
     @property
     def headers(self) -> tuple[Parameter, ...]:
-        """The request headers that mean something, with those that every such operation shares."""
+        """The known request headers, including those that all such operations share."""
         return (*self.description.headers, *((IDEMPOTENCY_KEY,) if self._takes_key else ()))
 
     @property
@@ -81,9 +81,9 @@ class Operation:
         return self._changes_something and self.path not in KEYLESS
 
     @property
-    def answers(self) -> dict[int, Answer]:
-        """All that can be answered, with what every such operation shares, by status."""
-        answers: dict[int, Answer] = dict(self.description.answers)
+    def answers(self) -> dict[int, AnswerShape]:
+        """The possible answers by status, including those that all such operations share."""
+        answers: dict[int, AnswerShape] = dict(self.description.answers)
         for status, text in self._shared():
             told = answers.get(status)
             answers[status] = f"{told}; {text}" if isinstance(told, str) else told or text
@@ -136,7 +136,7 @@ def _operation(path: str, method: str, resource: type[Any], suffix: str, respond
 
 @cache
 def wire_types() -> Mapping[str, type[Message | JobPart]]:
-    """Return every message of the wire and every part that one holds, by name, in the order of the names."""
+    """Return all messages of the wire and their parts, by name, sorted by it."""
     found = {
         name: value
         for module in pkgutil.iter_modules(cictl.wire.__path__)
@@ -147,7 +147,7 @@ def wire_types() -> Mapping[str, type[Message | JobPart]]:
 
 
 def attributes(struct: type[Message | JobPart]) -> tuple[str, dict[str, str]]:
-    """Split the docstring of *struct* into its text and what it says of single keys."""
+    """Split the docstring of *struct* into its text and the texts of its keys."""
     head, _, rest = (inspect.getdoc(struct) or "").partition("Attributes:\n")
     told: dict[str, str] = {}
     for names, text in re.findall(r"^ {4}(\w[\w, ]*): ((?:.*)(?:\n {5,}.*)*)", rest, flags=re.MULTILINE):

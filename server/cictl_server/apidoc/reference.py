@@ -15,7 +15,7 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 
 from cictl.wire.problems import Code
-from cictl_server.apidoc.describe import Answer, Content
+from cictl_server.apidoc.describe import AnswerShape, Content
 from cictl_server.apidoc.operations import (
     BAD_KEY,
     DISK_FULL,
@@ -104,7 +104,7 @@ def _route(operation: Operation) -> Iterator[str]:
     yield ""
 
 
-def _answer(answer: Answer) -> str:
+def _answer(answer: AnswerShape) -> str:
     if isinstance(answer, str):
         return answer
     if isinstance(answer, Content):
@@ -126,7 +126,7 @@ def _parameter(parameter: Parameter) -> str:
 
 
 def _linked(text: str) -> str:
-    """Make the names of wire types links to their tables; what stands between backticks or in `X-…` names is no type."""
+    """Make the names of wire types links to their tables, except between backticks and in names such as `X-…`."""
     return re.sub(
         r"(?<![-`\w])([A-Z][A-Za-z]+)\b(?![-`])",
         lambda match: f"[{match[1]}](#{match[1].lower()})" if match[1] in wire_types() else match[1],

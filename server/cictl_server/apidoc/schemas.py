@@ -1,7 +1,7 @@
-"""JSON schemas of the wire types, as answers have them and as requests may.
+"""JSON schemas of the wire types, for answers and for requests.
 
-Answers and requests share types that mean different things by "required": an answer always holds some keys that a
-request may leave out. Where the two differ the request's schema is named `<Type>Input`.
+Both share types but differ in what is required: an answer always holds some keys that a request may leave out. If the two
+schemas of a type differ, that of requests is named `<Type>Input`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Schemas:
         return f"{name}Input" if name in self._different else name
 
     def _renamed(self, schema: Any) -> Any:
-        """Return *schema* with its references led to the schemas of requests."""
+        """Return *schema* with its references changed to the schemas of requests."""
         if isinstance(schema, dict):
             return {
                 key: _REF + self._request_name(value.removeprefix(_REF)) if key == "$ref" else self._renamed(value)
@@ -52,7 +52,7 @@ class Schemas:
 
 
 def is_always_sent(field: msgspec.structs.FieldInfo) -> bool:
-    """Whether an answer holds the key whatever its value: no default, or one that is made anew each time."""
+    """Tell whether an answer always holds the key: it has no default, or its default is made by `int` or `str`."""
     return field.required or (field.default_factory is not msgspec.NODEFAULT and field.default_factory in (int, str))
 
 
@@ -68,7 +68,7 @@ def _components(types: Iterable[type[Message]], *, is_answer: bool) -> dict[str,
 
 
 def _complete(schema: Json, struct: type[Message | JobPart], *, is_answer: bool) -> None:
-    """Say what msgspec leaves unsaid: texts of keys, instants, and which keys an answer always has."""
+    """Add what msgspec leaves out: texts of keys, the format of instants, and the keys that are always there."""
     text, told = attributes(struct)
     schema.pop("description", None)
     if text:
@@ -101,7 +101,7 @@ def _without_null(schema: Json) -> Json:
 
 
 def _different(asked: dict[str, Json], answered: dict[str, Json]) -> set[str]:
-    """Return the names of both whose schemas differ, or lead to some that do."""
+    """Return the names whose two schemas differ, or refer to one that differs."""
     different = {name for name in asked.keys() & answered.keys() if asked[name] != answered[name]}
     while True:
         led = {name for name in asked.keys() & answered.keys() if different & _references(asked[name])} - different

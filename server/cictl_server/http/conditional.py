@@ -1,4 +1,4 @@
-"""Requests for what the client may have already."""
+"""Conditional requests: the client may have the content already."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import falcon
 
 
 def is_known(req: falcon.Request, etag: str, *, is_strict: bool = False) -> bool:
-    """Whether `If-None-Match` names *etag* (RFC 9110, 13.1.2).
+    """Tell whether `If-None-Match` names *etag* (RFC 9110, 13.1.2).
 
-    By the RFC a weak tag is as good as a strong one.
+    As in the RFC, a weak tag matches the strong one: `W/"a"` names `"a"`. Proxies that compress make tags weak.
 
     Args:
-        is_strict: A weak tag is another one, as the contract has it for icons.
+        is_strict: A weak tag does not match, as the contract has it for icons.
     """
     given = [tag.strip() for tag in (req.get_header("If-None-Match") or "").split(",")]
     if "*" in given or is_strict:

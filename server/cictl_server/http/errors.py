@@ -1,4 +1,4 @@
-"""From domain errors to HTTP: plain text by default, problem details for clients that read JSON."""
+"""Turning errors into HTTP answers: plain text by default, problem details for clients that read JSON."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _handle_undecodable(
 
 
 def _handle_http(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: dict[str, Any]) -> None:
-    """Falcon's own errors: unknown routes, wrong methods, malformed requests."""
+    """Answer falcon's own errors: unknown routes, wrong methods, malformed requests."""
     if error.headers:
         resp.set_headers(error.headers)
     if isinstance(error, falcon.HTTPMethodNotAllowed):
@@ -61,7 +61,7 @@ def _handle_http(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPE
 
 
 def _set_allow(resp: falcon.Response) -> None:
-    """Leave OPTIONS, which falcon adds and this server refuses, out of the methods that a path understands."""
+    """Remove OPTIONS from the allowed methods: falcon adds it, and this server refuses it."""
     methods = [m for m in (resp.get_header("Allow") or "").split(", ") if m not in ("", "OPTIONS")]
     if methods:
         resp.set_header("Allow", ", ".join(methods))
@@ -77,7 +77,7 @@ def _handle_fault(req: falcon.Request, resp: falcon.Response, error: Exception, 
 
 
 def answer(req: falcon.Request, resp: falcon.Response, problem: Problem) -> None:
-    """Write *problem* as the client wants it: front ends of the reference show the raw text to people."""
+    """Write *problem* as JSON if the client accepts that, else as text: front ends of the reference show it as it is."""
     resp.status = problem.status
     resp.set_header("X-Content-Type-Options", "nosniff")
     if _wants_json(req):

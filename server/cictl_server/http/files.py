@@ -1,4 +1,4 @@
-"""Sending stored files: whole or in part, with what a client needs to resume and to revalidate."""
+"""Sending stored files, whole or in part, with the headers that a client needs to resume and to revalidate."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class FileStream:
-    """The blocks of an open file; closes what belongs to it when the answer is over, read or not."""
+    """The blocks of an open file. `close` also closes *resources*, whether the file was read or not."""
 
     def __init__(self, file: IO[bytes], resources: ExitStack, *, length: int | None = None) -> None:
-        """Send *length* bytes from where *file* stands, or all of them."""
+        """Send *length* bytes from the present position of *file*; None for all that follow."""
         self._file = file
         self._resources = resources
         self._left = length
@@ -43,11 +43,13 @@ class FileStream:
 
 
 def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) -> None:
-    """Answer with *stored* as an attachment that no browser runs; a HEAD request gets the headers alone.
+    """Answer with *stored* as an attachment that no browser runs. A HEAD request gets the headers alone.
 
-    RFC 9110, 13 and 14: 304 for a known ETag, 206 for one range of bytes, 416 for one past the end. Several ranges, or
-    one that can't be read, give the whole file.
+    RFC 9110, 13 and 14: 304 for a known ETag, 206 for one range of bytes, 416 for a range past the end. Several ranges,
+    or one that can't be parsed, give the whole file.
     """
+    # Time and size instead of a digest: hashing gigabytes at each request would cost more than sending a part of them. A
+    # stored file is never changed in place, a new upload makes a new file, so the pair identifies the content.
     info = stored.path.stat()
     etag = f'"{info.st_mtime_ns:x}-{info.st_size:x}"'
     resp.set_headers(
@@ -83,7 +85,7 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) ->
 
 
 def _range(req: falcon.Request, etag: str, *, size: int) -> range | None:
-    """Return the bytes that are asked for: None for all of them, an empty range for none that exist."""
+    """Return the requested range of bytes; None for the whole file, an empty range for one past the end."""
     match = _RANGE.fullmatch(req.get_header("Range") or "")
     if match is None or match[0] == "bytes=-" or req.get_header("If-Range") not in (None, etag):
         return None

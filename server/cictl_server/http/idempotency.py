@@ -12,13 +12,13 @@ _METHODS = frozenset({"POST", "DELETE"})
 _LONGEST = 255
 
 KEYLESS = frozenset({"/api/v1/agent/lease"})
-"""Paths without keys: the answer to a lease holds secrets, which are not to be kept; `request_id` makes it repeatable."""
+"""Paths where the key is ignored. The answer to a lease holds secrets, which must not be stored; it has `request_id`."""
 
 
 class Idempotency:
-    """Answers repeats before they reach a resource, and keeps the answers of what succeeded or was refused.
+    """Answers repeats before they reach a resource, and stores answers for repeats.
 
-    A fault of the server (5xx) is not kept: a repeat tries again.
+    An answer of 5xx is not stored: after a fault of the server, a repeat tries again.
     """
 
     def __init__(self, service: IdempotencyService) -> None:

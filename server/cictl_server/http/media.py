@@ -1,4 +1,4 @@
-"""Bodies: requests into structs, structs into answers."""
+"""Bodies: decoding requests into structs, and encoding structs into answers."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from cictl_server.http.conditional import is_known
 T = TypeVar("T")
 
 BODY_LIMIT = 8 << 20
-"""Bytes of a JSON body. A status report needs half of it: 512 KiB of a log can grow sixfold when they are escaped."""
+"""Limit of a JSON body in bytes. A status report needs half: escaping can make 512 KiB of a log six times as long."""
 
 LARGE_BODY_LIMIT = 64 << 20
-"""Bytes of a test report, or of artifacts in base64."""
+"""Limit in bytes of a test report, and of artifacts in base64."""
 
 _LARGE_AT_ONCE = 2
 _GATE_SECONDS = 30.0
-"""Long enough for the bodies before; shorter than clients wait for an answer."""
+"""Long enough for the bodies before it, and shorter than clients wait for an answer."""
 
 _NO_STORE = {"Cache-Control": "no-store, max-age=0", "Pragma": "no-cache", "Expires": "0"}
 
 
 class LargeBodies:
-    """Bounds the memory that large bodies take: few are decoded at once, the others wait on the server's disk."""
+    """Bounds the memory for large bodies: few are decoded at once, and the others wait on disk."""
 
     def __init__(self) -> None:
         self._places = threading.BoundedSemaphore(_LARGE_AT_ONCE)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a place, and hold it while the body is decoded and stored.
+        """Wait for a place, and hold it during the block, in which the body is decoded and stored.
 
         Raises:
-            NoCapacity: None became free in time.
+            NoCapacity: No place became free in time.
         """
         if not self._places.acquire(timeout=_GATE_SECONDS):
             raise NoCapacity
@@ -55,7 +55,7 @@ def read(req: falcon.Request, type_: type[T], *, empty_is_null: bool = False, li
     """Return the request's body as *type_*.
 
     Raises:
-        DecodeError: Answered as 400 `invalid JSON body`.
+        DecodeError: The body is not a *type_*; it is answered as 400 `invalid JSON body`.
         TooLarge: More than *limit* bytes.
     """
     body = req.bounded_stream.read(limit + 1)
@@ -73,7 +73,7 @@ def write(resp: falcon.Response, message: msgspec.Struct, *, status: int = 200) 
 
 
 def write_tagged(req: falcon.Request, resp: falcon.Response, message: msgspec.Struct) -> None:
-    """Answer with *message* and an ETag of its content, or with 304 where the client has it already."""
+    """Answer with *message* and an ETag of its content, or with 304 if the client has it already."""
     body = encode(message)
     etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
     resp.set_headers({**_NO_STORE, "ETag": etag})
@@ -85,7 +85,7 @@ def write_tagged(req: falcon.Request, resp: falcon.Response, message: msgspec.St
 
 
 def path_id(text: str, *, noun: str) -> int:
-    """Return a database id of the path.
+    """Return the database id in a path.
 
     Raises:
         InvalidRequest: It is not a positive decimal number.

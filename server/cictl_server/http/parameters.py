@@ -1,4 +1,4 @@
-"""Parameters of requests: what the API's documents say of one, and how it is read."""
+"""Parameters of requests: their descriptions for the API's documents, and reading them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Parameter:
 
     Attributes:
         is_number: Decimal digits from `low` to `high`; otherwise text.
-        choices: The values that mean something; any other counts as absent.
+        choices: The known values; any other counts as absent.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Parameter:
 
 
 def nearest(req: falcon.Request, parameter: Parameter) -> int:
-    """Return a number of the query, as the contract wants it: unparsable means the default, too large the limit."""
+    """Return a number of the query. As in the contract, a bad one gives the default and one out of bounds the bound."""
     assert parameter.default is not None
     assert parameter.high is not None
     text = req.get_param(parameter.name) or ""

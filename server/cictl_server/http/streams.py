@@ -1,4 +1,4 @@
-"""Open streams: each holds a thread, so each needs a place, and gives it back whatever becomes of it."""
+"""Open streams. Each holds a thread, so each takes a waiting place, and gives it back however it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cictl_server.services.core.hub import Hub
 
 
 def follow(resp: falcon.Response, hub: Hub, events: Callable[[], Iterator[bytes]]) -> None:
-    """Answer with *events*, encoded as server-sent events, for as long as there are some.
+    """Answer with *events*, which are encoded server-sent events, until they end.
 
     Raises:
         NoCapacity: All places for waiting requests are taken.
@@ -24,12 +24,12 @@ def follow(resp: falcon.Response, hub: Hub, events: Callable[[], Iterator[bytes]
 class PlacedStream:
     """The blocks of a stream that holds a waiting place from the moment it is made.
 
-    The server closes it when the answer is over or the client has gone, also when it never read a block; a generator that
-    was not begun could not give the place back.
+    The server calls `close` when the answer is over or the client has gone, even if it never read a block. A plain
+    generator would not do: one that was never begun runs no `finally`, and the place would be lost.
     """
 
     def __init__(self, hub: Hub, blocks: Callable[[], Iterator[bytes]]) -> None:
-        """Take a place; *blocks* is called when the first one is wanted.
+        """Take a place. *blocks* is called when the first block is needed.
 
         Raises:
             NoCapacity: All places are taken.

@@ -27,7 +27,7 @@ class HeartbeatResource:
 
     @api(request=HeartbeatRequest, answers={200: HeartbeatResponse, 400: "no `agent_id`"})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Say that an agent is alive and what it offers; the answer carries orders."""
+        """Report that an agent is alive and what it offers; the answer carries orders."""
         media.write(resp, self._agents.heartbeat(media.read(req, HeartbeatRequest)))
 
 
@@ -87,7 +87,7 @@ class AgentActionsResource:
         """Give an agent an order.
 
         The actions are `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history`, `update`
-        and `run-script`; the last one alone is answered 201.
+        and `run-script`. Only the last one is answered with 201.
         """
         self._actions.check_id(agent_id)
         answer = self._actions.act(agent_id, media.read(req, AgentActionRequest))

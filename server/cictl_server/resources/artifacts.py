@@ -73,7 +73,7 @@ class JobArtifactsArchiveResource:
 
     @api(answers={200: _ZIP})
     def on_get_all(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Download all artifacts; an empty zip where there are none."""
+        """Download all artifacts as a zip, which is empty if there are none."""
         self._send(resp, job_id, prefix="", name=_download_name(job_id))
 
     @api(
@@ -81,7 +81,7 @@ class JobArtifactsArchiveResource:
         query=[Parameter(name="prefix", text="A path of a file or directory, required.")],
     )
     def on_get_prefix(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Download what equals `prefix` or lies below it."""
+        """Download the file `prefix`, or the files below it, as a zip."""
         try:
             prefix = clean_artifact_path(req.get_param("prefix") or "")
         except InvalidRequest:
@@ -116,16 +116,16 @@ class ArtifactFileResource:
         }
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
-        """Download one artifact, as an attachment that no browser runs; ranges and ETags are understood."""
+        """Download one artifact as an attachment that no browser runs; ranges and ETags work."""
         send_file(req, resp, self._find(job_id, path))
 
     @api(answers={200: "headers alone", 206: "headers alone", 304: "unchanged", 404: "unknown", 416: "past the end"})
     def on_head(self, req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
-        """Tell size, type and ETag of one artifact."""
+        """Return the size, type and ETag of one artifact."""
         send_file(req, resp, self._find(job_id, path))
 
     def _find(self, job_id: str, path: str) -> StoredFile:
-        """Return the file, or answer as for any path that names nothing."""
+        """Return the file, or answer as for an unknown path."""
         try:
             return self._artifacts.open_file(job_id, path)
         except NotFound:

@@ -1,4 +1,4 @@
-"""What happens on the server, as server-sent events."""
+"""Changes on the server, as server-sent events."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class EventsResource:
         return b"event: %s\nid: %d\ndata: %s\n\n" % (event.kind.encode(), event.number, self._data(event))
 
     def _data(self, event: Happening) -> bytes:
-        """Return the subject as it is now: events tell that something changed, not what it was at that moment."""
+        """Return the subject as it is now. An event says that something changed, not what it changed to."""
         if event.kind is EventKind.AGENT:
             return msgspec.json.encode(AgentChanged(agent_id=event.subject))
         if event.kind is not EventKind.JOB:

@@ -1,4 +1,4 @@
-"""Why a job execution waits."""
+"""Explanations of job executions."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class JobExplainResource:
 
     @api(answers={200: Explanation, 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Tell why an execution waits, or how it stands, and what to do about it."""
+        """Explain why an execution waits, or what became of it, and what to do about it."""
         media.write(resp, self._explain.explain(job_id))

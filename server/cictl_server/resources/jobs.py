@@ -53,8 +53,8 @@ class JobsResource:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List executions, newest first.
 
-        The plain list is a JobList; with `view` it is one page of the queue or the history as a JobPage, or their groups
-        as a JobSummary. Numbers that are too large or too small count as the nearest that is allowed.
+        The plain list is a JobList. With `view`, the answer is a page of the queue or of the history as a JobPage, or the
+        groups of both as a JobSummary. A number out of bounds counts as the nearest allowed one.
         """
         limit = nearest(req, _MAX)
         match (req.get_param("view") or "").lower():
@@ -116,7 +116,7 @@ class FlushHistoryResource:
 
     @api(answers={200: FlushedHistory})
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Delete all executions that are over; those of a run that still waits stay. A body is ignored."""
+        """Delete all finished executions, except of runs in which others are still blocked. A body is ignored."""
         media.write(resp, FlushedHistory(flushed=self._removal.flush_history()))
 
 
@@ -140,7 +140,7 @@ class JobBlockedByResource:
 
     @api(answers={200: BlockedBy, 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Tell which finished execution keeps this one from ever running."""
+        """Return which failed execution ended this one before it started."""
         media.write(resp, self._jobs.blocked_by(job_id))
 
 
@@ -172,7 +172,7 @@ class JobStatusResource:
         headers=[Parameter(name=words.PREFER, text=f"`{words.RETURN_MINIMAL}` asks for a JobStateResponse.")],
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Report how an execution goes."""
+        """Report the status, output and steps of an execution."""
         report = media.read(req, StatusRequest)
         try:
             if words.RETURN_MINIMAL in (req.get_header(words.PREFER) or ""):

@@ -58,8 +58,8 @@ class JobLogResource:
         """Return the log's bytes from `offset` on, or follow it.
 
         With `follow=1` the answer is a `text/event-stream`: events `log` with `{"offset", "data_base64"}` and the next
-        offset as their id, then one event `end` with the final JobState. With `times=1` the bytes of one event arrived at
-        one time, to a second and by the server's clock: its data has `received_utc`, unless nobody knows.
+        offset as their id, then one event `end` with the final JobState. With `times=1` all bytes of one event arrived at
+        the same time, to a second, and its data has that time by the server's clock as `received_utc`, if it is known.
         """
         if req.get_param("follow") in ("1", "true"):
             self._follow(req, resp, job_id)
@@ -86,7 +86,7 @@ class JobLogResource:
         streams.follow(resp, self._hub, lambda: self._events(job_id, offset, is_timed=is_timed))
 
     def _first(self, req: falcon.Request, job_id: str, offset: int) -> int:
-        """Return where to begin: at *offset*, or later where `since` says so."""
+        """Return where to begin: at *offset*, or at the offset for `since` if that is later."""
         since = req.get_param("since")
         return max(offset, self._jobs.log_offset_since(job_id, _instant(since))) if since else offset
 
@@ -96,7 +96,7 @@ class JobLogResource:
             for piece in self._jobs.follow_log(job_id, offset=offset, is_timed=is_timed):
                 yield _event(piece)
         except CictlError:
-            return  # deleted meanwhile: the client asks again and is told so
+            return  # deleted meanwhile: the client asks again and gets 404
 
 
 class JobStepsResource:
@@ -107,7 +107,7 @@ class JobStepsResource:
 
     @api(answers={200: JobSteps, 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Tell which steps of an execution have begun, when, and where in its log."""
+        """List the steps of an execution that have begun, with when and where in its log."""
         media.write(resp, self._jobs.steps(job_id))
 
 
@@ -142,5 +142,5 @@ def _instant(text: str) -> datetime:
 
 
 def _offset(text: str) -> int | None:
-    """Return *text* as a number of bytes, or None where it is none that a log could have."""
+    """Return *text* as a number of bytes; None if it is not one that a log could have."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

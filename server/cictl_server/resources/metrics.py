@@ -1,4 +1,4 @@
-"""Metrics: their scrape, and the measuring of every request."""
+"""Metrics: their scrape, and the measurement of every request."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class MetricsResource:
 
     @api(answers={200: Content(media=("text/plain",), text="Prometheus' text format.")})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Show what the server counts, for Prometheus and what reads its format."""
+        """Return the metrics in Prometheus' text format."""
         resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
         resp.data = self._scrape.text()
 
 
 class Measuring:
-    """Counts every request by its route, and times it until its answer begins."""
+    """Counts every request by its route, and measures the time until its answer begins."""
 
     def __init__(self, services: Services) -> None:
         self._metrics = services.core.metrics

@@ -1,4 +1,4 @@
-"""The API's description of itself."""
+"""The OpenAPI document of the API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class OpenApiResource:
     """`/api/v1/openapi.json`"""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        """Take the route table, which holds this resource too; it is read at the first request."""
+        """Take the route table. It contains this resource too, so it is read only at the first request."""
         self._routes = routes
 
     @api(answers={200: Content(media=("application/json",), text="An OpenAPI 3.1 document.")})

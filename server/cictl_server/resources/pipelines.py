@@ -1,4 +1,4 @@
-"""Pipelines and chains: runs, previews, and what a run could be made from."""
+"""Pipelines and chains: runs, previews, and the branches and versions of runs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ChainRunResource:
 
     @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown"})
     def on_post(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
-        """Enqueue a run of a chain's pipelines, all or none; the body may be empty."""
+        """Enqueue a run of all pipelines of a chain, or of none if one can't run; the body may be empty."""
         number = _chain(chain_id)
         request = media.read(req, RunRequest, empty_is_null=True)
         media.write(resp, self._runs.run_chain(number, request), status=201)
@@ -79,13 +79,13 @@ class EligibleAgentsResource:
 
     @api(request=RunRequest, answers={200: EligibleAgents, 400: _UNRUNNABLE, 404: "unknown"})
     def on_post_pipeline(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
-        """Tell which agents could take every execution of a run."""
+        """List the agents that could take every execution of a run."""
         number = _pipeline(pipeline_id)
         media.write(resp, self._previews.eligible_for_pipeline(number, media.read(req, RunRequest)))
 
     @api(request=RunRequest, answers={200: EligibleAgents, 400: _UNRUNNABLE, 404: "unknown"})
     def on_post_chain(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
-        """Tell which agents could take every execution of a chain run."""
+        """List the agents that could take every execution of a chain run."""
         number = _chain(chain_id)
         media.write(resp, self._previews.eligible_for_chain(number, media.read(req, RunRequest)))
 
@@ -98,12 +98,12 @@ class SourceRefsResource:
 
     @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown"})
     def on_get_pipeline(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
-        """List the branches that a pipeline could be run from."""
+        """List the branches from which a pipeline can be run."""
         media.write(resp, self._refs.of_pipeline(_pipeline(pipeline_id)))
 
     @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown"})
     def on_get_chain(self, _req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
-        """List the branches that a chain could be run from: those of its first pipeline."""
+        """List the branches from which a chain can be run: those of its first pipeline."""
         media.write(resp, self._refs.of_chain(_chain(chain_id)))
 
 
@@ -122,13 +122,16 @@ class VersionResolveResource:
         }
     )
     def on_get(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
-        """Resolve a pipeline's version, one event a step, each a VersionStep; the last, `done`, may be a VersionResolved."""
+        """Resolve the version of a pipeline, with an event for each step.
+
+        Each event is a VersionStep; the last one, `done`, may be a VersionResolved.
+        """
         record = self._versions.find(_pipeline(pipeline_id))
         streams.follow(resp, self._hub, lambda: _encoded(self._versions.resolve(record)))
 
 
 def _encoded(events: Generator[VersionEvent | None, None, None]) -> Iterator[bytes]:
-    """Yield the events as a browser's EventSource reads them; a comment is invisible to it. Closing this closes *events*."""
+    """Yield the events as server-sent events, and None as a comment, which browsers ignore. Closing this closes *events*."""
     with closing(events):
         for event in events:
             yield b": keepalive\n\n" if event is None else b"data: " + msgspec.json.encode(event) + b"\n\n"

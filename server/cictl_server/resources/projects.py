@@ -1,4 +1,4 @@
-"""Projects and the runs of their pipelines."""
+"""Projects: import, reload, views, icons and deletion."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class ProjectIconResource:
         headers=[Parameter(name="If-None-Match", text="ETags that the client has, or `*`.")],
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
-        """Return the image that the project's repository has as its icon or logo."""
+        """Return the icon or logo in the project's repository."""
         icon = self._projects.find_icon(media.path_id(project_id, noun="project"))
         if icon is None:
             raise falcon.HTTPNotFound
@@ -123,6 +123,6 @@ class ProjectInspectResource:
         },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
-        """Show a pipeline or a job: as YAML, as the scripts of a run, or as the secrets that its steps name."""
+        """Show a pipeline or a job as YAML, as the scripts of a run, or as the secrets that its steps name."""
         number = media.path_id(project_id, noun="project")
         media.write(resp, self._inspecting.inspect(number, media.read(req, InspectRequest)))

@@ -19,7 +19,7 @@ class JobTestsResource:
 
     @api(answers={200: TestReportResponse})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Return the test report; zero tests for none, also for an unknown execution."""
+        """Return the test report; one of zero tests if there is none or the execution is unknown."""
         media.write(resp, TestReportResponse(report=self._reports.get_report(job_id)))
 
     @api(
@@ -33,7 +33,7 @@ class JobTestsResource:
         },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Store the test report; the answer repeats it."""
+        """Store the test report, and return it."""
         with self._large.turn():
             upload = media.read(req, TestReportUpload, limit=media.LARGE_BODY_LIMIT)
             media.write(resp, TestReportResponse(report=self._reports.upload(job_id, upload)))

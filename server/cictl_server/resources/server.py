@@ -16,11 +16,11 @@ class HealthResource:
     """`/healthz`"""
 
     def __init__(self, _services: Services) -> None:
-        """Take the services as every resource does, and look at none of them."""
+        """Take the services like every resource, but use none."""
 
     @api(answers={200: Health})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Tell that the server answers; it looks at nothing else."""
+        """Answer, and check nothing else."""
         media.write(resp, _OK)
 
 
@@ -32,7 +32,7 @@ class ReadinessResource:
 
     @api(answers={200: Readiness, 503: Readiness})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Tell whether the server can do its work: 200 when every check passes, else 503 with what is wrong.
+        """Tell whether the server can do its work: 200 if every check passes, else 503 with the failures.
 
         The checks are `serving` (it is not stopping), `store` (changes are accepted) and `maintenance` (leases expire, and
         lost agents are noticed).
@@ -49,7 +49,7 @@ class ServerInfoResource:
 
     @api(answers={200: ServerInfo})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Tell who the server is and what it can."""
+        """Return the identity and the features of the server."""
         media.write(resp, self._runtime.info())
 
 
@@ -61,5 +61,5 @@ class RuntimeStateResource:
 
     @api(answers={200: RuntimeState})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Tell how the server and its agents are."""
+        """Return the condition of the server and the numbers of its agents."""
         media.write(resp, self._runtime.state())

@@ -24,7 +24,7 @@ class UpdateCheckResource:
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Look for a newer release.
 
-        It works however the server was installed. That the releases can't be had is an answer too: its `message`.
+        It works however the server was installed. If the releases can't be read, `message` in the answer says why.
         """
         media.write(resp, self._updates.check())
 
@@ -39,9 +39,9 @@ class UpdateApplyResource:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Update the server, by default to the latest release.
 
-        The version is installed beside the running one and tried on a copy of the data. Then it is switched to, and back
-        if it is not healthy: `update/status` tells. 202 means that it is still being installed; a client that hangs up
-        changes nothing.
+        The version is installed beside the running one and tried on a copy of the data. Then the server switches to it,
+        and back if it is not healthy; `update/status` tells the result. 202 means that it is still being installed. The
+        update goes on if the client hangs up.
         """
         request = media.read(req, UpdateRequest, empty_is_null=True)
         answer = self._updates.apply(request)
@@ -58,8 +58,8 @@ class UpdateRollbackResource:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Go back to another version of the server.
 
-        As an update, but a version that is still installed is used as it is and needs no network. Data is never taken
-        back: a version that can't open it is refused.
+        This works like an update, but a version that is still installed is used as it is and needs no network. The data
+        stays as it is: a version that can't open it is refused.
         """
         request = media.read(req, UpdateRequest, empty_is_null=True)
         answer = self._updates.rollback(request)
@@ -74,7 +74,7 @@ class UpdateTagsResource:
 
     @api(answers={200: UpdateTags, 400: "the releases can't be had, and no other version is installed"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """List the versions that can be had: those with a release, and those that are installed here."""
+        """List the versions that can be installed: those with a release, and those that are installed already."""
         media.write(resp, self._updates.list_tags())
 
 
@@ -86,7 +86,7 @@ class UpdateStatusResource:
 
     @api(answers={200: UpdateStatus})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Tell how updates stand: what runs, what there is, what was asked for, how far that is."""
+        """Return the running, the latest and the requested version, and how far an update is."""
         media.write(resp, UpdateStatus(status=self._updates.status()))
 
 
@@ -100,7 +100,7 @@ class RestartResource:
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Restart the server.
 
-        What is being answered is finished first. Below a service manager the process ends and is started again by it;
-        elsewhere it starts itself again, with the same options.
+        Answers under way are finished first. Under a service manager the process ends, and the manager starts it again;
+        elsewhere it starts itself again with the same options.
         """
         media.write(resp, self._restarting.restart())

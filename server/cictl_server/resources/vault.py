@@ -35,7 +35,7 @@ class VaultConnectionsResource:
         answers={201: VaultConnectionResponse, 400: "a field is missing or can't be accepted"},
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Store a connection, or change the one that has this name; keys that are absent stay as they are stored."""
+        """Store a connection, or change the one with this name; absent keys keep their stored values."""
         connection = self._connections.save(media.read(req, VaultConnectionRequest))
         media.write(resp, VaultConnectionResponse(connection=connection), status=201)
 
@@ -48,7 +48,7 @@ class VaultConnectionResource:
 
     @api(answers={200: DeletedVaultConnection, 404: "unknown"})
     def on_delete(self, _req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
-        """Delete a connection, and tell which pipelines name it: their jobs will fail."""
+        """Delete a connection, and return the pipelines that name it: their jobs will fail."""
         media.write(resp, self._connections.delete(media.path_id(connection_id, noun=_NOUN)))
 
 
@@ -67,6 +67,6 @@ class VaultTestResource:
         },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
-        """Log in, and read a secret if one is named; a failure is told in the answer. Nothing of it is kept."""
+        """Log in, and read a secret if one is named; the answer tells a failure. Nothing is kept."""
         number = media.path_id(connection_id, noun=_NOUN)
         media.write(resp, self._tests.test(number, media.read(req, VaultTestRequest)))

@@ -83,8 +83,8 @@ class MaintenanceService:
         with self._store.read() as view:
             leased = [job for job in view.jobs.with_status(JobStatus.LEASED) if _is_stale(job, now)]
             running = [job for job in view.jobs.with_status(JobStatus.RUNNING) if self._is_over(job, now)]
-        # The look above was cheap and took no writer's turn; each record is checked again under the transaction, because
-        # its agent may have reported in between.
+        # Most passes find nothing, so the look needs no write transaction. In one, each record is checked again: its agent
+        # may have reported in between.
         if leased or running:
             with self._store.write() as tx:
                 for job in leased:

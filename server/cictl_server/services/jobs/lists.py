@@ -115,8 +115,8 @@ class _Window:
     """Where an unfiltered list begins.
 
     An entry (a run, or an execution without one) stands where its newest execution stands. A rerun adds a newer one and
-    would move its run up, past a reader who is paging down: the run would be shown twice or never. So the cursor carries
-    two numbers, and executions newer than `newest` move nothing.
+    would move its run up, past a reader who is paging down and would never see it. So the cursor carries two numbers, and
+    executions newer than `newest` move nothing.
 
     Attributes:
         before: Earlier lists showed the entries whose newest execution has this number or a higher one.

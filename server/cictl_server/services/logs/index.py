@@ -137,7 +137,7 @@ class Arrivals:
     def at(self, offset: int) -> tuple[datetime | None, int | None]:
         """Return when the byte at *offset* arrived, and the offset at which the next known time begins.
 
-        Either is None when it is not known. Read the byte first, then ask: its line was written before it. Offsets must
+        Either is None when it is not known. Read the byte first, then ask: a line is written before its bytes. Offsets must
         not fall from one call to the next.
         """
         self._read_on()
