@@ -18,9 +18,9 @@ from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.past_runs import deciding
-from cictl_server.services.jobs.fitting import command, fixes_for, nearest_first, obstacle, pinned_to, sentence
 from cictl_server.services.jobs.jobs import JobService
 from cictl_server.services.jobs.lease_pause import LeasePause
+from cictl_server.services.jobs.obstacles import command, fixes_for, nearest_first, obstacle, pinned_to, sentence
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
 
