@@ -5,9 +5,11 @@ psutil is imported inside the functions: most programs that import this module n
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,21 +38,35 @@ class Process(NamedTuple):
             return {}
 
 
-def table() -> dict[int, Process]:
-    """Return all processes that we can see, by id."""
+def table(*, since: float | None = None, besides: Collection[int] = ()) -> dict[int, Process]:
+    """Return the processes that we can see, by id.
+
+    Args:
+        since: Leave out processes that started before this `uptime`; None leaves out none.
+        besides: Leave out the processes of these sessions.
+    """
     import psutil
 
-    # `process_iter` keeps a cache over calls. When an id was reused since, it leaves the new process out.
-    psutil.process_iter.cache_clear()
-    found = {}
-    for process in psutil.process_iter(["ppid", "status"]):
-        try:
-            session = os.getsid(process.pid)
-        except (ProcessLookupError, PermissionError):
-            continue
-        is_zombie = process.info["status"] == psutil.STATUS_ZOMBIE
-        found[process.pid] = Process(process.pid, process.info["ppid"], session, is_zombie, process)
-    return found
+    while True:
+        booted = psutil.boot_time()
+        found: dict[int, Process] = {}
+        for pid in psutil.pids():
+            with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
+                if (session := os.getsid(pid)) in besides:
+                    continue
+                handle = psutil.Process(pid)
+                if since is None or handle.create_time() - booted >= since:
+                    told = handle.as_dict(["ppid", "status"])
+                    is_zombie = told["status"] == psutil.STATUS_ZOMBIE
+                    found[pid] = Process(pid, told["ppid"], session, is_zombie, handle)
+        # psutil adds the system's boot time to each start. Both move when the clock is set: then look again.
+        if since is None or psutil.boot_time() == booted:
+            return found
+
+
+def uptime() -> float | None:
+    """Return the seconds since the system booted; None where the starts of processes are not counted from there."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" and _HAS_PROC else None
 
 
 def exists(pid: int) -> bool:

@@ -28,6 +28,22 @@ def test_table_tells_parents_sessions_and_zombies() -> None:
     assert (processes.start_of(child.pid), processes.exists(child.pid)) == ("", False)
 
 
+def test_table_leaves_out_the_sessions_that_are_named() -> None:
+    assert os.getpid() in processes.table()
+    assert os.getpid() not in processes.table(besides=[os.getsid(0)])
+
+
+@pytest.mark.skipif(processes.uptime() is None, reason="starts are told by the clock here")
+def test_table_leaves_out_what_started_before() -> None:
+    begun = processes.uptime()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        time.sleep(0.02)  # a start is told in hundredths, rounded down
+        later = processes.uptime()
+        assert begun is not None
+        assert child.pid in processes.table(since=begun - 0.01)
+        assert child.pid not in processes.table(since=later)
+
+
 def test_environment_is_the_one_of_the_start() -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={"A": "b=c"}) as child:
         seen = processes.table()[child.pid]

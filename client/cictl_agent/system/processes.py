@@ -14,7 +14,7 @@ import sys
 import time
 from typing import IO, Protocol
 
-from cictl.base.processes import Process, table
+from cictl.base.processes import Process, table, uptime
 from cictl_agent.system.pipes import Pipe, SelectedPipe, ThreadedPipe
 from cictl_agent.system.process_groups import Groups, PosixGroups, TaskkillGroups
 
@@ -24,6 +24,8 @@ JOB_VARIABLE = "CICTL_JOB_EXECUTION_ID"
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _KILL_SECONDS = 1.0
 _TICK_SECONDS = 0.01
+_SLACK_SECONDS = 1.0  # starts are told in ticks
+_NO_SESSION = 0  # of the kernel's own threads; the agent's session holds none of the job's either: each command left it
 
 
 def adopt_orphans() -> bool:
@@ -80,6 +82,7 @@ class JobProcesses:
         self._job_id = job_id
         self._adopts_orphans = adopts_orphans
         self._leaders: set[int] = set()
+        self._begun = uptime()
 
     def open_pipe(self, output: IO[bytes]) -> Pipe:
         return SelectedPipe(output)
@@ -106,7 +109,7 @@ class JobProcesses:
         """Return the living processes of the job, and bury the dead ones that fell to us."""
         if self._adopts_orphans and not _has_children():
             return []
-        processes = table()
+        processes = table(since=self._earliest_start(), besides=(_NO_SESSION, os.getsid(0)))
         found = self._with_descendants(processes)
         for pid in [pid for pid in found if processes[pid].is_zombie]:
             found.discard(pid)
@@ -114,6 +117,17 @@ class JobProcesses:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
         return sorted(found)
+
+    def _earliest_start(self) -> float | None:
+        """Return the `uptime` before which none of the processes started; None if that is not known.
+
+        To look at a process costs much, and most of a system's are older than the job. Two kinds of the job's may be
+        older than this object: those that a killed agent left, of which no leader was added here, and orphans that
+        outlived the job before.
+        """
+        if self._adopts_orphans or not self._leaders or self._begun is None:
+            return None
+        return self._begun - _SLACK_SECONDS
 
     def _with_descendants(self, processes: dict[int, Process]) -> set[int]:
         children: dict[int, list[int]] = {}
