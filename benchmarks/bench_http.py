@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 
-from figures import Figure, Report, Untrue, generator_share, in_turns, options
+from figures import Figure, Figures, Untrue, generator_share, in_turns, options
 from load import Connection, rate
 from serving import Served, real_disk, serve_cictl, serve_null, served
 
@@ -76,7 +76,7 @@ def _null(connection: Connection, _index: int) -> int:
 
 
 def _measure(
-    report: Report,
+    report: Figures,
     name: str,
     scenario: Scenario,
     work: Callable[[Connection, int], int],

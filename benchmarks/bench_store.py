@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from executions import fill, make_job
-from figures import Figure, Report, in_turns, options
+from figures import Figure, Figures, in_turns, options
 from msgspec.structs import replace
 from serving import real_disk
 
@@ -80,7 +80,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
-def measure_threads(report: Report, store: TinyStore, *, commits: int) -> None:
+def measure_threads(report: Figures, store: TinyStore, *, commits: int) -> None:
     starts = count(0, commits)
     one, sixteen, ratio = in_turns(
         lambda: commit_rate(store, threads=1, commits=commits, start=next(starts)),
@@ -90,7 +90,7 @@ def measure_threads(report: Report, store: TinyStore, *, commits: int) -> None:
     report.add(Figure(name="durable commits, 16 threads", value=sixteen, unit="/s", ratio=ratio, base="1 thread"))
 
 
-def measure_claims(report: Report, short: TinyStore, long: TinyStore, *, queued: int, times: int) -> None:
+def measure_claims(report: Figures, short: TinyStore, long: TinyStore, *, queued: int, times: int) -> None:
     fill(short, 0, 20, JobStatus.QUEUED)
     fill(long, 0, queued, JobStatus.QUEUED)
     _, many, ratio = in_turns(lambda: claim_rate(short, times=times), lambda: claim_rate(long, times=times))
@@ -98,14 +98,14 @@ def measure_claims(report: Report, short: TinyStore, long: TinyStore, *, queued:
     report.add(Figure(name=name, value=many, unit="/s", ratio=ratio, base="20 queued", target=">= 0.8"))
 
 
-def measure_history(report: Report, empty: TinyStore, full: TinyStore, *, finished: int, commits: int) -> None:
+def measure_history(report: Figures, empty: TinyStore, full: TinyStore, *, finished: int, commits: int) -> None:
     fill(full, 0, finished, JobStatus.SUCCEEDED)
     _, much, ratio = in_turns(lambda: update_rate(empty, commits), lambda: update_rate(full, commits))
     name = f"commits, finished: {finished:,}"
     report.add(Figure(name=name, value=much, unit="/s", ratio=ratio, base="none finished", target=">= 0.8"))
 
 
-def measure_opening(report: Report, directory: Path, *, jobs: int) -> None:
+def measure_opening(report: Figures, directory: Path, *, jobs: int) -> None:
     with TinyStore.open(directory, is_long_lived=True) as store:
         fill(store, 0, jobs, JobStatus.SUCCEEDED)
     # In a fresh process, so that the memory is that of the opened store.

@@ -47,7 +47,7 @@ class Figure:
         return self.value if self.ratio is None else self.ratio
 
 
-class Report:
+class Figures:
     """The figures of one scenario file, told while they come."""
 
     def __init__(self, *, json_file: Path | None = None, against: dict[str, float] | None = None) -> None:
@@ -76,14 +76,14 @@ class Report:
         return "   ".join(parts)
 
 
-def options(description: str | None) -> tuple[argparse.Namespace, Report]:
+def options(description: str | None) -> tuple[argparse.Namespace, Figures]:
     """Read the options that every scenario file has, and return them with the report to write to."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="smaller sizes and shorter rounds")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--against", type=Path, help="compare with the figures in this file")
     arguments = parser.parse_args()
-    return arguments, Report(json_file=arguments.json, against=read_measures(arguments.against))
+    return arguments, Figures(json_file=arguments.json, against=read_measures(arguments.against))
 
 
 def read_measures(file: Path | None) -> dict[str, float]:

@@ -22,7 +22,7 @@ from cictl_agent.job.containers.container import ContainerUse, remove_leftovers
 from cictl_agent.job.run import JobRun
 from cictl_agent.leasing import Asking
 from cictl_agent.orders import Orders
-from cictl_agent.system.interruption import Reason
+from cictl_agent.system.interruption import StopReason
 from cictl_agent.system.platforms import Platform, this_platform
 from cictl_agent.system.trees import remove_tree
 from cictl_agent.updating import Updater
@@ -165,7 +165,7 @@ class Agent:
         self._current = run
         try:
             if stop.is_set():
-                run.interrupt(Reason.AGENT_STOPPED)
+                run.interrupt(StopReason.AGENT_STOPPED)
             run.run()
         except OSError as error:
             # No log can be kept, so nothing may run. The server takes the job back when its lease runs out.
@@ -177,7 +177,7 @@ class Agent:
     def _interrupt_at(self, stop: threading.Event) -> None:
         stop.wait()
         if current := self._current:
-            current.interrupt(Reason.AGENT_STOPPED)
+            current.interrupt(StopReason.AGENT_STOPPED)
 
     def _prove(self, heartbeat: Heartbeat, stop: threading.Event) -> None:
         """Keep the version that runs once a heartbeat was accepted; end an agent on trial for which none is, in time."""
@@ -194,7 +194,7 @@ class Agent:
     def _obey(self, answer: HeartbeatResponse, orders: Orders) -> None:
         current = self._current
         if current is not None and current.job.id in answer.cancel_job_ids:
-            current.interrupt(Reason.OVER, "job is over on server")
+            current.interrupt(StopReason.OVER, "job is over on server")
         orders.take(answer)
 
     def _capabilities(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from cictl_agent.system.commands import Answer, ask
+from cictl_agent.system.commands import CommandResult, ask
 from cictl_agent.system.platforms import Platform
 
 _PROBE_SECONDS = 2
@@ -98,7 +98,7 @@ def probe_tool(system: Platform, name: str, known: Mapping[str, str], *, limit_s
     return known.get(f"tool.{name}", PRESENT if system.locate(name) else "")
 
 
-def version_in(answer: Answer) -> str:
+def version_in(answer: CommandResult) -> str:
     """Return the first thing that a tool says and that looks like a version; empty where nothing does."""
     match = _VERSION.search(answer.output) if answer.code != -1 else None
     return match[0] if match else ""
@@ -119,5 +119,5 @@ def _has_xorg(system: Platform) -> bool:
     return pkg_config is not None and _ask(system, [pkg_config, "--exists", *_XORG_MODULES]).code == 0
 
 
-def _ask(system: Platform, command: list[str], limit_seconds: float = _PROBE_SECONDS) -> Answer:
+def _ask(system: Platform, command: list[str], limit_seconds: float = _PROBE_SECONDS) -> CommandResult:
     return ask(command, limit_seconds=limit_seconds, environment={**os.environ, "LC_ALL": "C"}, groups=system.groups)

@@ -12,7 +12,7 @@ from cictl_agent.config import AgentConfig
 from cictl_agent.job.caches import wipe_caches
 from cictl_agent.system.service_managers import RestartFailed, Service
 from cictl_agent.system.trees import remove_tree
-from cictl_agent.updating import UpdateFailed, Updater, Wanted
+from cictl_agent.updating import UpdateFailed, Updater, WantedVersion
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +66,8 @@ class Orders:
         self._wipes_cache = False
         self._flushes_history = False
         self._restarts = False
-        self._update: Wanted | None = None
-        self._installing: Wanted | None = None
+        self._update: WantedVersion | None = None
+        self._installing: WantedVersion | None = None
         self._installed = ""
         self.exit_code = 0
         """Of the agent, once it has ended in order to restart."""
@@ -105,7 +105,7 @@ class Orders:
             return
         if self._updater.is_on_trial:
             return  # the server will ask again; first it must be settled that this version stays
-        wanted = Wanted(
+        wanted = WantedVersion(
             target=answer.update_target, repository=answer.update_repository, api_base=answer.update_api_base
         )
         with self._lock:

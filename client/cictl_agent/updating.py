@@ -47,7 +47,7 @@ class UpdateFailed(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class WantedVersion:
     """A version that a server asks for, and the repository that it names."""
 
     target: str
@@ -111,7 +111,7 @@ class Updater:
         if self.layout:
             manifest.forget_result(self.layout)
 
-    def install(self, wanted: Wanted) -> str:
+    def install(self, wanted: WantedVersion) -> str:
         """Install the version that is wanted beside the one that runs, let it check itself, and return its tag.
 
         A version that is here already, whole and unchanged, is not fetched again.
@@ -152,7 +152,7 @@ class Updater:
         fetched = source.fetch(source.get(tag), layout.downloads / tag)
         stage(layout, fetched, tag, pip=PipSettings.from_environment(self.environ))
 
-    def _source(self, wanted: Wanted) -> ReleaseSource:
+    def _source(self, wanted: WantedVersion) -> ReleaseSource:
         """Return where the version is fetched. The agent's token goes to the API of its own settings only."""
         own = ReleaseSettings.from_environment(self.environ)
         base = wanted.api_base.rstrip("/") or own.api_base

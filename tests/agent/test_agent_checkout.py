@@ -11,7 +11,7 @@ from cictl.wire.jobs import Source
 from cictl_agent.job.checkout import Checkout
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.log.spool import JobLog
-from cictl_agent.system.interruption import Interrupted, Interruption, Reason
+from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.processes import JobProcesses
 
 CheckOut = Callable[..., Path]
@@ -151,6 +151,6 @@ def test_credentials_do_not_show(check_out: CheckOut, log: JobLog) -> None:
 
 
 def test_checkout_can_be_interrupted(check_out: CheckOut, origin: Path, interruption: Interruption) -> None:
-    interruption.give(Reason.OVER)
+    interruption.give(StopReason.OVER)
     with pytest.raises(Interrupted):
         check_out(origin)

@@ -11,7 +11,7 @@ from cictl_testing.agents.thread import TEST_JOB, gone, is_alive
 from cictl_testing.processes import eventually
 
 from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
-from cictl_agent.system.interruption import Interrupted, Interruption, Reason
+from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.processes import JOB_VARIABLE, JobProcesses
 
 
@@ -44,7 +44,7 @@ class Shell:
 
         def watch() -> None:
             eventually(lambda: text in self.output, what=text)
-            self._interruption.give(Reason.OVER)
+            self._interruption.give(StopReason.OVER)
 
         threading.Thread(target=watch).start()
 
@@ -165,9 +165,9 @@ def test_sink_that_fails_leaves_no_process(tmp_path: Path, interruption: Interru
 
 
 def test_first_reason_stands(interruption: Interruption) -> None:
-    interruption.give(Reason.TIMED_OUT, "late")
-    interruption.give(Reason.OVER, "over")
-    assert (interruption.reason, interruption.detail) == (Reason.TIMED_OUT, "late")
+    interruption.give(StopReason.TIMED_OUT, "late")
+    interruption.give(StopReason.OVER, "over")
+    assert (interruption.reason, interruption.detail) == (StopReason.TIMED_OUT, "late")
 
 
 def test_agent_process_adopts_and_ends_orphans_without_any_mark(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus
 from cictl.wire.words import NOT_A_SERVICE
 from cictl_agent.system.service_managers import SystemdService
-from cictl_agent.updating import UpdateFailed, Updater, Wanted, find_updater
+from cictl_agent.updating import UpdateFailed, Updater, WantedVersion, find_updater
 
 OLD, NEW, NEWER, STRANGER, PICKY = "v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0"
 FLAVOURS = {OLD: "good", NEW: "good", NEWER: "good", STRANGER: "tells-another-version", PICKY: "refuses-data"}
@@ -52,7 +52,7 @@ def updater_of(layout: Layout, version: str = OLD, *, health_seconds: float = 60
     return Updater(version=version, layout=layout, environ=environ, health_seconds=health_seconds)
 
 
-def update(updater: Updater, wanted: Wanted) -> None:
+def update(updater: Updater, wanted: WantedVersion) -> None:
     updater.switch(updater.install(wanted))
 
 
@@ -152,7 +152,7 @@ def test_restart_is_not_forgotten_over_an_update_that_fails(
 
 
 def test_new_version_stays_once_a_heartbeat_was_accepted(server: ScriptedServer, layout: Layout) -> None:
-    update(updater_of(layout), Wanted(target=NEW))
+    update(updater_of(layout), WantedVersion(target=NEW))
     agent = start(server, updater_of(layout, NEW))
     eventually(lambda: manifest.find_applying(layout) is None, what="the confirmation")
     agent.stop()
@@ -164,7 +164,7 @@ def test_new_version_stays_once_a_heartbeat_was_accepted(server: ScriptedServer,
 def test_new_version_without_an_accepted_heartbeat_is_started_three_times_and_then_given_up(
     server: ScriptedServer, layout: Layout
 ) -> None:
-    update(updater_of(layout), Wanted(target=NEW))
+    update(updater_of(layout), WantedVersion(target=NEW))
     server.fail_next("heartbeat", times=1000)
     for _ in range(3):
         updater = updater_of(layout, NEW, health_seconds=0.2)
@@ -177,7 +177,7 @@ def test_new_version_without_an_accepted_heartbeat_is_started_three_times_and_th
 
 
 def test_version_before_tells_once_why_the_new_one_did_not_stay(server: ScriptedServer, layout: Layout) -> None:
-    update(updater_of(layout), Wanted(target=NEW))
+    update(updater_of(layout), WantedVersion(target=NEW))
     for _ in range(4):
         updater_of(layout, NEW).begin()
     for _ in range(2):
@@ -191,7 +191,7 @@ def test_version_before_tells_once_why_the_new_one_did_not_stay(server: Scripted
 def test_agent_that_was_killed_before_the_switch_says_that_nothing_came_of_it(
     server: ScriptedServer, layout: Layout
 ) -> None:
-    update(updater_of(layout), Wanted(target=NEW))
+    update(updater_of(layout), WantedVersion(target=NEW))
     layout.switch(OLD)
     agent = start(server, updater_of(layout))
     [failure] = eventually(lambda: failures(server), what="the failure")
@@ -204,7 +204,7 @@ def test_version_is_fetched_and_installed(layout: Layout, releases: ReleaseServe
     wheel = stub_wheel(tmp_path / "wheels", fetched)
     releases.publish(fetched, {wheel.name: wheel.read_bytes()})
     updater = updater_of(layout, CICTL_UPDATE_INDEX_URL="none")
-    update(updater, Wanted(target=fetched, repository=REPOSITORY, api_base=releases.url))
+    update(updater, WantedVersion(target=fetched, repository=REPOSITORY, api_base=releases.url))
     record = layout.record(fetched)
     assert record is not None
     assert record.wheel == wheel.name
@@ -220,7 +220,7 @@ def test_version_is_fetched_and_installed(layout: Layout, releases: ReleaseServe
 )
 def test_version_that_cannot_be_had(layout: Layout, releases: ReleaseServer, target: str, error: str) -> None:
     with pytest.raises(UpdateFailed, match=error):
-        update(updater_of(layout), Wanted(target=target, repository=REPOSITORY, api_base=releases.url))
+        update(updater_of(layout), WantedVersion(target=target, repository=REPOSITORY, api_base=releases.url))
     assert (layout.current(), manifest.find_applying(layout)) == (OLD, None)
 
 
@@ -230,7 +230,7 @@ def test_token_goes_to_the_agents_own_source_only(layout: Layout, releases: Rele
     with pytest.raises(UpdateFailed):
         update(
             Updater(version=OLD, layout=layout, environ=environ),
-            Wanted(target="v1.9.0", repository=REPOSITORY, api_base=releases.url + "/"),
+            WantedVersion(target="v1.9.0", repository=REPOSITORY, api_base=releases.url + "/"),
         )
     assert ["authorization" in seen.headers for seen in releases.seen] == [is_own]
 
@@ -239,14 +239,14 @@ def test_order_that_comes_while_the_start_is_settled_waits_for_that(layout: Layo
     lock = layout.lock()
     lock.acquire()
     threading.Timer(0.2, lock.release).start()
-    update(updater_of(layout), Wanted(target=NEW))
+    update(updater_of(layout), WantedVersion(target=NEW))
     assert layout.current() == NEW
 
 
 def test_second_update_at_once_is_refused(layout: Layout) -> None:
     updater = Updater(version=OLD, layout=layout, lock_seconds=0.1)
     with layout.lock().acquire(), pytest.raises(UpdateFailed, match="update already in progress"):
-        update(updater, Wanted(target=NEW))
+        update(updater, WantedVersion(target=NEW))
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_environment_of_other_tools_is_left_to_them(tmp_path: Path, mark: str, r
     found = find_updater({"CICTL_CONTAINER": "0"}, service=SERVICE, version=OLD, prefix=tmp_path, work_dir=tmp_path)
     assert found.refusal == refusal
     with pytest.raises(UpdateFailed, match=refusal.partition("(")[0]):
-        update(found, Wanted(target=NEW))
+        update(found, WantedVersion(target=NEW))
 
 
 def test_agent_that_cannot_be_updated_says_why(server: ScriptedServer, tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_version_on_trial_is_not_updated(
     layout: Layout, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cictl_agent.updating.Updater.confirm", lambda self: None)
-    update(updater_of(layout), Wanted(target=NEW))
+    update(updater_of(layout), WantedVersion(target=NEW))
     server.orders.append(HeartbeatResponse(accepted=True, update_requested=True, update_target=NEWER))
     agent = start(server, updater_of(layout, NEW))
     eventually(lambda: len(server.heartbeats) > 2, what="heartbeats after the order")

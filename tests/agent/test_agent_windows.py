@@ -21,7 +21,7 @@ from cictl.base.job_parts import CacheSpec
 from cictl.wire.agents import HeartbeatResponse
 from cictl.wire.jobs import JobStatus
 from cictl_agent.system.commands import Exit, ask, run_command
-from cictl_agent.system.interruption import Interrupted, Interruption, Reason
+from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.paths import is_link
 from cictl_agent.system.pipes import ThreadedPipe
 from cictl_agent.system.platforms.windows import Windows
@@ -76,7 +76,7 @@ class Shell:
     def interrupt_at(self, text: bytes) -> None:
         def watch() -> None:
             eventually(lambda: text in self.output, what=text.decode())
-            self.interruption.give(Reason.OVER)
+            self.interruption.give(StopReason.OVER)
 
         threading.Thread(target=watch).start()
 

@@ -12,7 +12,7 @@ import pytest
 from bench_http import CAPABILITIES, EmptyLeases, Heartbeats, WholeJobs
 from cictl_testing.servers.threads import ThreadedServer
 from executions import make_job
-from figures import Figure, Report, Untrue, read_measures
+from figures import Figure, Figures, Untrue, read_measures
 from load import Connection, rate
 from serving import served
 
@@ -74,8 +74,8 @@ def test_a_server_that_dies_ends_the_run() -> None:
 
 def test_a_run_is_compared_with_an_earlier_one_by_ratios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     earlier, file = tmp_path / "earlier.json", tmp_path / "now.json"
-    Report(json_file=earlier).add(Figure(name="job", value=100, unit="/s", ratio=0.2, base="null"))
-    Report(json_file=file, against=read_measures(earlier)).add(
+    Figures(json_file=earlier).add(Figure(name="job", value=100, unit="/s", ratio=0.2, base="null"))
+    Figures(json_file=file, against=read_measures(earlier)).add(
         Figure(name="job", value=10, unit="/s", ratio=0.4, base="null")
     )
     assert "x2.00 of the earlier run" in capsys.readouterr().out

@@ -29,7 +29,7 @@ from cictl_agent.log.reporter import Reporter
 from cictl_agent.log.spool import JobLog
 from cictl_agent.log.state_watch import Watch
 from cictl_agent.retries import persist
-from cictl_agent.system.interruption import Interrupted, Interruption, Reason
+from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE, Processes
 from cictl_client import Client, ClientError
@@ -93,10 +93,10 @@ class JobRun:
         """Where the steps run."""
         return self.workspace / "src" if self.job.source else self.workspace
 
-    def interrupt(self, reason: Reason, detail: str = "") -> None:
+    def interrupt(self, reason: StopReason, detail: str = "") -> None:
         """Stop the job from another thread; its end is reported all the same."""
         self.interruption.give(reason, detail)
-        if reason is Reason.AGENT_STOPPED:
+        if reason is StopReason.AGENT_STOPPED:
             self.aftermath.give(reason, detail)
 
     def run(self) -> None:
@@ -259,10 +259,10 @@ class JobRun:
 
     def _interrupted(self, interrupted: Interrupted) -> Outcome:
         match self.interruption.reason:
-            case Reason.TIMED_OUT:
+            case StopReason.TIMED_OUT:
                 self.log.line(f"{CONTROL}job timed out")
                 return Outcome(error="job timed out", exit_code=interrupted.exit_code, cause=Cause.TIMED_OUT)
-            case Reason.AGENT_STOPPED:
+            case StopReason.AGENT_STOPPED:
                 self.log.line(f"{CONTROL}agent stopped")
                 return Outcome(error="agent stopped", exit_code=interrupted.exit_code)
             case _:

@@ -14,7 +14,7 @@ from cictl.redaction import masked_message
 from cictl.wire.jobs import STATUS_UNMASKED, STEP_STARTED, JobState, JobStatus, StatusRequest, Step, StepEvent
 from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import backoff
-from cictl_agent.system.interruption import Interruption, Reason
+from cictl_agent.system.interruption import Interruption, StopReason
 from cictl_client import ApiError, Client, ClientError, Conflict, InvalidRequest, LogGap, NotFound, TooLarge
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Reporter:
             else:
                 break
         if self._interruption.is_given:
-            return self._interruption.reason is Reason.AGENT_STOPPED  # then its end is to be reported
+            return self._interruption.reason is StopReason.AGENT_STOPPED  # then its end is to be reported
         self._log.on_growth = self._wake
         self._thread.start()
         return True
@@ -200,7 +200,7 @@ class Reporter:
             return self._resume(gap)
         except (NotFound, Conflict) as error:
             self._is_over = True
-            self._interruption.give(Reason.OVER, f"the server does not want it any more: {error}")
+            self._interruption.give(StopReason.OVER, f"the server does not want it any more: {error}")
         except TooLarge:
             self._put_back(pending, had_pending)
             return self._shrink()
@@ -257,7 +257,7 @@ class Reporter:
         self.heard_at = time.monotonic()
         if state.status.is_terminal:
             self._is_over = True
-            self._interruption.give(Reason.OVER, over_text(state))
+            self._interruption.give(StopReason.OVER, over_text(state))
 
     def _resume(self, gap: LogGap) -> bool:
         """Go on from the server's end of the log; tell whether that changes anything."""

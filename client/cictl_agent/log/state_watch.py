@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 
 from cictl_agent.log.reporter import Reporter, over_text
-from cictl_agent.system.interruption import Interruption, Reason
+from cictl_agent.system.interruption import Interruption, StopReason
 from cictl_client import Client, ClientError, NotFound
 
 POLL_SECONDS = 0.5
@@ -37,7 +37,6 @@ class Watch:
         self._reporter = reporter
         self._interruption = interruption
         self._timeout_seconds = timeout_seconds
-        self._deadline: float | None = None
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._poll, name=f"watch-{job_id}", daemon=True)]
 
@@ -56,7 +55,7 @@ class Watch:
 
     def _run_clock(self) -> None:
         if not self._ended.wait(min(self._timeout_seconds, threading.TIMEOUT_MAX)):
-            self._interruption.give(Reason.TIMED_OUT, "job timed out")
+            self._interruption.give(StopReason.TIMED_OUT, "job timed out")
 
     def _poll(self) -> None:
         while not self._ended.wait(POLL_SECONDS) and not self._interruption.is_given:
@@ -67,11 +66,11 @@ class Watch:
         try:
             state = self._client.get_job_state(self._job_id)
         except NotFound:
-            self._interruption.give(Reason.OVER, "job deleted on server")
+            self._interruption.give(StopReason.OVER, "job deleted on server")
         except ClientError:
             return  # the next look will tell; the reporter speaks of outages
         else:
             if state.status.is_terminal:
-                self._interruption.give(Reason.OVER, over_text(state))
+                self._interruption.give(StopReason.OVER, over_text(state))
             elif state.leased_by_agent_id not in ("", self._agent_id):
-                self._interruption.give(Reason.OVER, f"job given to agent {state.leased_by_agent_id}")
+                self._interruption.give(StopReason.OVER, f"job given to agent {state.leased_by_agent_id}")

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 
 from cictl.base import children
 from cictl_agent.system.interruption import Interrupted, Interruption
-from cictl_agent.system.process_groups import Groups
+from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
 
 KILLED = -1
@@ -28,7 +28,7 @@ _DRAIN_SECONDS = 1.0
 _MOST_ANSWER = 1 << 16
 
 
-class Answer(NamedTuple):
+class CommandResult(NamedTuple):
     """A program's exit code, -1 when it could not be run or took too long, and the start of both its outputs."""
 
     code: int
@@ -94,7 +94,9 @@ def run_command(
         return Exit(running.process.returncode)
 
 
-def ask(command: Sequence[str], *, limit_seconds: float, environment: Mapping[str, str], groups: Groups) -> Answer:
+def ask(
+    command: Sequence[str], *, limit_seconds: float, environment: Mapping[str, str], groups: JobGroups
+) -> CommandResult:
     """Run a program without input, and return its answer; after *limit_seconds* its group is killed.
 
     Its output goes to a file: on a pipe, a process it leaves behind could hold us longer than the time limit.
@@ -105,11 +107,11 @@ def ask(command: Sequence[str], *, limit_seconds: float, environment: Mapping[st
                 command, env=environment, seconds=limit_seconds, stdout=output, stderr=subprocess.STDOUT, groups=groups
             )
         except subprocess.TimeoutExpired:
-            return Answer(-1, f"no answer within {limit_seconds:g} s")
+            return CommandResult(-1, f"no answer within {limit_seconds:g} s")
         except OSError as error:
-            return Answer(-1, error.strerror or str(error))
+            return CommandResult(-1, error.strerror or str(error))
         output.seek(0)
-        return Answer(done.returncode, output.read(_MOST_ANSWER).decode(errors="replace"))
+        return CommandResult(done.returncode, output.read(_MOST_ANSWER).decode(errors="replace"))
 
 
 class _Running:

@@ -6,7 +6,7 @@ import threading
 from enum import Enum, auto
 
 
-class Reason(Enum):
+class StopReason(Enum):
     OVER = auto()
     """The server says that the execution is over, or not ours any more."""
     TIMED_OUT = auto()
@@ -31,14 +31,14 @@ class Interruption:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._given = threading.Event()
-        self.reason: Reason | None = None
+        self.reason: StopReason | None = None
         self.detail = ""
 
     @property
     def is_given(self) -> bool:
         return self._given.is_set()
 
-    def give(self, reason: Reason, detail: str = "") -> None:
+    def give(self, reason: StopReason, detail: str = "") -> None:
         with self._lock:
             if self.reason is None:
                 self.reason, self.detail = reason, detail

@@ -15,7 +15,7 @@ _TASKKILL_SECONDS = 10
 _NEW_GROUP, _NO_WINDOW = 0x200, 0x0800_0000  # CREATE_NEW_PROCESS_GROUP and CREATE_NO_WINDOW of winbase.h
 
 
-class Groups(children.ChildGroups, Protocol):
+class JobGroups(children.ChildGroups, Protocol):
     """Groups in which also a job's commands can run."""
 
     def of_job(self) -> StartOptions:

@@ -16,7 +16,7 @@ from typing import IO, Protocol
 
 from cictl.base.processes import Process, table, uptime
 from cictl_agent.system.pipes import Pipe, SelectedPipe, ThreadedPipe
-from cictl_agent.system.process_groups import Groups, PosixGroups, TaskkillGroups
+from cictl_agent.system.process_groups import JobGroups, PosixGroups, TaskkillGroups
 
 JOB_VARIABLE = "CICTL_JOB_EXECUTION_ID"
 """Set in the environment of every process of a job; by it strays are found."""
@@ -54,7 +54,7 @@ class Processes(Protocol):
     """The processes of one job."""
 
     @property
-    def groups(self) -> Groups: ...
+    def groups(self) -> JobGroups: ...
 
     def open_pipe(self, output: IO[bytes]) -> Pipe:
         """Return a reader of a command's output."""
@@ -78,7 +78,7 @@ class JobProcesses:
         Args:
             adopts_orphans: `adopt_orphans` worked: every child of this process that is not in its own session is a job's.
         """
-        self.groups: Groups = PosixGroups()
+        self.groups: JobGroups = PosixGroups()
         self._job_id = job_id
         self._adopts_orphans = adopts_orphans
         self._leaders: set[int] = set()
@@ -157,7 +157,7 @@ class TreeProcesses:
     """Processes on Windows: the tree of each command, while the command itself lives."""
 
     def __init__(self, groups: TaskkillGroups) -> None:
-        self.groups: Groups = groups
+        self.groups: JobGroups = groups
         self._leaders: set[int] = set()
 
     def open_pipe(self, output: IO[bytes]) -> Pipe:

@@ -17,10 +17,10 @@ from cictl_agent.job.containers.engine import Engine, find_engine, reason
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.log.spool import JobLog
-from cictl_agent.system.commands import Answer
+from cictl_agent.system.commands import CommandResult
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.platforms import Platform
-from cictl_agent.system.process_groups import Groups
+from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import JOB_VARIABLE, Processes
 
 _DEFAULT_DIRECTORY = "/workspace"
@@ -121,7 +121,7 @@ class Container:
                 return version
         return "" if tool in TOOLS and tool not in MUTE else PRESENT
 
-    def _ask(self, *command: str) -> Answer:
+    def _ask(self, *command: str) -> CommandResult:
         return self.engine.ask("exec", self.name, *command, limit_seconds=_PROBE_SECONDS)
 
 
@@ -173,7 +173,7 @@ def running_container(
             log.line(f"[runtime] container {starter.name} is not removed: {problem}")
 
 
-def remove_leftovers(config: AgentConfig, groups: Groups) -> None:
+def remove_leftovers(config: AgentConfig, groups: JobGroups) -> None:
     """Remove the containers that an agent left which was killed in this work directory."""
     if not config.containers_dir.is_dir():
         return
@@ -232,7 +232,7 @@ class _Starter:
 
     def _run(
         self, arguments: Sequence[str], *, log: JobLog | None = None, limit_seconds: float | None = None
-    ) -> Answer:
+    ) -> CommandResult:
         return self.engine.run(
             arguments,
             directory=self.workspace,

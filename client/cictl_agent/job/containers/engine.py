@@ -9,9 +9,9 @@ from pathlib import Path
 
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.log.spool import JobLog
-from cictl_agent.system.commands import Answer, CommandTimedOut, Exit, ask, run_command
+from cictl_agent.system.commands import CommandResult, CommandTimedOut, Exit, ask, run_command
 from cictl_agent.system.interruption import Interruption
-from cictl_agent.system.process_groups import Groups
+from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
 
 _ENGINES = ("docker", "podman")
@@ -28,13 +28,13 @@ class Engine:
 
     path: str
     environment: Mapping[str, str]
-    groups: Groups
+    groups: JobGroups
 
     @property
     def is_podman(self) -> bool:
         return Path(self.path).stem.lower() == "podman"
 
-    def ask(self, *arguments: str, limit_seconds: float) -> Answer:
+    def ask(self, *arguments: str, limit_seconds: float) -> CommandResult:
         """Run a short command of the engine, whatever happens to the job."""
         return ask(
             [self.path, *arguments],
@@ -52,7 +52,7 @@ class Engine:
         processes: Processes,
         log: JobLog | None = None,
         limit_seconds: float | None = None,
-    ) -> Answer:
+    ) -> CommandResult:
         """Run a command of the engine that may take long, stopped when the job is; *log* gets its output, too.
 
         Raises:
@@ -76,11 +76,11 @@ class Engine:
                 limit_seconds=limit_seconds,
             )
         except CommandTimedOut as error:
-            return Answer(-1, str(error))
-        return Answer(ended.code, output.decode(errors="replace"))
+            return CommandResult(-1, str(error))
+        return CommandResult(ended.code, output.decode(errors="replace"))
 
 
-def find_engine(wanted: str, environment: Mapping[str, str], groups: Groups) -> Engine:
+def find_engine(wanted: str, environment: Mapping[str, str], groups: JobGroups) -> Engine:
     """Return the engine of that name or path; without one docker, else podman.
 
     Raises:
@@ -92,7 +92,7 @@ def find_engine(wanted: str, environment: Mapping[str, str], groups: Groups) -> 
     raise JobFailed(f"{wanted or _ENGINES[0]} not found on agent")
 
 
-def reason(answer: Answer) -> str:
+def reason(answer: CommandResult) -> str:
     """Return the line of an engine's output that tells what went wrong: advice may follow the error."""
     lines = [line.strip() for line in answer.output.splitlines() if line.strip()]
     telling = [line for line in lines if "error" in line.lower()]

@@ -17,7 +17,7 @@ _EVENT = re.compile(rb'\{"(?:Time|Action|ImportPath)":"')
 _ENDS = ("pass", "fail", "skip")
 
 
-class _Event(msgspec.Struct, frozen=True, rename="pascal"):
+class _TestEvent(msgspec.Struct, frozen=True, rename="pascal"):
     """One line of the stream, as `go doc test2json` and `go help buildjson` have it; `elapsed` in seconds."""
 
     action: str = ""
@@ -38,7 +38,7 @@ class _Progress:
     output: list[str] = field(default_factory=list)
     has_started: bool = False
 
-    def note(self, event: _Event) -> None:
+    def note(self, event: _TestEvent) -> None:
         if event.action in _ENDS:
             self.ends.append(event.action)
         self.has_started |= event.action == "start"
@@ -61,7 +61,7 @@ class _Stream:
         self.builds: dict[str, _Progress] = {}
         self.failed_builds: dict[str, str] = {}
 
-    def note(self, event: _Event) -> None:
+    def note(self, event: _TestEvent) -> None:
         if event.action in ("build-output", "build-fail"):
             build = self.builds.setdefault(event.import_path, _Progress())
             build.note(msgspec.structs.replace(event, action=event.action.removeprefix("build-")))
@@ -116,11 +116,11 @@ def read_go_test_json(content: bytes, suite: str) -> TestSuite:
     return suite_of(cases, form="go-test-json", name=suite)
 
 
-def _read_event(line: bytes, number: int) -> _Event | None:
+def _read_event(line: bytes, number: int) -> _TestEvent | None:
     """Return the event on *line*, behind a program's own output too; None where there is none."""
     for found in _EVENT.finditer(line):
         try:
-            return msgspec.json.decode(line[found.start() :].decode(errors="replace"), type=_Event)
+            return msgspec.json.decode(line[found.start() :].decode(errors="replace"), type=_TestEvent)
         except msgspec.DecodeError as error:
             if found.start() == 0:
                 raise ReportError(f"line {number} is not an event of go test -json: {error}") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cictl_agent.system.interpreters import Interpreter
-from cictl_agent.system.process_groups import Groups
+from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
 from cictl_agent.system.service_managers import Service
 
@@ -31,7 +31,7 @@ class Platform(Protocol):
         """The shells that jobs may ask for; the first is for jobs that don't."""
 
     @property
-    def groups(self) -> Groups: ...
+    def groups(self) -> JobGroups: ...
 
     @property
     def git_options(self) -> tuple[str, ...]:

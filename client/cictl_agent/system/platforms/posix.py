@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cictl_agent.system.interpreters import Interpreter, PosixShell
 from cictl_agent.system.platforms import Setting
-from cictl_agent.system.process_groups import Groups, PosixGroups
+from cictl_agent.system.process_groups import JobGroups, PosixGroups
 from cictl_agent.system.processes import JobProcesses, Processes
 from cictl_agent.system.service_managers import Service, SystemdService
 
@@ -24,7 +24,7 @@ class Posix:
     def __init__(self, os_name: str) -> None:
         self.os_name = os_name
         self.interpreters: Mapping[str, Interpreter] = {"posix": PosixShell()}
-        self.groups: Groups = PosixGroups()
+        self.groups: JobGroups = PosixGroups()
 
     def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
         return JobProcesses(job_id, adopts_orphans=adopts_orphans)
