@@ -1,4 +1,4 @@
-"""The agent: heartbeats beside, and one job after the other."""
+"""The agent itself: it runs one job after the other, and beats in a thread beside them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NO_DISK_SECONDS = 10.0
 
 
 class Agent:
-    """One agent. `run` works in the caller's thread; signals are the caller's business.
+    """One agent. `run` works in the caller's thread; handling signals is left to the caller.
 
     ```python
     import threading
@@ -64,10 +64,10 @@ class Agent:
         """Prepare an agent; nothing happens yet.
 
         Args:
-            adopts_orphans: `adopt_orphans` worked, and this process is an agent and nothing else.
-            platform: The system's own, unless another is given.
+            adopts_orphans: Whether `adopt_orphans` succeeded and this process is nothing but an agent.
+            platform: The operating system; by default the one this runs on.
             updater: Without one the agent does not update itself.
-            container_use: How it deals with the containers of jobs, unless as usual.
+            container_use: Limits and probes for the containers of jobs, if not the usual ones.
         """
         self._heartbeat_seconds = heartbeat_seconds
         self._container_use = container_use or ContainerUse()
@@ -80,13 +80,13 @@ class Agent:
         self._scanned = threading.Event()
         self._current: JobRun | None = None
         self.exit_code = 0
-        """With which a process should end that is this agent; not 0 when its service manager must notice."""
+        """The code to end the process with. It is not 0 when the service manager must notice a failure."""
 
     def run(self, stop: threading.Event) -> None:
-        """Work until *stop* is set; a running job is stopped and reported as failed then.
+        """Work until *stop* is set. A job that runs then is stopped and reported as failed.
 
-        An agent that is a service sets *stop* itself when it is to be started anew: the server wants that, or a version that
-        it was updated to does not work. Whoever starts a process for it calls `Updater.begin` before.
+        The agent sets *stop* itself when it must be started anew: because the server orders it, or because a version on
+        trial does not work. Call `Updater.begin` once before, in the process that runs this.
 
         Raises:
             ConfigError: The work directory can't be used, or another agent uses it.
@@ -136,7 +136,8 @@ class Agent:
         return heartbeat, orders
 
     def _work(self, client: Client, heartbeat: Heartbeat, orders: Orders, stop: threading.Event) -> None:
-        # The greeting makes a server give up what an agent of this id ran before: nothing may run until it was heard.
+        # The greeting makes a server give up what an agent with this id ran before. A job that began earlier would be
+        # given up with that, so nothing may run until the greeting was answered.
         for ready in (self._scanned, heartbeat.is_known):
             while not ready.wait(0.1):
                 if stop.is_set():
@@ -180,7 +181,7 @@ class Agent:
             current.interrupt(StopReason.AGENT_STOPPED)
 
     def _prove(self, heartbeat: Heartbeat, stop: threading.Event) -> None:
-        """Keep the version that runs once a heartbeat was accepted; end an agent on trial for which none is, in time."""
+        """Keep the running version once a heartbeat was accepted; stop an agent on trial if none is in time."""
         on_trial = self._updater.is_on_trial
         if not heartbeat.is_known.wait(self._updater.health_seconds if on_trial else None):
             logger.error("no heartbeat was accepted version=%s", self._updater.version)
@@ -209,7 +210,7 @@ class Agent:
         return [current.job.id] if current else []
 
     def _scan(self, heartbeat: Heartbeat) -> None:
-        """Look at the tools beside everything else, and tell the server what was found."""
+        """Scan the tools in a thread of its own, and tell the server what was found."""
 
         def scan() -> None:
             try:
@@ -224,10 +225,10 @@ class Agent:
 
 @contextmanager
 def _claimed(config: AgentConfig, platform: Platform) -> Iterator[None]:
-    """Hold the work directory for one agent alone, and clear away what a killed one left.
+    """Hold the work directory for this agent alone, and clear away what a killed one left.
 
     Raises:
-        ConfigError: It can't be used, or is in use.
+        ConfigError: The directory can't be used, or another agent uses it.
     """
     lock = FileLock(config.work_dir / "agent.lock")
     try:

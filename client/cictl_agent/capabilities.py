@@ -1,4 +1,4 @@
-"""What this machine offers: its kind, its shells, and the versions of its tools."""
+"""What this machine offers to jobs: its kind, its shells, and the versions of its tools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROBE_SECONDS = 2
 _PROBES_AT_ONCE = 4
 _VERSION = re.compile(r"\d+(?:\.\d+){1,3}")
 PRESENT = "1"
-"""The version of a tool that is there and tells none."""
+"""Stands for the version of a tool that is there and tells no version."""
 
 TOOLS: dict[str, tuple[str, ...]] = {
     "git": ("--version",),
@@ -41,29 +41,29 @@ TOOLS: dict[str, tuple[str, ...]] = {
     "zip": ("-v",),
     "plistbuddy": ("--version",),
 }
-"""Tools and the arguments that make them tell their version."""
+"""The tools that are looked for, and the arguments that make each tell its version."""
 
 MUTE = frozenset({"notarytool", "plistbuddy", "productsign", "signtool", "stapler", "zip"})
-"""Tools that are offered although they tell no version."""
+"""Tools that count as present although they tell no version."""
 
 _XORG_MODULES = ("x11", "xext", "xrandr", "xi", "xcursor", "xinerama", "xfixes", "xscrnsaver")
 LAST_RESORTS = (("--version",), ("version",), ("-version",), ("-v",), ("/?",))
-"""What may make an unknown tool tell its version."""
+"""Arguments that are tried in turn on a tool that is not in `TOOLS`."""
 
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i386": "386", "i686": "386"}
 
 
 def architecture() -> str:
-    """Return Go's name of the processor: amd64, arm64."""
+    """Return Go's name of the processor, such as amd64 or arm64."""
     machine = platform.machine().lower()
     return _MACHINES.get(machine, "arm" if machine.startswith("arm") else machine)
 
 
 def base_capabilities(system: Platform, *, is_service: bool = False) -> dict[str, str]:
-    """Return what is known without looking at tools.
+    """Return the capabilities that are known without looking at tools.
 
     Args:
-        is_service: Whether something starts the agent anew when it ends.
+        is_service: Whether a service manager starts the agent anew when it ends.
     """
     return {
         "executor": "script",
@@ -75,7 +75,7 @@ def base_capabilities(system: Platform, *, is_service: bool = False) -> dict[str
 
 
 def scan_tools(system: Platform) -> dict[str, str]:
-    """Return `tool.<name>` with the version of each tool that is there; takes up to some seconds."""
+    """Return `tool.<name>` with the version of each tool that is there; takes some seconds at worst."""
     with ThreadPoolExecutor(_PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
         versions = dict(zip(TOOLS, pool.map(lambda name: _known_tool(system, name), TOOLS), strict=True))
         xorg = pool.submit(_has_xorg, system)
@@ -86,9 +86,9 @@ def scan_tools(system: Platform) -> dict[str, str]:
 
 
 def probe_tool(system: Platform, name: str, known: Mapping[str, str], *, limit_seconds: float = _PROBE_SECONDS) -> str:
-    """Return the version of a tool as it is now, by whichever argument makes it tell; empty when it is not there.
+    """Return the version of a tool as it is now; empty when the tool is not there.
 
-    Tools that can't be asked keep what *known*, the last scan, says.
+    A tool that does not answer keeps the version that *known*, the last scan, has for it.
     """
     if name in TOOLS:
         return _known_tool(system, name, limit_seconds) or known.get(f"tool.{name}", "")
@@ -99,7 +99,7 @@ def probe_tool(system: Platform, name: str, known: Mapping[str, str], *, limit_s
 
 
 def version_in(answer: CommandResult) -> str:
-    """Return the first thing that a tool says and that looks like a version; empty where nothing does."""
+    """Return the first part of a tool's output that looks like a version; empty without one."""
     match = _VERSION.search(answer.output) if answer.code != -1 else None
     return match[0] if match else ""
 

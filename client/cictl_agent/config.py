@@ -1,4 +1,4 @@
-"""What an agent is told before it starts."""
+"""The settings of an agent, and where they come from. Files of settings are in `envfile`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NO = ("0", "false", "no", "off")
 
 
 class ConfigError(Exception):
-    """A setting can't be used; the text names it."""
+    """A setting can't be used; the text names the setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,13 @@ class AgentConfig:
 
     Attributes:
         server_url: Base URL; its user info, if any, becomes Basic authentication.
-        work_dir: Absolute. Workspaces, caches and logs on their way live below it; one agent at a time uses it.
+        work_dir: Absolute. Holds workspaces, caches and logs that are not delivered yet; one agent at a time uses it.
         trace_shell: Whether steps run under `set -x`; jobs with secrets never do.
         verbose_go: Whether steps get `GOFLAGS=-v` when nothing sets GOFLAGS.
-        container_engine: Name or path of its command; empty for docker, else podman.
-        service: What starts this agent anew when it ends; None when nothing does.
-        artifact_listing: How much the log tells of artifacts that are kept; `dependency_listing`: of those restored.
+        container_engine: Name or path of the engine's command; empty for docker, or podman where there is no docker.
+        service: The service that starts this agent anew when it ends; None without one.
+        artifact_listing: How much the log tells of the artifacts that are kept.
+        dependency_listing: How much it tells of the artifacts that are restored.
     """
 
     agent_id: str
@@ -59,7 +60,7 @@ class AgentConfig:
 
     @property
     def containers_dir(self) -> Path:
-        """Holds an empty file for each container that is to be removed."""
+        """Holds an empty file for each container that must be removed; the file has the container's name."""
         return self.work_dir / "containers"
 
     @property
@@ -80,7 +81,7 @@ def load_config(
     token_file: Path | None = None,
     service: Service | None = None,
 ) -> AgentConfig:
-    """Return the settings: flag, then `CICTL_*`, then `CIWI_*`, then default.
+    """Return the settings. A flag wins over `CICTL_*`, that over `CIWI_*`, that over the default.
 
     Raises:
         ConfigError: The server's URL is unusable, or the token file can't be read.
@@ -105,7 +106,7 @@ def load_config(
 
 
 def find_work_dir(env: Mapping[str, str], stated: Path | None) -> Path:
-    """Return where the agent works: what was stated, else the setting, else the default; absolute."""
+    """Return the absolute work directory: *stated*, else the setting, else the default."""
     return (stated or Path(setting(env, "AGENT_WORKDIR") or DEFAULT_WORK_DIR)).expanduser().absolute()
 
 
@@ -114,13 +115,13 @@ def default_agent_id() -> str:
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
-    """Read a truth value; a word that is none counts as not given."""
+    """Read a truth value; a word that is neither yes nor no counts as unset."""
     word = setting(env, name).lower()
     return True if word in _YES else False if word in _NO else default
 
 
 def _listing(env: Mapping[str, str], level_name: str, lines_name: str) -> Listing:
-    """Read how much to tell; what can't be understood counts as not given."""
+    """Read how much to list; a value that can't be understood counts as unset."""
     default = Listing()
     level, lines = setting(env, level_name).lower(), setting(env, lines_name)
     return Listing(
@@ -130,7 +131,7 @@ def _listing(env: Mapping[str, str], level_name: str, lines_name: str) -> Listin
 
 
 def _token(env: Mapping[str, str], token_file: Path | None) -> str | None:
-    """Return the token: a file that was named by flag wins over the environment."""
+    """Return the token. A file that a flag names wins over the environment."""
     if token_file is None and (token := env.get("CICTL_TOKEN", "").strip()):
         return token
     named = token_file or (Path(path) if (path := env.get("CICTL_TOKEN_FILE", "").strip()) else None)

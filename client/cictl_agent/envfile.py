@@ -1,4 +1,4 @@
-"""Settings in a file, for services whose manager sets no environment."""
+"""Reading settings from a file, for services whose manager sets no environment."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _QUOTES = ("'", '"')
 
 
 def load_env_file(environment: MutableMapping[str, str], default: Path | None) -> Path | None:
-    """Add what an environment file sets and *environment* does not, and return the file; None where there is none.
+    """Add the variables of a file that *environment* lacks, and return the file; None without a file.
 
     Args:
-        default: Read where `CICTL_AGENT_ENV_FILE` names no other; it may be missing.
+        default: Read where `CICTL_AGENT_ENV_FILE` names no file; it may be missing.
 
     Raises:
-        ConfigError: The file that was named can't be read, or one that is there.
+        ConfigError: The named file can't be read, or the default one is there and can't be read.
     """
     named = setting(environment, "AGENT_ENV_FILE")
     path = Path(named).expanduser() if named else default
@@ -34,9 +34,9 @@ def load_env_file(environment: MutableMapping[str, str], default: Path | None) -
 
 
 def parse_env_file(text: str) -> dict[str, str]:
-    """Return the variables of lines `KEY=VALUE`; blank lines, `#` comments and lines of another form mean nothing.
+    """Return the variables of lines `KEY=VALUE`; blank lines, `#` comments and other lines are ignored.
 
-    One pair of quotes around a value is removed. The last line for a variable stands.
+    One pair of quotes around a value is removed. Of two lines for a variable the last wins.
     """
     variables = {}
     for line in map(str.strip, text.splitlines()):

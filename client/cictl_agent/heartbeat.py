@@ -1,4 +1,4 @@
-"""The heartbeat: every ten seconds, whatever else goes on; it also carries remarks and brings orders."""
+"""The heartbeat: sent every ten seconds, whatever the job does. It carries remarks, and its answer brings orders."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _RETRY_SECONDS = 3.0
 
 
 class Heartbeat:
-    """Beats in a thread of its own.
+    """Sends heartbeats from a thread of its own.
 
-    Remarks are repeated until a heartbeat that carried them was answered; one heartbeat carries one of each kind.
+    A remark is sent again until a heartbeat with it was answered. One heartbeat carries one remark and one update failure.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Heartbeat:
         """Prepare the first heartbeat.
 
         Args:
-            greeting: The first remark, by which a server knows that the agent has started anew.
+            greeting: The first remark; it tells the server that the agent has started anew.
             on_answer: Called in the heartbeat's thread with each answer; must not block.
         """
         self._client = client
@@ -69,7 +69,7 @@ class Heartbeat:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop beating; a request that is under way is not waited for longer than its time limit."""
+        """Stop beating; wait at most five seconds for a request that is under way."""
         self._is_closed = True
         self._wake.set()
         self._thread.join(timeout=5)
@@ -79,17 +79,17 @@ class Heartbeat:
         self._wake.set()
 
     def remark(self, text: str) -> None:
-        """Tell the server, at once, of something about restarts."""
+        """Tell the server *text*, which is about a restart, at once."""
         self._is_settled.clear()
         self._remarks.append(text)
         self.beat_now()
 
     def settle(self, seconds: float) -> bool:
-        """Wait until the server has every remark, and tell whether it has; not for the heartbeat's own thread."""
+        """Wait until the server has every remark, and tell whether it has. The heartbeat's own thread must not call this."""
         return self._is_settled.wait(seconds)
 
     def report_update_failure(self, text: str) -> None:
-        """Tell the server, at once, why an update did not happen."""
+        """Tell the server at once why an update failed."""
         self._update_failures.append(text)
         self.beat_now()
 
@@ -124,6 +124,8 @@ class Heartbeat:
         logger.debug("heartbeat agent=%s", self._agent_id)
         self.is_known.set()
         self._on_answer(answer)
+        # Acknowledged only now that they are noted: the server repeats orders until the next heartbeat names their id, so
+        # orders in a lost answer come again.
         self._orders_received = answer.orders_id or self._orders_received
         return True
 

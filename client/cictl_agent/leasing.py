@@ -24,10 +24,10 @@ _REAL_WAIT_SECONDS = 1.0
 
 
 class Asking:
-    """Leases, one at a time, until there is a job.
+    """Asks for leases, one at a time, until one brings a job.
 
-    A server that can hold a request until there is work is asked again at once when it did; any other one every three
-    seconds. Failures and answers that come too soon are followed by a growing pause.
+    A server with the feature `lease-wait` holds the request until there is work, and is asked again at once. Any other
+    server is asked every three seconds. After a failure, or an empty answer that was not held, the pause grows.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class Asking:
 
     @property
     def features(self) -> frozenset[str]:
-        """What the server can do beyond the contract, as last heard."""
+        """What the server can do beyond the contract, as it said last."""
         return self._features or frozenset()
 
     def next_job(self) -> JobExecution | None:
-        """Return the next job to run; None when the agent is to stop."""
+        """Return the next job to run; None when the agent must stop."""
         while not self._stop.is_set():
             began = time.monotonic()
             answer = self._ask()
@@ -66,7 +66,7 @@ class Asking:
         return None
 
     def _ask(self) -> LeaseResponse | None:
-        """Ask once; None when there was no answer, or the agent is to stop."""
+        """Ask once; None when there was no answer, or when the agent must stop."""
         try:
             answer = self._until_stop(self._lease)
         except ClientError as error:
@@ -90,7 +90,9 @@ class Asking:
             request_id=self._request_id,
         )
         answer = self._client.lease(request)
-        self._request_id = ""  # kept after a failure: its answer may have been a job that got lost
+        # The id is kept after a failure: the lost answer may have been a job, and the server gives that job again to a
+        # request with the same id. With a new id it would stay leased, to an agent that does not know of it.
+        self._request_id = ""
         return answer
 
     def _ask_features(self) -> frozenset[str]:
@@ -100,7 +102,7 @@ class Asking:
             return frozenset()
 
     def _until_stop(self, action: Callable[[], LeaseResponse]) -> LeaseResponse | None:
-        """Run *action* beside, and leave it to itself when the agent is to stop; a held request can't be broken off."""
+        """Run *action* in a thread, and abandon it when the agent must stop: a held request can't be cancelled."""
         results: list[LeaseResponse] = []
         errors: list[ClientError] = []
         done = threading.Event()

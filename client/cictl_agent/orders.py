@@ -1,4 +1,4 @@
-"""What a server can order of an agent in the answer to a heartbeat."""
+"""Carrying out what a server orders in its answer to a heartbeat. How a version is installed is in `updating`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SETTLE_SECONDS = 5.0
 
 
 class Speaker(Protocol):
-    """Whoever carries answers to the server."""
+    """What carries remarks to the server: the heartbeat."""
 
     def remark(self, text: str) -> None: ...
 
@@ -33,11 +33,11 @@ class Speaker(Protocol):
 
 
 class Orders:
-    """Carries orders out: looking at tools at once, what touches files, and restarting, only while no job runs.
+    """Carries orders out. A scan of the tools starts at once; deleting files and restarting wait until no job runs.
 
-    Wiping comes before an update, and that before a restart, so that the agent's end can't make anything forgotten. An
-    agent restarts by ending: only one whose end a service manager notices does it. A version is installed beside whatever
-    job comes meanwhile, and switched to when that is over.
+    Wiping comes before an update, and an update before a restart: the end of the process would make it forget orders.
+    An agent restarts by ending, so only one that a service manager watches restarts. A version is installed while jobs
+    go on, and switched to between two jobs.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Orders:
 
         Args:
             is_busy: Whether a job runs.
-            stop: Set in order to restart.
+            stop: Set by this object to end the agent, so that it is started anew.
         """
         self._config = config
         self._updater = updater
@@ -70,9 +70,9 @@ class Orders:
         self._installing: WantedVersion | None = None
         self._installed = ""
         self.exit_code = 0
-        """Of the agent, once it has ended in order to restart."""
+        """The agent's exit code after it ended for a restart."""
         self.files = threading.Lock()
-        """Held by whoever uses caches and workspaces."""
+        """Held by whoever uses caches and workspaces. Taken before `_lock`, which is never held while waiting for it."""
 
     @property
     def is_restarting(self) -> bool:
@@ -80,7 +80,7 @@ class Orders:
         return self._restarts
 
     def take(self, answer: HeartbeatResponse) -> None:
-        """Note what the server wants, and do what can be done now; never blocks for a job."""
+        """Note the orders, and start what can be done now; never waits for a job."""
         if answer.refresh_tools_requested:
             logger.info("server requested a look at the tools")
             self._refresh_tools()
@@ -93,18 +93,18 @@ class Orders:
             self._restarts |= restarts
         if restarts and self._is_busy():
             self._speaker.remark(RESTART_DEFERRED)
-        if self._has_to_do():  # beside, because a large cache takes longer to delete than heartbeats may wait
+        if self._has_to_do():  # in a thread: heartbeats can't wait for a large cache to be deleted
             threading.Thread(target=self.carry_out_if_idle, name="orders", daemon=True).start()
         if answer.restart_requested and not restarts:
             self._speaker.remark(NO_RESTART)
 
     def _note_update(self, answer: HeartbeatResponse) -> None:
-        """Remember the version that is wanted, in the place of an older wish."""
+        """Remember the version that is wanted; it replaces one that was wanted before."""
         if self._updater.refusal:
             self._speaker.report_update_failure(self._updater.refusal)
             return
         if self._updater.is_on_trial:
-            return  # the server will ask again; first it must be settled that this version stays
+            return  # first it must be settled whether this version stays; the server asks again
         wanted = WantedVersion(
             target=answer.update_target, repository=answer.update_repository, api_base=answer.update_api_base
         )
@@ -113,7 +113,7 @@ class Orders:
                 self._update = wanted
 
     def carry_out_if_idle(self) -> None:
-        """Do what had to wait, unless `files` is held: whoever holds it calls this afterwards."""
+        """Do what had to wait, unless `files` is held; whoever holds it must call this after releasing it."""
         while self._has_to_do() and self.files.acquire(blocking=False):
             try:
                 self._carry_out()
@@ -152,7 +152,7 @@ class Orders:
             self._restart(self._config.service)
 
     def _install(self) -> None:
-        """Install the version that is wanted; it is switched to at once, or after the job that runs by then."""
+        """Install the wanted version, and switch to it: at once, or after the job that runs by then."""
         wanted = self._installing
         assert wanted is not None
         logger.info("server requested an update version=%s", wanted.target)
@@ -178,7 +178,7 @@ class Orders:
         self._speaker.report_update_failure(str(error))
 
     def _restart(self, service: Service) -> None:
-        """End the agent, once the server knows why, or has not answered for five seconds."""
+        """End the agent once the server knows why, or after five seconds without its answer."""
         logger.info("server requested a restart service=%s", service.name)
         self._tell(service.announcement)
         try:
@@ -194,7 +194,7 @@ class Orders:
         self._speaker.settle(_SETTLE_SECONDS)
 
     def _flush_history(self) -> None:
-        """Delete the workspaces, and the `job-…` directories that agents of the reference leave."""
+        """Delete the workspaces, and the `job-…` directories that reference agents leave."""
         remove_tree(self._config.workspaces_dir)
         self._config.workspaces_dir.mkdir(parents=True, exist_ok=True)
         for leftover in self._config.work_dir.glob("job-*"):

@@ -1,4 +1,4 @@
-"""Repeating requests that a passing outage may break."""
+"""Repeating requests of a job that a passing outage breaks. How the client itself repeats is in `cictl_client.retry`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ T = TypeVar("T")
 
 
 def backoff(first: float, most: float) -> Iterator[float]:
-    """Return seconds to wait: from *first*, doubling up to *most*, each shortened at random by up to a quarter."""
+    """Return endless waits in seconds: from *first*, doubling up to *most*, each shortened at random by up to 25 %."""
     return Backoff(first=first, most=most, jitter=0.25).waits()
 
 
 def persist(action: Callable[[], T], interruption: Interruption, *, tries: int = 5) -> T:
-    """Do *action*, again after a passing error, for up to *tries* times with waits from 1 s to 8 s.
+    """Do *action*, up to *tries* times while the errors are passing ones, with waits from 1 s to 8 s.
 
     Raises:
-        Interrupted: The job was to stop while waiting.
+        Interrupted: The job was stopped during a wait.
     """
     waits = backoff(1, 8)
     for _ in range(tries - 1):

@@ -1,7 +1,7 @@
-"""An agent that updates itself: it installs a version beside its own, lets it try itself, switches, and ends.
+"""How an agent updates itself: it installs a version beside its own, lets that check itself, switches, and ends.
 
-Its service manager starts the new version. That one stays once a heartbeat of it was accepted; one that is started time and
-again without that is given up, and the version before tells the server so.
+The service manager then starts the new version, which is on trial until the server accepts a heartbeat of it. A version
+that is started repeatedly without that is given up; the version before it runs again, and tells the server.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from cictl_agent.system.service_managers import Service
 logger = logging.getLogger(__name__)
 
 CAPABILITY = {UPDATER: CICTL_WHEEL}
-"""How a server knows an agent that can install wheels by itself."""
+"""Tells a server that this agent can install wheels by itself."""
 
 DEFAULT_HEALTH_SECONDS = 60.0
 _LIFETIME = timedelta(hours=1)
 _LOCK_SECONDS = 10.0
-"""At its start the agent itself holds the lock for a moment, to settle and tidy; an order may come just then."""
+"""An order may come while the agent, at its start, holds the lock itself to settle the last update and tidy up."""
 
 
 class UpdateFailed(Exception):
-    """The agent stays as it is; the text is what to tell the server."""
+    """The update failed and the agent stays as it is; the text is meant for the server."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WantedVersion:
-    """A version that a server asks for, and the repository that it names."""
+    """A version that a server asks for, and where to fetch it from; what is empty comes from the agent's settings."""
 
     target: str
     repository: str = ""
@@ -61,10 +61,10 @@ class Updater:
 
     Attributes:
         version: Tag of what runs, or `dev`.
-        refusal: Why it can't be updated; empty when it can.
+        refusal: Why this agent can't be updated; empty when it can.
         layout: None where there is no managed installation.
-        lock_seconds: How long somebody else may hold the installation.
-        health_seconds: How long a new version may take until a heartbeat of it is accepted.
+        lock_seconds: How long to wait for another process that holds the installation.
+        health_seconds: How long a version on trial may take until the server accepts a heartbeat of it.
     """
 
     version: str
@@ -77,32 +77,32 @@ class Updater:
 
     @property
     def capability(self) -> Mapping[str, str]:
-        """What the agent offers on account of this."""
+        """The capabilities that follow from this: one for an agent that can be updated, else none."""
         return {} if self.refusal else CAPABILITY
 
     @property
     def is_on_trial(self) -> bool:
-        """Whether this version was switched to and has not yet been found to work."""
+        """Whether this version was switched to, and has not been found to work yet."""
         wanted = manifest.find_applying(self.layout) if self.layout else None
         return wanted is not None and wanted.target_version == self.version
 
     def begin(self) -> str:
-        """Count this start. A process calls this once, before anything that could fail, such as reading settings.
+        """Count this start. Call it once in a process, before anything that could fail, such as reading settings.
 
         Returns:
-            Empty: go on. A text: this version was started in vain too often and the one before is current again; the
-            agent has to end, so that its service manager starts that one.
+            Empty to go on. Otherwise a text: this version failed to start too often, and the one before is current again.
+            The agent must end then, so that its service manager starts that one.
         """
         outcome = reconcile.begin(self.layout, self.version, now=self.clock()) if self.layout else None
         return outcome.message if outcome else ""
 
     def confirm(self) -> None:
-        """Settle an update: the server has accepted a heartbeat of this version."""
+        """End the trial: the server has accepted a heartbeat of this version."""
         if self.layout:
             reconcile.reconcile(self.layout, self.version, now=self.clock())
 
     def failure(self) -> str:
-        """Return why the last update did not work out, if the server was not told yet."""
+        """Return why the last update failed, if the server was not told yet; else empty."""
         last = manifest.read_result(self.layout) if self.layout else None
         return last.message if last and last.status == "failed" else ""
 
@@ -112,9 +112,9 @@ class Updater:
             manifest.forget_result(self.layout)
 
     def install(self, wanted: WantedVersion) -> str:
-        """Install the version that is wanted beside the one that runs, let it check itself, and return its tag.
+        """Install the wanted version beside the running one, let it check itself, and return its tag.
 
-        A version that is here already, whole and unchanged, is not fetched again.
+        A version that is installed already, complete and unchanged, is not fetched again.
 
         Raises:
             UpdateFailed: There is nothing to switch to.
@@ -131,9 +131,9 @@ class Updater:
         return str(tag)
 
     def switch(self, tag: str) -> None:
-        """Make an installed version the one that is started next. The agent is to end afterwards.
+        """Make an installed version the one that is started next. The agent must end afterwards.
 
-        It is claimed first: whoever starts next settles what is broken off in between.
+        The update is recorded before the switch. If this is broken off in between, the next start settles it.
 
         Raises:
             UpdateFailed: Nothing was switched.
@@ -153,7 +153,7 @@ class Updater:
         stage(layout, fetched, tag, pip=PipSettings.from_environment(self.environ))
 
     def _source(self, wanted: WantedVersion) -> ReleaseSource:
-        """Return where the version is fetched. The agent's token goes to the API of its own settings only."""
+        """Return where to fetch the version. The agent's token is sent to the API of its own settings only."""
         own = ReleaseSettings.from_environment(self.environ)
         base = wanted.api_base.rstrip("/") or own.api_base
         repository = wanted.repository or own.repository
@@ -163,10 +163,10 @@ class Updater:
 
 @contextmanager
 def _locked(layout: Layout, *, seconds: float) -> Iterator[None]:
-    """Be the only one who changes an installation.
+    """Hold the lock of an installation, and turn what goes wrong in the context into `UpdateFailed`.
 
     Raises:
-        UpdateFailed: Somebody else does, or something in the context went wrong.
+        UpdateFailed: Another process holds the lock, or an error of the context.
     """
     try:
         with layout.lock().acquire(timeout=seconds):
@@ -182,15 +182,16 @@ def _locked(layout: Layout, *, seconds: float) -> Iterator[None]:
 def find_updater(
     environ: Mapping[str, str], *, service: Service | None, version: str, prefix: Path, work_dir: Path
 ) -> Updater:
-    """Look at how this agent was installed and started.
+    """Return the updater for the way this agent was installed and started.
 
     Args:
-        environ: Its `CICTL_UPDATE_…` settings are those of servers.
-        service: What starts the agent anew when it ends.
+        environ: Holds the same `CICTL_UPDATE_…` settings as a server's.
+        service: The service that starts the agent anew when it ends.
         version: Tag of what runs, or `dev`.
         prefix: `sys.prefix`.
     """
-    # Whether it is a service was found out; the rest is asked as for a server that no manager watches.
+    # *service* already tells whether a manager watches the agent, so `detect` must not look for one: it is told of a
+    # process that no manager watches and that may restart itself.
     unwatched = {**environ, "INVOCATION_ID": "", "CICTL_UPDATE_ALLOW_REEXEC": "1"}
     found = detect(unwatched, version=version, prefix=prefix, data_dir=work_dir)
     seconds = setting(environ, "UPDATE_HEALTH_TIMEOUT")

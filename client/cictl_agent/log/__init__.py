@@ -1,1 +1,1 @@
-"""A job's log on its way to the server, and the word that comes back. What the agent itself logs goes to `logging`."""
+"""A job's log on its way to the server, and what the server answers. The agent's own log goes to `logging` instead."""

@@ -1,4 +1,4 @@
-"""How much of files that move a job's log tells."""
+"""How much a job's log tells of the files that are kept or restored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cictl_agent.log.spool import JobLog
 
 
 class Level(StrEnum):
-    """`none` leaves only what goes wrong, `summary` tells counts, `verbose` also names."""
+    """`none` logs only what goes wrong, `summary` also counts, `verbose` also names."""
 
     NONE = "none"
     SUMMARY = "summary"
@@ -19,13 +19,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """What is told; `most_lines` bounds the names."""
+    """How much is told: the level, and at most how many names."""
 
     level: Level = Level.SUMMARY
     most_lines: int = 25
 
     def tell(self, log: JobLog, marker: str, summary: str, names: Sequence[str] = ()) -> None:
-        """Add the summary, and the names behind it, to the log, as far as they are wanted."""
+        """Add the summary and the names to the log, as far as the level wants them."""
         if self.level is Level.NONE:
             return
         log.line(f"[{marker}] {summary}")

@@ -1,4 +1,4 @@
-"""Telling the server how one job goes: its steps, its log while it grows, and its end."""
+"""Telling the server how one job goes: its steps, its growing log, and its end. The log itself is kept in `spool`."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ CHUNK_BYTES = SNAPSHOT_BYTES // 2
 
 _LEAST_CHUNK_BYTES = 1 << 12
 _BATCH_SECONDS = 0.02
-"""News waits this long for company: a job that is over by then is told of in one request."""
+"""News waits this long for more, so that a very short job is reported in one request."""
 _APPEND_SECONDS = 0.1
 _SNAPSHOT_SECONDS = 0.5
 _BEGIN_SECONDS = 20.0
-"""A server takes an unstarted job back 45 s after its lease; by then nobody may believe that it runs here."""
+"""Shorter than the 45 s after which a server gives an unstarted job to another agent."""
 _STOP_SECONDS = 10.0
 
 _DETAILS = ("events", "cache_stats", "runtime_capabilities")
 
 
 class Reporter:
-    """Reports one execution; at most one request of it is under way.
+    """Reports one execution, with at most one request under way at a time.
 
-    With `appends` the log goes out piece by piece, from where the server's ends; otherwise as snapshots of its last
-    512 KiB. What can't be delivered while the job runs is delivered later; it never fails the job.
+    With `appends` the log is sent piece by piece, from where the server's copy ends; otherwise as snapshots of its last
+    512 KiB. A report that can't be delivered while the job runs is delivered later, and never fails the job.
     """
 
     def __init__(
@@ -69,12 +69,12 @@ class Reporter:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"report-{job_id}", daemon=True)
         self.heard_at = float("-inf")
-        """When the server last told the execution's state, by the monotonic clock."""
+        """When the server last told the execution's state, by `time.monotonic`."""
 
     def begin(self, step: str) -> bool:
-        """Tell the server that the job starts, and tell whether it may: it has to know before anything runs.
+        """Report that the job starts, and tell whether it may run: the server must know before anything runs.
 
-        Tries for twenty seconds; after that, or when the execution is not ours any more, the job must not run.
+        Tries for twenty seconds. The job must not run when that fails, or when the execution is not ours any more.
         """
         request = self._running(current_step=step)
         deadline = time.monotonic() + _BEGIN_SECONDS
@@ -93,7 +93,7 @@ class Reporter:
             else:
                 break
         if self._interruption.is_given:
-            return self._interruption.reason is StopReason.AGENT_STOPPED  # then its end is to be reported
+            return self._interruption.reason is StopReason.AGENT_STOPPED  # then the job's end must be reported
         self._log.on_growth = self._wake
         self._thread.start()
         return True
@@ -101,7 +101,7 @@ class Reporter:
     def note_step(
         self, text: str, *, step: Step | None = None, runtime_capabilities: Mapping[str, str] | None = None
     ) -> None:
-        """Report what the job does now, soon; *step* makes it an event that a step of the plan started."""
+        """Report soon what the job does now; with *step* also the event that this step of the plan started."""
         with self._news:
             events = self._pending.events
             if step is not None:
@@ -119,9 +119,9 @@ class Reporter:
             self._news.notify()
 
     def finish(self, report: StatusRequest, stop: threading.Event) -> None:
-        """Report the job's end, with the rest of its log; return when the server has it, or wants none of it.
+        """Report the job's end with the rest of its log; return when the server has it, or refuses it for good.
 
-        Tries for ever; once *stop* is set, for ten seconds more.
+        Tries without end; once *stop* is set, for ten seconds more.
         """
         self._close()
         report = msgspec.structs.replace(report, agent_id=self._agent_id, events=self._pending.events)
@@ -172,7 +172,7 @@ class Reporter:
             self._news.notify()
 
     def _wait_for_news(self) -> bool:
-        """Wait for something to tell; False when the job is over."""
+        """Wait until there is something to tell; False when the job is over."""
         with self._news:
             while not (self._closing.is_set() or self._has_pending or self._log.size != self._sent):
                 self._news.wait()
@@ -182,7 +182,7 @@ class Reporter:
         return self._appends and self._log.size - self._sent >= self._chunk
 
     def _close(self) -> None:
-        """Stop telling news, and wait for a request that is under way."""
+        """Stop the thread, and wait for its request that is under way."""
         self._closing.set()
         self._wake()
         if self._thread.ident is not None:
@@ -212,6 +212,7 @@ class Reporter:
         return True
 
     def _put_back(self, pending: StatusRequest, had_pending: bool) -> None:
+        """Keep news that did not arrive, behind what came meanwhile: its events first, its other fields only if unset."""
         with self._news:
             newer = self._pending
             self._pending = StatusRequest(
@@ -232,7 +233,7 @@ class Reporter:
             self._send(report)
 
     def _send(self, request: StatusRequest) -> None:
-        """Post a report together with the next piece of the log, and go on from there when it arrived."""
+        """Post a report with the next piece of the log; when that arrived, the piece counts as sent."""
         if self._appends:
             data = self._log.read(self._sent, self._chunk)
             fields = {"output_append": data.decode(), "output_offset": self._sent} if data else {}
@@ -244,6 +245,7 @@ class Reporter:
         self._sent = arrived
         self._is_troubled = False
         self._hear(state)
+        # A server that does not know `output_append` accepts the report and ignores the piece; only its log's size tells.
         if self._appends and not self._is_over and state.log_size < arrived:
             logger.warning("the server does not keep log pieces, sending snapshots job=%s", self._job_id)
             self._appends = False
@@ -260,18 +262,19 @@ class Reporter:
             self._interruption.give(StopReason.OVER, over_text(state))
 
     def _resume(self, gap: LogGap) -> bool:
-        """Go on from the server's end of the log; tell whether that changes anything."""
+        """Continue from where the server's log ends; tell whether that is another place than before."""
+        # Only whole characters can go into JSON, and a server may have kept a part of one: begin before it.
         before, self._sent = self._sent, self._log.character_start(gap.log_size)
         logger.info("the server's log ends at %d, not %d job=%s", gap.log_size, before, self._job_id)
         return self._sent != before
 
     def _shrink(self) -> bool:
-        """Send smaller pieces from now on; tell whether that is possible."""
+        """Halve the pieces from now on; tell whether that was still possible."""
         before, self._chunk = self._chunk, max(_LEAST_CHUNK_BYTES, self._chunk // 2)
         return self._chunk < before
 
     def _complain(self, error: ClientError) -> None:
-        """Log the first of a row of failures."""
+        """Log a failure, unless the report before it failed as well."""
         if not self._is_troubled:
             kept = "the log is kept and sent later" if not isinstance(error, ApiError) else "trying again"
             logger.warning("report failed, %s job=%s: %s", kept, self._job_id, error)
@@ -282,7 +285,7 @@ class Reporter:
 
 
 def over_text(state: JobState) -> str:
-    """Return the remark for a job that the server has ended."""
+    """Return the remark in the log of a job that the server has ended."""
     return f"job marked {state.status} on server: {state.error}".rstrip(": ")
 
 
@@ -291,6 +294,6 @@ def _is_last(request: StatusRequest) -> bool:
 
 
 def _essence(report: StatusRequest) -> StatusRequest:
-    """Return the report without what a server may dislike; its end counts more."""
+    """Return the report without the details that a server may refuse; that the job is over matters more."""
     empty: Iterable[tuple[str, object]] = ((key, getattr(StatusRequest(), key)) for key in (*_DETAILS, "cause"))
     return msgspec.structs.replace(report, **dict(empty))

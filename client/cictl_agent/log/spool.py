@@ -1,4 +1,4 @@
-"""The log of one job: redacted as it comes, kept on disk until the server has all of it."""
+"""The log of one job, redacted as it comes and kept on disk. Sending it is the business of `reporter`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cictl.redaction import Redactor
 
 
 class JobLog:
-    """Everything a job prints, and the agent's own remarks, as UTF-8 in a file.
+    """The log of one job: its output and the agent's remarks, as UTF-8 in a file.
 
-    One job at a time writes; others may read and wait. Bytes that are not UTF-8 become replacement characters. The file
-    always ends at the end of a character, and never holds a secret.
+    One thread writes while others read. Bytes that are not UTF-8 become replacement characters. The file always ends with
+    a whole character, and never holds a secret.
     """
 
     def __init__(self, path: Path, redactor: Redactor) -> None:
-        """Create an empty log at *path*, in the place of whatever was there."""
+        """Create an empty log at *path*, replacing what was there."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._redactor = redactor
@@ -31,11 +31,11 @@ class JobLog:
         self._size = 0
         self._is_line_open = False
         self.on_growth = _nothing
-        """Called, without arguments, when bytes were added; set by the reporter."""
+        """Called without arguments after bytes were added; the reporter sets it."""
 
     @property
     def size(self) -> int:
-        """Bytes that can be read."""
+        """How many bytes can be read. The redactor may hold back more."""
         return self._size
 
     def write(self, data: bytes) -> None:
@@ -44,6 +44,7 @@ class JobLog:
 
     def line(self, text: str) -> None:
         """Add a remark of the agent, on a line of its own."""
+        # A character of which only a part has come can't be completed any more once the remark follows it.
         rest = self._decoder.decode(b"", final=True)
         self._decoder.reset()
         clean = text.encode("utf-8", "replace").decode()
@@ -51,7 +52,7 @@ class JobLog:
         self._append(f"{rest}\n{clean}\n" if is_open else f"{rest}{clean}\n")
 
     def finish(self) -> None:
-        """Add what is held back; nothing is written afterwards."""
+        """Add what is still held back; nothing may be written afterwards."""
         self._append(self._decoder.decode(b"", final=True))
         self._store(self._redactor.flush())
 
@@ -64,14 +65,14 @@ class JobLog:
         return self._redactor.redact_name(name)
 
     def read(self, offset: int, limit: int) -> bytes:
-        """Return up to *limit* bytes from *offset*, whole characters only; *limit* is 4 or more."""
+        """Return up to *limit* bytes from *offset*, in whole characters; *limit* must be 4 or more."""
         with self._lock:
             self._reader.seek(offset)
             data = self._reader.read(max(0, min(limit, self._size - offset)))
         return data if offset + len(data) == self._size else _whole_characters(data)
 
     def character_start(self, offset: int) -> int:
-        """Return where the character that *offset* lies in begins; past the end, the end."""
+        """Return where the character at *offset* begins; the log's size for an offset past the end."""
         offset = min(offset, self._size)
         before = max(0, offset - 3)
         with self._lock:
@@ -128,7 +129,7 @@ class JobLog:
 
 
 def _nothing() -> None:
-    """Stands for nobody who wants to know."""
+    """Do nothing: nobody waits for the log to grow."""
 
 
 def _whole_characters(data: bytes) -> bytes:
