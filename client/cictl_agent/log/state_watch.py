@@ -1,4 +1,4 @@
-"""Watching, beside a running job, for reasons to stop it: the server's word, and the clock."""
+"""Looking for reasons to stop a running job: what the server says, and the job's time limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POLL_SECONDS = 0.5
 
 
 class Watch:
-    """Looks at one execution every half second, unless a report was just answered, and at its time limit."""
+    """Asks for one execution's state every half second, unless a report was just answered, and keeps its time limit."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Watch:
         interruption: Interruption,
         timeout_seconds: int,
     ) -> None:
-        """Prepare; the time starts to run when the context is entered.
+        """Prepare; the time limit runs from when the context is entered.
 
         Args:
             timeout_seconds: 0 means no limit.
@@ -68,7 +68,7 @@ class Watch:
         except NotFound:
             self._interruption.give(StopReason.OVER, "job deleted on server")
         except ClientError:
-            return  # the next look will tell; the reporter speaks of outages
+            return  # the next look may succeed; outages are logged by the reporter
         else:
             if state.status.is_terminal:
                 self._interruption.give(StopReason.OVER, over_text(state))

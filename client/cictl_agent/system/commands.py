@@ -1,4 +1,4 @@
-"""Running programs: a command of a job, with its output as it comes, and short questions that the agent asks itself."""
+"""Running programs: commands of a job, whose output is passed on as it comes, and short ones for the agent itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
 
 KILLED = -1
-"""The exit code that stands for the end by a signal."""
+"""The exit code of a process that a signal ended."""
 
 _TICK_SECONDS = 0.05
 _GRACE_SECONDS = 2.0
@@ -29,21 +29,21 @@ _MOST_ANSWER = 1 << 16
 
 
 class CommandResult(NamedTuple):
-    """A program's exit code, -1 when it could not be run or took too long, and the start of both its outputs."""
+    """What a short command gave: its exit code, -1 if it did not start or took too long, and the start of its output."""
 
     code: int
     output: str
 
 
 class CommandTimedOut(Exception):
-    """The command took longer than it was given."""
+    """The command took longer than its time limit."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"stopped after {seconds:g} s")
 
 
 class Exit:
-    """How a process ended: `code` as reported, `KILLED` after a signal, and `text` for people."""
+    """How a process ended: `code` as it is reported, which is `KILLED` after a signal, and `text` for people."""
 
     def __init__(self, returncode: int) -> None:
         self.code = returncode if returncode >= 0 else KILLED
@@ -65,20 +65,20 @@ def run_command(
     script: IO[bytes] | None = None,
     on_stop: Callable[[], None] | None = None,
 ) -> Exit:
-    """Run a command to its end, with both outputs in *sink*.
+    """Run a command to its end, and pass both its outputs to *sink*.
 
-    It leads a group of its own. When it is to stop its group is interrupted, and after two seconds whatever is left of
-    the job is killed. A process that stays behind and keeps the output open is killed a second after the command's end;
-    one that let go of the output lives on until the job ends.
+    The command leads a group of its own. To stop it, its group is interrupted; two seconds later every process of the
+    job that is left is killed. A background process that keeps the output open is killed a second after the command's
+    end. One that closed the output lives until the job ends.
 
     Args:
-        script: A file that the command reads as its input; without it there is none.
-        on_stop: Called in the place of the interrupt, for what that would not reach.
+        script: A file that the command reads as its input; without it the input is empty.
+        on_stop: Called instead of the interrupt, where that would not reach the processes.
 
     Raises:
-        Interrupted: The job was to stop; the command and all it started are gone.
-        CommandTimedOut: *limit_seconds* passed; the same.
-        OSError: It can't be started.
+        Interrupted: The job was stopped; the command and all that it started are gone.
+        CommandTimedOut: *limit_seconds* passed; the command and all that it started are gone.
+        OSError: The command can't be started.
     """
     with _Running(arguments, directory, environment, sink, processes, script) as running:
         deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
@@ -97,9 +97,9 @@ def run_command(
 def ask(
     command: Sequence[str], *, limit_seconds: float, environment: Mapping[str, str], groups: JobGroups
 ) -> CommandResult:
-    """Run a program without input, and return its answer; after *limit_seconds* its group is killed.
+    """Run a program without input, and return its result; after *limit_seconds* its group is killed.
 
-    Its output goes to a file: on a pipe, a process it leaves behind could hold us longer than the time limit.
+    The output goes to a file: a process left behind could keep a pipe open, and us waiting, past the time limit.
     """
     with tempfile.TemporaryFile() as output:
         try:
@@ -115,7 +115,7 @@ def ask(
 
 
 class _Running:
-    """A command that was started; leaving the context stops it."""
+    """A command that was started; leaving the context stops it if it still runs."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class _Running:
             self._processes.forget(self.process.pid)
 
     def pump(self, seconds: float) -> None:
-        """Pass on what comes, for at most *seconds*; return early once something came or the process ended."""
+        """Pass on output for at most *seconds*; return early once some came or the process ended."""
         if self._pipe.is_open:
             if data := self._pipe.read(seconds):
                 self._sink(data)
@@ -168,14 +168,14 @@ class _Running:
             self.process.wait(timeout=seconds)
 
     def drain(self) -> None:
-        """Pass on what is left; the command has ended."""
+        """Pass on the rest of the output, after the command's end."""
         self._pump_until(time.monotonic() + _DRAIN_SECONDS)
         if self._pipe.is_open:
             self._processes.groups.kill(self.process.pid)
             self._pump_until(time.monotonic() + _TICK_SECONDS)
 
     def stop(self, on_stop: Callable[[], None] | None) -> int:
-        """Stop the command and everything of the job, and return how the command ended."""
+        """Stop the command and every process of the job, and return the command's return code."""
         if on_stop:
             on_stop()
         else:

@@ -1,4 +1,4 @@
-"""The shells of this machine, as command lines: how each is started, what stands before a script, how long ones come in."""
+"""The shells of this machine: the command line of each, what it puts before a script, and how it takes a long one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 LONGEST_ARGUMENT = (1 << 17) - 1
-"""Linux takes no longer one: MAX_ARG_STRLEN, 32 pages of 4 KiB, with the NUL at its end."""
+"""The longest argument that Linux takes: MAX_ARG_STRLEN, 32 pages of 4 KiB, less the NUL at the end."""
 FROM_INPUT = 'eval "$(cat)" < /dev/null'
-"""Runs its input as the script; the script itself has no input, as ever."""
+"""Runs its input as the script. The script itself has an empty input, as it does when it is short."""
 
 _LONGEST_WINDOWS_LINE = 32_000
-"""CreateProcess takes 32,767 characters, with the program and the quoting."""
+"""CreateProcess takes 32,767 characters; this leaves room for the program and the quoting."""
 
 _CMD_SCRIPT = "ciwi-job-script.cmd"
 _UTF8_CODE_PAGE = "@chcp 65001>nul"
@@ -25,7 +25,7 @@ _POWERSHELL_UTF8 = "try { [Console]::OutputEncoding = New-Object Text.UTF8Encodi
 
 
 class Invocation(NamedTuple):
-    """How to run one script: the command line, and what it reads as its input, if anything."""
+    """How to run one script: the command line, and the file that it reads as its input, if any."""
 
     arguments: list[str]
     script: IO[bytes] | None = None
@@ -35,19 +35,19 @@ class Interpreter(Protocol):
     """One shell."""
 
     def invocation(self, script: str, *, is_traced: bool, scratch_dir: Path) -> AbstractContextManager[Invocation]:
-        """Prepare a script; what was written for it is gone when the context ends.
+        """Prepare a script; files written for it are deleted when the context ends.
 
         Args:
             is_traced: Whether the shell prints each command.
             scratch_dir: A directory that only the agent uses.
 
         Raises:
-            ValueError: There is a NUL in the script.
+            ValueError: The script holds a NUL.
         """
 
 
 class PosixShell:
-    """`sh -c`, under `set -e`. A long script is its input: a file without a name, which nobody else can open."""
+    """`sh -c`, with `set -e`. A long script comes as input from a file without a name, which nobody else can open."""
 
     @contextmanager
     def invocation(self, script: str, *, is_traced: bool, scratch_dir: Path) -> Iterator[Invocation]:
@@ -60,10 +60,10 @@ class PosixShell:
 
 
 class Cmd:
-    """`cmd.exe /d /c` of a batch file, which decides itself with which code it ends: cmd knows no `set -e`.
+    """`cmd.exe /d /c` with a batch file. cmd has no `set -e`: the script itself decides with which code it ends.
 
-    The file is UTF-8, and says so to cmd: without its first lines cmd would read it in the machine's own code page. A byte
-    order mark would become part of the first command.
+    The file is UTF-8. Its second line, `chcp 65001`, tells cmd so, which else reads it in the machine's own code page. A
+    byte order mark would not do: cmd takes it for a part of the first command.
     """
 
     @contextmanager
@@ -77,7 +77,7 @@ class Cmd:
 
 
 class PowerShell:
-    """Windows PowerShell, else `pwsh`. A long script is read from a file, as a script block, which no policy forbids."""
+    """Windows PowerShell, else `pwsh`. A long script is read from a file as a script block, which no policy forbids."""
 
     @contextmanager
     def invocation(self, script: str, *, is_traced: bool, scratch_dir: Path) -> Iterator[Invocation]:
@@ -102,20 +102,21 @@ class PowerShell:
 
 
 def posix_prefix(*, is_traced: bool) -> str:
-    """Return what stands before a script for `sh`, on this machine or in a container."""
+    """Return what is put before a script for `sh`, on this machine or in a container."""
     return "set -e\nset -x\n" if is_traced else "set -e\n"
 
 
 def quoted_for_powershell(text: str) -> str:
-    """Return a literal string of PowerShell."""
+    """Return *text* as a literal string of PowerShell."""
     return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
 def staged(script: str, directory: Path) -> Iterator[IO[bytes]]:
-    """Put a script into a file that has no name; only this user can read it.
+    """Yield a file without a name that holds *script*; only this user can read it.
 
-    Where the system can, it is in memory: the variables of a container, secrets among them, come this way, and belong on no disk.
+    It is in memory where the system has `memfd_create`: a container's variables come this way, and its secrets belong on
+    no disk.
     """
     _refuse_nul(script)
     with _nameless(directory) as file:

@@ -1,4 +1,4 @@
-"""Why a job must stop before its end; one object that everything that takes time looks at."""
+"""The order to stop a job before its end. Everything that takes time looks at it; how processes end is in `commands`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from enum import Enum, auto
 
 
 class StopReason(Enum):
+    """Why a job must stop."""
+
     OVER = auto()
-    """The server says that the execution is over, or not ours any more."""
+    """The server says that the execution is over, or given to another agent."""
     TIMED_OUT = auto()
     AGENT_STOPPED = auto()
 
@@ -17,7 +19,7 @@ class Interrupted(Exception):
     """The work was broken off.
 
     Attributes:
-        exit_code: Of the process that was stopped, -1 after a signal; None where no process was concerned.
+        exit_code: The exit code of the process that was stopped, -1 after a signal; None where none ran.
     """
 
     def __init__(self, exit_code: int | None = None) -> None:
@@ -26,7 +28,7 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """The order to stop one job; given once, the first reason stands."""
+    """The order to stop one job. Of several reasons the first stands."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -45,7 +47,7 @@ class Interruption:
                 self._given.set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but wake up when the order comes; tell whether it has."""
+        """Sleep until *seconds* have passed or the order was given; tell whether it was."""
         return self._given.wait(seconds)
 
     def check(self) -> None:

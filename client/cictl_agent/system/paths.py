@@ -1,4 +1,4 @@
-"""What systems make of paths: names that Windows reads otherwise, and links."""
+"""How systems read paths: names that mean something else on Windows, long paths, and links."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _MOUNT_POINT = 0xA000_0003  # IO_REPARSE_TAG_MOUNT_POINT of winnt.h: a junction,
 
 
 def is_windows_name(part: str) -> bool:
-    """Tell whether one part of a path means the same file on Windows as elsewhere.
+    """Tell whether one part of a path names the same file on Windows as elsewhere.
 
-    A colon would name a stream of another file, a device is no file, and dots and blanks at the end are dropped.
+    Windows reads `a:b` as a stream of the file `a`, `nul.txt` as a device, and `a.` or `a ` as `a`.
     """
     return not (_FORBIDDEN.search(part) or _DEVICE.match(part) or part.endswith((".", " ")))
 
 
 def windows_name(name: str) -> str:
-    """Return *name*, of letters, digits and `._-`, as one that is no device's."""
+    """Return *name*, which has only letters, digits and `._-`, with a `_` before it if it names a device."""
     return f"_{name}" if _DEVICE.match(name) else name
 
 
 def long_windows_path(path: str) -> str:
-    r"""Return an absolute path in the form that may have more than 260 characters: `\\?\C:\x`, `\\?\UNC\host\share`."""
+    r"""Return an absolute path in the form that may exceed 260 characters: `\\?\C:\x`, `\\?\UNC\host\share`."""
     if path.startswith("\\\\?\\"):
         return path
     return "\\\\?\\UNC" + path[1:] if path.startswith("\\\\") else "\\\\?\\" + path

@@ -1,4 +1,4 @@
-"""Reading what a process prints, for a limited time at once."""
+"""Reading what a process prints, with a time limit for each read."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Pipe(Protocol):
         """Whether more may come."""
 
     def read(self, seconds: float) -> bytes:
-        """Return what has come, after at most *seconds*; nothing when nothing came, or at the end."""
+        """Return the output that came within *seconds*; empty when none came, or at the end."""
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
 
 
 class SelectedPipe:
-    """A pipe that can be waited for."""
+    """A pipe that a selector can wait for, as on POSIX systems."""
 
     def __init__(self, output: IO[bytes]) -> None:
         self.is_open = True
@@ -49,9 +49,9 @@ class SelectedPipe:
 
 
 class ThreadedPipe:
-    """A pipe that can only be read, as on Windows: a thread does that.
+    """A pipe that can only be read, as on Windows; a thread reads it.
 
-    A process that is out of reach may hold the pipe open for ever; after `close` the thread is left to itself.
+    A process out of reach may hold the pipe open for ever, so `close` does not wait for the thread.
     """
 
     def __init__(self, output: IO[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Process groups: starting a program apart from the agent, and reaching it together with what it started."""
+"""Process groups: starting a program apart from the agent, and signalling it together with what it started."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _NEW_GROUP, _NO_WINDOW = 0x200, 0x0800_0000  # CREATE_NEW_PROCESS_GROUP and CREA
 
 
 class JobGroups(children.ChildGroups, Protocol):
-    """Groups in which also a job's commands can run."""
+    """Groups in which the commands of a job can run, too."""
 
     def of_job(self) -> StartOptions:
         """Return the options for a command of a job."""
 
     def interrupt(self, leader: int) -> None:
-        """Ask a group to end."""
+        """Ask the processes of a group to end."""
 
     def is_alive(self, leader: int) -> bool:
-        """Tell whether a group has members after its leader was waited for."""
+        """Tell whether a group still has members after its leader was waited for."""
 
 
 class PosixGroups:
-    """Groups that signals reach. A job's command leads a session, too: by that its strays are told from the agent's own."""
+    """Groups that signals reach. A job's command also leads a session, which tells its strays from the agent's own children."""
 
     def of_job(self) -> StartOptions:
         return {"start_new_session": True}
@@ -45,24 +45,25 @@ class PosixGroups:
 
     def is_alive(self, leader: int) -> bool:
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-leader, os.WNOHANG)[0]:  # adopted ones, dead: they would seem alive for ever
+            # A dead child stays a member until it is waited for; one whose parent died too is ours if we adopt orphans.
+            while os.waitpid(-leader, os.WNOHANG)[0]:
                 pass
         return _signal(leader, 0)
 
 
 class TaskkillGroups:
-    """Windows: `taskkill /T` follows the tree of parents and children.
+    """Groups on Windows: `taskkill /T` follows the tree of parents and children.
 
-    A process whose parent has ended is out of its reach. A job object would reach that too, but taskkill is what the
-    contract names, and it can be tried out on systems that have no job objects.
+    It misses a process whose parent has ended. A job object would not, but the contract names taskkill, and tests on
+    other systems can put a program in its place.
     """
 
     def __init__(self, *, creation_flags: int = _NEW_GROUP | _NO_WINDOW) -> None:
         """Prepare.
 
         Args:
-            creation_flags: A group of its own keeps Ctrl-C at the agent's console from the job; without a window it has a
-                hidden console, whose code page can be set to UTF-8.
+            creation_flags: By default a new group, so that Ctrl-C at the agent's console does not reach the job, and no
+                window, which gives it a hidden console whose code page can be set to UTF-8.
         """
         self._options: StartOptions = {"creationflags": creation_flags}
 
@@ -82,7 +83,7 @@ class TaskkillGroups:
         return False
 
     def _taskkill(self, *arguments: str) -> None:
-        """Run taskkill; it fails for a process that is gone, and asking politely fails for one without a window."""
+        """Run taskkill, and ignore its failure: the process may be gone, or have no window to ask politely."""
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             subprocess.run(
                 ["taskkill", *arguments],
@@ -96,7 +97,7 @@ class TaskkillGroups:
 
 
 def _signal(leader: int, number: int) -> bool:
-    """Signal a process group; tell whether there was anyone in it."""
+    """Signal a process group; tell whether it had a member."""
     try:
         os.killpg(leader, number)
     except (ProcessLookupError, PermissionError):

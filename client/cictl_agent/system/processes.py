@@ -1,7 +1,8 @@
 """The processes of a job: finding and ending all of them, also those that left their group.
 
-They are found in the system's table of processes by their session, their ancestry, or the execution's id in their
-environment. Windows has no sessions of this kind, and its table costs more than it is worth: there only trees are known.
+They are found in the system's table of processes: by their session, their ancestors, or the execution's id in their
+environment. Windows has no such sessions, and its table costs too much; there the tree of each command is killed.
+Signalling one group is the business of `process_groups`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cictl_agent.system.pipes import Pipe, SelectedPipe, ThreadedPipe
 from cictl_agent.system.process_groups import JobGroups, PosixGroups, TaskkillGroups
 
 JOB_VARIABLE = "CICTL_JOB_EXECUTION_ID"
-"""Set in the environment of every process of a job; by it strays are found."""
+"""Set in the environment of every process of a job, so that strays are found by it."""
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _KILL_SECONDS = 1.0
@@ -29,10 +30,13 @@ _NO_SESSION = 0  # of the kernel's own threads; the agent's session holds none o
 
 
 def adopt_orphans() -> bool:
-    """Become the parent of processes whose parents end, so that none gets out of reach; tell whether that worked.
+    """Become the parent of every descendant whose parent ends, so that none gets out of reach; tell whether that worked.
 
-    For a process that is an agent and nothing else.
+    Only for a process that is nothing but an agent.
     """
+    # A Linux subreaper takes the place of init for its descendants: a daemon that forks twice and clears its environment
+    # becomes our child, and is found by that. It must then be waited for here. In a program that has other children of
+    # its own, an orphan of a job could not be told from them.
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
@@ -57,26 +61,27 @@ class Processes(Protocol):
     def groups(self) -> JobGroups: ...
 
     def open_pipe(self, output: IO[bytes]) -> Pipe:
-        """Return a reader of a command's output."""
+        """Return a reader for the output of a command."""
 
     def add(self, leader: int) -> None:
-        """Count the command with this process id, and all it starts, as the job's."""
+        """Count the command with this process id, and all that it starts, as the job's."""
 
     def forget(self, leader: int) -> None:
-        """Note that the command was waited for, so that its id may become another process's."""
+        """Note that the command was waited for: from now on the system may give its id to another process."""
 
     def kill_all(self) -> None:
-        """End every process of the job, and return when they are gone; gives up after a second."""
+        """Kill every process of the job, and return when they are gone, or after a second."""
 
 
 class JobProcesses:
-    """Processes that can be signalled; each command of the job leads a session of its own."""
+    """The processes of a job where signals exist; each command of the job leads a session of its own."""
 
     def __init__(self, job_id: str, *, adopts_orphans: bool = False) -> None:
-        """Begin with none.
+        """Begin without processes.
 
         Args:
-            adopts_orphans: `adopt_orphans` worked: every child of this process that is not in its own session is a job's.
+            adopts_orphans: Whether `adopt_orphans` succeeded. Then every child of this process that is not in its own
+                session is the job's.
         """
         self.groups: JobGroups = PosixGroups()
         self._job_id = job_id
@@ -91,12 +96,12 @@ class JobProcesses:
         self._leaders.add(leader)
 
     def forget(self, leader: int) -> None:
-        """Keep it: what the command left behind is found by its session, whose id is not given away while it lives."""
+        """Keep the id: it names the session of what the command left behind. Linux reuses it only when that is empty."""
 
     def kill_all(self) -> None:
         deadline = time.monotonic() + _KILL_SECONDS
         while found := self._find():
-            # Stopped first, so that none can start another while the others die.
+            # All are stopped first: a shell that still runs could start another process while its siblings die.
             for number in (signal.SIGSTOP, signal.SIGKILL):
                 for pid in found:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -106,14 +111,14 @@ class JobProcesses:
             time.sleep(_TICK_SECONDS)
 
     def _find(self) -> list[int]:
-        """Return the living processes of the job, and bury the dead ones that fell to us."""
+        """Return the living processes of the job, and wait for the dead ones that we adopted."""
         if self._adopts_orphans and not _has_children():
             return []
         processes = table(since=self._earliest_start(), besides=(_NO_SESSION, os.getsid(0)))
         found = self._with_descendants(processes)
         for pid in [pid for pid in found if processes[pid].is_zombie]:
             found.discard(pid)
-            if pid not in self._leaders:  # whoever started a leader waits for it
+            if pid not in self._leaders:  # a leader is waited for by whoever started it
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
         return sorted(found)
@@ -143,18 +148,18 @@ class JobProcesses:
         return found
 
     def _is_root(self, process: Process) -> bool:
-        """Whether it is the job's by its session, by the id in its environment, or because it was adopted."""
+        """Tell whether it is the job's by its session, by the id in its environment, or because it was adopted."""
         if process.pid == os.getpid():
             return False
         if process.session in self._leaders:
             return True
-        if self._adopts_orphans:  # then none gets out of reach, and reading every environment would cost most of all
+        if self._adopts_orphans:  # none gets out of reach, so no environment need be read, which costs most
             return process.parent == os.getpid() and process.session != os.getsid(0)
         return process.environment().get(JOB_VARIABLE) == self._job_id
 
 
 class TreeProcesses:
-    """Processes on Windows: the tree of each command, while the command itself lives."""
+    """The processes of a job on Windows: the tree of each command, as long as the command itself lives."""
 
     def __init__(self, groups: TaskkillGroups) -> None:
         self.groups: JobGroups = groups

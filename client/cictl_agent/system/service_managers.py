@@ -1,4 +1,4 @@
-"""The service that an agent is: what starts it anew when it ends, and how it asks for that."""
+"""The service that an agent runs as: which manager starts it anew, and how the agent asks for that."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ _FALLBACK_CODE = 23
 
 
 class RestartFailed(Exception):
-    """The service manager could not be asked; the text says why."""
+    """The service manager could not be asked for a restart; the text says why."""
 
 
 class Service(Protocol):
     """One service of a service manager.
 
     Attributes:
-        name: As the manager knows it.
+        name: The name that the manager knows it by.
         announcement: What the server is told before the restart.
-        fallback_code: The exit code after the manager could not be asked; managers start a service that failed anew.
+        fallback_code: The exit code to end with when the manager could not be asked. Managers that start anew only what
+            failed need one that is not 0.
     """
 
     @property
@@ -37,16 +38,16 @@ class Service(Protocol):
     def fallback_code(self) -> int: ...
 
     def restart(self) -> None:
-        """Ask for the restart; the agent ends itself afterwards, if it is not ended before.
+        """Ask the manager for the restart. The agent ends itself afterwards, unless the manager ended it already.
 
         Raises:
-            RestartFailed: That did not work.
+            RestartFailed: The manager could not be asked.
         """
 
 
 @dataclass(frozen=True)
 class SystemdService:
-    """A unit with `Restart=always`: it needs not be asked, it notices the end."""
+    """A unit with `Restart=always`: systemd notices the end of the agent, and need not be asked."""
 
     name: str
     fallback_code: int = 0
@@ -56,12 +57,12 @@ class SystemdService:
         return f"restart via systemd self-exit requested ({self.name})"
 
     def restart(self) -> None:
-        """Leave it to systemd."""
+        """Do nothing: systemd restarts the agent once it has ended."""
 
 
 @dataclass(frozen=True)
 class LaunchdService:
-    """A launch agent of the user with this id, or a launch daemon where that is root."""
+    """A launch agent of the user with this id; for root, a launch daemon."""
 
     name: str
     user_id: int
@@ -94,9 +95,9 @@ class LaunchdService:
 
 @dataclass(frozen=True)
 class WindowsService:
-    """A Windows service. A PowerShell that outlives the agent stops and starts it.
+    """A Windows service. A PowerShell that outlives the agent stops and starts the service.
 
-    Where that can't be started the agent fails, and the recovery action of the service starts it anew.
+    Where PowerShell can't be started the agent ends with a failure, and the service's recovery action starts it anew.
     """
 
     name: str
@@ -126,4 +127,4 @@ class WindowsService:
             )
         except OSError as error:
             raise RestartFailed(str(error)) from error
-        threading.Thread(target=powershell.wait, daemon=True).start()  # it ends the agent, unless it fails
+        threading.Thread(target=powershell.wait, daemon=True).start()  # only returns if PowerShell failed to stop us

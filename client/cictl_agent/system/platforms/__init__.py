@@ -1,6 +1,6 @@
 """What differs between operating systems, in one object that is chosen once, by `this_platform`, and passed on.
 
-Each platform can be built on each system: a test of the one for Windows has stand-ins for Windows' programs.
+Every platform can be built on every system, so tests of `Windows` run anywhere, with stand-ins for its programs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cictl_agent.system.processes import Processes
 from cictl_agent.system.service_managers import Service
 
 Setting = Callable[[str], str]
-"""Returns a setting by its name without CICTL_ or CIWI_; empty where there is none."""
+"""Returns a setting by its name without `CICTL_` or `CIWI_`; empty for one that is not set."""
 
 
 class Platform(Protocol):
@@ -24,18 +24,18 @@ class Platform(Protocol):
 
     @property
     def os_name(self) -> str:
-        """Its name in Go's words."""
+        """Go's name of the system, such as `linux` or `darwin`."""
 
     @property
     def interpreters(self) -> Mapping[str, Interpreter]:
-        """The shells that jobs may ask for; the first is for jobs that don't."""
+        """The shells that jobs may ask for, by name; a job that asks for none gets the first."""
 
     @property
     def groups(self) -> JobGroups: ...
 
     @property
     def git_options(self) -> tuple[str, ...]:
-        """What git is told at each call."""
+        """Options for every call of git."""
 
     def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
         """Return the processes of a job; see `JobProcesses`."""
@@ -44,22 +44,22 @@ class Platform(Protocol):
         """Return the path of a tool's program; None where there is none."""
 
     def merge(self, *environments: Mapping[str, str]) -> dict[str, str]:
-        """Return one environment, in which later ones win."""
+        """Return one environment; of variables with the same name the last wins."""
 
     def file_name(self, name: str) -> str:
-        """Return *name*, of letters, digits and `._-`, as one that files can have here."""
+        """Return a file name that is allowed here for *name*, which has only letters, digits and `._-`."""
 
     def is_usable_name(self, part: str) -> bool:
-        """Tell whether a file of that name can be made here, from a server's word."""
+        """Tell whether a file can have this name here; it comes from a server and may be anything."""
 
     def container_user(self) -> str:
-        """Return the user that a container's steps run as; empty for the image's own."""
+        """Return the user that steps in a container run as; empty for the image's own."""
 
     def find_service(self, environment: Mapping[str, str], setting: Setting) -> Service | None:
-        """Return the service that this process is."""
+        """Return the service that this process runs as; None if it is not one."""
 
     def env_file(self, environment: Mapping[str, str]) -> Path | None:
-        """Return where settings are looked for besides the environment, if anywhere."""
+        """Return the file that is read for further settings; None where there is none."""
 
 
 def this_platform() -> Platform:

@@ -1,4 +1,4 @@
-"""macOS."""
+"""macOS: tools that are in Xcode only, and launchd."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cictl_agent.system.service_managers import LaunchdService, Service
 _LAUNCHD_PID = 1
 _XCRUN_SECONDS = 5
 _IN_XCODE = ("notarytool", "stapler", "xcodebuild")
-"""Tools that may be in Xcode only, where `xcrun` finds them."""
+"""Tools that may not be on PATH but in Xcode, where `xcrun` finds them."""
 
 
 class MacOS(Posix):
-    """macOS."""
+    """A Mac."""
 
     def __init__(self, *, plist_buddy: Path = Path("/usr/libexec/PlistBuddy")) -> None:
         super().__init__("darwin")
@@ -31,9 +31,9 @@ class MacOS(Posix):
         return shutil.which(tool) or (self._in_xcode(tool) if tool in _IN_XCODE else None)
 
     def find_service(self, environment: Mapping[str, str], setting: Setting) -> Service | None:
-        """Return the launchd job whose label is set, if it was launchd that started this process.
+        """Return the launchd job whose label is set, if launchd started this process.
 
-        Whatever the job starts inherits the label, but not the parent.
+        The parent decides: whatever the launchd job starts inherits the label, too.
         """
         label = setting("AGENT_LAUNCHD_LABEL")
         if not label or os.getppid() != _LAUNCHD_PID:

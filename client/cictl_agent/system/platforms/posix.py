@@ -1,4 +1,4 @@
-"""Systems with signals and `sh`: what they share, and Linux."""
+"""Systems with signals and `sh`: what all of them share, and Linux. macOS has a module of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_SERVICE = "cictl-agent.service"
 
 
 class Posix:
-    """Any of them. No service manager is known."""
+    """Any system with signals and `sh`. It knows no service manager."""
 
     git_options: tuple[str, ...] = ()
 
@@ -52,17 +52,16 @@ class Posix:
 
 
 class Linux(Posix):
-    """Linux, perhaps with systemd."""
+    """Linux, with or without systemd."""
 
     def __init__(self) -> None:
         super().__init__("linux")
 
     def find_service(self, environment: Mapping[str, str], setting: Setting) -> Service | None:
-        """Return systemd's service.
+        """Return the systemd service that this process runs as.
 
-        systemd marks the processes of a service with INVOCATION_ID. A terminal that is a service passes that on to
-        whatever is started in it, so where systemd also tells which process it started, that must be this one or its
-        parent.
+        systemd sets INVOCATION_ID for a service. A terminal that is a service itself passes the variable on to every
+        command. So where systemd also sets SYSTEMD_EXEC_PID, that must be this process or its parent.
         """
         started = environment.get("SYSTEMD_EXEC_PID", "")
         if not environment.get("INVOCATION_ID"):

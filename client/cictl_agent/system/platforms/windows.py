@@ -1,4 +1,4 @@
-"""Windows."""
+"""Windows: its names, its compilers, and how to tell that the agent is a service."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COMPILERS = "Microsoft Visual Studio/*/*/VC/Tools/MSVC/*/bin/Host*/*/cl.exe"
 
 
 def is_in_service_session() -> bool:
-    """Tell whether this process is in session 0, where services live and nobody can log in."""
+    """Tell whether this process is in session 0, which only services are in."""
     if sys.platform == "win32":
         session = ctypes.c_ulong()
         kernel = ctypes.WinDLL("kernel32")
@@ -32,7 +32,7 @@ def is_in_service_session() -> bool:
 
 
 class Windows:
-    """Windows 10 and newer, or the server of that age."""
+    """Windows 10 or Windows Server 2016, or newer."""
 
     os_name = "windows"
     git_options: tuple[str, ...] = ("-c", "core.longpaths=true")
@@ -48,11 +48,11 @@ class Windows:
         return TreeProcesses(self.groups)
 
     def locate(self, tool: str) -> str | None:
-        """Return the path of a tool's program; PATHEXT says which files are programs."""
+        """Return the path of a tool's program; None where there is none. PATHEXT says which files are programs."""
         return self._compiler() if tool == "msvc" else shutil.which(tool)
 
     def merge(self, *environments: Mapping[str, str]) -> dict[str, str]:
-        """Return one environment: names differ in case only for people, so each is kept as it was written first."""
+        """Return one environment. `Path` and `PATH` are one variable here; the spelling that came first is kept."""
         merged: dict[str, str] = {}
         written: dict[str, str] = {}
         for environment in environments:
@@ -70,7 +70,7 @@ class Windows:
         return ""
 
     def find_service(self, environment: Mapping[str, str], setting: Setting) -> Service | None:
-        """Return the service in which this process, or the wrapper that started it, runs."""
+        """Return the service that this process, or the wrapper that started it, runs as."""
         if not self._in_service_session():
             return None
         return WindowsService(setting("WINDOWS_SERVICE_NAME") or DEFAULT_SERVICE)
@@ -80,7 +80,7 @@ class Windows:
         return Path(base) / "cictl-agent" / "agent.env" if base else None
 
     def _compiler(self) -> str | None:
-        """Return the newest C compiler: the one that is set, else one on PATH, else one of Visual Studio."""
+        """Return the C compiler: the one that is set, else the one on PATH, else the newest of Visual Studio."""
         chosen = setting(os.environ, "MSVC_CL_PATH")
         if chosen:
             return chosen if Path(chosen).is_file() else None
@@ -92,5 +92,5 @@ class Windows:
 
 
 def _msvc_version(compiler: Path) -> tuple[int, ...]:
-    """Return the version of the tool set that a compiler is in, from the name of its directory."""
+    """Return the version of a compiler's tool set, read from the name of its directory."""
     return tuple(int(part) for part in compiler.parents[3].name.split(".") if part.isdigit())
