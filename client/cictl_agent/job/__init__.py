@@ -1,1 +1,1 @@
-"""One job, from its lease to the report of its end. Asking for jobs is in `leasing`; how programs are run is in `system`."""
+"""One job, from its lease to the report of its end. Asking for jobs is in `leasing`, running programs in `system`."""

@@ -1,4 +1,4 @@
-"""Collecting the files that a job keeps, and handing them to the server."""
+"""Collecting the files that a job keeps, and uploading them. How patterns match is in `globs`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from cictl_client.retry import TRANSIENT
 
 MOST_BYTES = 104_857_600
 MOST_FILES = 2500
-"""The contract's limits for one file, and for the files of one job."""
+"""The contract's limits: bytes of one file, and files of one job."""
 
 _MOST_JSON_BYTES = 32 << 20
-"""The JSON form is held in memory, and grows by a third; above this only the zip form is tried."""
+"""The JSON form is held in memory, and base64 adds a third; above this size only the zip form is tried."""
 _COMPRESSION_LEVEL = 1
 
 
@@ -45,10 +45,10 @@ class Found:
 def collect(
     globs: Iterable[str], directory: Path, log: JobLog, *, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES
 ) -> list[Found]:
-    """Return the files below *directory* that match, by name; what is left out is logged.
+    """Return the files below *directory* that match, sorted by name; what is left out is logged.
 
-    Links are followed while they stay inside *directory*. Only regular files are kept, and nothing of `.git`: it holds the
-    address that was cloned from, with its password, and would replace the checkout of whoever restores it.
+    Links are followed as long as they stay inside *directory*. Only regular files are kept. Nothing of `.git` is: it holds
+    the URL that was cloned, with its password, and would replace the checkout of a job that restores it.
     """
     found = []
     for candidate in sorted(_walk(directory, GlobSet(_readable(globs, log)), log)):
@@ -64,7 +64,7 @@ def collect(
 
 
 def _renamed(found: Iterable[Found], log: JobLog) -> list[Found]:
-    """Mask secrets in the names; a file whose name is another's then is left out."""
+    """Mask secrets in the names; of two files whose masked names are equal the second is left out."""
     kept: dict[str, Found] = {}
     for file in found:
         path = log.redact_name(file.path)
@@ -86,7 +86,7 @@ def upload(
     interruption: Interruption,
     listing: Listing,
 ) -> None:
-    """Send the files as a zip that is built on disk, or where the server refuses that, once as JSON.
+    """Upload the files as a zip that is built on disk; if the server refuses that, once as JSON.
 
     Raises:
         JobFailed: `artifact upload failed: …`
@@ -112,7 +112,7 @@ def _failed(error: Exception) -> JobFailed:
 
 
 def _readable(globs: Iterable[str], log: JobLog) -> list[str]:
-    """Return the patterns that can be read; the others are logged."""
+    """Return the patterns that are valid; the others are logged."""
     good = []
     for pattern in (glob.strip() for glob in globs):
         try:
@@ -126,7 +126,7 @@ def _readable(globs: Iterable[str], log: JobLog) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """A directory on the way: its name in results, and what the patterns still want below it."""
+    """A directory that is still to be walked: its prefix in results, and what the patterns still match below it."""
 
     directory: Path
     prefix: str
@@ -137,7 +137,7 @@ class _Place:
 def _walk(root: Path, patterns: GlobSet, log: JobLog) -> Iterator[Found]:
     """Yield the files that match; directories in which nothing can match are not entered.
 
-    A linked directory is entered, links to directories inside of it are not, so that links can't lead in circles.
+    A linked directory is entered, but links to directories inside it are not, so that links can't lead in circles.
     """
     real_root = os.path.realpath(root)
     left = [_Place(directory=root, prefix="", states=patterns.start)]
@@ -165,12 +165,12 @@ def _walk(root: Path, patterns: GlobSet, log: JobLog) -> Iterator[Found]:
 
 
 def _status(entry: os.DirEntry[str], real_root: str) -> os.stat_result | None:
-    """Return what the entry is, links followed; None for a link that is broken or leads out of the tree."""
+    """Return the entry's status with links followed; None for a link that is broken or leads out of the tree."""
     try:
         if is_link(entry) and os.path.commonpath([real_root, os.path.realpath(entry.path)]) != real_root:
             return None
         return entry.stat()
-    except (OSError, ValueError):  # a ValueError: it leads to another drive
+    except (OSError, ValueError):  # ValueError: the link leads to another drive
         return None
 
 

@@ -1,4 +1,4 @@
-"""Directories that outlive jobs, and what is in them."""
+"""Caches: directories that outlive jobs. Opening them for a job, measuring and deleting them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CCACHE_SECONDS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Cache:
-    """One cache of a job. `source` is hit, miss or fallback; `error` says why it fell back."""
+    """One cache of a job. `source` is `hit`, `miss` or `fallback`; `error` says why it is a fallback."""
 
     spec: CacheSpec
     path: Path
@@ -36,10 +36,10 @@ class Cache:
 def open_caches(specs: Iterable[CacheSpec], *, cache_dir: Path, execution_dir: Path, platform: Platform) -> list[Cache]:
     """Find or create the directory of each cache that has an id and a variable.
 
-    A directory that can't be used is replaced by one inside the execution directory.
+    A directory that can't be used is replaced by one inside the execution directory: the job then runs without its cache.
 
     Raises:
-        OSError: That can't be created either.
+        OSError: The replacement can't be created either.
     """
     return [
         _open(spec, platform.file_name(cache_name(spec.id)), cache_dir, execution_dir)
@@ -49,12 +49,12 @@ def open_caches(specs: Iterable[CacheSpec], *, cache_dir: Path, execution_dir: P
 
 
 def cache_environment(caches: Iterable[Cache]) -> dict[str, str]:
-    """Return the variables that tell steps where their caches are, with slashes on every system."""
+    """Return the variables that tell steps where their caches are; paths have slashes on every system."""
     return {cache.spec.env: cache.path.as_posix() for cache in caches}
 
 
 def measure(cache: Cache) -> CacheStat:
-    """Count what is in a cache; links are not followed."""
+    """Count the files, directories and bytes of a cache; links are not followed."""
     stat = CacheStat(
         id=cache.spec.id,
         env=cache.spec.env,
@@ -78,7 +78,7 @@ def wipe_caches(cache_dir: Path) -> None:
 
 
 def cache_name(cache_id: str) -> str:
-    """Return the directory name for an id; it never leaves the cache directory."""
+    """Return the directory name for an id; the name never leads out of the cache directory."""
     return re.sub(r"[^a-z0-9_.-]", "-", cache_id.lower()).strip("-.") or "cache"
 
 
@@ -105,7 +105,7 @@ def _kind(spec: CacheSpec) -> str:
 
 
 def _count(path: Path) -> tuple[int, int, int]:
-    """Return files, directories below *path*, and bytes."""
+    """Return the numbers of files, of directories, and of bytes below *path*."""
     files = directories = size = 0
     left: list[str | Path] = [path]
     while left:
@@ -121,7 +121,7 @@ def _count(path: Path) -> tuple[int, int, int]:
 
 
 def _ccache_metrics(path: Path) -> dict[str, str]:
-    """Return what ccache says of its directory; nothing where there is no ccache."""
+    """Return ccache's statistics of its directory; empty where there is no ccache."""
     if shutil.which("ccache") is None:
         return {}
     command = ["ccache", "--dir", str(path), "--show-stats", "--verbose"]

@@ -1,4 +1,4 @@
-"""Checking out a job's source with git, as a child that can't prompt, hang or be given options."""
+"""Checking out a job's source with git, which runs so that it can't prompt, hang, or take a ref for an option."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Checkout:
     """One checkout into `directory`, which must not exist yet.
 
     Attributes:
-        git_options: What git is told at each call, on this system.
-        retry_seconds: Wait before the second try; the third waits twice as long.
+        git_options: Options for every call of git on this system.
+        retry_seconds: The wait before the second try; before the third it is twice as long.
     """
 
     source: Source
@@ -84,8 +84,8 @@ class Checkout:
         """Clone, and check out the wanted branch, tag or commit.
 
         Raises:
-            JobFailed: With git's exit code, `checkout failed: …`.
-            Interrupted: The job was to stop.
+            JobFailed: `checkout failed: …`, with git's exit code.
+            Interrupted: The job was stopped.
         """
         repo, ref = self.source.repo.strip(), self.source.ref.strip()
         for what, text in (("repository", repo), ("ref", ref)):
@@ -105,7 +105,8 @@ class Checkout:
         except JobFailed:
             if not _COMMIT.fullmatch(ref):
                 raise
-            # Servers may refuse to serve a commit that no ref names: take everything, and look there.
+            # A server may refuse to send a commit that no ref names. So fetch every branch and tag with its history, which
+            # holds the commit unless it is gone.
             self._fetching("fetch", "--quiet", "--depth", _ALL_HISTORY, "--end-of-options", "origin", *_EVERYTHING)
             self._must("checkout", "--quiet", "--force", "--detach", ref)
             return
@@ -117,7 +118,7 @@ class Checkout:
             raise _failed(arguments[0], ended)
 
     def _fetching(self, *arguments: str) -> None:
-        """Run a git command that talks to the remote; again when the network, not the request, was at fault."""
+        """Run a git command that talks to the remote; repeat it when the network was at fault, not the request."""
         options: tuple[str, ...] = ()
         for attempt in range(1, _TRIES + 1):
             ended, output = self._git((*options, *arguments))
@@ -134,7 +135,7 @@ class Checkout:
         raise AssertionError("unreachable")
 
     def _git(self, arguments: tuple[str, ...]) -> tuple[Exit, str]:
-        """Run git and return how it ended, with the end of its output in lower case."""
+        """Run git, and return how it ended and the end of its output in lower case."""
         if shutil.which("git", path=self.environment.get("PATH")) is None:
             raise JobFailed("checkout failed: git not found on agent")
         remembered = bytearray()
@@ -168,7 +169,7 @@ def _is_passing(output: str) -> bool:
 
 
 def _as_url(repo: str) -> str:
-    """Return a local path as a `file://` URL: git ignores `--depth` for plain paths."""
+    """Return a local path as a `file://` URL, and anything else as it is: git ignores `--depth` for plain paths."""
     path = Path(repo)
     try:
         return path.resolve().as_uri() if path.is_dir() else repo

@@ -27,11 +27,11 @@ _DEFAULT_MODE = 0o644
 
 
 class UnsafePath(ValueError):
-    """A name that nothing may be restored under."""
+    """An artifact's name under which nothing may be restored."""
 
 
 def dependency_ids(environment: Mapping[str, str]) -> list[str]:
-    """Return the executions whose artifacts a job wants, in order, each once."""
+    """Return the ids of the executions whose artifacts a job wants, in order, each once."""
     listed = environment.get(DEPENDENCY_JOB_IDS, "").split(",")
     names = [name.strip() for name in (*listed, environment.get(DEPENDENCY_JOB_ID, ""))]
     return list(dict.fromkeys(name for name in names if name))
@@ -47,13 +47,13 @@ def restore_dependencies(
     listing: Listing,
     platform: Platform,
 ) -> None:
-    """Download the artifacts of each execution into *directory*; later ones overwrite earlier ones.
+    """Download the artifacts of each execution into *directory*; later executions overwrite earlier ones.
 
-    The reports that the server adds are left out, permission bits are kept, names that lead out and links are refused.
+    Reports that the server adds are left out. Permission bits are kept. Links, and names that lead out, are skipped.
 
     Raises:
-        JobFailed: Something could not be had; nothing at all to restore is fine.
-        Interrupted: The job was to stop.
+        JobFailed: A download failed. That there is nothing to restore is no failure.
+        Interrupted: The job was stopped.
     """
     for job_id in job_ids:
         interruption.check()
@@ -114,7 +114,7 @@ def _restore_file(artifact: Artifact, client: Client, directory: Path, log: JobL
 
 
 def _place(name: str, content: IO[bytes], mode: int, directory: Path, log: JobLog) -> bool:
-    """Write one file, and tell whether that was done; a name that leads out is logged."""
+    """Write one file, and tell whether it was written; a name that leads out is logged and skipped."""
     try:
         target = safe_target(directory, name)
     except UnsafePath as error:
@@ -132,7 +132,7 @@ def safe_target(directory: Path, name: str) -> Path:
     """Return where *name* belongs below *directory*.
 
     Raises:
-        UnsafePath: It is absolute, climbs, goes through a link that leads out of *directory*, or is git's own.
+        UnsafePath: It is absolute, holds `..`, goes through a link that leads out of *directory*, or belongs to git.
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if not parts or ".." in parts or parts[0] == "/" or "\0" in name or ":" in parts[0]:

@@ -1,4 +1,4 @@
-"""The environment of a job's processes."""
+"""The environment of a job's processes: what they inherit from the agent, and what the job adds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cictl_agent.system.processes import JOB_VARIABLE
 
 _PRIVATE = ("CIWI_GITHUB_TOKEN", "CICTL_GITHUB_TOKEN")
 _PRIVATE_PREFIXES = ("CICTL_TOKEN", *SECRET_ID_PREFIXES)
-"""Secret ids of Vault are the server's; an agent that somebody starts beside it inherits them."""
+"""Vault's secret ids belong to the server, but an agent that is started in the server's environment inherits them."""
 _OF_A_REPOSITORY = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -30,14 +30,14 @@ _OF_A_REPOSITORY = frozenset(
         "GIT_WORK_TREE",
     }
 )
-"""Variables that name a repository: that of the directory in which somebody started the agent, from a hook perhaps. With them
-every git of a job would work on that one. How git connects (`GIT_SSH_COMMAND`, `GIT_SSL_CAINFO`, …) stays the agent's to say."""
+"""Variables that name a repository. An agent that a git hook starts has them, and with them every git of its jobs would work
+on the hook's repository. How git connects (`GIT_SSH_COMMAND`, `GIT_SSL_CAINFO`, …) is still the agent's to say."""
 
 _SERVER_URLS = ("CICTL_SERVER_URL", "CIWI_SERVER_URL")
 
 
 def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the agent's own environment without its credentials, and without the repository that it was started in."""
+    """Return the agent's environment without its credentials and without the repository that it was started in."""
     left_out = {*_PRIVATE, *_OF_A_REPOSITORY}
     kept = {k: v for k, v in env.items() if k not in left_out and not k.startswith(_PRIVATE_PREFIXES)}
     for name in _SERVER_URLS:
@@ -49,9 +49,9 @@ def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
 def job_environment(
     env: Mapping[str, str], job: JobExecution, config: AgentConfig, caches: Mapping[str, str], platform: Platform
 ) -> dict[str, str]:
-    """Return what all steps of a job see: the agent's environment, the job's, its caches, in that order.
+    """Return the environment of all steps: the agent's, then the job's, then its caches; the later ones win.
 
-    Each `CIWI_X` of the job has a twin `CICTL_X`. In a container nothing of the agent's is seen: there *env* is empty.
+    Each `CIWI_X` of the job is also set as `CICTL_X`. For a container *env* is empty: nothing of the agent's is seen there.
     """
     twins = {f"CICTL_{k.removeprefix('CIWI_')}": v for k, v in job.env.items() if k.startswith("CIWI_")}
     result = platform.merge(inherited_environment(env), twins, job.env, caches, {JOB_VARIABLE: job.id})

@@ -1,4 +1,4 @@
-"""How a job fails on the agent."""
+"""The exception by which a job fails on the agent."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from cictl.wire.jobs import Cause
 
 
 class JobFailed(Exception):
-    """The job can't succeed any more.
+    """The job has failed; the text is its error.
 
     Attributes:
-        exit_code: Of the process that failed; None when none did.
+        exit_code: The exit code of the process that failed; None when no process did.
     """
 
     def __init__(self, error: str, *, exit_code: int | None = None, cause: Cause | None = None) -> None:

@@ -13,28 +13,28 @@ State = tuple[int, int]
 
 
 class BadPattern(ValueError):
-    """The pattern can't be read; the text says why."""
+    """The pattern is malformed; the text says how."""
 
 
 class GlobSet:
-    """Several patterns that are matched together, name by name down a tree.
+    """Several patterns, matched together while a walker goes down a tree, name by name.
 
-    A walker asks for `start`, steps into each name, and leaves out directories whose states are empty. Names are
-    compared case-sensitively; dot files are ordinary; a pattern that begins with `./` or `/`, or holds `..`, matches
-    nothing, as no name of a tree is empty or made of dots.
+    The walker begins with `start`, calls `step` with each name, and skips a directory whose states are empty. Case
+    matters. Dot files are ordinary. A pattern that begins with `./` or `/`, or holds `..`, matches nothing: no name in a
+    tree is empty or made of dots.
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:
         """Read the patterns.
 
         Raises:
-            BadPattern: One of them can't be read.
+            BadPattern: One of them is malformed.
         """
         self._rules = [_segments(alternative) for pattern in patterns for alternative in _expanded(pattern)]
         self.start = self._closed({(rule, 0) for rule in range(len(self._rules))})
 
     def step(self, states: frozenset[State], name: str) -> frozenset[State]:
-        """Return where *states* lead with the next *name* of a path; empty when nothing below can match."""
+        """Return the states after the next *name* of a path; empty when neither it nor anything below can match."""
         following: set[State] = set()
         for rule, position in states:
             segments = self._rules[rule]
@@ -52,14 +52,14 @@ class GlobSet:
         return any(position == len(self._rules[rule]) for rule, position in states)
 
     def matches(self, path: str) -> bool:
-        """Tell whether a `/`-separated relative path matches."""
+        """Tell whether a relative path with `/` between its names matches."""
         states = self.start
         for name in path.split("/"):
             states = self.step(states, name)
         return self.accepts(states)
 
     def _closed(self, states: set[State]) -> frozenset[State]:
-        """Add what is reached without a name: `**` may stand for no directory at all."""
+        """Add the states that need no further name, since `**` may stand for no directory at all."""
         found = set(states)
         for rule, start in states:
             position = start
@@ -70,7 +70,7 @@ class GlobSet:
 
 
 def _segments(pattern: str) -> list[re.Pattern[str] | None]:
-    """Return one expression for each name, None for `**`."""
+    """Return one regular expression for each name of a pattern, and None for `**`."""
     return [None if part == _ANY_DEPTH else re.compile(_expression(part), re.DOTALL) for part in pattern.split("/")]
 
 
@@ -95,7 +95,7 @@ def _expression(segment: str) -> str:
 
 
 def _class_end(text: str, start: int) -> int:
-    """Return where the class that opens at *start* closes; a `]` in the first place is a member."""
+    """Return where the class that opens at *start* closes; a `]` right after the opening is a member."""
     position = start + 1
     if text[position : position + 1] in ("!", "^"):
         position += 1
@@ -123,7 +123,7 @@ def _character_class(body: str) -> str:
 
 
 def _expanded(pattern: str) -> list[str]:
-    """Write out `{a,b}`; alternatives may nest and hold `/`."""
+    """Return the patterns that `{a,b}` stands for; alternatives may nest and hold `/`."""
     opening = _find(pattern, "{", 0)
     if opening is None:
         if _find(pattern, "}", 0) is not None:
@@ -142,7 +142,7 @@ def _expanded(pattern: str) -> list[str]:
 
 
 def _brace_end(pattern: str, opening: int) -> tuple[int, list[int]]:
-    """Return where the brace at *opening* closes, and the commas of its own level."""
+    """Return where the brace at *opening* closes, and the commas between its own alternatives."""
     depth = 0
     commas: list[int] = []
     for position in _plain_positions(pattern, opening):
@@ -163,7 +163,7 @@ def _find(pattern: str, char: str, start: int) -> int | None:
 
 
 def _plain_positions(pattern: str, start: int) -> Iterable[int]:
-    """Yield the positions outside of classes and escapes."""
+    """Yield the positions that are neither in a class nor escaped."""
     position = start
     while position < len(pattern):
         if pattern[position] == "\\":

@@ -1,4 +1,4 @@
-"""What a job needs, held against what is there when it begins: tools may have changed since the last scan."""
+"""Checking that what a job requires is there when it begins: tools may have changed since the last scan."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cictl_agent.system.platforms import Platform
 
 
 def choose_shell(job: JobExecution, there: Iterable[str]) -> str:
-    """Return which shell of those that are *there* the job runs in: the one that it wants, else the first.
+    """Return the shell that the job runs in: the one that it asks for, else the first of *there*.
 
     Raises:
-        JobFailed: It is not there.
+        JobFailed: The shell that it asks for is not *there*.
     """
     names = list(there)
     shell = (job.required_capabilities or {}).get("shell", "").strip().lower()
@@ -28,11 +28,11 @@ def choose_shell(job: JobExecution, there: Iterable[str]) -> str:
 def check_host(
     required: Mapping[str, str], known: Mapping[str, str], platform: Platform, *, found: dict[str, str]
 ) -> None:
-    """Look for the required tools of this machine.
+    """Check that the tools required of this machine are there.
 
     Args:
-        known: What the last scan says.
-        found: Gets `host.tool.<name>`, also when something is missing.
+        known: The capabilities of the last scan.
+        found: Receives `host.tool.<name>` for each tool that is there, also when another is missing.
 
     Raises:
         JobFailed: Something is missing.
@@ -44,13 +44,13 @@ def check_host(
 
 
 def check_container(required: Mapping[str, str], container: Container | None, *, found: dict[str, str]) -> None:
-    """Look for the required tools inside the container.
+    """Check that the tools required of the container are there.
 
     Args:
-        found: Gets what `Container.probe` tells, also when something is missing.
+        found: Receives what `Container.probe` returns, also when a tool is missing.
 
     Raises:
-        JobFailed: Something is missing, or tools are required of a container that is not wanted.
+        JobFailed: A tool is missing, or tools are required of a container and the job has none.
     """
     wanted = required_tools(required, in_container=True)
     if container is None:
@@ -64,7 +64,7 @@ def check_container(required: Mapping[str, str], container: Container | None, *,
 
 
 def unmet_tools(required: Mapping[str, str], versions: Mapping[str, str], *, in_container: bool = False) -> str:
-    """Return what of the required tools *versions* (by name) lack, as one text; empty when nothing is missing."""
+    """Return which required tools *versions* lacks, or has in an unfit version, as one text; empty when it has all."""
     place = "in runtime container" if in_container else "on agent runtime"
     problems = []
     for name, constraint in sorted(required_tools(required, in_container=in_container).items()):
@@ -78,11 +78,11 @@ def unmet_tools(required: Mapping[str, str], versions: Mapping[str, str], *, in_
 
 
 def required_tools(required: Mapping[str, str], *, in_container: bool = False) -> dict[str, str]:
-    """Return the constraints, by name, of the tools that must be on this machine, or in the job's container."""
+    """Return the tools required of this machine, or of the job's container, with the constraint of each."""
     prefix = CONTAINER_TOOL if in_container else TOOL
     return {key.removeprefix(prefix): constraint for key, constraint in required.items() if key.startswith(prefix)}
 
 
 def runtime_capabilities(capabilities: Mapping[str, str]) -> dict[str, str]:
-    """Return what a job is told to have run with."""
+    """Return the agent's capabilities as `host.<name>`, which are recorded with the job."""
     return {f"host.{key}": value for key, value in capabilities.items()}

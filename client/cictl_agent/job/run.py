@@ -1,4 +1,4 @@
-"""One job from its lease to the acknowledged report of its end."""
+"""Running one job, from its lease to the acknowledged report of its end. Each stage has a module of its own."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CHECKING_OUT = "Checking out source"
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a job ended; without an error it succeeded."""
+    """How a job ended. It succeeded if `error` is empty."""
 
     error: str = ""
     exit_code: int | None = 0
@@ -54,14 +54,15 @@ class JobRun:
     """One attempt at a job.
 
     Attributes:
-        capabilities: Of this agent, as last scanned.
-        appends: Whether the server keeps pieces of the log.
+        capabilities: What this agent offers, as last scanned.
+        appends: Whether the server takes the log in pieces.
         adopts_orphans: See `JobProcesses`.
-        stop: Set when the agent is to stop.
-        interruption: Stops checkout and steps.
-        aftermath: Stops what follows them; given only when the agent itself stops.
+        stop: Set when the agent must stop.
+        interruption: Stops the checkout and the steps.
+        aftermath: Stops the uploads after them. It is given only when the agent itself stops: a job that timed out
+            still keeps its artifacts.
         workspace: The job's own directory.
-        log: Open, like `reporter`, while `run` works.
+        log: Open while `run` works, and so is `reporter`.
     """
 
     job: JobExecution
@@ -90,11 +91,11 @@ class JobRun:
 
     @property
     def directory(self) -> Path:
-        """Where the steps run."""
+        """The directory that the steps run in."""
         return self.workspace / "src" if self.job.source else self.workspace
 
     def interrupt(self, reason: StopReason, detail: str = "") -> None:
-        """Stop the job from another thread; its end is reported all the same."""
+        """Stop the job from another thread; its end is still reported."""
         self.interruption.give(reason, detail)
         if reason is StopReason.AGENT_STOPPED:
             self.aftermath.give(reason, detail)
@@ -123,9 +124,10 @@ class JobRun:
             logger.info("job ended job=%s error=%s", self.job.id, log.redact(outcome.error) or "none")
 
     def _work(self) -> Outcome:
-        """Do everything between the first report and the last, and return how it ended."""
+        """Do everything between the first report and the last, and return how the job ended."""
         try:
             outcome = self._execute()
+            # Before the artifacts are collected: a process left behind could still write to them, or to the log.
             self.processes.kill_all()
             outcome = self._keep_results(outcome)
             self.log.finish()
@@ -164,7 +166,7 @@ class JobRun:
             raise JobFailed(f"prepare workdir: {error}") from error
 
     def _run_stages(self) -> None:
-        """Do stages 4 to 10 of the contract's job sequence."""
+        """Do stages 4 to 10 of the contract's sequence of a job: from the checkout to the last step."""
         job = self.job
         if job.source:
             self.reporter.note_step(CHECKING_OUT)
@@ -246,7 +248,7 @@ class JobRun:
         )
 
     def _check_requirements(self, container: Container | None) -> None:
-        """Look again at what the job needs.
+        """Check once more that what the job requires is there: the last scan may be old.
 
         Raises:
             JobFailed: Something is missing.
@@ -270,7 +272,7 @@ class JobRun:
                 return Outcome(error=self.interruption.detail, exit_code=interrupted.exit_code)
 
     def _keep_results(self, outcome: Outcome) -> Outcome:
-        """Hand over artifacts and reports, also those of a failed job; its own error comes first."""
+        """Upload artifacts and reports, also those of a failed job. The job's own error wins over one of the upload."""
         if self.aftermath.is_given:
             return outcome
         try:
@@ -303,7 +305,7 @@ class JobRun:
         )
 
     def _upload_tests(self) -> None:
-        """Send the report of all test steps; a failed upload is only logged."""
+        """Upload the report of all test steps; a failed upload is only logged."""
         steps = self._steps
         if steps is None:
             return

@@ -1,7 +1,7 @@
 """Where the scripts of steps run: in a shell on this machine, or in one inside a container.
 
-The environment of a script in a container goes in by a file without a name, like a script that is too long for a command
-line: command lines can be seen by everyone on the machine, and variables of the engine's client would act on the client.
+The environment of a script in a container comes as its input, from a file without a name. On a command line everyone on
+the machine could read it, and in the environment of the engine's client it would act on the client.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import Processes
 
 _SET_FROM_INPUT = 'eval "$(cat)"; exec < /dev/null; '
-"""Stands before a script whose variables come as input."""
+"""Put before a script whose variables come as its input."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READ_ONLY = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"})
-"""Variables that shells refuse to set."""
+"""Variables that a shell refuses to set."""
 
 
 class Shell(Protocol):
-    """Runs scripts one after the other."""
+    """Runs the scripts of a job, one after the other."""
 
     def run(self, script: str, extra: Mapping[str, str]) -> Exit:
-        """Run a script with *extra* in its environment, its output in the job's log.
+        """Run a script with *extra* added to its environment; its output goes to the job's log.
 
         Raises:
-            Interrupted: The job was to stop.
-            ValueError: There is a NUL in the script or the environment.
+            Interrupted: The job was stopped.
+            ValueError: The script or the environment holds a NUL.
         """
 
 
@@ -70,7 +70,7 @@ class LocalShell:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerShell:
-    """`sh -l` in the job's container; `directory` is where the engine's client runs, outside."""
+    """`sh -l` in the job's container; `directory` is where the engine's client runs, outside the container."""
 
     container: Container
     environment: Mapping[str, str]
@@ -114,7 +114,7 @@ class ContainerShell:
 
 
 def _is_exportable(name: str) -> bool:
-    """Whether a shell can set the variable; what it can't is none that an engine's client looks at."""
+    """Tell whether a shell can set the variable. The engine's client looks at none of those that it can't set."""
     return _NAME.fullmatch(name) is not None and name not in _READ_ONLY
 
 

@@ -1,4 +1,4 @@
-"""Running the steps of a job, one after the other."""
+"""Running the steps of a job, and reading the reports that they leave. What runs a script is in `shells`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_DIRECTORY = "start shell: the directory that steps run in is gone; an earlie
 
 @dataclass(kw_only=True)
 class Steps:
-    """The steps of one job, and the reports that they leave behind in `directory`."""
+    """The steps of one job, and what their reports in `directory` say."""
 
     job: JobExecution
     shell: Shell
@@ -42,15 +42,15 @@ class Steps:
 
     @property
     def coverage(self) -> Coverage | None:
-        """What the coverage reports of all steps say together; None where there was none."""
+        """The coverage reports of all steps as one; None without any."""
         return self._hits.coverage() if self._hits.formats else None
 
     def run(self) -> None:
-        """Run everything there is, up to the first step that fails.
+        """Run the steps up to the first that fails, or the whole script of a job without steps.
 
         Raises:
-            JobFailed: A step failed, or its report can't be read.
-            Interrupted: The job was to stop.
+            JobFailed: A step failed, its report can't be read, or its tests failed.
+            Interrupted: The job was stopped.
         """
         job = self.job
         if not job.step_plan:
@@ -98,7 +98,7 @@ class Steps:
             raise
 
     def _read_reports(self, reports: StepReports) -> str:
-        """Read what a test step reports, and return what is wrong with it."""
+        """Read the reports of a test step, and return what is wrong with them; empty when nothing is."""
         log = self.log
         try:
             if (suite := reports.read_tests()) is not None:
@@ -118,7 +118,7 @@ class Steps:
 
 
 def step_text(step: Step) -> str:
-    """Return how a step is named to people: `Step 1/2: name`."""
+    """Return how a step is shown to people: `Step 1/2: name`."""
     position = f"Step {step.index}/{step.total}" if step.total else f"Step {step.index}"
     name = step.name.replace("_", " ").strip()
     return f"{position}: {name}" if name else position
@@ -140,5 +140,5 @@ def _reason(error: ValueError, variables: Mapping[str, str]) -> str:
 
 
 def _without_script(step: Step) -> Step:
-    """Return what of a step belongs into an event: neither its script nor its environment."""
+    """Return the step as it belongs in an event: without its script, environment and secrets."""
     return msgspec.structs.replace(step, script="", env={}, vault_connection="", vault_secrets=[])

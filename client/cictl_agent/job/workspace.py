@@ -1,4 +1,4 @@
-"""The directory that one job works in."""
+"""The directory that a job works in: its name, emptying and deleting it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _ENVIRONMENT_KEYS = ("arch", "executor", "os", "shell")
 
 
 def workspace_name(job: JobExecution) -> str:
-    """Return the workspace's name: equal for runs of the same pipeline job on the same kind of machine.
+    """Return the workspace's name, which is the same for every run of a pipeline job with the same requirements.
 
-    It is made of the project, the pipeline job, the matrix entry, and a digest of the requirements.
+    It joins the project, the pipeline job, the matrix entry, and a digest of the requirements.
     """
     facts = job.facts
     parts = [

@@ -124,11 +124,11 @@ class JobProcesses:
         return sorted(found)
 
     def _earliest_start(self) -> float | None:
-        """Return the `uptime` before which none of the processes started; None if that is not known.
+        """Return an `uptime` before which none of the job's processes started; None if there is no such limit.
 
-        To look at a process costs much, and most of a system's are older than the job. Two kinds of the job's may be
-        older than this object: those that a killed agent left, of which no leader was added here, and orphans that
-        outlived the job before.
+        Looking at a process is expensive, and most of a system's are older than the job. Two kinds of processes that must
+        be found may be older than this object: those that a killed agent left, where no leader was added here, and
+        orphans that survived the job before.
         """
         if self._adopts_orphans or not self._leaders or self._begun is None:
             return None

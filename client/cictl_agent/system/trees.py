@@ -19,7 +19,7 @@ _DEEP = 32
 
 
 def remove_tree(path: Path, *, makes_writable: bool = _IS_WINDOWS) -> None:
-    """Delete a file, a link or a tree, read-only directories included; a missing one is fine.
+    """Delete a file, a link, or a tree with read-only directories in it; do nothing if there is none.
 
     Args:
         makes_writable: Whether files must be writable to be deleted, as on Windows. Elsewhere they keep their modes: a file may

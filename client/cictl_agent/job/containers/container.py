@@ -1,4 +1,4 @@
-"""The container that a job's steps run in: from its image to its removal."""
+"""The container of a job, from its image to its removal. Running scripts in it is left to `shells`."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class ContainerUse:
     """How an agent deals with the containers of its jobs.
 
     Attributes:
-        up_seconds: How long an engine may take to start one, its image being there.
-        probed: Tools that are looked for inside, whatever the job requires.
+        up_seconds: How long an engine may take to start a container whose image is there.
+        probed: Tools that are looked for inside, beside those that the job requires.
     """
 
     up_seconds: float = 15.0
@@ -54,8 +54,8 @@ class ContainerSpec:
     """What a job wants of its container.
 
     Attributes:
-        directory: Where the execution directory is found inside.
-        user: As the engine takes it; empty stands for the agent's own.
+        directory: Where the execution directory is mounted inside.
+        user: In the engine's form, such as `1000:1000`; empty for the agent's own.
     """
 
     image: str
@@ -66,7 +66,7 @@ class ContainerSpec:
 
 
 def read_spec(facts: JobMetadata) -> ContainerSpec | None:
-    """Return the container that a job's metadata ask for, if any."""
+    """Return the container that a job's metadata ask for; None if they ask for none."""
     image = facts.container_image.strip()
     if not image:
         return None
@@ -80,7 +80,7 @@ def read_spec(facts: JobMetadata) -> ContainerSpec | None:
 
 
 def container_name(job_id: str) -> str:
-    """Return the name of a job's container: the contract wants the 64-bit FNV-1a of its id, in hex without padding."""
+    """Return the name of a job's container; the contract makes it of the id's 64-bit FNV-1a, in hex without padding."""
     digest = _FNV_OFFSET
     for byte in job_id.encode():
         digest = (digest ^ byte) * _FNV_PRIME % (1 << 64)
@@ -97,9 +97,9 @@ class Container:
     probed: Sequence[str]
 
     def probe(self, required: Iterable[str]) -> dict[str, str]:
-        """Return `container.name`, and `container.tool.<name>` for what is found inside of the usual and *required* tools.
+        """Return `container.name`, and `container.tool.<name>` for each of the usual and *required* tools that is inside.
 
-        Where the container can't be asked, `container.probe_error` says why.
+        Where the container can't be asked, `container.probe_error` says why instead.
         """
         names = list(dict.fromkeys((*self.probed, *required)))
         present = self._ask("sh", "-lc", _WHICH, "sh", *names)
@@ -112,7 +112,7 @@ class Container:
         return {"container.name": self.name, **tools}
 
     def kill(self) -> None:
-        """End everything that runs inside; a client that is stopped leaves it running."""
+        """Kill everything that runs inside: stopping the engine's client would leave it running."""
         self.engine.ask("kill", self.name, limit_seconds=_KILL_SECONDS)
 
     def _version(self, tool: str) -> str:
@@ -140,13 +140,13 @@ def running_container(
     processes: Processes,
     use: ContainerUse,
 ) -> Iterator[Container | None]:
-    """Have a job's container run, and remove it in the end; None for a job that wants none.
+    """Start a job's container, and remove it when the context ends; yield None for a job without one.
 
-    The execution directory and the caches are mounted. Pulling the image counts for the job's own time limit only.
+    The execution directory and the caches are mounted. Pulling the image has no time limit but the job's own.
 
     Raises:
-        JobFailed: There is no engine, or the container can't be brought up.
-        Interrupted: The job was to stop.
+        JobFailed: There is no engine, or the container does not start.
+        Interrupted: The job was stopped.
     """
     if spec is None:
         yield None
@@ -174,7 +174,7 @@ def running_container(
 
 
 def remove_leftovers(config: AgentConfig, groups: JobGroups) -> None:
-    """Remove the containers that an agent left which was killed in this work directory."""
+    """Remove the containers that a killed agent left behind, as its markers in this work directory tell."""
     if not config.containers_dir.is_dir():
         return
     names = [marker.name for marker in config.containers_dir.iterdir()]
@@ -204,11 +204,11 @@ class _Starter:
     use: ContainerUse
 
     def start(self) -> Container:
-        """Bring the container up, and return it.
+        """Start the container, and return it.
 
         Raises:
-            JobFailed: It does not come up.
-            Interrupted: The job was to stop.
+            JobFailed: It does not start.
+            Interrupted: The job was stopped.
         """
         if self.spec.image.startswith("-"):
             raise self._failed("the image looks like an option")
@@ -243,7 +243,10 @@ class _Starter:
         )
 
     def _remember(self) -> None:
-        """Leave a mark, by which the next agent here finds the container if this one is killed."""
+        """Leave a marker, by which the next agent here finds the container if this one is killed.
+
+        It is written before the container is started, so that no container is ever without one.
+        """
         marker = self.marker_dir / self.name
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
@@ -253,7 +256,7 @@ class _Starter:
         user = spec.user or self.own_user
         options = ["--name", self.name, "-w", spec.directory, *(["--user", user] if user else [])]
         if self.engine.is_podman and not spec.user and self.own_user and not self.own_user.startswith("0:"):
-            options += ["--userns", "keep-id"]  # a rootless podman gives the agent's files to root inside, else
+            options += ["--userns", "keep-id"]  # else a rootless podman shows the agent's files as root's inside
         for device in spec.devices:
             options += ["--device", device]
         for group in spec.groups:
@@ -278,7 +281,7 @@ class _Starter:
 
 
 def _remove(engine: Engine, name: str, config: AgentConfig) -> str:
-    """Remove a container with all that runs inside, and return what is wrong with that; one that is gone is fine."""
+    """Remove a container and all that runs inside; return what went wrong, empty if it is gone."""
     marker = config.containers_dir / name
     if not marker.exists():
         return ""
@@ -294,6 +297,6 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _mount(source: Path, target: str) -> str:
-    """Return a bind mount in the engine's words, which are a line of CSV."""
+    """Return a bind mount as the engine takes it: a line of CSV, where `,` and `"` need quotes."""
     fields = ("type=bind", f"source={source}", f"target={target}")
     return ",".join('"' + f.replace('"', '""') + '"' if {",", '"'} & set(f) else f for f in fields)

@@ -1,4 +1,4 @@
-"""The command line of a container engine: docker, or podman, which understands the same words."""
+"""The command line of a container engine: docker, or podman, which takes the same commands."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Engine:
     """One engine on this machine.
 
     Attributes:
-        environment: Of the engine's client. Nothing from a job belongs in it: `DOCKER_HOST` or `LD_PRELOAD` there would
-            act on this side of the wall.
+        environment: The environment of the engine's client. It must hold nothing of a job: `DOCKER_HOST` or `LD_PRELOAD`
+            would act outside the container.
     """
 
     path: str
@@ -35,7 +35,7 @@ class Engine:
         return Path(self.path).stem.lower() == "podman"
 
     def ask(self, *arguments: str, limit_seconds: float) -> CommandResult:
-        """Run a short command of the engine, whatever happens to the job."""
+        """Run a short command of the engine, also when the job was stopped."""
         return ask(
             [self.path, *arguments],
             limit_seconds=limit_seconds,
@@ -53,10 +53,13 @@ class Engine:
         log: JobLog | None = None,
         limit_seconds: float | None = None,
     ) -> CommandResult:
-        """Run a command of the engine that may take long, stopped when the job is; *log* gets its output, too.
+        """Run a command of the engine that may take long, and stop it when the job is stopped.
+
+        Args:
+            log: Receives the output, too.
 
         Raises:
-            Interrupted: The job was to stop.
+            Interrupted: The job was stopped.
         """
         output = bytearray()
 
@@ -81,10 +84,10 @@ class Engine:
 
 
 def find_engine(wanted: str, environment: Mapping[str, str], groups: JobGroups) -> Engine:
-    """Return the engine of that name or path; without one docker, else podman.
+    """Return the engine of that name or path; for an empty one docker, else podman.
 
     Raises:
-        JobFailed: `docker not found on agent`, or whichever was wanted.
+        JobFailed: `docker not found on agent`, with the name that was wanted.
     """
     for name in (wanted,) if wanted else _ENGINES:
         if path := shutil.which(name, path=environment.get("PATH")):
@@ -93,7 +96,7 @@ def find_engine(wanted: str, environment: Mapping[str, str], groups: JobGroups) 
 
 
 def reason(answer: CommandResult) -> str:
-    """Return the line of an engine's output that tells what went wrong: advice may follow the error."""
+    """Return the line of an engine's output that names the error: the last line may be advice."""
     lines = [line.strip() for line in answer.output.splitlines() if line.strip()]
     telling = [line for line in lines if "error" in line.lower()]
     return (telling or lines[-1:] or [f"exit status {answer.code}"])[0]

@@ -1,4 +1,4 @@
-"""Reading test and coverage reports; one module per format, and the choice among them here."""
+"""Reading test and coverage reports. Each format has a module of its own; the choice among them is here."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COVERAGE_FORMATS: dict[str, Callable[[bytes], Hits]] = {
 
 
 class StepReports:
-    """The reports of one test step; made before it runs, so that what an earlier step left is not taken for its own."""
+    """The reports of one test step. Made before the step runs, so that reports of an earlier step are not taken for its own."""
 
     def __init__(self, directory: Path, step: Step) -> None:
         self._directory = directory
@@ -45,15 +45,15 @@ class StepReports:
         self._tests = ReportFiles(directory, step.test_report)
         self._coverage = ReportFiles(directory, step.coverage_report)
         self.remarks: list[str] = []
-        """What is odd about the reports, one line each."""
+        """What is odd about the reports; one line for each remark."""
 
     def read_tests(self) -> TestSuite | None:
-        """Read the test reports of the step as one suite; None where it names none.
+        """Read the test reports of the step as one suite; None when the step names none.
 
-        The format is `go-test-json` where none is given.
+        The format is `go-test-json` when the step names none.
 
         Raises:
-            ReportError: An unknown format, an unreadable or missing file, or a report that is broken.
+            ReportError: The format is unknown, a file is missing or can't be read, or a report is broken.
         """
         if not self._tests.paths:
             return None
@@ -68,9 +68,10 @@ class StepReports:
         return suite
 
     def read_coverage(self) -> Hits | None:
-        """Read the coverage reports of the step as one; None where it names none.
+        """Read the coverage reports of the step as one; None when the step names none.
 
-        Without a format `.info` and `.lcov` files are lcov, XML is Cobertura's or JaCoCo's by its root, others are Go's profile.
+        When the step names no format, `.info` and `.lcov` files are lcov, XML is Cobertura's or JaCoCo's by its root, and
+        any other file is a Go profile.
 
         Raises:
             ReportError: As for tests.
@@ -130,7 +131,7 @@ def _below(files: dict[str, FileHits], directory: Path) -> dict[str, FileHits]:
 
 
 def _path_below(path: str, directory: Path) -> str:
-    """Return an absolute path of a file in *directory* as one below it, and any other as it is."""
+    """Return an absolute path inside *directory* as relative to it, and any other path as it is."""
     if not path or not Path(path).is_absolute():
         return path
     for root in (directory, directory.resolve()):

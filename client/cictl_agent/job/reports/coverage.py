@@ -1,7 +1,7 @@
-"""Coverage: what the formats of `lines.py` and `xml_coverage.py` are read into, merged and summed up.
+"""Coverage: what `line_coverage` and `xml_coverage` read their formats into; it is merged and summed up here.
 
-Everything is kept by place, a line or a block of a file, until the end: several profiles, and several reports of one job,
-may tell of the same place, and it counts once.
+Hits are kept by place, a line or a block of a file, until the end. Several reports may tell of the same place, and it
+must count once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class FileHits:
     Attributes:
         weights: How many statements stand at a place; 1 for a line.
         hits: How often a place was reached: the most that any report says.
-        declared: Total and covered lines as a report sums them up, for files that it tells no lines of.
+        declared: Total and covered lines as a report sums them up; used only for a file of which it tells no lines.
     """
 
     weights: dict[Place, int] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class FileHits:
 
     @property
     def sums(self) -> tuple[int, int]:
-        """Total and covered."""
+        """The numbers of lines or statements: all, and those covered."""
         if not self.weights:
             return self.declared
         return sum(self.weights.values()), sum(weight for place, weight in self.weights.items() if self.hits[place] > 0)
@@ -54,8 +54,9 @@ class Hits:
     """One coverage report, or several as one.
 
     Attributes:
-        formats: Those that it was read from, each once.
-        lines: Files that are counted by lines, by path; `statements` those that are counted by statements.
+        formats: The formats that it was read from, each once.
+        lines: The files that are counted by lines, by path.
+        statements: The files that are counted by statements, by path.
     """
 
     formats: list[str] = field(default_factory=list)
@@ -63,7 +64,7 @@ class Hits:
     statements: dict[str, FileHits] = field(default_factory=dict)
 
     def merge(self, other: Hits) -> None:
-        """Take in what another report says."""
+        """Add what another report says."""
         self.formats += [form for form in other.formats if form not in self.formats]
         for mine, theirs in ((self.lines, other.lines), (self.statements, other.statements)):
             for path, hits in theirs.items():

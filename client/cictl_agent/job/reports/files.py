@@ -1,4 +1,4 @@
-"""Which files a step's reports are: named, by pattern or in a directory, and written by this step."""
+"""Finding the files of a step's reports: by name, by pattern or in a directory, and only if this step wrote them."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ _MOST_BYTES = 64 << 20
 _SPECIAL = frozenset("*?[{")
 
 Stamp = tuple[int, int, int, int]
-"""What changes when a file is written: inode, size, times of contents and of the entry."""
+"""What changes when a file is written: its inode, size, mtime and ctime."""
 
 
 class ReportFiles:
-    """The files that one entry of a step names, as they were before the step and as they are after it.
+    """The files that one key of a step names. It compares how they were before the step with how they are after it.
 
     Attributes:
-        paths: What the entry says: a file, a pattern as those of artifacts, or a directory, which means all `*.xml` below
-            it; several on lines of their own.
+        paths: What the key says, one path a line: a file, a pattern like those of artifacts, or a directory, which stands
+            for every `*.xml` below it.
     """
 
     def __init__(self, directory: Path, paths: str) -> None:
-        """Look at what is there already, which an earlier step has left."""
+        """Note the files that are there already, left by an earlier step."""
         self._directory = directory
         self.paths = [line.strip() for line in paths.splitlines() if line.strip()]
         try:
             self._before = {path: _stamp(directory / path) for path in self._found()}
-        except ReportError:  # a pattern that can't be read; told when the reports are wanted
+        except ReportError:  # a malformed pattern; `read` reports it
             self._before = {}
 
     def read(self) -> Iterator[tuple[str, bytes]]:
         """Yield the path below the directory and the content of each file that the step wrote, sorted by path.
 
         Raises:
-            ReportError: There is none, or one can't be read.
+            ReportError: The step wrote none, or one can't be read.
         """
         found = list(self._found())
         fresh = [path for path in found if self._before.get(path) != _stamp(self._directory / path)]
@@ -86,10 +86,12 @@ def _stamp(path: Path) -> Stamp | None:
 
 
 def _content(directory: Path, path: str) -> bytes:
-    """Return what is in a regular file below *directory*; nothing else is opened, so that nothing hangs or leaks.
+    """Return the content of a regular file below *directory*.
+
+    A pipe would hang, and a link out of the directory could leak a file of the agent's: neither is read.
 
     Raises:
-        ReportError: It is a link out of the directory, no regular file, too large, or can't be read.
+        ReportError: It leads out of the directory, is not a regular file, is too large, or can't be read.
     """
     try:
         resolved = (directory / path).resolve(strict=True)

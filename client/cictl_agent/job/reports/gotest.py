@@ -1,4 +1,4 @@
-"""`go test -json`."""
+"""Reading the stream of `go test -json`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cictl_agent.job.reports.problems import ReportError, suite_of
 
 _PLACE = re.compile(r"([\w./\\-]+\.go):(\d+):")
 _EVENT = re.compile(rb'\{"(?:Time|Action|ImportPath)":"')
-"""How every event begins; a program's own output may stand before it on the line."""
+"""How every event begins. A program's own output may precede it on the line."""
 
 _ENDS = ("pass", "fail", "skip")
 
 
 class _TestEvent(msgspec.Struct, frozen=True, rename="pascal"):
-    """One line of the stream, as `go doc test2json` and `go help buildjson` have it; `elapsed` in seconds."""
+    """One line of the stream, as `go doc test2json` and `go help buildjson` define it; `elapsed` is in seconds."""
 
     action: str = ""
     package: str = ""
@@ -31,7 +31,7 @@ class _TestEvent(msgspec.Struct, frozen=True, rename="pascal"):
 
 @dataclass(kw_only=True)
 class _Progress:
-    """What the stream says of one test, of one package, or of one build."""
+    """What the stream has said so far of one test, one package or one build."""
 
     ends: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -53,7 +53,7 @@ class _Progress:
 
 
 class _Stream:
-    """All events, by test, by package and by build, each in the order of first sight."""
+    """All events, by test, by package and by build, in the order in which each came first."""
 
     def __init__(self) -> None:
         self.tests: dict[tuple[str, str], _Progress] = {}
@@ -73,9 +73,9 @@ class _Stream:
                 self.failed_builds[event.package] = event.failed_build
 
     def result_of(self, package: str) -> str:
-        """Return how a package ended: pass, fail or skip; empty where nobody says.
+        """Return how a package ended: `pass`, `fail` or `skip`; empty if the stream does not say.
 
-        A package that began and never ended was cut off, which is a failure.
+        A package that started and never ended was cut off, which counts as `fail`.
         """
         progress = self.packages.get(package)
         if progress is None:
@@ -85,8 +85,8 @@ class _Stream:
     def status_of(self, package: str, progress: _Progress) -> str:
         """Return how a test ended.
 
-        In a package that failed one failure is enough, whatever later runs of the test say (`-count=2`). A test without an
-        end takes its package's result: a panic ends the package and tells no test.
+        In a package that failed, a test that failed once has failed, even if a later run of it passed (`-count=2`). A test
+        without an end has its package's result: a panic ends the package without an event for the test.
         """
         result = self.result_of(package)
         if result == "fail" and "fail" in progress.ends:
@@ -95,12 +95,12 @@ class _Stream:
 
 
 def read_go_test_json(content: bytes, suite: str) -> TestSuite:
-    """Read a stream of events; whatever else stands in it is ignored.
+    """Read a stream of events; other lines in it are ignored.
 
-    A package that failed though none of its tests did is a failed case of its own, and so is a build that failed.
+    A package that failed although none of its tests did becomes a failed case, and so does a build that failed.
 
     Raises:
-        ReportError: A line begins as an event does and is none, so the stream is torn.
+        ReportError: A line begins like an event and is not one: the stream is damaged.
     """
     stream = _Stream()
     for number, line in enumerate(content.splitlines(), start=1):

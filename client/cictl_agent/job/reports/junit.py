@@ -1,4 +1,4 @@
-"""JUnit's XML, as its many writers write it."""
+"""Reading JUnit's XML in the variants that its many writers produce."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cictl_agent.job.reports.xml import parse_xml, tag_of
 _FORMAT = "junit-xml"
 _FAILURES = ("failure", "error")
 _NOT_RUN = frozenset({"notrun", "disabled", "skipped", "suppressed", "ignored"})
-"""What the attributes `status` and `result` of a case say when it was not run: googletest and ctest write them."""
+"""Values of a case's attributes `status` and `result` that mean it was not run; googletest and ctest write them."""
 
 _NOT_STARTED = re.compile(r"Unable to find|Required Files Missing|Fixture dependency failed|Failed to start")
-"""What ctest writes as skipped and counts as failed: a test that could not be run at all."""
+"""ctest writes a test that could not be run as skipped, with such a message, but counts it as failed."""
 
 _DECIMAL_COMMA = re.compile(r"-?\d*,\d+|-?\d{1,3}(\.\d{3})+,\d+")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+")
@@ -26,14 +26,14 @@ _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+")
 def read_junit(content: bytes, suite: str, remarks: list[str]) -> TestSuite:
     """Read a report whose root is `testsuite` or `testsuites`; nested suites become one.
 
-    The counts come from the cases; only where there are none from the root suites' attributes. A failure that a suite has
-    beside its cases is a failed case of its own.
+    The counts come from the cases. A report without cases is counted by the attributes of its outermost suites. A failure
+    that a suite has beside its cases becomes a failed case.
 
     Args:
-        remarks: Gets what is odd about the report and worth a line in the log.
+        remarks: Receives what is odd about the report and worth a line in the log.
 
     Raises:
-        ReportError: Not XML, another root, a count or a time that is no number, an unknown encoding.
+        ReportError: It is not XML, has another root or an unknown encoding, or a count or time is not a number.
     """
     root = parse_xml(content, "JUnit report")
     if tag_of(root) not in ("testsuite", "testsuites"):
@@ -61,7 +61,7 @@ def _suites(root: Element) -> Iterator[Element]:
 
 
 def _cases(element: Element, suite: Element) -> Iterator[TestCase]:
-    """Yield the cases of *element*, and those of the suites in it."""
+    """Yield the cases of *element* and of the suites in it."""
     problems = list(_children(element, *_FAILURES))
     if problems:
         output = "\n".join(map(_problem_text, problems))
@@ -98,7 +98,7 @@ def _status(element: Element, problems: list[Element]) -> str:
 
 
 def _problem_text(problem: Element) -> str:
-    """Return a failure as text; a message that the text repeats stands there once."""
+    """Return a failure as text; a message that the text repeats is left out."""
     text = "".join(problem.itertext()).strip()
     words = [tag_of(problem)]
     words += [f"type={value}"] if (value := problem.get("type")) else []
@@ -112,7 +112,7 @@ def _stream_text(stream: Element) -> str:
 
 
 def _counted(root: Element, name: str) -> TestSuite:
-    """Return a suite without cases from the outermost counts that are there."""
+    """Return a suite without cases, counted by the attributes of the outermost suites."""
     tops = [root] if tag_of(root) == "testsuite" or root.get("tests") else list(_children(root, "testsuite"))
     total = sum(_count(top, "tests") for top in tops)
     failed = sum(_count(top, "failures") + _count(top, "errors") for top in tops)
@@ -122,7 +122,7 @@ def _counted(root: Element, name: str) -> TestSuite:
 
 
 def _declared_failures(root: Element) -> int:
-    """Return how many failures the report declares; 0 where its counts are none, since its cases count."""
+    """Return how many failures the report declares; 0 if its counts are not numbers, since only the cases count."""
     try:
         return _counted(root, "").failed
     except ReportError:
@@ -130,7 +130,7 @@ def _declared_failures(root: Element) -> int:
 
 
 def _failure_elements(root: Element) -> int:
-    """Return how many failures stand in the report; some writers count each of a case, not the case."""
+    """Return how many failure elements the report has: some writers count these, not the cases that have them."""
     return sum(tag_of(element) in _FAILURES for element in root.iter())
 
 
@@ -142,7 +142,7 @@ def _count(element: Element, key: str) -> int:
 
 
 def _seconds(element: Element) -> float:
-    """Return how long a case took; a time that is none or infinite is as none given."""
+    """Return how long a case took in seconds; a time that is `nan` or infinite counts as 0."""
     text = element.get("time", "").strip()
     if text.casefold().lstrip("+-") in ("nan", "inf", "infinity"):
         return 0.0
@@ -150,7 +150,7 @@ def _seconds(element: Element) -> float:
 
 
 def _number(element: Element, key: str) -> float:
-    """Return a numeric attribute, 0 without one; in `1,234` commas part thousands, in `0,5` the fraction."""
+    """Return a numeric attribute, 0 without one. In `1,234` the comma separates thousands, in `0,5` the fraction."""
     text = element.get(key, "").strip()
     plain = text
     if _THOUSANDS.fullmatch(text.partition(".")[0]):

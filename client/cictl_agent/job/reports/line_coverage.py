@@ -1,4 +1,4 @@
-"""Coverage in formats of lines of text: lcov's tracefiles and Go's cover profiles."""
+"""Reading coverage in line-based formats: lcov's tracefiles and Go's cover profiles."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _BLOCK = re.compile(r"(.+):(\d+)\.(\d+),(\d+)\.(\d+) (\d+) (\d+)")
 
 
 def read_go_coverprofile(content: bytes) -> Hits:
-    """Read the statements of each block; of a block that comes again, as with `-coverpkg`, the highest count holds.
+    """Read the statements of each block. A block may come again, as with `-coverpkg`; its highest count holds.
 
     Raises:
-        ReportError: A line is neither the mode, blank, nor a block.
+        ReportError: A line is neither blank, nor the mode, nor a block.
     """
     files: dict[str, FileHits] = {}
     for number, line in _lines(content):
@@ -31,13 +31,13 @@ def read_go_coverprofile(content: bytes) -> Hits:
 
 
 def read_lcov(content: bytes) -> Hits:
-    """Read a tracefile by its `DA` lines; `LF` and `LH` count only for a file that has none.
+    """Read a tracefile by its `DA` lines; `LF` and `LH` count only for a file without any.
 
-    Where a file comes again, as it does for each test that reaches it, its lines are merged. Comments and records of
-    branches and functions are ignored.
+    A file may come again, once for each test that reaches it; its lines are merged. Comments and records of branches and
+    functions are ignored.
 
     Raises:
-        ReportError: One of the four is malformed or stands outside of a file, or the text is no tracefile.
+        ReportError: `DA`, `LF` or `LH` is malformed or outside of a file, or the text is not a tracefile.
     """
     files: dict[str, FileHits] = {}
     current: FileHits | None = None

@@ -1,4 +1,4 @@
-"""What can be wrong with a report, and small helpers of its readers."""
+"""The error of a report that can't be read, and helpers that all readers share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ReportError(ValueError):
 
     Attributes:
         what: What is wrong.
-        quoted: The text in the report that is wrong, whole; its beginning is shown.
+        quoted: The whole text in the report that is wrong; only its beginning is shown.
     """
 
     def __init__(self, what: str, quoted: str = "") -> None:
@@ -26,18 +26,18 @@ class ReportError(ValueError):
         return self.told(str)
 
     def told(self, redact: Callable[[str], str]) -> str:
-        """Return the text with secrets masked before it is cut: of half a secret nobody could tell that it is one."""
+        """Return the text with its secrets masked. They are masked before the cut: half a secret would not be recognised."""
         what, quoted = redact(self.what), redact(self.quoted)
         return f"{what}: {quoted[:_QUOTED]!r}" if quoted else what
 
 
 def with_slashes(path: str) -> str:
-    """Return a path as it may come from Windows with slashes only."""
+    """Return *path*, which may come from Windows, with slashes instead of backslashes."""
     return path.replace("\\", "/")
 
 
 def suite_of(cases: Iterable[TestCase], *, form: str, name: str) -> TestSuite:
-    """Return a suite with the counts of its cases; a case that is neither passed, failed nor skipped counts in total."""
+    """Return a suite with its cases counted; a case with another status than pass, fail or skip counts in the total only."""
     listed = list(cases)
     counts = {status: sum(case.status == status for case in listed) for status in ("pass", "fail", "skip")}
     return TestSuite(

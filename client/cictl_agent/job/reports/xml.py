@@ -1,4 +1,4 @@
-"""XML as the writers of reports write it, which is not always XML."""
+"""Parsing the XML of reports, which is not always well-formed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _INSTEAD = "\ufffd"
 
 
 def parse_xml(content: bytes, what: str) -> Element:
-    """Parse a document.
+    """Parse a document, and mend what real writers get wrong.
 
-    Blanks before the declaration, encodings that the parser does not know, and characters that XML forbids, raw or as
-    references, are all what real writers write, and do no harm.
+    That is blanks before the declaration, encodings that the parser does not know, and characters that XML forbids, raw or
+    as references.
 
     Args:
         what: What the document should be, such as `JUnit report`, for the error.
 
     Raises:
-        ReportError: It is no XML, or declares entities.
+        ReportError: It is not XML, or declares entities.
     """
     content = content.lstrip()
     try:
@@ -46,7 +46,7 @@ def tag_of(element: Element) -> str:
 
 
 def _parse_mended(content: bytes, what: str, error: Exception) -> Element:
-    """Parse a document again, as text in UTF-8 without what XML forbids."""
+    """Parse a document again, as UTF-8 and with the characters that XML forbids replaced."""
     declared = _DECLARATION.match(content)
     encoding = declared[1].decode() if declared else "utf-8"
     try:

@@ -1,4 +1,4 @@
-"""Coverage in XML: Cobertura's report, which many tools write, and JaCoCo's."""
+"""Reading coverage in XML: Cobertura's format, which many tools write, and JaCoCo's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from cictl_agent.job.reports.xml import parse_xml, tag_of
 
 
 def read_cobertura(content: bytes) -> Hits:
-    """Read the lines of each class's file; a line that stands at its method and at its class counts once.
+    """Read the lines of each class's file; a line that is listed at its method and at its class counts once.
 
     Raises:
-        ReportError: Not XML, another root, or a number that is none.
+        ReportError: It is not XML, has another root, or a number is malformed.
     """
     root = parse_xml(content, "Cobertura report")
     if tag_of(root) != "coverage":
@@ -30,10 +30,10 @@ def read_cobertura(content: bytes) -> Hits:
 
 
 def read_jacoco(content: bytes) -> Hits:
-    """Read the lines of each source file: covered is a line of which any instruction was run.
+    """Read the lines of each source file. A line is covered if any of its instructions was run.
 
     Raises:
-        ReportError: Not XML, another root, or a number that is none.
+        ReportError: It is not XML, has another root, or a number is malformed.
     """
     root = parse_xml(content, "JaCoCo report")
     if tag_of(root) != "report":

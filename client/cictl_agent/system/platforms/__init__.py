@@ -1,4 +1,4 @@
-"""What differs between operating systems, in one object that is chosen once, by `this_platform`, and passed on.
+"""What differs between operating systems, in one object. `this_platform` chooses it once, and it is passed on.
 
 Every platform can be built on every system, so tests of `Windows` run anywhere, with stand-ins for its programs.
 """
