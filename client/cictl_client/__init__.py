@@ -7,7 +7,7 @@ with Client("http://127.0.0.1:8112") as client:
     print(client.server_info().version)
 ```
 
-Importing this package is cheap: HTTP is loaded with the first `Client`.
+Importing this package is cheap: the HTTP library is loaded with the first `Client`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cictl_client.follow.logs import LogChunk as LogChunk
     from cictl_client.transport import RawResponse as RawResponse
 
+# Names are looked up when they are asked for: a program that catches one kind of error must not load every call and every
+# type of the wire with it, which shows in how soon a command starts.
 _ELSEWHERE = {"Client": "client", "LogChunk": "follow.logs", "RawResponse": "transport", "ServerEvent": "follow.events"}
 
 

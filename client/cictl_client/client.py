@@ -1,4 +1,4 @@
-"""The client: one method per endpoint, grouped by nouns in `calls/`."""
+"""The client. It has a method for each endpoint; they are grouped by noun in `calls/`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Client(
     UpdateCalls,
     VaultCalls,
 ):
-    """A connection to one server; usable from several threads, and as a context manager.
+    """A client of one server; usable from several threads, and as a context manager.
 
     ```python
     from cictl_client import Client
@@ -43,20 +43,20 @@ class Client(
             print(job.id, job.error)
     ```
 
-    Every method raises `Unreachable` when no answer comes, `UnexpectedAnswer` when it is not a cictl server's, and a
-    subclass of `ApiError` when the server refuses. Job ids are texts such as `job-1795417944657170849`.
+    Every method raises `Unreachable` when no answer comes, `UnexpectedAnswer` when the answer is not a cictl server's, and
+    a subclass of `ApiError` when the server refuses. Job ids are strings such as `job-1795417944657170849`.
     """
 
     def __init__(self, base_url: str, *, token: str | None = None, timeout: float = 30.0, retries: int = 3) -> None:
-        """Connect lazily.
+        """Prepare; the first call connects.
 
         Args:
             base_url: Such as `http://127.0.0.1:8112`; user info becomes Basic authentication.
-            token: Sent as a bearer token; wins over user info.
+            token: Sent as a bearer token; it wins over user info.
             timeout: Seconds for connecting and for each wait for bytes.
-            retries: Repeats of GET and DELETE after a broken connection or 502, 503, 504. Unless it is 0, what changes
-                something is repeated too, for a quarter of a minute, when its answer was lost and the server keeps it from being
-                done twice; what agents send is not.
+            retries: How often GET and DELETE are repeated after a broken connection or 502, 503, 504. Unless it is 0, a
+                request that changes something and whose answer was lost is repeated for 15 s, too, if the server
+                promises not to do it twice. Requests of agents are never repeated.
 
         Raises:
             Unreachable: *base_url* is not an http or https URL.
@@ -67,7 +67,7 @@ class Client(
 
     @property
     def base_url(self) -> str:
-        """The server's address, without user info and without a slash at its end."""
+        """The server's URL, without user info and without a slash at its end."""
         return self._transport.base_url
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class Client(
     def request(
         self, method: str, path: str, *, json_body: bytes | None = None, params: Mapping[str, Any] | None = None
     ) -> RawResponse:
-        """Send any request, and return the answer as it came; a refusal raises what the other methods raise.
+        """Send any request, and return the answer as it came; a refusal raises an `ApiError`, as everywhere.
 
         ```python
         from cictl_client import Client
@@ -104,7 +104,7 @@ class Client(
         params: Mapping[str, Any] | None = None,
         timeout: float | None = None,
     ) -> Iterator[tuple[RawResponse, Iterator[bytes]]]:
-        """Send any request, and yield its answer without its body, and the body in pieces as they come.
+        """Send any request; yield its answer without the body, and an iterator of the body's pieces as they come.
 
         Args:
             timeout: Seconds for each wait for bytes, instead of the client's own.

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and its server.
+"""The errors that the client raises, and how an answer becomes one of them.
 
 ClientError
 ├── Unreachable            no answer: refused, unknown host, timed out
@@ -37,11 +37,11 @@ E = TypeVar("E", bound="ClientError")
 
 
 class ClientError(Exception):
-    """Base of everything this package raises."""
+    """The base of every error that this package raises."""
 
 
 class Unreachable(ClientError):
-    """No answer came. `url` has no user info in it; `detail` is the cause in one line."""
+    """No answer came. `url` is without user info; `detail` is the cause in one line."""
 
     def __init__(self, url: str, detail: str) -> None:
         self.url = without_user_info(url)
@@ -50,7 +50,7 @@ class Unreachable(ClientError):
 
 
 class UnexpectedAnswer(ClientError):
-    """An answer whose shape is not the API's: most likely something else listens there."""
+    """An answer came whose shape is not the API's: probably something else listens there."""
 
     def __init__(self, url: str, detail: str) -> None:
         self.url = without_user_info(url)
@@ -59,7 +59,7 @@ class UnexpectedAnswer(ClientError):
 
 
 class WaitTimedOut(ClientError):
-    """The time for waiting was up; the execution goes on."""
+    """The time limit for waiting has passed; the execution goes on."""
 
     def __init__(self, job_id: str, seconds: float) -> None:
         self.job_id = job_id
@@ -71,8 +71,8 @@ class ApiError(ClientError):
     """The server refused.
 
     Attributes:
-        status: HTTP status; 0 when the request could not even be sent, as with a token that no header can carry.
-        code: Stable word; a reference server sends none, then it follows from the status.
+        status: The HTTP status; 0 when the request could not be sent, as with a token that no header can carry.
+        code: A stable word. A reference server sends none; it follows from the status then.
         message: The server's text.
         hint: What to try next; may be empty.
     """
@@ -95,7 +95,7 @@ class InvalidProject(InvalidRequest):
 
 
 class UpdateUnavailable(InvalidRequest):
-    """The way the server was installed or started does not let it update itself; the message says what to do."""
+    """The server can't update itself, because of how it was installed or started; the message says what to do."""
 
     code = Code.UPDATE_UNAVAILABLE
 
@@ -121,7 +121,7 @@ class Conflict(ApiError):
 
 
 class LogGap(Conflict):
-    """Log bytes were offered past the end of what the server holds: `log_size` bytes."""
+    """A piece of a log begins past the end of what the server holds, which is `log_size` bytes."""
 
     code = Code.LOG_GAP
 
@@ -139,7 +139,7 @@ class GitFailed(ApiError):
 
 
 class GitMissing(GitFailed):
-    """The server's machine has no git."""
+    """There is no git on the server's machine."""
 
     code = Code.GIT_MISSING
 
@@ -161,7 +161,7 @@ class StoreFull(StoreFailed):
 
 
 class UpdateFailed(ServerError):
-    """A version could not be installed or does not work there; the server goes on as it was."""
+    """A version can't be installed on the server, or does not work there; the server stays as it was."""
 
     code = Code.UPDATE_FAILED
 
@@ -194,7 +194,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 class _Problem(Message):
-    """Problem details as anybody may send them: a newer server with more codes, or a proxy with none."""
+    """Problem details from anybody: a newer server may send codes that are unknown here, and a proxy none."""
 
     title: str = ""
     detail: str = ""
@@ -204,7 +204,7 @@ class _Problem(Message):
 
 
 def error_of(status: int, content_type: str, body: bytes) -> ApiError:
-    """Return the exception for a refusal: by its problem details, else by status and plain text."""
+    """Return the exception for a refusal, chosen by its problem details, or else by its status."""
     problem = _problem(content_type, body)
     if problem is None:
         return _plain_error(status, content_type, body.decode(errors="replace").strip())
@@ -225,7 +225,7 @@ def _problem(content_type: str, body: bytes) -> _Problem | None:
 
 
 def _plain_error(status: int, content_type: str, text: str) -> ApiError:
-    if text == "job not found":  # status reports answer 400 here, by the contract
+    if text == "job not found":  # the contract has status reports answer 400 here
         return NotFound(text, status=status)
     if "html" in content_type.lower():
         text = f"{_nameless(status)} and a web page"

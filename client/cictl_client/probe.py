@@ -1,6 +1,6 @@
-"""A few small questions to a server that is probably near: for health checks and completion, where starting counts.
+"""A small client for health checks and completion, which must start fast; anything else uses `Client`.
 
-It asks through `cictl.base.web.probe`, which loads no HTTP library, and raises the same exceptions as `Client`.
+It asks through `cictl.base.web.probe`, which loads no HTTP library. It raises the same exceptions as `Client`.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ T = TypeVar("T")
 
 
 class Probe:
-    """Asks one server, with a connection for each question; nothing is left open."""
+    """A client of one server that opens a connection for each question, and leaves none open."""
 
     def __init__(self, base_url: str, *, token: str | None = None, timeout: float = 10.0) -> None:
-        """Connect lazily.
+        """Prepare; each question connects anew.
 
         Args:
             base_url: User info in it becomes Basic authentication.
@@ -53,19 +53,19 @@ class Probe:
         return self.get(ServerInfo, "/api/v1/server-info")
 
     def readiness(self) -> Readiness:
-        """Ask whether the server can do its work; one that cannot answers 503, with what is wrong."""
+        """Return whether the server can do its work; one that can't answers 503 and tells what is wrong."""
         return self.get(Readiness, "/readyz", accepted=(503,))
 
     def runtime_state(self) -> RuntimeState:
         return self.get(RuntimeState, "/api/v1/runtime-state")
 
     def get(self, type_: type[T], path: str, *, accepted: Container[int] = ()) -> T:
-        """GET *path* and return the answer as *type_*; redirects are followed, without the token at another host.
+        """GET *path* and return the answer as *type_*; redirects are followed, but another host does not get the token.
 
         Raises:
-            Unreachable: No answer, or redirects without end.
-            ApiError: A status of 400 or more that is not *accepted*.
-            UnexpectedAnswer: Another shape.
+            Unreachable: No answer came, or more redirects than are followed.
+            ApiError: The status is 400 or more, and not in *accepted*.
+            UnexpectedAnswer: The answer has another shape.
         """
         url = self._address.base_url + path
         begin = origin(split_http(url))

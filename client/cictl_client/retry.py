@@ -1,8 +1,7 @@
-"""Going on after what passes: the waits between attempts, and changes that are asked for again but done once.
+"""Going on after passing errors: the waits between attempts, and how to repeat a change without doing it twice.
 
-Each request that changes something goes out with an `Idempotency-Key` of its own. A server that knows the key answers a
-repeat as it answered the first. Whether it does, its `features` say: a reference server would do the work twice, and is
-asked once only.
+Each request that changes something has an `Idempotency-Key` of its own. A server with that feature answers a repeat as it
+answered the first request. Any other, such as a reference server, would do the work twice, and is asked only once.
 """
 
 from __future__ import annotations
@@ -27,22 +26,22 @@ T = TypeVar("T")
 logger = logging.getLogger("cictl_client")
 
 OnReconnect = Callable[[Exception], None]
-"""Told of each passing error, before the next attempt."""
+"""Called with each passing error, before the next attempt."""
 
 TRANSIENT = (Unreachable, ServerError, NoCapacity)
-"""What passes: outages, restarts, overload."""
+"""The passing errors: outages, restarts, overload."""
 
 LONGEST_PAUSE = 5.0
 _BACKOFF = Backoff(first=0.2, most=LONGEST_PAUSE, jitter=0.5)
 
 PATIENCE_SECONDS = 15.0
-"""How long a lost answer is asked for: longer than a server needs to start again."""
+"""How long a lost answer is asked for again; a server restarts in less."""
 
 _GATEWAY = (502, 504)
 
 
 class Pause:
-    """Waits between attempts: longer each time, up to five seconds, a little random so that clients don't march in step."""
+    """The waits between attempts. They grow to five seconds, with jitter so that clients don't come back all at once."""
 
     def __init__(self) -> None:
         self._waits = _BACKOFF.waits()
@@ -56,10 +55,10 @@ class Pause:
 
 
 class Mutations:
-    """Sends what changes something.
+    """Sends requests that change something.
 
     Args:
-        repeats: False for a client that repeats nothing.
+        repeats: Whether to repeat a request whose answer was lost.
     """
 
     def __init__(self, transport: Transport, *, repeats: bool) -> None:
@@ -67,14 +66,16 @@ class Mutations:
         self._repeats = repeats
 
     def post(self, type_: type[T], path: str, body: bytes = b"{}", *, timeout: float | None = None) -> T:
-        """POST *body* and return the answer, asked for again when it is lost.
+        """POST *body* and return the answer; a lost answer is asked for again.
 
         Raises:
-            Unreachable: There was no answer, and either the request never went out, or asking again could do it twice, or
-                the server stayed away.
-            Conflict: The server was stopped while it worked on this; look whether it took effect.
+            Unreachable: No answer came. Either the request never went out, or a repeat could do it twice, or the server
+                stayed away.
+            Conflict: The server was stopped while it worked on this; the caller must look whether it took effect.
         """
         headers = {words.IDEMPOTENCY_KEY: uuid.uuid4().hex}
+        # The first attempt is made without asking for the features: that would cost a request each time. Only when an
+        # answer was lost is it worth to know whether a repeat is safe, and the repeats then have the same key.
         try:
             return self._transport.post(type_, path, body, headers=headers, timeout=timeout)
         except (Unreachable, ServerError) as error:
@@ -90,13 +91,14 @@ class Mutations:
             try:
                 return self._transport.post(type_, path, body, headers=headers, timeout=timeout)
             except (*TRANSIENT, Conflict) as error:
+                # A conflict may also mean that the first request is still worked on; its answer can be had a little later.
                 is_passing = not isinstance(error, Conflict) or error.message == BEING_ANSWERED
                 if not is_passing or time.monotonic() >= deadline:
                     raise
             pause.wait()
 
     def delete(self, path: str) -> RawResponse:
-        """DELETE *path*; the transport repeats it, and the key lets a repeat get the first one's answer."""
+        """DELETE *path*. The transport repeats it; with the same key, a repeat gets the answer to the first."""
         return self._transport.send("DELETE", path, headers={words.IDEMPOTENCY_KEY: uuid.uuid4().hex})
 
     def _knows_keys(self, deadline: float) -> bool:
@@ -113,7 +115,7 @@ class Mutations:
 
 
 def _may_have_arrived(error: ClientError) -> bool:
-    """Tell whether the server may have carried out the request that ended with *error*."""
+    """Tell whether the server may have received the request that failed with *error*."""
     if isinstance(error, ServerError):
         return error.status in _GATEWAY
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError

@@ -1,4 +1,4 @@
-"""One connection to a stream of server-sent events."""
+"""One connection to a stream of server-sent events. Going on after it breaks is the business of `follow`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from cictl_client.transport import Transport
 
 SILENCE_SECONDS = 40.0
-"""The server sends at least a comment every 15 s; longer silence means a dead connection."""
+"""The server sends at least a comment every 15 s, so a silence this long means a dead connection."""
 
 _BLOCK = 1 << 16
 
 
 class NoStream(Exception):
-    """The answer is no stream of events."""
+    """The answer is not a stream of events; the text is its type."""
 
 
 def open_events(
@@ -34,15 +34,15 @@ def open_events(
     deadline: Callable[[], bool] | None = None,
     silence: float = SILENCE_SECONDS,
 ) -> Generator[sseclient.Event, None, None]:
-    """Yield the events of one connection; it ends when the connection does, or when *deadline* says so.
+    """Yield the events of one connection, until it ends or *deadline* returns true.
 
     Args:
-        deadline: Asked at each sign of life of the server.
+        deadline: Called after each piece of data from the server, comments included.
         silence: Seconds without any byte after which the connection counts as dead.
 
     Raises:
-        Unreachable: The connection broke, perhaps in the middle of an event or of a character.
-        NoStream: Something else came.
+        Unreachable: The connection broke, perhaps within an event or a character.
+        NoStream: The answer is something else.
     """
     import sseclient
 
@@ -60,7 +60,7 @@ def open_events(
 
 
 def _blocks(response: requests.Response, deadline: Callable[[], bool] | None) -> Iterator[bytes]:
-    """Yield the bytes of a stream as they come, comments included, until it is time to stop."""
+    """Yield the bytes of a stream as they come, comments included, until *deadline* returns true."""
     for block in response.iter_content(_BLOCK):
         yield block
         if deadline is not None and deadline():

@@ -1,4 +1,4 @@
-"""HTTP: one session, time limits on everything, retries where they are safe, errors as exceptions."""
+"""Sending requests: one session, time limits on everything, retries where they are safe, refusals as exceptions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_REDIRECTS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class RawResponse:
-    """An answer as it came: status, headers, body."""
+    """An answer as it came."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -43,14 +43,14 @@ class RawResponse:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server is, without user info, and the header that says who asks; empty for nobody."""
+    """A server's URL without user info, and the `Authorization` header for it; empty to send none."""
 
     base_url: str
     authorization: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, url: str, *, token: str | None) -> Address:
-        """Take *url* apart; user info in it becomes Basic authentication, unless there is a *token*.
+        """Return the address in *url*; its user info becomes Basic authentication, unless there is a *token*.
 
         Raises:
             Unreachable: *url* is not an http or https URL.
@@ -73,9 +73,9 @@ class Transport:
         """Prepare a session.
 
         Args:
-            base_url: User info in it becomes Basic authentication, and leaves the URL.
+            base_url: User info in it becomes Basic authentication, and is cut off.
             timeout: Seconds for connecting, and for each wait for bytes.
-            retries: Repeats of GET, HEAD and DELETE after a broken connection, 502, 503 or 504.
+            retries: How often GET, HEAD and DELETE are repeated after a broken connection, 502, 503 or 504.
 
         Raises:
             Unreachable: *base_url* is not an http or https URL.
@@ -86,7 +86,9 @@ class Transport:
         address = Address.of(base_url, token=token)
         self.base_url = address.base_url
         self._timeout = timeout
-        self._session = Session(retries=retries, redirects=MAX_REDIRECTS)  # and no proxy: it could say who is asked
+        self._session = Session(
+            retries=retries, redirects=MAX_REDIRECTS
+        )  # without proxies: a proxy would see whom we ask
         self._session.headers["Accept"] = ACCEPT
         self._session.headers["User-Agent"] = "cictl"
         if address.authorization:
@@ -122,12 +124,12 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> RawResponse:
-        """Send one request and return its answer, read to the end.
+        """Send one request, and return its whole answer.
 
         Raises:
-            Unreachable: No answer.
-            ApiError: A status of 400 or more.
-            UnexpectedAnswer: A redirect that only reading requests may follow.
+            Unreachable: No answer came.
+            ApiError: The status is 400 or more.
+            UnexpectedAnswer: The answer is a redirect, and the request is not one that follows them.
         """
         with self.open(method, path, body=body, params=params, headers=headers, timeout=timeout) as response:
             return RawResponse(status=response.status_code, headers=response.headers, body=response.content)
@@ -143,13 +145,13 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Iterator[requests.Response]:
-        """Send one request and yield its answer, whose body is not read yet; a breaking connection is Unreachable too.
+        """Send one request, and yield its answer before its body is read. Raise as `send` does, also in the context.
 
-        Only GET and HEAD follow redirects, and leave the token behind at another host: by custom a redirected POST
-        becomes a GET, which would look like success.
+        Only GET and HEAD follow redirects; another host does not get the token. A redirected POST becomes a GET by custom,
+        and its answer would look like success.
 
         Args:
-            timeout: Seconds for each wait for bytes, instead of the client's own; connecting never takes longer than that.
+            timeout: Seconds for each wait for bytes, instead of the client's own. Connecting takes no longer than either.
         """
         import requests
 
@@ -177,7 +179,7 @@ class Transport:
             raise Unreachable(self.base_url, cause_of(error)) from error
 
     def _refuse(self, response: requests.Response) -> None:
-        """Raise what the status of *response* says; do nothing if that is success."""
+        """Raise the error that the status of *response* stands for; do nothing on success."""
         if response.status_code >= 400:
             raise error_of(response.status_code, response.headers.get("Content-Type", ""), response.content)
         if response.status_code in REDIRECTS:
@@ -185,7 +187,7 @@ class Transport:
             raise UnexpectedAnswer(self.base_url, f"it redirects to {target}; if that is the server, use its address")
 
     def _url(self, path: str) -> str:
-        """Return the URL of *path*, which a server may send whole; another host never gets a request, nor the token."""
+        """Return the URL of *path*. A server may send a whole URL; one on another host is refused, and does not get the token."""
         if path.startswith("/"):
             return self.base_url + path
         if not path.startswith(self.base_url + "/"):
@@ -197,7 +199,7 @@ class Transport:
 
 
 def read_as(type_: type[T], response: RawResponse, url: str) -> T:
-    """Return the answer that came from *url* as *type_*.
+    """Return *response*, which came from *url*, as *type_*.
 
     Raises:
         UnexpectedAnswer: It has another shape.
@@ -209,7 +211,7 @@ def read_as(type_: type[T], response: RawResponse, url: str) -> T:
 
 
 def came(response: RawResponse) -> str:
-    """Say what an answer of the wrong shape was."""
+    """Return a description of an answer of the wrong shape."""
     kind = response.headers.get("Content-Type", "no type")
     begin = response.body[:_SHOWN_BYTES].decode(errors="replace")
     return f"there came {len(response.body)} bytes of {kind}, beginning {begin!r}"
@@ -223,12 +225,12 @@ def _split(base_url: str) -> SplitResult:
 
 
 def _checked(token: str) -> str:
-    """Return *token*; an HTTP library's own complaint would show it."""
+    """Return *token* if a header can carry it. The HTTP library would check it, too, but show it in its error."""
     if not _TOKEN_CHARACTERS.issuperset(token):
         raise Unauthenticated("the token has characters that no header can carry", status=0)
     return token
 
 
 def milliseconds(begun: float) -> float:
-    """Return how long ago *begun*, a reading of the monotonic clock, was."""
+    """Return the milliseconds since *begun*, a reading of `time.monotonic`."""
     return (time.monotonic() - begun) * 1000

@@ -1,4 +1,4 @@
-"""What agents say to the server."""
+"""The calls that agents make. What people do with agents is in `agents`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UPLOAD_SECONDS = 600.0
 
 
 class AgentProtocolCalls(Calls):
-    """The part of a client that agents use. None of it is repeated by the client: agents know better when to."""
+    """The calls of an agent. The client repeats none of them: the agent knows better when to."""
 
     def heartbeat(self, request: HeartbeatRequest, *, timeout: float = 3.0) -> HeartbeatResponse:
         return self._transport.post(HeartbeatResponse, "/api/v1/heartbeat", encode(request), timeout=timeout)
@@ -31,7 +31,7 @@ class AgentProtocolCalls(Calls):
     def report_status(
         self, job_id: str, request: StatusRequest, *, minimal: bool = False, timeout: float = 30.0
     ) -> JobState:
-        """Report about an execution, and return its state on the server; *minimal* asks for a short answer."""
+        """Report how an execution goes, and return its state on the server; *minimal* asks for a short answer."""
         headers = {"Content-Type": "application/json", **({words.PREFER: words.RETURN_MINIMAL} if minimal else {})}
         path = f"{job_path(job_id)}/status"
         response = self._transport.send("POST", path, body=encode(request), headers=headers, timeout=timeout)
@@ -40,7 +40,7 @@ class AgentProtocolCalls(Calls):
     def upload_artifacts_zip(
         self, job_id: str, agent_id: str, body: IO[bytes], *, timeout: float = _UPLOAD_SECONDS
     ) -> list[Artifact]:
-        """Replace the artifacts of an execution by the files of a zip, read from *body* block by block."""
+        """Replace the artifacts of an execution by the files of a zip, which is read from *body* in blocks."""
         headers = {"Content-Type": "application/zip", words.AGENT_ID: agent_id}
         path = f"{job_path(job_id)}/artifacts/upload-zip"
         return self._transport.post(ArtifactList, path, body, headers=headers, timeout=timeout).artifacts or []

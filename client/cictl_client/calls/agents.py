@@ -1,4 +1,4 @@
-"""What people do with agents."""
+"""Calls about agents, as people make them. The agents' own are in `agent_protocol`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AgentCalls(Calls):
     """The agents that the server knows."""
 
     def list_agents(self) -> list[Agent]:
-        """Return every agent the server knows, by id."""
+        """Return every agent that the server knows, sorted by id."""
         return self._transport.get(AgentList, "/api/v1/agents").agents
 
     def get_agent(self, agent_id: str) -> Agent:
@@ -28,16 +28,16 @@ class AgentCalls(Calls):
         return self._transport.get(AgentResponse, f"/api/v1/agents/{segment(agent_id)}").agent
 
     def agent_action(self, agent_id: str, action: str) -> AgentActionResponse:
-        """Order something of an agent.
+        """Give an order to an agent.
 
         Args:
-            action: One of `cictl.wire.agents.Action` but `run-script`.
+            action: One of `cictl.wire.agents.Action` except `run-script`.
         """
         request = AgentActionRequest(action=action)
         return self._mutations.post(AgentActionResponse, actions_path(agent_id), encode(request))
 
     def run_script(self, agent_id: str, script: str, *, shell: str, timeout_seconds: int = 0) -> QueuedScript:
-        """Queue a script for an agent; without a limit it gets ten minutes."""
+        """Queue a script for an agent; a time limit of 0 stands for ten minutes."""
         request = AgentActionRequest(
             action=Action.RUN_SCRIPT, script=script, shell=shell, timeout_seconds=timeout_seconds
         )

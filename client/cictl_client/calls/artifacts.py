@@ -1,4 +1,4 @@
-"""Files that executions kept."""
+"""Calls about artifacts: the files that executions kept. Uploading them is in `agent_protocol`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from cictl_client.retry import OnReconnect
 
 
 class ArtifactCalls(Calls):
-    """Kept files, one by one or all in a zip."""
+    """The artifacts of executions, one by one or all in a zip."""
 
     def list_artifacts(self, job_id: str) -> list[Artifact]:
         return self._transport.get(ArtifactList, f"{job_path(job_id)}/artifacts").artifacts or []
 
     def download_artifact(self, artifact: Artifact, sink: IO[bytes], *, progress: Progress | None = None) -> int:
-        """Write a file into *sink*, block by block, and return its bytes; *progress* gets the bytes so far.
+        """Write an artifact into *sink*, block by block, and return its size; *progress* is called with the bytes so far.
 
-        When the connection breaks, `Unreachable` is raised, and *sink* holds the beginning.
+        Raises:
+            Unreachable: The connection broke; *sink* holds the beginning.
         """
         return self._download(artifact_path(artifact), sink, progress=progress)
 
@@ -33,17 +34,17 @@ class ArtifactCalls(Calls):
         progress: Progress | None = None,
         on_reconnect: OnReconnect | None = None,
     ) -> int:
-        """Download a file to *target*, through broken connections, and return its bytes.
+        """Download an artifact to *target*, through broken connections, and return its size.
 
-        A download that was interrupted, also one of another process, is taken up where it broke off: what has come is
-        kept beside *target* in a file ending in `.part`, until the file is whole.
+        An interrupted download, also one of another process, is continued where it broke off: until the file is whole, its
+        bytes are kept beside *target* in a file that ends in `.part`.
 
         Args:
-            progress: Gets the bytes so far.
+            progress: Called with the bytes so far.
             on_reconnect: Called with each passing error, before the next attempt.
 
         Raises:
-            Unreachable: Six attempts in a row brought nothing.
+            Unreachable: Six attempts in a row brought no new byte.
             UnexpectedAnswer: The file has another size than the list of artifacts says.
         """
         return download(
@@ -56,7 +57,7 @@ class ArtifactCalls(Calls):
         )
 
     def download_all(self, job_id: str, sink: IO[bytes], *, progress: Progress | None = None) -> int:
-        """Write a zip of all artifacts into *sink*, and return its bytes."""
+        """Write a zip of all artifacts into *sink*, and return its size."""
         return self._download(f"{job_path(job_id)}/artifacts/download-all", sink, progress=progress)
 
     def _download(self, path: str, sink: IO[bytes], *, progress: Progress | None) -> int:

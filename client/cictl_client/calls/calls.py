@@ -1,4 +1,4 @@
-"""What every group of calls stands on."""
+"""The base of every group of calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cictl_client.transport import Transport
 
 GIT_SECONDS = 150.0
-"""The server asks remotes: two minutes at most for a whole project, less for a run."""
+"""Longer than the server may ask remotes: two minutes for a whole project, less for a run."""
 
 
 class Calls:

@@ -1,7 +1,7 @@
-"""Downloading one file so that no byte is asked for twice: it goes on after a broken connection, and in another process.
+"""Downloading one file without asking for a byte twice, through broken connections and ends of this process.
 
-What has come is kept in a `.part` file beside the target, whose name holds a digest of the file's validator; so bytes of
-two versions never meet in one file. A server without validators or ranges is asked for the whole file again.
+The bytes that have come are kept in a `.part` file beside the target. Its name holds a digest of the file's validator, so
+that bytes of two versions never meet in one file. A server without validators or ranges is asked for the whole file again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 18
 ATTEMPTS = 6
-"""Attempts in a row that bring no new byte, with pauses of up to five seconds between them, before it gives up."""
+"""It gives up after so many attempts in a row that bring no new byte, with pauses of up to five seconds."""
 
 _RANGE_NOT_SATISFIABLE = 416
 
@@ -38,13 +38,13 @@ def download(
     progress: Progress | None,
     on_reconnect: OnReconnect | None,
 ) -> int:
-    """Download *url* to *target*, replacing what is there, and return its bytes.
+    """Download *url* to *target*, replacing what is there, and return its size.
 
     Args:
-        size: Bytes that there must be in the end; None when nobody knows.
+        size: The bytes that the file must have; None if that is not known.
 
     Raises:
-        Unreachable: Six attempts in a row brought nothing new. What came before stays in the `.part` file.
+        Unreachable: Six attempts in a row brought no new byte. What came before stays in the `.part` file.
         UnexpectedAnswer: The file has another size.
     """
     fetch = _Fetch(transport, url, target, progress)
@@ -67,7 +67,7 @@ def download(
 
 
 class _Fetch:
-    """The attempts at one file.
+    """The attempts to download one file.
 
     Attributes:
         have: Bytes in the `.part` file.
@@ -84,12 +84,13 @@ class _Fetch:
         self.have = 0
 
     def attempt(self) -> None:
-        """Ask for what is missing, and keep whatever comes; return when that was the rest."""
+        """Ask for the missing bytes, and keep what comes; return when the file is whole."""
         if not self._is_begun:
             self._find_part()
             self._is_begun = True
         headers = {"Accept-Encoding": "identity"}
         if self._validator and self.have:
+            # `If-Range` makes a server that has another version by now send all of that instead of a range of it.
             headers |= {"Range": f"bytes={self.have}-", "If-Range": self._validator}
         try:
             with self._transport.open("GET", self._url, headers=headers) as response:
@@ -97,14 +98,15 @@ class _Fetch:
         except ApiError as error:
             if error.status != _RANGE_NOT_SATISFIABLE:
                 raise
+            # An earlier process had all bytes and ended before it moved the file: there is no range after the last byte.
             with self._transport.open("GET", self._url, headers={"Accept-Encoding": "identity"}) as response:
                 self._take(response)
 
     def finish(self, size: int | None) -> int:
-        """Check the size, and put the file in its place.
+        """Check the size, and move the file to the target.
 
         Raises:
-            UnexpectedAnswer: There are more or fewer bytes than *size*; they are deleted.
+            UnexpectedAnswer: The size is not *size*; the bytes are deleted.
         """
         if size is not None and self.have != size:
             self._part.unlink(missing_ok=True)
@@ -117,7 +119,7 @@ class _Fetch:
         return self.have
 
     def _find_part(self) -> None:
-        """Take up what an earlier process left, if the server still has the same version."""
+        """Continue what an earlier process left, if the server still has the same version."""
         if not self._parts():
             return
         with suppress(NotFound, MethodNotAllowed), self._transport.open("HEAD", self._url) as response:
@@ -173,6 +175,6 @@ class _Fetch:
 
 
 def _validator(headers: Mapping[str, str]) -> str:
-    """Return what identifies the version that was sent (RFC 9110, 13.1.5: weak ones do not do), or nothing."""
+    """Return the validator for `If-Range`, empty without one. A weak ETag won't do (RFC 9110, 13.1.5)."""
     etag = headers.get("ETag", "")
     return etag if etag.startswith('"') else headers.get("Last-Modified", "") if not etag else ""

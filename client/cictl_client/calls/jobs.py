@@ -1,4 +1,4 @@
-"""Executions: lists, states, and what changes them."""
+"""Calls about executions: their lists and states, and what changes them. Logs and artifacts have files of their own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ class JobCalls(Calls):
         run: str = "",
         cursor: str = "",
     ) -> JobList:
-        """Return executions, newest first; `cursor` takes the `next_cursor` of the list before."""
+        """Return executions, newest first.
+
+        Args:
+            cursor: The `next_cursor` of the list before. A page goes on after the execution that it names, so none is
+                missed or listed twice when new ones come in between.
+        """
         filters = {"status": status, "project": project, "pipeline": pipeline, "agent": agent, "run": run}
         params = {"max": max_jobs, **{k: v for k, v in {**filters, "cursor": cursor}.items() if v}}
         return self._transport.get(JobList, "/api/v1/jobs", params=params)
@@ -37,7 +42,7 @@ class JobCalls(Calls):
         return self._transport.get(JobResponse, job_path(job_id)).job_execution
 
     def get_job_state(self, job_id: str) -> JobState:
-        """Return the part of an execution that changes; cheap."""
+        """Return the part of an execution that changes; much smaller than the whole."""
         response = self._transport.send("GET", job_path(job_id), params={"view": "state"})
         return following.read_state(response, self._transport.base_url + job_path(job_id))
 
@@ -50,23 +55,23 @@ class JobCalls(Calls):
         return self._mutations.post(JobResponse, f"{job_path(job_id)}/rerun").job_execution
 
     def delete_job(self, job_id: str) -> None:
-        """Remove an execution that has not started; what waits for it ends. `Conflict` if it has."""
+        """Remove an execution that has not started, and end those that wait for it; `Conflict` if it has started."""
         self._mutations.delete(job_path(job_id))
 
     def clear_queue(self) -> int:
-        """Remove all that is queued or leased, and return how many executions those were."""
+        """Remove every queued or leased execution, and return how many those were."""
         return self._mutations.post(ClearedQueue, "/api/v1/jobs/clear-queue").cleared
 
     def flush_history(self) -> int:
-        """Remove what is over, except where its run still waits, and return how many executions those were."""
+        """Remove every execution that is over, unless its run still waits, and return how many those were."""
         return self._mutations.post(FlushedHistory, "/api/v1/jobs/flush-history").flushed
 
     def blocked_by(self, job_id: str) -> BlockedBy:
-        """Return which execution kept this one from ever running."""
+        """Return the execution that kept this one from running."""
         return self._transport.get(BlockedBy, f"{job_path(job_id)}/blocked-by")
 
     def explain_job(self, job_id: str) -> Explanation:
-        """Return why an execution waits, which agents come nearest, and what would help."""
+        """Return why an execution waits, which agents come closest to its requirements, and what would help."""
         return self._transport.get(Explanation, f"{job_path(job_id)}/explain")
 
     def get_test_report(self, job_id: str) -> TestReport:
@@ -84,13 +89,13 @@ class JobCalls(Calls):
         """Return the final state of an execution, through outages of the server.
 
         Args:
-            timeout: Seconds; None waits for ever.
+            timeout: Seconds; None waits without limit.
             on_state: Called with each new state.
             on_reconnect: Called with each passing error.
-            poll: Seconds between two looks.
+            poll: Seconds between two requests.
 
         Raises:
-            WaitTimedOut: The execution goes on.
+            WaitTimedOut: *timeout* passed; the execution goes on.
             NotFound: There is no such execution, or it was deleted.
         """
         return following.wait_for_job(

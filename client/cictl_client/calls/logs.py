@@ -1,4 +1,4 @@
-"""Logs of executions."""
+"""Calls about logs: reading, following, and where each step begins."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from cictl_client.retry import OnReconnect
 
 
 class LogCalls(Calls):
-    """What executions printed."""
+    """The logs of executions."""
 
     def read_log(
         self, job_id: str, *, offset: int = 0, limit: int | None = None, since: datetime | None = None
     ) -> LogChunk:
-        """Return a piece of the log; without *limit* as much as the server gives at once (8 MiB).
+        """Return a piece of the log.
 
-        With *since* it begins, at *offset* or later, with what came to the server since that instant.
+        Args:
+            limit: Bytes at most; None for as many as the server gives at once, which are 8 MiB.
+            since: Leave out what the server received before this instant; the piece still begins at *offset* or later.
         """
         wanted = {"limit": limit, "since": since.isoformat() if since else None}
         params = {"offset": offset, **{key: value for key, value in wanted.items() if value is not None}}
@@ -37,7 +39,7 @@ class LogCalls(Calls):
         return LogChunk(data=response.body, offset=offset, size=int(size), complete=is_complete)
 
     def list_steps(self, job_id: str) -> list[LoggedStep]:
-        """Return the steps of an execution that have begun, and where their parts of the log begin."""
+        """Return the steps of an execution that have begun, with where the log of each begins."""
         return self._transport.get(JobSteps, f"{job_path(job_id)}/steps").steps
 
     def follow_log(
@@ -49,18 +51,18 @@ class LogCalls(Calls):
         on_reconnect: OnReconnect | None = None,
         deadline: Callable[[], bool] | None = None,
     ) -> Iterator[LogChunk]:
-        """Yield the log as it grows, until the execution is over; each byte exactly once, through outages.
+        """Yield the log as it grows, until the execution is over, through outages; each byte comes exactly once.
 
         Args:
-            offset: Byte to begin with.
-            times: Let each chunk have its `received_utc`; that makes many small ones.
+            offset: The byte to begin with.
+            times: Whether each chunk has its `received_utc`, which makes many small chunks.
             on_reconnect: Called with each passing error, before the next attempt.
-            deadline: Asked at each sign of life of the server, which gives one at least every 15 s; the iterator ends
-                once it says yes.
+            deadline: Called after each piece of data from the server, of which one comes at least every 15 s; the iterator
+                ends once it returns true.
 
         Raises:
             NotFound: There is no such execution, or it was deleted.
-            UnexpectedAnswer: The server leaves bytes out, also when asked again.
+            UnexpectedAnswer: The server left bytes out, and did so again when asked once more.
 
         ```python
         import sys

@@ -1,4 +1,4 @@
-"""The paths of the API."""
+"""The paths of the API that more than one call needs."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def segment(text: str) -> str:
 
 
 def artifact_path(artifact: Artifact) -> str:
-    """Return the path to download from; a reference server does not encode the URLs that it gives."""
+    """Return the path to download an artifact from. A reference server gives it unencoded; it is encoded here then."""
     plain = f"/artifacts/{artifact.job_execution_id}/{artifact.path}"
     return quote(plain) if artifact.url == plain else artifact.url

@@ -1,4 +1,4 @@
-"""Pipelines and chains: their runs, and what a run would be."""
+"""Calls about pipelines and chains: running them, and previewing a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cictl_client.follow.versions import VersionEvent
 
 
 class PipelineCalls(Calls):
-    """Pipelines, and chains of them."""
+    """Pipelines, and chains of pipelines."""
 
     def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline, or of a part of it."""
@@ -26,12 +26,12 @@ class PipelineCalls(Calls):
         return self._mutations.post(RunResponse, path, encode(request), timeout=GIT_SECONDS)
 
     def preview_pipeline(self, pipeline_db_id: int, request: PreviewRequest) -> PreviewResponse:
-        """Return what a dry run of a pipeline would enqueue, and who could take it; nothing is stored."""
+        """Return what a dry run of a pipeline would enqueue, and which agents could take it; nothing is stored."""
         path = f"{pipeline_path(pipeline_db_id)}/dry-run-preview"
         return self._transport.post(PreviewResponse, path, encode(request), timeout=GIT_SECONDS)
 
     def preview_chain(self, chain_db_id: int, request: PreviewRequest) -> PreviewResponse:
-        """Return what a dry run of a chain would enqueue, and who could take it; nothing is stored."""
+        """Return what a dry run of a chain would enqueue, and which agents could take it; nothing is stored."""
         path = f"{chain_path(chain_db_id)}/dry-run-preview"
         return self._transport.post(PreviewResponse, path, encode(request), timeout=GIT_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Projects and their files."""
+"""Calls about projects."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _IMAGES = "image/*, application/problem+json"
 
 
 class ProjectCalls(Calls):
-    """Imported project files."""
+    """The projects that were imported."""
 
     def list_projects(self) -> list[ProjectSummary]:
-        """Return all projects by name."""
+        """Return all projects, sorted by name."""
         return self._transport.get(ProjectList, "/api/v1/projects").projects
 
     def get_project(self, project_id: int) -> ProjectDetail:
@@ -38,5 +38,5 @@ class ProjectCalls(Calls):
         self._mutations.delete(f"/api/v1/projects/{project_id}")
 
     def get_project_icon(self, project_id: int) -> RawResponse:
-        """Return the image of a project as it came, its kind in the headers; `NotFound` if there is none."""
+        """Return the icon of a project as it came, with its type in the headers; `NotFound` if it has none."""
         return self._transport.send("GET", f"/api/v1/projects/{project_id}/icon", headers={"Accept": _IMAGES})

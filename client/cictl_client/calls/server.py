@@ -1,4 +1,4 @@
-"""What the server says of itself."""
+"""Calls about the server itself: its health, its state, and its events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cictl_client.retry import OnReconnect
 
 
 class ServerCalls(Calls):
-    """How the server is, and what happens on it."""
+    """The server's health and state, and what happens on it."""
 
     def health(self) -> Health:
         return self._transport.get(Health, "/healthz")
@@ -29,12 +29,12 @@ class ServerCalls(Calls):
         on_reconnect: OnReconnect | None = None,
         deadline: Callable[[], bool] | None = None,
     ) -> Iterator[ServerEvent]:
-        """Yield what happens on the server from now on, or after the event *last_id*, for ever; goes on through outages.
+        """Yield what happens on the server after the event *last_id*, or from now on if it is empty; never ends by itself.
 
         Args:
             on_reconnect: Called with each passing error, before the next attempt.
-            deadline: Asked at each sign of life of the server, which gives one at least every 15 s; the iterator ends
-                once it says yes.
+            deadline: Called after each piece of data from the server, of which one comes at least every 15 s; the iterator
+                ends once it returns true.
 
         Raises:
             NotFound: The server has no such stream.

@@ -1,4 +1,4 @@
-"""Restarting and updating the server."""
+"""Calls that restart and update the server."""
 
 from __future__ import annotations
 
@@ -7,38 +7,40 @@ from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequ
 from cictl_client.calls.calls import Calls
 
 _UPDATE_SECONDS = 90.0
-"""The server looks for releases through passing faults, and waits 25 s for a version to be installed."""
+"""The server repeats its search for releases after passing faults, and waits 25 s for a version to be installed."""
 
 
 class UpdateCalls(Calls):
-    """The part of a client that restarts and updates the server."""
+    """Restarting and updating the server."""
 
     def restart_server(self) -> Restarting:
-        """Restart the server; `Conflict` while it updates. The next one has another `instance_id`."""
+        """Restart the server; `Conflict` while it updates. The restarted one has another `instance_id`."""
         return self._mutations.post(Restarting, "/api/v1/server/restart")
 
     def check_for_update(self) -> UpdateCheck:
-        """Let the server look for a newer release; why it could not is in `message`."""
+        """Let the server look for a newer release. If it could not, `message` says why."""
         return self._transport.post(UpdateCheck, "/api/v1/update/check", timeout=_UPDATE_SECONDS)
 
     def apply_update(self, target_version: str = "") -> UpdateAnswer:
-        """Update the server, by default to the latest release; how that goes on, `get_update_status` tells.
+        """Begin to update the server, by default to the latest release; `get_update_status` tells how that goes on.
 
-        `UpdateUnavailable` if its installation can't update itself, `Conflict` if an update is in progress,
-        `UpdateFailed` if the version can't run there.
+        Raises:
+            UpdateUnavailable: The server's installation can't update itself.
+            Conflict: An update is in progress.
+            UpdateFailed: The version can't run there.
         """
         request = UpdateRequest(target_version=target_version)
         return self._mutations.post(UpdateAnswer, "/api/v1/update/apply", encode(request), timeout=_UPDATE_SECONDS)
 
     def rollback_update(self, target_version: str) -> UpdateAnswer:
-        """Let the server go back to a version; refused as `apply_update` is."""
+        """Let the server go back to a version; raise as `apply_update` does."""
         request = UpdateRequest(target_version=target_version)
         return self._mutations.post(UpdateAnswer, "/api/v1/update/rollback", encode(request), timeout=_UPDATE_SECONDS)
 
     def list_update_tags(self) -> UpdateTags:
-        """Return the versions that the server could run."""
+        """Return the versions that the server could run, newest first."""
         return self._transport.get(UpdateTags, "/api/v1/update/tags")
 
     def get_update_status(self) -> dict[str, str]:
-        """Return how updates of the server stand, by the names that the API's reference tells."""
+        """Return the state of the server's updates, by the names that the API's reference lists."""
         return self._transport.get(UpdateStatus, "/api/v1/update/status").status

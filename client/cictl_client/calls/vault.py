@@ -1,4 +1,4 @@
-"""What the client does with Vault connections."""
+"""Calls about connections to Vault."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from cictl_client.transport import read_as
 
 _CONNECTIONS = "/api/v1/vault/connections"
 _TEST_SECONDS = 60.0
-"""The server asks the Vault for twenty seconds; the rest is for its own queue."""
+"""The server asks Vault for up to twenty seconds; the rest is for waiting in its queue."""
 
 
 class VaultCalls(Calls):
-    """The part of `Client` for Vault connections."""
+    """The connections to Vault that the server knows."""
 
     def list_vault_connections(self) -> list[VaultConnection]:
-        """Return the connections by name, each with the pipelines that use it."""
+        """Return the connections, sorted by name, each with the pipelines that use it."""
         return self._transport.get(VaultConnectionList, _CONNECTIONS).connections
 
     def save_vault_connection(self, request: VaultConnectionRequest) -> VaultConnection:
-        """Add a connection, or change the one of this name; fields that are None stay as they are."""
+        """Add a connection, or change the one with this name; of that one, fields that are None stay as they are."""
         return self._mutations.post(VaultConnectionResponse, _CONNECTIONS, encode(request)).connection
 
     def delete_vault_connection(self, connection_id: int) -> DeletedVaultConnection:
@@ -37,7 +37,7 @@ class VaultCalls(Calls):
         return read_as(DeletedVaultConnection, self._mutations.delete(path), self._transport.base_url + path)
 
     def test_vault_connection(self, connection_id: int, request: VaultTestRequest | None = None) -> VaultTestResponse:
-        """Let the server log in, and read a secret if one is named; a failure is told in the answer."""
+        """Let the server log in to Vault, and read a secret if one is named. The answer tells of a failure."""
         path = f"{_CONNECTIONS}/{connection_id}/test"
         return self._transport.post(
             VaultTestResponse, path, encode(request or VaultTestRequest()), timeout=_TEST_SECONDS

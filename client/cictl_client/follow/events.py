@@ -1,4 +1,4 @@
-"""What happens on the server, as it happens, through broken connections and server restarts."""
+"""Following the server's events, through broken connections and server restarts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PATH = "/api/v1/events"
 
 @dataclass(frozen=True, kw_only=True)
 class ServerEvent:
-    """Something that happened; one of the last three says what.
+    """Something that happened on the server; exactly one of `job`, `agent` and `missed` is set.
 
     Attributes:
-        id: Where to go on later, as `last_id`; empty while the server has told none.
-        job: An execution changed, or was deleted.
-        agent: An agent registered, came back, or was activated or deactivated.
-        missed: Some events did not arrive and never will: look at everything anew.
+        id: The `last_id` with which to go on after this event; empty before the server has sent one.
+        job: An execution that changed or was deleted.
+        agent: An agent that registered, came back, or was activated or deactivated.
+        missed: Whether events were lost for good, so that everything must be looked at anew.
     """
 
     id: str
@@ -43,11 +43,11 @@ def follow_events(
     on_reconnect: OnReconnect | None,
     deadline: Callable[[], bool] | None,
 ) -> Iterator[ServerEvent]:
-    """Yield the events after *last_id*, or from now on, until *deadline* says so.
+    """Yield the events after *last_id*, or from now on if it is empty, until *deadline* returns true.
 
     Raises:
-        NotFound: The server has no such stream, as a reference server has none.
-        UnexpectedAnswer: There came something else than events.
+        NotFound: The server has no such stream; a reference server has none.
+        UnexpectedAnswer: Something else than events came.
     """
     pause = Pause()
     while True:
@@ -66,12 +66,13 @@ def follow_events(
         if deadline is not None and deadline():
             return
         if not last_id:
-            yield ServerEvent(id="", missed=True)  # nobody can tell what happened before the next connection
+            # Without an id the next connection begins with the present, and what happens until then is lost.
+            yield ServerEvent(id="", missed=True)
         pause.wait()
 
 
 def _told(transport: Transport, kind: str, data: str, event_id: str) -> ServerEvent | None:
-    """Return what an event tells; None for a kind that is not known here."""
+    """Return the event with its data decoded; None for a kind that is not known here."""
     try:
         match kind:
             case EventKind.JOB:

@@ -1,4 +1,4 @@
-"""Following executions: logs by byte offset and states by polling, through broken connections and server restarts."""
+"""Following executions through broken connections and server restarts: logs by byte offset, states by polling."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class LogChunk:
     """A piece of a log.
 
     Attributes:
-        offset: Byte position of `data` from the start of the log.
-        size: Bytes of the whole log as far as known.
+        offset: Where `data` begins, in bytes from the start of the log.
+        size: Bytes of the whole log, as far as known.
         complete: Whether the execution is over, so that `size` is final.
-        received_utc: When the first byte came to the server, to a second; None when it does not tell.
+        received_utc: When the server received the first byte, to the second; None if it does not tell.
     """
 
     data: bytes
@@ -44,14 +44,14 @@ class LogChunk:
     received_utc: datetime | None = None
 
     def after(self, offset: int) -> LogChunk | None:
-        """Return what lies at and after *offset*, if anything does."""
+        """Return the part of this chunk from *offset* on; None if there is none."""
         known = max(0, offset - self.offset)
         rest = self.data[known:]
         return replace(self, data=rest, offset=self.offset + known) if rest else None
 
 
 class _LogEvent(Message):
-    """The data of a `log` event; msgspec reads base64 into bytes."""
+    """The data of a `log` event; msgspec decodes the base64."""
 
     offset: int
     data_base64: bytes
@@ -67,11 +67,11 @@ def follow_log(
     on_reconnect: OnReconnect | None,
     deadline: Callable[[], bool] | None,
 ) -> Iterator[LogChunk]:
-    """Yield the log from *offset* until the execution is over; each byte once.
+    """Yield the log from *offset* until the execution is over; each byte comes once.
 
     Raises:
         NotFound: There is no such execution, or it was deleted.
-        UnexpectedAnswer: The server leaves bytes out, also when asked again.
+        UnexpectedAnswer: The server left bytes out, and did so again when asked once more.
     """
     pause = Pause()
     position = _Position(transport.base_url, offset)
@@ -99,10 +99,10 @@ def follow_log(
 
 
 class _Position:
-    """The byte that comes next, whatever pieces the server sends.
+    """The next byte that is wanted of a log, whatever pieces the server sends.
 
-    A piece that was seen is dropped. A gap, or an end before the end, is asked about once more; a second one at the same
-    byte is the server's fault.
+    Bytes that were seen already are dropped. After a gap, or an end that comes too early, the server is asked once more
+    from that byte on; when the same happens again, it is the server's fault.
     """
 
     def __init__(self, url: str, offset: int) -> None:
@@ -111,7 +111,7 @@ class _Position:
         self._doubted_at: int | None = None
 
     def take(self, chunk: LogChunk) -> LogChunk | None:
-        """Return the part of *chunk* that was not seen yet, if there is one, and go on behind it."""
+        """Return the part of *chunk* that was not seen yet, and go on after it; None if all of it was seen."""
         if chunk.offset > self.offset:
             self._doubt(f"its log goes on at byte {chunk.offset}, not {self.offset}")
         fresh = chunk.after(self.offset)
@@ -131,7 +131,7 @@ class _Position:
 
 
 def has_no_route(error: NotFound) -> bool:
-    """Tell whether the server has no such route at all, as a reference server has none for logs."""
+    """Tell whether the server lacks the route; a reference server has none for logs."""
     return error.message == words.NO_ROUTE
 
 
@@ -144,7 +144,7 @@ def wait_for_job(
     on_reconnect: OnReconnect | None,
     poll: float,
 ) -> JobState:
-    """Poll until the execution is over, and return its last state."""
+    """Poll until the execution is over, and return its final state."""
     until = None if timeout is None else time.monotonic() + timeout
     pause = Pause()
     last: JobState | None = None
@@ -166,10 +166,10 @@ def wait_for_job(
 
 
 def _left(job_id: str, until: float | None, timeout: float | None) -> float:
-    """Return the seconds that are left for waiting.
+    """Return the seconds that are left of *timeout*; those of the longest pause without one.
 
     Raises:
-        WaitTimedOut: None are.
+        WaitTimedOut: None are left.
     """
     if until is None or timeout is None:
         return LONGEST_PAUSE
@@ -182,10 +182,11 @@ def _left(job_id: str, until: float | None, timeout: float | None) -> float:
 def _stream(
     transport: Transport, job_id: str, offset: int, deadline: Callable[[], bool] | None, *, times: bool
 ) -> Generator[LogChunk | JobState, None, None]:
-    """Yield the events of one connection; it ends when the connection does.
+    """Yield the events of one connection, until it ends.
 
     Raises:
-        Unreachable: The connection broke, perhaps in the middle of an event or of a character.
+        NotFound: The server has no such route.
+        Unreachable: The connection broke, perhaps within an event or a character.
     """
     path = f"{job_path(job_id)}/log"
     params = {"follow": "1", "offset": offset, **({"times": "1"} if times else {})}
@@ -218,7 +219,7 @@ def _poll_log(
     on_reconnect: OnReconnect | None,
     deadline: Callable[[], bool] | None,
 ) -> Iterator[LogChunk]:
-    """Follow on a server without log routes, whose job view has the end of the log."""
+    """Follow the log on a server without log routes; its view of an execution has the end of the log."""
     pause = Pause()
     log = SnapshotLog()
     while True:
@@ -242,7 +243,7 @@ def _poll_log(
 
 
 def read_state(response: RawResponse, url: str) -> JobState:
-    """Return the JobState in the answer that came from *url*.
+    """Return the JobState in *response*, which came from *url*.
 
     Raises:
         UnexpectedAnswer: It has another shape.
@@ -256,10 +257,10 @@ def read_state(response: RawResponse, url: str) -> JobState:
 
 
 def state_of(body: bytes) -> JobState:
-    """Read a JobState from an answer that may be a whole execution of a reference server.
+    """Return the JobState in an answer; a reference server sends the whole execution instead.
 
     Raises:
-        DecodeError: It is neither.
+        DecodeError: The answer is neither.
     """
     try:
         return decode(body, JobStateResponse).job_execution

@@ -1,17 +1,17 @@
-"""The log of an execution as put together from snapshots of its end, which is all that a reference server gives."""
+"""Putting a log together from snapshots of its end, which are all that a reference server gives."""
 
 from __future__ import annotations
 
 _ANCHOR_BYTES = 256
 _CANDIDATES = 1000
-"""Places looked at; a log of one repeated character has half a million."""
+"""How many places are compared at most; a log of one repeated character would have half a million."""
 _CUT_CHARACTER = "\N{REPLACEMENT CHARACTER}".encode()
 
 
 class SnapshotLog:
-    """Finds what each snapshot adds to the ones before it.
+    """Finds what each snapshot of a log adds to those before it.
 
-    Snapshots hold at most the last 512 KiB, so a long log loses its beginning while it grows. Positions count from the
+    A snapshot holds the last 512 KiB at most, so a long log loses its beginning while it grows. Positions count from the
     first byte that was ever seen.
     """
 
@@ -22,8 +22,8 @@ class SnapshotLog:
     def add(self, snapshot: bytes) -> bytes:
         """Return the bytes of *snapshot* that are new.
 
-        A snapshot that has nothing in common with the one before is new as a whole: so much came in between, or another
-        agent began anew. Where a log repeats itself, as little as possible counts as new.
+        A snapshot that does not overlap the one before is new as a whole: more than a snapshot came in between, or another
+        agent began anew. Where a log repeats itself, the longest overlap is taken.
         """
         fresh = snapshot[_known(self._last, snapshot) :]
         self.size += len(fresh)
@@ -33,7 +33,7 @@ class SnapshotLog:
 
 
 def _known(last: bytes, snapshot: bytes) -> int:
-    """Return how many of the first bytes of *snapshot* were in *last*."""
+    """Return how many bytes at the start of *snapshot* were in *last* already."""
     for begin in (last, last.lstrip()):
         if (overlap := _overlap(begin, snapshot)) is not None:
             return overlap
@@ -50,9 +50,9 @@ def _known(last: bytes, snapshot: bytes) -> int:
 
 
 def _overlap(last: bytes, snapshot: bytes) -> int | None:
-    """Return how many bytes both begin with if *snapshot* goes on where *last* ends, else None.
+    """Return how many bytes *snapshot* and *last* share at their start, if *snapshot* continues *last*; else None.
 
-    White space at the end of *last* may be gone: a cancel trims the log, on both sides, before it adds its line.
+    White space at the end of *last* may be missing in *snapshot*: a cancel strips the log before it adds its line.
     """
     known = len(last.rstrip())
     if not snapshot.startswith(last[:known]):

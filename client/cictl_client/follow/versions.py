@@ -1,4 +1,4 @@
-"""Watching a server resolve a pipeline's version: one event stream, to its end."""
+"""Following a server while it resolves a pipeline's version: one stream of events, read to its end."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 VersionEvent = VersionStep | VersionResolved
 
 _SILENCE_SECONDS = 90.0
-"""The server may be silent while git works, which it lets do so for 45 s a step."""
+"""The server sends nothing while git works, for which it allows 45 s a step."""
 
 
 def resolve_version(transport: Transport, path: str) -> Iterator[VersionEvent]:
-    """Yield the steps of the stream at *path*; the last one, and no other, has `step` done.
+    """Yield the steps of the stream at *path*. The `step` of the last one, and of no other, is `done`.
 
     Raises:
         Unreachable: The connection broke before the last step.
-        UnexpectedAnswer: There came something else.
+        UnexpectedAnswer: Something else than events came.
     """
     url = transport.base_url + path
     try:
