@@ -1,6 +1,6 @@
-"""Fifty agents as the reference's: whole logs of up to 512 KiB twice a second, polls, a connection for each request.
+"""Fifty reference agents: each sends its log of up to 512 KiB twice a second, polls, and connects for each request.
 
-While they run jobs, `/healthz` is asked twenty times a second. Target: its 99th percentile below 100 ms.
+While they run jobs, `/healthz` is asked twenty times a second. Target: a 99th percentile below 100 ms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LONGEST = 524_288
 
 
 def _request(url: str, method: str, path: str, body: bytes | None = None) -> Any:
-    """Send one request over a connection of its own, and return its JSON."""
+    """Send one request over a connection of its own, and return the JSON of its answer."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     try:
         connection.request(method, path, body)
@@ -59,7 +59,7 @@ def _agent(url: str, name: str, stop: float) -> None:
 
 
 def _agents(url: str, first: int, count: int, seconds: float) -> None:
-    """Run *count* agents; the process fails when one of them does."""
+    """Run *count* agents; raise when one of them fails."""
     stop = time.monotonic() + seconds
     failures: list[BaseException] = []
 
@@ -79,7 +79,7 @@ def _agents(url: str, first: int, count: int, seconds: float) -> None:
 
 
 def _health(url: str, seconds: float) -> list[float]:
-    """Return the milliseconds that `/healthz` took, each time over a connection of its own."""
+    """Return the milliseconds of each request to `/healthz`, each over a connection of its own."""
     stop = time.monotonic() + seconds
     times = []
     while time.monotonic() < stop:

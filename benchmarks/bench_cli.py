@@ -1,4 +1,7 @@
-"""How soon a command is there, against `python -c pass`. Targets: a command that does nothing 6, --help 8, healthcheck 12, the TAB key 10."""
+"""How long commands take, as multiples of `python -c pass`.
+
+Targets: 6 for a command that does nothing, 8 for `--help`, 12 for `healthcheck`, 10 for the TAB key.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from figures import Figure, in_turns, options
 
 
 def _seconds(command: list[str], environment: dict[str, str]) -> float:
-    """Return how long *command* took; it must succeed."""
+    """Return how many seconds *command* took; it must succeed."""
     begun = time.perf_counter()
     subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     return time.perf_counter() - begun

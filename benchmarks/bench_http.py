@@ -1,4 +1,4 @@
-"""The API under load, against a null endpoint on the same falcon and waitress, in turns. Targets: docs/design.md."""
+"""The API under load, in turns with a null endpoint on the same falcon and waitress. Targets: docs/design.md."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from serving import Served, real_disk, serve_cictl, serve_null, served
 CONNECTIONS = 16
 QUEUED = 20_000
 CAPABILITIES = b'{"os":"linux","arch":"amd64","tool.python":"3.12.1"}'
-"""What every execution in the store asks for; see `executions.make_job`."""
+"""What every execution in the store requires; see `executions.make_job`."""
 
 _MINIMAL = "Prefer: return=minimal\r\n"
 
 
 class Scenario:
-    """One kind of work, which counts what it did."""
+    """One kind of work, which counts how often it was done."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class EmptyLeases(Scenario):
 
 
 class WholeJobs(Scenario):
-    """Lease, three log updates, finish: five requests, each of which must do its work."""
+    """A job in five requests: lease, three pieces of its log, finish. Each request must do its work."""
 
     def __call__(self, connection: Connection, index: int) -> int:
         agent = b"worker-%d" % index
@@ -88,7 +88,7 @@ def _measure(
     rounds: int,
     target: str = "",
 ) -> None:
-    """Add the figure of one scenario, measured in turns with the null endpoint."""
+    """Measure one scenario in turns with the null endpoint, and add its figure."""
     with generator_share() as share:
         base, found, ratio = in_turns(
             lambda: rate(null.url, _null, connections=connections, seconds=seconds),
@@ -102,10 +102,10 @@ def _measure(
 
 
 def _check_jobs(server: Served, jobs: int, *, flushes: float) -> None:
-    """Compare what the generator counted with what the server says, and see that the disk was asked.
+    """Check that the server finished as many jobs as the generator counted, and flushed to disk.
 
     Raises:
-        Untrue: They differ, or nothing was flushed.
+        Untrue: The counts differ, or nothing was flushed.
     """
     finished = int(server.metric("cictl_jobs_finished_total"))
     if finished != jobs:

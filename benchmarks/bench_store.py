@@ -1,4 +1,4 @@
-"""What the store costs. The documents are about 1.5 KB, as those of real executions are."""
+"""What the store costs: commits, claims, a long history, opening."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from cictl.wire.jobs import JobStatus
 from cictl_server.store.tiny import TinyStore
 
 OPEN = "--open"
-"""How this file calls itself, with a directory, to open a store in a fresh process."""
+"""The option by which this file calls itself to open the store in a directory in a fresh process."""
 
 
 def rate(action: Callable[[int], None], times: int) -> float:
-    """Return how many times a second *action* ran."""
+    """Return how often *action* ran in a second."""
     gc.collect()
     begin = time.perf_counter()
     for index in range(times):
@@ -34,7 +34,7 @@ def rate(action: Callable[[int], None], times: int) -> float:
 
 
 def commit_rate(store: TinyStore, *, threads: int, commits: int, start: int) -> float:
-    """Return durable commits a second of *threads* that together make *commits*."""
+    """Return the durable commits a second of so many threads that together make *commits*."""
     each = commits // threads
 
     def work(thread: int) -> None:
@@ -52,7 +52,7 @@ def commit_rate(store: TinyStore, *, threads: int, commits: int, start: int) -> 
 
 
 def claim_rate(store: TinyStore, *, times: int) -> float:
-    """Return how many times a second the oldest waiting execution is claimed, durably, and put back."""
+    """Return how often in a second the oldest waiting execution is claimed and put back, both durably."""
 
     def claim(_: int) -> None:
         with store.write() as tx:
@@ -66,7 +66,7 @@ def claim_rate(store: TinyStore, *, times: int) -> float:
 
 
 def update_rate(store: TinyStore, times: int) -> float:
-    """Return how many times a second one execution is changed, durably."""
+    """Return how often in a second one execution is changed durably."""
     job = make_job(10**9)
 
     def update(index: int) -> None:
@@ -119,7 +119,7 @@ def measure_opening(report: Figures, directory: Path, *, jobs: int) -> None:
 
 
 def open_and_tell(directory: Path) -> None:
-    """Open a store, and print what that took as JSON."""
+    """Open a store, and print as JSON how much time and memory that took."""
     before = resident_bytes()
     begin = time.perf_counter()
     with TinyStore.open(directory, is_long_lived=True) as store, store.read() as view:

@@ -1,4 +1,4 @@
-"""Executions to measure with. Their documents have about 1.5 KB, as those of real ones do."""
+"""Executions to measure with. The document of each has about 1.5 KB, as in real use."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cictl_server.store.tiny import TinyStore
 
 CREATED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 BASE = 1_772_366_400_000_000_000
-"""Numbers of executions are nanoseconds."""
+"""The number of the first execution; numbers are times in nanoseconds."""
 
 
 def make_job(index: int, status: JobStatus = JobStatus.SUCCEEDED) -> JobRecord:
-    """Return an execution whose document has about 1.5 KB, one of four of its run."""
+    """Return an execution whose document has about 1.5 KB; four of them in a row are one run."""
     steps = [
         Step(index=i, total=3, name=f"step {i}", script="make all\n" * 12, env={"MODE": "release", "LEVEL": "3"})
         for i in (1, 2, 3)

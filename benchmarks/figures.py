@@ -1,7 +1,7 @@
-"""Figures and how they are told: a line each, all of them as JSON, and ratios to those of an earlier run.
+"""Figures, and how they are reported: one line each, all of them as JSON, and compared with an earlier run.
 
-A figure that compares two works within one run has a ratio. Ratios survive a change of machine, absolute values don't; so
-an earlier run is compared by ratios where there are some.
+A figure that compares two kinds of work within one run has a ratio. Ratios hold on another machine, absolute values don't.
+So figures that have a ratio are compared with an earlier run by that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from statistics import median
 
 
 class Untrue(Exception):
-    """The work was not what the scenario set out to do, so its figure would be a lie."""
+    """The scenario did not do the work that it claims to measure, so its figure would be a lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +27,9 @@ class Figure:
 
     Attributes:
         name: What was measured; the same in every run, so that runs can be compared.
-        unit: Of *value*, such as `/s` or `ms`.
-        ratio: To what *base* names, measured in the same run; None where nothing was compared.
-        target: What `docs/design.md` asks for, empty for nothing.
+        unit: The unit of `value`, such as `/s` or `ms`.
+        ratio: `value` divided by what `base` names, measured in the same run; None where nothing was compared.
+        target: What `docs/design.md` demands; empty without a target.
         did: What the scenario counted, such as `1,250 jobs`.
     """
 
@@ -43,12 +43,12 @@ class Figure:
 
     @property
     def measure(self) -> float:
-        """What an earlier run is compared by."""
+        """The number that is compared with an earlier run's."""
         return self.value if self.ratio is None else self.ratio
 
 
 class Figures:
-    """The figures of one scenario file, told while they come."""
+    """The figures of one scenario file; each is printed as soon as it is measured."""
 
     def __init__(self, *, json_file: Path | None = None, against: dict[str, float] | None = None) -> None:
         self._json_file = json_file
@@ -56,7 +56,7 @@ class Figures:
         self._figures: list[Figure] = []
 
     def add(self, figure: Figure) -> None:
-        """Print *figure*, and keep it for the file."""
+        """Print *figure*, and write it to the file with those before it."""
         self._figures.append(figure)
         print(self._line(figure), flush=True)
         if self._json_file is not None:
@@ -77,7 +77,7 @@ class Figures:
 
 
 def options(description: str | None) -> tuple[argparse.Namespace, Figures]:
-    """Read the options that every scenario file has, and return them with the report to write to."""
+    """Return the options, which are the same for every scenario file, and the figures to add to."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="smaller sizes and shorter rounds")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
@@ -87,16 +87,16 @@ def options(description: str | None) -> tuple[argparse.Namespace, Figures]:
 
 
 def read_measures(file: Path | None) -> dict[str, float]:
-    """Return what each figure of an earlier run is compared by, by name."""
+    """Return the measures of an earlier run, by the names of its figures."""
     if file is None:
         return {}
     return {row["name"]: Figure(**row).measure for row in json.loads(file.read_text())}
 
 
 def in_turns(first: Callable[[], float], second: Callable[[], float], *, rounds: int = 9) -> tuple[float, float, float]:
-    """Return the medians of both values and of the ratio second to first.
+    """Return the medians of both values, and of the ratio of the second to the first.
 
-    The two take turns, which evens out what else the machine does.
+    The two take turns, so that other load on the machine falls on both.
     """
     pairs = [(first(), second()) for _ in range(rounds)]
     return median(a for a, _ in pairs), median(b for _, b in pairs), median(b / a for a, b in pairs)
@@ -104,7 +104,7 @@ def in_turns(first: Callable[[], float], second: Callable[[], float], *, rounds:
 
 @contextmanager
 def generator_share() -> Iterator[Callable[[], float]]:
-    """Yield a function that returns the share of one processor that this process took since then."""
+    """Yield a function that returns how much of one processor this process has used since the context began."""
     begun, used = time.monotonic(), _cpu_seconds()
     yield lambda: (_cpu_seconds() - used) / max(time.monotonic() - begun, 1e-9)
 

@@ -1,4 +1,4 @@
-"""A load generator: keep-alive connections from one process, each sending its request over and over."""
+"""A load generator: one process with keep-alive connections, each of which repeats its requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from figures import Untrue
 
 
 class Connection:
-    """One keep-alive connection that speaks just enough HTTP."""
+    """One keep-alive connection. It speaks just enough HTTP, so that the generator costs little beside the server."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -25,10 +25,10 @@ class Connection:
     def send(
         self, method: str, path: str, body: bytes = b"", *, headers: str = "", expect: Collection[int] = (200,)
     ) -> tuple[int, bytes]:
-        """Return status and body of the answer, which must have a Content-Length.
+        """Send a request, and return the status and body of its answer, which must have a Content-Length.
 
         Raises:
-            Untrue: The status is none of *expect*.
+            Untrue: The status is not in *expect*.
         """
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
         self._socket.sendall(head.encode() + body)
@@ -56,10 +56,10 @@ class Connection:
 
 
 def rate(url: str, work: Callable[[Connection, int], int], *, connections: int, seconds: float) -> float:
-    """Return requests per second, over *connections* that call *work*, which returns how many requests it made.
+    """Return the requests per second of so many connections that call *work*, which returns how many requests it made.
 
     Raises:
-        Untrue: A call found something else than its scenario is about; the first such call tells.
+        Untrue: A call of *work* raised it; the first such error is raised.
     """
     done = [0] * connections
     failures: list[Exception] = []

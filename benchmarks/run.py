@@ -1,7 +1,7 @@
-"""Every benchmark, one after the other: `make bench`.
+"""Running the benchmarks, one after the other: `make bench`.
 
-`make bench ARGS="--quick"` is short, `ARGS="--json FILE"` writes the figures, `ARGS="--against FILE"` compares with earlier
-ones, and names, as in `ARGS="http cli"`, choose.
+`make bench ARGS="--quick"` is short, `ARGS="--json FILE"` writes the figures to a file, `ARGS="--against FILE"` compares
+them with those in a file, and `ARGS="http cli"` runs only the benchmarks that it names.
 """
 
 from __future__ import annotations

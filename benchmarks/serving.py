@@ -1,4 +1,4 @@
-"""Servers to measure, each in a process of its own that ends with the scenario, and that ends the scenario when it dies."""
+"""Servers to measure. Each runs in a process of its own, which ends with the scenario; if it dies, the scenario fails."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NO_DISK = ("tmpfs", "ramfs")
 
 @contextmanager
 def real_disk(prefix: str) -> Iterator[Path]:
-    """Yield a directory on a disk: a store in memory would make durability look free.
+    """Yield a directory on a disk: on a file system in memory durability would look free.
 
     Raises:
-        Untrue: The working directory is in memory too.
+        Untrue: The working directory is in memory, too.
     """
     with tempfile.TemporaryDirectory(prefix=prefix, dir=".") as name:
         directory = Path(name).resolve()
@@ -33,7 +33,7 @@ def real_disk(prefix: str) -> Iterator[Path]:
 
 
 def kind_of_disk(directory: Path) -> str:
-    """Return the type of the file system that holds *directory*, empty where the system doesn't tell."""
+    """Return the type of the file system that holds *directory*; empty where the system does not tell."""
     mounts = Path("/proc/mounts")
     if not mounts.exists():
         return ""
@@ -43,10 +43,10 @@ def kind_of_disk(directory: Path) -> str:
 
 
 class Served:
-    """A server's process.
+    """A server that runs in a process of its own.
 
     Attributes:
-        url: Where it answers.
+        url: The URL that it answers at.
     """
 
     def __init__(self, url: str, process: BaseProcess) -> None:
@@ -59,7 +59,7 @@ class Served:
             raise Untrue(f"the server died with exit code {self._process.exitcode}")
 
     def metric(self, name: str) -> float:
-        """Return the sum of a metric over its labels, as `/metrics` tells it."""
+        """Return the sum of a metric over all its labels, as `/metrics` shows it."""
         connection = Connection(self.url)
         try:
             _, body = connection.send("GET", "/metrics", expect=(200,))
@@ -73,10 +73,10 @@ class Served:
 
 @contextmanager
 def served(target: Any, *arguments: Any) -> Iterator[Served]:
-    """Run *target* in a process of its own: it sends its URL through the pipe that it gets, and stops at the next word.
+    """Run *target* in a process of its own. It must send its URL through its pipe, and stop when anything comes back.
 
     Raises:
-        Untrue: It died, at its start or meanwhile.
+        Untrue: The process died, at its start or later.
     """
     mine, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *arguments))
@@ -98,7 +98,7 @@ def served(target: Any, *arguments: Any) -> Iterator[Served]:
 
 
 def serve_null(pipe: Any) -> None:
-    """The same falcon and waitress with nothing behind them."""
+    """Serve one endpoint that does nothing, with the falcon and waitress of a real server."""
     import falcon
     import waitress
 
@@ -116,7 +116,7 @@ def serve_null(pipe: Any) -> None:
 
 
 def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
-    """A server with so many executions waiting and over."""
+    """Serve a store with so many executions that wait and that are over."""
     from executions import fill
 
     from cictl.wire.jobs import JobStatus

@@ -1,4 +1,4 @@
-"""The directory that a job works in: its name, emptying and deleting it."""
+"""The directory that a job works in: its name, and emptying it."""
 
 from __future__ import annotations
 
