@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from cictl_testing.servers.threads import ThreadedServer
 from cictl_testing.shop import Shop, make_template
 
 from cictl.cli.app.main import main
+from cictl.cli.app.patience import Patience
 from cictl_server.app import create_app
 
 __all__ = ["openbao"]
@@ -42,6 +43,12 @@ class Ran:
 
 
 Run = Callable[..., Ran]
+
+HASTE = Patience(retries=0, poll_seconds=0.01, retry_seconds=0.01)
+"""It looks again at once, and never repeats a failed read."""
+
+EAGER = replace(HASTE, unmet_after_seconds=0.0)
+"""It tells at once of jobs that no agent can take."""
 
 
 @pytest.fixture
@@ -74,17 +81,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [n for n in os.environ if n.startswith(("CICTL_", "CIWI_"))] + ["NO_COLOR", "COLUMNS"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr("cictl.cli.app.session.RETRIES", 0)
     return tmp_path
 
 
 @pytest.fixture
-def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+def patience() -> Patience:
+    """How long the program waits when `run` runs it."""
+    return HASTE
+
+
+@pytest.fixture
+def run(home: Path, capsys: pytest.CaptureFixture[str], patience: Patience) -> Run:
     """Runs the program in this process: `run("agents", "list")`."""
 
     def run_main(*argv: str) -> Ran:
         capsys.readouterr()
-        code = main(argv)
+        code = main(argv, patience=patience)
         captured = capsys.readouterr()
         return Ran(code, captured.out, captured.err)
 

@@ -14,7 +14,6 @@ from cictl_testing.shop import LONG_AGO, Shop, job
 from rich.console import Console
 
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.jobs import wait as following
 from cictl.cli.jobs.progress import SHOWN_JOBS, ChainPicture
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus
 from tests.cli.conftest import Run
@@ -216,8 +215,7 @@ def test_readonly_refuses_to_run(cli: Run, shop: Shop, monkeypatch: pytest.Monke
     assert shop.gate.requests == []
 
 
-def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, release: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
+def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, release: Shop) -> None:
     release.when_asked(release.finish)
     ran = cli("chains", "run", "release", "--wait")
     assert (ran.code, ran.out) == (0, "")

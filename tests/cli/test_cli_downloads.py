@@ -17,7 +17,6 @@ from cictl.cli.jobs.download import safe_path, whole_file
 from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactUpload
 from cictl.wire.jobs import JobStatus
 from cictl_client import Client
-from cictl_client.calls import download
 from tests.cli.conftest import Run
 
 
@@ -88,7 +87,6 @@ def test_an_interrupted_download_goes_on_with_the_same_command(
     assert server.post(f"/api/v1/jobs/{job_id}/artifacts", upload).status_code == 200
 
     with monkeypatch.context() as patched:
-        patched.setattr(download, "BLOCK", 1000)
         patched.setattr("cictl_client.client.Client.fetch_artifact", interrupted_after(5000))
         ran = run("jobs", "download", job_id, "app.bin")
     assert ran.code == ExitCode.INTERRUPTED

@@ -26,7 +26,7 @@ from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.projects import ImportRequest
 from cictl.wire.reports import TestReport, TestReportUpload
 from cictl_server.app import create_app
-from tests.cli.conftest import Run
+from tests.cli.conftest import HASTE, Run
 
 FILE = """\
 version: 1
@@ -293,7 +293,7 @@ def on_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
                 patched.setenv(name, value)
             patched.setattr("sys.stdout", terminal.stream)
             patched.setattr("sys.stderr", terminal.stream)
-            code = main(argv)
+            code = main(argv, patience=HASTE)
         return code, terminal.close()
 
     return run_there

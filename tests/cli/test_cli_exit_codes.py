@@ -14,11 +14,10 @@ from cictl_testing.fake_server import FakeServer, job
 import cictl_client
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import EXIT_CODES, Failure, failure_of
-from cictl.cli.jobs import wait as following
 from cictl.wire.jobs import CANCELLED_BY_USER, JobStatus
 from cictl.wire.problems import Code, Outcome
 from cictl.wire.vault import VaultTestResponse
-from tests.cli.conftest import Run
+from tests.cli.conftest import EAGER, Run
 
 READS = [
     ("info",),
@@ -134,17 +133,15 @@ ROWS: list[tuple[ExitCode, tuple[str, ...], Callable[[FakeServer], None]]] = [
 ]
 
 
+@pytest.mark.parametrize("patience", [EAGER], ids=["eager"])
 @pytest.mark.parametrize(("code", "argv", "prepare"), ROWS)
 def test_row(
     faked: Run,
     fake: FakeServer,
-    monkeypatch: pytest.MonkeyPatch,
     code: ExitCode,
     argv: tuple[str, ...],
     prepare: Callable[[FakeServer], None],
 ) -> None:
-    monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(following, "UNMET_AFTER_SECONDS", 0.0)
     prepare(fake)
     assert faked(*argv).code == code
 

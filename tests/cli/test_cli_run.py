@@ -11,19 +11,12 @@ import pytest
 from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.jobs import wait as following
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus
 from cictl.wire.problems import Code
-from tests.cli.conftest import Run
+from tests.cli.conftest import EAGER, Run
 
 ONE = "shop/build/compile"
 RUNNING, FAILED, SUCCEEDED = JobStatus.RUNNING, JobStatus.FAILED, JobStatus.SUCCEEDED
-
-
-@pytest.fixture(autouse=True)
-def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(following, "RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -218,8 +211,8 @@ def test_time_limit_as_json(cli: Run, one: Shop) -> None:
     assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.TIMED_OUT, "", "wait_timed_out")
 
 
-def test_time_limit_without_any_fitting_agent_is_11(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "UNMET_AFTER_SECONDS", 0.0)
+@pytest.mark.parametrize("patience", [EAGER], ids=["eager"])
+def test_time_limit_without_any_fitting_agent_is_11(cli: Run, shop: Shop) -> None:
     shop.put(job("job-1", required_capabilities={"requires.tool.go": "*"}))
     ran = cli("jobs", "watch", "job-1", "--timeout", "0.3")
     assert ran.code == ExitCode.NO_AGENT

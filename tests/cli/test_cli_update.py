@@ -15,7 +15,6 @@ from cictl_testing.processes import eventually
 from cictl_testing.servers.threads import ThreadedServer
 
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.server import update as updating
 from cictl.installation import manifest
 from cictl.installation.capability import DEV, NO_SERVICE, PIPX, UNMANAGED, UV_TOOL, Capability
 from cictl.installation.manifest import Status
@@ -34,7 +33,6 @@ def asked() -> list[str]:
 def it(tmp_path: Path, run: Run, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Updatable]:
     """A server on a port, which stays the same through its restarts; `run` calls it."""
     made = Updatable.create(tmp_path)
-    monkeypatch.setattr(updating, "POLL_SECONDS", 0.02)
 
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         asked.append(environ["PATH_INFO"])

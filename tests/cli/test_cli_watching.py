@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -13,11 +13,11 @@ from cictl_testing.shop import Shop, job
 from rich.console import Console
 
 from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.patience import Patience
 from cictl.cli.jobs.progress import JobsPicture
-from cictl.cli.output import watch as watching
 from cictl.wire.jobs import JobState, JobStatus
 from cictl.wire.problems import Code
-from tests.cli.conftest import Run
+from tests.cli.conftest import HASTE, Run
 from tests.cli.test_cli_terminal import Screen, end
 
 AGENTS = "GET /api/v1/agents"
@@ -29,21 +29,25 @@ def screen(shop: Shop, home: Path) -> Screen:
 
 
 @pytest.fixture
-def between(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Takes what happens between one look and the next; after the last comes Ctrl-C."""
+def changes() -> list[Callable[[], object]]:
+    """What happens between one look and the next; after the last comes Ctrl-C."""
+    return []
 
-    def happens(*changes: Callable[[], object]) -> None:
-        left: Iterator[Callable[[], object]] = iter(changes)
 
-        def sleep(_: float) -> None:
-            change = next(left, None)
-            if change is None:
-                raise KeyboardInterrupt
-            change()
+@pytest.fixture
+def patience(changes: list[Callable[[], object]]) -> Patience:
+    def sleep(_: float) -> None:
+        if not changes:
+            raise KeyboardInterrupt
+        changes.pop(0)()
 
-        monkeypatch.setattr(watching, "time", SimpleNamespace(sleep=sleep))
+    return replace(HASTE, sleep=sleep)
 
-    return happens
+
+@pytest.fixture
+def between(changes: list[Callable[[], object]]) -> Callable[..., None]:
+    """Takes the changes."""
+    return lambda *happening: changes.extend(happening)
 
 
 def change(shop: Shop, agent_id: str, **fields: Any) -> Callable[[], object]:

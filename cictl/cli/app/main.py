@@ -19,6 +19,8 @@ from cictl.cli.app.session import Session, new_session
 if TYPE_CHECKING:
     from typer._click import Context, Parameter
 
+    from cictl.cli.app.patience import Patience
+
 # click's base of everything that tells of wrong usage; typer exports its descendant only.
 UsageError = typer.BadParameter.__mro__[1]
 
@@ -142,10 +144,10 @@ def build_program() -> Program:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line *argv* (default: the process's) and return its exit code."""
+def main(argv: Sequence[str] | None = None, *, patience: Patience | None = None) -> int:
+    """Run the command line *argv* (default: the process's) and return its exit code; *patience* is for tests."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    session = new_session(os.environ)
+    session = new_session(os.environ, patience=patience)
     for stream in (session.stdout, session.stderr):
         _make_lenient(stream)
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
+from cictl.cli.app.patience import Patience
 
 if TYPE_CHECKING:
     import logging
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from cictl.cli.output.table import Renderer, Result
     from cictl_client import Client
     from cictl_client.probe import Probe
-
-RETRIES = 2
-"""Repeats of a read that failed, within half a second: a command at a terminal must not hang on a server that is away."""
 
 
 @dataclass
@@ -39,6 +37,7 @@ class Session:
     stdout: TextIO
     stderr: TextIO
     options: dict[str, Any] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
     _clients: list[Client] = field(default_factory=list)
     _log_handler: logging.Handler | None = None
 
@@ -87,7 +86,7 @@ class Session:
         from cictl_client import Client
 
         self._log_if_debugging()
-        retries = RETRIES if retries is None else retries
+        retries = self.patience.retries if retries is None else retries
         client = Client(self.settings.server, token=self.settings.token, timeout=timeout, retries=retries)
         self._clients.append(client)
         return client
@@ -166,6 +165,6 @@ def _log_requests(stream: TextIO) -> logging.Handler:
     return handler
 
 
-def new_session(env: Mapping[str, str]) -> Session:
+def new_session(env: Mapping[str, str], *, patience: Patience | None = None) -> Session:
     """Return a session on the process's own streams."""
-    return Session(env=env, stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)
+    return Session(env=env, stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, patience=patience or Patience())

@@ -20,7 +20,6 @@ from cictl_client import ClientError, Unreachable
 from cictl_client.probe import Probe
 
 NAMES = ("cictl", "ciwi")
-RETRY_SECONDS = 0.5
 
 Look = Callable[[], tuple[str, str]]
 """Returns the status, such as `healthy`, and what was found."""
@@ -68,7 +67,7 @@ def healthcheck(
     health = examine(probe, session.settings.shown_server)
     until = time.monotonic() + (timeout if wait else 0.0)
     while not health.healthy and time.monotonic() < until:
-        time.sleep(min(RETRY_SECONDS, max(0.0, until - time.monotonic())))
+        time.sleep(min(session.patience.poll_seconds, max(0.0, until - time.monotonic())))
         health = examine(probe, session.settings.shown_server)
     if session.wants_data:
         session.show(_result(health))

@@ -34,13 +34,8 @@ T = TypeVar("T")
 MAX_LOGS = 20
 """Executions whose logs are followed at once; of more, only the failed ones' logs are shown."""
 
-POLL_SECONDS = 0.5
-UNMET_AFTER_SECONDS = 3.0
 DRAIN_SECONDS = 30.0
 """How long to wait for the rest of the logs when all executions are over."""
-
-RETRY_SECONDS = 0.2
-"""Pause before a failed request is repeated; it doubles up to five seconds."""
 
 NOTICE_SECONDS = 5.0
 """Connection notices come at most this often."""
@@ -65,6 +60,7 @@ class Follower:
 
     def __init__(self, session: Session, job_ids: Sequence[str], *, waiting: Waiting, run_id: str = "") -> None:
         self._session = session
+        self._patience = session.patience
         self._ids = list(job_ids)
         self._waiting = waiting
         self._attach = attach_command(session, self._ids, run_id, logs=waiting.follow)
@@ -76,7 +72,7 @@ class Follower:
         self._tails: list[LogTail] = []
         self._stop = threading.Event()
         self._began = time.monotonic()
-        self._unmet_check_at = self._began + UNMET_AFTER_SECONDS
+        self._unmet_check_at = self._began + self._patience.unmet_after_seconds
         deadline = None if waiting.timeout is None else self._began + waiting.timeout
         self._board = Board(session)
         self._outage = Outage(self._note, every=NOTICE_SECONDS, deadline=deadline)
@@ -111,7 +107,7 @@ class Follower:
             self._board.close()
 
     def _through(self, request: Callable[[], T]) -> T:
-        return self._outage.through(request, pause=RETRY_SECONDS)
+        return self._outage.through(request, pause=self._patience.retry_seconds)
 
     def _job(self, job_id: str) -> JobExecution:
         return self._through(partial(self._client.get_job, job_id))
@@ -152,7 +148,7 @@ class Follower:
             if open_ids:
                 self._tell_unmet()
                 # A big run must not be polled without a break: at most a third of the time goes into requests.
-                self._outage.pause(max(POLL_SECONDS, 2 * (time.monotonic() - began)))
+                self._outage.pause(max(self._patience.poll_seconds, 2 * (time.monotonic() - began)))
 
     def _saw(self, job_id: str, state: JobState) -> None:
         self._states[job_id] = state
@@ -169,7 +165,7 @@ class Follower:
         """Say once of each queued execution why no agent can take it; of five in a round, as each costs a request."""
         if time.monotonic() < self._unmet_check_at:
             return
-        self._unmet_check_at = time.monotonic() + UNMET_AFTER_SECONDS
+        self._unmet_check_at = time.monotonic() + self._patience.unmet_after_seconds
         waiting = [i for i in self._ids if self._states[i].status is JobStatus.QUEUED and i not in self._unmet]
         for job_id in waiting[:5]:
             job = self._job(job_id)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import usage
+from cictl.cli.app.patience import Patience
 from cictl.cli.app.session import Session
 from cictl.cli.output.data import Format
 from cictl.cli.output.outage import Outage
@@ -24,8 +24,6 @@ from cictl_client import ApiError, ClientError
 
 if TYPE_CHECKING:
     from rich.console import Group
-
-POLL_SECONDS = 2.0
 
 
 def watch(session: Session, look: Callable[[], Result[Any]], *, quiet: Sequence[str]) -> ExitCode:
@@ -46,17 +44,18 @@ def watch(session: Session, look: Callable[[], Result[Any]], *, quiet: Sequence[
     try:
         with shown:
             shown.show(result)
-            _go_on(look, shown)
+            _go_on(look, shown, session.patience)
     except KeyboardInterrupt:
         pass
     return ExitCode.INTERRUPTED
 
 
-def _go_on(look: Callable[[], Result[Any]], shown: _Lines) -> NoReturn:
+def _go_on(look: Callable[[], Result[Any]], shown: _Lines, patience: Patience) -> NoReturn:
+    pause = patience.watch_seconds
     while True:
-        time.sleep(POLL_SECONDS)
+        patience.sleep(pause)
         outage = Outage(shown.note, every=math.inf, passing=_has_not_refused)
-        shown.show(outage.through(look, pause=POLL_SECONDS, longest=POLL_SECONDS))
+        shown.show(outage.through(look, pause=pause, longest=pause))
 
 
 def _has_not_refused(error: ClientError) -> bool:

@@ -16,7 +16,6 @@ from cictl.wire.jobs import JobStatus
 from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateKey
 from cictl_client import Client, ClientError, Unreachable
 
-POLL_SECONDS = 0.5
 _MAX_JOBS = 1000
 _LOGS = "the server's log (`journalctl -u cictl -u cictl-updater`)"
 
@@ -168,6 +167,7 @@ class _Follower:
         self._session = session
         self._deadline = deadline
         self._client = session.new_client(retries=0, timeout=10.0)
+        self._poll_seconds = session.patience.poll_seconds
         self._told = ""
 
     def wait_for_answer(self, sent: _SentRequest, *, before: str) -> UpdateAnswer:
@@ -176,7 +176,7 @@ class _Follower:
         Args:
             before: The time of the update before this one, as the status told it.
         """
-        while not sent.wait(POLL_SECONDS):
+        while not sent.wait(self._poll_seconds):
             self._look()
         if isinstance(sent.error, Unreachable):
             # The connection broke: either the request never arrived, or the server took it and restarts already. While
@@ -206,7 +206,7 @@ class _Follower:
                 raise Failure(message, exit_code=ExitCode.ERROR, code="update_failed", hint=next_step(status or {}))
             if time.monotonic() >= self._deadline:
                 raise _too_late(is_away=status is None)
-            time.sleep(POLL_SECONDS)
+            time.sleep(self._poll_seconds)
 
     def _look(self) -> dict[str, str] | None:
         """Return the status and tell its phase; None while the server is away."""
