@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from cictl_testing.fake_server import FakeServer, Served, new_fake
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import openbao
 from cictl_testing.servers.threads import ThreadedServer
@@ -51,13 +50,6 @@ EAGER = replace(HASTE, unmet_after_seconds=0.0)
 """It tells at once of jobs that no agent can take."""
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeServer]:
-    """A server with canned answers: an agent, the project shop, and nothing in the queue."""
-    with Served(new_fake()) as server:
-        yield server
-
-
 @pytest.fixture(scope="session")
 def shop_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data directory that each shop is a copy of, beside the repository of its project."""
@@ -73,6 +65,27 @@ def shop(shop_template: Path, tmp_path: Path) -> Iterator[Shop]:
     opened = Shop(tmp_path / "shop-data", repository=shop_template / "repository")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def stocked(shop_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The shop behind each `showcase`."""
+    directory = tmp_path_factory.mktemp("showcase") / "data"
+    shutil.copytree(shop_template / "data", directory)
+    opened = Shop(directory, repository=shop_template / "repository")
+    opened.stock()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def showcase(stocked: Shop) -> Iterator[Shop]:
+    """A shop with one of everything that all tests share which change nothing in it; its gate is theirs."""
+    stocked.gate.forget()
+    store = stocked.server.store
+    before = store.figures().commits
+    yield stocked
+    assert store.figures().commits == before, "a test that changes something needs a shop of its own"
 
 
 @pytest.fixture
@@ -111,9 +124,9 @@ def cli(run: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.fixture
-def faked(run: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the program against the fake server."""
-    monkeypatch.setenv("CICTL_SERVER_URL", fake.url)
+def shown(run: Run, showcase: Shop, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the program against the showcase."""
+    monkeypatch.setenv("CICTL_SERVER_URL", showcase.url)
     return run
 
 

@@ -7,36 +7,21 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
-from cictl_testing.files import make_repository
-from cictl_testing.server import RunningServer
-from cictl_testing.servers.threads import ThreadedServer
+from cictl_testing.shop import UPDATES, Shop
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.main import main
 from cictl.cli.completion.tree import command_tree
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
-from cictl.wire.projects import ImportRequest
-from cictl.wire.reports import TestReport, TestReportUpload
-from cictl_server.app import create_app
-from tests.cli.conftest import HASTE, Run
-
-FILE = """\
-version: 1
-project: {name: shop}
-pipelines:
-  - id: build
-    vcs_source: {repo: REPOSITORY, ref: main}
-    jobs: [{id: work, steps: [{run: "true"}]}]
-pipeline_chains: [{id: release, pipelines: [build]}]
-"""
+from cictl.wire.vault import VAULT_AUTH_OK, VaultTestResponse
+from tests.cli.conftest import HASTE, Ran, Run
 
 
 @dataclass(frozen=True)
@@ -44,7 +29,7 @@ class Row:
     """One command.
 
     Attributes:
-        argv: What succeeds; `DONE`, `QUEUED`, `RUNNING` stand for jobs, `REPOSITORY` for a repository.
+        argv: What succeeds; job-1 is over, job-2 waits, `REPOSITORY` stands for a repository.
         missing: The same with something that is not there; empty where nothing is named.
         writes: It changes something on the server.
         shows_text: What it shows is no JSON, whatever is asked for.
@@ -94,19 +79,30 @@ ROWS = [
     Row("chains source-refs shop/release", "chains source-refs nothing"),
     Row("chains eligible-agents shop/release", "chains eligible-agents nothing"),
     Row("jobs list"),
-    Row("jobs show DONE", "jobs show job-9"),
-    Row("jobs logs DONE", "jobs logs job-9", shows_text=True),
-    Row("jobs cancel QUEUED", "jobs cancel job-9", writes=True),
-    Row("jobs rerun DONE", "jobs rerun job-9", writes=True),
-    Row("jobs delete QUEUED --yes", "jobs delete job-9 --yes", writes=True),
+    Row("jobs show job-1", "jobs show job-9"),
+    Row("jobs logs job-1", "jobs logs job-9", shows_text=True),
+    Row("jobs cancel job-2", "jobs cancel job-9", writes=True),
+    Row("jobs rerun job-1", "jobs rerun job-9", writes=True),
+    Row("jobs delete job-2 --yes", "jobs delete job-9 --yes", writes=True),
     Row("jobs clear-queue --yes", writes=True),
     Row("jobs flush-history --yes", writes=True),
-    Row("jobs artifacts DONE", "jobs artifacts job-9"),
-    Row("jobs download DONE app", "jobs download DONE nothing"),
-    Row("jobs tests DONE", "jobs tests job-9"),
-    Row("jobs explain QUEUED", "jobs explain job-9"),
-    Row("jobs watch DONE", "jobs watch job-9"),
+    Row("jobs artifacts job-1", "jobs artifacts job-9"),
+    Row("jobs download job-1 app", "jobs download job-1 nothing"),
+    Row("jobs tests job-1", "jobs tests job-9"),
+    Row("jobs explain job-2", "jobs explain job-9"),
+    Row("jobs watch job-1", "jobs watch job-9"),
+    Row("vault list"),
+    Row("vault add pantry --namespace x", writes=True),
+    Row("vault remove pantry --yes", "vault remove nothing --yes", writes=True),
+    Row("vault test pantry", "vault test nothing"),
+    Row("update check"),
+    Row("update tags"),
+    Row("update status"),
+    Row("update apply --yes", writes=True),
+    Row("update rollback --yes", writes=True),
+    Row("server restart --yes", writes=True),
     Row("api GET agents", "api GET agents/nobody"),
+    Row("api POST agents/build-1/actions -f action=activate", writes=True),
 ]
 
 ELSEWHERE = {
@@ -115,16 +111,6 @@ ELSEWHERE = {
     "demo": "tests/cli/test_cli_run.py",
     "lint": "no server: tests/cli/test_cli_lint.py",
     "projects icon": "writes an image: tests/cli/test_cli_project_icons.py",
-    "vault list": "needs a Vault: tests/cli/test_cli_vault.py",
-    "vault add": "needs a Vault: tests/cli/test_cli_vault.py",
-    "vault remove": "needs a Vault: tests/cli/test_cli_vault.py",
-    "vault test": "needs a Vault: tests/cli/test_cli_vault.py",
-    "update check": "needs an installation: tests/cli/test_cli_update.py",
-    "update tags": "needs an installation: tests/cli/test_cli_update.py",
-    "update status": "needs an installation: tests/cli/test_cli_update.py",
-    "update apply": "needs an installation: tests/cli/test_cli_update.py",
-    "update rollback": "needs an installation: tests/cli/test_cli_update.py",
-    "server restart": "needs a server to restart: tests/cli/test_cli_update.py",
     "store check": "no server: tests/cli/test_cli_store.py",
     "store backup": "no server: tests/cli/test_cli_store.py",
     "store restore": "no server: tests/cli/test_cli_store.py",
@@ -156,83 +142,54 @@ def test_every_command_is_here_or_elsewhere() -> None:
     assert {row.path for row in ROWS}.isdisjoint(ELSEWHERE)
 
 
-@dataclass
-class Shop:
-    """A server that has one of everything, and what the words of the table stand for."""
-
-    server: RunningServer
-    words: dict[str, str]
-
-    def argv(self, text: str) -> list[str]:
-        return [self.words.get(word, word) for word in text.split()]
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """A data directory with one of everything, to be copied, and what the words of the table stand for."""
-    directory = tmp_path_factory.mktemp("every-command")
-    repository = directory / "repository"
-    make_repository(repository, {"cictl.yaml": FILE.replace("REPOSITORY", str(repository))})
-    server = RunningServer(directory / "data")
-    beat(server)
-    assert server.post("/api/v1/projects/import", ImportRequest(repo_url=str(repository))).status_code == 201
-    pipeline = server.services.projects.projects.list_projects()[0].pipelines[0].id
-    [done] = server.run(pipeline)
-    server.running("build-1")
-    server.report(done, "running", "build-1", output_append="hello\n", output_offset=0)
-    artifacts = ArtifactUpload(agent_id="build-1", artifacts=[ArtifactData(path="app", data_base64="aGVsbG8=")])
-    tests = TestReportUpload(agent_id="build-1", report=TestReport(total=1, passed=1, failed=0, skipped=0))
-    for name, upload in (("artifacts", artifacts), ("tests", tests)):
-        assert server.post(f"/api/v1/jobs/{done}/{name}", upload).status_code < 300
-    server.report(done, "succeeded", "build-1")
-    [queued] = server.run(pipeline)
-    server.close()
-    return directory / "data", {"DONE": done, "QUEUED": queued, "REPOSITORY": str(repository)}
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Downloads go elsewhere than into the checkout."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
-def shop(
-    template: tuple[Path, dict[str, str]], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Shop]:
-    """A running copy of the template."""
-    data, words = template
-    shutil.copytree(data, tmp_path / "data")
-    server = RunningServer(tmp_path / "data")
-    server.clock.step(1)
-    beat(server)
-    http = ThreadedServer(create_app(server.services))
-    monkeypatch.setenv("CICTL_SERVER_URL", http.url)
-    monkeypatch.chdir(tmp_path)
-    yield Shop(server, words)
-    server.services.core.hub.close()
-    http.stop()
-    server.close()
+def any_shop(request: pytest.FixtureRequest, row: Row) -> Shop:
+    """A shop with one of everything: of its own for a row that writes, else the one of all."""
+    shop: Shop = request.getfixturevalue("shop" if row.writes else "showcase")
+    if row.writes:
+        shop.stock()
+    shop.gate.answers(UPDATES)
+    shop.gate.answer("POST /api/v1/vault/connections/3/test", VaultTestResponse(ok=True, message=VAULT_AUTH_OK))
+    return shop
 
 
-def beat(server: RunningServer) -> None:
-    capabilities = {"executor": "script", "shells": "posix"}
-    server.heartbeat("build-1", hostname="host", version="1.2.3", capabilities=capabilities)
+@pytest.fixture
+def succeed(run: Run, any_shop: Shop, row: Row, monkeypatch: pytest.MonkeyPatch) -> partial[Ran]:
+    """Runs the row as it succeeds, with more words behind it; what only reads does so although nothing may be written."""
+    monkeypatch.setenv("CICTL_SERVER_URL", any_shop.url)
+    monkeypatch.setenv("CICTL_READONLY", "" if row.writes else "1")
+    return partial(run, *words(any_shop, row.argv))
+
+
+def words(shop: Shop, text: str) -> list[str]:
+    return [str(shop.repository) if word == "REPOSITORY" else word for word in text.split()]
 
 
 @pytest.mark.parametrize("row", EVERY)
-def test_success_as_json(run: Run, shop: Shop, row: Row) -> None:
-    ran = run(*shop.argv(row.argv), "-o", "json")
+def test_success_as_json(succeed: Run, row: Row) -> None:
+    ran = succeed("-o", "json")
     assert ran.code == 0, ran.err
     if not row.shows_text:
         assert isinstance(msgspec.json.decode(ran.out), dict)
 
 
 @pytest.mark.parametrize("row", EVERY)
-def test_success_in_a_pipe_has_no_control_sequences(run: Run, shop: Shop, row: Row) -> None:
-    ran = run(*shop.argv(row.argv))
+def test_success_in_a_pipe_has_no_control_sequences(succeed: Run, row: Row) -> None:
+    ran = succeed()
     assert ran.code == 0, ran.err
     assert "\x1b" not in ran.out + ran.err
     assert ran.out or ran.err
 
 
 @pytest.mark.parametrize("row", MISSING)
-def test_what_is_missing_is_5_with_a_hint(run: Run, shop: Shop, row: Row) -> None:
-    ran = run(*shop.argv(row.missing))
+def test_what_is_missing_is_5_with_a_hint(shown: Run, row: Row) -> None:
+    ran = shown(*row.missing.split())
     assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "") or row.path == "api"
     assert ran.code == ExitCode.NOT_FOUND
     first, second = ran.err.splitlines()[:2]
@@ -242,17 +199,25 @@ def test_what_is_missing_is_5_with_a_hint(run: Run, shop: Shop, row: Row) -> Non
 
 @pytest.mark.parametrize("row", EVERY)
 def test_away_is_9(run: Run, dead_url: str, row: Row) -> None:
-    ran = run(*row.argv.split(), "--server", dead_url, "-o", "json")
-    assert ran.code == ExitCode.UNREACHABLE
+    argv = [*row.argv.split(), "--server", dead_url]
+    text, data = run(*argv), run(*argv, "-o", "json")
+    assert text.code == data.code == ExitCode.UNREACHABLE
     if row.path != "healthcheck":
-        assert (ran.out, ran.error()["code"]) == ("", "unreachable")
+        assert (text.out, data.out, data.error()["code"]) == ("", "", "unreachable")
+        first, second = text.err.splitlines()[:2]
+        assert dead_url in first
+        assert second.startswith("try: ")
 
 
 @pytest.mark.parametrize("row", WRITES)
-def test_readonly_refuses_it(run: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
+def test_readonly_refuses_it(shown: Run, showcase: Shop, monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
     monkeypatch.setenv("CICTL_READONLY", "1")
-    ran = run(*shop.argv(row.argv), "-o", "json")
-    assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.NOT_ALLOWED, "", "readonly")
+    argv = words(showcase, row.argv)
+    text, data = shown(*argv), shown(*argv, "-o", "json")
+    assert (text.code, data.code, text.out, data.out) == (ExitCode.NOT_ALLOWED, ExitCode.NOT_ALLOWED, "", "")
+    assert "CICTL_READONLY is set" in text.err
+    assert data.error()["code"] == "readonly"
+    assert showcase.gate.requests == []
 
 
 class Terminal:
@@ -283,17 +248,17 @@ class Terminal:
 
 
 @pytest.fixture
-def on_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Runs the program on a terminal, and returns its exit code and what it wrote."""
+def on_terminal(succeed: partial[Ran], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Runs the row on a terminal, and returns its exit code and what it wrote."""
 
-    def run_there(*argv: str, **env: str) -> tuple[int, str]:
+    def run_there(**env: str) -> tuple[int, str]:
         terminal = Terminal()
         with monkeypatch.context() as patched:
             for name, value in {"TERM": "xterm-256color", "COLUMNS": "80", **env}.items():
                 patched.setenv(name, value)
             patched.setattr("sys.stdout", terminal.stream)
             patched.setattr("sys.stderr", terminal.stream)
-            code = main(argv, patience=HASTE)
+            code = main(succeed.args, patience=HASTE)
         return code, terminal.close()
 
     return run_there
@@ -302,17 +267,17 @@ def on_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "TERM=dumb"])
 @pytest.mark.parametrize("row", READS)
 def test_a_terminal_without_colour_gets_none(
-    on_terminal: Callable[..., tuple[int, str]], shop: Shop, row: Row, env: dict[str, str]
+    on_terminal: Callable[..., tuple[int, str]], row: Row, env: dict[str, str]
 ) -> None:
-    code, text = on_terminal(*shop.argv(row.argv), **env)
+    code, text = on_terminal(**env)
     assert code == 0, text
     assert "\x1b" not in text
     assert text.strip()
 
 
 @pytest.mark.parametrize("row", READS)
-def test_a_terminal_gets_the_cursor_back(on_terminal: Callable[..., tuple[int, str]], shop: Shop, row: Row) -> None:
-    code, text = on_terminal(*shop.argv(row.argv))
+def test_a_terminal_gets_the_cursor_back(on_terminal: Callable[..., tuple[int, str]], row: Row) -> None:
+    code, text = on_terminal()
     assert code == 0, text
     assert text.count("\x1b[?25l") <= text.count("\x1b[?25h")
     assert text.endswith(("\n", "\x1b[?25h")) or row.shows_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -49,6 +49,11 @@ class Gate:
         """Answer *request*, such as `GET /healthz`, with *message* so many *times*."""
         self._answers[request] = _Answer(status, "application/json", encode(message), times)
 
+    def answers(self, answers: Mapping[str, Message]) -> None:
+        """Answer each request with its message from now on."""
+        for request, message in answers.items():
+            self.answer(request, message)
+
     def refuse(self, request: str, status: int, code: Code, title: str, *, times: int = ALWAYS) -> None:
         """Answer *request* with problem details."""
         problem = Problem(title=title, status=status, code=code)
@@ -57,6 +62,14 @@ class Gate:
     def refuse_plainly(self, request: str, status: int, text: str) -> None:
         """Answer *request* in plain text, as a reference server does."""
         self._answers[request] = _Answer(status, "text/plain; charset=utf-8", f"{text}\n".encode(), ALWAYS)
+
+    def forget(self) -> None:
+        """Let everything through again, and drop what was noted."""
+        self._answers.clear()
+        self.requests.clear()
+        self.sent.clear()
+        self.authorization = None
+        self.before = lambda _: None
 
     def posts(self) -> list[str]:
         """Return the requests that could change something."""

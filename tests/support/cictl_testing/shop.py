@@ -11,8 +11,10 @@ import msgspec
 
 from cictl.project_file import parse
 from cictl.wire.agents import Agent, AgentResponse
+from cictl.wire.codec import Message
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl.wire.reports import TestReport, TestReportUpload
+from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateStatus, UpdateTags
 from cictl.wire.vault import VaultConnection
 from cictl_server.services.core.hub import job_topic
 from cictl_server.services.core.ids import job_number
@@ -60,6 +62,22 @@ VAULT = VaultConnection(
     secret_id_env="CICTL_VAULT_PANTRY",
     kv_default_version=2,
 )
+UPDATES: dict[str, Message] = {
+    "POST /api/v1/update/check": UpdateCheck(current_version="v1", latest_version="v1", update_available=False),
+    "GET /api/v1/update/tags": UpdateTags(tags=["v1", "v0"], current_version="v1"),
+    "GET /api/v1/update/status": UpdateStatus(
+        status={
+            "update_current_version": "v1",
+            "update_previous_version": "v0",
+            "update_server_self_update_supported": "1",
+        }
+    ),
+    "POST /api/v1/update/apply": UpdateAnswer(updated=False, message="already up to date"),
+    "POST /api/v1/update/rollback": UpdateAnswer(updated=False, message="already up to date"),
+    "POST /api/v1/server/restart": Restarting(restarting=True, message="restart requested"),
+}
+"""What a server in an installation answers that runs the latest version; a shop has no installation."""
+
 CAPABILITIES = {"executor": "script", "shells": "posix"}
 PROJECT, BUILD, DEPLOY, RELEASE = 3, 7, 8, 2
 """Ids of the project, its pipelines and its chain."""
@@ -179,6 +197,13 @@ class Shop:
         with self.server.store.write() as tx:
             for agent in list(tx.agents.iter_all()):
                 tx.agents.delete(agent.agent_id)
+
+    def stock(self) -> None:
+        """Put one of everything there: job-1 is over, with all that a job leaves behind, and job-2 waits."""
+        self.put(job("job-1", JobStatus.SUCCEEDED, started_utc=LONG_AGO, finished_utc=LONG_AGO), log=b"hello\n")
+        self.put(job("job-2", metadata={"pipeline_run_id": "run-2"}))
+        self.keep("job-1", {"app": b"hello"})
+        self.report("job-1", TestReport(total=1, passed=1, failed=0, skipped=0))
 
     def put(self, *jobs: JobExecution, log: bytes = b"") -> None:
         """Store executions as they are; each gets the *log*, unless that is empty."""
