@@ -16,8 +16,8 @@ from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobStatus
 from tests.cli.conftest import Run
 
 
-def test_list_as_table(cli: Run) -> None:
-    ran = cli("agents", "list")
+def test_list_as_table(shown: Run) -> None:
+    ran = shown("agents", "list")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[0].split() == ["AGENT", "STATE", "BUSY", "SEEN", "PLATFORM", "VERSION"]
     assert ran.out.splitlines()[1].split() == [
@@ -30,8 +30,8 @@ def test_list_as_table(cli: Run) -> None:
     ]
 
 
-def test_list_as_json_is_the_api_shape(cli: Run) -> None:
-    agents = cli("agents", "list", "-o", "json").json()["agents"]
+def test_list_as_json_is_the_api_shape(shown: Run) -> None:
+    agents = shown("agents", "list", "-o", "json").json()["agents"]
     assert [agent["agent_id"] for agent in agents] == ["build-1", "build-2", "mac"]
 
 
@@ -47,28 +47,28 @@ def test_list_of_none_as_json_is_an_empty_list(cli: Run, shop: Shop) -> None:
     assert cli("agents", "list", "-o", "json").json() == {"agents": []}
 
 
-def test_query_picks_from_the_json(cli: Run) -> None:
-    assert cli("agents", "list", "--query", "agents[?deactivated].agent_id", "-o", "name").out == "mac\n"
+def test_query_picks_from_the_json(shown: Run) -> None:
+    assert shown("agents", "list", "--query", "agents[?deactivated].agent_id", "-o", "name").out == "mac\n"
 
 
 @pytest.mark.parametrize("text", ["build-1", "m", "mac"])
-def test_show_finds_by_id_or_its_beginning(cli: Run, text: str) -> None:
-    ran = cli("agents", "show", text, "-o", "json")
+def test_show_finds_by_id_or_its_beginning(shown: Run, text: str) -> None:
+    ran = shown("agents", "show", text, "-o", "json")
     assert ran.json()["agent"]["agent_id"].startswith(text)
 
 
-def test_show_lists_capabilities(cli: Run) -> None:
-    assert "  executor=script\n" in cli("agents", "show", "build-1").out
+def test_show_lists_capabilities(shown: Run) -> None:
+    assert "  executor=script\n" in shown("agents", "show", "build-1").out
 
 
-def test_ambiguous_beginning_is_a_usage_error_with_the_candidates(cli: Run) -> None:
-    ran = cli("agents", "show", "build")
+def test_ambiguous_beginning_is_a_usage_error_with_the_candidates(shown: Run) -> None:
+    ran = shown("agents", "show", "build")
     assert ran.code == ExitCode.USAGE
     assert "build-1, build-2" in ran.err
 
 
-def test_unknown_agent_suggests_one(cli: Run) -> None:
-    ran = cli("agents", "show", "biuld-1")
+def test_unknown_agent_suggests_one(shown: Run) -> None:
+    ran = shown("agents", "show", "biuld-1")
     assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
     assert "did you mean build-1" in ran.err
 
@@ -87,11 +87,11 @@ def test_activate(cli: Run, shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"), [(("deactivate", "mac"), "already deactivated"), (("activate", "build-1"), "already active")]
 )
-def test_doing_it_twice_is_fine(cli: Run, shop: Shop, argv: tuple[str, str], said: str) -> None:
-    ran = cli("agents", *argv)
+def test_doing_it_twice_is_fine(shown: Run, showcase: Shop, argv: tuple[str, str], said: str) -> None:
+    ran = shown("agents", *argv)
     assert ran.code == 0
     assert said in ran.err
-    assert shop.gate.posts() == []
+    assert showcase.gate.posts() == []
 
 
 def test_answer_as_json(cli: Run) -> None:
@@ -134,10 +134,10 @@ def test_update_of_an_agent_that_is_up_to_date(cli: Run, shop: Shop) -> None:
     assert (ran.code, ran.err) == (0, "build-1: agent is already at target version\n")
 
 
-def test_update(cli: Run, shop: Shop) -> None:
+def test_update(shown: Run, showcase: Shop) -> None:
     answer = AgentActionResponse(requested=True, agent_id="build-1", target="0.2.0")
-    shop.gate.answer("POST /api/v1/agents/build-1/actions", answer)
-    ran = cli("agents", "update", "build-1")
+    showcase.gate.answer("POST /api/v1/agents/build-1/actions", answer)
+    ran = shown("agents", "update", "build-1")
     assert (ran.code, ran.err) == (0, "build-1: update to 0.2.0 requested\n")
 
 
@@ -237,6 +237,6 @@ def test_exec_on_a_deactivated_agent_says_so(cli: Run, shop: Shop) -> None:
     assert (ran.code, "`cictl agents activate mac` lets it begin" in ran.err) == (0, True)
 
 
-def test_exec_of_nothing_is_a_usage_error(cli: Run, shop: Shop) -> None:
-    assert cli("agents", "exec", "build-1", "--", " ").code == ExitCode.USAGE
-    assert shop.gate.requests == []
+def test_exec_of_nothing_is_a_usage_error(shown: Run, showcase: Shop) -> None:
+    assert shown("agents", "exec", "build-1", "--", " ").code == ExitCode.USAGE
+    assert showcase.gate.requests == []

@@ -35,15 +35,15 @@ def scripted(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AnsweringS
 
 
 @pytest.mark.parametrize("path", ["agents/build-1", "api/v1/agents/build-1", "/api/v1/agents/build-1"])
-def test_the_body_comes_as_it_is(cli: Run, shop: Shop, path: str) -> None:
-    ran = cli("api", "get", path)
+def test_the_body_comes_as_it_is(shown: Run, showcase: Shop, path: str) -> None:
+    ran = shown("api", "get", path)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith('{"agent":{"agent_id":"build-1"')
-    assert shop.gate.requests == ["GET /api/v1/agents/build-1"]
+    assert showcase.gate.requests == ["GET /api/v1/agents/build-1"]
 
 
-def test_a_path_with_a_slash_is_whole(cli: Run, shop: Shop) -> None:
-    assert cli("api", "GET", "/healthz").json() == {"status": "ok"}
+def test_a_path_with_a_slash_is_whole(shown: Run, showcase: Shop) -> None:
+    assert shown("api", "GET", "/healthz").json() == {"status": "ok"}
 
 
 def test_bytes_stay_bytes(scripted: AnsweringServer) -> None:
@@ -163,11 +163,11 @@ def test_paginate_reads_the_pages_of_a_whole_server(run: Run, server: RunningSer
         pytest.param(("GET", "jobs", "-o", "name"), "needs --query", id="names of what"),
     ],
 )
-def test_wrong_usage(cli: Run, shop: Shop, argv: tuple[str, ...], text: str) -> None:
-    ran = cli("api", *argv)
+def test_wrong_usage(shown: Run, showcase: Shop, argv: tuple[str, ...], text: str) -> None:
+    ran = shown("api", *argv)
     assert ran.code == ExitCode.USAGE
     assert text in ran.err
-    assert shop.gate.requests == []
+    assert showcase.gate.requests == []
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_wrong_usage(cli: Run, shop: Shop, argv: tuple[str, ...], text: str) -> 
         (500, Code.INTERNAL, ExitCode.SERVER_ERROR),
     ],
 )
-def test_refusals_end_by_the_table(cli: Run, shop: Shop, status: int, code: Code, exit_code: ExitCode) -> None:
-    shop.gate.refuse("GET /api/v1/agents", status, code, "no and no")
-    ran = cli("api", "GET", "agents")
+def test_refusals_end_by_the_table(shown: Run, showcase: Shop, status: int, code: Code, exit_code: ExitCode) -> None:
+    showcase.gate.refuse("GET /api/v1/agents", status, code, "no and no")
+    ran = shown("api", "GET", "agents")
     assert (ran.code, ran.out) == (exit_code, "")
     assert "no and no" in ran.err
 
@@ -191,15 +191,15 @@ def test_a_dead_server_is_9(run: Run, dead_url: str) -> None:
     assert run("api", "GET", "agents", "--server", dead_url).code == ExitCode.UNREACHABLE
 
 
-def test_another_server_is_never_asked(cli: Run, dead_url: str) -> None:
-    assert cli("api", "GET", f"{dead_url}/api/v1/agents").code == ExitCode.SERVER_ERROR
+def test_another_server_is_never_asked(shown: Run, dead_url: str) -> None:
+    assert shown("api", "GET", f"{dead_url}/api/v1/agents").code == ExitCode.SERVER_ERROR
 
 
-def test_readonly_allows_reading_alone(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readonly_allows_reading_alone(shown: Run, showcase: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CICTL_READONLY", "1")
-    assert cli("api", "GET", "agents").code == 0
-    assert cli("api", "POST", "jobs/job-1/cancel").code == ExitCode.NOT_ALLOWED
-    assert shop.gate.posts() == []
+    assert shown("api", "GET", "agents").code == 0
+    assert shown("api", "POST", "jobs/job-1/cancel").code == ExitCode.NOT_ALLOWED
+    assert showcase.gate.posts() == []
 
 
 def test_delete_needs_yes(cli: Run, shop: Shop) -> None:

@@ -209,10 +209,10 @@ def test_unreachable_server(run: Run, dead_url: str, command: str) -> None:
     assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.UNREACHABLE, "", "unreachable")
 
 
-def test_readonly_refuses_to_run(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readonly_refuses_to_run(shown: Run, showcase: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CICTL_READONLY", "1")
-    assert cli("chains", "run", "release").code == ExitCode.NOT_ALLOWED
-    assert shop.gate.requests == []
+    assert shown("chains", "run", "release").code == ExitCode.NOT_ALLOWED
+    assert showcase.gate.requests == []
 
 
 def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, release: Shop) -> None:

@@ -96,10 +96,10 @@ def test_names_that_no_terminal_can_show_are_left_out(shop: Shop, env: dict[str,
     "option", [("--server", "{url}"), ("--server={url}",), ("--context", "here"), ("--context=here",)]
 )
 def test_the_server_of_the_line_is_asked(
-    run: Run, shop: Shop, env: dict[str, str], dead_url: str, option: tuple[str, ...]
+    run: Run, showcase: Shop, env: dict[str, str], dead_url: str, option: tuple[str, ...]
 ) -> None:
-    run("context", "set", "here", "--server", shop.url)
-    words = [word.format(url=shop.url) for word in option]
+    run("context", "set", "here", "--server", showcase.url)
+    words = [word.format(url=showcase.url) for word in option]
     assert names("agents", "m", {**env, "CICTL_SERVER_URL": dead_url}, *words, "agents", "show") == ["mac"]
 
 

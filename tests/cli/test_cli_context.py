@@ -146,15 +146,15 @@ def test_no_token_forgets_it(run: Run, config: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_token_file_is_kept_with_its_whole_path(
-    run: Run, home: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    run: Run, home: Path, showcase: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / "prod.token").write_text(TOKEN)
     monkeypatch.chdir(home)
-    run("context", "set", "prod", "--server", shop.url, "--token-file", "prod.token")
+    run("context", "set", "prod", "--server", showcase.url, "--token-file", "prod.token")
     monkeypatch.chdir("/")
     assert settings(run)["token"] == ("set", str(home / "prod.token"))
     assert run("agents", "list").code == 0
-    assert shop.gate.authorization == f"Bearer {TOKEN}"
+    assert showcase.gate.authorization == f"Bearer {TOKEN}"
 
 
 def test_only_the_owner_can_read_the_file(two: Run, config: Path) -> None:

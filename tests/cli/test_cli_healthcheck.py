@@ -22,14 +22,14 @@ def degrade(shop: Shop) -> None:
     shop.server.services.jobs.expiry.run_once()
 
 
-def test_healthy_is_one_line(cli: Run, shop: Shop) -> None:
-    ran = cli("healthcheck")
+def test_healthy_is_one_line(shown: Run, showcase: Shop) -> None:
+    ran = shown("healthcheck")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == f"healthy: cictl 1.2.3, API version 1; 3 of 3 agents online ({shop.url})\n"
+    assert ran.out == f"healthy: cictl 1.2.3, API version 1; 3 of 3 agents online ({showcase.url})\n"
 
 
-def test_healthy_as_json(cli: Run) -> None:
-    report = cli("healthcheck", "-o", "json").json()
+def test_healthy_as_json(shown: Run) -> None:
+    report = shown("healthcheck", "-o", "json").json()
     assert (report["healthy"], report["status"]) == (True, "healthy")
     assert [(c["name"], c["ok"]) for c in report["checks"]] == [
         ("healthz", True),
@@ -39,10 +39,10 @@ def test_healthy_as_json(cli: Run) -> None:
     ]
 
 
-def test_reference_server_is_healthy_too(cli: Run, shop: Shop) -> None:
-    shop.gate.answer("GET /api/v1/server-info", ServerInfo(name="ciwi", api_version=1, version="0.1.209"))
-    shop.gate.refuse_plainly("GET /readyz", 404, "404 page not found")
-    assert cli("healthcheck").code == 0
+def test_reference_server_is_healthy_too(shown: Run, showcase: Shop) -> None:
+    showcase.gate.answer("GET /api/v1/server-info", ServerInfo(name="ciwi", api_version=1, version="0.1.209"))
+    showcase.gate.refuse_plainly("GET /readyz", 404, "404 page not found")
+    assert shown("healthcheck").code == 0
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_reference_server_is_healthy_too(cli: Run, shop: Shop) -> None:
         pytest.param(ServerInfo(name="cictl", api_version=2, version="9"), "API version 2", id="another API"),
     ],
 )
-def test_another_server_is_10(cli: Run, shop: Shop, info: ServerInfo, text: str) -> None:
-    shop.gate.answer("GET /api/v1/server-info", info)
-    ran = cli("healthcheck")
+def test_another_server_is_10(shown: Run, showcase: Shop, info: ServerInfo, text: str) -> None:
+    showcase.gate.answer("GET /api/v1/server-info", info)
+    ran = shown("healthcheck")
     assert ran.code == ExitCode.SERVER_ERROR
     assert ran.out.startswith("unhealthy: ")
     assert text in ran.out
@@ -73,9 +73,9 @@ def test_degraded_as_json_says_which_check(cli: Run, shop: Shop) -> None:
     assert report["checks"][-1] == {"name": "runtime-state", "ok": False, "detail": "no online agents"}
 
 
-def test_failing_server_is_10(cli: Run, shop: Shop) -> None:
-    shop.gate.refuse("GET /healthz", 500, Code.INTERNAL, "disk on fire")
-    ran = cli("healthcheck")
+def test_failing_server_is_10(shown: Run, showcase: Shop) -> None:
+    showcase.gate.refuse("GET /healthz", 500, Code.INTERNAL, "disk on fire")
+    ran = shown("healthcheck")
     assert ran.code == ExitCode.SERVER_ERROR
     assert "disk on fire" in ran.out
 
@@ -92,31 +92,31 @@ def test_unreachable_as_json_parses(run: Run, dead_url: str) -> None:
     assert (ran.code, ran.json()["status"]) == (ExitCode.UNREACHABLE, "unreachable")
 
 
-def test_wait_ends_when_it_becomes_healthy(cli: Run, shop: Shop) -> None:
-    shop.gate.refuse("GET /healthz", 503, Code.INTERNAL, "starting", times=3)
-    assert cli("healthcheck", "--wait", "--timeout", "30").code == 0
+def test_wait_ends_when_it_becomes_healthy(shown: Run, showcase: Shop) -> None:
+    showcase.gate.refuse("GET /healthz", 503, Code.INTERNAL, "starting", times=3)
+    assert shown("healthcheck", "--wait", "--timeout", "30").code == 0
 
 
 def test_wait_gives_up_with_the_last_verdict(run: Run, dead_url: str) -> None:
     assert run("healthcheck", "--server", dead_url, "--wait", "--timeout", "0.1").code == ExitCode.UNREACHABLE
 
 
-def test_missing_token_is_6(cli: Run, shop: Shop) -> None:
-    shop.gate.refuse("GET /api/v1/runtime-state", 401, Code.UNAUTHENTICATED, "a token is needed")
-    ran = cli("healthcheck")
+def test_missing_token_is_6(shown: Run, showcase: Shop) -> None:
+    showcase.gate.refuse("GET /api/v1/runtime-state", 401, Code.UNAUTHENTICATED, "a token is needed")
+    ran = shown("healthcheck")
     assert (ran.code, ran.out) == (ExitCode.NOT_ALLOWED, "")
     assert "CICTL_TOKEN" in ran.err
 
 
-def test_info(cli: Run, shop: Shop) -> None:
-    ran = cli("info")
+def test_info(shown: Run, showcase: Shop) -> None:
+    ran = shown("info")
     assert ran.code == 0
-    assert f"Server:           {shop.url} (from CICTL_SERVER_URL)\n" in ran.out
+    assert f"Server:           {showcase.url} (from CICTL_SERVER_URL)\n" in ran.out
     assert "Agents:           3 online, 0 stale, 0 offline\n" in ran.out
 
 
-def test_info_as_json_has_both_answers(cli: Run) -> None:
-    found = cli("info", "-o", "json").json()
+def test_info_as_json_has_both_answers(shown: Run) -> None:
+    found = shown("info", "-o", "json").json()
     assert (found["server_info"]["name"], found["runtime_state"]["mode"]) == ("cictl", "normal")
 
 

@@ -295,10 +295,10 @@ def test_failed_logs_of_a_run_without_failures(run: Run, server: RunningServer) 
         (),
     ],
 )
-def test_what_excludes_each_other(cli: Run, shop: Shop, options: tuple[str, ...]) -> None:
-    ran = cli("jobs", "logs", *options)
+def test_what_excludes_each_other(shown: Run, showcase: Shop, options: tuple[str, ...]) -> None:
+    ran = shown("jobs", "logs", *options)
     assert (ran.code, ran.out) == (ExitCode.USAGE, "")
-    assert shop.gate.requests == []
+    assert showcase.gate.requests == []
 
 
 @pytest.mark.parametrize("options", [("--since", "1m"), ("--step", "1"), ("--failed",)])

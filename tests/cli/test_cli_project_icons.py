@@ -70,7 +70,7 @@ def test_unreachable_server(run: Run, dead_url: str) -> None:
     assert (ran.code, ran.out) == (ExitCode.UNREACHABLE, "")
 
 
-def test_terminal_gets_no_image(shop: Shop, home: Path) -> None:
-    text = Screen(shop.url, home).show("projects", "icon", "shop")
+def test_terminal_gets_no_image(showcase: Shop, home: Path) -> None:
+    text = Screen(showcase.url, home).show("projects", "icon", "shop")
     assert "will not write an image to a terminal" in text
-    assert shop.gate.requests == ["GET /api/v1/projects"]
+    assert showcase.gate.requests == ["GET /api/v1/projects"]

@@ -11,22 +11,22 @@ from cictl.wire.problems import Code
 from tests.cli.conftest import Run
 
 
-def test_list(cli: Run, shop: Shop) -> None:
-    row = cli("projects", "list").out.splitlines()[1].split()
-    commit = git(shop.repository, "rev-parse", "HEAD")[:12]
+def test_list(shown: Run, showcase: Shop) -> None:
+    row = shown("projects", "list").out.splitlines()[1].split()
+    commit = git(showcase.repository, "rev-parse", "HEAD")[:12]
     assert row == ["3", "shop", "main", "2", "1", "1966-01-02T03:04:05Z", commit]
 
 
 @pytest.mark.parametrize("text", ["shop", "sh", "3"])
-def test_show_by_name_beginning_or_id(cli: Run, text: str) -> None:
-    ran = cli("projects", "show", text)
+def test_show_by_name_beginning_or_id(shown: Run, text: str) -> None:
+    ran = shown("projects", "show", text)
     assert ran.code == 0
     assert "build (id 7): compile, test" in ran.out
     assert "release (id 2): build -> deploy" in ran.out
 
 
-def test_unknown_project(cli: Run) -> None:
-    ran = cli("projects", "show", "shopp")
+def test_unknown_project(shown: Run) -> None:
+    ran = shown("projects", "show", "shopp")
     assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
     assert "did you mean shop?" in ran.err
 
@@ -44,9 +44,9 @@ def test_import_as_json(cli: Run, shop: Shop) -> None:
     assert cli("projects", "import", str(shop.repository), "--ref", "main", "-o", "json").json()["project_id"] == 3
 
 
-def test_refused_import_shows_the_reason(cli: Run, shop: Shop) -> None:
-    shop.gate.refuse("POST /api/v1/projects/import", 400, Code.GIT_FAILED, "git fetch failed: no such host")
-    ran = cli("projects", "import", "https://nowhere.example.com/x.git")
+def test_refused_import_shows_the_reason(shown: Run, showcase: Shop) -> None:
+    showcase.gate.refuse("POST /api/v1/projects/import", 400, Code.GIT_FAILED, "git fetch failed: no such host")
+    ran = shown("projects", "import", "https://nowhere.example.com/x.git")
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")
     assert "git fetch failed: no such host" in ran.err
 
@@ -55,12 +55,12 @@ def test_reload(cli: Run) -> None:
     assert cli("projects", "reload", "shop").err.startswith("reloaded shop: 2 pipelines")
 
 
-def test_delete_needs_yes_when_nobody_can_be_asked(cli: Run, shop: Shop) -> None:
-    ran = cli("projects", "delete", "shop")
+def test_delete_needs_yes_when_nobody_can_be_asked(shown: Run, showcase: Shop) -> None:
+    ran = shown("projects", "delete", "shop")
     assert (ran.code, ran.out) == (ExitCode.USAGE, "")
     assert "2 pipelines (build, deploy) and 1 chain" in ran.err
     assert "--yes" in ran.err
-    assert shop.gate.posts() == []
+    assert showcase.gate.posts() == []
 
 
 @pytest.mark.parametrize("argv", [("projects", "delete", "shop", "-y"), ("--yes", "projects", "delete", "shop")])
@@ -69,12 +69,12 @@ def test_delete_with_yes(cli: Run, shop: Shop, argv: tuple[str, ...]) -> None:
     assert shop.projects() == []
 
 
-def test_pipelines_list(cli: Run) -> None:
-    assert cli("pipelines", "list", "-o", "name").out == "shop/build\nshop/deploy\n"
+def test_pipelines_list(shown: Run) -> None:
+    assert shown("pipelines", "list", "-o", "name").out == "shop/build\nshop/deploy\n"
 
 
-def test_pipelines_list_of_one_project_as_json(cli: Run) -> None:
-    pipelines = cli("pipelines", "list", "--project", "shop", "-o", "json").json()["pipelines"]
+def test_pipelines_list_of_one_project_as_json(shown: Run) -> None:
+    pipelines = shown("pipelines", "list", "--project", "shop", "-o", "json").json()["pipelines"]
     assert [(p["id"], p["project"], p["pipeline_id"]) for p in pipelines] == [
         (7, "shop", "build"),
         (8, "shop", "deploy"),
@@ -82,14 +82,14 @@ def test_pipelines_list_of_one_project_as_json(cli: Run) -> None:
 
 
 @pytest.mark.parametrize("text", ["shop/build", "build", "7", "3/build", "sh/bu"])
-def test_pipelines_show(cli: Run, text: str) -> None:
-    ran = cli("pipelines", "show", text)
+def test_pipelines_show(shown: Run, text: str) -> None:
+    ran = shown("pipelines", "show", text)
     assert ran.code == 0
     assert "  compile; timeout 60 s\n    1. make\n" in ran.out
     assert "  test; needs compile; matrix linux\n    1. unit\n" in ran.out
 
 
-def test_unknown_pipeline(cli: Run) -> None:
-    ran = cli("pipelines", "show", "shop/biuld")
+def test_unknown_pipeline(shown: Run) -> None:
+    ran = shown("pipelines", "show", "shop/biuld")
     assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
     assert "did you mean shop/build" in ran.err

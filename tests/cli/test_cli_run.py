@@ -290,7 +290,7 @@ def test_attach_command_repeats_the_server(cli: Run, one: Shop) -> None:
     assert f"cictl jobs watch job-3 --server {one.url}" in cli("run", ONE, "--server", one.url).err
 
 
-def test_a_project_alone_is_told_what_it_has(cli: Run, shop: Shop) -> None:
-    ran = cli("run", "shop")
+def test_a_project_alone_is_told_what_it_has(shown: Run, showcase: Shop) -> None:
+    ran = shown("run", "shop")
     assert ran.code == ExitCode.NOT_FOUND
     assert "shop is a project; name one of its own: shop/build, shop/deploy, shop/release" in ran.err

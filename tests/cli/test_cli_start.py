@@ -49,8 +49,8 @@ def test_the_version_needs_nothing(argv: tuple[str, ...]) -> None:
     assert loaded.isdisjoint(HEAVY | {"typer", "msgspec", "cictl.cli.app.main"})
 
 
-def test_a_health_check_needs_no_http_library(shop: Shop) -> None:
-    code, loaded = loaded_by("healthcheck", server=shop.url)
+def test_a_health_check_needs_no_http_library(showcase: Shop) -> None:
+    code, loaded = loaded_by("healthcheck", server=showcase.url)
     assert code == 0
     assert loaded.isdisjoint(HEAVY)
 

@@ -318,7 +318,7 @@ def sample(pattern: str) -> str:
     return pattern.split("|")[0].replace(r"\d\d", "00").replace(".*", "").strip("(")
 
 
-def test_names_are_completed(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_completed(shown: Run, showcase: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     from cictl.cli.completion.candidates import names_in_time
 
     env: dict[str, Any] = {**os.environ, "CICTL_COMPLETION_SECONDS": "30"}
@@ -326,10 +326,10 @@ def test_names_are_completed(cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPat
     assert names_in_time("vault-connections", words, env) == [("pantry", "https://vault.example.com")]
 
 
-def test_readers_of_a_pipe_get_plain_rows(cli: Run, shop: Shop) -> None:
+def test_readers_of_a_pipe_get_plain_rows(shown: Run, showcase: Shop) -> None:
     used = msgspec.structs.replace(VAULT, used_by=["shop/build", "shop/deploy"])
-    shop.gate.answer("GET /api/v1/vault/connections", VaultConnectionList(connections=[used]))
-    ran: Ran = cli("vault", "list", "-o", "wide")
+    showcase.gate.answer("GET /api/v1/vault/connections", VaultConnectionList(connections=[used]))
+    ran: Ran = shown("vault", "list", "-o", "wide")
     assert "\x1b" not in ran.out
     assert ran.out.splitlines()[1].split()[-6:] == ["ci", "approle", "-", "-", "2", "-"]
     assert "shop/build, shop/deploy" in ran.out

@@ -136,9 +136,9 @@ def test_first_look_that_fails_ends_it(run: Run, dead_url: str) -> None:
 
 
 @pytest.mark.parametrize("options", [("-o", "yaml"), ("--query", "agents")])
-def test_formats_that_need_an_end(cli: Run, shop: Shop, options: tuple[str, ...]) -> None:
-    ran = cli("agents", "list", "-w", *options)
-    assert (ran.code, ran.out, shop.gate.requests) == (ExitCode.USAGE, "", [])
+def test_formats_that_need_an_end(shown: Run, showcase: Shop, options: tuple[str, ...]) -> None:
+    ran = shown("agents", "list", "-w", *options)
+    assert (ran.code, ran.out, showcase.gate.requests) == (ExitCode.USAGE, "", [])
 
 
 def test_on_a_terminal_the_table_lives_in_any_size(screen: Screen, shop: Shop) -> None:
