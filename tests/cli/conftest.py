@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cictl_testing.screen import Screen
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import openbao
 from cictl_testing.servers.threads import ThreadedServer
@@ -121,6 +122,12 @@ def cli(run: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the program against the shop."""
     monkeypatch.setenv("CICTL_SERVER_URL", shop.url)
     return run
+
+
+@pytest.fixture
+def screen(shop: Shop, home: Path) -> Screen:
+    """Starts the program against the shop, on a terminal."""
+    return Screen(shop.url, home)
 
 
 @pytest.fixture

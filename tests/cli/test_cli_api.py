@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
 import pytest
+from cictl_testing.screen import Screen
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.answers import AnsweringServer, Reply, reply
 from cictl_testing.shop import Shop, job
@@ -187,10 +186,6 @@ def test_refusals_end_by_the_table(shown: Run, showcase: Shop, status: int, code
     assert "no and no" in ran.err
 
 
-def test_a_dead_server_is_9(run: Run, dead_url: str) -> None:
-    assert run("api", "GET", "agents", "--server", dead_url).code == ExitCode.UNREACHABLE
-
-
 def test_another_server_is_never_asked(shown: Run, dead_url: str) -> None:
     assert shown("api", "GET", f"{dead_url}/api/v1/agents").code == ExitCode.SERVER_ERROR
 
@@ -218,12 +213,7 @@ def test_a_protected_context_guards_every_write(run: Run, shop: Shop) -> None:
     assert run("api", "POST", "jobs/job-1/cancel", "--yes", "--context", "prod").code == 0
 
 
-def test_a_terminal_gets_indented_json_without_control_characters(scripted: AnsweringServer) -> None:
+def test_a_terminal_gets_indented_json_without_control_characters(scripted: AnsweringServer, home: Path) -> None:
     scripted.on("GET /api/v1/things", reply({"name": "alice\x85", "list": [1]}))
-    env = {**os.environ, "TERM": "dumb"}
-    child = pexpect.spawn(
-        sys.executable, ["-m", "cictl", "api", "GET", "things"], env=env, encoding="utf-8", timeout=60
-    )
-    child.expect(pexpect.EOF)
-    child.close()
-    assert str(child.before).splitlines() == ["{", '  "name": "alice",', '  "list": [', "    1", "  ]", "}"]
+    text = Screen(scripted.url, home).show("api", "GET", "things", env={"TERM": "dumb"})
+    assert text.splitlines() == ["{", '  "name": "alice",', '  "list": [', "    1", "  ]", "}"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cictl_testing.files import git, make_repository
+from cictl_testing.screen import Screen, end
 from cictl_testing.server import RunningServer
 from cictl_testing.shop import LONG_AGO, Shop, job
 from rich.console import Console
@@ -17,7 +18,6 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.jobs.progress import SHOWN_JOBS, ChainPicture
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus
 from tests.cli.conftest import Run
-from tests.cli.test_cli_terminal import Screen, end
 
 PROJECT = """\
 version: 1
@@ -37,7 +37,6 @@ pipeline_chains:
   - {id: release, pipelines: [build, deploy]}
   - {id: checks, pipelines: [lint, build]}
 """
-SUBJECTS = ["show", "preview", "source-refs", "eligible-agents", "run"]
 
 
 @pytest.fixture
@@ -53,11 +52,6 @@ def repository(tmp_path: Path, server: RunningServer, run: Run) -> Path:
 def release(shop: Shop) -> Shop:
     """A server where a run of shop/release enqueues job-5 and job-6 of build, and job-7, which is deploy/ship."""
     return shop
-
-
-@pytest.fixture
-def screen(shop: Shop, home: Path) -> Screen:
-    return Screen(shop.url, home)
 
 
 def member(job_id: str, pipeline: str, name: str, *, waits_for: str = "", **fields: Any) -> JobExecution:
@@ -188,31 +182,6 @@ def test_refused_run(run: Run, server: RunningServer, repository: Path) -> None:
     ran = run("chains", "run", "checks", "--ref", "main")
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")
     assert "source_ref override requires first chain pipeline vcs_source.repo" in ran.err
-
-
-@pytest.mark.parametrize("command", SUBJECTS)
-def test_typo_is_answered_with_a_suggestion(run: Run, server: RunningServer, repository: Path, command: str) -> None:
-    ran = run("chains", command, "shop/relaese")
-    assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
-    assert "error: chain 'shop/relaese' not found; did you mean shop/release" in ran.err
-    assert "`cictl chains list`" in ran.err
-
-
-@pytest.mark.parametrize("command", SUBJECTS)
-def test_pipeline_is_no_chain(run: Run, server: RunningServer, repository: Path, command: str) -> None:
-    assert run("chains", command, "shop/deploy").code == ExitCode.NOT_FOUND
-
-
-@pytest.mark.parametrize("command", SUBJECTS)
-def test_unreachable_server(run: Run, dead_url: str, command: str) -> None:
-    ran = run("chains", command, "release", "--server", dead_url, "-o", "json")
-    assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.UNREACHABLE, "", "unreachable")
-
-
-def test_readonly_refuses_to_run(shown: Run, showcase: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CICTL_READONLY", "1")
-    assert shown("chains", "run", "release").code == ExitCode.NOT_ALLOWED
-    assert showcase.gate.requests == []
 
 
 def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, release: Shop) -> None:

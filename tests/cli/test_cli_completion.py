@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from cictl_testing.servers.answers import AnsweringServer, Reply, refusal
-from cictl_testing.shop import Shop, job
+from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.words import SHELLS, WORDS
@@ -19,16 +19,15 @@ from cictl.cli.completion import candidates
 from cictl.cli.completion.generate import SCRIPTS
 from cictl.cli.completion.tree import command_tree
 from cictl.wire.agents import AgentList
-from cictl.wire.jobs import JobStatus
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def env(home: Path, shop: Shop) -> dict[str, str]:
+def env(home: Path, showcase: Shop) -> dict[str, str]:
     """An environment in which the server may take its time."""
-    return {**os.environ, "CICTL_SERVER_URL": shop.url, "CICTL_COMPLETION_SECONDS": "60"}
+    return {**os.environ, "CICTL_SERVER_URL": showcase.url, "CICTL_COMPLETION_SECONDS": "60"}
 
 
 @pytest.fixture
@@ -74,21 +73,19 @@ def ask(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
         pytest.param("runs", "", ["run-1"], id="runs, each once"),
     ],
 )
-def test_names(shop: Shop, env: dict[str, str], kind: str, begin: str, found: list[str]) -> None:
-    shop.put(job("job-1"), job("job-2"))
+def test_names(env: dict[str, str], kind: str, begin: str, found: list[str]) -> None:
     assert names(kind, begin, env) == found
 
 
-def test_names_come_with_what_tells_them_apart(shop: Shop, env: dict[str, str]) -> None:
-    shop.put(job("job-1", JobStatus.FAILED))
-    assert ask("jobs", "cictl", "", env=env).stdout == "job-1\tfailed shop/build/compile\n"
+def test_names_come_with_what_tells_them_apart(env: dict[str, str]) -> None:
+    assert ask("jobs", "cictl", "job-1", env=env).stdout == "job-1\tsucceeded shop/build/compile\n"
     assert ask("agents", "cictl", "m", env=env).stdout == "mac\tlinux/amd64, deactivated\n"
 
 
-def test_names_that_no_terminal_can_show_are_left_out(shop: Shop, env: dict[str, str]) -> None:
-    mac = shop.agent("mac")
+def test_names_that_no_terminal_can_show_are_left_out(showcase: Shop, env: dict[str, str]) -> None:
+    mac = showcase.agent("mac")
     agents = [msgspec.structs.replace(mac, agent_id=i) for i in ("ok", "", "a\nb", "a\tb", "a\x1b[31m", "ü")]
-    shop.gate.answer("GET /api/v1/agents", AgentList(agents=agents))
+    showcase.gate.answer("GET /api/v1/agents", AgentList(agents=agents))
     assert names("agents", "", env) == ["ok", "ü"]
 
 
@@ -108,9 +105,9 @@ def test_contexts_need_no_server(run: Run, env: dict[str, str], dead_url: str) -
     assert candidates.names_in_time("contexts", ["cictl", "--context", "p"], env) == [("prod", dead_url)]
 
 
-def test_the_token_is_sent(shop: Shop, env: dict[str, str]) -> None:
+def test_the_token_is_sent(showcase: Shop, env: dict[str, str]) -> None:
     names("agents", "", {**env, "CICTL_TOKEN": "tok-3f1a9"})
-    assert shop.gate.authorization == "Bearer tok-3f1a9"
+    assert showcase.gate.authorization == "Bearer tok-3f1a9"
 
 
 @pytest.mark.parametrize(

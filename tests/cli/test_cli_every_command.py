@@ -189,10 +189,12 @@ def test_success_in_a_pipe_has_no_control_sequences(succeed: Run, row: Row) -> N
 
 @pytest.mark.parametrize("row", MISSING)
 def test_what_is_missing_is_5_with_a_hint(shown: Run, row: Row) -> None:
-    ran = shown(*row.missing.split())
-    assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "") or row.path == "api"
-    assert ran.code == ExitCode.NOT_FOUND
-    first, second = ran.err.splitlines()[:2]
+    argv = row.missing.split()
+    text, data = shown(*argv), shown(*argv, "-o", "json")
+    assert text.code == data.code == ExitCode.NOT_FOUND
+    assert (text.out, data.out) == ("", "") or row.path == "api"
+    assert data.error()["code"] == "not_found"
+    first, second = text.err.splitlines()[:2]
     assert first.startswith("error: ")
     assert second.startswith("try: ")
 

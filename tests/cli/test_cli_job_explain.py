@@ -173,12 +173,6 @@ def test_on_a_terminal_lines_fit_and_instants_are_ages(server: RunningServer) ->
     assert "offline, last heard of 1m ago" in screen.text
 
 
-@pytest.mark.parametrize("argv", [(), ("-o", "json")], ids=["text", "json"])
-def test_an_unknown_job_is_5(run: Run, server: RunningServer, argv: tuple[str, ...]) -> None:
-    ran = run(*argv, "jobs", "explain", "job-9")
-    assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
-
-
 def test_a_server_that_cannot_explain(cli: Run, shop: Shop) -> None:
     shop.put(job("job-1"))
     shop.gate.refuse_plainly("GET /api/v1/jobs/job-1/explain", 404, "404 page not found")

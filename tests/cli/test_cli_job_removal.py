@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
-import pexpect
 import pytest
 from cictl_testing.processes import DEADLINE_SECONDS
+from cictl_testing.screen import Screen, end
 from cictl_testing.server import RunningServer
 from cictl_testing.shop import Shop, job
 
@@ -164,35 +163,13 @@ def test_removal_needs_yes_when_nobody_can_be_asked(run: Run, server: RunningSer
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("y", ExitCode.OK, 0), ("n", ExitCode.ERROR, 2)])
-def test_on_a_terminal_it_asks(server: RunningServer, answer: str, code: ExitCode, left: int) -> None:
-    for _ in range(2):
-        server.enqueue()
-    child = pexpect.spawn(
-        sys.executable, ["-m", "cictl.cli.app.main", "jobs", "clear-queue"], encoding="utf-8", timeout=60
-    )
+def test_on_a_terminal_it_asks(screen: Screen, shop: Shop, answer: str, code: ExitCode, left: int) -> None:
+    shop.put(job("job-1"), job("job-2"))
+    child = screen.start("jobs", "clear-queue", env={"TERM": "dumb"})
     child.expect_exact("this deletes 2 jobs (2 queued)")
     child.expect_exact("clear the queue? [y/N]")
     child.sendline(answer)
-    child.expect(pexpect.EOF)
-    child.close()
-    assert (child.exitstatus, len(ids(server))) == (code, left)
-
-
-@pytest.mark.parametrize("argv", [("rerun", "1"), ("delete", "1"), ("clear-queue",), ("flush-history",)])
-def test_a_read_only_program_refuses(
-    cli: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
-) -> None:
-    shop.put(job("job-1"))
-    monkeypatch.setenv("CICTL_READONLY", "1")
-    ran = cli("jobs", *argv, "-o", "json")
-    assert (ran.code, ran.error()["code"]) == (ExitCode.NOT_ALLOWED, "readonly")
-    assert shop.gate.requests == []
-
-
-@pytest.mark.parametrize("verb", ["rerun", "delete"])
-def test_an_unknown_job_is_5(run: Run, server: RunningServer, verb: str) -> None:
-    ran = run("jobs", verb, "job-9")
-    assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
+    assert (end(child), len(ids(shop.server))) == (code, left)
 
 
 def test_another_execution_of_the_same_job_keeps_what_waits() -> None:

@@ -37,7 +37,6 @@ pipelines:
     jobs: [{id: lint, steps: [{run: ruff}]}]
 pipeline_chains: [{id: release, pipelines: [build, deploy]}]
 """
-SUBJECTS = ["preview", "source-refs", "eligible-agents", "version", "run"]
 
 
 @pytest.fixture
@@ -274,21 +273,3 @@ def test_version_of_what_depends_on_a_run_that_never_was(run: Run, server: Runni
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")
     assert ran.err.count("no previous run found") == 2
     assert "`cictl pipelines show shop/deploy`" in ran.err.splitlines()[-1]
-
-
-@pytest.mark.parametrize("command", SUBJECTS)
-def test_typo_is_answered_with_a_suggestion(run: Run, server: RunningServer, repository: Path, command: str) -> None:
-    ran = run("pipelines", command, "shop/biuld")
-    assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
-    assert ran.err.startswith("error: pipeline 'shop/biuld' not found; did you mean shop/build")
-
-
-@pytest.mark.parametrize("command", SUBJECTS)
-def test_chain_is_no_pipeline(run: Run, server: RunningServer, repository: Path, command: str) -> None:
-    assert run("pipelines", command, "release").code == ExitCode.NOT_FOUND
-
-
-@pytest.mark.parametrize("command", SUBJECTS)
-def test_unreachable_server(run: Run, dead_url: str, command: str) -> None:
-    ran = run("pipelines", command, "build", "--server", dead_url, "-o", "json")
-    assert (ran.code, ran.out, ran.error()["code"]) == (ExitCode.UNREACHABLE, "", "unreachable")

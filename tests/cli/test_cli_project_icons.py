@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.files import make_repository
+from cictl_testing.screen import Screen
 from cictl_testing.server import RunningServer
 from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
 from tests.cli.conftest import Run
-from tests.cli.test_cli_terminal import Screen
 
 PROJECT = "version: 1\nproject: {name: shop}\npipelines: [{id: build, jobs: [{id: a, steps: [{run: make}]}]}]\n"
 # The server looks at the beginning only; ASCII, so that captured text can be compared.

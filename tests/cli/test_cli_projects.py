@@ -89,7 +89,19 @@ def test_pipelines_show(shown: Run, text: str) -> None:
     assert "  test; needs compile; matrix linux\n    1. unit\n" in ran.out
 
 
-def test_unknown_pipeline(shown: Run) -> None:
-    ran = shown("pipelines", "show", "shop/biuld")
+NAMING = [("pipelines", verb) for verb in ("show", "preview", "source-refs", "eligible-agents", "version", "run")]
+NAMING += [("chains", verb) for verb in ("show", "preview", "source-refs", "eligible-agents", "run")]
+
+
+@pytest.mark.parametrize(("group", "verb"), NAMING)
+def test_typo_is_answered_with_a_suggestion(shown: Run, group: str, verb: str) -> None:
+    typo, meant = ("shop/biuld", "shop/build") if group == "pipelines" else ("shop/relaese", "shop/release")
+    ran = shown(group, verb, typo)
     assert (ran.code, ran.out) == (ExitCode.NOT_FOUND, "")
-    assert "did you mean shop/build" in ran.err
+    assert ran.err.startswith(f"error: {group[:-1]} '{typo}' not found; did you mean {meant}")
+    assert f"`cictl {group} list`" in ran.err
+
+
+@pytest.mark.parametrize(("group", "verb"), NAMING)
+def test_pipeline_is_no_chain_and_chain_no_pipeline(shown: Run, group: str, verb: str) -> None:
+    assert shown(group, verb, "release" if group == "pipelines" else "shop/deploy").code == ExitCode.NOT_FOUND

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pexpect
 import pytest
+from cictl_testing.screen import Screen, end
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.shop import VAULT, Shop
@@ -40,8 +41,13 @@ def use_in_pipelines(server: RunningServer) -> None:
     server.define(f'[{{id: work, steps: [{{run: "true", env: {{T: "{{{{ secret.t }}}}"}}, {secrets}}}]}}]')
 
 
+def typing(url: str, home: Path, *argv: str) -> pexpect.spawn[str]:
+    """Start the program on a terminal that is wide and dumb."""
+    return Screen(url, home).start(*argv, columns=200, env={"TERM": "dumb"})
+
+
+@pytest.mark.usefixtures("server")
 class TestAdding:
-    @pytest.mark.usefixtures("server")
     def test_what_is_added_is_listed(self, run: Run) -> None:
         ran = run("vault", "add", "pantry", *NEW)
         assert (ran.code, ran.out) == (0, "")
@@ -50,14 +56,12 @@ class TestAdding:
         assert row == ["1", "pantry", "https://vault.example.com", "CICTL_VAULT_PANTRY", "-"]
         assert run("vault", "list", "-o", "name").out == "pantry\n"
 
-    @pytest.mark.usefixtures("server")
     def test_the_api_s_own_shapes_are_shown_as_json(self, run: Run) -> None:
         saved = run("vault", "add", "pantry", *NEW, "--kv-mount", "secret", "--kv-version", "1", "-o", "json").json()
         assert saved["connection"]["kv_default_mount"] == "secret"
         assert run("vault", "list", "-o", "json").json() == {"connections": [saved["connection"]]}
         assert "kv_default_version: 1\n" in run("vault", "list", "-o", "yaml").out
 
-    @pytest.mark.usefixtures("server")
     def test_a_change_says_what_changed_and_keeps_the_rest(self, run: Run) -> None:
         run("vault", "add", "pantry", *NEW, "--namespace", "team")
         ran = run("vault", "add", "pantry", "--url", "https://other.example.com", "--namespace", "")
@@ -68,30 +72,25 @@ class TestAdding:
         [connection] = run("vault", "list", "-o", "json").json()["connections"]
         assert (connection["role_id"], connection["url"]) == ("ci", "https://other.example.com")
 
-    @pytest.mark.usefixtures("server")
     def test_the_same_again_is_fine(self, run: Run) -> None:
         run("vault", "add", "pantry", *NEW)
         ran = run("vault", "add", "pantry", *NEW)
         assert (ran.code, ran.err) == (0, "vault connection pantry is so already\n")
 
-    @pytest.mark.usefixtures("server")
     def test_a_new_one_needs_three_things(self, run: Run) -> None:
         ran = run("vault", "add", "pantry", "--url", "https://vault.example.com")
         assert ran.code == ExitCode.USAGE
         assert "needs --role-id, --secret-id-env: pantry" in ran.err
 
-    @pytest.mark.usefixtures("server")
     def test_a_new_one_needs_a_name(self, run: Run) -> None:
         ran = run("vault", "add", " ", "--url", "https://vault.example.test")
         assert (ran.code, ran.err) == (ExitCode.USAGE, "error: a vault connection needs a name\n")
 
-    @pytest.mark.usefixtures("server")
     def test_the_server_s_refusal_is_shown(self, run: Run) -> None:
         ran = run("vault", "add", "pantry", *NEW[:-1], "GITHUB_TOKEN")
         assert ran.code == ExitCode.ERROR
         assert "secret_id_env must begin with CICTL_VAULT_" in ran.err
 
-    @pytest.mark.usefixtures("server")
     def test_no_connection_at_all(self, run: Run) -> None:
         ran = run("vault", "list")
         assert (ran.code, ran.out) == (0, "")
@@ -123,13 +122,11 @@ class TestRemoving:
 
     def test_on_a_terminal_it_asks(self, run: Run, pantry: RunningServer, home: Path) -> None:
         use_in_pipelines(pantry)
-        child = on_terminal(os.environ["CICTL_SERVER_URL"], home, "vault", "remove", "pantry")
+        child = typing(os.environ["CICTL_SERVER_URL"], home, "vault", "remove", "pantry")
         child.expect_exact("jobs of shop/build will fail")
         child.expect_exact("remove vault connection pantry? [y/N] ")
         child.sendline("n")
-        child.expect(pexpect.EOF)
-        child.close()
-        assert child.exitstatus == ExitCode.ERROR
+        assert end(child) == ExitCode.ERROR
         assert run("vault", "list", "-o", "name").out == "pantry\n"
 
 
@@ -247,31 +244,16 @@ class TestAnotherSecretId:
 
     def test_on_a_terminal_it_is_typed_unseen(self, server: RunningServer, home: Path) -> None:
         assert server.store
-        child = on_terminal(os.environ["CICTL_SERVER_URL"], home, "vault", "test", "pantry", "--ask-secret-id")
+        child = typing(os.environ["CICTL_SERVER_URL"], home, "vault", "test", "pantry", "--ask-secret-id")
         child.expect_exact("secret id (not shown): ")
         child.sendline(SECRET_ID)
-        child.expect(pexpect.EOF)
-        shown = str(child.before)
-        child.close()
-        assert (child.exitstatus, shown.strip()) == (0, "pantry: the login works")
+        assert (end(child), str(child.before).strip()) == (0, "pantry: the login works")
 
-    def test_on_a_terminal_that_ends_nothing_came(self, shop: Shop, home: Path) -> None:
-        child = on_terminal(shop, home, "vault", "test", "pantry", "--ask-secret-id")
+    def test_on_a_terminal_that_ends_nothing_came(self, showcase: Shop, home: Path) -> None:
+        child = typing(showcase.url, home, "vault", "test", "pantry", "--ask-secret-id")
         child.expect_exact("secret id (not shown): ")
         child.sendeof()
-        child.expect(pexpect.EOF)
-        shown = str(child.before)
-        child.close()
-        assert (child.exitstatus, shown.strip()) == (ExitCode.USAGE, "error: no secret id came from the terminal")
-
-
-def on_terminal(server: Shop | str, home: Path, *argv: str) -> pexpect.spawn[str]:
-    url = server if isinstance(server, str) else server.url
-    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", "CICTL_SERVER_URL": url}
-    command = ["-m", "cictl.cli.app.main", *argv]
-    return pexpect.spawn(
-        sys.executable, command, env=env, cwd=str(home), encoding="utf-8", timeout=60, dimensions=(24, 200)
-    )
+        assert (end(child), str(child.before).strip()) == (ExitCode.USAGE, "error: no secret id came from the terminal")
 
 
 @pytest.mark.parametrize(

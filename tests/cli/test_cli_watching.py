@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from cictl_testing.screen import Screen, end
 from cictl_testing.shop import Shop, job
 from rich.console import Console
 
@@ -18,14 +18,8 @@ from cictl.cli.jobs.progress import JobsPicture
 from cictl.wire.jobs import JobState, JobStatus
 from cictl.wire.problems import Code
 from tests.cli.conftest import HASTE, Run
-from tests.cli.test_cli_terminal import Screen, end
 
 AGENTS = "GET /api/v1/agents"
-
-
-@pytest.fixture
-def screen(shop: Shop, home: Path) -> Screen:
-    return Screen(shop.url, home)
 
 
 @pytest.fixture

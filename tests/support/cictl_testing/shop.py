@@ -201,7 +201,7 @@ class Shop:
     def stock(self) -> None:
         """Put one of everything there: job-1 is over, with all that a job leaves behind, and job-2 waits."""
         self.put(job("job-1", JobStatus.SUCCEEDED, started_utc=LONG_AGO, finished_utc=LONG_AGO), log=b"hello\n")
-        self.put(job("job-2", metadata={"pipeline_run_id": "run-2"}))
+        self.put(job("job-2"))
         self.keep("job-1", {"app": b"hello"})
         self.report("job-1", TestReport(total=1, passed=1, failed=0, skipped=0))
 

@@ -1,0 +1,52 @@
+"""The program on a real terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pexpect
+
+NO_CHANGE: Mapping[str, str] = {}
+
+
+class Screen:
+    """Starts the program on a terminal."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "TERM": "xterm-256color",
+            "CICTL_SERVER_URL": url,
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        }
+        self._home = home
+
+    def start(self, *argv: str, columns: int = 80, env: Mapping[str, str] = NO_CHANGE) -> pexpect.spawn[str]:
+        return pexpect.spawn(
+            sys.executable,
+            ["-m", "cictl.cli.app.main", *argv],
+            env={**self._env, **env},
+            cwd=str(self._home),
+            dimensions=(24, columns),
+            encoding="utf-8",
+            timeout=60,
+        )
+
+    def show(self, *argv: str, columns: int = 80, env: Mapping[str, str] = NO_CHANGE) -> str:
+        """Return everything that the program writes until it ends."""
+        child = self.start(*argv, columns=columns, env=env)
+        child.expect(pexpect.EOF)
+        child.close()
+        return str(child.before)
+
+
+def end(child: pexpect.spawn[str]) -> int:
+    """Wait for the end and return the exit code."""
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus is not None
+    return child.exitstatus
