@@ -48,14 +48,8 @@ def repository(tmp_path: Path, server: RunningServer, run: Run) -> Path:
     return path
 
 
-@pytest.fixture
-def release(shop: Shop) -> Shop:
-    """A server where a run of shop/release enqueues job-5 and job-6 of build, and job-7, which is deploy/ship."""
-    return shop
-
-
 def member(job_id: str, pipeline: str, name: str, *, waits_for: str = "", **fields: Any) -> JobExecution:
-    """Return an execution of a run of shop/release."""
+    """Return an execution of a run of shop/shop."""
     metadata = {
         "pipeline_id": pipeline,
         "pipeline_job_id": name,
@@ -80,9 +74,6 @@ def test_list(run: Run, server: RunningServer, repository: Path) -> None:
     assert ran.out == (
         "ID  CHAIN         PIPELINES     DRY RUN\n2   shop/checks   lint,build    no\n1   shop/release  build,deploy  no\n"
     )
-
-
-def test_list_for_scripts(run: Run, server: RunningServer, repository: Path) -> None:
     assert run("chains", "list", "--project", "sh", "-o", "name").out == "shop/checks\nshop/release\n"
     found = run("chains", "list", "-o", "json").json()["pipeline_chains"]
     assert [(c["id"], c["chain_id"], c["project"]) for c in found] == [(2, "checks", "shop"), (1, "release", "shop")]
@@ -184,8 +175,11 @@ def test_refused_run(run: Run, server: RunningServer, repository: Path) -> None:
     assert "source_ref override requires first chain pipeline vcs_source.repo" in ran.err
 
 
-def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, release: Shop) -> None:
-    release.when_asked(release.finish)
+# A run of shop/release enqueues job-5 and job-6 of build, and job-7, which is deploy/ship.
+
+
+def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, shop: Shop) -> None:
+    shop.when_asked(shop.finish)
     ran = cli("chains", "run", "release", "--wait")
     assert (ran.code, ran.out) == (0, "")
     names = ["build/compile", "build/test/linux", "deploy/ship"]
@@ -195,33 +189,33 @@ def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, release: Shop) -> None:
     assert "\x1b" not in ran.err
 
 
-def test_wait_on_a_terminal_draws_the_chain(screen: Screen, release: Shop) -> None:
+def test_wait_on_a_terminal_draws_the_chain(screen: Screen, shop: Shop) -> None:
     child = screen.start("chains", "run", "release", "--wait")
     child.expect_exact("waits for build, 1 job")
-    release.change("job-5", status=JobStatus.RUNNING, current_step="Step 1/2: make")
+    shop.change("job-5", status=JobStatus.RUNNING, current_step="Step 1/2: make")
     child.expect_exact("running: Step 1/2: make")
-    release.finish("job-5")
-    release.finish("job-6")
+    shop.finish("job-5")
+    shop.finish("job-6")
     child.expect_exact("succeeded, 2 jobs")
     child.expect_exact("queued, 1 job")
-    release.finish("job-7", JobStatus.FAILED, error="exit status 2")
+    shop.finish("job-7", JobStatus.FAILED, error="exit status 2")
     child.expect_exact("deploy/ship")
     assert end(child) == ExitCode.FAILED
 
 
-def test_ctrl_c_leaves_the_chain_and_the_cursor(screen: Screen, release: Shop) -> None:
+def test_ctrl_c_leaves_the_chain_and_the_cursor(screen: Screen, shop: Shop) -> None:
     child = screen.start("chains", "run", "release", "--wait")
     child.expect_exact("waits for build, 1 job")
     child.sendintr()
     child.expect_exact("\x1b[?25h")
     child.expect_exact("Attach again with: cictl jobs watch --run chain-2")
     assert end(child) == ExitCode.INTERRUPTED
-    assert not release.job("job-5").status.is_terminal
+    assert not shop.job("job-5").status.is_terminal
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "TERM=dumb"])
-def test_no_picture_where_motion_is_unwanted(screen: Screen, release: Shop, env: dict[str, str]) -> None:
-    release.when_asked(release.finish)
+def test_no_picture_where_motion_is_unwanted(screen: Screen, shop: Shop, env: dict[str, str]) -> None:
+    shop.when_asked(shop.finish)
     text = screen.show("chains", "run", "release", "--wait", env=env)
     assert "deploy/ship: succeeded after 1m05s" in text
     assert "waits for build" not in text

@@ -51,17 +51,14 @@ def test_list(two: Run) -> None:
         ["prod", "https://ci.example.com", "yes", "none", "no"],
         ["test", "http://ci.test:8112", "no", "none", "no"],
     ]
+    assert [c["name"] for c in two("context", "list", "-o", "json").json()["contexts"]] == ["prod", "test"]
+    assert two("context", "list", "-o", "name").out == "prod\ntest\n"
 
 
 def test_list_of_nothing_says_so(run: Run) -> None:
     ran = run("context", "list")
     assert (ran.code, ran.out) == (0, "")
     assert "there are no contexts" in ran.err
-
-
-def test_list_as_json_and_names(two: Run) -> None:
-    assert [c["name"] for c in two("context", "list", "-o", "json").json()["contexts"]] == ["prod", "test"]
-    assert two("context", "list", "-o", "name").out == "prod\ntest\n"
 
 
 def test_use_takes_a_beginning(two: Run) -> None:

@@ -38,6 +38,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_clean_file_is_0_and_silent_on_stdout(run: Run, project: Path) -> None:
     ran = run("lint", str(project / "cictl.yaml"))
     assert (ran.code, ran.out, ran.err) == (0, "", f"{project}/cictl.yaml: ok\n")
+    assert run("lint", "-o", "json").json() == {"file": "cictl.yaml", "findings": []}
 
 
 def test_directory_is_searched_for_the_file(run: Run, project: Path) -> None:
@@ -50,18 +51,9 @@ def test_findings_are_1_with_their_place(run: Run, project: Path) -> None:
     assert ran.code == ExitCode.ERROR
     assert ran.out.startswith(f"cictl.yaml:{len(BAD.splitlines())}:1: ")
     assert "colour" in ran.out
-
-
-def test_findings_as_json(run: Run, project: Path) -> None:
-    (project / "cictl.yaml").write_text(BAD)
-    ran = run("lint", "-o", "json")
-    assert ran.code == ExitCode.ERROR
-    assert ran.json()["file"] == "cictl.yaml"
-    assert ran.json()["findings"][0]["line"] == len(BAD.splitlines())
-
-
-def test_clean_file_as_json(run: Run, project: Path) -> None:
-    assert run("lint", "-o", "json").json() == {"file": "cictl.yaml", "findings": []}
+    data = run("lint", "-o", "json")
+    assert (data.code, data.json()["file"]) == (ExitCode.ERROR, "cictl.yaml")
+    assert data.json()["findings"][0]["line"] == len(BAD.splitlines())
 
 
 def test_broken_yaml_is_a_finding(run: Run, project: Path) -> None:

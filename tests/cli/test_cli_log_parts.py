@@ -254,17 +254,18 @@ def finished_run(server: RunningServer) -> str:
     return found.metadata["pipeline_run_id"]
 
 
-def test_logs_of_a_run(run: Run, finished_run: str) -> None:
-    assert run("jobs", "logs", "--run", finished_run).out == "good | fine\nbad | broken\n"
-
-
-def test_failed_logs_of_a_run(run: Run, finished_run: str) -> None:
-    assert run("jobs", "logs", "--run", finished_run, "--failed").out == "broken"
-
-
-def test_lines_of_a_run_that_match(run: Run, finished_run: str) -> None:
-    assert run("jobs", "logs", "--run", finished_run, "--grep", "o").out == "bad | broken\n"
-    assert run("jobs", "logs", "--run", finished_run, "--grep", "x").code == ExitCode.ERROR
+@pytest.mark.parametrize(
+    ("options", "code", "shown"),
+    [
+        pytest.param((), ExitCode.OK, "good | fine\nbad | broken\n", id="all"),
+        pytest.param(("--failed",), ExitCode.OK, "broken", id="failed"),
+        pytest.param(("--grep", "o"), ExitCode.OK, "bad | broken\n", id="lines that match"),
+        pytest.param(("--grep", "x"), ExitCode.ERROR, "", id="no line matches"),
+    ],
+)
+def test_logs_of_a_run(run: Run, finished_run: str, options: tuple[str, ...], code: ExitCode, shown: str) -> None:
+    ran = run("jobs", "logs", "--run", finished_run, *options)
+    assert (ran.code, ran.out) == (code, shown)
 
 
 def test_following_a_run(run: Run, finished_run: str) -> None:

@@ -90,15 +90,11 @@ test
     )
 
 
-def test_preview_as_json_is_the_api_shape(run: Run, server: RunningServer, repository: Path) -> None:
+def test_preview_for_scripts(run: Run, server: RunningServer, repository: Path) -> None:
     heartbeat(server, go="1.22")
     found = run("pipelines", "preview", "build", "-o", "json").json()
     assert (found["version"], found["eligible_agent_ids"]) == ("v1.4.2", ["builder-1"])
     assert [job["pipeline_job_id"] for job in found["pending_jobs"]] == ["compile", "compile", "test"]
-
-
-def test_preview_names_its_jobs(run: Run, server: RunningServer, repository: Path) -> None:
-    heartbeat(server, go="1.22")
     assert run("pipelines", "preview", "build", "-o", "name").out == "compile/one\ncompile/two\ntest\n"
 
 
