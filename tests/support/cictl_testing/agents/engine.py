@@ -54,9 +54,6 @@ class StandInEngine:
     def add_container(self, name: str) -> None:
         (self._state / "containers" / name).mkdir()
 
-    def add_image(self, name: str) -> None:
-        (self._state / "images" / name).touch()
-
     def fail(self, verb: str, text: str, *, code: int = 1) -> None:
         """Have each call of *verb* fail from now on."""
         self._set_fault(verb, {"hangs": False, "text": text, "code": code})
