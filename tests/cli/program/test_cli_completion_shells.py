@@ -19,7 +19,7 @@ from cictl_testing.shop import Shop, job
 from cictl.wire.jobs import JobStatus
 from tests.cli.conftest import Run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHELLS = [shell for shell in ("bash", "zsh", "fish") if shell == "bash" or shutil.which(shell)]
 DEADLINE_SECONDS = 60.0
 

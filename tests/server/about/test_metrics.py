@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.history.settling import Settler
 
-PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\| ([^|]+) \|$", re.MULTILINE)
 
 GET = {"method": "GET", "route": "/"}

@@ -21,7 +21,7 @@ from cictl.cli.completion.tree import command_tree
 from cictl.wire.agents import AgentList
 from tests.cli.conftest import Run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from cictl.cli.completion.tree import Node, command_tree
 from cictl.cli.reference.docs import files, write
 from cictl.cli.reference.man import pages
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 GENERATED = files(command_tree())
