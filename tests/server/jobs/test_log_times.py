@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 from cictl_testing.server import RunningServer
-from tests.server.jobs.test_logs import events
 
 from cictl.wire.jobs import JobSteps, LoggedStep, Step, StepEvent
+from tests.server.jobs.test_logs import events
 
 
 def begun(index: int, name: str, *, log_offset: int | None = None) -> StepEvent:
