@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from cictl_agent.job.reports.coverage import FileHits, Hits
@@ -15,13 +16,8 @@ def read_cobertura(content: bytes) -> Hits:
     Raises:
         ReportError: It is not XML, has another root, or a number is malformed.
     """
-    root = parse_xml(content, "Cobertura report")
-    if tag_of(root) != "coverage":
-        raise ReportError(f"not a Cobertura report: its root is <{tag_of(root)}>")
     files: dict[str, FileHits] = {}
-    for element in root.iter():
-        if tag_of(element) != "class":
-            continue
+    for element in _elements(content, "class", root="coverage", what="Cobertura report"):
         file = files.setdefault(with_slashes(element.get("filename", "")), FileHits())
         for line in element.iter():
             if tag_of(line) == "line":
@@ -35,18 +31,25 @@ def read_jacoco(content: bytes) -> Hits:
     Raises:
         ReportError: It is not XML, has another root, or a number is malformed.
     """
-    root = parse_xml(content, "JaCoCo report")
-    if tag_of(root) != "report":
-        raise ReportError(f"not a JaCoCo report: its root is <{tag_of(root)}>")
     files: dict[str, FileHits] = {}
-    for package in root.iter():
-        if tag_of(package) != "package":
-            continue
+    for package in _elements(content, "package", root="report", what="JaCoCo report"):
         for source in package:
             if tag_of(source) == "sourcefile":
                 path = "/".join(filter(None, (package.get("name", ""), source.get("name", ""))))
                 _note_source(files.setdefault(path, FileHits()), source)
     return Hits(formats=["jacoco"], lines=files)
+
+
+def _elements(content: bytes, tag: str, *, root: str, what: str) -> Iterator[Element]:
+    """Yield the elements *tag* of a document, at any depth.
+
+    Raises:
+        ReportError: It is not XML, or its root is not *root*.
+    """
+    document = parse_xml(content, what)
+    if tag_of(document) != root:
+        raise ReportError(f"not a {what}: its root is <{tag_of(document)}>")
+    return (element for element in document.iter() if tag_of(element) == tag)
 
 
 def _note_source(file: FileHits, source: Element) -> None:
