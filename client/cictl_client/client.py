@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from cictl_client.calls.agent_protocol import AgentProtocolCalls
@@ -92,7 +91,7 @@ class Client(
         ```
         """
         with self.stream_request(method, path, json_body=json_body, params=params) as (head, blocks):
-            return replace(head, body=b"".join(blocks))
+            return head._replace(body=b"".join(blocks))
 
     @contextmanager
     def stream_request(

@@ -9,7 +9,8 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import SplitResult, unquote
 
 from cictl.base.urls import split_http, without_user_info
@@ -32,12 +33,11 @@ REDIRECTS = (301, 302, 303, 307, 308)
 MAX_REDIRECTS = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class RawResponse:
+class RawResponse(NamedTuple):
     """An answer as it came."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ Run = Callable[..., Ran]
 HASTE = Patience(retries=0, poll_seconds=0.01, retry_seconds=0.01)
 """It looks again at once, and never repeats a failed read."""
 
-EAGER = replace(HASTE, unmet_after_seconds=0.0)
+EAGER = HASTE._replace(unmet_after_seconds=0.0)
 """It tells at once of jobs that no agent can take."""
 
 

@@ -7,19 +7,17 @@ connections, redirects, proxies or uploads here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import NamedTuple
 from urllib.parse import SplitResult
 
 from cictl.base.urls import split_http
-from cictl.base.web.trust import authorities
 
 FAILURES = (OSError, HTTPException, ValueError)
 """What `ask` raises when no answer comes or the URL is unusable."""
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer, whatever its status. The names of headers are in lower case."""
 
     status: int
@@ -54,6 +52,8 @@ def _connection(parts: SplitResult, timeout: float) -> HTTPConnection:
     if parts.scheme == "http":
         return HTTPConnection(host, parts.port, timeout=timeout)
     import ssl
+
+    from cictl.base.web.trust import authorities
 
     trusted = ssl.create_default_context(cafile=authorities())
     return HTTPSConnection(host, parts.port, timeout=timeout, context=trusted)

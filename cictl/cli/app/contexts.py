@@ -15,11 +15,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@-]*"
 
 
 class SettingsError(Exception):
@@ -50,12 +51,11 @@ class Context:
     protected: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContextFile:
+class ContextFile(NamedTuple):
     """The content of the context file; empty when there is no file."""
 
     path: Path
-    contexts: Mapping[str, Context] = field(default_factory=dict)
+    contexts: Mapping[str, Context] = MappingProxyType({})
     current: str = ""
 
     def get(self, name: str) -> Context:
@@ -77,19 +77,19 @@ class ContextFile:
         Raises:
             SettingsError: Its name has characters that a shell or a file would trip over.
         """
-        if not _NAME.fullmatch(context.name):
+        if not re.fullmatch(_NAME, context.name):
             raise SettingsError(f"not a name for a context: {context.name!r}", hint="letters, digits, and . _ - @")
         current = self.current or ("" if self.contexts else context.name)
-        return replace(self, contexts={**self.contexts, context.name: context}, current=current)
+        return self._replace(contexts={**self.contexts, context.name: context}, current=current)
 
     def without(self, name: str) -> ContextFile:
         """Return the file without the context *name*; if that was the current one, no context is current."""
         rest = {other: context for other, context in self.contexts.items() if other != name}
-        return replace(self, contexts=rest, current="" if self.current == name else self.current)
+        return self._replace(contexts=rest, current="" if self.current == name else self.current)
 
     def using(self, name: str) -> ContextFile:
         """Return the file with *name* as the current context."""
-        return replace(self, current=self.get(name).name)
+        return self._replace(current=self.get(name).name)
 
     def protecting(self, server: str) -> str:
         """Return the name of a protected context with the address *server*; empty when there is none."""

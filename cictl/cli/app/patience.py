@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """The waits of one run; tests hand in shorter ones.
+class Patience(NamedTuple):
+    """The waits of one run; tests hand in shorter ones. A named tuple, because every start of the program makes this class.
 
     Attributes:
         retries: Repeats of a read that failed. All of them together take half a second, since a command at a terminal

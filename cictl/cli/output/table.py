@@ -42,7 +42,7 @@ _GAP = 2
 _FOLDED_WIDTH = 14
 """Columns that fold get no narrower than this."""
 
-_LEAD = re.compile(r" *(?:\d+\. )?")
+_LEAD = r" *(?:\d+\. )?"
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def _add_rows(table: Table, rows: list[list[str]]) -> None:
 def _item(line: str) -> Line:
     """Return a line of a list as its indent, with its number if it has one, and its text."""
     text = plain(line)
-    lead = _LEAD.match(text)
+    lead = re.match(_LEAD, text)
     begin = lead[0] if lead else ""
     return f"  {begin}", text[len(begin) :]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -35,7 +34,7 @@ def patience(changes: list[Callable[[], object]]) -> Patience:
             raise KeyboardInterrupt
         changes.pop(0)()
 
-    return replace(HASTE, sleep=sleep)
+    return HASTE._replace(sleep=sleep)
 
 
 @pytest.fixture
