@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.outcome import outcome
 from cictl.cli.output.plain import plain
@@ -82,10 +83,11 @@ class LiveBoard(Board):
     def tick(self) -> None:
         if self._console.size != self._size:
             # The terminal has moved the lines of the old picture about; nobody can tell where they are now.
-            self._live.stop()
-            self._console.clear()
-            self._size = self._console.size
-            self._live = self._start()
+            with interrupted_after():
+                self._live.stop()
+                self._console.clear()
+                self._size = self._console.size
+                self._live = self._start()
         else:
             self._live.update(self._draw(), refresh=True)
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
+from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.jobs.ending import show_end
 from cictl.cli.jobs.progress import Board, board_for
@@ -123,7 +124,8 @@ class Follower:
         labels = ids if len(ids) == 1 else next(names for names in choices if len(set(names)) == len(ids))
         self._labels = dict(zip(ids, labels, strict=True))
         if not self._waiting.follow:
-            self._board = board_for(self._session, jobs, self._labels)
+            with interrupted_after():  # a picture that nobody knows of yet would keep the terminal's cursor
+                self._board = board_for(self._session, jobs, self._labels)
 
     def _start_tails(self) -> None:
         if not self._waiting.follow or len(self._ids) > MAX_LOGS:

@@ -114,7 +114,11 @@ class _Screen(_Lines):
         )
 
     def __enter__(self) -> _Screen:
-        self._live.start()
+        try:
+            self._live.start()
+        except BaseException:  # Ctrl-C in the first picture, before anybody would take the screen down
+            self._live.stop()
+            raise
         return self
 
     def __exit__(
