@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,44 +15,39 @@ from pathlib import Path
 from cictl_agent.system.paths import is_link, long_windows_path
 
 _IS_WINDOWS = os.name == "nt"
-_DEEP = 32
-"""Below so many directories the next ones are moved up before they are emptied, so that every path stays short."""
 
 
-def remove_tree(path: Path, *, makes_writable: bool = _IS_WINDOWS) -> None:
+def remove_tree(path: Path) -> None:
     """Delete a file, a link, or a tree with read-only directories in it; do nothing if there is none.
-
-    Args:
-        makes_writable: Whether files must be writable to be deleted, as on Windows. Elsewhere they keep their modes: a file may
-            have another name outside of the tree.
 
     Raises:
         OSError: Something can't be deleted.
     """
     if path.is_symlink() or path.is_file():
         path.unlink()
+    elif not os.path.lexists(path):
         return
-    root = long_windows_path(str(path)) if _IS_WINDOWS else str(path)
-    if not os.path.lexists(root):
-        return
-    name, moved = secrets.token_hex(8), 0
-    left, seen = [(root, 0)], []
+    elif _IS_WINDOWS:
+        root = long_windows_path(str(path))
+        make_writable(Path(root))
+        shutil.rmtree(root)
+    else:
+        _empty(path)
+        path.rmdir()
+
+
+def make_writable(root: Path) -> None:
+    """Let the owner write to every file below *root*: Windows deletes no other. What links lead to is left as it is."""
+    left = [root]
     while left:
-        folder, depth = left.pop()
-        seen.append(folder)
-        for entry in _entries(folder):
-            if not entry.is_dir(follow_symlinks=False) or is_link(entry):
-                _unlink(entry, makes_writable=makes_writable)
-            elif depth < _DEEP:
-                left.append((entry.path, depth + 1))
-            else:
-                moved += 1
-                higher = os.path.join(root, f"{name}-{moved}")  # noqa: PTH118 long paths of Windows are texts
-                _allow_changes(entry.path)  # a directory that moves must be writable itself
-                os.rename(entry.path, higher)  # noqa: PTH104
-                left.append((higher, 1))
-    for folder in reversed(seen):  # each after all that it held
-        os.rmdir(folder)  # noqa: PTH106
+        with os.scandir(left.pop()) as listing:
+            for entry in listing:
+                if is_link(entry):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(Path(entry.path))
+                else:
+                    Path(entry.path).chmod(stat.S_IRUSR | stat.S_IWUSR)
 
 
 def files_below(root: Path, *, leaving_out: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -75,23 +71,60 @@ def files_below(root: Path, *, leaving_out: frozenset[str] = frozenset()) -> Ite
                 left.append((f"{prefix}{entry.name}/", Path(entry.path)))
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """Return what is in a directory, which can be changed afterwards."""
-    _allow_changes(folder)
+def _empty(root: Path) -> None:
+    """Delete all that is in *root*.
+
+    Every directory is opened by its name below an open one, so a link that something puts in its place is not followed.
+    Directories that hold others are no deeper than one below *root*: the inner ones are moved up before they are emptied.
+    """
+    top = _open(str(root))
+    name, moved = secrets.token_hex(8), 0
+    try:
+        left = _without_files(top)
+        while left:
+            folder = left.pop()
+            inside = _open(folder, top)
+            try:
+                for below in _without_files(inside):
+                    moved += 1
+                    _move(below, f"{name}-{moved}", inside, top)
+                    left.append(f"{name}-{moved}")
+            finally:
+                os.close(inside)
+            os.rmdir(folder, dir_fd=top)
+    finally:
+        os.close(top)
+
+
+def _without_files(folder: int) -> list[str]:
+    """Delete the files and links in an open directory, and return the names of the directories in it."""
+    directories = []
     with os.scandir(folder) as listing:
-        return list(listing)
+        for entry in list(listing):
+            if entry.is_dir(follow_symlinks=False):
+                directories.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=folder)
+    return directories
 
 
-def _allow_changes(folder: str) -> None:
-    mode = os.lstat(folder).st_mode
+def _open(name: str, within: int | None = None) -> int:
+    """Open a directory, which can be changed afterwards."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    try:
+        opened = os.open(name, flags, dir_fd=within)
+    except PermissionError:
+        os.chmod(name, stat.S_IRWXU, dir_fd=within)
+        opened = os.open(name, flags, dir_fd=within)
+    mode = os.fstat(opened).st_mode
     if mode & stat.S_IRWXU != stat.S_IRWXU:
-        os.chmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)  # noqa: PTH101
+        os.fchmod(opened, stat.S_IMODE(mode) | stat.S_IRWXU)
+    return opened
 
 
-def _unlink(entry: os.DirEntry[str], *, makes_writable: bool) -> None:
-    if makes_writable and not is_link(entry):
-        os.chmod(entry.path, stat.S_IRUSR | stat.S_IWUSR)  # noqa: PTH101
-    if not entry.is_symlink() and entry.is_dir(follow_symlinks=False):  # a junction of Windows
-        os.rmdir(entry.path)  # noqa: PTH106
-    else:
-        os.unlink(entry.path)  # noqa: PTH108
+def _move(name: str, new: str, within: int, target: int) -> None:
+    try:
+        os.rename(name, new, src_dir_fd=within, dst_dir_fd=target)
+    except PermissionError:  # a directory that moves must be writable itself
+        os.chmod(name, stat.S_IRWXU, dir_fd=within)
+        os.rename(name, new, src_dir_fd=within, dst_dir_fd=target)

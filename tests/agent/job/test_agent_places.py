@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cictl_testing.agents.thread import gone
@@ -126,6 +129,36 @@ def test_files_of_a_tree_that_is_too_deep_are_found_as_far_as_they_have_names(tm
     nested(tmp_path, 1500)
     assert list(files_below(tmp_path, leaving_out=frozenset({".git"}))) == ["near"]
     remove_tree(tmp_path / "a-directory-in-a-directory")
+
+
+def test_a_link_that_takes_a_directorys_place_meanwhile_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "kept").touch()
+    (tmp_path / "w" / "d").mkdir(parents=True)
+    list_directory = os.scandir
+
+    def swap_after_a_look(path: int | str) -> Any:
+        with list_directory(path) as listing:
+            entries = list(listing)
+        if (tmp_path / "w" / "d").is_dir() and not (tmp_path / "w" / "d").is_symlink():
+            (tmp_path / "w" / "d").rmdir()
+            (tmp_path / "w" / "d").symlink_to(tmp_path / "outside")
+        return nullcontext(entries)
+
+    monkeypatch.setattr(os, "scandir", swap_after_a_look)
+    with pytest.raises(OSError, match="d"):
+        remove_tree(tmp_path / "w")
+    assert (tmp_path / "outside" / "kept").exists()
+
+
+def test_a_read_only_file_with_another_name_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "f").touch(mode=0o400)
+    (tmp_path / "other").hardlink_to(tmp_path / "w" / "f")
+    remove_tree(tmp_path / "w")
+    assert stat.S_IMODE((tmp_path / "other").stat().st_mode) == 0o400
 
 
 def test_read_only_directories_are_removed_at_any_depth(tmp_path: Path) -> None:
