@@ -402,6 +402,13 @@ def test_a_report_that_is_written_anew_with_the_same_text_counts(tmp_path: Path)
     assert reports_of(tmp_path, {"r.xml": text}, test_report="r.xml", test_format="junit").read_tests() is not None
 
 
+def test_a_link_to_what_the_step_wrote_counts(tmp_path: Path) -> None:
+    (tmp_path / "old.xml").touch()
+    (tmp_path / "latest.xml").symlink_to("old.xml")
+    new = {"old.xml": "<testsuite><testcase/></testsuite>"}
+    assert reports_of(tmp_path, new, test_report="latest.xml", test_format="junit").read_tests() is not None
+
+
 @pytest.mark.parametrize(
     ("report", "problem"),
     [("gone.xml", "No such file"), ("*.xml", "no file matches"), ("a[.xml", r"a \[ is not closed")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from cictl_agent.system.trees import files_below
 
 _MOST_BYTES = 64 << 20
 _SPECIAL = frozenset("*?[{")
+
+_TICK_SECONDS = 0.02
 
 Stamp = tuple[int, int, int, int]
 """What changes when a file is written: its inode, size, mtime and ctime."""
@@ -32,8 +35,15 @@ class ReportFiles:
         self.paths = [line.strip() for line in paths.splitlines() if line.strip()]
         try:
             self._before = {path: _stamp(directory / path) for path in self._found()}
+            self._let_clock_pass()
         except ReportError:  # a malformed pattern; `read` reports it
             self._before = {}
+
+    def _let_clock_pass(self) -> None:
+        """Wait until a change gets a later time than the files here have; file systems count in ticks of some milliseconds."""
+        newest = max((stamp[3] for stamp in self._before.values() if stamp), default=0)
+        if newest > time.time_ns() - _TICK_SECONDS * 1e9:
+            time.sleep(_TICK_SECONDS)
 
     def read(self) -> Iterator[tuple[str, bytes]]:
         """Yield the path below the directory and the content of each file that the step wrote, sorted by path.
@@ -79,7 +89,7 @@ class ReportFiles:
 
 def _stamp(path: Path) -> Stamp | None:
     try:
-        found = path.lstat()
+        found = path.stat()  # of what a link leads to, for that is what is read
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
