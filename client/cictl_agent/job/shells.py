@@ -42,11 +42,9 @@ class Shell(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalShell:
-    """A shell of this machine, in the execution directory."""
+class _JobShell:
+    """What a shell knows of its job; `directory` is where the command of a script is started."""
 
-    interpreter: Interpreter
-    platform: Platform
     environment: Mapping[str, str]
     directory: Path
     scratch_dir: Path
@@ -54,6 +52,14 @@ class LocalShell:
     log: JobLog
     interruption: Interruption
     processes: Processes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalShell(_JobShell):
+    """A shell of this machine, in the execution directory."""
+
+    interpreter: Interpreter
+    platform: Platform
 
     def run(self, script: str, extra: Mapping[str, str]) -> Exit:
         with self.interpreter.invocation(script, is_traced=self.is_traced, scratch_dir=self.scratch_dir) as invocation:
@@ -69,17 +75,10 @@ class LocalShell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContainerShell:
+class ContainerShell(_JobShell):
     """`sh -l` in the job's container; `directory` is where the engine's client runs, outside the container."""
 
     container: Container
-    environment: Mapping[str, str]
-    directory: Path
-    scratch_dir: Path
-    is_traced: bool
-    log: JobLog
-    interruption: Interruption
-    processes: Processes
 
     def run(self, script: str, extra: Mapping[str, str]) -> Exit:
         container, script = self.container, posix_prefix(is_traced=self.is_traced) + script

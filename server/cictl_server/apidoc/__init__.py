@@ -1,0 +1,1 @@
+"""What the API is described by, and the documents that are made from that."""

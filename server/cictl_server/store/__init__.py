@@ -1,0 +1,1 @@
+"""Records and transactions: the contract, and TinyDB with a journal behind it. No rules."""
