@@ -49,6 +49,10 @@ class _Child:
         self._process = process
         self._groups = groups
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         if self._process.returncode is None:  # once it was waited for, its id may belong to another process
             self._groups.kill(self._process.pid)
@@ -134,6 +138,12 @@ def run(
         with _lock:
             _running.discard(child)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def running() -> frozenset[int]:
+    """Return the process ids of the programs that run now."""
+    with _lock:
+        return frozenset(child.pid for child in _running)
 
 
 def end_all() -> None:

@@ -15,6 +15,7 @@ import sys
 import time
 from typing import IO, Protocol
 
+from cictl.base.children import running as children_of_ours
 from cictl.base.processes import Process, table, uptime
 from cictl_agent.system.pipes import Pipe, SelectedPipe, ThreadedPipe
 from cictl_agent.system.process_groups import JobGroups, PosixGroups, TaskkillGroups
@@ -139,7 +140,8 @@ class JobProcesses:
         for process in processes.values():
             children.setdefault(process.parent, []).append(process.pid)
         found: set[int] = set()
-        left = [process.pid for process in processes.values() if self._is_root(process)]
+        ours = children_of_ours()  # asked after the table was made, so that what it shows is known by now
+        left = [process.pid for process in processes.values() if process.pid not in ours and self._is_root(process)]
         while left:
             pid = left.pop()
             if pid not in found:

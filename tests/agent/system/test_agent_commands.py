@@ -207,3 +207,28 @@ print("still here")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout == "True b''\nstill here\n", done.stderr
+
+
+def test_a_job_that_ends_leaves_what_the_agent_runs_itself(tmp_path: Path) -> None:
+    """An update is installed beside jobs, by programs that lead sessions of their own."""
+    script = """
+import os, sys, threading, time
+from pathlib import Path
+from cictl.base import children
+from cictl_agent.system.processes import JobProcesses, adopt_orphans
+assert adopt_orphans()
+here, codes = Path(sys.argv[1]), []
+command = ["sh", "-c", "touch begun; until [ -e over ]; do sleep 0.02; done"]
+work = threading.Thread(
+    target=lambda: codes.append(children.run(command, env=os.environ, cwd=here, seconds=60).returncode)
+)
+work.start()
+while not (here / "begun").exists():
+    time.sleep(0.01)
+JobProcesses("job-1", adopts_orphans=True).kill_all()
+(here / "over").touch()
+work.join()
+print(codes)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout == "[0]\n", done.stderr
