@@ -160,6 +160,19 @@ def test_a_line_that_only_begins_like_json_is_ignored() -> None:
     assert counts(read_go_test_json(text, "s")) == (1, 1, 0, 0)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b'{"Package":"p","Test":"T","Action":"fail"}', id="keys in another order"),
+        pytest.param(b'{ "Action" : "fail", "Package" : "p", "Test" : "T" }', id="blanks"),
+        pytest.param(b'x{"Package":"p","Action":"fail","Test":"T"}', id="behind output"),
+        pytest.param(b'{x}{"Action":"fail","Package":"p","Test":"T"}', id="behind output in braces"),
+    ],
+)
+def test_go_events_of_other_writers(line: bytes) -> None:
+    assert counts(read_go_test_json(line, "s")) == (1, 0, 1, 0)
+
+
 def test_a_go_package_that_was_cut_off_has_failed() -> None:
     text = b'{"Action":"start","Package":"p"}\n{"Action":"run","Package":"p","Test":"T"}\n'
     assert [(case.name, case.status) for case in read_go_test_json(text, "s").cases] == [("T", "fail")]
@@ -411,7 +424,12 @@ def test_a_link_to_what_the_step_wrote_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("report", "problem"),
-    [("gone.xml", "No such file"), ("*.xml", "no file matches"), ("a[.xml", r"a \[ is not closed")],
+    [
+        ("gone.xml", "No such file"),
+        ("x" * 300, "No such file"),
+        ("*.xml", "no file matches"),
+        ("a[.xml", r"a \[ is not closed"),
+    ],
 )
 def test_a_report_that_is_not_there(tmp_path: Path, report: str, problem: str) -> None:
     with pytest.raises(ReportError, match=problem):
@@ -431,6 +449,13 @@ def test_a_link_out_of_the_checkout_is_not_read(tmp_path: Path) -> None:
     reports = reports_of(tmp_path / "checkout", {}, test_report="r.xml", test_format="junit")
     (tmp_path / "checkout" / "r.xml").symlink_to(tmp_path / "secret")
     with pytest.raises(ReportError, match="leads out of the checkout"):
+        reports.read_tests()
+
+
+def test_a_link_to_itself_is_an_error(tmp_path: Path) -> None:
+    reports = reports_of(tmp_path, {}, test_report="r.xml", test_format="junit")
+    (tmp_path / "r.xml").symlink_to("r.xml")
+    with pytest.raises(ReportError, match=r'read report "r\.xml"'):
         reports.read_tests()
 
 

@@ -67,12 +67,15 @@ class ReportFiles:
         return f'read report "{named}": No such file or directory'
 
     def _has_patterns(self) -> bool:
-        return any(_SPECIAL & set(path) or (self._directory / path).is_dir() for path in self.paths)
+        return any(_SPECIAL & set(path) or self._is_directory(path) for path in self.paths)
+
+    def _is_directory(self, path: str) -> bool:
+        return os.path.isdir(self._directory / path)  # noqa: PTH112 pathlib raises for names that are too long
 
     def _found(self) -> Iterator[str]:
         """Yield the files that are there, each once, sorted."""
         plain = {path for path in self.paths if not _SPECIAL & set(path) or os.path.lexists(self._directory / path)}
-        directories = {path for path in plain if (self._directory / path).is_dir()}
+        directories = {path for path in plain if self._is_directory(path)}
         files = {path for path in plain - directories if os.path.lexists(self._directory / path)}
         patterns = [path for path in self.paths if path not in plain]
         patterns += [f"{path.rstrip('/')}/**/*.xml" for path in directories]
@@ -104,8 +107,8 @@ def _content(directory: Path, path: str) -> bytes:
         ReportError: It leads out of the directory, is not a regular file, is too large, or can't be read.
     """
     try:
-        resolved = (directory / path).resolve(strict=True)
-        if not resolved.is_relative_to(directory.resolve()):
+        resolved = Path(os.path.realpath(directory / path, strict=True))
+        if not resolved.is_relative_to(os.path.realpath(directory)):
             raise ReportError(f'read report "{path}": it leads out of the checkout')
         descriptor = os.open(resolved, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(descriptor, "rb") as file:  # noqa: PTH123 a descriptor, not a path

@@ -11,8 +11,8 @@ from cictl.wire.reports import TestCase, TestSuite
 from cictl_agent.job.reports.problems import ReportError, suite_of
 
 _PLACE = re.compile(r"([\w./\\-]+\.go):(\d+):")
-_EVENT = re.compile(rb'\{"(?:Time|Action|ImportPath)":"')
-"""How every event begins. A program's own output may precede it on the line."""
+_EVENT = re.compile(rb'\{"(?:Time|Action|ImportPath|Package)":"')
+"""How go begins each event. A program's own output may precede it on the line. Other writers may order the keys otherwise."""
 
 _ENDS = ("pass", "fail", "skip")
 
@@ -118,12 +118,16 @@ def read_go_test_json(content: bytes, suite: str) -> TestSuite:
 
 def _read_event(line: bytes, number: int) -> _TestEvent | None:
     """Return the event on *line*, behind a program's own output too; None where there is none."""
-    for found in _EVENT.finditer(line):
+    starts = [0] if line.startswith(b"{") else []
+    for start in starts + [found.start() for found in _EVENT.finditer(line) if found.start()]:
         try:
-            return msgspec.json.decode(line[found.start() :].decode(errors="replace"), type=_TestEvent)
+            event = msgspec.json.decode(line[start:].decode(errors="replace"), type=_TestEvent)
         except msgspec.DecodeError as error:
-            if found.start() == 0:
+            if start == 0 and _EVENT.match(line):
                 raise ReportError(f"line {number} is not an event of go test -json: {error}") from error
+        else:
+            if event.action:
+                return event
     return None
 
 

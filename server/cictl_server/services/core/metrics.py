@@ -107,9 +107,8 @@ class Metrics:
         """Count a request that was answered."""
         key = (method, route, status)
         bound = self._bound.get(key)
-        if (
-            bound is None
-        ):  # keep the children: the library looks them up under a lock. Two threads that bind at once get the same
+        # The children are kept, because the library looks them up under a lock. Two threads that bind at once get the same.
+        if bound is None:
             bound = (self.requests.labels(method, route, str(status)), self.request_seconds.labels(method, route))
             self._bound[key] = bound
         counter, histogram = bound
