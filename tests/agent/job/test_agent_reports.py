@@ -208,6 +208,25 @@ def test_junit_as_real_runners_write_it(file: str, expected: tuple[int, int, int
     assert remarks == []
 
 
+def test_the_end_of_a_section_in_a_text_does_no_harm() -> None:
+    suite = junit("<testsuite><testcase><failure>a ]]> b<![CDATA[c]]>d</failure><!-- ]]> --></testcase></testsuite>")
+    assert suite.cases[0].output == "failure\na ]]> bcd"
+
+
+MAY_FAIL = '<skipped message="TEST_CASE tagged with !mayfail"/>'
+
+
+@pytest.mark.parametrize(("failure", "status"), [("", "pass"), ("<failure/>", "skip")])
+def test_a_case_that_may_fail_never_has_failed(failure: str, status: str) -> None:
+    assert junit(f"<testsuite><testcase>{MAY_FAIL}{failure}</testcase></testsuite>").cases[0].status == status
+
+
+def test_a_failure_that_only_the_sum_of_node_shows_is_said() -> None:
+    remarks: list[str] = []
+    junit("<testsuites><testcase name='sub'/><!-- fail 1 --></testsuites>", remarks=remarks)
+    assert remarks == ["the report declares failures: 1; its cases show 0"]
+
+
 @pytest.mark.parametrize("character", ["\x1b", "\x00", "&#27;", "&#x1b;", "&#xD800;", "\ufffe", "&#1114112;"])
 def test_characters_that_xml_forbids_do_no_harm(character: str) -> None:
     case = junit(

@@ -17,12 +17,15 @@ _REFERENCE = re.compile(r"&#(x[0-9A-Fa-f]+|[0-9]+);")
 _NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INSTEAD = "\ufffd"
 
+# https://www.w3.org/TR/xml/#syntax: only the end of a CDATA section may look like that; node writes it into messages.
+_SECTION_OR_END = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|\]\]>", re.DOTALL)
+
 
 def parse_xml(content: bytes, what: str) -> Element:
     """Parse a document, and mend what real writers get wrong.
 
-    That is blanks before the declaration, encodings that the parser does not know, and characters that XML forbids, raw or
-    as references.
+    That is blanks before the declaration, encodings that the parser does not know, characters that XML forbids, raw or
+    as references, and `]]>` in a text.
 
     Args:
         what: What the document should be, such as `JUnit report`, for the error.
@@ -46,7 +49,7 @@ def tag_of(element: Element) -> str:
 
 
 def _parse_mended(content: bytes, what: str, error: Exception) -> Element:
-    """Parse a document again, as UTF-8 and with the characters that XML forbids replaced."""
+    """Parse a document again, as UTF-8 and with what XML forbids replaced."""
     declared = _DECLARATION.match(content)
     encoding = declared[1].decode() if declared else "utf-8"
     try:
@@ -54,6 +57,7 @@ def _parse_mended(content: bytes, what: str, error: Exception) -> Element:
     except (LookupError, UnicodeDecodeError):
         raise ReportError(f"not XML in {encoding}: {error}") from error
     mended = _REFERENCE.sub(_mended_reference, _NO_CHARACTER.sub(_INSTEAD, text))
+    mended = _SECTION_OR_END.sub(lambda found: "]]&gt;" if found[0] == "]]>" else found[0], mended)
     if mended == text and encoding.lower() in ("utf-8", "utf8"):
         raise ReportError(f"not XML: {error}") from error
     try:
