@@ -11,6 +11,9 @@ COMPLETE = "__complete"
 
 def main() -> int:
     """Run the process's command line and return its exit code."""
+    from cictl.cli.output.device import open_standard_streams
+
+    open_standard_streams()
     if sys.argv[1:2] == [COMPLETE]:
         from cictl.cli.completion.candidates import answer
 
@@ -25,13 +28,14 @@ def main() -> int:
 def _write_version() -> bool:
     """Write what `cictl version` writes, and tell whether that was possible; if not, the command tells why."""
     import cictl
+    from cictl.cli.output.device import output_error
 
     try:
         sys.stdout.write(f"cictl {cictl.__version__}\n")
         sys.stdout.flush()
     except OSError:
         return False
-    return True
+    return output_error(sys.stdout) is None
 
 
 if __name__ == "__main__":

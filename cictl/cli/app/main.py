@@ -15,6 +15,7 @@ from cictl.cli.app.commands import CommandEntry, DestructiveCommand, LazyGroup, 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, failure_of, is_client_error, usage
 from cictl.cli.app.session import Session, new_session
+from cictl.cli.output.device import output_error
 
 if TYPE_CHECKING:
     from typer._click import Context, Parameter
@@ -153,6 +154,9 @@ def main(argv: Sequence[str] | None = None, *, patience: Patience | None = None)
     try:
         code = _run(session, arguments)
         session.stdout.flush()
+        # The result of the work comes first: scripts switch on it.
+        lost = _lost_output(session, as_json=asks_for_json(arguments, session.env))
+        code = code or lost
     except BrokenPipeError:
         _abandon_stdout(session)
         code = ExitCode.BROKEN_PIPE
@@ -177,6 +181,15 @@ def _run(session: Session, arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
         return _report(session, error, as_json=asks_for_json(arguments, session.env))
     return ExitCode.OK
+
+
+def _lost_output(session: Session, *, as_json: bool) -> int:
+    """Tell on stderr that stdout took only a part of the output, and return the exit code for that; 0 when it took all."""
+    error = output_error(session.stdout)
+    if error is None:
+        return ExitCode.OK
+    lost = Failure(f"the output is incomplete: {error.strerror}", exit_code=ExitCode.ERROR, code="output_lost")
+    return _report(session, lost, as_json=as_json)
 
 
 def _report(session: Session, error: Exception, *, as_json: bool) -> int:

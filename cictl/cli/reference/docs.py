@@ -35,6 +35,9 @@ A command that changes something says so on stderr, and has data on stdout only 
 `NO_COLOR`, `TERM=dumb` and `COLUMNS` are respected. Logs and names are stripped of terminal control sequences;
 `jobs logs --raw` leaves them in.
 
+A closed stdout is like the null device. When stdout takes no more, such as on a full disk, the command does its work to the
+end, says that the output is incomplete, and ends with its own exit code, or with 1 where that would be 0.
+
 `agents list --watch`, `jobs watch` and the waits for several jobs draw a live table on a terminal; elsewhere each change
 is a line.
 """

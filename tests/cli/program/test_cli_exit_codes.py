@@ -20,6 +20,7 @@ from cictl.wire.problems import Code, Outcome
 from cictl.wire.vault import VaultTestResponse
 from tests.cli.conftest import EAGER, Run
 
+PROGRAM = [sys.executable, "-m", "cictl"]
 SEALED = VaultTestResponse(ok=False, message='vault login failed: status=503 body={"errors":["sealed"]}')
 
 
@@ -140,7 +141,7 @@ def test_user_info_of_the_url_never_shows(run: Run, dead_url: str) -> None:
 
 def test_broken_pipe_is_silent(shop: Shop, home: Path) -> None:
     shop.put(job("job-1", JobStatus.SUCCEEDED), log=b"line\n" * 2_000_000)
-    argv = [sys.executable, "-m", "cictl.cli.app.main", "jobs", "logs", "job-1", "--server", shop.url]
+    argv = [*PROGRAM, "jobs", "logs", "job-1", "--server", shop.url]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -148,6 +149,44 @@ def test_broken_pipe_is_silent(shop: Shop, home: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == ExitCode.BROKEN_PIPE
+
+
+STDOUTS = [
+    pytest.param(">&-", "", id="closed"),
+    pytest.param("<&- >&- 2>/dev/null", "", id="all closed"),
+    pytest.param("> /dev/full", "error: the output is incomplete: No space left on device\n", id="full"),
+]
+
+
+@pytest.mark.parametrize(("redirection", "said"), STDOUTS)
+def test_the_result_stands_whatever_becomes_of_the_output(shop: Shop, redirection: str, said: str) -> None:
+    shop.put(job("job-1", JobStatus.SUCCEEDED), log=b"line\n" * 100)
+    shop.put(job("job-2", JobStatus.FAILED), log=b"line\n" * 100)
+    lost = ExitCode.ERROR if said else ExitCode.OK
+    for job_id, unbuffered, code in (("job-1", "", lost), ("job-1", "1", lost), ("job-2", "", ExitCode.FAILED)):
+        argv = [*PROGRAM, "jobs", "logs", job_id, "--follow", "--server", shop.url]
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {redirection}', "sh", *argv],
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_no_file_of_the_server_becomes_its_stdout(tmp_path: Path) -> None:
+    script = (
+        "import os; from cictl.cli.output.device import open_standard_streams as begin; begin();"
+        "print(os.open('lock', os.O_CREAT) > 2, file=open('said', 'w'))"
+    )
+    subprocess.run(
+        ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", sys.executable, "-c", script], cwd=tmp_path, timeout=60, check=True
+    )
+    assert (tmp_path / "said").read_text() == "True\n"
 
 
 def test_failure_keeps_the_servers_hint() -> None:
