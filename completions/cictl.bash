@@ -590,7 +590,7 @@ _cictl() {
     [[ -z $kind ]] && return
     case "$kind" in
     formats) COMPREPLY=($(compgen -W "table wide json yaml name" -- "$current")) ;;
-    statuses) COMPREPLY=($(compgen -W "queued leased running succeeded failed" -- "$current")) ;;
+    statuses) COMPREPLY=($(compgen -W "queued leased running succeeded failed cancelled active finished" -- "$current")) ;;
     shells) COMPREPLY=($(compgen -W "bash zsh fish powershell" -- "$current")) ;;
     methods) COMPREPLY=($(compgen -W "GET POST DELETE" -- "$current")) ;;
     *)

@@ -249,14 +249,14 @@ function __cictl_node
             set -g __cictl_arguments chains
             set -g __cictl_repeated ''
         case 'cictl jobs'
-            set -g __cictl_commands list 'List the newest jobs; a run is never cut apart.' show 'Show one job: its state, what it waits for, its steps.' logs 'Show a job'\''s log, or a part of it.' cancel 'Cancel a job; one that is over stays as it is.' rerun 'Enqueue a job once more, as a new job of the same run.' delete 'Delete a job that has not started; jobs that need it end too.' clear-queue 'Delete all jobs that are queued or leased.' flush-history 'Delete all jobs that are over, logs included.' artifacts 'List the files that a job left.' download 'Download a job'\''s artifacts: one, those of a directory, all of them, or a zip.' tests 'Show a job'\''s test report: the counts, and what failed.' explain 'Tell why a job waits, and what would help.' watch 'Follow the states of jobs until all are over.'
+            set -g __cictl_commands list 'List the newest jobs.' show 'Show one job: its state, what it waits for, its steps.' logs 'Show a job'\''s log, or a part of it.' cancel 'Cancel a job; one that is over stays as it is.' rerun 'Enqueue a job once more, as a new job of the same run.' delete 'Delete a job that has not started; jobs that need it end too.' clear-queue 'Delete all jobs that are queued or leased.' flush-history 'Delete all jobs that are over, logs included.' artifacts 'List the files that a job left.' download 'Download a job'\''s artifacts: one, those of a directory, all of them, or a zip.' tests 'Show a job'\''s test report: the counts, and what failed.' explain 'Tell why a job waits, and what would help.' watch 'Follow the states of jobs until all are over.'
             set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl jobs list'
             set -g __cictl_commands
-            set -g __cictl_options --status 'One of queued, leased, running, succeeded, failed.' --project 'Only this project'\''s.' --pipeline 'Only this pipeline'\''s.' --agent 'Only those that this agent has or had.' --run 'Only those of this pipeline or chain run.' --limit 'How many at most. [default: 50; 1<=x<=2000]' -w 'Go on showing how they change, until Ctrl-C.' --watch 'Go on showing how they change, until Ctrl-C.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_options --status 'Only these; may be repeated. queued, leased, running, succeeded, failed, cancelled, active, finished.' --project 'Only this project'\''s.' --pipeline 'Only this pipeline'\''s.' --agent 'Only those that this agent has or had.' --run 'Only those of this pipeline or chain run.' --limit 'How many. [default: 50; 1<=x<=2000]' -w 'Go on showing how they change, until Ctrl-C.' --watch 'Go on showing how they change, until Ctrl-C.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued --status --project --pipeline --agent --run --limit -o --output --query --server --context
             set -g __cictl_arguments
             set -g __cictl_repeated ''
@@ -605,7 +605,7 @@ function __cictl_names
         case formats
             printf '%s\n' table wide json yaml name
         case statuses
-            printf '%s\n' queued leased running succeeded failed
+            printf '%s\n' queued leased running succeeded failed cancelled active finished
         case shells
             printf '%s\n' bash zsh fish powershell
         case methods

@@ -750,7 +750,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         }
         'cictl jobs' = @{
             commands = @(
-                , @('list', 'List the newest jobs; a run is never cut apart.');
+                , @('list', 'List the newest jobs.');
                 , @('show', 'Show one job: its state, what it waits for, its steps.');
                 , @('logs', 'Show a job''s log, or a part of it.');
                 , @('cancel', 'Cancel a job; one that is over stays as it is.');
@@ -781,12 +781,12 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl jobs list' = @{
             commands = @()
             options = @(
-                , @('--status', 'One of queued, leased, running, succeeded, failed.');
+                , @('--status', 'Only these; may be repeated. queued, leased, running, succeeded, failed, cancelled, active, finished.');
                 , @('--project', 'Only this project''s.');
                 , @('--pipeline', 'Only this pipeline''s.');
                 , @('--agent', 'Only those that this agent has or had.');
                 , @('--run', 'Only those of this pipeline or chain run.');
-                , @('--limit', 'How many at most. [default: 50; 1<=x<=2000]');
+                , @('--limit', 'How many. [default: 50; 1<=x<=2000]');
                 , @('-w', 'Go on showing how they change, until Ctrl-C.');
                 , @('--watch', 'Go on showing how they change, until Ctrl-C.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -1583,7 +1583,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
     }
     $static = @{
         'formats' = @('table', 'wide', 'json', 'yaml', 'name')
-        'statuses' = @('queued', 'leased', 'running', 'succeeded', 'failed')
+        'statuses' = @('queued', 'leased', 'running', 'succeeded', 'failed', 'cancelled', 'active', 'finished')
         'shells' = @('bash', 'zsh', 'fish', 'powershell')
         'methods' = @('GET', 'POST', 'DELETE')
     }

@@ -250,14 +250,14 @@ _cictl_node() {
         arguments=(chains) repeated=""
         ;;
     "cictl jobs")
-        commands=('list:List the newest jobs; a run is never cut apart.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log, or a part of it.' 'cancel:Cancel a job; one that is over stays as it is.' 'rerun:Enqueue a job once more, as a new job of the same run.' 'delete:Delete a job that has not started; jobs that need it end too.' 'clear-queue:Delete all jobs that are queued or leased.' 'flush-history:Delete all jobs that are over, logs included.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those of a directory, all of them, or a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'explain:Tell why a job waits, and what would help.' 'watch:Follow the states of jobs until all are over.')
+        commands=('list:List the newest jobs.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log, or a part of it.' 'cancel:Cancel a job; one that is over stays as it is.' 'rerun:Enqueue a job once more, as a new job of the same run.' 'delete:Delete a job that has not started; jobs that need it end too.' 'clear-queue:Delete all jobs that are queued or leased.' 'flush-history:Delete all jobs that are over, logs included.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those of a directory, all of them, or a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'explain:Tell why a job waits, and what would help.' 'watch:Follow the states of jobs until all are over.')
         options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=() repeated=""
         ;;
     "cictl jobs list")
         commands=()
-        options=('--status:One of queued, leased, running, succeeded, failed.' '--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--agent:Only those that this agent has or had.' '--run:Only those of this pipeline or chain run.' '--limit:How many at most. [default: 50; 1<=x<=2000]' '-w:Go on showing how they change, until Ctrl-C.' '--watch:Go on showing how they change, until Ctrl-C.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('--status:Only these; may be repeated. queued, leased, running, succeeded, failed, cancelled, active, finished.' '--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--agent:Only those that this agent has or had.' '--run:Only those of this pipeline or chain run.' '--limit:How many. [default: 50; 1<=x<=2000]' '-w:Go on showing how they change, until Ctrl-C.' '--watch:Go on showing how they change, until Ctrl-C.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--status --project --pipeline --agent --run --limit -o --output --query --server --context"
         arguments=() repeated=""
         ;;
@@ -585,7 +585,7 @@ _cictl() {
     case "$kind" in
     "") _files ;;
     formats) compadd -- table wide json yaml name ;;
-    statuses) compadd -- queued leased running succeeded failed ;;
+    statuses) compadd -- queued leased running succeeded failed cancelled active finished ;;
     shells) compadd -- bash zsh fish powershell ;;
     methods) compadd -- GET POST DELETE ;;
     *)

@@ -145,13 +145,26 @@ def find_job_id(client: Client, text: str) -> str:
     )
 
 
+def find_run_id(client: Client, text: str) -> str:
+    """Return the id of the pipeline or chain run whose id is *text* or begins with it; `run-` may be left out."""
+    # A reference server ignores the filter, so that the answer must be looked at.
+    for job in client.list_jobs(max_jobs=1, run=text).job_executions:
+        if text in _runs(job):
+            return text
+    jobs = client.list_jobs(max_jobs=MAX_JOBS).job_executions
+    ids = list(dict.fromkeys(run for job in jobs for run in _runs(job)))
+    return choose(text, ids, names=lambda i: (i, i.removeprefix("run-")), noun="run", listing="cictl jobs list -o wide")
+
+
 def find_jobs_of_run(client: Client, run: str) -> list[JobExecution]:
-    """Return the executions of the run, oldest first; a reference server ignores the filter, so it is applied here too."""
-    found = client.list_jobs(max_jobs=MAX_JOBS, run=run).job_executions
-    jobs = [job for job in found if run in (job.facts.pipeline_run_id, job.facts.chain_run_id)]
-    if not jobs:
-        raise not_found(f"run {run!r} not found", hint="`cictl jobs list -o wide` shows the runs")
-    return jobs[::-1]
+    """Return the executions of the run that is *run* or begins with it, oldest first."""
+    run_id = find_run_id(client, run)
+    found = client.list_jobs(max_jobs=MAX_JOBS, run=run_id).job_executions
+    return [job for job in reversed(found) if run_id in _runs(job)]
+
+
+def _runs(job: JobExecution) -> list[str]:
+    return [run for run in (job.facts.pipeline_run_id, job.facts.chain_run_id) if run]
 
 
 def _only(found: list[Target], text: str, noun: str) -> Target:

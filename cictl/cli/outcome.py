@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobState, JobStatus
+from cictl.wire.jobs import Cause, JobExecution, JobState, JobStatus, is_cancellation
 
 # The contract, "needs and chain runtime": a reference server sends no cause, and these texts tell what a failed
 # dependency ended.
@@ -14,7 +14,7 @@ _DEPENDENCY_ERRORS = ("cancelled: required job ", "cancelled: upstream pipeline 
 
 def was_cancelled(job: JobExecution | JobState) -> bool:
     """Tell whether a user, or the deactivation of the agent, cancelled the execution."""
-    return job.cause is Cause.CANCELLED or (job.cause is None and job.error == CANCELLED_BY_USER)
+    return is_cancellation(job.cause, job.error)
 
 
 def lost_dependency(job: JobExecution | JobState) -> bool:

@@ -54,6 +54,11 @@ class Cause(StrEnum):
     SECRETS_MISSING = "secrets_missing"
 
 
+def is_cancellation(cause: Cause | None, error: str) -> bool:
+    """Tell whether an execution was cancelled. A reference server sends no cause; then the constant error tells."""
+    return cause is Cause.CANCELLED or (cause is None and error == CANCELLED_BY_USER)
+
+
 TEST_STEP = "test"
 """The kind of a step that leaves a report."""
 

@@ -455,8 +455,10 @@ def test_only_filters_that_say_something_are_sent(client: Client, server: Answer
     server.on("GET /api/v1/jobs", reply(JobList(job_executions=[])))
     filters = {"status": "failed", "project": "p&q", "pipeline": "b", "agent": "a", "run": "r", "cursor": "c"}
     client.list_jobs()
-    client.list_jobs(max_jobs=9, **filters)
-    assert [seen.query for seen in server.seen] == [{"max": "150"}, {"max": "9", **filters}]
+    client.list_jobs(max_jobs=9, status="failed", project="p&q", pipeline="b", agent="a", run="r", cursor="c")
+    client.list_jobs(status=("failed", "queued"), split_runs=True)
+    several = {"max": "150", "status": "failed,queued", "split_runs": "true"}
+    assert [seen.query for seen in server.seen] == [{"max": "150"}, {"max": "9", **filters}, several]
 
 
 @pytest.mark.parametrize(

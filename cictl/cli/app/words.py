@@ -9,9 +9,12 @@ SHELLS = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
 """The suffix of each shell's script."""
 
 
+STATUSES = (*JobStatus, "cancelled", "active", "finished")
+"""What --status takes: what a job can be, and words for some of these."""
+
 WORDS: dict[str, tuple[str, ...]] = {
     "formats": FORMATS,
-    "statuses": tuple(JobStatus),
+    "statuses": STATUSES,
     "shells": tuple(SHELLS),
     "methods": ("GET", "POST", "DELETE"),
 }

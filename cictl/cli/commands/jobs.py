@@ -10,13 +10,15 @@ import typer
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
+from cictl.cli.app.words import STATUSES
 from cictl.cli.commands import job_results
 from cictl.cli.commands.options import CancelOnInterrupt, Follow, JobId, Timeout, Wait
+from cictl.cli.jobs.filters import find_filters
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
-from cictl.cli.names import MAX_JOBS, find_agent, find_job_id, find_jobs_of_run
+from cictl.cli.names import MAX_JOBS, find_job_id, find_jobs_of_run
 from cictl.cli.outcome import outcome
 from cictl.cli.tables.jobs import enqueued_result, job_result, jobs_result
-from cictl.wire.jobs import JobExecution, JobStatus, LoggedStep
+from cictl.wire.jobs import JobExecution, LoggedStep
 from cictl_client import Client
 
 app = new_group(
@@ -33,31 +35,30 @@ app = new_group(
 )
 def list_jobs(
     context: typer.Context,
-    status: Annotated[str, typer.Option("--status", metavar="STATUS", help=f"One of {', '.join(JobStatus)}.")] = "",
-    project: Annotated[str, typer.Option("--project", metavar="NAME", help="Only this project's.")] = "",
-    pipeline: Annotated[str, typer.Option("--pipeline", metavar="NAME", help="Only this pipeline's.")] = "",
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help=f"Only these; may be repeated. {', '.join(STATUSES)}."),
+    ] = None,
+    project: Annotated[str, typer.Option("--project", metavar="PROJECT", help="Only this project's.")] = "",
+    pipeline: Annotated[str, typer.Option("--pipeline", metavar="PIPELINE", help="Only this pipeline's.")] = "",
     agent: Annotated[str, typer.Option("--agent", metavar="AGENT", help="Only those that this agent has or had.")] = "",
     run: Annotated[str, typer.Option("--run", metavar="RUN", help="Only those of this pipeline or chain run.")] = "",
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MAX_JOBS, help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MAX_JOBS, help="How many.")] = 50,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on showing how they change, until Ctrl-C.")] = False,
 ) -> None:
-    """List the newest jobs; a run is never cut apart.
+    """List the newest jobs.
+
+    A cancelled job has failed, so that `--status failed` lists it too.
 
     In a pipe, --watch writes a line whenever a job is new or has changed, with `-o json` one object a line.
     """
     session = Session.of(context)
-    if status and status not in list(JobStatus):
-        raise usage(f"no such status: {status}", hint=f"one of {', '.join(JobStatus)}")
-    agent_id = find_agent(session.client, agent).agent_id if agent else ""
-    look = partial(
-        session.client.list_jobs,
-        max_jobs=limit,
-        status=status,
-        project=project,
-        pipeline=pipeline,
-        agent=agent_id,
-        run=run,
-    )
+    statuses = [word.strip() for words in status or () for word in words.split(",")]
+    for word in statuses:
+        if word not in STATUSES:
+            raise usage(f"no such status: {word}", hint=f"one of {', '.join(STATUSES)}")
+    filters = find_filters(session.client, project=project, pipeline=pipeline, agent=agent, run=run)
+    look = partial(session.client.list_jobs, max_jobs=limit, status=statuses, split_runs=True, **filters)
     if watch:
         from cictl.cli.output.watch import watch as go_on
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cictl.wire.explain import Explanation
 from cictl.wire.jobs import BlockedBy, ClearedQueue, FlushedHistory, JobExecution, JobList, JobResponse, JobState
@@ -20,20 +20,34 @@ class JobCalls(Calls):
         self,
         *,
         max_jobs: int = 150,
-        status: str = "",
+        status: str | Sequence[str] = (),
         project: str = "",
         pipeline: str = "",
         agent: str = "",
         run: str = "",
         cursor: str = "",
+        split_runs: bool = False,
     ) -> JobList:
         """Return executions, newest first.
 
         Args:
+            max_jobs: 1 to 2000. Without any filter a run is never cut apart, so there may be less or, for one run, more.
+            status: One or several of the five, `active`, `finished`, and `cancelled`, which are some of the failed ones.
+            project: Name or id.
+            run: Id of a pipeline run or a chain run.
             cursor: The `next_cursor` of the list before. A page goes on after the execution that it names, so none is
                 missed or listed twice when new ones come in between.
+            split_runs: Return *max_jobs* executions even if that cuts a run apart.
         """
-        filters = {"status": status, "project": project, "pipeline": pipeline, "agent": agent, "run": run}
+        statuses = status if isinstance(status, str) else ",".join(status)
+        filters = {
+            "status": statuses,
+            "split_runs": "true" if split_runs else "",
+            "project": project,
+            "pipeline": pipeline,
+            "agent": agent,
+            "run": run,
+        }
         params = {"max": max_jobs, **{k: v for k, v in {**filters, "cursor": cursor}.items() if v}}
         return self._transport.get(JobList, "/api/v1/jobs", params=params)
 

@@ -34,11 +34,16 @@ _LIST_QUERY = (
     _MAX,
     _OFFSET,
     _LIMIT,
-    Parameter(name="status", text="For the plain list: a status, or `active` or `finished`."),
+    Parameter(
+        name="status", text="For the plain list: a status, `cancelled`, `active` or `finished`; several with commas."
+    ),
     Parameter(name="project", text="For the plain list: name or id of a project."),
     Parameter(name="pipeline", text="For the plain list: id of a pipeline in its project file."),
     Parameter(name="agent", text="For the plain list: the agent that holds or held the execution."),
     Parameter(name="run", text="For the plain list: id of a run."),
+    Parameter(
+        name="split_runs", choices=("true",), text="For the plain list: end after `max` executions, even within a run."
+    ),
     Parameter(name="cursor", text="For the plain list: the `next_cursor` of the list before."),
 )
 
@@ -184,11 +189,13 @@ class JobStatusResource:
 
 
 def _filter(req: falcon.Request) -> JobFilter:
+    statuses = ",".join(req.get_param_as_list("status") or []).split(",")
     return JobFilter(
-        status=(req.get_param("status") or "").lower(),
+        statuses=tuple(filter(None, (status.strip().lower() for status in statuses))),
         project=req.get_param("project") or "",
         pipeline=req.get_param("pipeline") or "",
         agent=req.get_param("agent") or "",
         run=req.get_param("run") or "",
         cursor=req.get_param("cursor") or "",
+        split_runs=req.get_param("split_runs") == "true",
     )

@@ -40,6 +40,60 @@ def test_list_filters_by_status(cli: Run, queue: Shop) -> None:
     assert cli("jobs", "list", "--status", "running", "-o", "name").out == "job-101\n"
 
 
+def test_list_takes_several_states(cli: Run, queue: Shop) -> None:
+    queue.finish("job-101", FAILED, error=CANCELLED_BY_USER, cause=Cause.CANCELLED)
+    for states, expected in {
+        ("cancelled",): "job-101\n",
+        ("cancelled", "queued"): "job-200\njob-101\n",
+        ("succeeded,queued",): "job-200\njob-100\n",
+        ("finished",): "job-101\njob-100\n",
+    }.items():
+        options = [word for state in states for word in ("--status", state)]
+        assert cli("jobs", "list", *options, "-o", "name").out == expected
+
+
+NAMES = [
+    pytest.param("--project", "sh", "job-200\njob-101\njob-100\n", id="beginning of a project"),
+    pytest.param("--pipeline", "shop/bui", "job-200\njob-101\njob-100\n", id="beginning of a pipeline"),
+    pytest.param("--pipeline", "nightly", "", id="a pipeline without jobs"),
+    pytest.param("--run", "2", "job-200\n", id="a run without its prefix"),
+    pytest.param("--agent", "build-1", "job-101\n", id="an agent"),
+]
+
+
+@pytest.mark.parametrize(("option", "value", "expected"), NAMES)
+def test_list_filters_by_names_as_arguments_take_them(
+    cli: Run, queue: Shop, option: str, value: str, expected: str
+) -> None:
+    assert cli("jobs", "list", option, value, "-o", "name").out == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "meant"),
+    [
+        ("--project", "shpo", "shop"),
+        ("--pipeline", "shop/bild", "shop/build"),
+        ("--run", "run-3", "run-2"),
+        ("--agent", "biuld-1", "build-1"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_not_found(cli: Run, queue: Shop, option: str, value: str, meant: str) -> None:
+    ran = cli("jobs", "list", option, value)
+    assert ran.code == ExitCode.NOT_FOUND
+    assert meant in ran.err
+
+
+def test_what_is_gone_is_found_by_its_jobs(cli: Run, queue: Shop) -> None:
+    queue.forget_agents()
+    assert cli("jobs", "list", "--agent", "build-1", "-o", "name").out == "job-101\n"
+
+
+def test_list_shows_as_many_rows_as_the_limit_says(cli: Run, queue: Shop) -> None:
+    facts = {"pipeline_job_id": "lint", "pipeline_run_id": "run-2"}
+    queue.put(job("job-201", metadata=facts), job("job-202", metadata=facts))
+    assert cli("jobs", "list", "--limit", "2", "-o", "name").out == "job-202\njob-201\n"
+
+
 def test_list_says_when_there_are_more(cli: Run, queue: Shop) -> None:
     ran = cli("jobs", "list", "--limit", "1")
     assert "--limit 10" in ran.err

@@ -103,6 +103,39 @@ def test_filters(server: RunningServer) -> None:
         assert ids(listed(server, query)) == expected, query
 
 
+def test_cancelled_are_some_of_the_failed(server: RunningServer) -> None:
+    server.heartbeat("b")
+    failed, cancelled = server.enqueue(), server.enqueue()
+    assert server.finish("failed", "b").id == failed
+    server.cancel(cancelled)
+    waiting = server.enqueue()
+    for query, expected in {
+        "status=cancelled": [cancelled],
+        "status=failed": [cancelled, failed],
+        "status=cancelled,queued": [waiting, cancelled],
+        "status=queued&status=failed": [waiting, cancelled, failed],
+        "status=cancelled,failed": [cancelled, failed],
+    }.items():
+        assert ids(listed(server, query)) == expected, query
+
+
+def test_a_chain_run_is_a_run(server: RunningServer) -> None:
+    work = 'jobs: [{id: work, steps: [{run: "true"}]}]'
+    defined = server.define_project(
+        f"pipelines: [{{id: a, {work}}}, {{id: b, depends_on: [a], {work}}}]\npipeline_chains: [{{id: all, pipelines: [a, b]}}]"
+    )
+    jobs = server.run_chain(defined["all"])
+    assert ids(listed(server, f"run={server.job(jobs[0]).facts.chain_run_id}")) == jobs[::-1]
+
+
+def test_a_list_may_cut_a_run_apart(server: RunningServer) -> None:
+    first, second = server.run(server.define(TWO))
+    assert ids(listed(server, "max=1")) == [second, first]
+    page = listed(server, "max=1&split_runs=true")
+    assert ids(page) == [second]
+    assert ids(listed(server, f"max=1&split_runs=true&cursor={page['next_cursor']}")) == [first]
+
+
 def test_an_unknown_status_is_named(server: RunningServer) -> None:
     answer = server.get("/api/v1/jobs", query_string="status=green")
     assert (answer.status_code, answer.text) == (400, 'status "green" is unknown\n')

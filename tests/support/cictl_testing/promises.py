@@ -89,7 +89,7 @@ class Promises:
         ids = [job.id for job in reversed(jobs)]
         assert [view.id for view in lists.list_jobs(JobFilter(), limit=_LIMIT).job_executions] == ids
         for status in JobStatus:
-            listed = lists.list_jobs(JobFilter(status=status), limit=_LIMIT).job_executions
+            listed = lists.list_jobs(JobFilter(statuses=(status,)), limit=_LIMIT).job_executions
             assert [view.id for view in listed] == [job.id for job in reversed(jobs) if job.status is status]
         summary = lists.summary(limit=_LIMIT)
         finished = sum(job.status.is_terminal for job in jobs)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus, JobSummary
+from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus, JobSummary, is_cancellation
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.matching import Matching
@@ -20,30 +20,34 @@ class JobFilter:
     """Which executions a list shows; an empty field means any.
 
     Attributes:
-        status: One of the five, or `active` (queued, leased, running), or `finished`.
+        statuses: Any of the five, `active` (queued, leased, running), `finished`, and `cancelled`, which are some of the
+            failed ones.
         project: Name or id of the project.
         pipeline: Id of the pipeline in its file.
-        run: A `pipeline_run_id`.
+        run: A `pipeline_run_id` or a `chain_run_id`.
         cursor: The `next_cursor` of an earlier list: continue below it. The other fields must be those of that list.
     """
 
-    status: str = ""
+    statuses: tuple[str, ...] = ()
     project: str = ""
     pipeline: str = ""
     agent: str = ""
     run: str = ""
     cursor: str = ""
+    split_runs: bool = False
+    """Whether a list without any filter may end within a run, as all others may."""
 
     @property
     def is_empty(self) -> bool:
         return replace(self, cursor="") == JobFilter()
 
 
+_CANCELLED = "cancelled"
 _FINISHED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
 _STATUSES = {
-    "": None,
     "active": frozenset(JobStatus) - _FINISHED,
     "finished": _FINISHED,
+    _CANCELLED: frozenset({JobStatus.FAILED}),
     **{status.value: frozenset({status}) for status in JobStatus},
 }
 
@@ -145,18 +149,24 @@ def _kind(view_name: str) -> Callable[[JobRecord], bool]:
 
 
 def _matching(view: View, where: JobFilter) -> Iterator[JobRecord]:
-    if where.status not in _STATUSES:
-        raise InvalidRequest(
-            f'status "{where.status}" is unknown', hint="one of: " + ", ".join(filter(None, _STATUSES))
-        )
     before = _cursor_number(where.cursor) if where.cursor else None
-    statuses = _STATUSES[where.status]
+    statuses = _wire_statuses(where)
     if where.run:
-        run = [j for j in reversed(view.jobs.of_run(where.run)) if before is None or j.number < before]
-        jobs: Iterator[JobRecord] = (j for j in run if statuses is None or j.status in statuses)
+        run = view.jobs.of_run(where.run) or view.jobs.of_chain_run(where.run)
+        jobs: Iterator[JobRecord] = (
+            j for j in reversed(run) if (before is None or j.number < before) and j.status in statuses
+        )
     else:
-        jobs = view.jobs.newest_first(before=before, statuses=statuses)
+        jobs = view.jobs.newest_first(before=before, statuses=statuses if where.statuses else None)
     return (job for job in jobs if _matches(job, where))
+
+
+def _wire_statuses(where: JobFilter) -> frozenset[JobStatus]:
+    """Return the statuses that are wanted, all without a filter of them."""
+    for status in where.statuses:
+        if status not in _STATUSES:
+            raise InvalidRequest(f'status "{status}" is unknown', hint="one of: " + ", ".join(_STATUSES))
+    return frozenset[JobStatus]().union(*map(_STATUSES.__getitem__, where.statuses)) or frozenset(JobStatus)
 
 
 def _cursor_number(cursor: str) -> int:
@@ -172,7 +182,14 @@ def _matches(job: JobRecord, where: JobFilter) -> bool:
         where.project in ("", facts.project, facts.project_id)
         and where.pipeline in ("", facts.pipeline_id)
         and where.agent in ("", job.agent_id)
+        and (_CANCELLED not in where.statuses or _has_status(job, where.statuses))
     )
+
+
+def _has_status(job: JobRecord, statuses: tuple[str, ...]) -> bool:
+    """Tell whether *job* has one of *statuses*; `cancelled` narrows what `failed` finds only where `failed` is not wanted."""
+    plain = (status for status in statuses if status != _CANCELLED)
+    return any(job.status in _STATUSES[status] for status in plain) or is_cancellation(job.cause, job.error)
 
 
 def _capped(view: View, limit: int, window: _Window | None = None) -> tuple[list[JobRecord], str]:
