@@ -230,6 +230,16 @@ class JobResponse(Message):
     job_execution: JobExecution
 
 
+class RerunResponse(JobResponse):
+    """The new execution.
+
+    Attributes:
+        dependants: Ids of new executions of what had ended because the old one failed; they wait for the new one (ours).
+    """
+
+    dependants: list[str] = msgspec.field(default_factory=list)
+
+
 class JobStateResponse(Message):
     job_execution: JobState
 

@@ -37,6 +37,7 @@ from cictl.wire.jobs import (
     LeaseRequest,
     LeaseResponse,
     LoggedStep,
+    RerunResponse,
     StatusRequest,
 )
 from cictl.wire.problems import Code
@@ -123,6 +124,7 @@ VAULT = VaultConnection(
 REMOVED = DeletedVaultConnection(deleted=True, id=3, used_by=["s/b"])
 TESTED = VaultTestResponse(ok=True, message="vault auth ok")
 
+RERUN = RerunResponse(job_execution=JOB, dependants=["job-2"])
 BLOCKED = BlockedBy(blocked=True, dependency=Dependency(job_execution_id="job-0"))
 EXPLANATION = Explanation(
     job_execution_id="job-1",
@@ -301,9 +303,9 @@ CASES = [
     case(
         "rerun_job",
         f"POST {OF_JOB}/rerun",
-        JobResponse(job_execution=JOB),
+        RERUN,
         lambda c: c.rerun_job("job-1"),
-        JOB,
+        RERUN,
         b"{}",
     ),
     case("delete_job", f"DELETE {OF_JOB}", b'{"deleted":true}', lambda c: c.delete_job("job-1"), None),

@@ -169,13 +169,16 @@ def rerun_job(
     """Enqueue a job once more, as a new job of the same run.
 
     With --wait or --follow the exit code is the new job's result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while it
-    goes on. A job that never started can't be rerun; run its pipeline.
+    goes on. Jobs that ended because this one failed are enqueued again too, and wait for the new one.
     """
     session = Session.of(context)
     session.refuse_if_readonly(f"rerun job {job}")
     job_id = find_job_id(session.client, job)
-    again = session.client.rerun_job(job_id)
+    enqueued = session.client.rerun_job(job_id)
+    again = enqueued.job_execution
     session.note(f"enqueued {again.id}, a rerun of {job_id}")
+    if enqueued.dependants:
+        session.note(f"what its failure had ended runs after it: {', '.join(enqueued.dependants)}")
     waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
     if waiting.wanted:
         raise typer.Exit(Follower(session, [again.id], waiting=waiting).run())

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cictl.wire.explain import Explanation
-from cictl.wire.jobs import BlockedBy, ClearedQueue, FlushedHistory, JobExecution, JobList, JobResponse, JobState
+from cictl.wire.jobs import (
+    BlockedBy,
+    ClearedQueue,
+    FlushedHistory,
+    JobExecution,
+    JobList,
+    JobResponse,
+    JobState,
+    RerunResponse,
+)
 from cictl.wire.reports import TestReport, TestReportResponse
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import job_path
@@ -64,9 +73,9 @@ class JobCalls(Calls):
         """Cancel an execution; `Conflict` if it is over already."""
         return self._mutations.post(JobResponse, f"{job_path(job_id)}/cancel").job_execution
 
-    def rerun_job(self, job_id: str) -> JobExecution:
-        """Enqueue the same work again, and return the new execution; `Conflict` if the old one never started."""
-        return self._mutations.post(JobResponse, f"{job_path(job_id)}/rerun").job_execution
+    def rerun_job(self, job_id: str) -> RerunResponse:
+        """Enqueue the same work again, with what had ended because it failed; `Conflict` if it never started."""
+        return self._mutations.post(RerunResponse, f"{job_path(job_id)}/rerun")
 
     def delete_job(self, job_id: str) -> None:
         """Remove an execution that has not started, and end those that wait for it; `Conflict` if it has started."""

@@ -15,6 +15,7 @@ from cictl.wire.jobs import (
     JobResponse,
     JobStateResponse,
     JobSummary,
+    RerunResponse,
     StatusRequest,
 )
 from cictl.wire.problems import Code, Problem
@@ -131,10 +132,13 @@ class JobRerunResource:
     def __init__(self, services: Services) -> None:
         self._rerun = services.jobs.rerun
 
-    @api(answers={201: JobResponse, 404: "unknown", 409: "never started"})
+    @api(answers={201: RerunResponse, 404: "unknown", 409: "never started"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Enqueue a new execution of the same work, and return it. A body is ignored."""
-        media.write(resp, JobResponse(job_execution=self._rerun.rerun(job_id)), status=201)
+        """Enqueue a new execution of the same work, and return it. A body is ignored.
+
+        What ended because the old one failed is enqueued again too, and waits for the new one.
+        """
+        media.write(resp, self._rerun.rerun(job_id), status=201)
 
 
 class JobBlockedByResource:

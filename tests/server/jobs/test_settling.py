@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.jobs import JobExecution
+from cictl.wire.codec import decode
+from cictl.wire.jobs import JobExecution, RerunResponse
 
 CHAIN = '[{id: a, steps: [{run: "true"}]}, {id: b, needs: [a], steps: [{run: "true"}]}, {id: c, needs: [b], steps: [{run: "true"}]}]'
 MATRIX = """[{id: test, matrix: {include: [{name: one}, {name: two}]}, steps: [{run: "true"}]},
@@ -103,3 +104,85 @@ def test_a_start_settles_what_an_untimely_stop_left(server: RunningServer) -> No
         tx.jobs.put(msgspec.structs.replace(job, status=JobStatus.FAILED))
     server.restart()
     assert [server.job(job_id).status for job_id in (b, c)] == ["failed", "failed"]
+
+
+def rerun(server: RunningServer, job_id: str) -> RerunResponse:
+    server.clock.step(0.001)
+    answer = server.post(f"/api/v1/jobs/{job_id}/rerun")
+    assert answer.status_code == 201, answer.text
+    return decode(answer.content, RerunResponse)
+
+
+def test_what_a_failure_ended_runs_after_the_rerun(server: RunningServer) -> None:
+    a, b, c = server.run(server.define(CHAIN))
+    assert server.finish("failed").id == a
+    again = rerun(server, a)
+    new_b, new_c = again.dependants
+    assert [server.job(job_id).status for job_id in (b, c, new_b, new_c)] == ["failed", "failed", "queued", "queued"]
+    assert [server.finish("succeeded").id for _ in range(3)] == [again.job_execution.id, new_b, new_c]
+
+
+def test_a_rerun_that_fails_ends_them_once_more(server: RunningServer) -> None:
+    a, _, _ = server.run(server.define(CHAIN))
+    server.finish("failed")
+    again = rerun(server, a)
+    assert server.finish("failed").id == again.job_execution.id
+    assert {server.job(job_id).error for job_id in again.dependants} == {
+        "cancelled: required job a failed",
+        "cancelled: required job b failed",
+    }
+
+
+def test_what_still_lacks_another_need_is_left_as_it_is(server: RunningServer) -> None:
+    two = """[{id: a, steps: [{run: "true"}]}, {id: b, steps: [{run: "true"}]},
+              {id: c, needs: [a, b], steps: [{run: "true"}]}]"""
+    a, b, _ = server.run(server.define(two))
+    server.finish("failed")
+    server.finish("failed")
+    assert rerun(server, a).dependants == []
+    [c] = rerun(server, b).dependants
+    server.finish("succeeded")
+    server.finish("succeeded")
+    assert server.leased().id == c
+
+
+def test_a_row_that_runs_again_revives_what_needs_the_job(server: RunningServer) -> None:
+    one, two, _ = server.run(server.define(MATRIX))
+    server.finish("failed")
+    server.finish("failed")
+    assert rerun(server, one).dependants == [], "the other row has still failed"
+    [ship] = rerun(server, two).dependants
+    assert server.job(ship).status == "queued"
+
+
+PIPELINES = """
+pipelines:
+  - {id: lib, jobs: [{id: build, steps: [{run: "true"}], artifacts: ["*"]}]}
+  - {id: app, depends_on: [lib], jobs: [{id: build, steps: [{run: "true"}]}, {id: ship, needs: [build], steps: [{run: "true"}]}]}
+pipeline_chains: [{id: all, pipelines: [lib, app]}]
+"""
+
+
+def test_a_rerun_revives_the_later_pipelines_of_its_chain(server: RunningServer) -> None:
+    lib, app, ship = server.run_chain(server.define_project(PIPELINES)["all"])
+    assert server.finish("failed").id == lib
+    assert [server.job(job_id).status for job_id in (app, ship)] == ["failed", "failed"]
+    again = rerun(server, lib)
+    new_app, new_ship = again.dependants
+    server.finish("succeeded")
+    assert server.job(new_app).env["CIWI_DEP_ARTIFACT_JOB_IDS"] == again.job_execution.id
+    assert [server.finish("succeeded").id for _ in range(2)] == [new_app, new_ship]
+
+
+def test_what_was_ended_can_be_rerun_once_its_need_has_succeeded(server: RunningServer) -> None:
+    """A rerun by an earlier version did not revive it."""
+    a, b, _ = server.run(server.define(CHAIN))
+    server.finish("failed")
+    refused = server.post(f"/api/v1/jobs/{b}/rerun", headers={"Accept": "application/json"})
+    assert (refused.status_code, refused.json["hint"]) == (409, "rerun a, which it waits for; it runs after that")
+    again = rerun(server, a)
+    server.http.simulate_delete(f"/api/v1/jobs/{again.dependants[0]}")
+    server.finish("succeeded")
+    new = rerun(server, b)
+    assert server.finish("succeeded").id == new.job_execution.id
+    assert server.finish("succeeded").id == new.dependants[0]

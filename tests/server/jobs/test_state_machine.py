@@ -202,7 +202,7 @@ class ServerMachine(RuleBasedStateMachine):
         answer = self.server.post(f"/api/v1/jobs/{job_id}/rerun")
         self.expect(answer, 201, 404, 409)
         if answer.status_code == 201:
-            self.job_ids.append(answer.json["job_execution"]["id"])
+            self.job_ids += [answer.json["job_execution"]["id"], *answer.json.get("dependants", [])]
 
     def remove(self, what: str, job_id: str) -> None:
         self.promises.removable = FINISHED if what == "flush" else PENDING

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
-from cictl.wire.jobs import JobExecution
+from cictl.wire.jobs import RerunResponse
 from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import Conflict
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.revival import blocked_again, failed_wait, members_of_run, revived, was_dragged_along
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
 
 
@@ -25,23 +26,36 @@ class RerunService:
     numbers: NumberSource
     clock: Clock
 
-    def rerun(self, job_id: str) -> JobExecution:
+    def rerun(self, job_id: str) -> RerunResponse:
         """Enqueue the same work again, as a new execution of the same run. The newest execution of a job decides there.
 
-        If the old one was cancelled while it was blocked, the new one is blocked too. If what it needs is settled by
-        now, it is released, or has already ended when it is returned.
+        What ended because the old one did not succeed is enqueued again too, and waits for the new one. If the old one was
+        itself cancelled while it was blocked, the new one is blocked too. If what it needs is settled by now, it is
+        released, or has already ended when it is returned.
 
         Raises:
             NotFound: No such execution.
-            Conflict: It never started, so it may still wait for others.
+            Conflict: It never started and still waits, or what it waited for has not been run again.
         """
         with self.store.write() as tx:
             job = get_job(tx, job_id)
-            if job.started is None:
-                raise Conflict("job has not started yet", hint="run its pipeline instead")
-            spec = replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled))
-            again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
-            self.settler.put(tx, again)
-            self.settler.settle(tx, [again], now=again.created)
+            again = self._enqueue(tx, self._rerunnable(tx, job))
+            dependants = revived(members_of_run(tx, again), again, enqueue=lambda old: self._enqueue(tx, old))
+            self.settler.settle(tx, [again, *dependants], now=again.created)
             again = get_job(tx, again.id)
-        return job_view(again)
+        return RerunResponse(job_execution=job_view(again), dependants=[dependant.id for dependant in dependants])
+
+    def _rerunnable(self, tx: Transaction, job: JobRecord) -> JobRecord:
+        """Return what a new execution of *job* is made from."""
+        if job.started is not None:
+            return replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled))
+        if not was_dragged_along(job):
+            raise Conflict("job has not started yet", hint="run its pipeline instead")
+        if lost := failed_wait(members_of_run(tx, job), job):
+            raise Conflict("job has not started yet", hint=f"rerun {lost}, which it waits for; it runs after that")
+        return blocked_again(job)
+
+    def _enqueue(self, tx: Transaction, spec: JobRecord) -> JobRecord:
+        again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
+        self.settler.put(tx, again)
+        return again
