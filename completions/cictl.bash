@@ -46,7 +46,7 @@ _cictl_node() {
         ;;
     "cictl run")
         commands=""
-        options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
         arguments="targets" repeated=""
         ;;
@@ -178,13 +178,13 @@ _cictl_node() {
         ;;
     "cictl pipelines run")
         commands=""
-        options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
         arguments="pipeline-targets" repeated=""
         ;;
     "cictl pipelines preview")
         commands=""
-        options="--matrix --matrix-index --ref --agent --offline -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --ref --agent --offline -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --ref --agent -o --output --query --server --context"
         arguments="pipeline-targets" repeated=""
         ;;
@@ -196,7 +196,7 @@ _cictl_node() {
         ;;
     "cictl pipelines eligible-agents")
         commands=""
-        options="--matrix --matrix-index --agent --dry-run -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --agent --dry-run -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --agent -o --output --query --server --context"
         arguments="pipeline-targets" repeated=""
         ;;
@@ -226,13 +226,13 @@ _cictl_node() {
         ;;
     "cictl chains run")
         commands=""
-        options="--matrix --matrix-index --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
         arguments="chains" repeated=""
         ;;
     "cictl chains preview")
         commands=""
-        options="--matrix --matrix-index --ref --agent --offline -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --ref --agent --offline -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --ref --agent -o --output --query --server --context"
         arguments="chains" repeated=""
         ;;
@@ -244,7 +244,7 @@ _cictl_node() {
         ;;
     "cictl chains eligible-agents")
         commands=""
-        options="--matrix --matrix-index --agent --dry-run -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --agent --dry-run -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --agent -o --output --query --server --context"
         arguments="chains" repeated=""
         ;;

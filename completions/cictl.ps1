@@ -134,6 +134,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
+                , @('--only', 'Leave out the jobs that the selected ones need.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--agent', 'Run every job on this agent.');
@@ -524,6 +525,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
+                , @('--only', 'Leave out the jobs that the selected ones need.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--agent', 'Run every job on this agent.');
@@ -550,6 +552,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
+                , @('--only', 'Leave out the jobs that the selected ones need.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
@@ -585,6 +588,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
+                , @('--only', 'Leave out the jobs that the selected ones need.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -673,6 +677,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
+                , @('--only', 'Leave out the jobs that the selected ones need.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--agent', 'Run every job on this agent.');
@@ -699,6 +704,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
+                , @('--only', 'Leave out the jobs that the selected ones need.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
@@ -734,6 +740,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
+                , @('--only', 'Leave out the jobs that the selected ones need.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('-o', 'One of table, wide, json, yaml, name.');

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -137,6 +138,17 @@ OFFLINE_CACHED = "offline_cached"
 """The execution mode of a run that takes version and commit from an earlier run. The server contacts no remote."""
 
 
+class Needs(StrEnum):
+    """What becomes of jobs that a selected job needs and that are not selected themselves (ours)."""
+
+    REFUSE = ""
+    """The contract's: the request is refused."""
+    ADD = "add"
+    """They run too, with all their matrix rows, and what they need in turn."""
+    DROP = "drop"
+    """They don't run, and nothing waits for them."""
+
+
 class RunRequest(Message):
     """`run-selection` and chain run: which jobs to run, on which agent, from which source.
 
@@ -147,6 +159,7 @@ class RunRequest(Message):
         source_ref: Branch, tag or commit instead of the pipeline's own.
         agent_id: Pin every job to this agent.
         execution_mode: `offline_cached`, or empty.
+        needs: What becomes of jobs that are needed and not selected (ours).
     """
 
     pipeline_job_id: str = ""
@@ -156,6 +169,7 @@ class RunRequest(Message):
     source_ref: str = ""
     agent_id: str = ""
     execution_mode: str = ""
+    needs: Needs = Needs.REFUSE
 
 
 class RunResponse(Message):
@@ -181,6 +195,7 @@ class PreviewRequest(Message):
     source_ref: str = ""
     agent_id: str = ""
     offline_cached_only: bool = False
+    needs: Needs = Needs.REFUSE
 
 
 class PreviewStep(Step):

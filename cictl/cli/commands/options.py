@@ -6,11 +6,21 @@ from typing import Annotated
 
 import typer
 
+from cictl.wire.projects import Needs
+
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or its beginning, with or without `job-`.")]
 Matrix = Annotated[str, typer.Option("--matrix", metavar="NAME", help="Only the matrix entry of this name.")]
 MatrixIndex = Annotated[
     int | None, typer.Option("--matrix-index", metavar="N", min=0, help="Only this matrix entry, counted from 0.")
 ]
+Only = Annotated[bool, typer.Option("--only", help="Leave out the jobs that the selected ones need.")]
+
+
+def needs(only: bool) -> Needs:
+    """Return what becomes of the jobs that a selection needs, by the option --only."""
+    return Needs.DROP if only else Needs.ADD
+
+
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Skip the steps that the project file marks for it.")]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Build the commit and version of an earlier run; the server asks no remote.")

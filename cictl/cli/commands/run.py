@@ -18,9 +18,11 @@ from cictl.cli.commands.options import (
     Matrix,
     MatrixIndex,
     Offline,
+    Only,
     Ref,
     Timeout,
     Wait,
+    needs,
 )
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import Target, find_agent, find_target
@@ -34,6 +36,8 @@ cictl run shop/build --wait --timeout 600 -o json
 """
 
 _HELP = """Run a pipeline, one of its jobs, or a chain.
+
+One job, or one matrix entry, takes the jobs along that it needs; --only leaves them out.
 
 With --wait or --follow the exit code is the result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while the jobs go
 on. Ctrl-C stops the waiting only, unless --cancel-on-interrupt is given.
@@ -55,6 +59,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
         target: str = target,
         matrix: Matrix = "",
         matrix_index: MatrixIndex = None,
+        only: Only = False,
         dry_run: DryRun = False,
         ref: Ref = "",
         agent: AgentOption = "",
@@ -70,6 +75,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
             dry_run=dry_run,
             source_ref=ref,
             execution_mode=OFFLINE_CACHED if offline else "",
+            needs=needs(only),
         )
         waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
         _start(Session.of(context), target, request, agent=agent, waiting=waiting, chains=chains, pipelines=pipelines)

@@ -11,7 +11,7 @@ import typer
 from cictl.cli.app.commands import Command, F, new_group
 from cictl.cli.app.failures import not_found
 from cictl.cli.app.session import Session
-from cictl.cli.commands.options import AgentOption, DryRun, Matrix, MatrixIndex, Offline, Ref
+from cictl.cli.commands.options import AgentOption, DryRun, Matrix, MatrixIndex, Offline, Only, Ref, needs
 from cictl.cli.commands.run import RUN_EXAMPLES, run_verb
 from cictl.cli.names import Target, find_target, list_targets
 from cictl.cli.output.table import Result
@@ -155,13 +155,18 @@ def _new_group(kind: _Kind) -> typer.Typer:
         target: str = whole_or_job,
         matrix: Matrix = "",
         matrix_index: MatrixIndex = None,
+        only: Only = False,
         ref: Ref = "",
         agent: AgentOption = "",
         offline: Offline = False,
     ) -> None:
         session = Session.of(context)
         request = PreviewRequest(
-            matrix_name=matrix, matrix_index=matrix_index, source_ref=ref, offline_cached_only=offline
+            matrix_name=matrix,
+            matrix_index=matrix_index,
+            source_ref=ref,
+            offline_cached_only=offline,
+            needs=needs(only),
         )
         preview(session, kind.find(session, target), request, agent=agent)
 
@@ -176,11 +181,12 @@ def _new_group(kind: _Kind) -> typer.Typer:
         target: str = whole_or_job,
         matrix: Matrix = "",
         matrix_index: MatrixIndex = None,
+        only: Only = False,
         agent: AgentOption = "",
         dry_run: DryRun = False,
     ) -> None:
         session = Session.of(context)
-        request = RunRequest(matrix_name=matrix, matrix_index=matrix_index, dry_run=dry_run)
+        request = RunRequest(matrix_name=matrix, matrix_index=matrix_index, dry_run=dry_run, needs=needs(only))
         show_eligible_agents(session, kind.find(session, target), request, agent=agent)
 
     return app

@@ -108,14 +108,6 @@ def _check(target: Target, answer: PreviewResponse) -> None:
     """Raise the failure that a run would meet, if any."""
     if not answer.pending_jobs:
         raise _nothing_selected(target)
-    for job in answer.pending_jobs:
-        if job.missing_needs:
-            raise Failure(
-                f"a run would be refused: {job_name(target, job)} needs {_and(job.missing_needs)}, not selected",
-                exit_code=ExitCode.ERROR,
-                code="invalid_request",
-                hint="select the whole pipeline, or leave out what has needs",
-            )
     unfit = [job for job in answer.pending_jobs if not agents_of(job, answer)]
     if unfit:
         names = ", ".join(job_name(target, job) for job in unfit[:5]) + (" …" if len(unfit) > 5 else "")
@@ -171,8 +163,6 @@ def _job_lines(job: PendingJob, answer: PreviewResponse, *, with_source: bool) -
     agents = agents_of(job, answer)
     why = f": {'; '.join(job.unmet_requirements)}" if job.unmet_requirements else ""
     yield "  agents     ", ", ".join(agents) or f"none{why}"
-    if job.missing_needs:
-        yield "  missing    ", f"needs {_and(job.missing_needs)}, not selected; a run would be refused"
     if job.dependency_blocked:
         yield "  waits      ", "for other jobs of the run"
     for step in job.step_plan:
@@ -209,11 +199,6 @@ def _requirement(key: str, value: str) -> str:
 
 def _count(jobs: int) -> str:
     return f"{jobs} job" + ("" if jobs == 1 else "s")
-
-
-def _and(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _eligible_result(answer: EligibleAgents, agents: Sequence[Agent]) -> Result[Agent]:

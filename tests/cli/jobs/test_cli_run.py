@@ -79,6 +79,14 @@ def test_options_reach_the_server(cli: Run, one: Shop) -> None:
     assert one.gate.sent[0][1].items() >= asked.items()
 
 
+def test_a_job_takes_its_needs_along_unless_it_is_to_run_alone(cli: Run, shop: Shop) -> None:
+    assert "enqueued 2 jobs of shop/build/test" in cli("run", "shop/build/test").err
+    assert "enqueued 1 job of shop/build/test" in cli("run", "shop/build/test", "--only").err
+    shown = cli("pipelines", "preview", "shop/build/test", "-o", "name").out
+    assert shown.splitlines() == ["compile", "test/linux"]
+    assert cli("pipelines", "preview", "shop/build/test", "--only", "-o", "name").out == "test/linux\n"
+
+
 def test_matrix_index_zero_is_sent(cli: Run, one: Shop) -> None:
     cli("run", "build", "--matrix-index", "0")
     assert one.gate.sent[0][1]["matrix_index"] == 0

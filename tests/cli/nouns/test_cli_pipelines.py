@@ -132,13 +132,10 @@ def test_preview_of_an_unknown_branch_says_so(run: Run, server: RunningServer, r
     assert "nowhere" in ran.error()["message"]
 
 
-def test_preview_of_a_job_whose_need_is_left_out(run: Run, server: RunningServer, repository: Path) -> None:
-    heartbeat(server)
-    ran = run("pipelines", "preview", "shop/build/test")
-    assert ran.code == ExitCode.ERROR
-    assert "  missing    needs compile, not selected; a run would be refused\n" in ran.out
-    assert "a run would be refused: test needs compile" in ran.err
-    assert run("run", "shop/build/test").code == ExitCode.ERROR
+def test_preview_of_a_job_shows_what_it_needs_too(run: Run, server: RunningServer, repository: Path) -> None:
+    assert run("pipelines", "preview", "shop/build/test", "-o", "name").out.splitlines()[-1] == "test"
+    assert run("pipelines", "preview", "shop/build/test", "--only", "-o", "name").out == "test\n"
+    assert run("run", "shop/build/test", "--only").code == ExitCode.OK
 
 
 @pytest.mark.parametrize("command", ["preview", "eligible-agents"])

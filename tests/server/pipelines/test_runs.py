@@ -111,12 +111,52 @@ def test_selections(server: RunningServer, selection: dict[str, Any], expected: 
         ({"source_ref": "-x"}, 'source_ref must not begin with "-"'),
         ({"execution_mode": "fast"}, 'execution_mode "fast" is unknown'),
         ({"matrix_index": "x"}, "invalid JSON body"),
+        ({"needs": "some"}, "invalid JSON body"),
     ],
 )
 def test_refused_runs_enqueue_nothing(server: RunningServer, fields: dict[str, Any], text: str) -> None:
     answer = attempt(server, server.define(JOBS), fields)
     assert (answer.status_code, answer.text) == (400, text + "\n")
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
+
+
+NEEDY = """[
+  {id: a, matrix: {include: [{name: x}, {name: y}]}, steps: [{run: "true"}]},
+  {id: b, needs: [a], steps: [{run: "true"}]},
+  {id: c, needs: [b], matrix: {include: [{name: x}, {name: y}]}, steps: [{run: "true"}]},
+  {id: d, steps: [{run: "true"}]},
+]"""
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        pytest.param({"pipeline_job_id": "c", "matrix_name": "y"}, ["a.x", "a.y", "b.", "c.y"], id="a row"),
+        pytest.param({"pipeline_job_id": "b"}, ["a.x", "a.y", "b."], id="a job"),
+        pytest.param({"pipeline_job_id": "d"}, ["d."], id="a job without needs"),
+        pytest.param({"matrix_name": "x"}, ["a.x", "b.", "c.x"], id="a row of each"),
+        pytest.param({}, ["a.x", "a.y", "b.", "c.x", "c.y", "d."], id="all"),
+    ],
+)
+def test_a_selection_takes_its_needs_along(
+    server: RunningServer, selection: dict[str, Any], expected: list[str]
+) -> None:
+    jobs = [server.job(job_id).facts for job_id in server.run(server.define(NEEDY), **selection, needs="add")]
+    assert [f"{job.pipeline_job_id}.{job.matrix_name}" for job in jobs] == expected
+
+
+def test_a_selection_may_run_without_its_needs(server: RunningServer) -> None:
+    [row] = server.run(server.define(NEEDY), pipeline_job_id="c", matrix_name="x", needs="drop")
+    facts = server.job(row).facts
+    assert (facts.needs_job_ids, facts.needs_blocked) == ([], False)
+    assert server.leased().id == row
+
+
+def test_what_is_selected_still_waits_for_what_is_selected_too(server: RunningServer) -> None:
+    _, row = server.run(server.define(NEEDY), matrix_name="x", needs="drop")
+    assert server.job(row).facts.needs_job_ids == []
+    whole = server.run(server.define(NEEDY), needs="drop")
+    assert server.job(whole[2]).facts.needs_job_ids == ["a"]
 
 
 def test_a_pin_that_contradicts_a_job_is_refused(server: RunningServer) -> None:

@@ -107,6 +107,7 @@ def _as_run(request: PreviewRequest) -> RunRequest:
             matrix_index=request.matrix_index,
             source_ref=request.source_ref,
             agent_id=request.agent_id,
+            needs=request.needs,
         )
     )
 
