@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import SupportsIndex
+
 import pytest
 
 from cictl_agent.job.globs import BadPattern, GlobSet
@@ -46,13 +48,20 @@ from cictl_agent.job.globs import BadPattern, GlobSet
         pytest.param("a+(b).txt", "a+(b).txt", True, id="other-characters-are-literal"),
         pytest.param("*", "new\nline", True, id="newline"),
         pytest.param("", "a", False, id="empty"),
+        pytest.param("[a-]", "-", True, id="dash-at-the-end-of-a-class"),
+        pytest.param(r"[a\-c]", "b", False, id="escaped-dash-in-class"),
+        pytest.param("*.tar.*", "a.tar.tar.gz", True, id="first-place-is-not-the-only-one"),
+        pytest.param("a*b*ab", "ab", False, id="pieces-do-not-overlap"),
+        pytest.param("a*a", "aa", True, id="star-for-nothing"),
+        pytest.param(r"\!a", "!a", True, id="escaped-exclamation-mark"),
+        pytest.param("!a", "!a", False, id="exclusion-alone"),
     ],
 )
 def test_matching(pattern: str, path: str, expected: bool) -> None:
     assert GlobSet([pattern]).matches(path) is expected
 
 
-@pytest.mark.parametrize("pattern", ["[a", "{a,b", "a}", "a\\", "[z-a]", "{a,b}" * 12])
+@pytest.mark.parametrize("pattern", ["[a", "{a,b", "a}", "a\\", "[z-a]", "{a,b}" * 12, "{a}" * 1000, "a" * 5000])
 def test_bad_patterns_are_refused(pattern: str) -> None:
     with pytest.raises(BadPattern):
         GlobSet([pattern])
@@ -62,3 +71,40 @@ def test_directory_in_which_nothing_can_match_is_told_apart() -> None:
     globs = GlobSet(["dist/*.txt", "logs/**"])
     assert not globs.step(globs.start, "node_modules")
     assert globs.step(globs.start, "logs")
+
+
+@pytest.mark.parametrize("patterns", [["dist/**", "!dist/**/*.map"], ["!dist/**/*.map", "dist/**"]])
+def test_exclusions_take_away_wherever_they_stand(patterns: list[str]) -> None:
+    globs = GlobSet(patterns)
+    assert [globs.matches(path) for path in ("dist/a.js", "dist/a.map", "dist/b/c.map")] == [True, False, False]
+
+
+@pytest.mark.parametrize("exclusion", ["!node_modules", "!node_modules/**", "!{node,old}_modules"])
+def test_excluded_directory_is_not_entered(exclusion: str) -> None:
+    globs = GlobSet(["**/*.js", exclusion])
+    assert not globs.step(globs.start, "node_modules")
+    assert globs.step(globs.start, "src")
+
+
+def test_matching_names_the_patterns() -> None:
+    globs = GlobSet(["*.txt", "a.*", "!b.*"])
+    assert globs.matched_by(globs.step(globs.start, "a.txt")) == {0, 1}
+    assert globs.matched_by(globs.step(globs.start, "b.txt")) == set()
+
+
+class Counted(str):
+    """A name that counts how often one of its characters is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        self.looks += 1
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("pattern", ["a*a*a*a*a*a*a*b", "*a*a*a*a*a*a*b*", "*" * 200 + "b", "[a-z]*[a-z]*?*{a,a}*b"])
+def test_no_pattern_makes_a_long_name_costly(pattern: str) -> None:
+    name = Counted("a" * 250)
+    globs = GlobSet([pattern])
+    assert not globs.accepts(globs.step(globs.start, name))
+    assert name.looks <= 2 * len(name)
