@@ -24,6 +24,11 @@ STATUS_UNMASKED = frozenset({"agent_id", "status", "output", "output_append", "o
 server mask the log where they write it."""
 
 
+MOST_WARNINGS = 20
+LONGEST_WARNING = 500
+"""How many warnings of an execution are kept, and how many characters of each."""
+
+
 class JobStatus(StrEnum):
     """The five states of a job execution. The last two are final."""
 
@@ -172,6 +177,7 @@ class JobExecution(Message):
         log_size: Bytes of the whole log (ours; single-job answers only).
         waiting_reason: Why the last attempt to read the secrets of a queued execution failed (ours).
         not_before_utc: When the server tries to read them again (ours).
+        warnings: What its user should know although it is no failure, such as files that were not kept (ours).
     """
 
     id: str
@@ -203,6 +209,7 @@ class JobExecution(Message):
     log_size: int = 0
     waiting_reason: str = ""
     not_before_utc: datetime | None = None
+    warnings: list[str] = msgspec.field(default_factory=list)
 
     @property
     def facts(self) -> JobMetadata:
@@ -334,6 +341,8 @@ class StatusRequest(Message):
             its `log_size`.
         output_size: In a terminal report, bytes of the whole log. When the server holds fewer, it answers 409.
         output_sha256: In a terminal report, SHA-256 of the whole log, in hex.
+        warnings: What the user should know although it is no failure (ours). It replaces the stored list; an empty one
+            keeps it. The server keeps at most `MOST_WARNINGS` of them.
     """
 
     agent_id: str = ""
@@ -351,6 +360,7 @@ class StatusRequest(Message):
     events: list[StepEvent] = msgspec.field(default_factory=list)
     timestamp_utc: datetime | None = None
     cause: Cause | None = None
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 class LeaseRequest(Message):

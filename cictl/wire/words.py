@@ -41,6 +41,8 @@ DEFAULT_SERVER = f"http://127.0.0.1:{DEFAULT_PORT}"
 class Feature(StrEnum):
     """The extensions of the contract. A server lists those that it speaks in `server-info`."""
 
+    ARTIFACT_LIMITS = "artifact-limits"
+    """The server has limits of its own for artifacts, and names the one that was passed. The contract's don't count."""
     EVENTS = "events"
     EXPLAIN = "explain"
     IDEMPOTENCY_KEY = "idempotency-key"

@@ -14,7 +14,7 @@ from cictl.base.clock import Clock, utc_now
 from cictl.installation.versions import running_tag
 from cictl.wire.agents import GREETING, HeartbeatResponse
 from cictl.wire.jobs import JobExecution
-from cictl.wire.words import NOT_A_SERVICE, Feature
+from cictl.wire.words import NOT_A_SERVICE
 from cictl_agent.capabilities import base_capabilities, scan_tools
 from cictl_agent.config import AgentConfig, ConfigError
 from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
@@ -146,10 +146,10 @@ class Agent:
         while (job := asking.next_job()) is not None:
             with orders.files:
                 if not orders.is_restarting:  # a job that is not begun is handed out again
-                    self._run_job(job, client, stop, appends=Feature.LOG_APPEND in asking.features)
+                    self._run_job(job, client, stop, features=asking.features)
             orders.carry_out_if_idle()
 
-    def _run_job(self, job: JobExecution, client: Client, stop: threading.Event, *, appends: bool) -> None:
+    def _run_job(self, job: JobExecution, client: Client, stop: threading.Event, *, features: frozenset[str]) -> None:
         logger.info("job begins job=%s", job.id)
         run = JobRun(
             job=job,
@@ -157,7 +157,7 @@ class Agent:
             platform=self._platform,
             client=client,
             capabilities=self._capabilities(),
-            appends=appends,
+            features=features,
             adopts_orphans=self._adopts_orphans,
             clock=self._clock,
             stop=stop,

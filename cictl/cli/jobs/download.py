@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from cictl.base.sizes import size_text
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found
 from cictl.cli.app.session import Session
 from cictl.cli.names import unknown
 from cictl.cli.output.outage import lost_text
 from cictl.cli.output.table import Column, Result
-from cictl.cli.output.text import has_colour, size
+from cictl.cli.output.text import has_colour
 from cictl.wire.artifacts import Artifact
 from cictl.wire.codec import Message
 
@@ -114,7 +115,7 @@ class Downloads:
         return Result(
             message=DownloadList(job_execution_id=self._job_id, files=files),
             rows=files,
-            columns=(Column("FILE", lambda f: f.path), Column("SIZE", lambda f: size(f.size_bytes))),
+            columns=(Column("FILE", lambda f: f.path), Column("SIZE", lambda f: size_text(f.size_bytes))),
             name=lambda f: f.path,
         )
 

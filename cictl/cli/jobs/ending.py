@@ -1,4 +1,4 @@
-"""What is shown when a wait is over: what failed and where, and a table of several jobs."""
+"""What is shown when a wait is over: what failed and where, what jobs warn of, and a table of several jobs."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def show_end(
                 session.note(f"{label} failed in {step}")
             if not has_logs:
                 _show_tail(session, job, whose="its log" if len(jobs) == 1 else label)
+        for warning in job.warnings:
+            session.note(f"{labels[job.id]}: warning: {warning}")
     if len(jobs) > 1:
         session.renderer.table_on_stderr(summary_result(jobs))
     if session.wants_data:

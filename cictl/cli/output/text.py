@@ -1,4 +1,4 @@
-"""Times, sizes, widths and colours: how single values look, and what the terminal can show."""
+"""Times, widths and colours: how single values look, and what the terminal can show."""
 
 from __future__ import annotations
 
@@ -65,16 +65,6 @@ def duration(length: timedelta) -> str:
         return f"{rest}s"
     hours, minutes_left = divmod(minutes, 60)
     return f"{minutes}m{rest:02}s" if hours < 1 else f"{hours}h{minutes_left:02}m"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes as `512 B`, `1.5 KiB`, `20.0 MiB`."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
 
 
 def is_terminal(stream: TextIO) -> bool:

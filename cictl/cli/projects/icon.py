@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cictl.base.sizes import size_text
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found, usage
 from cictl.cli.app.session import Session
 from cictl.cli.jobs.download import whole_file
 from cictl.cli.output.table import Column, Result
-from cictl.cli.output.text import is_terminal, size, write_bytes
+from cictl.cli.output.text import is_terminal, write_bytes
 from cictl.wire.codec import Message
 from cictl.wire.projects import ProjectSummary
 from cictl_client import NotFound, RawResponse
@@ -71,7 +72,7 @@ def _result(project: ProjectSummary, image: RawResponse, to: Path | None) -> Res
         columns=(
             Column("FILE", lambda i: i.path),
             Column("TYPE", lambda i: i.media_type),
-            Column("SIZE", lambda i: size(i.size_bytes)),
+            Column("SIZE", lambda i: size_text(i.size_bytes)),
         ),
         name=lambda i: i.path or i.project,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cictl.base.sizes import size_text
 from cictl.cli.output.table import Column, Result
-from cictl.cli.output.text import size
 from cictl.wire.artifacts import Artifact, ArtifactList
 
 
@@ -12,7 +12,7 @@ def artifacts_result(job_id: str, artifacts: list[Artifact]) -> Result[Artifact]
     return Result(
         message=ArtifactList(artifacts=artifacts),
         rows=artifacts,
-        columns=(Column("PATH", lambda a: a.path), Column("SIZE", lambda a: size(a.size_bytes))),
+        columns=(Column("PATH", lambda a: a.path), Column("SIZE", lambda a: size_text(a.size_bytes))),
         name=lambda a: a.path,
         empty=f"{job_id} has no artifacts",
     )

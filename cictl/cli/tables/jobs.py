@@ -96,6 +96,7 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Step", lambda j: j.current_step),
     Column("Exit code", lambda j: j.exit_code),
     Column("Error", lambda j: j.error),
+    Column("Warnings", lambda j: j.warnings),
     Column("Tests", lambda j: _tests_text(j)),
     Column("Waits for", lambda j: [*j.unmet_requirements, *([j.waiting_reason] if j.waiting_reason else [])]),
     Column("Next attempt", lambda j: j.not_before_utc),

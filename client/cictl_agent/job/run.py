@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from cictl.base.clock import Clock
 from cictl.redaction import Redactor, masked_message, url_secrets
 from cictl.wire.jobs import CacheStat, Cause, JobExecution, JobStatus, StatusRequest
 from cictl.wire.reports import REPORT_UNMASKED, TestReportUpload
-from cictl.wire.words import CONTROL
+from cictl.wire.words import CONTROL, Feature
 from cictl_agent.config import AgentConfig
-from cictl_agent.job import artifacts, caches, requirements
+from cictl_agent.job import caches, requirements
+from cictl_agent.job.artifacts.collection import REFERENCE_LIMITS, collect
+from cictl_agent.job.artifacts.upload import upload
 from cictl_agent.job.checkout import Checkout
 from cictl_agent.job.containers.container import Container, ContainerUse, read_spec, running_container
 from cictl_agent.job.dependencies import dependency_ids, restore_dependencies
@@ -24,6 +26,7 @@ from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.reports import combine
 from cictl_agent.job.shells import ContainerShell, LocalShell, Shell
 from cictl_agent.job.steps import Steps, is_traced
+from cictl_agent.job.warnings import Warnings
 from cictl_agent.job.workspace import prepare_workspace, workspace_name
 from cictl_agent.log.reporter import Reporter
 from cictl_agent.log.spool import JobLog
@@ -55,14 +58,14 @@ class JobRun:
 
     Attributes:
         capabilities: What this agent offers, as last scanned.
-        appends: Whether the server takes the log in pieces.
+        features: What the server can do beyond the contract.
         adopts_orphans: See `JobProcesses`.
         stop: Set when the agent must stop.
         interruption: Stops the checkout and the steps.
         aftermath: Stops the uploads after them. It is given only when the agent itself stops: a job that timed out
             still keeps its artifacts.
         workspace: The job's own directory.
-        log: Open while `run` works, and so is `reporter`.
+        log: Open while `run` works, and so are `reporter` and `warnings`.
     """
 
     job: JobExecution
@@ -70,7 +73,7 @@ class JobRun:
     platform: Platform
     client: Client
     capabilities: Mapping[str, str]
-    appends: bool
+    features: Collection[str]
     adopts_orphans: bool
     clock: Clock
     stop: threading.Event
@@ -81,6 +84,7 @@ class JobRun:
     workspace: Path = field(init=False)
     log: JobLog = field(init=False)
     reporter: Reporter = field(init=False)
+    warnings: Warnings = field(init=False)
     _caches: list[caches.Cache] = field(default_factory=list)
     _runtime: dict[str, str] = field(default_factory=dict)
     _steps: Steps | None = None
@@ -108,13 +112,14 @@ class JobRun:
             self.config.spool_dir / f"{self.platform.file_name(caches.cache_name(self.job.id))}.log", redactor
         ) as log:
             self.log = log
+            self.warnings = Warnings(log)
             self.reporter = Reporter(
                 client=self.client,
                 job_id=self.job.id,
                 agent_id=self.config.agent_id,
                 log=log,
                 interruption=self.interruption,
-                appends=self.appends,
+                appends=Feature.LOG_APPEND in self.features,
                 clock=self.clock,
             )
             if not self.reporter.begin(PREPARING):
@@ -276,7 +281,7 @@ class JobRun:
         if self.aftermath.is_given:
             return outcome
         try:
-            self._upload_artifacts()
+            self._upload_artifacts(has_failed=bool(outcome.error))
         except Interrupted:
             return outcome if outcome.error else Outcome(error="agent stopped", exit_code=None)
         except JobFailed as failure:
@@ -286,23 +291,27 @@ class JobRun:
         self._upload_tests()
         return outcome
 
-    def _upload_artifacts(self) -> None:
+    def _upload_artifacts(self, *, has_failed: bool) -> None:
         if not self.job.artifact_globs or not self.directory.is_dir():
             return
-        found = artifacts.collect(self.job.artifact_globs, self.directory, self.log)
-        if not found:
-            self.config.artifact_listing.tell(self.log, "artifacts", "nothing matches")
-            return
-        artifacts.upload(
-            found,
-            client=self.client,
-            job_id=self.job.id,
-            agent_id=self.config.agent_id,
-            scratch_dir=self.config.work_dir,
-            log=self.log,
-            interruption=self.aftermath,
-            listing=self.config.artifact_listing,
+        found = collect(
+            self.job.artifact_globs,
+            self.directory,
+            self.warnings,
+            limits=None if Feature.ARTIFACT_LIMITS in self.features else REFERENCE_LIMITS,
+            has_failed=has_failed,
         )
+        if found:
+            upload(
+                found,
+                client=self.client,
+                job_id=self.job.id,
+                agent_id=self.config.agent_id,
+                scratch_dir=self.config.work_dir,
+                log=self.log,
+                interruption=self.aftermath,
+                listing=self.config.artifact_listing,
+            )
 
     def _upload_tests(self) -> None:
         """Upload the report of all test steps; a failed upload is only logged."""
@@ -325,6 +334,7 @@ class JobRun:
             cause=outcome.cause,
             cache_stats=self._cache_stats(),
             runtime_capabilities=self._runtime,
+            warnings=self.warnings.report(),
         )
 
     def _cache_stats(self) -> list[CacheStat]:

@@ -295,5 +295,7 @@ def _is_last(request: StatusRequest) -> bool:
 
 def _essence(report: StatusRequest) -> StatusRequest:
     """Return the report without the details that a server may refuse; that the job is over matters more."""
-    empty: Iterable[tuple[str, object]] = ((key, getattr(StatusRequest(), key)) for key in (*_DETAILS, "cause"))
+    empty: Iterable[tuple[str, object]] = (
+        (key, getattr(StatusRequest(), key)) for key in (*_DETAILS, "cause", "warnings")
+    )
     return msgspec.structs.replace(report, **dict(empty))

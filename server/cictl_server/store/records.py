@@ -40,6 +40,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         not_before: While this is set, the queued execution can't be claimed.
         waiting_reason: Why its secrets could not be read at the last attempt.
         secrets_since: When the first of `secrets_attempts` attempts to read them failed.
+        warnings: What its agent says that users should know although it is no failure.
     """
 
     number: int
@@ -65,6 +66,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     waiting_reason: str = ""
     secrets_since: datetime | None = None
     secrets_attempts: int = 0
+    warnings: list[str] = msgspec.field(default_factory=list)
 
     @classmethod
     def queued(cls, spec: JobSpec, *, number: int, created: datetime) -> JobRecord:

@@ -178,6 +178,19 @@ def test_artifacts_go_as_json_when_the_zip_is_refused(server: ScriptedServer, ru
     assert run(script="echo x > f", artifact_globs=["f"]).files == {"f": b"x\n"}
 
 
+@pytest.mark.parametrize(("features", "kept"), [(("log-append",), 2500), (("log-append", "artifact-limits"), 2501)])
+def test_only_a_reference_server_has_the_limits_of_the_contract(
+    tmp_path: Path, features: tuple[str, ...], kept: int
+) -> None:
+    server = ScriptedServer(features)
+    agent = AgentThread(server, tmp_path / "work")
+    job = server.finished(server.enqueue(script="mkdir d; cd d; touch $(seq 2501)", artifact_globs=["d/*"]))
+    agent.stop()
+    server.close()
+    assert (job.status, len(job.files)) == (JobStatus.SUCCEEDED, kept)
+    assert job.last.warnings == ["left out, more than the 2500 files that this server takes: d/999"] * (kept == 2500)
+
+
 def test_artifacts_survive_a_passing_outage(server: ScriptedServer, run: RunJob) -> None:
     server.fail_next("upload-zip", status=503)
     job = run(script="echo x > f", artifact_globs=["f"])
@@ -231,7 +244,7 @@ def test_files_that_move_are_not_mentioned_where_that_is_not_wanted(server: Scri
     agent.stop()
     assert "[dep-artifacts]" not in text
     assert text.count("[artifacts]") == 1
-    assert "[artifacts] pattern '[a' skipped" in text
+    assert "[artifacts] warning: pattern '[a' is skipped: a [ is not closed\n" in text
 
 
 def test_missing_dependency_fails_the_job(server: ScriptedServer, run: RunJob) -> None:

@@ -124,6 +124,15 @@ def test_show_lists_steps(cli: Run, queue: Shop) -> None:
     assert "Steps:\n  1. make\n" in cli("jobs", "show", "job-101").out
 
 
+def test_warnings_are_shown_by_show_and_at_the_end_of_a_wait(cli: Run, queue: Shop) -> None:
+    queue.put(job("job-300", SUCCEEDED, warnings=["pattern '*.zip' matches no file"]))
+    assert "Warnings:\n  pattern '*.zip' matches no file\n" in cli("jobs", "show", "job-300").out
+    ran = cli("jobs", "watch", "job-300")
+    assert (ran.code, "job-300: warning: pattern '*.zip' matches no file\n" in ran.err) == (0, True)
+    shown = cli("jobs", "watch", "job-300", "-o", "json").json()["job_executions"]
+    assert [found["warnings"] for found in shown] == [["pattern '*.zip' matches no file"]]
+
+
 def test_ambiguous_id(cli: Run, queue: Shop) -> None:
     ran = cli("jobs", "show", "10")
     assert ran.code == ExitCode.USAGE

@@ -11,7 +11,7 @@ import yaml
 
 from cictl.cli.output.data import Format
 from cictl.cli.output.table import Column, Renderer, Result
-from cictl.cli.output.text import ago, duration, size
+from cictl.cli.output.text import ago, duration
 from cictl.wire.agents import Agent, AgentList
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -129,10 +129,3 @@ def test_ago(seconds: float, text: str) -> None:
 )
 def test_duration(seconds: float, text: str) -> None:
     assert duration(timedelta(seconds=seconds)) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (20 << 20, "20.0 MiB"), (3 << 40, "3.0 TiB")]
-)
-def test_size(count: int, text: str) -> None:
-    assert size(count) == text

@@ -9,7 +9,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
-from cictl.wire.jobs import JobExecution, JobStateResponse
+from cictl.wire.jobs import LONGEST_WARNING, MOST_WARNINGS, JobExecution, JobStateResponse
 from cictl_server.services.logs.files import LogFiles
 
 
@@ -293,3 +293,20 @@ def test_two_that_begin_an_unowned_execution_do_not_share_its_log(
     monkeypatch.setattr(LogFiles, "append", second)
     assert server.report(job.id, "running", "a", output_append="one", output_offset=0).status_code == 200
     assert server.log(job.id) == b"one"
+
+
+def test_warnings_are_kept_bounded_and_no_failure(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "succeeded", warnings=["x" * 9999, *["y"] * 99])
+    kept = server.job(job.id)
+    assert (kept.status, kept.error) == ("succeeded", "")
+    assert kept.warnings == ["x" * LONGEST_WARNING, *["y"] * (MOST_WARNINGS - 1)]
+
+
+def test_warnings_are_of_one_execution(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", warnings=["no file"])
+    server.report(job.id, "succeeded")
+    assert server.job(job.id).warnings == ["no file"]
+    again = server.post(f"/api/v1/jobs/{job.id}/rerun").json["job_execution"]
+    assert "warnings" not in again

@@ -9,6 +9,8 @@ from typing import Any
 from cictl.base.clock import Clock
 from cictl.redaction import masked_message
 from cictl.wire.jobs import (
+    LONGEST_WARNING,
+    MOST_WARNINGS,
     STATUS_UNMASKED,
     STEP_STARTED,
     JobExecution,
@@ -164,6 +166,7 @@ class ReportingService:
         changes: dict[str, Any] = {
             "cache_stats": request.cache_stats or job.cache_stats,
             "runtime_capabilities": request.runtime_capabilities or job.runtime_capabilities,
+            "warnings": [text[:LONGEST_WARNING] for text in request.warnings[:MOST_WARNINGS]] or job.warnings,
         }
         if status is JobStatus.RUNNING:
             running = advance(

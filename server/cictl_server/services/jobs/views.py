@@ -51,6 +51,7 @@ def job_view(
         log_size=log_size,
         test_summary=job.test_summary if is_listed else None,
         unmet_requirements=unmet_requirements(job, candidates or ()) if is_listed else [],
+        warnings=job.warnings,
     )
 
 

@@ -1,0 +1,49 @@
+"""Names of artifacts: relative paths with `/` between their parts. Whoever gets one checks it before it becomes a file."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+
+from cictl.base.windows_names import is_windows_name
+
+LONGEST_PATH = 1024
+"""Bytes. A directory comes before it, and a whole path has at most 4,096 on Linux and 1,024 on macOS."""
+DEEPEST_PATH = 64
+"""Parts."""
+LONGEST_PART = 255
+
+_ON_WINDOWS = os.name == "nt"
+_DRIVE = re.compile(r"[A-Za-z]:(/|$)")
+
+
+class BadArtifactPath(ValueError):
+    """No artifact can have this name; the text says why."""
+
+
+def clean_path(path: str, *, on_windows: bool = _ON_WINDOWS) -> str:
+    """Return *path* cleaned, with `/` between its parts.
+
+    Backslashes are separators too, so that a path means the same on every system. Names that only Windows forbids, such as
+    `12:30.log`, are refused on Windows only.
+
+    Raises:
+        BadArtifactPath: It is empty, absolute, leads out of its directory, has a drive letter or a NUL, or is too long.
+    """
+    portable = path.replace("\\", "/")
+    cleaned = posixpath.normpath(portable) if portable else "."
+    parts = cleaned.split("/")
+    if cleaned.startswith("/") or cleaned == "." or parts[0] == ".." or "\0" in cleaned or _DRIVE.match(cleaned):
+        raise BadArtifactPath("it is not a path below a directory")
+    try:
+        sizes = [len(part.encode()) for part in parts]
+    except UnicodeEncodeError as error:
+        raise BadArtifactPath("it is not UTF-8") from error
+    if len(parts) > DEEPEST_PATH:
+        raise BadArtifactPath(f"it has {len(parts)} parts, the limit is {DEEPEST_PATH}")
+    if sum(sizes) + len(parts) - 1 > LONGEST_PATH or max(sizes) > LONGEST_PART:
+        raise BadArtifactPath(f"the limit is {LONGEST_PATH} bytes, and {LONGEST_PART} for one part")
+    if on_windows and not all(map(is_windows_name, parts)):
+        raise BadArtifactPath("Windows forbids the name")
+    return cleaned

@@ -1,0 +1,86 @@
+"""Uploading the files that a job keeps."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from cictl.wire.artifacts import ArtifactData, ArtifactUpload
+from cictl_agent.job.artifacts.collection import Found
+from cictl_agent.job.failures import JobFailed
+from cictl_agent.log.file_listing import Listing
+from cictl_agent.log.spool import JobLog
+from cictl_agent.retries import persist
+from cictl_agent.system.interruption import Interruption
+from cictl_client import ApiError, Client, ClientError, NotFound, TooLarge
+from cictl_client.retry import TRANSIENT
+
+_MOST_JSON_BYTES = 32 << 20
+"""The JSON form is held in memory, and base64 adds a third; above this size only the zip form is tried."""
+_COMPRESSION_LEVEL = 1
+
+
+def upload(
+    found: list[Found],
+    *,
+    client: Client,
+    job_id: str,
+    agent_id: str,
+    scratch_dir: Path,
+    log: JobLog,
+    interruption: Interruption,
+    listing: Listing,
+) -> None:
+    """Upload the files as a zip that is built on disk; if the server refuses that, once as JSON.
+
+    Raises:
+        JobFailed: `artifact upload failed: …`
+    """
+    size = sum(file.size for file in found)
+    names = [f"{file.path} ({file.size} bytes)" for file in found]
+    listing.tell(log, "artifacts", f"uploading {len(found)} files, {size} bytes", names)
+    try:
+        with tempfile.TemporaryFile(dir=scratch_dir) as archive:
+            _write_zip(found, archive)
+            persist(lambda: _send_zip(client, job_id, agent_id, archive), interruption)
+    except ApiError as error:
+        if isinstance(error, (NotFound, TooLarge, *TRANSIENT)) or size > _MOST_JSON_BYTES:
+            raise _failed(error) from error
+        log.line(f"[artifacts] zip refused ({error}), sending JSON")
+        _send_json(found, client, job_id, agent_id)
+    except (ClientError, OSError, ValueError, zipfile.LargeZipFile) as error:
+        raise _failed(error) from error
+
+
+def _failed(error: Exception) -> JobFailed:
+    return JobFailed(f"artifact upload failed: {error}")
+
+
+def _write_zip(found: Iterable[Found], archive: IO[bytes]) -> None:
+    """Write a zip whose entries keep their permission bits."""
+    with zipfile.ZipFile(
+        archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL, strict_timestamps=False
+    ) as target:
+        for kept in found:
+            info = zipfile.ZipInfo.from_file(kept.file, kept.path, strict_timestamps=False)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with kept.file.open("rb") as source, target.open(info, "w") as sink:
+                shutil.copyfileobj(source, sink, 1 << 16)
+
+
+def _send_zip(client: Client, job_id: str, agent_id: str, archive: IO[bytes]) -> None:
+    archive.seek(0)
+    client.upload_artifacts_zip(job_id, agent_id, archive)
+
+
+def _send_json(found: Iterable[Found], client: Client, job_id: str, agent_id: str) -> None:
+    try:
+        files = [ArtifactData(path=f.path, data_base64=base64.b64encode(f.file.read_bytes()).decode()) for f in found]
+        client.upload_artifacts_json(job_id, ArtifactUpload(agent_id=agent_id, artifacts=files))
+    except (ClientError, OSError) as error:
+        raise _failed(error) from error
