@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import stat
+import zipfile
+from collections.abc import Container, Mapping
 
 from cictl.base.windows_names import is_windows_name
 
@@ -47,3 +50,47 @@ def clean_path(path: str, *, on_windows: bool = _ON_WINDOWS) -> str:
     if on_windows and not all(map(is_windows_name, parts)):
         raise BadArtifactPath("Windows forbids the name")
     return cleaned
+
+
+def link_target(path: str, text: str) -> str:
+    """Return the path to which the link *path* leads by its *text*, which is relative to the directory of the link.
+
+    Only the names count: directories between artifacts are no links.
+
+    Raises:
+        BadArtifactPath: It is absolute or leads out.
+    """
+    if text.startswith("/") or "\\" in text:
+        raise BadArtifactPath("the link does not lead to a path below the directory")
+    return clean_path(posixpath.join(posixpath.dirname(path), text))
+
+
+def link_text(path: str, target: str) -> str:
+    """Return what the link *path* must hold to lead to *target*."""
+    return posixpath.relpath(target, posixpath.dirname(path) or ".")
+
+
+def ends_of_links(links: Mapping[str, str], files: Container[str]) -> dict[str, str]:
+    """Return the file at the end of each link; those that lead to none of *files*, or in a circle, are left out.
+
+    Args:
+        links: The target of each link, which may be another link.
+    """
+    ends: dict[str, str | None] = {}
+    for link in links:
+        passed, place = [], link
+        while place in links and place not in ends:
+            ends[place] = None  # a circle comes back to here
+            passed.append(place)
+            place = links[place]
+        end = ends.get(place, place if place in files else None)
+        ends.update(dict.fromkeys(passed, end))
+    return {link: end for link, end in ends.items() if end is not None}
+
+
+def link_entry(path: str) -> zipfile.ZipInfo:
+    """Return the entry of a zip for the link *path*; its content is its `link_text`."""
+    entry = zipfile.ZipInfo(path)
+    entry.create_system = 3  # Unix: so that the mode counts
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return entry

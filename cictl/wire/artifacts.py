@@ -12,13 +12,19 @@ COVERAGE_REPORT_PATH = "coverage-report.json"
 
 
 class Artifact(Message):
-    """One kept file. `url` is a percent-encoded path on the server. `id` is 0 for the reports that the server adds."""
+    """One kept file. `url` is a percent-encoded path on the server. `id` is 0 for the reports that the server adds.
+
+    Attributes:
+        link: The path of the artifact that this one is a link to, which may be a link too (ours). Its `url` and its size
+            are those of a file all the same: that at the end.
+    """
 
     id: int
     job_execution_id: str
     path: str
     url: str
     size_bytes: int
+    link: str = ""
 
 
 class ArtifactList(Message):

@@ -43,6 +43,8 @@ class Feature(StrEnum):
 
     ARTIFACT_LIMITS = "artifact-limits"
     """The server has limits of its own for artifacts, and names the one that was passed. The contract's don't count."""
+    ARTIFACT_LINKS = "artifact-links"
+    """Uploaded zips may have links to files of the same zip, and downloaded ones have them if `links=true` asks for it."""
     EVENTS = "events"
     EXPLAIN = "explain"
     IDEMPOTENCY_KEY = "idempotency-key"

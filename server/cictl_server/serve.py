@@ -18,6 +18,7 @@ from cictl_server.front import is_loopback_name
 from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser
 from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_WAITING_PLACES, Services
+from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core.pulse import INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
@@ -33,6 +34,7 @@ _CONNECTION_LIMIT = 1000
 _UNSENT_LIMIT = 1 << 20
 """How many bytes of an answer are buffered for a slow client before the thread waits."""
 _BODY_LIMIT = 16 << 30
+_NO_BODY_LIMIT = 1 << 62
 """waitress keeps bodies on disk; the resources and services have tighter limits."""
 
 
@@ -46,6 +48,7 @@ class ServerConfig:
         agent_timeout: What an agent runs is given up after this silence of it.
         environ: Settings of updates (where releases come from, how this installation is managed) and of mDNS.
         vault_urls: The only Vaults from which secrets may come; empty allows any.
+        artifact_limits: How much a job may keep.
         arguments: The command line without the program that starts this server again; a port chosen at 0 is added.
     """
 
@@ -59,6 +62,14 @@ class ServerConfig:
     environ: Mapping[str, str] = field(default_factory=dict)
     arguments: Sequence[str] = ()
     vault_urls: Sequence[str] = ()
+    artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
+
+    @property
+    def body_limit(self) -> int:
+        """The most bytes of a request: the largest zip of artifacts, with room for its directory."""
+        if not self.artifact_limits.total_bytes:
+            return _NO_BODY_LIMIT
+        return max(_BODY_LIMIT, 2 * self.artifact_limits.total_bytes)
 
 
 class Server:
@@ -104,6 +115,7 @@ class Server:
             agent_timeout=config.agent_timeout,
             update_tools=_tools(config),
             vault_urls=config.vault_urls,
+            artifact_limits=config.artifact_limits,
             process=self._process(config, listener),
         )
         self.services.jobs.expiry.start_up()
@@ -113,7 +125,7 @@ class Server:
             listener,
             threads=config.waiting_places + SPARE_THREADS,
             connection_limit=_CONNECTION_LIMIT,
-            max_request_body_size=_BODY_LIMIT,
+            max_request_body_size=config.body_limit,
             channel_timeout=120,
             channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
             outbuf_high_watermark=_UNSENT_LIMIT,

@@ -21,6 +21,11 @@ from cictl_server.services.artifacts.paths import clean_artifact_path
 
 _ZIP = Content(media=("application/zip",), text="A zip of the files.")
 _REFUSED = {400: "no agent id, a bad path or bad data", 404: "unknown", 409: "another agent's execution"}
+_LINKS = Parameter(
+    name="links",
+    choices=("true",),
+    text="Links to files of the zip are links in it, not copies of the files.",
+)
 _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -36,7 +41,15 @@ class JobArtifactsResource:
         """List the artifacts; none for an unknown execution."""
         media.write(resp, ArtifactList(artifacts=self._artifacts.list_artifacts(job_id)))
 
-    @api(request=ArtifactUpload, answers={200: ArtifactList, **_REFUSED, 503: "too many uploads at once"})
+    @api(
+        request=ArtifactUpload,
+        answers={
+            200: ArtifactList,
+            **_REFUSED,
+            413: "more than the server's limits; the text names the limit",
+            503: "too many uploads at once",
+        },
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files of the body."""
         with self._large.turn():
@@ -53,12 +66,15 @@ class JobArtifactsZipResource:
 
     @api(
         request=_ZIP,
-        answers={200: ArtifactList, **_REFUSED},
+        answers={200: ArtifactList, **_REFUSED, 413: "more than the server's limits; the text names the limit"},
         query=[Parameter(name="agent_id", text="The agent, unless the header names it.")],
         headers=[Parameter(name=words.AGENT_ID, text="The agent that sends the files.")],
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Replace the artifacts with the files in a zip; an empty body means none."""
+        """Replace the artifacts with the files in a zip; an empty body means none.
+
+        Entries may be links, by their Unix mode, to files of the same zip.
+        """
         agent_id = req.get_header(words.AGENT_ID) or req.get_param("agent_id") or ""
         body = cast("IO[bytes]", req.bounded_stream)
         stored = self._artifacts.upload_zip(job_id, agent_id=agent_id, body=body)
@@ -71,14 +87,14 @@ class JobArtifactsArchiveResource:
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts.artifacts
 
-    @api(answers={200: _ZIP})
-    def on_get_all(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+    @api(answers={200: _ZIP}, query=[_LINKS])
+    def on_get_all(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Download all artifacts as a zip, which is empty if there are none."""
-        self._send(resp, job_id, prefix="", name=_download_name(job_id))
+        self._send(req, resp, job_id, prefix="", name=_download_name(job_id))
 
     @api(
         answers={200: _ZIP, 400: "a bad prefix", 404: "nothing is there"},
-        query=[Parameter(name="prefix", text="A path of a file or directory, required.")],
+        query=[Parameter(name="prefix", text="A path of a file or directory, required."), _LINKS],
     )
     def on_get_prefix(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Download the file `prefix`, or the files below it, as a zip."""
@@ -86,12 +102,13 @@ class JobArtifactsArchiveResource:
             prefix = clean_artifact_path(req.get_param("prefix") or "")
         except InvalidRequest:
             raise InvalidRequest("invalid prefix") from None
-        self._send(resp, job_id, prefix=prefix, name=_download_name(f"{job_id}-{prefix}"))
+        self._send(req, resp, job_id, prefix=prefix, name=_download_name(f"{job_id}-{prefix}"))
 
-    def _send(self, resp: falcon.Response, job_id: str, *, prefix: str, name: str) -> None:
+    def _send(self, req: falcon.Request, resp: falcon.Response, job_id: str, *, prefix: str, name: str) -> None:
+        with_links = (req.get_param("links") or "").lower() == "true"
         stack = ExitStack()
         try:
-            archive = stack.enter_context(self._artifacts.archive(job_id, prefix=prefix))
+            archive = stack.enter_context(self._artifacts.archive(job_id, prefix=prefix, with_links=with_links))
         except BaseException:
             stack.close()
             raise

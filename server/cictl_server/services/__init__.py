@@ -15,6 +15,7 @@ from cictl.base.clock import Clock, utc_now
 from cictl_server.services.about import About
 from cictl_server.services.agents import Agents
 from cictl_server.services.artifacts import Artifacts
+from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.history import History
@@ -62,6 +63,7 @@ class Services:
         update_tools: UpdateTools | None = None,
         process: ServerProcess | None = None,
         vault_urls: Sequence[str] = (),
+        artifact_limits: ArtifactLimits | None = None,
     ) -> Services:
         """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons).
 
@@ -81,7 +83,7 @@ class Services:
         projects = Projects.build(core, directory)
         # level 3
         logs = Logs.build(secrets, directory)
-        artifacts = Artifacts.build(core, fleet, secrets, directory)
+        artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
         # level 4
         jobs = Jobs.build(core, history, fleet, secrets, logs, artifacts, agent_timeout=agent_timeout)
         about = About.build(core, fleet, logs)

@@ -136,8 +136,11 @@ class ChainRecord(Record, frozen=True, kw_only=True):
 
 
 class ArtifactEntry(Record, frozen=True, kw_only=True):
+    """One kept file. Of a link, `link` is the path that it leads to, and `size_bytes` is that of the file at the end."""
+
     path: str
     size_bytes: int
+    link: str = ""
 
 
 class ArtifactsRecord(Record, frozen=True, kw_only=True):

@@ -1,11 +1,11 @@
-"""Where `cictl serve` listens."""
+"""What `cictl serve` makes of its options."""
 
 from __future__ import annotations
 
 import pytest
 import typer
 
-from cictl.cli.commands.here.serve import _address
+from cictl.cli.commands.here.serve import _address, _size
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,10 @@ def test_an_address_that_is_none_is_named(text: str, monkeypatch: pytest.MonkeyP
     with pytest.raises(typer.BadParameter, match="is not host:port, :port or port") as refused:
         _address(None, None)
     assert refused.value.param_hint == "CICTL_SERVER_ADDR"
+
+
+def test_a_size_that_is_none_names_its_option() -> None:
+    with pytest.raises(typer.BadParameter, match="'8GB' is no size") as refused:
+        _size("8GB", "--max-artifacts")
+    assert refused.value.param_hint == "--max-artifacts"
+    assert _size("2GiB", "--max-artifacts") == 2 << 30

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
+import stat
+import struct
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,9 +17,11 @@ import pytest
 from cictl_testing.files import zipped
 from cictl_testing.server import RunningServer
 
+from cictl.base.artifact_paths import link_entry
 from cictl.wire.artifacts import ArtifactList
 from cictl.wire.jobs import JobExecution
 from cictl_server.services.artifacts import artifacts as artifact_service
+from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.reports import ReportFiles
 
 
@@ -159,7 +164,6 @@ def test_paths_are_cleaned(server: RunningServer, job: JobExecution, path: str, 
     "files",
     [
         pytest.param({"a": b"1", "./a": b"2"}, id="the same path twice"),
-        pytest.param({"a": b"1", "A": b"2"}, id="paths that differ in case only"),
         pytest.param({"a": b"1", "a/b": b"2"}, id="a file below a file"),
     ],
 )
@@ -168,6 +172,109 @@ def test_lists_that_no_directory_can_hold_are_refused(
 ) -> None:
     assert upload(server, job.id, files).status_code == 400
     assert paths(server, job.id) == []
+
+
+@pytest.mark.parametrize("keeps_case", [True, False])
+def test_names_that_differ_in_case_only_are_kept_where_the_disk_can(
+    server: RunningServer, job: JobExecution, keeps_case: bool
+) -> None:
+    server.services.artifacts.artifacts._keeps_case = keeps_case  # tests run where it can
+    answer = upload_zip(server, job.id, zipped({"README": b"1", "readme": b"2"}))
+    assert answer.status_code == (200 if keeps_case else 400)
+    assert paths(server, job.id) == (["README", "readme"] if keeps_case else [])
+
+
+@pytest.mark.parametrize("path", ["12:30.log", "a:b", "con.txt", "x" * 255, "/".join(["d"] * 64), "a?*"])
+def test_names_that_only_windows_forbids_are_kept(server: RunningServer, job: JobExecution, path: str) -> None:
+    assert upload_zip(server, job.id, zipped({path: b"1"})).status_code == 200
+    assert paths(server, job.id) == [path]
+
+
+@pytest.mark.weakness("A8.2a")
+@pytest.mark.parametrize("path", ["d/" * 64 + "f", "/".join(["y" * 200] * 6), "d/" * 2040 + "f"])
+def test_deep_and_long_names_are_refused(server: RunningServer, job: JobExecution, path: str) -> None:
+    for answer in (upload(server, job.id, {path: b"1"}), upload_zip(server, job.id, zipped({path: b"1"}))):
+        assert answer.status_code == 400
+        assert answer.text.startswith('invalid artifact path: "')
+        assert len(answer.text) < 1100
+
+
+def test_a_name_that_the_disk_refuses_is_a_bad_name(
+    server: RunningServer, job: JobExecution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a data directory whose own path is long already."""
+
+    def refuse(target: Path, _: bytes) -> None:
+        raise OSError(errno.ENAMETOOLONG, "File name too long", str(target))
+
+    monkeypatch.setattr(artifact_service, "_write", refuse)
+    answer = upload(server, job.id, {"long": b"1"})
+    assert (answer.status_code, answer.text) == (400, 'invalid artifact path: "long"\n')
+
+
+def limit(server: RunningServer, **limits: int) -> None:
+    server.services.artifacts.artifacts._limits = ArtifactLimits(**limits)
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+@pytest.mark.parametrize(
+    ("limits", "text"),
+    [
+        ({"files": 1}, "2 artifacts; the limit --max-artifact-files is 1"),
+        ({"total_bytes": 2000}, "artifacts of 2.0 KiB; the limit --max-artifacts is 2.0 KiB"),
+    ],
+)
+def test_a_limit_is_named_and_nothing_is_stored(
+    server: RunningServer, job: JobExecution, limits: dict[str, int], text: str, is_zip: bool
+) -> None:
+    limit(server, **limits)
+    files = {"a": b"x" * 1000, "b": b"x" * 1024}
+    answer = upload_zip(server, job.id, zipped(files)) if is_zip else upload(server, job.id, files)
+    assert (answer.status_code, answer.text) == (413, text + "\n")
+    assert paths(server, job.id) == []
+
+
+def test_limits_can_be_switched_off(server: RunningServer, job: JobExecution) -> None:
+    limit(server, files=0, total_bytes=0)
+    assert upload_zip(server, job.id, zipped({"a": b"1", "b": b"2"})).status_code == 200
+
+
+def with_directory_of(count: int, *, declared: int) -> bytes:
+    """Return a zip whose directory has *count* entries, and which says that it has *declared*."""
+    body = zipped({"a": b""})
+    end = body.rfind(b"PK\5\6")
+    start = body.find(b"PK\1\2")
+    directory = body[start:end] * count
+    fields = list(struct.unpack("<4s4H2LH", body[end:]))
+    fields[3:6] = declared, declared, len(directory)
+    return body[:start] + directory + struct.pack("<4s4H2LH", *fields)
+
+
+@pytest.mark.parametrize("declared", [1000, 1], ids=["honest", "lying"])
+def test_a_zips_directory_is_counted_before_it_is_read(
+    server: RunningServer, job: JobExecution, monkeypatch: pytest.MonkeyPatch, declared: int
+) -> None:
+    limit(server, files=10)
+    body = with_directory_of(1000, declared=declared)
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # it would make an object of each entry
+    answer = upload_zip(server, job.id, body)
+    shown = 1000 if declared == 1000 else "the zip's directory is larger than 10"
+    assert (answer.status_code, str(shown) in answer.text) == (413, True)
+
+
+def test_entries_beyond_the_declared_ones_are_counted(server: RunningServer, job: JobExecution) -> None:
+    limit(server, files=10)
+    answer = upload_zip(server, job.id, with_directory_of(11, declared=1))
+    assert (answer.status_code, answer.text) == (413, "11 artifacts; the limit --max-artifact-files is 10\n")
+
+
+def test_a_zip_that_grows_beyond_measure_is_refused(server: RunningServer, job: JobExecution) -> None:
+    body = bytearray(zipped({"zeros": b"\0" * 5_000_000}))
+    position = body.rfind(b"PK\1\2") + 24
+    body[position : position + 4] = (3 << 30).to_bytes(4, "little")
+    answer = upload_zip(server, job.id, bytes(body))
+    assert answer.status_code == 413
+    assert answer.text.endswith("the limit beyond 1.0 GiB is 200 times the zip's size\n")
 
 
 def test_what_is_not_a_zip_is_refused(server: RunningServer, job: JobExecution) -> None:
@@ -187,7 +294,8 @@ def test_damaged_zips_are_refused(server: RunningServer, job: JobExecution, meth
         upload_zip(server, job.id, whole[:position] + b"\xff" + whole[position + 1 :]).status_code
         for position in range(len(whole))
     }
-    assert statuses == {200, 400}  # some bytes, such as those of times, are damaged without harm
+    # Some bytes, such as those of times, are damaged without harm; others make a size that is beyond a limit.
+    assert statuses - {413} == {200, 400}
 
 
 def test_an_entry_without_a_name_is_refused(server: RunningServer, job: JobExecution) -> None:
@@ -195,14 +303,76 @@ def test_an_entry_without_a_name_is_refused(server: RunningServer, job: JobExecu
     assert upload_zip(server, job.id, body).text == 'invalid artifact path: ""\n'
 
 
-@pytest.mark.weakness("A8.2a")
-def test_links_in_zips_are_refused(server: RunningServer, job: JobExecution) -> None:
+def zip_with_links(files: dict[str, bytes], links: dict[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        info = zipfile.ZipInfo("link")
-        info.external_attr = 0o120777 << 16
-        archive.writestr(info, "/etc/passwd")
-    assert upload_zip(server, job.id, buffer.getvalue()).status_code == 400
+        for path, target in links.items():
+            archive.writestr(link_entry(path), target)
+        for path, data in files.items():
+            archive.writestr(path, data)
+    return buffer.getvalue()
+
+
+LIBRARY = zip_with_links(
+    {"lib/x.so.1.2": b"code"}, {"lib/x.so": "x.so.1", "lib/x.so.1": "x.so.1.2", "bin/x": "../lib/x.so"}
+)
+
+
+def test_links_are_listed_as_links_and_stored_once(server: RunningServer, job: JobExecution) -> None:
+    assert upload_zip(server, job.id, LIBRARY).status_code == 200
+    listed = server.read(ArtifactList, f"/api/v1/jobs/{job.id}/artifacts").artifacts or []
+    assert [(a.path, a.link, a.size_bytes) for a in listed] == [
+        ("lib/x.so", "lib/x.so.1", 4),
+        ("lib/x.so.1", "lib/x.so.1.2", 4),
+        ("bin/x", "lib/x.so", 4),
+        ("lib/x.so.1.2", "", 4),
+    ]
+    assert server.get(f"/artifacts/{job.id}/bin/x").content == b"code"
+    stored = [path for path in (server.directory / "artifacts").rglob("*") if not path.is_dir()]
+    assert [(path.name, path.is_symlink()) for path in stored] == [("x.so.1.2", False)]
+
+
+@pytest.mark.parametrize(
+    ("query", "links"),
+    [
+        pytest.param("", {}, id="copies-for-those-who-do-not-ask"),
+        pytest.param(
+            "links=true", {"lib/x.so": "x.so.1", "lib/x.so.1": "x.so.1.2", "bin/x": "../lib/x.so"}, id="links"
+        ),
+    ],
+)
+def test_archives_have_links_for_those_who_ask(
+    server: RunningServer, job: JobExecution, query: str, links: dict[str, str]
+) -> None:
+    upload_zip(server, job.id, LIBRARY)
+    answer = server.get(f"/api/v1/jobs/{job.id}/artifacts/download-all", query_string=query)
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    found = {i.filename: archive.read(i).decode() for i in archive.infolist() if stat.S_ISLNK(i.external_attr >> 16)}
+    assert found == links
+    assert {archive.read(name) for name in archive.namelist() if name not in links} == {b"code"}
+
+
+def test_link_out_of_the_wanted_part_is_a_copy(server: RunningServer, job: JobExecution) -> None:
+    upload_zip(server, job.id, LIBRARY)
+    answer = server.get(f"/api/v1/jobs/{job.id}/artifacts/download", query_string="prefix=bin&links=true")
+    assert zipfile.ZipFile(io.BytesIO(answer.content)).read("bin/x") == b"code"
+
+
+@pytest.mark.weakness("A8.2a")
+@pytest.mark.parametrize(
+    "target",
+    ["/etc/passwd", "../../x", "nowhere", "link", "other", "sub", "", "..\\..\\x", "file/../../../x", "x" * 5000],
+)
+def test_links_to_anything_but_artifacts_are_refused(server: RunningServer, job: JobExecution, target: str) -> None:
+    body = zip_with_links({"file": b"1", "sub/file": b"2"}, {"sub/link": target, "sub/other": "link"})
+    answer = upload_zip(server, job.id, body)
+    assert answer.status_code == 400
+    assert answer.text.startswith('invalid artifact path: "sub/')
+    assert paths(server, job.id) == []
+
+
+def test_special_files_are_refused(server: RunningServer, job: JobExecution) -> None:
+    assert upload_zip(server, job.id, zipped({"pipe": b""}, mode=stat.S_IFIFO)).status_code == 400
 
 
 @pytest.mark.weakness("A1.6")

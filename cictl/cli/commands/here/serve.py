@@ -45,6 +45,23 @@ def serve(
             help="Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks.",
         ),
     ] = None,
+    max_artifacts: Annotated[
+        str,
+        typer.Option(
+            envvar="CICTL_MAX_ARTIFACTS",
+            metavar="SIZE",
+            help="How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size.",
+        ),
+    ] = "8GiB",
+    max_artifact_files: Annotated[
+        int,
+        typer.Option(
+            envvar="CICTL_MAX_ARTIFACT_FILES",
+            metavar="N",
+            min=0,
+            help="How many artifacts one job may keep; 0 for any number.",
+        ),
+    ] = 50_000,
     log_level: Annotated[
         str, typer.Option(envvar=["CICTL_LOG_LEVEL", "CIWI_LOG_LEVEL"], help="debug, info, warning or error.")
     ] = "info",
@@ -68,6 +85,7 @@ def serve(
     from cictl.installation.versions import running_tag
     from cictl_server.errors import CictlError
     from cictl_server.serve import Server, ServerConfig
+    from cictl_server.services.artifacts.limits import ArtifactLimits
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
@@ -85,6 +103,7 @@ def serve(
         vault_urls=vault_url or (),
         version=version,
         agent_timeout=timedelta(seconds=agent_timeout),
+        artifact_limits=ArtifactLimits(files=max_artifact_files, total_bytes=_size(max_artifacts, "--max-artifacts")),
         environ=os.environ,
         arguments=sys.argv[1:],
     )
@@ -102,6 +121,15 @@ def serve(
         typer.echo("restarting", err=True)
         _start_again(port=None if port else int(server.url.rpartition(":")[2]))
     typer.echo("stopped", err=True)
+
+
+def _size(text: str, option: str) -> int:
+    from cictl.base.sizes import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def _address(host: str | None, port: int | None) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl_server.services.artifacts.artifacts import ArtifactService
+from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.reports import ReportFiles, ReportService
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
@@ -19,12 +20,12 @@ class Artifacts:
     report_files: ReportFiles
 
     @classmethod
-    def build(cls, core: Core, fleet: Fleet, secrets: Secrets, directory: Path) -> Artifacts:
+    def build(cls, core: Core, fleet: Fleet, secrets: Secrets, directory: Path, *, limits: ArtifactLimits) -> Artifacts:
         store, presence, masks = core.store, fleet.presence, secrets.masks
         files = ReportFiles(directory / "reports")
         return cls(
             artifacts=ArtifactService(
-                directory / "artifacts", store=store, reports=files, presence=presence, masks=masks
+                directory / "artifacts", store=store, reports=files, presence=presence, masks=masks, limits=limits
             ),
             reports=ReportService(files=files, store=store, presence=presence, masks=masks),
             report_files=files,

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
-import lzma
+import errno
 import os
 import shutil
 import stat
 import tempfile
 import threading
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from cictl.base.artifact_paths import BadArtifactPath, ends_of_links, link_entry, link_target, link_text
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact, ArtifactData
-from cictl_server.errors import InvalidRequest, NotFound, TooLarge, no_agent_id
-from cictl_server.services.artifacts.paths import clean_artifact_path
+from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
+from cictl_server.services.artifacts.limits import ArtifactLimits
+from cictl_server.services.artifacts.paths import bad_path, check_paths, clean_artifact_path, keeps_case
 from cictl_server.services.artifacts.reports import ReportFiles
+from cictl_server.services.artifacts.zips import entry_kind, extract, open_zip, read_link
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.lookup import check_holder, get_job
@@ -31,23 +33,21 @@ from cictl_server.store.contract import Store
 from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
 
 _BLOCK = 1 << 20
-_DAMAGED_ZIP = (
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    RuntimeError,  # encrypted, or (its child NotImplementedError) compressed in an unknown way
-    ValueError,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArtifactLimits:
-    """Limits of one upload: the number of files, and their unpacked bytes in all."""
+class Upload:
+    """What an upload brings, by paths that were checked.
 
-    files: int = 10_000
-    total_bytes: int = 8 << 30
+    Attributes:
+        paths: All of them, in the order of the upload.
+        links: Of those that are links, the path that each leads to.
+        ends: Of those that are links, the file at the end.
+    """
+
+    paths: list[str]
+    links: dict[str, str] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class ArtifactService:
         reports: ReportFiles,
         presence: PresenceBook,
         masks: Masks,
-        limits: ArtifactLimits | None = None,
+        limits: ArtifactLimits,
     ) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -82,7 +82,8 @@ class ArtifactService:
         self._reports = reports
         self._presence = presence
         self._masks = masks
-        self._limits = limits or ArtifactLimits()
+        self._limits = limits
+        self._keeps_case = keeps_case(directory)
         self._locks = [threading.Lock() for _ in range(64)]
         """Uploads of one execution take turns. Its number chooses the lock; executions may share one."""
 
@@ -94,15 +95,15 @@ class ArtifactService:
         """
         self._check_sender(job_id, agent_id)
         files = list(files)
-        decoded = list(zip(self._names(job_id, [f.path for f in files]), map(_decoded, files), strict=True))
-        self._check_paths([path for path, _ in decoded])
-        self._check_size(sum(len(data) for _, data in decoded))
-        with self._staging(job_id) as stage:
+        self._limits.check_files(len(files))
+        paths = self._names(job_id, [f.path for f in files])
+        decoded = list(zip(paths, map(_decoded, files), strict=True))
+        check_paths(paths, keeps_case=self._keeps_case)
+        self._limits.check_bytes(sum(len(data) for _, data in decoded))
+        with self._staging() as stage:
             for path, data in decoded:
-                target = stage / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(data)
-            return self._commit(job_id, agent_id, stage, [path for path, _ in decoded])
+                _write(stage / path, data)
+            return self._commit(job_id, agent_id, stage, Upload(paths=paths))
 
     def upload_zip(self, job_id: str, *, agent_id: str, body: IO[bytes]) -> list[Artifact]:
         """Replace the list with the entries of a zip. An empty body gives an empty list.
@@ -113,12 +114,11 @@ class ArtifactService:
         self._check_sender(job_id, agent_id)
         with tempfile.TemporaryFile(dir=self._directory) as spool:
             shutil.copyfileobj(body, spool, _BLOCK)
-            if spool.tell() == 0:
+            size = spool.tell()
+            if size == 0:
                 return self.upload_files(job_id, agent_id=agent_id, files=[])
-            with _reading_zip():
-                archive = zipfile.ZipFile(spool)
-            with archive:
-                return self._unpack(job_id, agent_id, archive)
+            with open_zip(spool, self._limits) as archive:
+                return self._unpack(job_id, agent_id, archive, size=size)
 
     def list_artifacts(self, job_id: str) -> list[Artifact]:
         """Return the artifacts in upload order. Reports that are not among them are added; the list is then sorted by path."""
@@ -129,19 +129,19 @@ class ArtifactService:
         with self._store.read() as view:
             record = view.artifacts.find(number)
         artifacts = [
-            _artifact(job_id, e.path, e.size_bytes, id_=position + 1)
-            for position, e in enumerate(record.entries if record else [])
+            _artifact(job_id, entry, id_=position + 1)
+            for position, entry in enumerate(record.entries if record else [])
         ]
         names = {a.path for a in artifacts}
         extra = [
-            _artifact(job_id, name, path.stat().st_size, id_=0)
+            _artifact(job_id, ArtifactEntry(path=name, size_bytes=path.stat().st_size), id_=0)
             for name, path in self._reports.existing(number)
             if name not in names
         ]
         return sorted(artifacts + extra, key=lambda a: a.path) if extra else artifacts
 
     def open_file(self, job_id: str, path: str) -> StoredFile:
-        """Return where the artifact *path* is stored.
+        """Return where the artifact *path* is stored; of a link, where the file at its end is.
 
         Raises:
             NotFound: No such execution or artifact.
@@ -150,7 +150,7 @@ class ArtifactService:
         with self._store.read() as view:
             record = view.artifacts.find(number)
         if record and any(e.path == path for e in record.entries):
-            file = self._generation(number, record.generation) / path
+            file = self._generation(number, record.generation) / _ends(record.entries).get(path, path)
         elif path in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH):
             file = self._reports.path(number, path)
         else:
@@ -161,8 +161,11 @@ class ArtifactService:
             raise NotFound("artifact") from None
 
     @contextmanager
-    def archive(self, job_id: str, *, prefix: str = "") -> Iterator[IO[bytes]]:
+    def archive(self, job_id: str, *, prefix: str = "", with_links: bool = False) -> Iterator[IO[bytes]]:
         """Yield a zip of all artifacts, or of those equal to *prefix* or below it, on disk and rewound.
+
+        Args:
+            with_links: Links to files of the zip are links in it. Otherwise every entry is a file.
 
         Raises:
             InvalidRequest: *prefix* is blank, absolute, or leads out.
@@ -173,9 +176,13 @@ class ArtifactService:
             artifacts = [a for a in artifacts if a.path == prefix or a.path.startswith(prefix + "/")]
             if not artifacts:
                 raise NotFound("artifact directory")
+        links = _ends(artifacts) if with_links else {}
         with tempfile.TemporaryFile(dir=self._directory) as spool:
             with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED) as archive:
                 for artifact in artifacts:
+                    if artifact.path in links:
+                        archive.writestr(link_entry(artifact.path), link_text(artifact.path, artifact.link))
+                        continue
                     with suppress(NotFound):  # replaced or removed since it was listed
                         archive.write(self.open_file(job_id, artifact.path).path, artifact.path)
             spool.seek(0)
@@ -192,19 +199,40 @@ class ArtifactService:
             check_holder(get_job(view, job_id), agent_id)
         self._presence.touch(agent_id)
 
-    def _unpack(self, job_id: str, agent_id: str, archive: zipfile.ZipFile) -> list[Artifact]:
+    def _unpack(self, job_id: str, agent_id: str, archive: zipfile.ZipFile, *, size: int) -> list[Artifact]:
         entries = [info for info in archive.infolist() if not info.filename.endswith("/")]  # is_dir() wants a name
+        upload = self._read_entries(job_id, archive, entries)
+        total = sum(info.file_size for info in entries)
+        self._limits.check_bytes(total)
+        self._limits.check_ratio(unpacked=total, packed=size)
+        with self._staging() as stage:
+            for info, path in zip(entries, upload.paths, strict=True):
+                if path not in upload.links:
+                    extract(archive, info, stage / path)
+            return self._commit(job_id, agent_id, stage, upload)
+
+    def _read_entries(self, job_id: str, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> Upload:
+        """Check the names and kinds of a zip's entries, and where its links lead."""
         paths = self._names(job_id, [info.filename for info in entries])
-        self._check_paths(paths)
-        self._check_size(sum(info.file_size for info in entries))
+        check_paths(paths, keeps_case=self._keeps_case)
+        links = {}
         for info, path in zip(entries, paths, strict=True):
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            if kind not in (0, stat.S_IFREG):
-                raise InvalidRequest(f'invalid artifact path: "{path}" is a link or special file')
-        with self._staging(job_id) as stage:
-            for info, path in zip(entries, paths, strict=True):
-                _extract(archive, info, stage / path)
-            return self._commit(job_id, agent_id, stage, paths)
+            if entry_kind(info) == stat.S_IFLNK:
+                links[path] = self._target(job_id, info.filename, read_link(archive, info))
+            elif entry_kind(info) != stat.S_IFREG:
+                raise bad_path(path, "it is a special file")
+        ends = ends_of_links(links, set(paths) - links.keys())
+        if lost := next((path for path in links if path not in ends), ""):
+            raise bad_path(lost, "it is a link to what is not among the artifacts")
+        return Upload(paths=paths, links=links, ends=ends)
+
+    def _target(self, job_id: str, link: str, text: str) -> str:
+        """Return the path that a link leads to, as `_names` gives it."""
+        try:
+            [path] = self._names(job_id, [link_target(clean_artifact_path(link), text)])
+        except BadArtifactPath as error:
+            raise bad_path(link, str(error)) from error
+        return path
 
     def _names(self, job_id: str, paths: list[str]) -> list[str]:
         """Return the paths of uploaded files, cleaned and with secrets masked. The contents of files are not masked."""
@@ -212,41 +240,35 @@ class ArtifactService:
         cleaned = [clean_artifact_path(path) for path in paths]
         return cleaned if mask is None else [mask.redact_name(path) for path in cleaned]
 
-    def _check_paths(self, paths: list[str]) -> None:
-        """Refuse lists that a directory can't hold: too long, a path twice, a file where a directory must be."""
-        if len(paths) > self._limits.files:
-            raise TooLarge(f"too many artifacts: {len(paths)}, the limit is {self._limits.files}")
-        seen: set[str] = set()
-        for path in paths:
-            if path.casefold() in seen:
-                raise InvalidRequest(f'invalid artifact path: "{path}" is listed twice')
-            seen.add(path.casefold())
-        for path in paths:
-            for parent in list(Path(path).parents)[:-1]:
-                if parent.as_posix().casefold() in seen:
-                    raise InvalidRequest(f'invalid artifact path: "{path}" lies below the file "{parent}"')
-
-    def _check_size(self, total: int) -> None:
-        if total > self._limits.total_bytes:
-            raise TooLarge(f"artifacts of {total} bytes; the limit is {self._limits.total_bytes}")
-
     @contextmanager
-    def _staging(self, job_id: str) -> Iterator[Path]:
+    def _staging(self) -> Iterator[Path]:
         """Yield a directory for new files, and remove it afterwards unless it was moved."""
         stage = Path(tempfile.mkdtemp(prefix="upload-", dir=self._directory))
         try:
             yield stage
+        except OSError as error:
+            # The names were checked, but a file system may have rules of its own, such as a shorter limit.
+            if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EEXIST, errno.ENOTDIR):
+                raise bad_path(str(error.filename or "").removeprefix(f"{stage}/"), str(error.strerror)) from error
+            raise
         finally:
             shutil.rmtree(stage, ignore_errors=True)
 
-    def _commit(self, job_id: str, agent_id: str, stage: Path, paths: list[str]) -> list[Artifact]:
+    def _commit(self, job_id: str, agent_id: str, stage: Path, upload: Upload) -> list[Artifact]:
         """Move the staged files into a new generation, and name it in the store.
 
         The order matters: files and names are synced to disk before the record names them, the holder is checked again in
         the transaction, and old generations are removed only after the commit.
         """
         number = job_number(job_id)
-        entries = [ArtifactEntry(path=p, size_bytes=(stage / p).stat().st_size) for p in paths]
+        entries = [
+            ArtifactEntry(
+                path=path,
+                size_bytes=(stage / upload.ends.get(path, path)).stat().st_size,
+                link=upload.links.get(path, ""),
+            )
+            for path in upload.paths
+        ]
         home = self._directory / f"job-{number}"
         with self._locks[number // 1000 % len(self._locks)]:
             home.mkdir(mode=0o700, exist_ok=True)
@@ -261,7 +283,7 @@ class ArtifactService:
             for old in _generations(home):
                 if old < generation:
                     shutil.rmtree(self._generation(number, old), ignore_errors=True)
-        return [_artifact(job_id, e.path, e.size_bytes, id_=0) for e in entries]
+        return [_artifact(job_id, entry, id_=0) for entry in entries]
 
     def _generation(self, number: int, generation: int) -> Path:
         return self._directory / f"job-{number}" / str(generation)
@@ -271,9 +293,22 @@ def _generations(home: Path) -> list[int]:
     return [int(child.name) for child in home.iterdir() if child.name.isdigit()]
 
 
-def _artifact(job_id: str, path: str, size: int, *, id_: int) -> Artifact:
-    url = f"/artifacts/{quote(job_id)}/{quote(path)}"
-    return Artifact(id=id_, job_execution_id=job_id, path=path, url=url, size_bytes=size)
+def _artifact(job_id: str, entry: ArtifactEntry, *, id_: int) -> Artifact:
+    return Artifact(
+        id=id_,
+        job_execution_id=job_id,
+        path=entry.path,
+        url=f"/artifacts/{quote(job_id)}/{quote(entry.path)}",
+        size_bytes=entry.size_bytes,
+        link=entry.link,
+    )
+
+
+def _ends(entries: Iterable[Artifact | ArtifactEntry]) -> dict[str, str]:
+    """Return the file at the end of each link whose whole way lies in *entries*."""
+    known = list(entries)
+    links = {entry.path: entry.link for entry in known if entry.link}
+    return ends_of_links(links, {entry.path for entry in known if not entry.link})
 
 
 def _decoded(file: ArtifactData) -> bytes:
@@ -283,33 +318,10 @@ def _decoded(file: ArtifactData) -> bytes:
         raise InvalidRequest(f'decode artifact "{file.path}": {error}') from error
 
 
-def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    """Unpack one entry, at most the bytes that it declares. Of its mode only the executable bit is kept."""
+def _write(target: Path, data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _reading_zip():
-        source = archive.open(info)
-    with source, target.open("xb") as sink:
-        left = info.file_size
-        while block := _read_block(source, limit=min(_BLOCK, left + 1)):
-            left -= len(block)
-            if left < 0:
-                raise InvalidRequest(f'read artifact zip: "{info.filename}" is larger than it says')
-            sink.write(block)
-    target.chmod(0o755 if info.external_attr >> 16 & 0o100 else 0o644)
-
-
-def _read_block(source: IO[bytes], *, limit: int) -> bytes:
-    with _reading_zip():
-        return source.read(limit)
-
-
-@contextmanager
-def _reading_zip() -> Iterator[None]:
-    """Turn what zipfile raises at damaged bytes into a refusal. It raises OSError too, so no write may happen in here."""
-    try:
-        yield
-    except (*_DAMAGED_ZIP, OSError) as error:
-        raise InvalidRequest(f"read artifact zip: {error}") from error
+    with target.open("xb") as file:
+        file.write(data)
 
 
 def _sync_tree(directory: Path) -> None:

@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
 
+from cictl.base.artifact_paths import BadArtifactPath, clean_path
 from cictl_server.errors import InvalidRequest
 
-_LONGEST = 4096
-_DRIVE = re.compile(r"[A-Za-z]:")
+_MOST_SHOWN = 500
 
 
 def clean_artifact_path(path: str) -> str:
-    """Return *path* cleaned, with `/` between its parts.
-
-    Backslashes are separators too, so that a path means the same on every system.
+    """Return *path* cleaned, with `/` between its parts; see `clean_path`.
 
     Raises:
-        InvalidRequest: Empty, absolute, leading out of its directory, with a drive letter or a NUL, or too long.
+        InvalidRequest: No artifact can have this name.
     """
-    portable = path.replace("\\", "/")
-    cleaned = posixpath.normpath(portable) if portable else "."
-    parts = cleaned.split("/")
-    is_bad = (
-        cleaned.startswith("/") or cleaned == "." or ".." in parts or "\0" in cleaned or bool(_DRIVE.match(cleaned))
-    )
-    if is_bad or len(cleaned.encode()) > _LONGEST or any(len(part.encode()) > 255 for part in parts):
-        raise InvalidRequest(f'invalid artifact path: "{path}"')
-    return cleaned
+    try:
+        return clean_path(path)
+    except BadArtifactPath as error:
+        raise bad_path(path, str(error)) from error
+
+
+def check_paths(paths: Iterable[str], *, keeps_case: bool) -> None:
+    """Refuse lists that a directory can't hold: a path twice, a file where a directory must be.
+
+    Args:
+        keeps_case: `README` and `readme` are two files there.
+
+    Raises:
+        InvalidRequest: The list is one of those.
+    """
+    seen: set[str] = set()
+    keys = [path if keeps_case else path.casefold() for path in paths]
+    for key in keys:
+        if key in seen:
+            raise bad_path(key, "it is listed twice")
+        seen.add(key)
+    for key in keys:
+        for position, char in enumerate(key):
+            if char == "/" and key[:position] in seen:
+                raise bad_path(key, f'it lies below the file "{key[:position]}"')
+
+
+def bad_path(path: str, reason: str) -> InvalidRequest:
+    """Return the refusal of one artifact, which is named as the contract has it."""
+    shown = path if len(path) <= _MOST_SHOWN else path[:_MOST_SHOWN] + "…"
+    return InvalidRequest(f'invalid artifact path: "{shown}"', hint=reason)
+
+
+def keeps_case(directory: Path) -> bool:
+    """Tell whether names that differ in case only are two files in *directory*."""
+    with tempfile.NamedTemporaryFile(prefix="Case-", dir=directory) as probe:
+        path = Path(probe.name)
+        return not path.with_name(path.name.swapcase()).exists()
