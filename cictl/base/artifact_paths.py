@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import re
@@ -16,6 +17,9 @@ LONGEST_PATH = 1024
 DEEPEST_PATH = 64
 """Parts."""
 LONGEST_PART = 255
+
+BAD_NAME_ERRORS = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
+"""What a file system with rules of its own answers to a name that it can't have."""
 
 _ON_WINDOWS = os.name == "nt"
 _DRIVE = re.compile(r"[A-Za-z]:(/|$)")

@@ -177,3 +177,15 @@ def test_what_was_there_is_replaced_only_by_the_whole(client: Client, server: An
     server.on(URL, whole())
     client.fetch_artifact(app(), target)
     assert target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127], ids=["ascii", "utf-8"])
+def test_the_longest_name_can_be_downloaded_and_continued(
+    client: Client, server: AnsweringServer, target: Path, name: str
+) -> None:
+    server.on(URL, broken_at_once())
+    with pytest.raises(ServerError):
+        client.fetch_artifact(app(), target.with_name(name))
+    server.on(URL, whole())
+    assert client.fetch_artifact(app(), target.with_name(name)) == len(BODY)
+    assert [path.name for path in target.parent.iterdir()] == [name]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cictl.cli.app.commands import Command, new_group
+from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.commands.options import JobId
@@ -47,7 +48,7 @@ def download(
 ) -> None:
     """Download a job's artifacts: one, those of a directory, all of them, or a zip.
 
-    A file appears only when it is whole. A download that breaks off goes on where it was, also when the command is given again; only a zip begins anew. Prints the paths that were written.
+    A file appears only when it is whole. A download that breaks off goes on where it was, also when the command is given again; only a zip begins anew. Prints the paths that were written. Of several artifacts, those whose names can't be files here are left out and named on stderr; the exit code is 1 then.
     """
     from cictl.cli.jobs.download import Downloads
 
@@ -57,6 +58,8 @@ def download(
     job_id = find_job_id(session.client, job)
     downloads = Downloads(session, job_id, directory=directory, force=force)
     session.show(downloads.below(path or prefix) if path or prefix or everything else downloads.archive())
+    if downloads.refused:
+        raise typer.Exit(ExitCode.ERROR)
 
 
 @app.command("tests", cls=Command, epilog="cictl jobs tests job-17954\ncictl jobs tests job-17954 -o json")

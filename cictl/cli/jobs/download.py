@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import msgspec
+
+from cictl.base.artifact_paths import BAD_NAME_ERRORS, ends_of_links, link_text
 from cictl.base.sizes import size_text
+from cictl.base.windows_names import is_windows_name
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found
 from cictl.cli.app.session import Session
@@ -21,23 +26,26 @@ from cictl.cli.output.text import has_colour
 from cictl.wire.artifacts import Artifact
 from cictl.wire.codec import Message
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]")
+_ON_WINDOWS = os.name == "nt"
 
 Progress = Callable[[int], None]
 
 
 class DownloadedFile(Message):
-    """One file that was written; the size in bytes."""
+    """One file that was written; the size in bytes. `link` is what a link leads to."""
 
     path: str
     size_bytes: int
+    link: str = ""
 
 
 class DownloadList(Message):
-    """What `jobs download -o json` shows."""
+    """What `jobs download -o json` shows. `refused` names the artifacts that can't be files here."""
 
     job_execution_id: str
     files: list[DownloadedFile]
+    refused: list[str] = msgspec.field(default_factory=list)
 
 
 class Downloads:
@@ -53,9 +61,15 @@ class Downloads:
         self._job_id = job_id
         self._directory = directory
         self._force = force
+        self._written: set[tuple[int, int]] = set()
+        self.refused: list[str] = []
+        """The artifacts that were left out because of their names."""
 
     def below(self, path: str) -> Result[DownloadedFile]:
-        """Download the artifact *path*, or every one that lies below the directory *path*; all of them for an empty one."""
+        """Download the artifact *path*, or every one that lies below the directory *path*; all of them for an empty one.
+
+        Of several, those with names that can't be files here are left out, and told on stderr.
+        """
         artifacts = self._client.list_artifacts(self._job_id)
         if not artifacts:
             raise self._nothing()
@@ -64,10 +78,15 @@ class Downloads:
         wanted = exact or [a for a in artifacts if not path or a.path.startswith(path + "/")]
         if not wanted:
             raise unknown(path, [a.path for a in artifacts], "artifact", f"cictl jobs artifacts {self._job_id}")
-        pairs = [(artifact, self._target(safe_path(artifact.path))) for artifact in wanted]
-        total = sum(artifact.size_bytes for artifact in wanted)
+        pairs = list(self._targets(wanted))
+        links = self._links([artifact for artifact, _ in pairs])
+        files = [(artifact, target) for artifact, target in pairs if artifact.path not in links]
+        total = sum(artifact.size_bytes for artifact, _ in files)
         with self._progress(f"{len(wanted)} files" if len(wanted) > 1 else wanted[0].path, total=total) as progress:
-            return self._result(list(self._fetched(pairs, progress)))
+            written = list(self._fetched(files, progress))
+        # Links come last, so no file is ever written through one.
+        written += [self._linked(a, target) for a, target in pairs if a.path in links and self._leads_inside(a, target)]
+        return self._result(written)
 
     def archive(self) -> Result[DownloadedFile]:
         """Download all artifacts as one zip file."""
@@ -75,25 +94,75 @@ class Downloads:
             raise self._nothing()
         target = self._target(Path(f"{self._job_id}-artifacts.zip"))
         with self._progress(target.name, total=None) as progress, whole_file(target) as sink:
-            count = self._client.download_all(self._job_id, sink, progress=progress)
+            count = self._client.download_all(self._job_id, sink, progress=progress, links=not _ON_WINDOWS)
         return self._result([DownloadedFile(path=str(target), size_bytes=count)])
+
+    def _targets(self, wanted: Sequence[Artifact]) -> Iterator[tuple[Artifact, Path]]:
+        """Yield the artifacts that can be files here, each with its target."""
+        for artifact in wanted:
+            try:
+                yield artifact, self._target(safe_path(artifact.path))
+            except UnsafeName:
+                if len(wanted) == 1:
+                    raise
+                self._refuse(artifact, "its name is not safe")
+
+    def _refuse(self, artifact: Artifact, reason: str) -> None:
+        self.refused.append(artifact.path)
+        self._session.note(f"left out {artifact.path!r}: {reason}")
+
+    def _links(self, artifacts: Sequence[Artifact]) -> Mapping[str, str]:
+        """Return the artifacts that become links: those that lead to others of the download."""
+        if _ON_WINDOWS:
+            return {}
+        links = {artifact.path: artifact.link for artifact in artifacts if artifact.link}
+        return ends_of_links(links, {artifact.path for artifact in artifacts if not artifact.link})
 
     def _fetched(self, pairs: Sequence[tuple[Artifact, Path]], progress: Progress | None) -> Iterator[DownloadedFile]:
         done = 0
         for artifact, target in pairs:
-            before = done
+            if _identity(target) in self._written:
+                self._refuse(artifact, f"on this disk {target} is the file of another artifact")
+                continue
             try:
-                count = self._client.fetch_artifact(
-                    artifact,
-                    target,
-                    progress=None if progress is None else lambda count: progress(before + count),  # noqa: B023
-                    on_reconnect=lambda error: self._session.note(lost_text(error, then="going on")),
-                )
-            except KeyboardInterrupt:
-                self._session.note("interrupted; the same command goes on where this one ended")
-                raise
+                count = self._fetch(artifact, target, None if progress is None else partial(_add, progress, done))
+            except OSError as error:
+                if len(pairs) == 1 or error.errno not in BAD_NAME_ERRORS:
+                    raise
+                self._refuse(artifact, str(error.strerror))
+                continue
+            if (identity := _identity(target)) is not None:
+                self._written.add(identity)
             done += count
             yield DownloadedFile(path=str(target), size_bytes=count)
+
+    def _fetch(self, artifact: Artifact, target: Path, progress: Progress | None) -> int:
+        try:
+            return self._client.fetch_artifact(
+                artifact,
+                target,
+                progress=progress,
+                on_reconnect=lambda error: self._session.note(lost_text(error, then="going on")),
+            )
+        except KeyboardInterrupt:
+            self._session.note("interrupted; the same command goes on where this one ended")
+            raise
+
+    def _leads_inside(self, artifact: Artifact, target: Path) -> bool:
+        """Tell whether a link would stay in the directory, whose own links among its directories count here."""
+        end = target.parent.resolve() / link_text(artifact.path, artifact.link)
+        if end.resolve().is_relative_to(self._directory.resolve()):
+            return True
+        self._refuse(artifact, "the link would lead out of the directory")
+        return False
+
+    def _linked(self, artifact: Artifact, target: Path) -> DownloadedFile:
+        text = link_text(artifact.path, artifact.link)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".cictl-", dir=target.parent) as aside:
+            Path(aside, "link").symlink_to(text)
+            Path(aside, "link").replace(target)
+        return DownloadedFile(path=str(target), size_bytes=artifact.size_bytes, link=text)
 
     def _nothing(self) -> Failure:
         return not_found(f"{self._job_id} has no artifacts", hint=f"`cictl jobs show {self._job_id}` shows the job")
@@ -102,20 +171,24 @@ class Downloads:
         """Return where to write *relative*.
 
         Raises:
-            Failure: A link leads out of the directory, or the file exists.
+            UnsafeName: A link leads out of the directory.
+            Failure: The file exists.
         """
         target = self._directory / relative
         if not target.parent.resolve().is_relative_to(self._directory.resolve()):
-            raise _unsafe(str(relative))
+            raise UnsafeName(str(relative))
         if target.exists() and not self._force:
             raise Failure(f"{target} exists", exit_code=ExitCode.CONFLICT, code="exists", hint="--force overwrites it")
         return target
 
     def _result(self, files: list[DownloadedFile]) -> Result[DownloadedFile]:
         return Result(
-            message=DownloadList(job_execution_id=self._job_id, files=files),
+            message=DownloadList(job_execution_id=self._job_id, files=files, refused=self.refused),
             rows=files,
-            columns=(Column("FILE", lambda f: f.path), Column("SIZE", lambda f: size_text(f.size_bytes))),
+            columns=(
+                Column("FILE", lambda f: f"{f.path} -> {f.link}" if f.link else f.path),
+                Column("SIZE", lambda f: size_text(f.size_bytes)),
+            ),
             name=lambda f: f.path,
         )
 
@@ -136,16 +209,42 @@ class Downloads:
             yield lambda count: bars.update(task, completed=count)
 
 
-def safe_path(path: str) -> Path:
+class UnsafeName(Failure):
+    """An artifact's name under which nothing may be written here."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"will not write the artifact {path!r}: its name is not safe",
+            exit_code=ExitCode.ERROR,
+            code="unsafe_name",
+            hint="download the zip, and look into it with care",
+        )
+
+
+def safe_path(path: str, *, on_windows: bool = _ON_WINDOWS) -> Path:
     """Return an artifact's *path* as a relative path that stays below any directory it is joined to.
 
     Raises:
-        Failure: It is empty, absolute, climbs, or has characters that no honest artifact has.
+        UnsafeName: It is empty, absolute, climbs, has characters that no honest artifact has, or is no name on Windows.
     """
     parts = path.split("/")
-    if _UNSAFE.search(path) or any(part in ("", ".", "..") for part in parts):
-        raise _unsafe(path)
+    is_bad = _UNSAFE.search(path) or any(part in ("", ".", "..") for part in parts)
+    if is_bad or (on_windows and not all(map(is_windows_name, parts))):
+        raise UnsafeName(path)
     return Path(*parts)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells one file of this machine from every other; None if there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _add(progress: Progress, before: int, count: int) -> None:
+    progress(before + count)
 
 
 @contextmanager
@@ -167,12 +266,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _unsafe(path: str) -> Failure:
-    return Failure(
-        f"will not write the artifact {path!r}: its name is not safe",
-        exit_code=ExitCode.ERROR,
-        code="unsafe_name",
-        hint="download the zip, and look into it with care",
-    )

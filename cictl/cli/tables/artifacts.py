@@ -12,7 +12,10 @@ def artifacts_result(job_id: str, artifacts: list[Artifact]) -> Result[Artifact]
     return Result(
         message=ArtifactList(artifacts=artifacts),
         rows=artifacts,
-        columns=(Column("PATH", lambda a: a.path), Column("SIZE", lambda a: size_text(a.size_bytes))),
+        columns=(
+            Column("PATH", lambda a: f"{a.path} -> {a.link}" if a.link else a.path),
+            Column("SIZE", lambda a: size_text(a.size_bytes)),
+        ),
         name=lambda a: a.path,
         empty=f"{job_id} has no artifacts",
     )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from cictl.base.artifact_paths import BAD_NAME_ERRORS, ends_of_links, link_target, link_text
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_agent.job.failures import JobFailed
+from cictl_agent.job.warnings import Warnings
 from cictl_agent.log.file_listing import Listing
-from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import persist
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.paths import is_gits_own
@@ -24,6 +27,8 @@ from cictl_client import ApiError, Client, ClientError
 
 _SYNTHETIC = (TEST_REPORT_PATH, COVERAGE_REPORT_PATH)
 _DEFAULT_MODE = 0o644
+_LONGEST_LINK = 4096
+_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class UnsafePath(ValueError):
@@ -42,14 +47,15 @@ def restore_dependencies(
     *,
     client: Client,
     directory: Path,
-    log: JobLog,
+    warnings: Warnings,
     interruption: Interruption,
     listing: Listing,
     platform: Platform,
 ) -> None:
     """Download the artifacts of each execution into *directory*; later executions overwrite earlier ones.
 
-    Reports that the server adds are left out. Permission bits are kept. Links, and names that lead out, are skipped.
+    Reports that the server adds are left out. Permission bits are kept. Links to restored files are links again, where the
+    platform makes links; other links and names that lead out are skipped with a warning.
 
     Raises:
         JobFailed: A download failed. That there is nothing to restore is no failure.
@@ -57,75 +63,124 @@ def restore_dependencies(
     """
     for job_id in job_ids:
         interruption.check()
+        restoring = _Restoring(job_id, client, directory, warnings, interruption, platform)
         try:
-            restored = _restore(job_id, client, directory, log, interruption, platform)
+            restored = restoring.run()
         except (ClientError, OSError) as error:
             raise JobFailed(f"dependency artifact download failed: {job_id}: {error}") from error
-        listing.tell(log, "dep-artifacts", f"{job_id}: restored {len(restored)} files", restored)
+        listing.tell(warnings.log, "dep-artifacts", f"{job_id}: restored {len(restored)} files", restored)
 
 
-def _restore(
-    job_id: str, client: Client, directory: Path, log: JobLog, interruption: Interruption, platform: Platform
-) -> list[str]:
-    """Restore one execution's artifacts, and return their names."""
-    listed = persist(lambda: client.list_artifacts(job_id), interruption)
-    wanted = {a.path: a for a in listed if a.id != 0 or a.path not in _SYNTHETIC}
-    for name in [name for name in wanted if not all(map(platform.is_usable_name, PurePosixPath(name).parts))]:
-        log.line(f"[dep-artifacts] skipped {name!r}: no file can have that name here")
-        del wanted[name]
-    if not wanted:
-        return []
-    try:
-        return persist(lambda: _restore_zip(job_id, client, wanted, directory, log), interruption)
-    except (ApiError, zipfile.BadZipFile) as error:
-        log.line(f"[dep-artifacts] {job_id}: no usable archive ({error}), taking file by file")
-    return [
-        artifact.path
-        for artifact in wanted.values()
-        if persist(lambda a=artifact: _restore_file(a, client, directory, log), interruption)  # type: ignore[misc]
-    ]
+@dataclass(frozen=True)
+class _Restoring:
+    """Restoring the artifacts of one execution."""
 
+    job_id: str
+    client: Client
+    directory: Path
+    warnings: Warnings
+    interruption: Interruption
+    platform: Platform
 
-def _restore_zip(
-    job_id: str, client: Client, wanted: Mapping[str, Artifact], directory: Path, log: JobLog
-) -> list[str]:
-    restored = []
-    with tempfile.TemporaryFile(dir=directory.parent) as file:
-        client.download_all(job_id, file)
-        with zipfile.ZipFile(file) as archive:
-            for entry in archive.infolist():
-                if entry.is_dir() or entry.filename not in wanted:
-                    continue
-                mode = entry.external_attr >> 16
-                if stat.S_ISLNK(mode):
-                    log.line(f"[dep-artifacts] skipped {entry.filename}: it is a link")
-                    continue
-                with archive.open(entry) as content:
-                    if _place(entry.filename, content, mode & 0o777, directory, log):
-                        restored.append(entry.filename)
-    return restored
+    def run(self) -> list[str]:
+        """Restore the artifacts, and return their names."""
+        listed = persist(lambda: self.client.list_artifacts(self.job_id), self.interruption)
+        wanted = {a.path: a for a in listed if a.id != 0 or a.path not in _SYNTHETIC}
+        for name in [name for name in wanted if not all(map(self.platform.is_usable_name, PurePosixPath(name).parts))]:
+            self._skip(name, "no file can have that name here")
+            del wanted[name]
+        if not wanted:
+            return []
+        try:
+            return persist(lambda: self._restore_zip(wanted), self.interruption)
+        except (ApiError, zipfile.BadZipFile) as error:
+            self.warnings.log.line(f"[dep-artifacts] {self.job_id}: no usable archive ({error}), taking file by file")
+        return [
+            artifact.path
+            for artifact in wanted.values()
+            if persist(lambda a=artifact: self._restore_file(a), self.interruption)  # type: ignore[misc]
+        ]
 
+    def _restore_zip(self, wanted: Collection[str]) -> list[str]:
+        restored, links = [], {}
+        with tempfile.TemporaryFile(dir=self.directory.parent) as file:
+            self.client.download_all(self.job_id, file, links=self.platform.makes_links)
+            with zipfile.ZipFile(file) as archive:
+                for entry in archive.infolist():
+                    if entry.is_dir() or entry.filename not in wanted:
+                        continue
+                    mode = entry.external_attr >> 16
+                    if stat.S_ISLNK(mode):
+                        links[entry.filename] = _target(archive, entry)
+                        continue
+                    with archive.open(entry) as content:
+                        if self._place(entry.filename, content, mode & 0o777):
+                            restored.append(entry.filename)
+        return restored + self._restore_links(links, restored)
 
-def _restore_file(artifact: Artifact, client: Client, directory: Path, log: JobLog) -> bool:
-    with tempfile.TemporaryFile(dir=directory.parent) as file:
-        client.download_artifact(artifact, file)
-        file.seek(0)
-        return _place(artifact.path, file, 0, directory, log)
+    def _restore_links(self, links: Mapping[str, str], files: Collection[str]) -> list[str]:
+        """Make the links that lead to *files*, and return their names. All files are there by now, so none is written through."""
+        ends = ends_of_links(links, files)
+        restored = []
+        for name, target in links.items():
+            if name not in ends or not self.platform.makes_links:
+                self._skip(name, "it is a link, and leads to none of the restored files")
+            elif self._place_link(name, link_text(name, target)):
+                restored.append(name)
+        return restored
 
+    def _restore_file(self, artifact: Artifact) -> bool:
+        with tempfile.TemporaryFile(dir=self.directory.parent) as file:
+            self.client.download_artifact(artifact, file)
+            file.seek(0)
+            return self._place(artifact.path, file, 0)
 
-def _place(name: str, content: IO[bytes], mode: int, directory: Path, log: JobLog) -> bool:
-    """Write one file, and tell whether it was written; a name that leads out is logged and skipped."""
-    try:
-        target = safe_target(directory, name)
-    except UnsafePath as error:
-        log.line(f"[dep-artifacts] skipped {name!r}: {error}")
+    def _place(self, name: str, content: IO[bytes], mode: int) -> bool:
+        def write(target: Path) -> None:
+            with target.open("xb") as file:
+                shutil.copyfileobj(content, file)
+            target.chmod(mode | stat.S_IRUSR | stat.S_IWUSR if mode else _DEFAULT_MODE)
+
+        return self._make(name, write)
+
+    def _place_link(self, name: str, text: str) -> bool:
+        def link(target: Path) -> None:
+            # The names lead nowhere else, but the checkout may have links among its directories.
+            if not _is_inside(self.directory, target.parent.resolve() / text):
+                raise UnsafePath("the link would lead out of the directory")
+            target.symlink_to(text)
+
+        return self._make(name, link)
+
+    def _make(self, name: str, write: Callable[[Path], None]) -> bool:
+        """Replace the file *name* by what *write* makes, and tell whether that was done; a bad name is skipped."""
+        try:
+            target = safe_target(self.directory, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            write(target)
+        except UnsafePath as error:
+            self._skip(name, str(error))
+        except OSError as error:
+            if error.errno not in BAD_NAME_ERRORS:
+                raise
+            self._skip(name, str(error.strerror))
+        else:
+            return True
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    with target.open("xb") as file:
-        shutil.copyfileobj(content, file)
-    target.chmod(mode | stat.S_IRUSR | stat.S_IWUSR if mode else _DEFAULT_MODE)
-    return True
+
+    def _skip(self, name: str, reason: str) -> None:
+        self.warnings.add("dep-artifacts", f"skipped {name!r} of {self.job_id}: {reason}")
+
+
+def _target(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str:
+    """Return the path to which a link of the zip leads; empty if it can lead to no artifact."""
+    if entry.file_size > _LONGEST_LINK:
+        return ""
+    try:
+        return link_target(entry.filename, archive.read(entry).decode())
+    except ValueError:
+        return ""
 
 
 def safe_target(directory: Path, name: str) -> Path:
@@ -135,12 +190,17 @@ def safe_target(directory: Path, name: str) -> Path:
         UnsafePath: It is absolute, holds `..`, goes through a link that leads out of *directory*, or belongs to git.
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    if not parts or ".." in parts or parts[0] == "/" or "\0" in name or ":" in parts[0]:
+    if not parts or ".." in parts or parts[0] == "/" or "\0" in name or _DRIVE.fullmatch(parts[0]):
         raise UnsafePath("the name leads out of the directory")
     if any(map(is_gits_own, parts)):
         raise UnsafePath("it would change the checkout's own repository")
     target = directory.joinpath(*parts)
-    root = os.path.realpath(directory)
-    if os.path.commonpath([root, os.path.realpath(target.parent)]) != root:
+    if not _is_inside(directory, target.parent):
         raise UnsafePath("a link leads out of the directory")
     return target
+
+
+def _is_inside(directory: Path, path: Path) -> bool:
+    """Tell whether *path*, with links followed, is below *directory*."""
+    root = os.path.realpath(directory)
+    return os.path.commonpath([root, os.path.realpath(path)]) == root

@@ -188,7 +188,7 @@ class JobRun:
             dependency_ids(job.env),
             client=self.client,
             directory=self.directory,
-            log=self.log,
+            warnings=self.warnings,
             interruption=self.interruption,
             listing=self.config.dependency_listing,
             platform=self.platform,
@@ -299,6 +299,7 @@ class JobRun:
             self.directory,
             self.warnings,
             limits=None if Feature.ARTIFACT_LIMITS in self.features else REFERENCE_LIMITS,
+            with_links=Feature.ARTIFACT_LINKS in self.features and self.platform.makes_links,
             has_failed=has_failed,
         )
         if found:

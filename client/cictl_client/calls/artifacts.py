@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -56,13 +57,23 @@ class ArtifactCalls(Calls):
             on_reconnect=on_reconnect,
         )
 
-    def download_all(self, job_id: str, sink: IO[bytes], *, progress: Progress | None = None) -> int:
-        """Write a zip of all artifacts into *sink*, and return its size."""
-        return self._download(f"{job_path(job_id)}/artifacts/download-all", sink, progress=progress)
+    def download_all(
+        self, job_id: str, sink: IO[bytes], *, progress: Progress | None = None, links: bool = False
+    ) -> int:
+        """Write a zip of all artifacts into *sink*, and return its size.
 
-    def _download(self, path: str, sink: IO[bytes], *, progress: Progress | None) -> int:
+        Args:
+            links: Artifacts that are links to others may be links in the zip. Otherwise, and by a reference server, they are
+                copies.
+        """
+        params = {"links": "true"} if links else None
+        return self._download(f"{job_path(job_id)}/artifacts/download-all", sink, progress=progress, params=params)
+
+    def _download(
+        self, path: str, sink: IO[bytes], *, progress: Progress | None, params: Mapping[str, str] | None = None
+    ) -> int:
         written = 0
-        with self._transport.open("GET", path) as response:
+        with self._transport.open("GET", path, params=params) as response:
             for block in response.iter_content(BLOCK):
                 sink.write(block)
                 written += len(block)

@@ -7,6 +7,7 @@ that bytes of two versions never meet in one file. A server without validators o
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ ATTEMPTS = 6
 """It gives up after so many attempts in a row that bring no new byte, with pauses of up to five seconds."""
 
 _RANGE_NOT_SATISFIABLE = 416
+_LONGEST_STEM = 255 - len(f".{'0' * 12}.part")
+"""Bytes of a `.part` file's name that come before its digest; a name has at most 255."""
 
 Progress = Callable[[int], None]
 
@@ -77,6 +80,7 @@ class _Fetch:
         self._transport = transport
         self._url = url
         self._target = target
+        self._stem = _stem(target.name)
         self._progress = progress
         self._validator = ""
         self._is_begun = False
@@ -159,10 +163,10 @@ class _Fetch:
 
     def _part_of(self, validator: str) -> Path:
         digest = hashlib.sha256(f"{self._transport.base_url}{self._url}\n{validator}".encode()).hexdigest()
-        return self._target.with_name(f"{self._target.name}.{digest[:12]}.part")
+        return self._target.with_name(f"{self._stem}.{digest[:12]}.part")
 
     def _parts(self) -> list[Path]:
-        begin, end = f"{self._target.name}.", ".part"
+        begin, end = f"{self._stem}.", ".part"
         digits = len(begin) + 12
         with suppress(OSError):
             names = [child.name for child in self._target.parent.iterdir()]
@@ -172,6 +176,15 @@ class _Fetch:
                 if name.startswith(begin) and name.endswith(end) and len(name) == digits + len(end)
             ]
         return []
+
+
+def _stem(name: str) -> str:
+    """Return how the name of a `.part` file begins: *name*, or something shorter of its own if it is too long for that."""
+    data = os.fsencode(name)
+    if len(data) <= _LONGEST_STEM:
+        return name
+    digest = hashlib.sha256(data).hexdigest()[:12]
+    return f"{os.fsdecode(data[:200]).encode('utf-8', 'ignore').decode()}~{digest}"
 
 
 def _validator(headers: Mapping[str, str]) -> str:

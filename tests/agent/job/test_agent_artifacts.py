@@ -149,3 +149,36 @@ def test_warnings_are_bounded_in_number_and_length(warnings: Warnings) -> None:
     assert max(map(len, warnings.report())) == LONGEST_WARNING
     assert warnings.report()[-1] == "6 more warnings are in the job's log"
     assert f"{MOST_WARNINGS + 4} " + "x" * 1000 in warnings.log.tail(2000)
+
+
+@pytest.mark.parametrize(
+    ("globs", "expected"),
+    [
+        pytest.param(
+            ["lib/*"],
+            {"lib/x.so": "lib/x.so.1", "lib/x.so.1": "lib/x.so.1.2", "lib/x.so.1.2": "", "lib/abs": "lib/x.so.1.2"},
+            id="chain",
+        ),
+        pytest.param(["lib/x.so"], {"lib/x.so": ""}, id="target-not-kept"),
+        pytest.param(["lib/x.so", "lib/x.so.1"], {"lib/x.so": "", "lib/x.so.1": ""}, id="end-not-kept"),
+        pytest.param(
+            ["to-lib/x.so*", "lib/x.so.1.2"],
+            {"lib/x.so.1.2": "", **dict.fromkeys(("to-lib/x.so", "to-lib/x.so.1", "to-lib/x.so.1.2"), "")},
+            id="below-a-linked-directory",
+        ),
+        pytest.param(["through", "lib/x.so.1.2"], {"through": "lib/x.so.1.2", "lib/x.so.1.2": ""}, id="through-a-link"),
+        pytest.param(["to-git", "to-secret", "a.txt"], {"a.txt": ""}, id="never-out-or-into-gits-own"),
+    ],
+)
+def test_links_to_kept_files_are_kept_as_links(
+    tree: Path, warnings: Warnings, globs: list[str], expected: dict[str, str]
+) -> None:
+    (tree / "lib").mkdir()
+    (tree / "lib" / "x.so.1.2").write_text("code")
+    (tree / "lib" / "x.so.1").symlink_to("x.so.1.2")
+    (tree / "lib" / "x.so").symlink_to("x.so.1")
+    (tree / "lib" / "abs").symlink_to(tree / "lib" / "x.so.1.2")
+    (tree / "to-lib").symlink_to("lib")
+    (tree / "through").symlink_to("to-lib/x.so.1.2")
+    assert {found.path: found.link for found in collect(globs, tree, warnings, with_links=True)} == expected
+    assert not any(found.link for found in collect(globs, tree, warnings))

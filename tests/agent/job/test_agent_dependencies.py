@@ -4,16 +4,21 @@ import stat
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from cictl_testing.files import zipped
 from cictl_testing.servers.scripted_server import ScriptedServer
 
+from cictl.base.artifact_paths import link_entry
 from cictl_agent.job.dependencies import UnsafePath, dependency_ids, restore_dependencies, safe_target
+from cictl_agent.job.warnings import Warnings
 from cictl_agent.log.file_listing import Listing
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.platforms import Platform
 from cictl_agent.system.platforms.posix import Linux
+from cictl_agent.system.platforms.windows import Windows
 from cictl_client import Client
 
 
@@ -24,17 +29,22 @@ def directory(tmp_path: Path) -> Path:
     return path
 
 
-def restore(server: ScriptedServer, ids: list[str], directory: Path, log: JobLog) -> None:
+def restore(
+    server: ScriptedServer, ids: list[str], directory: Path, log: JobLog, platform: Platform | None = None
+) -> list[str]:
+    """Restore artifacts, and return the warnings."""
+    warnings = Warnings(log)
     with Client(server.url) as client:
         restore_dependencies(
             ids,
             client=client,
             directory=directory,
-            log=log,
+            warnings=warnings,
             interruption=Interruption(),
             listing=Listing(),
-            platform=Linux(),
+            platform=platform or Linux(),
         )
+    return warnings.report()
 
 
 @pytest.mark.parametrize(
@@ -89,23 +99,97 @@ def test_nothing_to_restore_is_fine_and_downloads_nothing(server: ScriptedServer
 
 def test_names_that_lead_out_are_skipped_and_logged(server: ScriptedServer, directory: Path, log: JobLog) -> None:
     server.dependencies["a"] = zipped({"../evil": b"", "good": b""})
-    restore(server, ["a"], directory, log)
+    assert restore(server, ["a"], directory, log) == ["skipped '../evil' of a: the name leads out of the directory"]
     assert not (directory.parent / "evil").exists()
     assert (directory / "good").exists()
     assert "skipped '../evil'" in log.tail(1000)
 
 
-def test_links_are_skipped(server: ScriptedServer, directory: Path, log: JobLog) -> None:
-    server.dependencies["a"] = zipped({"link": b"/etc/passwd"}, mode=0o120777 & 0o777)
+def linking(files: dict[str, bytes], links: dict[str, str]) -> bytes:
+    """Return a zip with links before the files."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        entry = zipfile.ZipInfo("link")
-        entry.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(entry, "/etc/passwd")
-    server.dependencies["a"] = buffer.getvalue()
+        for name, target in links.items():
+            archive.writestr(link_entry(name), target)
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_links_to_restored_files_are_links(server: ScriptedServer, directory: Path, log: JobLog) -> None:
+    links = {"lib/x.so": "x.so.1", "lib/x.so.1": "x.so.1.2", "bin/x": "../lib/x.so"}
+    server.dependencies["a"] = linking({"lib/x.so.1.2": b"code"}, links)
+    assert restore(server, ["a"], directory, log) == []
+    assert {name: str((directory / name).readlink()) for name in links} == links
+    assert (directory / "bin" / "x").read_bytes() == b"code"
+
+
+def test_links_are_asked_for_only_where_they_can_be_made(
+    server: ScriptedServer, directory: Path, log: JobLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    download_all = Client.download_all
+
+    def note(client: Client, job_id: str, sink: IO[bytes], **options: Any) -> int:
+        asked.append(options)
+        return download_all(client, job_id, sink, **options)
+
+    monkeypatch.setattr(Client, "download_all", note)
+    server.dependencies["a"] = zipped({"f": b""})
+    for platform in (Linux(), Windows()):
+        restore(server, ["a"], directory, log, platform)
+    assert asked == [{"links": True}, {"links": False}]
+
+
+@pytest.mark.parametrize(
+    "target", ["/etc/passwd", "../outside", "../../x", "nowhere", "link", ".git/config", "x" * 5000]
+)
+def test_other_links_are_skipped(server: ScriptedServer, directory: Path, log: JobLog, target: str) -> None:
+    (directory.parent / "outside").write_text("untouched")
+    (directory / ".git").mkdir()
+    (directory / ".git" / "config").write_text("untouched")
+    server.dependencies["a"] = linking({"f": b"1"}, {"link": target})
+    assert restore(server, ["a"], directory, log) == [
+        "skipped 'link' of a: it is a link, and leads to none of the restored files"
+    ]
+    assert not (directory / "link").is_symlink()
+
+
+def test_link_is_never_written_through(server: ScriptedServer, directory: Path, log: JobLog) -> None:
+    """A server may send a link first, and then a file of the same name, or one below it."""
+    outside = directory.parent / "outside"
+    outside.mkdir()
+    server.dependencies["a"] = linking({"d/f": b"evil", "f": b"1"}, {"d": "../outside"})
     restore(server, ["a"], directory, log)
-    assert list(directory.iterdir()) == []
-    assert "skipped link: it is a link" in log.tail(1000)
+    assert list(outside.iterdir()) == []
+    assert (directory / "d" / "f").read_bytes() == b"evil"
+
+
+def test_link_that_a_link_of_the_checkout_would_lead_out_is_skipped(
+    server: ScriptedServer, directory: Path, log: JobLog
+) -> None:
+    (directory / "deep").symlink_to(".")
+    server.dependencies["a"] = linking({"f": b"1"}, {"deep/link": "../f"})
+    assert restore(server, ["a"], directory, log) == [
+        "skipped 'deep/link' of a: the link would lead out of the directory"
+    ]
+
+
+@pytest.mark.parametrize("name", ["12:30.log", "a:b", "con", "x" * 255])
+def test_names_that_only_windows_forbids_are_restored(
+    server: ScriptedServer, directory: Path, log: JobLog, name: str
+) -> None:
+    server.dependencies["a"] = zipped({name: b"1", "good": b"2"})
+    assert restore(server, ["a"], directory, log) == []
+    assert (directory / name).read_bytes() == b"1"
+
+
+def test_name_that_the_disk_refuses_costs_the_others_nothing(
+    server: ScriptedServer, directory: Path, log: JobLog
+) -> None:
+    server.dependencies["a"] = zipped({"x" * 300: b"1", "good": b"2"})
+    assert restore(server, ["a"], directory, log) == [f"skipped '{'x' * 300}' of a: File name too long"]
+    assert (directory / "good").read_bytes() == b"2"
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_cache_is_not_named_like_a_device(server: ScriptedServer, agent: AgentTh
 def test_artifacts_that_windows_would_put_elsewhere_are_left_out(server: ScriptedServer, agent: AgentThread) -> None:
     server.dependencies["job-0"] = zipped({"a.txt": b"a", "b.txt:hidden": b"b", "nul": b"n"})
     job = server.finished(server.enqueue(script="ls", env={"CIWI_DEP_ARTIFACT_JOB_IDS": "job-0"}))
-    assert "[dep-artifacts] skipped 'b.txt:hidden': no file can have that name here" in job.text
+    assert "[dep-artifacts] warning: skipped 'b.txt:hidden' of job-0: no file can have that name here" in job.text
     assert job.text.splitlines()[-1] == "a.txt"
 
 

@@ -145,17 +145,75 @@ def test_nothing_to_download(cli: Run, shop: Shop) -> None:
     assert cli("jobs", "download", "job-2").code == ExitCode.NOT_FOUND
 
 
-@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "a\\b", "C:evil", "a\x00b", "a//b", ".", ""])
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "a\\b", "a\x00b", "a//b", ".", ""])
 def test_unsafe_names_are_refused(path: str) -> None:
     with pytest.raises(Failure, match="not safe"):
         safe_path(path)
 
 
-def test_unsafe_name_writes_nothing(cli: Run, shop: Shop, artifacts: dict[str, bytes]) -> None:
-    shop.keep("job-1", {**artifacts, "dist/../../evil": b"evil"})
-    ran = cli("jobs", "download", "job-1", "--prefix", "dist")
+@pytest.mark.parametrize("path", ["C:evil", "12:30.log", "con", "a."])
+def test_names_that_windows_forbids_are_refused_there_only(path: str) -> None:
+    assert safe_path(path, on_windows=False) == Path(path)
+    with pytest.raises(Failure, match="not safe"):
+        safe_path(path, on_windows=True)
+
+
+def test_of_several_the_good_ones_are_written_and_the_bad_ones_named(
+    cli: Run, shop: Shop, artifacts: dict[str, bytes]
+) -> None:
+    shop.keep("job-1", {**artifacts, "dist/../../evil": b"evil", "x" * 255: b"long"})
+    ran = cli("jobs", "download", "job-1", "--all", "-o", "json")
+    assert (ran.code, ran.json()["refused"]) == (ExitCode.ERROR, ["dist/../../evil"])
+    assert ran.err == "left out 'dist/../../evil': its name is not safe\n"
+    assert {path.name for path in Path().rglob("*") if path.is_file()} == {"app", "readme", "distant", "x" * 255}
+
+
+def test_unsafe_name_alone_writes_nothing(cli: Run, shop: Shop, artifacts: dict[str, bytes]) -> None:
+    shop.keep("job-1", {"../evil": b"evil"})
+    ran = cli("jobs", "download", "job-1", "--all")
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")
     assert list(Path().iterdir()) == []
+
+
+@pytest.fixture
+def library(shop: Shop, artifacts: dict[str, bytes]) -> dict[str, str]:
+    """The links among the artifacts of job-2, by path, with what they hold."""
+    shop.put(job("job-2", JobStatus.SUCCEEDED))
+    links = {"lib/x.so": "lib/x.so.1", "lib/x.so.1": "lib/x.so.1.2", "bin/x": "lib/x.so"}
+    shop.keep("job-2", {"lib/x.so.1.2": b"code"}, links=links)
+    return {"lib/x.so": "x.so.1", "lib/x.so.1": "x.so.1.2", "bin/x": "../lib/x.so"}
+
+
+def test_links_are_made_where_they_can_be(cli: Run, library: dict[str, str]) -> None:
+    ran = cli("jobs", "download", "job-2", "--all")
+    assert ran.code == 0
+    assert "bin/x -> ../lib/x.so " in ran.out
+    assert {path: str(Path(path).readlink()) for path in library} == library
+    assert Path("bin/x").read_bytes() == b"code"
+    assert cli("jobs", "download", "job-2", "--all", "--force").code == 0
+    assert not Path("lib/x.so.1.2").is_symlink()
+
+
+def test_link_alone_is_a_copy(cli: Run, library: dict[str, str]) -> None:
+    assert cli("jobs", "download", "job-2", "bin/x").code == 0
+    assert (Path("bin/x").is_symlink(), Path("bin/x").read_bytes()) == (False, b"code")
+
+
+def test_links_are_in_the_zip_and_in_the_list(cli: Run, library: dict[str, str]) -> None:
+    assert cli("jobs", "download", "job-2").code == 0
+    with zipfile.ZipFile("job-2-artifacts.zip") as archive:
+        assert {path: archive.read(path).decode() for path in library} == library
+    assert "lib/x.so.1 -> lib/x.so.1.2 " in cli("jobs", "artifacts", "job-2").out
+
+
+def test_link_that_would_lead_out_of_the_directory_is_left_out(
+    cli: Run, library: dict[str, str], tmp_path: Path
+) -> None:
+    Path("out").mkdir()
+    Path("out", "bin").symlink_to(".")
+    ran = cli("jobs", "download", "job-2", "--all", "-C", "out")
+    assert (ran.code, ran.err) == (ExitCode.ERROR, "left out 'bin/x': the link would lead out of the directory\n")
+    assert Path("out", "lib", "x.so").read_bytes() == b"code"
 
 
 def test_link_out_of_the_directory_is_refused(cli: Run, artifacts: dict[str, bytes], tmp_path: Path) -> None:

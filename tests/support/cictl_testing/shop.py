@@ -255,14 +255,16 @@ class Shop:
 
         self.gate.before = look
 
-    def keep(self, job_id: str, files: dict[str, bytes]) -> None:
-        """Make *files* the artifacts of a job; a name may be one that no agent could send."""
+    def keep(self, job_id: str, files: dict[str, bytes], *, links: dict[str, str] | None = None) -> None:
+        """Make *files*, and *links* to their last, the artifacts of a job; a name may be one that no agent could send."""
         number = job_number(job_id)
         for path, data in files.items():
             target = self.server.directory / "artifacts" / job_id / "1" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
         entries = [ArtifactEntry(path=path, size_bytes=len(data)) for path, data in files.items()]
+        size = entries[-1].size_bytes if entries else 0
+        entries += [ArtifactEntry(path=path, size_bytes=size, link=link) for path, link in (links or {}).items()]
         with self.server.store.write() as tx:
             tx.artifacts.put(ArtifactsRecord(number=number, entries=entries))
 

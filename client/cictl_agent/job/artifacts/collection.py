@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cictl.base.artifact_paths import BadArtifactPath, clean_path
+from cictl.base.artifact_paths import BadArtifactPath, clean_path, ends_of_links
 from cictl.base.sizes import size_text
 from cictl.project_file.patterns import pattern_problem
 from cictl_agent.job.globs import BadPattern, GlobSet, State
@@ -35,11 +35,16 @@ REFERENCE_LIMITS = Limits(file_bytes=104_857_600, files=2500)
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Found:
-    """A file to keep: its name on the server, where it lies, and its size in bytes."""
+    """A file to keep: its name on the server, where it lies, and its size in bytes.
+
+    Attributes:
+        link: For a link that is kept as one, the name of what it leads to, which is kept too. The size is then 0.
+    """
 
     path: str
     file: Path
     size: int
+    link: str = ""
 
 
 def collect(
@@ -48,22 +53,25 @@ def collect(
     warnings: Warnings,
     *,
     limits: Limits | None = None,
+    with_links: bool = False,
     has_failed: bool = False,
 ) -> list[Found]:
     """Return the files below *directory* that match, sorted by name, and warn of what is left out.
 
-    Links are followed as long as they stay inside *directory*. Only regular files are kept. Nothing of `.git` is: it holds
+    Links are followed as long as they stay inside *directory*, and copies of the files are kept. Nothing of `.git` is: it holds
     the URL that was cloned, with its password, and would replace the checkout of a job that restores it.
 
     Args:
+        with_links: The server takes links. Those that lead to a kept file, also through other such links, are kept as links.
         has_failed: The job has failed before. It may not have come to make its files, so a pattern that matches nothing
             is only noted in the log.
     """
     patterns = _readable(globs, warnings)
     left_out = _LeftOut()
     walk = _Walk(directory, GlobSet(patterns), left_out)
-    found = _named(sorted(walk.files()), left_out, redact=warnings.log.redact_name)
+    names, found = _named(sorted(walk.files()), left_out, redact=warnings.log.redact_name)
     kept = _within(found, limits, left_out) if limits else found
+    kept = _linked(kept, names) if with_links else [replace(file, link="") for file in kept]
     left_out.tell(warnings)
     for text in walk.unmatched(patterns):
         if has_failed:
@@ -104,8 +112,15 @@ def _readable(globs: Iterable[str], warnings: Warnings) -> list[str]:
     return good
 
 
-def _named(found: Iterable[Found], left_out: _LeftOut, *, redact: Callable[[str], str]) -> list[Found]:
-    """Give the files the names that the server will know: clean, and with secrets masked. A name counts once."""
+def _named(
+    found: Iterable[Found], left_out: _LeftOut, *, redact: Callable[[str], str]
+) -> tuple[dict[str, str], list[Found]]:
+    """Give the files the names that the server will know: clean, and with secrets masked. A name counts once.
+
+    Returns:
+        The new names by the old ones, and the files with their new names.
+    """
+    names: dict[str, str] = {}
     kept: dict[str, Found] = {}
     for file in found:
         try:
@@ -116,8 +131,9 @@ def _named(found: Iterable[Found], left_out: _LeftOut, *, redact: Callable[[str]
         if path in kept:
             left_out.add(file.path, "the name without secrets and backslashes is that of another file")
         else:
+            names[file.path] = path
             kept[path] = replace(file, path=path)
-    return _without_nested(kept, left_out)
+    return names, _without_nested(kept, left_out)
 
 
 def _without_nested(kept: dict[str, Found], left_out: _LeftOut) -> list[Found]:
@@ -129,6 +145,15 @@ def _without_nested(kept: dict[str, Found], left_out: _LeftOut) -> list[Found]:
         else:
             files.append(file)
     return files
+
+
+def _linked(kept: Sequence[Found], names: dict[str, str]) -> list[Found]:
+    """Return the files with those links that lead to kept ones; the other links become copies of what they lead to."""
+    links = {file.path: names.get(file.link, "") for file in kept if file.link}
+    ends = ends_of_links(links, {file.path for file in kept if not file.link})
+    return [
+        replace(file, link=links[file.path], size=0) if file.path in ends else replace(file, link="") for file in kept
+    ]
 
 
 def _within(found: Sequence[Found], limits: Limits, left_out: _LeftOut) -> list[Found]:
@@ -222,8 +247,18 @@ class _Walk:
         elif not os.access(entry.path, os.R_OK):
             self._left_out.add(path, "not readable")
         else:
-            return Found(path=path, file=Path(entry.path), size=status.st_size)
+            link = self._target(entry.path) if is_linked and not place.is_linked else ""
+            return Found(path=path, file=Path(entry.path), size=status.st_size, link=link)
         return None
+
+    def _target(self, link: str) -> str:
+        """Return the path below the root of what *link* leads to in one step; empty if it is not below the root.
+
+        Links among the directories on the way are resolved, so the path is one that the walk knows.
+        """
+        directory, name = os.path.split(os.path.join(os.path.dirname(link), os.readlink(link)))  # noqa: PTH115, PTH118, PTH120
+        target = Path(os.path.realpath(directory), name)
+        return target.relative_to(self._real_root).as_posix() if target.is_relative_to(self._real_root) else ""
 
     def _status(self, entry: os.DirEntry[str], *, is_linked: bool) -> os.stat_result | None:
         """Return the entry's status with links followed; None for a link that is broken or leads where nothing is kept."""

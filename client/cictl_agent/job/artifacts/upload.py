@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from cictl.base.artifact_paths import link_entry, link_text
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl_agent.job.artifacts.collection import Found
 from cictl_agent.job.failures import JobFailed
@@ -42,7 +43,7 @@ def upload(
         JobFailed: `artifact upload failed: …`
     """
     size = sum(file.size for file in found)
-    names = [f"{file.path} ({file.size} bytes)" for file in found]
+    names = [f"{file.path} -> {file.link}" if file.link else f"{file.path} ({file.size} bytes)" for file in found]
     listing.tell(log, "artifacts", f"uploading {len(found)} files, {size} bytes", names)
     try:
         with tempfile.TemporaryFile(dir=scratch_dir) as archive:
@@ -62,11 +63,14 @@ def _failed(error: Exception) -> JobFailed:
 
 
 def _write_zip(found: Iterable[Found], archive: IO[bytes]) -> None:
-    """Write a zip whose entries keep their permission bits."""
+    """Write a zip whose entries keep their permission bits and are links where the files are."""
     with zipfile.ZipFile(
         archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL, strict_timestamps=False
     ) as target:
         for kept in found:
+            if kept.link:
+                target.writestr(link_entry(kept.path), link_text(kept.path, kept.link))
+                continue
             info = zipfile.ZipInfo.from_file(kept.file, kept.path, strict_timestamps=False)
             info.compress_type = zipfile.ZIP_DEFLATED
             with kept.file.open("rb") as source, target.open(info, "w") as sink:

@@ -37,6 +37,10 @@ class Platform(Protocol):
     def git_options(self) -> tuple[str, ...]:
         """Options for every call of git."""
 
+    @property
+    def makes_links(self) -> bool:
+        """Whether anybody may make symbolic links, and everybody can read them."""
+
     def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
         """Return the processes of a job; see `JobProcesses`."""
 

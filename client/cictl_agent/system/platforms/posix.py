@@ -20,6 +20,7 @@ class Posix:
     """Any system with signals and `sh`. It knows no service manager."""
 
     git_options: tuple[str, ...] = ()
+    makes_links: bool = True
 
     def __init__(self, os_name: str) -> None:
         self.os_name = os_name

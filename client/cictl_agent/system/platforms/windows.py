@@ -36,6 +36,7 @@ class Windows:
 
     os_name = "windows"
     git_options: tuple[str, ...] = ("-c", "core.longpaths=true")
+    makes_links: bool = False
 
     def __init__(
         self, *, groups: TaskkillGroups | None = None, in_service_session: Callable[[], bool] = is_in_service_session

@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from cictl.base.artifact_paths import BadArtifactPath, ends_of_links, link_entry, link_target, link_text
+from cictl.base.artifact_paths import (
+    BAD_NAME_ERRORS,
+    BadArtifactPath,
+    ends_of_links,
+    link_entry,
+    link_target,
+    link_text,
+)
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact, ArtifactData
 from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
 from cictl_server.services.artifacts.limits import ArtifactLimits
@@ -247,8 +254,8 @@ class ArtifactService:
         try:
             yield stage
         except OSError as error:
-            # The names were checked, but a file system may have rules of its own, such as a shorter limit.
-            if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EEXIST, errno.ENOTDIR):
+            # The names were checked, but a disk may take two of them for one, or allow shorter ones only.
+            if error.errno in BAD_NAME_ERRORS | {errno.EEXIST, errno.ENOTDIR}:
                 raise bad_path(str(error.filename or "").removeprefix(f"{stage}/"), str(error.strerror)) from error
             raise
         finally:
