@@ -28,6 +28,9 @@ MOST_WARNINGS = 20
 LONGEST_WARNING = 500
 """How many warnings of an execution are kept, and how many characters of each."""
 
+MOST_CACHE_STATS = 100
+"""Of how many caches of an execution the server keeps what its agent reports."""
+
 
 class JobStatus(StrEnum):
     """The five states of a job execution. The last two are final."""
@@ -105,7 +108,12 @@ class Step(Message):
 
 
 class CacheStat(Message):
-    """What an agent found in one cache before the job. Sizes are in bytes. `source` is hit, miss or fallback."""
+    """One cache of a job: what the agent found before the job, and how large it is after it, in bytes.
+
+    Attributes:
+        source: `hit`, `miss`, or `fallback` for a directory of this job alone, because of `error`.
+        incomplete: The files were too many to count in time; there are more than the numbers say (ours).
+    """
 
     id: str = msgspec.field(default_factory=str)  # always sent, may be missing in a report
     env: str = ""
@@ -117,6 +125,7 @@ class CacheStat(Message):
     directories: int = 0
     tool_metrics: dict[str, str] = msgspec.field(default_factory=dict)
     error: str = ""
+    incomplete: bool = False
 
 
 class Source(Message):

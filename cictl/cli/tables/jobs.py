@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from cictl.base.sizes import size_text
 from cictl.cli.outcome import outcome
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration
 from cictl.cli.tables.steps import step_lines
-from cictl.wire.jobs import JobExecution, JobList, JobResponse, JobState, JobStatus, LoggedStep
+from cictl.wire.jobs import CacheStat, JobExecution, JobList, JobResponse, JobState, JobStatus, LoggedStep
 from cictl.wire.reports import TestCase, TestReport, TestReportResponse
 
 
@@ -98,6 +99,7 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Error", lambda j: j.error),
     Column("Warnings", lambda j: j.warnings),
     Column("Tests", lambda j: _tests_text(j)),
+    Column("Caches", lambda j: [_cache_text(cache) for cache in j.cache_stats]),
     Column("Waits for", lambda j: [*j.unmet_requirements, *([j.waiting_reason] if j.waiting_reason else [])]),
     Column("Next attempt", lambda j: j.not_before_utc),
     Column("Requires", lambda j: [f"{key}={value}" for key, value in sorted((j.required_capabilities or {}).items())]),
@@ -176,3 +178,11 @@ def _failure_lines(case: TestCase) -> list[str]:
 def _tests_text(job: JobExecution) -> str:
     tests = job.test_summary
     return f"{tests.passed} of {tests.total} passed, {tests.failed} failed, {tests.skipped} skipped" if tests else ""
+
+
+def _cache_text(cache: CacheStat) -> str:
+    """Return whether the cache was there before the job, and its size now."""
+    found = f"{cache.id}: {cache.source or 'unknown'}"
+    if cache.error:
+        return f"{found}, {cache.error}"
+    return f"{found}, {'at least ' if cache.incomplete else ''}{size_text(cache.size_bytes)}"

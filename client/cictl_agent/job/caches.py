@@ -1,4 +1,9 @@
-"""Caches: directories that outlive jobs. Opening them for a job, measuring and deleting them."""
+"""Caches: directories that outlive jobs. Opening them for a job, measuring and deleting them.
+
+Jobs that run at the same time on one agent may want the same cache. Most tools expect to be alone in a directory, so a job has
+a cache to itself: while another job has it, the next one gets a second directory of the same id, and so on. Each of them
+stays, so it is warm the next time. The caches of tools that lock them on their own are shared by all jobs.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,13 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import CacheStat
@@ -20,21 +27,49 @@ from cictl_agent.system.trees import remove_tree
 
 _MARKER = ".ciwi-cache-touch"
 _FALLBACK_DIR = ".ciwi-cache"
+_LOCKS_DIR = ".locks"
+"""No cache has this name: `cache_name` leaves no dot at the beginning."""
 _CCACHE_SECONDS = 10
+
+
+SHARED_VARIABLES = frozenset(
+    {
+        "CARGO_HOME",
+        "CCACHE_DIR",
+        "GOCACHE",
+        "GOMODCACHE",
+        "NPM_CONFIG_CACHE",
+        "PIP_CACHE_DIR",
+        "SCCACHE_DIR",
+        "UV_CACHE_DIR",
+    }
+)
+"""Variables, in upper case, of tools that let any number of processes use one cache."""
+
+_MOST_COPIES = 64
+_COUNTING_SECONDS = 5.0
+"""How long the files of a job's caches are counted, all together."""
+
+Late = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cache:
-    """One cache of a job. `source` is `hit`, `miss` or `fallback`; `error` says why it is a fallback."""
+    """One cache of a job. `source` is `hit`, `miss` or `fallback`; `error` says why it is a fallback.
+
+    Attributes:
+        lock: Held while the job has the directory to itself; None for one that jobs share.
+    """
 
     spec: CacheSpec
     path: Path
     source: str
     error: str = ""
+    lock: FileLock | None = field(default=None, repr=False, compare=False)
 
 
 def open_caches(specs: Iterable[CacheSpec], *, cache_dir: Path, execution_dir: Path, platform: Platform) -> list[Cache]:
-    """Find or create the directory of each cache that has an id and a variable.
+    """Find or create a directory for each cache that has an id and a variable. Call `close_caches` when the job is over.
 
     A directory that can't be used is replaced by one inside the execution directory: the job then runs without its cache.
 
@@ -53,8 +88,21 @@ def cache_environment(caches: Iterable[Cache]) -> dict[str, str]:
     return {cache.spec.env: cache.path.as_posix() for cache in caches}
 
 
-def measure(cache: Cache) -> CacheStat:
-    """Count the files, directories and bytes of a cache; links are not followed."""
+def close_caches(caches: Iterable[Cache]) -> None:
+    """Let other jobs have the directories."""
+    for cache in caches:
+        if cache.lock is not None:
+            cache.lock.release()
+
+
+def measure_all(caches: Iterable[Cache]) -> list[CacheStat]:
+    """Count the files, directories and bytes of a job's caches, for some seconds at most."""
+    until = time.monotonic() + _COUNTING_SECONDS
+    return [measure(cache, is_late=lambda: time.monotonic() > until) for cache in caches]
+
+
+def measure(cache: Cache, *, is_late: Late = lambda: False) -> CacheStat:
+    """Count the files, directories and bytes of a cache until *is_late*; links are not followed."""
     stat = CacheStat(
         id=cache.spec.id,
         env=cache.spec.env,
@@ -64,11 +112,11 @@ def measure(cache: Cache) -> CacheStat:
         error=cache.error,
     )
     try:
-        files, directories, size = _count(cache.path)
+        stat = _counted(stat, cache.path, is_late)
     except OSError as error:
         return msgspec.structs.replace(stat, error=str(error))
     metrics = _ccache_metrics(cache.path) if stat.type == "ccache" else {}
-    return msgspec.structs.replace(stat, files=files, directories=directories, size_bytes=size, tool_metrics=metrics)
+    return msgspec.structs.replace(stat, tool_metrics=metrics)
 
 
 def wipe_caches(cache_dir: Path) -> None:
@@ -83,15 +131,39 @@ def cache_name(cache_id: str) -> str:
 
 
 def _open(spec: CacheSpec, name: str, cache_dir: Path, execution_dir: Path) -> Cache:
-    path = cache_dir / name
-    source = "hit" if path.is_dir() else "miss"
+    lock = None
     try:
+        if spec.env.upper() not in SHARED_VARIABLES:
+            name, lock = _claim(name, cache_dir)
+        path = cache_dir / name
+        source = "hit" if path.is_dir() else "miss"
         _touch(path)
     except OSError as error:
+        if lock is not None:
+            lock.release()
         path = execution_dir / _FALLBACK_DIR / name
         _touch(path)
         return Cache(spec=spec, path=path, source="fallback", error=str(error))
-    return Cache(spec=spec, path=path, source=source)
+    return Cache(spec=spec, path=path, source=source, lock=lock)
+
+
+def _claim(name: str, cache_dir: Path) -> tuple[str, FileLock]:
+    """Lock the first directory for *name* that no other job has: `name`, `name~2`, `name~3` and so on.
+
+    Raises:
+        OSError: They are all taken, or no file can be locked here.
+    """
+    locks = cache_dir / _LOCKS_DIR
+    locks.mkdir(parents=True, exist_ok=True)
+    for number in range(1, _MOST_COPIES + 1):
+        candidate = name if number == 1 else f"{name}~{number}"
+        lock = FileLock(locks / candidate, thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        return candidate, lock
+    raise OSError(f"{_MOST_COPIES} jobs use the cache")
 
 
 def _touch(path: Path) -> None:
@@ -104,20 +176,23 @@ def _kind(spec: CacheSpec) -> str:
     return next((kind for kind in ("ccache", "fetchcontent") if kind in words), "generic")
 
 
-def _count(path: Path) -> tuple[int, int, int]:
-    """Return the numbers of files, of directories, and of bytes below *path*."""
+def _counted(stat: CacheStat, path: Path, is_late: Late) -> CacheStat:
+    """Return *stat* with the numbers of files, of directories, and of bytes below *path*, as far as there was time."""
     files = directories = size = 0
+    incomplete = False
     left: list[str | Path] = [path]
-    while left:
+    while left and not incomplete:
         with os.scandir(left.pop()) as entries:
             for entry in entries:
+                if incomplete := is_late():
+                    break
                 if entry.is_dir(follow_symlinks=False) and not is_link(entry):
                     directories += 1
                     left.append(entry.path)
                 else:
                     files += 1
                     size += entry.stat(follow_symlinks=False).st_size
-    return files, directories, size
+    return msgspec.structs.replace(stat, files=files, directories=directories, size_bytes=size, incomplete=incomplete)
 
 
 def _ccache_metrics(path: Path) -> dict[str, str]:

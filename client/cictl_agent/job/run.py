@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cictl.base.clock import Clock
 from cictl.redaction import Redactor, masked_message, url_secrets
-from cictl.wire.jobs import CacheStat, Cause, JobExecution, JobStatus, StatusRequest
+from cictl.wire.jobs import Cause, JobExecution, JobStatus, StatusRequest
 from cictl.wire.reports import REPORT_UNMASKED, TestReportUpload
 from cictl.wire.words import CONTROL, Feature
 from cictl_agent.config import AgentConfig
@@ -124,8 +124,12 @@ class JobRun:
             )
             if not self.reporter.begin(PREPARING):
                 return
-            outcome = self._work()
-            self.reporter.finish(self._report(outcome), self.stop)
+            try:
+                outcome = self._work()
+                report = self._report(outcome)
+            finally:
+                caches.close_caches(self._caches)
+            self.reporter.finish(report, self.stop)
             logger.info("job ended job=%s error=%s", self.job.id, log.redact(outcome.error) or "none")
 
     def _work(self) -> Outcome:
@@ -198,6 +202,8 @@ class JobRun:
         )
         for cache in self._caches:
             self.log.line(f"[cache] {cache.spec.id}: {cache.source} {cache.path}")
+            if cache.error:
+                self.warnings.add("cache", f"{cache.spec.id} is empty in this job, it can't be opened: {cache.error}")
         with running_container(
             read_spec(job.facts),
             job_id=job.id,
@@ -333,10 +339,7 @@ class JobRun:
             error=outcome.error,
             exit_code=outcome.exit_code,
             cause=outcome.cause,
-            cache_stats=self._cache_stats(),
+            cache_stats=caches.measure_all(self._caches),
             runtime_capabilities=self._runtime,
             warnings=self.warnings.report(),
         )
-
-    def _cache_stats(self) -> list[CacheStat]:
-        return [caches.measure(cache) for cache in self._caches]

@@ -17,7 +17,7 @@ from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
 from cictl_agent.config import AgentConfig, ConfigError, load_config
-from cictl_agent.job.caches import cache_environment, cache_name, measure, open_caches
+from cictl_agent.job.caches import Cache, cache_environment, cache_name, close_caches, measure, open_caches
 from cictl_agent.job.environment import job_environment
 from cictl_agent.job.requirements import unmet_tools
 from cictl_agent.job.workspace import prepare_workspace, workspace_name
@@ -206,6 +206,43 @@ def test_caches_are_counted_by_kind(tmp_path: Path) -> None:
     stat = measure(opened[2])
     assert (stat.files, stat.directories, stat.size_bytes) == (2, 1, 5)
     assert cache_environment(opened)["Y"] == str(tmp_path / "y")
+
+
+def test_jobs_at_once_never_share_a_cache_that_its_tool_does_not_lock(tmp_path: Path) -> None:
+    def opened() -> Cache:
+        specs = [CacheSpec(id="deps", env="DEPS_DIR")]
+        [cache] = open_caches(specs, cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux())
+        return cache
+
+    first, second = opened(), opened()
+    assert [(c.path.name, c.source) for c in (first, second)] == [("deps", "miss"), ("deps~2", "miss")]
+    close_caches([first])
+    third = opened()
+    assert (third.path.name, third.source) == ("deps", "hit")
+    close_caches([second, third])
+    again = opened(), opened()
+    assert [(c.path.name, c.source) for c in again] == [("deps", "hit"), ("deps~2", "hit")]
+    close_caches(again)
+
+
+@pytest.mark.parametrize("variable", ["GOMODCACHE", "npm_config_cache"])
+def test_jobs_at_once_share_a_cache_that_its_tool_locks(tmp_path: Path, variable: str) -> None:
+    specs = [CacheSpec(id="go-mod", env=variable)]
+    for _ in range(2):
+        [cache] = open_caches(specs, cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux())
+        assert (cache.path.name, cache.lock) == ("go-mod", None)
+
+
+def test_counting_a_cache_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    [cache] = open_caches(
+        [CacheSpec(id="big", env="GOCACHE")], cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux()
+    )
+    for number in range(20):
+        (cache.path / f"f{number}").write_bytes(b"12345")
+    looks = iter([False] * 10)
+    stat = measure(cache, is_late=lambda: next(looks, True))
+    assert (stat.incomplete, stat.files) == (True, 10)
+    assert not measure(cache).incomplete
 
 
 @pytest.mark.weakness("A12.1")

@@ -7,7 +7,7 @@ from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.outcome import result_code
-from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobExecution, JobStatus, Step
+from cictl.wire.jobs import CANCELLED_BY_USER, CacheStat, Cause, JobExecution, JobStatus, Step
 from cictl.wire.problems import Code
 from cictl.wire.reports import Coverage, TestCase, TestReport, TestSuite
 from tests.cli.conftest import Run
@@ -131,6 +131,17 @@ def test_warnings_are_shown_by_show_and_at_the_end_of_a_wait(cli: Run, queue: Sh
     assert (ran.code, "job-300: warning: pattern '*.zip' matches no file\n" in ran.err) == (0, True)
     shown = cli("jobs", "watch", "job-300", "-o", "json").json()["job_executions"]
     assert [found["warnings"] for found in shown] == [["pattern '*.zip' matches no file"]]
+
+
+def test_show_tells_of_caches(cli: Run, queue: Shop) -> None:
+    stats = [
+        CacheStat(id="go-mod", source="hit", size_bytes=3 << 30),
+        CacheStat(id="deps", source="miss", size_bytes=2048, incomplete=True),
+        CacheStat(id="npm", source="fallback", error="No space left on device"),
+    ]
+    queue.put(job("job-300", SUCCEEDED, cache_stats=stats))
+    shown = cli("jobs", "show", "job-300").out
+    assert "Caches:\n  go-mod: hit, 3.0 GiB\n  deps: miss, at least 2.0 KiB\n  npm: fallback, No space left" in shown
 
 
 def test_ambiguous_id(cli: Run, queue: Shop) -> None:

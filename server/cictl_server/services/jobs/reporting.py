@@ -10,6 +10,7 @@ from cictl.base.clock import Clock
 from cictl.redaction import masked_message
 from cictl.wire.jobs import (
     LONGEST_WARNING,
+    MOST_CACHE_STATS,
     MOST_WARNINGS,
     STATUS_UNMASKED,
     STEP_STARTED,
@@ -164,7 +165,7 @@ class ReportingService:
     def _store_status(self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus) -> JobRecord:
         now = self._clock()
         changes: dict[str, Any] = {
-            "cache_stats": request.cache_stats or job.cache_stats,
+            "cache_stats": request.cache_stats[:MOST_CACHE_STATS] or job.cache_stats,
             "runtime_capabilities": request.runtime_capabilities or job.runtime_capabilities,
             "warnings": [text[:LONGEST_WARNING] for text in request.warnings[:MOST_WARNINGS]] or job.warnings,
         }
