@@ -42,6 +42,7 @@ __all__ = [
     "VcsSource",
     "Versioning",
     "lint",
+    "lint_warnings",
     "parse",
     "render",
     "replace_secrets",
@@ -76,3 +77,13 @@ def lint(text: str | bytes, *, config_file: str) -> tuple[Finding, ...]:
     except ProjectFileError as error:
         return error.findings
     return ()
+
+
+def lint_warnings(text: str | bytes, *, config_file: str) -> tuple[Finding, ...]:
+    """Return what a good file has in it without effect, such as a pattern that can match nothing; none for a bad file."""
+    from cictl.project_file.reading import read_warnings  # brings PyYAML in
+
+    try:
+        return read_warnings(text, config_file=config_file)
+    except ProjectFileError:
+        return ()

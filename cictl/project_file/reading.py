@@ -14,11 +14,13 @@ from cictl.project_file.findings import (
     UnreadableFileError,
 )
 from cictl.project_file.rules.file import validate
-from cictl.project_file.structure import Walker
+from cictl.project_file.rules.hints import advise
+from cictl.project_file.structure import Positions, Walker
 from cictl.project_file.yaml_tree import DEFAULT_LOADER, SyntaxFault, read_document
 
 if TYPE_CHECKING:
     from cictl.project_file.definition import ProjectFile
+    from cictl.project_file.schema import FileShape
 
 
 def read(text: str | bytes, *, config_file: str, loader: type[Any] = DEFAULT_LOADER) -> ProjectFile:
@@ -30,6 +32,22 @@ def read(text: str | bytes, *, config_file: str, loader: type[Any] = DEFAULT_LOA
     Raises:
         ProjectFileError: A stage failed; the subclass tells which.
     """
+    file, _ = _read_shape(text, config_file=config_file, loader=loader)
+    return build(file)
+
+
+def read_warnings(text: str | bytes, *, config_file: str) -> tuple[Finding, ...]:
+    """Return what has no effect in a good file.
+
+    Raises:
+        ProjectFileError: As `read`.
+    """
+    file, positions = _read_shape(text, config_file=config_file, loader=DEFAULT_LOADER)
+    return advise(file, positions)
+
+
+def _read_shape(text: str | bytes, *, config_file: str, loader: type[Any]) -> tuple[FileShape, Positions]:
+    """Return a file that breaks no rules, as it is written, and where everything stands in it."""
     walker = Walker()
     try:
         root = read_document(text, loader=loader)
@@ -43,7 +61,7 @@ def read(text: str | bytes, *, config_file: str, loader: type[Any] = DEFAULT_LOA
     broken = validate(file, walker.positions)
     if broken:
         raise InvalidConfigError(config_file, broken)
-    return build(file)
+    return file, walker.positions
 
 
 def _unreadable(config_file: str, fault: SyntaxFault) -> ProjectFileError:

@@ -56,6 +56,16 @@ def test_findings_are_1_with_their_place(run: Run, project: Path) -> None:
     assert data.json()["findings"][0]["line"] == len(BAD.splitlines())
 
 
+def test_warnings_are_shown_and_the_file_is_good(run: Run, project: Path) -> None:
+    (project / "cictl.yaml").write_text(GOOD.replace("steps:", "artifacts: [./dist/app]\n        steps:"))
+    ran = run("lint")
+    message = 'pipelines[0].jobs[0].artifacts[0] "./dist/app" matches no file; write dist/app'
+    assert (ran.code, ran.out) == (0, f"cictl.yaml:11:21: warning: {message}\n")
+    assert ran.err == "cictl.yaml: ok, 1 warning\n"
+    data = run("lint", "-o", "json").json()
+    assert (data["findings"], [found["message"] for found in data["warnings"]]) == ([], [message])
+
+
 def test_broken_yaml_is_a_finding(run: Run, project: Path) -> None:
     (project / "cictl.yaml").write_text("project: [")
     assert run("lint").code == ExitCode.ERROR

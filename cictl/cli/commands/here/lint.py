@@ -14,15 +14,16 @@ from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.output.plain import plain
 from cictl.cli.output.table import Column, Result
-from cictl.project_file import CONFIG_FILES, Finding
+from cictl.project_file import CONFIG_FILES, Finding, lint_warnings
 from cictl.project_file import lint as find_problems
 
 
-class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """What `lint -o json` shows; lines and columns count from 1."""
+class Findings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What `lint -o json` shows; lines and columns count from 1. `warnings` are absent where there are none."""
 
     file: str
     findings: tuple[Finding, ...]
+    warnings: tuple[Finding, ...] = ()
 
 
 @with_examples(
@@ -36,16 +37,18 @@ def lint(
 ) -> None:
     """Check a project file; needs no server.
 
-    Prints FILE:LINE:COLUMN: MESSAGE for each finding. Exit codes: 0 clean, 1 findings, 2 nothing to read.
+    Prints FILE:LINE:COLUMN: MESSAGE for each finding, with `warning: ` before the message of what has no effect. Exit codes: 0 clean, also with warnings, 1 findings, 2 nothing to read.
     """
     session = Session.of(context)
     name, text = ("stdin", session.stdin.buffer.read()) if path == "-" else _read(path)
     findings = find_problems(text, config_file=Path(name).name)
+    warnings = lint_warnings(text, config_file=Path(name).name)
     if session.wants_data:
-        session.show(_result(name, findings))
+        session.show(_result(name, findings, warnings))
     else:
-        session.stdout.write("".join(f"{name}:{f.line}:{f.column}: {plain(f.message)}\n" for f in findings))
-        session.note(f"{name}: {len(findings)} problem{'s' * (len(findings) != 1)}" if findings else f"{name}: ok")
+        for kind, found in (("", findings), ("warning: ", warnings)):
+            session.stdout.write("".join(f"{name}:{f.line}:{f.column}: {kind}{plain(f.message)}\n" for f in found))
+        session.note(f"{name}: {_count(findings, 'problem') or _ok(warnings)}")
     raise typer.Exit(ExitCode.ERROR if findings else ExitCode.OK)
 
 
@@ -67,9 +70,17 @@ def _unreadable(message: str, hint: str) -> Failure:
     return Failure(message, exit_code=ExitCode.USAGE, code="unreadable", hint=hint)
 
 
-def _result(name: str, findings: tuple[Finding, ...]) -> Result[Finding]:
+def _count(findings: tuple[Finding, ...], noun: str) -> str:
+    return f"{len(findings)} {noun}{'s' * (len(findings) != 1)}" if findings else ""
+
+
+def _ok(warnings: tuple[Finding, ...]) -> str:
+    return ", ".join(filter(None, ("ok", _count(warnings, "warning"))))
+
+
+def _result(name: str, findings: tuple[Finding, ...], warnings: tuple[Finding, ...]) -> Result[Finding]:
     return Result(
-        message=Findings(file=name, findings=findings),
+        message=Findings(file=name, findings=findings, warnings=warnings),
         rows=findings,
         columns=(Column("MESSAGE", lambda f: f.message),),
         name=lambda f: f"{name}:{f.line}:{f.column}",

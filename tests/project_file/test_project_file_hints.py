@@ -1,0 +1,68 @@
+"""What `lint` warns of: allowed, and without effect."""
+
+from __future__ import annotations
+
+import pytest
+
+from cictl.project_file import lint, lint_warnings, parse
+from cictl.project_file.patterns import pattern_problem
+
+FILE = """
+version: 1
+project: {name: shop}
+pipelines:
+  - id: build
+    jobs:
+      - id: pack
+        artifacts: %s
+        steps: [{run: make}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("./x", "x"),
+        ("/x", "x"),
+        ("x/", "x/**"),
+        ("./x/", "x/**"),
+        ("x//y", "x/y"),
+        ("x/./y/*", "x/y/*"),
+        ("!./x", "!x"),
+        ("!x/", "!x/**"),
+        ("x/**/", "x/**"),
+        (".", "**"),
+        ("./", "**"),
+        ("/", "**"),
+    ],
+)
+def test_a_pattern_that_can_match_nothing_is_told_with_what_was_meant(pattern: str, meant: str) -> None:
+    assert pattern_problem(pattern) == f"matches no file; write {meant}"
+    assert pattern_problem(meant) == ""
+
+
+@pytest.mark.parametrize("pattern", ["x", "**", "x/**", "!x", ".x", "..x/y", "x..", ".env/**"])
+def test_other_patterns_are_good(pattern: str) -> None:
+    assert pattern_problem(pattern) == ""
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "message"),
+    [
+        ("[a, ../b]", '[1] "../b" matches no file; it may not have .. in it'),
+        ('[a, ""]', '[1] "" is empty and matches no file'),
+        ('["!a"]', " only excludes, so nothing is kept; write a pattern without ! too"),
+    ],
+)
+def test_the_place_is_named_and_the_file_stays_good(artifacts: str, message: str) -> None:
+    text = FILE % artifacts
+    [warning] = lint_warnings(text, config_file="cictl.yaml")
+    assert warning.message == f"pipelines[0].jobs[0].artifacts{message}"
+    assert warning.line == 8
+    assert lint(text, config_file="cictl.yaml") == ()
+    assert parse(text, config_file="cictl.yaml").pipelines
+
+
+def test_good_and_bad_files_have_no_warnings() -> None:
+    assert lint_warnings(FILE % '["dist/**", "!dist/*.map"]', config_file="cictl.yaml") == ()
+    assert lint_warnings("project: [", config_file="cictl.yaml") == ()
