@@ -13,6 +13,7 @@ from cictl.cli.tables.jobs import summary_result
 from cictl.wire.jobs import JobExecution, JobStatus
 
 TAIL_LINES = 20
+MOST_WARNINGS_SHOWN = 20
 
 
 def show_end(
@@ -38,8 +39,7 @@ def show_end(
                 session.note(f"{label} failed in {step}")
             if not has_logs:
                 _show_tail(session, job, whose="its log" if len(jobs) == 1 else label)
-        for warning in job.warnings:
-            session.note(f"{labels[job.id]}: warning: {warning}")
+    _show_warnings(session, [f"{labels[job.id]}: warning: {warning}" for job in jobs for warning in job.warnings])
     if len(jobs) > 1:
         session.renderer.table_on_stderr(summary_result(jobs))
     if session.wants_data:
@@ -53,6 +53,13 @@ def _show_tail(session: Session, job: JobExecution, *, whose: str) -> None:
         session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {job.id}` shows all):")
     for line in lines:
         session.note(f"  {line}")
+
+
+def _show_warnings(session: Session, lines: Sequence[str]) -> None:
+    for line in lines[:MOST_WARNINGS_SHOWN]:
+        session.note(line)
+    if len(lines) > MOST_WARNINGS_SHOWN:
+        session.note(f"{len(lines) - MOST_WARNINGS_SHOWN} more warnings; `cictl jobs show JOB` shows those of a job")
 
 
 def plain_tail(output: str, count: int = TAIL_LINES) -> list[str]:

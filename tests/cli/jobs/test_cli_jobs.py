@@ -133,6 +133,13 @@ def test_warnings_are_shown_by_show_and_at_the_end_of_a_wait(cli: Run, queue: Sh
     assert [found["warnings"] for found in shown] == [["pattern '*.zip' matches no file"]]
 
 
+def test_warnings_of_a_big_run_are_counted(cli: Run, shop: Shop) -> None:
+    shop.put(*(job(f"job-{n}", SUCCEEDED, warnings=["one", "two"]) for n in range(300, 314)))
+    ran = cli("jobs", "watch", "--run", "run-1")
+    assert ran.err.count(": warning: ") == 20
+    assert "8 more warnings; `cictl jobs show JOB`" in ran.err
+
+
 def test_show_tells_of_caches(cli: Run, queue: Shop) -> None:
     stats = [
         CacheStat(id="go-mod", source="hit", size_bytes=3 << 30),

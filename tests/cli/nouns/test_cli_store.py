@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +17,8 @@ from cictl_testing.server import RunningServer
 from cictl_testing.stores.records import make_job, make_project
 from cictl_testing.stores.writer import KEPT
 
+from cictl.base.artifact_paths import link_entry
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl_server.store.records import SettingRecord
 from cictl_server.store.tiny import TinyStore
 from tests.cli.conftest import Run
@@ -26,17 +28,17 @@ OUTPUT = b"compiled\n"
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data of a stopped server with one finished job, its log and an artifact."""
+    """The data of a stopped server with one finished job, its log, an artifact and a link to it."""
     directory = tmp_path / "data"
     server = RunningServer(directory)
     server.define("[{id: compile, timeout_seconds: 60, steps: [{run: make}]}]")
     server.enqueue()
     job = server.running()
-    upload = ArtifactData(path="out/app", data_base64="YXBw")
-    assert (
-        server.post(f"/api/v1/jobs/{job.id}/artifacts", ArtifactUpload(agent_id="a", artifacts=[upload])).status_code
-        == 200
-    )
+    with zipfile.ZipFile(upload := io.BytesIO(), "w") as archive:
+        archive.writestr("out/app", b"app")
+        archive.writestr(link_entry("out/latest"), "app")
+    path = f"/api/v1/jobs/{job.id}/artifacts/upload-zip?agent_id=a"
+    assert server.http.simulate_post(path, body=upload.getvalue()).status_code == 200
     server.report(job.id, "succeeded", output=OUTPUT.decode())
     server.close()
     monkeypatch.setenv("CICTL_DATA_DIR", str(directory))
