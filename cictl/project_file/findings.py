@@ -74,13 +74,13 @@ def quote(text: str) -> str:
     return json.dumps(text if len(text) <= 200 else text[:200] + "…", ensure_ascii=False)
 
 
-EMPTY_FILE = "EOF"
-"""The message of a file without a document. The error's text has no position then."""
+EMPTY_FILE = "the file is empty"
+"""The message of a file without a document. The error's text is the contract's then, without a position."""
 
 
 def _unreadable_reason(finding: Finding) -> str:
     if finding.message == EMPTY_FILE:
-        return EMPTY_FILE
+        return "EOF"
     return f"yaml: line {finding.line}: column {finding.column}: {finding.message}"
 
 

@@ -10,6 +10,7 @@ from msgspec import inspect
 
 from cictl.project_file.findings import Finding, quote
 from cictl.project_file.schema import FileShape
+from cictl.project_file.unknown_keys import unknown_key
 from cictl.project_file.yaml_tree import MAX_NODES, Mapping, Node, Scalar, Sequence, SyntaxFault
 
 MAX_TEXT = 4 * 1024 * 1024
@@ -103,7 +104,7 @@ class Walker:
         for name, (key, value) in self._entries(node, path).items():
             here = _join(path, name)
             if name not in types:
-                self._report(key, here, _unknown_key(name, path, list(types)))
+                self._report(key, here, unknown_key(name, path, list(types)))
             elif _is_null(value):
                 self.positions.put(here, key, key=key)
             else:
@@ -265,13 +266,3 @@ def _described(node: Node) -> str:
         case Mapping():
             return "a mapping"
     return quote(node.text)[1:-1] if node.plain else f"the text {quote(node.text)}"
-
-
-def _unknown_key(name: str, path: str, known: list[str]) -> str:
-    import difflib
-
-    shown = quote(name)[1:-1]
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7) if len(name) <= 64 else []
-    hint = f'; did you mean "{close[0]}"?' if close else ""
-    where = f"in {path}" if path else "at the top level"
-    return f"field {shown} not found {where}{hint}"

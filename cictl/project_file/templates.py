@@ -1,12 +1,17 @@
 """Templates in commands and environment values: ``{{variable}}`` and ``{{ secret.NAME }}``."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 _TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")
 _SECRET = re.compile(r"\{\{\s*secret\.([A-Za-z0-9_-]+)\s*\}\}")
 _SECRET_BEGUN = re.compile(r"\{\{\s*secret\b")
 _SHARED_KEYS = ("version", "version_raw", "tag_prefix")
+RUN_KEYS = frozenset(f"{prefix}.{key}" for key in _SHARED_KEYS for prefix in ("ciwi", "cictl"))
+"""The keys that every run with a version fills."""
+
+# Templates of other tools look otherwise: `{{.Names}}` of Go, `{{ x | upper }}` of Jinja.
+_LIKE_OURS = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
 _ALIASES = {f"{prefix}.{key}": (f"ciwi.{key}", f"cictl.{key}") for key in _SHARED_KEYS for prefix in ("ciwi", "cictl")}
 
 
@@ -25,6 +30,15 @@ def render(template: str, values: Mapping[str, str]) -> str:
         return match.group()
 
     return _TEMPLATE.sub(value, template)
+
+
+def unfilled(template: str, keys: Set[str]) -> list[str]:
+    """Return the placeholders in *template* that look like ours and that none of *keys* fills, each once.
+
+    One with blanks, such as ``{{ cictl.version }}``, is filled by nothing; only secrets may have them.
+    """
+    found = _LIKE_OURS.finditer(template)
+    return list(dict.fromkeys(m[0] for m in found if m[0][2:-2] not in keys and not m[1].startswith("secret.")))
 
 
 def secret_names(text: str) -> list[str]:

@@ -66,3 +66,35 @@ def test_the_place_is_named_and_the_file_stays_good(artifacts: str, message: str
 def test_good_and_bad_files_have_no_warnings() -> None:
     assert lint_warnings(FILE % '["dist/**", "!dist/*.map"]', config_file="cictl.yaml") == ()
     assert lint_warnings("project: [", config_file="cictl.yaml") == ()
+
+
+MATRIX = """
+version: 1
+project: {name: shop}
+pipelines:
+  - id: build
+    jobs:
+      - id: pack
+        matrix: {include: [{name: one, os: linux}, {name: %s, os: linux}]}
+        runs_on: {os: "%s"}
+        steps: [{run: "docker ps --format '{{.Names}} {{ range . }}' %s"}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "os", "command", "warning"),
+    [
+        ("two", "{{os}}", "{{name}} {{cictl.version}} {{ciwi.tag_prefix}}", ""),
+        ("one", "x", "", '.matrix.include[1] has the name "one" of an earlier row, so that --matrix means both'),
+        ("two", "{{oss}}", "", ".runs_on.os has {{oss}}, which nothing fills; it stays as it is"),
+        (
+            "two",
+            "x",
+            "{{ cictl.version }}",
+            ".steps[0].run has {{ cictl.version }}, which nothing fills; it stays as it is",
+        ),
+    ],
+)
+def test_rows_and_placeholders(name: str, os: str, command: str, warning: str) -> None:
+    found = lint_warnings(MATRIX % (name, os, command), config_file="cictl.yaml")
+    assert [each.message for each in found] == [f"pipelines[0].jobs[0]{warning}"] * bool(warning)

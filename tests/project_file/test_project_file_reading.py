@@ -7,8 +7,11 @@ import pytest
 import yaml
 
 from cictl import project_file
+from cictl.project_file.definition import Step
 from cictl.project_file.reading import read
+from cictl.project_file.schema import FileShape, JobShape, PipelineShape
 from cictl.project_file.structure import parse_integer
+from cictl.project_file.unknown_keys import MEANINGS, NO_EQUAL
 
 Wrap = Callable[[str, str], str]
 FindMarks = Callable[[str], tuple[str, list[tuple[int, int]]]]
@@ -33,9 +36,10 @@ def parse_job(wrap: Wrap, body: str) -> project_file.Job:
     ["1.10", "yes", "2020-01-01", "0x1F", "1e3", "+1", "012", "1_000", "12:30:45", "true", ".inf", "=", "!!int 7"],
 )
 def test_a_scalar_where_text_is_wanted_is_taken_verbatim(wrap: Wrap, loader: type[Any], text: str) -> None:
-    file = read(wrap("step", f"- run: x\n  env: {{{text.split()[-1]}: {text}}}"), config_file="f", loader=loader)
     word = text.split()[-1]
-    assert file.pipelines[0].jobs[0].steps[0].env == {word: word}
+    job = f"- id: j\n  runs_on: {{{word}: {text}}}\n  steps: [{{run: x}}]"
+    file = read(wrap("job", job), config_file="f", loader=loader)
+    assert file.pipelines[0].jobs[0].runs_on == {word: word}
 
 
 @pytest.mark.parametrize("null", ["null", "~", "", "Null", "NULL", "!!null ''"])
@@ -99,18 +103,31 @@ def test_booleans_of_yaml_1_1_are_read(wrap: Wrap, word: str, value: bool) -> No
     assert parse_step(wrap, f"- run: x\n  skip_dry_run: {word}").skip_dry_run is value
 
 
+STEP_KEYS = "; allowed here: run, test, skip_dry_run, env, vault"
+FILE_KEYS = "; allowed here: version, project, pipelines, pipeline_chains"
+
+
 STRUCTURE = [
     pytest.param(
         "step", "- run: x\n  skip_dry_run: §'true'", 'must be true or false, not the text "true"', id="quoted"
     ),
     pytest.param("step", "- run: x\n  skip_dry_run: §1", "must be true or false, not 1", id="bool-from-integer"),
-    pytest.param("step", "- §runn: x", f'field runn not found in {S}; did you mean "run"?', id="unknown-close"),
-    pytest.param("step", "- run: x\n  §metadata: {}", f"field metadata not found in {S}", id="unknown"),
     pytest.param(
-        "step", "- run: x\n  §Env: {}", f'field Env not found in {S}; did you mean "env"?', id="case-sensitive"
+        "step", "- §runn: x", f'field runn not found in {S}; did you mean "run"?{STEP_KEYS}', id="unknown-close"
     ),
-    pytest.param("file", "§x-tools: &t [a]", "field x-tools not found at the top level", id="no-escape-hatch"),
-    pytest.param("file", "project: {§icon: a}", "field icon not found in project", id="project-icon"),
+    pytest.param("step", "- run: x\n  §metadata: {}", f"field metadata not found in {S}{STEP_KEYS}", id="unknown"),
+    pytest.param(
+        "step",
+        "- run: x\n  §Env: {}",
+        f'field Env not found in {S}; did you mean "env"?{STEP_KEYS}',
+        id="case-sensitive",
+    ),
+    pytest.param(
+        "file", "§x-tools: &t [a]", f"field x-tools not found at the top level{FILE_KEYS}", id="no-escape-hatch"
+    ),
+    pytest.param(
+        "file", "project: {§icon: a}", "field icon not found in project; allowed here: name", id="project-icon"
+    ),
     pytest.param("step", "- run: x\n  §run: y", 'mapping key "run" already defined', id="duplicate"),
     pytest.param("step", "- run: x\n  env: {A: 1, §'A': 2}", 'mapping key "A" already defined', id="duplicate-in-map"),
     pytest.param("step", "- run: x\n  env: {<<: {A: 1}, §<<: {B: 1}}", 'mapping key "<<" already defined', id="merges"),
@@ -146,7 +163,7 @@ def test_wrong_shapes_are_reported_together_and_before_any_rule() -> None:
     assert str(caught.value) == (
         'parse YAML in "f.yaml": yaml: unmarshal errors:\n'
         '  line 2: column 1: mapping key "version" already defined\n'
-        '  line 3: column 11: field nmae not found in project; did you mean "name"?\n'
+        '  line 3: column 11: field nmae not found in project; did you mean "name"?; allowed here: name\n'
         "  line 4: column 12: pipelines must be a list, not x"
     )
 
@@ -162,7 +179,7 @@ def test_a_file_without_a_document_is_eof(text: str | bytes) -> None:
     with pytest.raises(project_file.UnreadableFileError) as caught:
         project_file.parse(text, config_file="f.yaml")
     assert str(caught.value) == 'parse YAML in "f.yaml": EOF'
-    assert caught.value.findings == (project_file.Finding(line=1, column=1, path="", message="EOF"),)
+    assert caught.value.findings == (project_file.Finding(line=1, column=1, path="", message="the file is empty"),)
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -239,3 +256,30 @@ def test_an_anchor_may_be_defined_again(wrap: Wrap) -> None:
 def test_a_fault_seen_through_many_aliases_is_told_once(wrap: Wrap) -> None:
     body = "- {run: x, env: &e {A: [1]}}\n" + "- {run: x, env: *e}\n" * 20
     assert len(project_file.lint(wrap("step", body), config_file="f.yaml")) == 1
+
+
+FOREIGN = [
+    pytest.param("file", "§on: push", FILE_KEYS, id="no meaning here"),
+    pytest.param("file", "§jobs: {}", "; write `pipelines: [{id: …, jobs: …}]`" + FILE_KEYS, id="one level down"),
+    pytest.param("step", "- §script: x", '; did you mean "run"?' + STEP_KEYS, id="ours by another name"),
+    pytest.param("step", "- run: x\n  §if: a", "; it has no equal here" + STEP_KEYS, id="no equal"),
+    pytest.param("step", "- §uses: x", "; write `run` with the commands themselves" + STEP_KEYS, id="a phrase"),
+    pytest.param("step", "- run: x\n  §timeout-minutes: 3", "; write `timeout_seconds` of a job" + STEP_KEYS, id="up"),
+    pytest.param("job", "- id: j\n  matrix: {§os: [a]}", "; write `matrix: {include: [{name: …}, …]}`", id="axes"),
+    pytest.param("job", "- id: j\n  §runs-on: a", '; did you mean "runs_on"?', id="a dash"),
+]
+
+
+@pytest.mark.parametrize(("level", "body", "answer"), FOREIGN)
+def test_words_of_other_tools_are_answered_with_ours(wrap: Wrap, level: str, body: str, answer: str) -> None:
+    text = body if level == "file" else wrap(level, body)
+    with pytest.raises(project_file.StructureError) as caught:
+        project_file.parse(text.replace("§", ""), config_file="f")
+    assert answer in caught.value.findings[0].message
+
+
+def test_every_word_of_other_tools_has_an_answer() -> None:
+    ours = {field for struct in (JobShape, PipelineShape, Step, FileShape) for field in struct.__struct_fields__}
+    ours |= {"repo", "run"}
+    assert all(meaning in ours or " " in meaning for meanings in MEANINGS.values() for meaning in meanings)
+    assert not NO_EQUAL & (ours | set(MEANINGS))

@@ -348,7 +348,12 @@ STEP_RULES = [
         id="29-both",
     ),
     pytest.param("step", "- test: §{report: r}", [f"{T}.command is required"], id="30-command"),
-    pytest.param("step", with_test("format: §tap"), [f'{T}.format unsupported "tap"'], id="30-format"),
+    pytest.param(
+        "step",
+        with_test("format: §tap"),
+        [f'{T}.format unsupported "tap"; write one of go-test-json, junit-xml, junit'],
+        id="30-format",
+    ),
     pytest.param("step", "- test: {command: c, report: §' '}", [f"{T}.report is required"], id="30-report"),
     *(
         pytest.param(
@@ -374,7 +379,7 @@ STEP_RULES = [
     pytest.param(
         "step",
         with_test("coverage_format: §x, coverage_report: c"),
-        [f'{T}.coverage_format unsupported "x"'],
+        [f'{T}.coverage_format unsupported "x"; write one of go-coverprofile, lcov, cobertura, jacoco'],
         id="31-coverage-format",
     ),
     pytest.param(

@@ -1,5 +1,7 @@
 """The rules of one step."""
 
+from collections.abc import Sequence
+
 from cictl.project_file.definition import Step, Test
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
@@ -21,6 +23,9 @@ def check_step(step: Step, path: str, collector: Collector) -> None:
     for name in step.env:
         if is_blank(name):
             collector.say_key(join_key(f"{path}.env", name), f"{path}.env key must not be empty")
+        elif "=" in name or "\0" in name:
+            where = join_key(f"{path}.env", name)
+            collector.say_key(where, f"{where} is no name of a variable: it has a = or a NUL")
     if step.vault is not None:
         check_vault(step.vault, f"{path}.vault", collector)
     _check_env_secrets(step, path, collector)
@@ -30,7 +35,7 @@ def _check_test(test: Test, path: str, collector: Collector) -> None:
     if is_blank(test.command):
         collector.add(f"{path}.command", "is required")
     if not is_blank(test.format) and test.format.strip() not in TEST_FORMATS:
-        collector.add(f"{path}.format", f"unsupported {quote(test.format)}")
+        collector.add(f"{path}.format", _unsupported(test.format, TEST_FORMATS))
     if is_blank(test.report):
         collector.add(f"{path}.report", "is required")
     elif _leaves_checkout(test.report):
@@ -39,11 +44,15 @@ def _check_test(test: Test, path: str, collector: Collector) -> None:
         collector.add(f"{path}.coverage_report", "must be a relative in-repo path")
     if not is_blank(test.coverage_format):
         if test.coverage_format.strip() not in COVERAGE_FORMATS:
-            collector.add(f"{path}.coverage_format", f"unsupported {quote(test.coverage_format)}")
+            collector.add(f"{path}.coverage_format", _unsupported(test.coverage_format, COVERAGE_FORMATS))
         if is_blank(test.coverage_report):
             collector.add(f"{path}.coverage_report", "is required when coverage_format is set")
     for name in ("name", "command", "format", "report", "coverage_format", "coverage_report"):
         _refuse_secrets(getattr(test, name), f"{path}.{name}", collector)
+
+
+def _unsupported(form: str, supported: Sequence[str]) -> str:
+    return f"unsupported {quote(form)}; write one of {', '.join(supported)}"
 
 
 def _leaves_checkout(path: str) -> bool:

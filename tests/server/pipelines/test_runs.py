@@ -120,6 +120,17 @@ def test_refused_runs_enqueue_nothing(server: RunningServer, fields: dict[str, A
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
 
 
+def test_a_row_fills_the_templates_of_its_job(server: RunningServer) -> None:
+    jobs = """[{id: a, matrix: {include: [{name: x, os: linux, image: "img:1"}]},
+      runs_on: {os: "{{os}}", container_image: "{{image}}", gpu: "{{other}}"}, artifacts: ["out/{{name}}/*"],
+      steps: [{test: {name: "t {{name}}", command: "true", report: "{{name}}.xml", coverage_report: "{{name}}.info"}}]}]"""
+    [job] = map(server.job, server.run(server.define(jobs)))
+    assert job.required_capabilities == {"os": "linux", "gpu": "{{other}}"}
+    assert (job.facts.container_image, job.artifact_globs) == ("img:1", ["out/x/*"])
+    [step] = job.step_plan
+    assert (step.test_name, step.test_report, step.coverage_report) == ("t x", "x.xml", "x.info")
+
+
 NEEDY = """[
   {id: a, matrix: {include: [{name: x}, {name: y}]}, steps: [{run: "true"}]},
   {id: b, needs: [a], steps: [{run: "true"}]},

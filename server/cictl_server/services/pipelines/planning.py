@@ -160,6 +160,7 @@ def _plan_job(
     pipeline: Pipeline, job: Job, row: int, *, request: RunRequest, source: SourceContext, identity: RunIdentity
 ) -> JobSpec:
     values = {**matrix_variables(job, row), **_template_values(source)}
+    job = _rendered(job, values)
     steps = _steps(job, values, dry_run=request.dry_run)
     if not steps:
         raise InvalidRequest(f'pipeline job "{job.id}" has no executable steps after rendering')
@@ -174,6 +175,15 @@ def _plan_job(
         source=Source(repo=source.repo, ref=source.commit or source.ref_raw) if source.repo else None,
         metadata=_metadata(pipeline, job, row, request=request, source=source, identity=identity),
         step_plan=steps,
+    )
+
+
+def _rendered(job: Job, values: Mapping[str, str]) -> Job:
+    """Return *job* with its own templates replaced; those of its steps are left to `_steps`."""
+    return replace(
+        job,
+        runs_on={key: render(text, values) for key, text in job.runs_on.items()},
+        artifacts=[render(pattern, values) for pattern in job.artifacts],
     )
 
 
@@ -218,7 +228,7 @@ def _step(
     if definition.test is None:
         return replace(base, name=f"step {position}", script=script)
     test = definition.test
-    name = test.name or f"{job.id}-test-{index}"
+    name = render(test.name, values) or f"{job.id}-test-{index}"
     return replace(
         base,
         name=f"test {name}",
@@ -226,9 +236,9 @@ def _step(
         kind=TEST_STEP,
         test_name=name,
         test_format=test.format,
-        test_report=test.report,
+        test_report=render(test.report, values),
         coverage_format=test.coverage_format,
-        coverage_report=test.coverage_report,
+        coverage_report=render(test.coverage_report, values),
     )
 
 
