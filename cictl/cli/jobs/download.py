@@ -13,9 +13,9 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from cictl.base.artifact_paths import BAD_NAME_ERRORS, ends_of_links, link_text
+from cictl.base.names.artifact_paths import BAD_NAME_ERRORS, ends_of_links, link_text
+from cictl.base.names.windows_names import is_windows_name
 from cictl.base.sizes import size_text
-from cictl.base.windows_names import is_windows_name
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found
 from cictl.cli.app.session import Session

@@ -1,4 +1,4 @@
-"""How systems read paths: long ones, those of git, and links. Names on Windows are in `cictl.base.windows_names`."""
+"""How systems read paths: long ones, those of git, and links. Names on Windows are in `cictl.base.names.windows_names`."""
 
 from __future__ import annotations
 

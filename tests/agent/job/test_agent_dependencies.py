@@ -10,7 +10,7 @@ import pytest
 from cictl_testing.files import zipped
 from cictl_testing.servers.scripted_server import ScriptedServer
 
-from cictl.base.artifact_paths import link_entry
+from cictl.base.names.artifact_paths import link_entry
 from cictl_agent.job.dependencies import UnsafePath, dependency_ids, restore_dependencies, safe_target
 from cictl_agent.job.warnings import Warnings
 from cictl_agent.log.file_listing import Listing

@@ -11,7 +11,7 @@ import pytest
 from cictl_testing.agents.programs import Programs
 
 from cictl.base.environment import setting
-from cictl.base.windows_names import is_windows_name, windows_name
+from cictl.base.names.windows_names import is_windows_name, windows_name
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
 from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
 from cictl_agent.system.paths import long_windows_path

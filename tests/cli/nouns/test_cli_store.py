@@ -17,7 +17,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.stores.records import make_job, make_project
 from cictl_testing.stores.writer import KEPT
 
-from cictl.base.artifact_paths import link_entry
+from cictl.base.names.artifact_paths import link_entry
 from cictl.cli.app.exit_codes import ExitCode
 from cictl_server.store.records import SettingRecord
 from cictl_server.store.tiny import TinyStore

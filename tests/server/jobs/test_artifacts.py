@@ -17,7 +17,7 @@ import pytest
 from cictl_testing.files import zipped
 from cictl_testing.server import RunningServer
 
-from cictl.base.artifact_paths import link_entry
+from cictl.base.names.artifact_paths import link_entry
 from cictl.wire.artifacts import ArtifactList
 from cictl.wire.jobs import JobExecution
 from cictl_server.services.artifacts import artifacts as artifact_service

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from cictl.base.artifact_paths import link_entry, link_text
+from cictl.base.names.artifact_paths import link_entry, link_text
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl_agent.job.artifacts.collection import Found
 from cictl_agent.job.failures import JobFailed

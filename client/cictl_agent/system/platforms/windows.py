@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cictl.base.environment import setting
-from cictl.base.windows_names import is_windows_name, windows_name
+from cictl.base.names.windows_names import is_windows_name, windows_name
 from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
 from cictl_agent.system.platforms import Setting
 from cictl_agent.system.process_groups import TaskkillGroups

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from cictl.base.artifact_paths import (
+from cictl.base.names.artifact_paths import (
     BAD_NAME_ERRORS,
     BadArtifactPath,
     ends_of_links,
@@ -156,8 +156,10 @@ class ArtifactService:
         number = job_number(job_id)
         with self._store.read() as view:
             record = view.artifacts.find(number)
-        if record and any(e.path == path for e in record.entries):
-            file = self._generation(number, record.generation) / _ends(record.entries).get(path, path)
+        entry = next((e for e in record.entries if e.path == path), None) if record else None
+        if record and entry:
+            end = _ends(record.entries).get(path, path) if entry.link else path
+            file = self._generation(number, record.generation) / end
         elif path in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH):
             file = self._reports.path(number, path)
         else:
@@ -184,16 +186,31 @@ class ArtifactService:
             if not artifacts:
                 raise NotFound("artifact directory")
         links = _ends(artifacts) if with_links else {}
+        files = self._files(job_id)
         with tempfile.TemporaryFile(dir=self._directory) as spool:
             with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED) as archive:
                 for artifact in artifacts:
                     if artifact.path in links:
                         archive.writestr(link_entry(artifact.path), link_text(artifact.path, artifact.link))
                         continue
-                    with suppress(NotFound):  # replaced or removed since it was listed
-                        archive.write(self.open_file(job_id, artifact.path).path, artifact.path)
+                    with suppress(FileNotFoundError, KeyError):  # replaced or removed since it was listed
+                        archive.write(files[artifact.path], artifact.path)
             spool.seek(0)
             yield spool
+
+    def _files(self, job_id: str) -> dict[str, Path]:
+        """Return where each artifact and report is stored, in one go: to ask for each of many would take the square of them."""
+        try:
+            number = job_number(job_id)
+        except NotFound:
+            return {}
+        with self._store.read() as view:
+            record = view.artifacts.find(number)
+        files = dict(self._reports.existing(number))
+        if record:
+            home, ends = self._generation(number, record.generation), _ends(record.entries)
+            files |= {entry.path: home / ends.get(entry.path, entry.path) for entry in record.entries}
+        return files
 
     def delete(self, number: int) -> None:
         """Remove the files of an execution that was deleted."""

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from cictl.base.artifact_paths import BadArtifactPath, clean_path
+from cictl.base.names.artifact_paths import BadArtifactPath, clean_path
 from cictl_server.errors import InvalidRequest
 
 _MOST_SHOWN = 500

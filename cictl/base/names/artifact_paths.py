@@ -10,7 +10,7 @@ import stat
 import zipfile
 from collections.abc import Container, Mapping
 
-from cictl.base.windows_names import is_windows_name
+from cictl.base.names.windows_names import is_windows_name
 
 LONGEST_PATH = 1024
 """Bytes. A directory comes before it, and a whole path has at most 4,096 on Linux and 1,024 on macOS."""

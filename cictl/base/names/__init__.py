@@ -1,0 +1,1 @@
+"""Names of files that come from elsewhere, checked and cleaned before they are used here."""
