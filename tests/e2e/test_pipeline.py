@@ -65,9 +65,9 @@ def test_tests_artifacts_and_needs_of_a_matrix(workplace: Workplace) -> None:
         """\
       - id: test
         matrix: {include: [{name: one}, {name: two}]}
-        artifacts: ["out/*.txt"]
+        artifacts: ["out/*.txt", "*.zip"]
         steps:
-          - run: mkdir out && echo {{name}} > out/{{name}}.txt
+          - run: mkdir out && echo {{name}} > out/{{name}}.txt && ln -s {{name}}.txt out/link.txt
           - test: {name: unit, command: cp report.xml out/, format: junit-xml, report: out/report.xml}
       - id: ship
         needs: [test]
@@ -75,13 +75,18 @@ def test_tests_artifacts_and_needs_of_a_matrix(workplace: Workplace) -> None:
 """,
         files={"report.xml": report},
     )
-    assert workplace.cictl("run", "shop/build", "--wait").returncode == 0
+    done = workplace.cictl("run", "shop/build", "--wait")
+    assert done.returncode == 0
+    assert "test/one: warning: pattern '*.zip' matches no file\n" in done.stderr
     jobs = json.loads(workplace.ok("jobs", "list", "-o", "json"))["job_executions"]
     assert {job["status"] for job in jobs} == {"succeeded"}
     one = next(job for job in jobs if job["metadata"].get("matrix_name") == "one")
     assert one["test_summary"] == {"total": 2, "passed": 1, "failed": 0, "skipped": 1}
     workplace.ok("jobs", "download", one["id"], "out/one.txt", "-C", str(workplace.directory / "got"))
     assert [p.read_text() for p in (workplace.directory / "got").rglob("one.txt")] == ["one\n"]
+    workplace.ok("jobs", "download", one["id"], "--all", "-C", str(workplace.directory / "all"))
+    link = workplace.directory / "all" / "out" / "link.txt"
+    assert (str(link.readlink()), link.read_text()) == ("one.txt", "one\n")
 
 
 def test_cancel_ends_the_process_tree_and_keeps_the_log(workplace: Workplace) -> None:

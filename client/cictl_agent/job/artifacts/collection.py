@@ -106,7 +106,8 @@ def _readable(globs: Iterable[str], warnings: Warnings) -> list[str]:
             warnings.add(_MARKER, f"pattern {pattern!r} is skipped: {error}")
             continue
         if count > _MOST_ALTERNATIVES:
-            warnings.add(_MARKER, f"pattern {pattern!r} and all after it are skipped: more than {_MOST_ALTERNATIVES}")
+            limit = f"patterns have at most {_MOST_ALTERNATIVES} alternatives together"
+            warnings.add(_MARKER, f"pattern {pattern!r} and all after it are skipped: {limit}")
             break
         good.append(pattern)
     return good

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -90,9 +91,12 @@ class ArtifactService:
         self._presence = presence
         self._masks = masks
         self._limits = limits
-        self._keeps_case = keeps_case(directory)
         self._locks = [threading.Lock() for _ in range(64)]
         """Uploads of one execution take turns. Its number chooses the lock; executions may share one."""
+
+    @cached_property
+    def _keeps_case(self) -> bool:
+        return keeps_case(self._directory)  # asked late: it writes, and a server must also start on a full disk
 
     def upload_files(self, job_id: str, *, agent_id: str, files: Iterable[ArtifactData]) -> list[Artifact]:
         """Replace the list with *files*. Everything is checked before the first byte is written.
