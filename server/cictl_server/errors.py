@@ -11,7 +11,7 @@ CictlError
 ├── GitFailed             a repository could not be read
 │   └── GitMissing        the server's machine has no git
 ├── UpdateFailed          a new version could not be installed, or does not work here
-├── NoCapacity            all places for waiting requests are taken
+├── NoCapacity            all places for waiting requests, or for work with git, are taken
 └── StoreError            see store/contract.py
 """
 
@@ -98,8 +98,8 @@ class GitMissing(GitFailed):
 class NoCapacity(CictlError):
     code = Code.NO_CAPACITY
 
-    def __init__(self) -> None:
-        super().__init__("all places for waiting requests are taken", hint="try again in a few seconds")
+    def __init__(self, message: str = "all places for waiting requests are taken") -> None:
+        super().__init__(message, hint="try again in a few seconds")
 
 
 class StoreError(CictlError):

@@ -13,6 +13,7 @@ from cictl_server.http import media
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.resources.vault import VaultTestResource
 from cictl_server.services import Services
+from cictl_server.services.core.callers import note_caller
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _CONNECTIONS = "/api/v1/vault/connections/"
@@ -41,6 +42,13 @@ class Guard:
         origin = req.get_header("Origin")
         if origin and req.method not in _SAFE_METHODS and urlsplit(origin).netloc.casefold() != req.netloc.casefold():
             raise ForbiddenOrigin("cross-origin requests may not change anything")
+
+
+class Callers:
+    """Notes for each request how to tell whether its client has gone, so that long work can end early."""
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        note_caller(req.env.get("waitress.client_disconnected"))
 
 
 class Slashes:

@@ -154,6 +154,7 @@ class Server:
         self._httpd.stop()
         self.services.updates.update.stop()
         self.services.core.hub.close()
+        self.services.projects.remotes.places.close()
 
     def _maintain(self) -> None:
         while not self._stopping.wait(INTERVAL_SECONDS):

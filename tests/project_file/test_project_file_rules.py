@@ -85,7 +85,7 @@ FILE_RULES = [
     pytest.param(
         "pipeline",
         f"- id: a\n  vcs_source: {{repo: §--upload-pack=x, ref: §-b}}\n  {GOOD}",
-        [f'{P}.vcs_source.repo must not start with "-"', f'{P}.vcs_source.ref must not start with "-"'],
+        [f'{P}.vcs_source.repo must not begin with "-"', f'{P}.vcs_source.ref must not begin with "-"'],
         id="W8-git-options",
     ),
     pytest.param(

@@ -1,5 +1,6 @@
 """The rules of one pipeline: its source, its versioning, its jobs and their graph."""
 
+from cictl.base.git_names import ref_fault, repository_fault
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
@@ -34,9 +35,13 @@ def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector) -> 
 def _check_source(source: VcsSourceShape, path: str, collector: Collector) -> None:
     if is_blank(source.repo):
         collector.add(f"{path}.repo", "is required when vcs_source is set")
-    for name, value in (("repo", source.repo), ("ref", source.ref)):
-        if value.strip().startswith("-"):  # git would take it for an option
-            collector.add(f"{path}.{name}", 'must not start with "-"')
+    faults = {
+        "repo": repository_fault(source.repo.strip()),
+        "ref": source.ref.strip() and ref_fault(source.ref.strip()),
+    }
+    for name, fault in faults.items():
+        if fault:
+            collector.add(f"{path}.{name}", fault)
 
 
 def _check_versioning(versioning: VersioningShape, path: str, collector: Collector) -> None:

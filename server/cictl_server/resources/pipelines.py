@@ -23,6 +23,7 @@ from cictl_server.services import Services
 from cictl_server.services.pipelines.version_steps import VersionEvent
 
 _UNRUNNABLE = "what can't be run"
+_GIT_IS_BUSY = "too many requests work with git; `Retry-After` says when to come again"
 
 
 class PipelineRunResource:
@@ -31,7 +32,7 @@ class PipelineRunResource:
     def __init__(self, services: Services) -> None:
         self._runs = services.pipelines.runs
 
-    @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown"})
+    @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY})
     def on_post(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Enqueue a run of a pipeline, whole or in part."""
         number = _pipeline(pipeline_id)
@@ -44,7 +45,7 @@ class ChainRunResource:
     def __init__(self, services: Services) -> None:
         self._runs = services.pipelines.runs
 
-    @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown"})
+    @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY})
     def on_post(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
         """Enqueue a run of all pipelines of a chain, or of none if one can't run; the body may be empty."""
         number = _chain(chain_id)
@@ -58,13 +59,13 @@ class PreviewResource:
     def __init__(self, services: Services) -> None:
         self._previews = services.pipelines.previews
 
-    @api(request=PreviewRequest, answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown"})
+    @api(request=PreviewRequest, answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY})
     def on_post_pipeline(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Show what a dry run of a pipeline would enqueue; nothing is stored."""
         number = _pipeline(pipeline_id)
         media.write(resp, self._previews.preview_pipeline(number, media.read(req, PreviewRequest)))
 
-    @api(request=PreviewRequest, answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown"})
+    @api(request=PreviewRequest, answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY})
     def on_post_chain(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
         """Show what a dry run of a chain would enqueue; nothing is stored."""
         number = _chain(chain_id)
@@ -96,12 +97,12 @@ class SourceRefsResource:
     def __init__(self, services: Services) -> None:
         self._refs = services.pipelines.source_refs
 
-    @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown"})
+    @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown", 503: _GIT_IS_BUSY})
     def on_get_pipeline(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """List the branches from which a pipeline can be run."""
         media.write(resp, self._refs.of_pipeline(_pipeline(pipeline_id)))
 
-    @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown"})
+    @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown", 503: _GIT_IS_BUSY})
     def on_get_chain(self, _req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
         """List the branches from which a chain can be run: those of its first pipeline."""
         media.write(resp, self._refs.of_chain(_chain(chain_id)))

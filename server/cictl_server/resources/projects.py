@@ -18,6 +18,8 @@ from cictl_server.http.conditional import is_known
 from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
 
+_GIT_IS_BUSY = "too many requests work with git; `Retry-After` says when to come again"
+
 
 class ProjectsResource:
     """`/api/v1/projects`"""
@@ -37,7 +39,10 @@ class ProjectImportResource:
     def __init__(self, services: Services) -> None:
         self._projects = services.projects.projects
 
-    @api(request=ImportRequest, answers={201: ImportResponse, 400: "a bad field, repository or project file"})
+    @api(
+        request=ImportRequest,
+        answers={201: ImportResponse, 400: "a bad field, repository or project file", 503: _GIT_IS_BUSY},
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Import a project file, or update the project that it defines."""
         media.write(resp, self._projects.import_project(media.read(req, ImportRequest)), status=201)
@@ -68,7 +73,7 @@ class ProjectReloadResource:
     def __init__(self, services: Services) -> None:
         self._projects = services.projects.projects
 
-    @api(answers={200: ImportResponse, 400: "a bad repository or project file", 404: "unknown"})
+    @api(answers={200: ImportResponse, 400: "a bad repository or project file", 404: "unknown", 503: _GIT_IS_BUSY})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
         """Read the project file again. A body is ignored."""
         media.write(resp, self._projects.reload_project(media.path_id(project_id, noun="project")))
@@ -119,7 +124,7 @@ class ProjectInspectResource:
             200: InspectResponse,
             400: "what can't be shown",
             404: "no such pipeline",
-            503: "too many secrets are being tried; `Retry-After` says when to come again",
+            503: "too many secrets are being tried, or " + _GIT_IS_BUSY,
         },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: str) -> None:

@@ -88,7 +88,7 @@ class Services:
         jobs = Jobs.build(core, history, fleet, secrets, logs, artifacts, agent_timeout=agent_timeout)
         about = About.build(core, fleet, logs)
         # level 5
-        pipelines = Pipelines.build(core, history, fleet, secrets, about)
+        pipelines = Pipelines.build(core, history, fleet, secrets, projects, about)
         updates = Updates.build(core, fleet, projects, jobs, tools=tools, process=process or ServerProcess())
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
         return cls(

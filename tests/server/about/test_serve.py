@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cictl_testing.processes import eventually
 
+from cictl.base import children
 from cictl.project_file import parse
 from cictl.wire.codec import encode
 from cictl.wire.jobs import LeaseRequest, LeaseResponse
@@ -80,6 +82,31 @@ def test_health_is_answered_while_all_places_are_taken(tmp_path: Path) -> None:
         server.services.core.hub.close()
         for agent in agents:
             agent.join(timeout=20)
+
+
+def test_remotes_that_never_answer_hold_up_nobody_else(tmp_path: Path) -> None:
+    """97 imports held every thread of the server. Their git ends when those who asked have gone."""
+    body = b'{"repo_url":"git://127.0.0.1:%d/x"}'
+    head = "POST /api/v1/projects/import HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        running(tmp_path) as server,
+        Client(server.url) as client,
+        ExitStack() as callers,
+    ):
+        sent = body % silent.getsockname()[1]
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        connections = [callers.enter_context(socket.create_connection(address)) for _ in range(97)]
+        for connection in connections:
+            connection.sendall(head.encode() % len(sent) + sent)
+        assert client.health().status == "ok"
+        refused, _, _ = select.select(connections, [], [], 60)
+        answer = refused[0].recv(4096).decode()
+        assert answer.startswith("HTTP/1.1 503 ")
+        assert "Retry-After: " in answer
+        assert client.health().status == "ok"
+        callers.close()
+        eventually(lambda: not children.running(), what="the end of git")
 
 
 def test_an_agent_that_has_gone_gets_no_job(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""git as a child process with limits."""
+"""git as a child process with limits, and remotes that mean harm or nothing at all."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cictl_testing.files import git
+from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
 
 from cictl_server.errors import GitFailed
-from cictl_server.services.projects.git import default_branch, fetched, list_branches
+from cictl_server.services.projects.git_places import GitPlaces
+from cictl_server.services.projects.remotes import Remotes
+
+PROJECT = "version: 1\nproject: {name: large}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: make}]}]}]\n"
+
+
+@pytest.fixture
+def remotes() -> Remotes:
+    return Remotes(places=GitPlaces())
 
 
 @pytest.fixture
@@ -26,7 +34,7 @@ def large_repository(path: Path, *, files: int) -> Path:
     """Make a repository with this many files, and a project file among them, in one stream to git."""
     path.mkdir()
     git(path, "init", "-q", "-b", "main")
-    project = b"version: 1\nproject: {name: large}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: make}]}]}]\n"
+    project = PROJECT.encode()
     stream = b"blob\nmark :1\ndata 2\nx\n\nblob\nmark :2\ndata %d\n%s\n" % (len(project), project)
     stream += b"commit refs/heads/main\ncommitter t <t@localhost> 0 +0000\ndata 1\nc\nM 100644 :2 cictl.yaml\n"
     stream += b"".join(b"M 100644 :1 src/d%d/file%d.txt\n" % (n % 100, n) for n in range(files))
@@ -40,18 +48,99 @@ def test_a_repository_of_ten_thousand_files(server: RunningServer, tmp_path: Pat
     assert (answer.status_code, answer.json["project_name"]) == (201, "large")
 
 
-def test_a_remote_that_never_answers_is_given_up(silent: str) -> None:
-    with pytest.raises(GitFailed, match="took too long"), fetched(silent, "", seconds=0.5):
+def test_only_files_that_are_read_are_fetched(remotes: Remotes, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", {"cictl.yaml": PROJECT, "large": "x" * 100, "d/other": "y"})
+    with remotes.fetched(str(repository), "main") as tree:
+        assert tree.show("cictl.yaml").decode() == PROJECT
+        listed = tree.git.run("cat-file", "--batch-all-objects", "--batch-check=%(objecttype)", seconds=30)
+    assert listed.split().count(b"blob") == 1
+
+
+def test_a_file_is_measured_before_it_is_read(server: RunningServer, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", {"cictl.yaml": PROJECT + "#" * (1 << 20)})
+    answer = server.post("/api/v1/projects/import", {"repo_url": str(repository)})
+    assert answer.status_code == 400
+    assert answer.text.startswith(
+        f'repo is not a valid cictl project: "cictl.yaml" has {len(PROJECT) + (1 << 20)} bytes'
+    )
+
+
+def test_what_a_remote_may_send_is_limited(remotes: Remotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cictl_server.services.projects.git.LARGEST_FETCH", 4096)
+    repository = make_repository(tmp_path / "r", {f"{n}{'x' * 200}": str(n) for n in range(200)})
+    with (
+        pytest.raises(GitFailed, match="sent more than 0 MiB for one commit"),
+        remotes.fetched(str(repository), "main"),
+    ):
         pass
-    with pytest.raises(GitFailed, match="took too long"):
-        list_branches(silent, seconds=0.5)
-    assert default_branch(silent, seconds=0.5) == ""
 
 
-def test_a_remote_that_nobody_serves_is_told_at_once(server: RunningServer) -> None:
+def test_a_remote_that_never_answers_is_given_up(remotes: Remotes, silent: str) -> None:
+    said = r"can't be reached: it took longer than the limit of 0\.5 s"
+    with pytest.raises(GitFailed, match=said), remotes.fetched(silent, "", question_seconds=0.5):
+        pass
+    with pytest.raises(GitFailed, match=said):
+        remotes.list_branches(silent, seconds=0.5)
+
+
+@pytest.mark.parametrize("scheme", ["git", "http", "ssh"])
+def test_a_remote_that_nobody_serves_is_told_at_once(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scheme: str
+) -> None:
+    refused = tmp_path / "ssh"
+    refused.write_text("#!/bin/sh\necho 'ssh: connect to host x port 1: Connection refused' >&2\nexit 255\n")
+    refused.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(refused))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    answer = server.post("/api/v1/projects/import", {"repo_url": f"git://127.0.0.1:{port}/x"})
+    url = f"{scheme}://127.0.0.1:{port}/x"
+    answer = server.post("/api/v1/projects/import", {"repo_url": url})
     assert answer.status_code == 400
-    assert answer.text.startswith("git fetch failed: ")
+    assert answer.text.startswith(f"git fetch failed: {url} can't be reached: exit status 128")
     assert server.get("/api/v1/projects").json == {"projects": []}
+
+
+@pytest.mark.parametrize(
+    "ref", ["+refs/*:refs/*", "a:b", "main~1", "a..b", "a b", "x.lock", "/main", "@", "^main", "ma*n", "HEAD@{1}"]
+)
+def test_a_ref_is_a_name_and_no_recipe(server: RunningServer, tmp_path: Path, ref: str) -> None:
+    repository = make_repository(tmp_path / "r", {"cictl.yaml": PROJECT})
+    answer = server.post("/api/v1/projects/import", {"repo_url": str(repository), "repo_ref": ref})
+    assert answer.status_code == 400
+    assert answer.text == f'repo_ref "{ref}" is no name that a branch, tag or commit can have\n'
+
+
+def test_a_tag_wins_over_a_branch_as_in_git(remotes: Remotes, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", {"f": "1"})
+    git(repository, "tag", "both")
+    make_repository(repository, {"f": "2"})
+    git(repository, "branch", "both")
+    tag, branch = git(repository, "rev-parse", "refs/tags/both"), git(repository, "rev-parse", "refs/heads/both")
+    assert remotes.resolve(str(repository), "both").commit == tag
+    found = remotes.resolve(str(repository), "heads/both")
+    assert (found.commit, found.branch) == (branch, "both")
+
+
+def test_a_short_commit_counts_if_it_is_the_only_one(remotes: Remotes, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", {"f": "0"})
+    commits = [git(repository, "rev-parse", "HEAD")]
+    while len(commits) < 3 or commits[0][:4] in {commit[:4] for commit in commits[1:]}:
+        make_repository(repository, {"f": str(len(commits))})
+        commits.append(git(repository, "rev-parse", "HEAD"))
+    assert remotes.resolve(str(repository), commits[0][:7]).commit == commits[0]
+    with pytest.raises(GitFailed, match="couldn't find remote ref"):
+        remotes.resolve(str(repository), ("0" if commits[0][0] != "0" else "1") * 39)
+
+
+def test_two_commits_with_one_beginning(remotes: Remotes, tmp_path: Path) -> None:
+    """Commits are made in one stream, until two begin alike."""
+    path = tmp_path / "r"
+    path.mkdir()
+    git(path, "init", "-q", "-b", "main")
+    one = b"commit refs/heads/main\ncommitter t <t@localhost> %d +0000\ndata 1\nc\n"
+    stream = b"".join(one % n for n in range(2000))
+    subprocess.run(["git", "-C", str(path), "fast-import", "--quiet"], input=stream, check=True)
+    begins = [commit[:4] for commit in git(path, "rev-list", "main").split()]
+    twice = next(begin for begin in begins if begins.count(begin) > 1)
+    with pytest.raises(GitFailed, match="several commits begin with"):
+        remotes.resolve(str(path), twice)

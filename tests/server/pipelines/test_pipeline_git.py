@@ -76,7 +76,7 @@ def test_a_commit_as_override(server: RunningServer, origin: Origin) -> None:
 def test_an_empty_repository(server: RunningServer, origin: Origin) -> None:
     answer = server.post("/api/v1/projects/import", {"repo_url": origin.url})
     assert answer.status_code == 400
-    assert answer.text.startswith("git fetch failed: exit status ")
+    assert answer.text == "git fetch failed: the remote has no default branch with a commit\n"
 
 
 @pytest.mark.weakness("W32")

@@ -154,7 +154,7 @@ def test_a_remote_that_is_gone(server: RunningServer, origin: Origin, bump: str,
     ids = imported(server, origin, bump=bump)
     origin.hide()
     *_, failure, done = resolve(server, ids["build"])
-    text = 'fetch source ref "main" for version resolution: git fetch failed: exit status 128'
+    text = 'fetch source ref "main" for version resolution: exit status 128'
     assert failure[:2] == ("version", "error")
     assert failure[2].startswith(prefix + text)
     assert done[:2] == ("done", ending)

@@ -164,7 +164,11 @@ def test_delete_keeps_executions(server: RunningServer, repository: Path) -> Non
         ),
         pytest.param({"repo_ref": "no-such-ref"}, "git fetch failed: ", id="no ref"),
         pytest.param({"repo_url": "/no/such/repository"}, "git fetch failed: ", id="no repository"),
-        pytest.param({"repo_url": "ext::sh -c touch% /tmp/x"}, "git fetch failed: ", id="ext transport"),
+        pytest.param(
+            {"repo_url": "ext::sh -c touch% /tmp/x"},
+            'repo_url has the protocol "ext"; allowed are file, git, http, https, ssh',
+            id="ext transport",
+        ),
     ],
 )
 def test_bad_imports_are_refused_and_nothing_is_stored(

@@ -14,6 +14,7 @@ from cictl_server.services.pipelines.run_preparation import Preparer
 from cictl_server.services.pipelines.runs import RunService
 from cictl_server.services.pipelines.source_refs import SourceRefService
 from cictl_server.services.pipelines.version_steps import VersionService
+from cictl_server.services.projects import Projects
 from cictl_server.services.secrets import Secrets
 
 
@@ -26,15 +27,17 @@ class Pipelines:
     version_steps: VersionService
 
     @classmethod
-    def build(cls, core: Core, history: History, fleet: Fleet, secrets: Secrets, about: About) -> Pipelines:
-        store, numbers = core.store, core.ids
-        preparer = Preparer(store=store, numbers=numbers)
+    def build(
+        cls, core: Core, history: History, fleet: Fleet, secrets: Secrets, projects: Projects, about: About
+    ) -> Pipelines:
+        store, numbers, remotes = core.store, core.ids, projects.remotes
+        preparer = Preparer(store=store, remotes=remotes, numbers=numbers)
         return cls(
             runs=RunService(
                 store=store, settler=history.settling, preparer=preparer, numbers=numbers, clock=core.clock
             ),
             previews=PreviewService(preparer=preparer, matching=fleet.matching, runtime=about.runtime),
             definition_views=InspectService(store=store, preparer=preparer, vault_tests=secrets.testing),
-            source_refs=SourceRefService(store=store),
-            version_steps=VersionService(store=store, hub=core.hub),
+            source_refs=SourceRefService(store=store, remotes=remotes),
+            version_steps=VersionService(store=store, hub=core.hub, remotes=remotes),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cictl.base.git_names import is_commit
 from cictl.project_file import Job, Pipeline
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
@@ -12,7 +13,7 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import Unsatisfied, satisfying_run
 from cictl_server.services.pipelines.dependencies import Inherited
 from cictl_server.services.pipelines.planning import SourceContext
-from cictl_server.services.projects.git import check_argument, is_commit
+from cictl_server.services.projects.git import check_ref
 from cictl_server.store.contract import View
 
 
@@ -39,7 +40,7 @@ def cached_source(
     """
     repo = pipeline.vcs_source.repo.strip() if pipeline.vcs_source else ""
     ref = pipeline.vcs_source.ref.strip() if pipeline.vcs_source else ""
-    wanted = check_argument(request.source_ref, field="source_ref")
+    wanted = check_ref(request.source_ref, field="source_ref")
     if inherited.version:
         source = SourceContext(
             repo=repo,

@@ -26,6 +26,7 @@ from cictl_server.services.pipelines.offline import (
 from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan, selects
 from cictl_server.services.pipelines.sources import resolve_source, with_own_version
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
+from cictl_server.services.projects.remotes import Remotes
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ProjectRecord
 
@@ -86,6 +87,7 @@ def run_mode(request: RunRequest) -> Mode:
 @dataclass(frozen=True, kw_only=True)
 class Preparer:
     store: Store
+    remotes: Remotes
     numbers: NumberSource
 
     def pipeline(self, pipeline_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
@@ -102,7 +104,7 @@ class Preparer:
             pipeline = record.definition
             inherited = inherit(view, project.id, pipeline, for_dry_run=request.dry_run)
             cached = _cached(view, project, pipeline, request, inherited, mode)
-        source = cached.source if cached else _resolved(pipeline, request, inherited, mode)
+        source = cached.source if cached else self._resolved(pipeline, request, inherited, mode)
         if cached and mode.is_run:
             check_offline_source(pipeline, cached, in_chain=False)
         prefix = "offline" if mode is Mode.RUN_OFFLINE else "run"
@@ -136,7 +138,7 @@ class Preparer:
                 raise InvalidRequest("source_ref override requires first chain pipeline vcs_source.repo")
             inherited = inherit(view, project.id, first, for_dry_run=request.dry_run)
             cached = _cached(view, project, first, request, inherited, mode)
-        source = cached.source if cached else _resolved(first, request, inherited, mode)
+        source = cached.source if cached else self._resolved(first, request, inherited, mode)
         if cached and mode.is_run:
             check_offline_source(first, cached, in_chain=True)
             check_offline_chain([member.pipeline for member in members])
@@ -144,7 +146,7 @@ class Preparer:
         identities = self._identities(project, chain.chain_id, run_id, members, request, mode)
         planned: list[JobSpec] = []
         for index, (member, identity) in enumerate(zip(members, identities, strict=True)):
-            own = source if index == 0 else _member_source(member.pipeline, source, mode)
+            own = source if index == 0 else self._member_source(member.pipeline, source, mode)
             jobs = plan(
                 member.pipeline,
                 request,
@@ -190,44 +192,42 @@ class Preparer:
             project=project.name, project_id=project.id, pipeline_run_id=pipeline_run_id, chain=chain or {}
         )
 
+    def _resolved(self, pipeline: Pipeline, request: RunRequest, inherited: Inherited, mode: Mode) -> SourceContext:
+        if mode is Mode.ELIGIBLE:
+            return SourceContext()
+        return resolve_source(self.remotes, pipeline, source_ref=request.source_ref, inherited=inherited)
+
+    def _member_source(self, pipeline: Pipeline, first: SourceContext, mode: Mode) -> SourceContext:
+        """Return the source of a later member.
+
+        It has the version of the first member, and its commit and ref if the repository is the same. If the first has no
+        version, the member's own version file is read in that same commit, so that a chain never mixes two commits.
+        """
+        if mode is Mode.ELIGIBLE:
+            return SourceContext()
+        own = pipeline.vcs_source
+        versioning = pipeline.versioning
+        if not mode.is_offline and (own is None or own.repo.strip() != first.repo):
+            inherited = Inherited(
+                version_raw=first.version_raw, version=first.version, repo=first.repo, commit=first.commit
+            )
+            return resolve_source(self.remotes, pipeline, source_ref="", inherited=inherited)
+        source = SourceContext(
+            repo=own.repo.strip() if own else "",
+            ref_raw=first.ref_raw,
+            commit=first.commit,
+            version_raw=first.version_raw,
+            version=first.version,
+            tag_prefix=versioning.tag_prefix if versioning else "",
+            version_file=versioning.file if versioning else "",
+        )
+        return source if first.version or mode.is_offline else with_own_version(self.remotes, pipeline, source)
+
 
 def _cached(
     view: View, project: ProjectRecord, pipeline: Pipeline, request: RunRequest, inherited: Inherited, mode: Mode
 ) -> CachedSource | None:
     return cached_source(view, project.id, pipeline, request, inherited) if mode.is_offline else None
-
-
-def _resolved(pipeline: Pipeline, request: RunRequest, inherited: Inherited, mode: Mode) -> SourceContext:
-    if mode is Mode.ELIGIBLE:
-        return SourceContext()
-    return resolve_source(pipeline, source_ref=request.source_ref, inherited=inherited)
-
-
-def _member_source(pipeline: Pipeline, first: SourceContext, mode: Mode) -> SourceContext:
-    """Return the source of a later member.
-
-    It has the version of the first member, and its commit and ref if the repository is the same. If the first has no
-    version, the member's own version file is read in that same commit, so that a chain never mixes two commits.
-    """
-    if mode is Mode.ELIGIBLE:
-        return SourceContext()
-    own = pipeline.vcs_source
-    versioning = pipeline.versioning
-    if not mode.is_offline and (own is None or own.repo.strip() != first.repo):
-        inherited = Inherited(
-            version_raw=first.version_raw, version=first.version, repo=first.repo, commit=first.commit
-        )
-        return resolve_source(pipeline, source_ref="", inherited=inherited)
-    source = SourceContext(
-        repo=own.repo.strip() if own else "",
-        ref_raw=first.ref_raw,
-        commit=first.commit,
-        version_raw=first.version_raw,
-        version=first.version,
-        tag_prefix=versioning.tag_prefix if versioning else "",
-        version_file=versioning.file if versioning else "",
-    )
-    return source if first.version or mode.is_offline else with_own_version(pipeline, source)
 
 
 def _finished(

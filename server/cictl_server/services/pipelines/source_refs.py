@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 
+from cictl.base.urls import without_user_info
 from cictl.project_file import Pipeline
 from cictl.wire.projects import SourceRef, SourceRefs
 from cictl_server.errors import GitFailed, InvalidRequest
 from cictl_server.services.pipelines.auto_bump import branch_of
 from cictl_server.services.pipelines.chains import chain_members
-from cictl_server.services.projects.git import check_argument, list_branches, mask_credentials
+from cictl_server.services.projects.git import check_repository
 from cictl_server.services.projects.lookup import get_chain, get_pipeline
+from cictl_server.services.projects.remotes import Remotes
 from cictl_server.store.contract import Store
 
 _PREFIX = "refs/heads/"
@@ -19,8 +21,9 @@ _PREFIX = "refs/heads/"
 class SourceRefService:
     """Asks the remote each time. If it can't be reached, its last answer and the refs of past runs have to do."""
 
-    def __init__(self, *, store: Store) -> None:
+    def __init__(self, *, store: Store, remotes: Remotes) -> None:
         self._store = store
+        self._remotes = remotes
         self._last: dict[str, list[str]] = {}
         self._lock = threading.Lock()
 
@@ -51,10 +54,10 @@ class SourceRefService:
     def _refs(self, project_id: int, pipeline: Pipeline) -> SourceRefs:
         if pipeline.vcs_source is None:
             return SourceRefs(source_repo="", refs=[])
-        repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
+        repo = check_repository(pipeline.vcs_source.repo, field="vcs_source.repo")
         names = sorted(self._names(repo, project_id, pipeline), key=lambda name: (name.casefold(), name.encode()))
         if not names:
-            raise InvalidRequest(f"no remote branches found in {mask_credentials(repo)}")
+            raise InvalidRequest(f"no remote branches found in {without_user_info(repo)}")
         return SourceRefs(
             source_repo=repo,
             refs=[SourceRef(name=name, ref=_PREFIX + name) for name in names],
@@ -63,11 +66,11 @@ class SourceRefService:
 
     def _names(self, repo: str, project_id: int, pipeline: Pipeline) -> list[str]:
         try:
-            names = list_branches(repo)
+            names = self._remotes.list_branches(repo)
         except GitFailed as error:
             known = self._known(repo, project_id, pipeline)
             if not known:
-                raise GitFailed(f"list source refs from {mask_credentials(repo)}: {error}", hint=error.hint) from error
+                raise GitFailed(f"list source refs from {without_user_info(repo)}: {error}", hint=error.hint) from error
             return known
         with self._lock:
             self._last[repo] = names

@@ -6,11 +6,13 @@ import dataclasses
 import logging
 import re
 
+from cictl.base.git_names import is_commit
 from cictl.project_file import Pipeline, Versioning
 from cictl_server.errors import GitFailed, InvalidRequest
 from cictl_server.services.pipelines.dependencies import Inherited
 from cictl_server.services.pipelines.planning import SourceContext
-from cictl_server.services.projects.git import FetchedCommit, check_argument, fetched, is_commit
+from cictl_server.services.projects.git import check_ref, check_repository
+from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +20,7 @@ _SEMVER_CORE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _SECONDS = 45.0
 
 
-def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited) -> SourceContext:
+def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inherited: Inherited) -> SourceContext:
     """Pin a run of *pipeline* to one commit, so that all its executions build the same files.
 
     The version of the dependencies is taken over, and so is their commit if they build the same repository. A *source_ref*
@@ -33,19 +35,19 @@ def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited)
             version to raise.
         GitFailed: *source_ref* can't be resolved.
     """
-    override = check_argument(source_ref, field="source_ref")
+    override = check_ref(source_ref, field="source_ref")
     versioning = pipeline.versioning
     if pipeline.vcs_source is None:
         if override:
             raise InvalidRequest("source_ref override requires pipeline vcs_source.repo")
         return SourceContext(version_raw=inherited.version_raw, version=inherited.version)
-    repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
-    ref = override or check_argument(pipeline.vcs_source.ref, field="vcs_source.ref")
+    repo = check_repository(pipeline.vcs_source.repo, field="vcs_source.repo")
+    ref = override or check_ref(pipeline.vcs_source.ref, field="vcs_source.ref")
     has_version = bool(inherited.version)
     if not override and inherited.repo == repo and (has_version or versioning is None):
         return _context(repo, ref, inherited.commit, versioning, inherited)
     try:
-        commit, raw = _fetch(repo, ref, None if has_version else versioning)
+        commit, raw = _fetch(remotes, repo, ref, None if has_version else versioning)
     except GitFailed as error:
         if override:
             raise GitFailed(f'fetch source ref "{override}": {error}', hint=error.hint) from error
@@ -59,7 +61,7 @@ def resolve_source(pipeline: Pipeline, *, source_ref: str, inherited: Inherited)
     return _context(repo, ref, commit, versioning, own)
 
 
-def with_own_version(pipeline: Pipeline, source: SourceContext) -> SourceContext:
+def with_own_version(remotes: Remotes, pipeline: Pipeline, source: SourceContext) -> SourceContext:
     """Return *source* with the version in *pipeline*'s version file at its commit; unchanged if there is none.
 
     Raises:
@@ -69,7 +71,7 @@ def with_own_version(pipeline: Pipeline, source: SourceContext) -> SourceContext
     if versioning is None or not source.commit:
         return source
     try:
-        with fetched(source.repo, source.commit, seconds=_SECONDS) as tree:
+        with remotes.fetched(source.repo, source.commit, seconds=_SECONDS) as tree:
             raw = _tolerant_version(tree, versioning)
     except GitFailed as error:
         logger.warning("run goes on without version pipeline=%s commit=%s: %s", pipeline.id, source.commit, error)
@@ -77,10 +79,12 @@ def with_own_version(pipeline: Pipeline, source: SourceContext) -> SourceContext
     return dataclasses.replace(source, version_raw=raw, version=versioning.tag_prefix + raw) if raw else source
 
 
-def _fetch(repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str]:
+def _fetch(remotes: Remotes, repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str]:
     """Return the commit of *ref*, and the raw version in its version file; empty if there is none."""
-    with fetched(repo, ref, seconds=_SECONDS) as tree:
-        return tree.commit, "" if versioning is None else _tolerant_version(tree, versioning)
+    if versioning is None:
+        return remotes.resolve(repo, ref).commit, ""
+    with remotes.fetched(repo, ref, seconds=_SECONDS) as tree:
+        return tree.commit, _tolerant_version(tree, versioning)
 
 
 def _tolerant_version(tree: FetchedCommit, versioning: Versioning) -> str:

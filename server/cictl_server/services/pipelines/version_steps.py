@@ -9,14 +9,16 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from cictl.base.children import Stop
+from cictl.base.urls import without_user_info
 from cictl.project_file import Pipeline
 from cictl.wire.projects import VersionResolved, VersionStep
 from cictl_server.errors import CictlError, GitFailed, InvalidRequest
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.pipelines.dependencies import Inherited, inherit
 from cictl_server.services.pipelines.sources import unfetched, version_in
-from cictl_server.services.projects.git import check_argument, fetched, mask_credentials
+from cictl_server.services.projects.git import check_ref, check_repository
 from cictl_server.services.projects.lookup import get_pipeline
+from cictl_server.services.projects.remotes import Remotes
 from cictl_server.store.contract import Store
 from cictl_server.store.records import PipelineRecord
 
@@ -34,6 +36,7 @@ class VersionService:
 
     store: Store
     hub: Hub
+    remotes: Remotes
     keepalive_seconds: float = KEEPALIVE_SECONDS
 
     def find(self, pipeline_db_id: int) -> PipelineRecord:
@@ -90,7 +93,7 @@ class VersionService:
         yield _running("start", f'resolving version for pipeline "{pipeline.id}"')
         try:
             inherited = yield from self._dependencies(record)
-            yield from _version(pipeline, inherited, stop)
+            yield from self._version(pipeline, inherited, stop)
         except CictlError as error:
             yield VersionStep(step="done", status="error", message=str(error))
 
@@ -114,38 +117,37 @@ class VersionService:
         yield _ok("dependencies", f"dependencies satisfied{version}")
         return inherited
 
-
-def _version(pipeline: Pipeline, inherited: Inherited, stop: Stop) -> Iterator[VersionEvent]:
-    versioning = pipeline.versioning
-    if inherited.version:
-        yield _ok("version", f"using inherited dependency version {inherited.version}")
-        is_same = pipeline.vcs_source is not None and pipeline.vcs_source.repo.strip() == inherited.repo
-        commit = inherited.commit if is_same else ""
-        yield _done(pipeline, version=inherited.version, raw=inherited.version_raw, commit=commit)
-        return
-    if versioning is None or pipeline.vcs_source is None:
-        yield _ok("version", "pipeline versioning not configured")
-        yield _done(pipeline)
-        return
-    repo = check_argument(pipeline.vcs_source.repo, field="vcs_source.repo")
-    ref = check_argument(pipeline.vcs_source.ref, field="vcs_source.ref")
-    yield _running("version", f"resolving from {mask_credentials(repo)}" + (f" at ref {ref}" if ref else ""))
-    commit = ""
-    try:
-        yield from _checkout(ref)
-        with fetched(repo, ref, seconds=_SECONDS, stop=stop) as tree:
-            commit = tree.commit
-            yield _ok("checkout", f"resolved source commit {commit}")
-            yield _running("version-file", f"reading {versioning.file}")
-            raw = version_in(tree, versioning.file)
-    except (GitFailed, InvalidRequest) as error:
-        text = unfetched(ref, error) if isinstance(error, GitFailed) and not commit else str(error)
-        yield from _unresolved(pipeline, text, is_needed=bool(versioning.auto_bump))
-        return
-    version = versioning.tag_prefix + raw
-    yield _ok("version-file", f"validated {versioning.file} as {raw}")
-    yield _ok("version", f"resolved version={version} (raw={raw})")
-    yield _done(pipeline, version=version, raw=raw, commit=commit)
+    def _version(self, pipeline: Pipeline, inherited: Inherited, stop: Stop) -> Iterator[VersionEvent]:
+        versioning = pipeline.versioning
+        if inherited.version:
+            yield _ok("version", f"using inherited dependency version {inherited.version}")
+            is_same = pipeline.vcs_source is not None and pipeline.vcs_source.repo.strip() == inherited.repo
+            commit = inherited.commit if is_same else ""
+            yield _done(pipeline, version=inherited.version, raw=inherited.version_raw, commit=commit)
+            return
+        if versioning is None or pipeline.vcs_source is None:
+            yield _ok("version", "pipeline versioning not configured")
+            yield _done(pipeline)
+            return
+        repo = check_repository(pipeline.vcs_source.repo, field="vcs_source.repo")
+        ref = check_ref(pipeline.vcs_source.ref, field="vcs_source.ref")
+        yield _running("version", f"resolving from {without_user_info(repo)}" + (f" at ref {ref}" if ref else ""))
+        commit = ""
+        try:
+            yield from _checkout(ref)
+            with self.remotes.fetched(repo, ref, seconds=_SECONDS, stop=stop) as tree:
+                commit = tree.commit
+                yield _ok("checkout", f"resolved source commit {commit}")
+                yield _running("version-file", f"reading {versioning.file}")
+                raw = version_in(tree, versioning.file)
+        except (GitFailed, InvalidRequest) as error:
+            text = unfetched(ref, error) if isinstance(error, GitFailed) and not commit else str(error)
+            yield from _unresolved(pipeline, text, is_needed=bool(versioning.auto_bump))
+            return
+        version = versioning.tag_prefix + raw
+        yield _ok("version-file", f"validated {versioning.file} as {raw}")
+        yield _ok("version", f"resolved version={version} (raw={raw})")
+        yield _done(pipeline, version=version, raw=raw, commit=commit)
 
 
 def _checkout(ref: str) -> Iterator[VersionEvent]:

@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl_server.services.core import Core
+from cictl_server.services.projects.git_places import GitPlaces
 from cictl_server.services.projects.icons import IconFiles
 from cictl_server.services.projects.projects import ProjectService
+from cictl_server.services.projects.remotes import Remotes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Projects:
     projects: ProjectService
+    remotes: Remotes
 
     @classmethod
     def build(cls, core: Core, directory: Path) -> Projects:
+        remotes = Remotes(places=GitPlaces())
+        icons = IconFiles(directory / "icons")
         return cls(
-            projects=ProjectService(store=core.store, icons=IconFiles(directory / "icons"), clock=core.clock),
+            projects=ProjectService(store=core.store, icons=icons, remotes=remotes, clock=core.clock),
+            remotes=remotes,
         )

@@ -1,37 +1,48 @@
-"""git as a bounded child process: no options from outside, no prompts, no helpers, limits on time.
+"""git as a bounded child process: no options from outside, no prompts, no helpers, limits on time, memory and disk.
 
-git never takes a user's text for an option: `check_argument` refuses names that begin with `-`, and `--end-of-options`
-stands before the others.
+git never takes a user's text for an option: `check_repository` and `check_ref` refuse such names, and `--end-of-options`
+stands before the others. What a remote sends is bounded by the kernel (`ulimit`), not by its good manners.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from cictl.base import children
 from cictl.base.children import Stop
+from cictl.base.git_names import PROTOCOLS, ref_fault, repository_fault
+from cictl.base.urls import without_user_info, without_user_infos
 from cictl_server.errors import GitFailed, GitMissing, InvalidRequest
 
+REMOTE = "source"
+"""The name of the only remote of a temporary repository. Its URL is in git's environment, not on a command line that all see."""
+
 _SAFE = (
-    "-c", "protocol.ext.allow=never",
     "-c", "core.hooksPath=/dev/null",
     "-c", "credential.interactive=false",
     "-c", "fetch.fsckObjects=false",
+    "-c", "fetch.unpackLimit=1",  # whatever comes is one file, so the limit on files is the limit on all of it
+    "-c", "core.bigFileThreshold=4m",  # larger ones are streamed, not held in memory
     "-c", "gc.auto=0",
+    "-c", "http.lowSpeedLimit=1000",
+    "-c", "http.lowSpeedTime=30",
 )  # fmt: skip
-_LONGEST_ARGUMENT = 4096
-_LINK = "120000"
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-_COMMIT = re.compile(r"[0-9a-fA-F]{40}")
+
+LARGEST_FETCH = 1 << 30
+"""How many bytes one answer of a remote may have."""
+_LARGEST_MEMORY = 1 << 30
+_LARGEST_OUTPUT = 32 << 20
+_MOST_COMPLAINT = 8192
+
+# `ulimit -f` counts blocks of 512 bytes (POSIX), `-d` counts KiB. A system that can't limit memory goes without.
+_LIMITED = 'ulimit -f "$1" || exit; ulimit -d "$2" 2> /dev/null; shift 2; exec git "$@"'
 
 # These tell git where to work. A server that was started from a git hook has them, and must not pass them on.
 _PLACES = frozenset(
@@ -41,6 +52,24 @@ _PLACES = frozenset(
 _PUBLIC_HOST = "https://github.com/"
 _WITHOUT_CONFIG = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 _WANTS_LOGIN = ("authentication failed", "could not read username", "terminal prompts disabled")
+_NO_ACCESS = (*_WANTS_LOGIN, "could not read password", "permission denied", "error: 401", "error: 403")
+_NO_REPOSITORY = ("does not appear to be a git repository", "repository not found", "error: 404", "does not exist")
+_NO_ANSWER = (
+    "connection refused",
+    "connection reset",
+    "connection timed out",
+    "could not resolve host",
+    "couldn't connect",
+    "failed to connect",
+    "network is unreachable",
+    "no route to host",
+    "operation too slow",
+    "operation timed out",
+    "temporary failure in name resolution",
+    "unable to connect",
+    "unable to look up",
+    "returned error: 5",
+)
 
 
 def is_available() -> bool:
@@ -48,189 +77,187 @@ def is_available() -> bool:
     return shutil.which("git") is not None
 
 
-def is_commit(ref: str) -> bool:
-    """Tell whether *ref* is a full commit id."""
-    return _COMMIT.fullmatch(ref) is not None
-
-
-def check_argument(value: str, *, field: str) -> str:
-    """Return *value* trimmed.
+def check_repository(value: str, *, field: str) -> str:
+    """Return the URL or path *value* trimmed.
 
     Raises:
-        InvalidRequest: git could take it for an option, or it holds characters that no URL or ref has.
+        InvalidRequest: git could take it for an option or a command.
     """
-    trimmed = value.strip()
-    if trimmed.startswith("-"):
-        raise InvalidRequest(f'{field} must not begin with "-"')
-    if len(trimmed) > _LONGEST_ARGUMENT:
-        raise InvalidRequest(f"{field} is longer than {_LONGEST_ARGUMENT} characters")
-    if any(ord(character) < 32 or ord(character) == 127 for character in trimmed):
-        raise InvalidRequest(f"{field} must not contain control characters")
-    return trimmed
+    return _checked(value, repository_fault(value.strip()), field=field)
 
 
-def mask_credentials(text: str) -> str:
-    """Replace user info in URLs, which must never reach an answer or a log."""
-    return _CREDENTIALS.sub("***@", text)
+def check_ref(value: str, *, field: str) -> str:
+    """Return the ref *value* trimmed.
+
+    Raises:
+        InvalidRequest: It is no name of a branch, a tag or a commit.
+    """
+    return _checked(value, ref_fault(value.strip()) if value.strip() else "", field=field)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TreeFile:
-    """A regular file of a commit; `size` in bytes."""
-
-    path: str
-    blob: str
-    size: int
+def _checked(value: str, fault: str, *, field: str) -> str:
+    if fault:
+        raise InvalidRequest(f"{field} {fault}")
+    return value.strip()
 
 
-@dataclass(frozen=True, kw_only=True)
-class FetchedCommit:
-    """One commit of a remote, in a temporary repository."""
+class _TookTooLong(GitFailed):
+    """It was killed because its time was over."""
 
-    git: Git
-    commit: str
 
-    def show(self, path: str) -> bytes:
-        """Return a file of the commit, read from the object, never through the file system.
+class RemoteFailed(GitFailed):
+    """A remote could not be asked.
 
-        Raises:
-            GitFailed: The commit has no such file.
-        """
-        return self.git.run("cat-file", "blob", "--end-of-options", f"{self.commit}:{path}")
+    Attributes:
+        has_no_such_ref: It answered, and does not have what was asked for.
+    """
 
-    def has(self, path: str) -> bool:
-        with suppress(GitFailed):
-            self.git.run("cat-file", "-e", "--end-of-options", f"{self.commit}:{path}")
-            return True
-        return False
-
-    def files(self) -> Iterator[TreeFile]:
-        """Yield the regular files of the commit, without links and submodules."""
-        for entry in self.git.run("ls-tree", "-r", "-l", "-z", "--full-tree", self.commit).split(b"\0"):
-            head, _, path = entry.partition(b"\t")
-            match head.decode().split():
-                case [mode, "blob", blob, size] if mode != _LINK:
-                    yield TreeFile(path=path.decode(errors="replace"), blob=blob, size=int(size))
-
-    def read(self, file: TreeFile) -> bytes:
-        return self.git.run("cat-file", "blob", file.blob)
+    def __init__(self, message: str, *, hint: str = "", has_no_such_ref: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.has_no_such_ref = has_no_such_ref
 
 
 class Git:
-    """Runs git in one directory until a common deadline."""
+    """Runs git in one temporary bare repository, whose remote `REMOTE` is *repo*."""
 
-    def __init__(self, directory: Path, *, seconds: float, stop: Stop | None = None) -> None:
+    def __init__(self, directory: Path, repo: str, *, stop: Stop) -> None:
         self._directory = directory
-        self._deadline = time.monotonic() + seconds
-        self._stop = stop or Stop()
+        self._repo = repo
+        self._stop = stop
+        self._environment = _environment(repo)
+        self._tries_without_config = repo.casefold().startswith(_PUBLIC_HOST)
+        self.run("init", "-q", "--bare", "--template=", seconds=30)
 
-    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
+    def run(self, *arguments: str, seconds: float) -> bytes:
         """Return git's standard output.
 
-        Args:
-            environment: Variables to add to the usual ones.
+        Raises:
+            GitFailed: It failed, was stopped, wrote too much, or took longer than *seconds*. The text of a failure is git's own.
+        """
+        if not is_available():
+            raise GitMissing
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            try:
+                done = children.run(
+                    [*_limited(), *_SAFE, "-C", str(self._directory), *arguments],
+                    env=self._environment,
+                    seconds=seconds,
+                    stdout=out,
+                    stderr=err.fileno(),
+                    stop=self._stop,
+                )
+            except subprocess.TimeoutExpired:
+                raise _TookTooLong("git took too long") from None
+            if done.returncode:
+                raise GitFailed(f"exit status {done.returncode}\n{_end_of(err) or 'git said nothing'}")
+            if out.seek(0, os.SEEK_END) > _LARGEST_OUTPUT:
+                raise GitFailed(f"git {arguments[0]} wrote more than {_LARGEST_OUTPUT >> 20} MiB")
+            out.seek(0)
+            return out.read()
+
+    def ask(self, *arguments: str, seconds: float) -> bytes:
+        """Run a git that talks to the remote, as `run`.
+
+        From GitHub, try first without the host's git configuration: it may rewrite URLs to ssh, which needs a key.
 
         Raises:
-            GitFailed: It failed, was stopped, or took too long. The text of a failure is git's own.
+            RemoteFailed: The text says what the remote lacks, or that it can't be reached.
         """
-        return _run(
-            [*_SAFE, "-C", str(self._directory), *arguments],
-            seconds=self._deadline - time.monotonic(),
-            stop=self._stop,
-            environment={**_environment(), **(environment or {})},
+        deadline = time.monotonic() + seconds
+        if self._tries_without_config:
+            self._tries_without_config = False
+            usual, self._environment = self._environment, {**self._environment, **_WITHOUT_CONFIG}
+            try:
+                return self._ask(arguments, deadline=deadline, seconds=seconds)
+            except RemoteFailed as error:
+                self._environment = usual
+                if not any(words in str(error).casefold() for words in _WANTS_LOGIN):
+                    raise
+        return self._ask(arguments, deadline=deadline, seconds=seconds)
+
+    def _ask(self, arguments: tuple[str, ...], *, deadline: float, seconds: float) -> bytes:
+        try:
+            return self.run(*arguments, seconds=deadline - time.monotonic())
+        except _TookTooLong:
+            raise self._unreachable(f"it took longer than the limit of {seconds:g} s") from None
+        except GitMissing:
+            raise
+        except GitFailed as error:
+            raise self._explained(str(error)) from error
+
+    def _explained(self, text: str) -> RemoteFailed:
+        """Return the failure in our words where its kind is known, with git's own words behind."""
+        folded = text.casefold()
+        if self._is_full():
+            return RemoteFailed(
+                f"{self._shown} sent more than {LARGEST_FETCH >> 20} MiB for one commit without its files",
+                hint="a remote that can filter (`uploadpack.allowFilter`) sends only what is needed",
+            )
+        if any(words in folded for words in _NO_ANSWER):
+            return self._unreachable(text)
+        is_absent = "couldn't find remote ref" in folded or "not our ref" in folded
+        return RemoteFailed(text, hint=self._hint(folded), has_no_such_ref=is_absent)
+
+    def _is_full(self) -> bool:
+        """Tell whether what came reached the limit: git itself only says that its input ended."""
+        packs = (self._directory / "objects" / "pack").glob("*")
+        return any(pack.stat().st_size >= LARGEST_FETCH for pack in packs)
+
+    def _unreachable(self, detail: str) -> RemoteFailed:
+        return RemoteFailed(
+            f"{self._shown} can't be reached: {detail}",
+            hint=f"the server's machine has to reach it: try `git ls-remote {self._shown}` there",
         )
 
+    def _hint(self, folded: str) -> str:
+        if any(words in folded for words in _NO_ACCESS):
+            return "give the server's user access: its git credential helper or ssh agent"
+        if any(words in folded for words in _NO_REPOSITORY):
+            return "check the URL; a path is looked up on the server's machine"
+        return ""
 
-@contextmanager
-def fetched(repo: str, ref: str, *, seconds: float = 120, stop: Stop | None = None) -> Iterator[FetchedCommit]:
-    """Fetch one commit of *repo* into a temporary bare repository.
-
-    Args:
-        ref: Branch, tag, full ref name or commit; empty for the remote's default branch.
-        seconds: Limit for the fetch and everything that is done with the result.
-        stop: Ends it early, from another thread.
-
-    Raises:
-        GitFailed: The repository or the ref can't be read.
-    """
-    with tempfile.TemporaryDirectory(prefix="cictl-git-") as directory:
-        git = Git(Path(directory), seconds=seconds, stop=stop)
-        git.run("init", "-q", "--bare")
-        try:
-            _fetch(git, repo, ref or "HEAD")
-        except GitFailed as error:
-            raise GitFailed(f"git fetch failed: {error}", hint=_fetch_hint(str(error), repo=repo, ref=ref)) from error
-        commit = git.run("rev-parse", "--verify", "-q", "FETCH_HEAD^{commit}").decode().strip()
-        yield FetchedCommit(git=git, commit=commit)
+    @property
+    def _shown(self) -> str:
+        return without_user_info(self._repo)
 
 
-def _fetch(git: Git, repo: str, ref: str) -> None:
-    """Fetch. From GitHub, try first without the host's git configuration: it may rewrite URLs to ssh, which needs a key."""
-    arguments = ("fetch", "-q", "--depth", "1", "--no-tags", "--end-of-options", repo, ref)
-    if repo.casefold().startswith(_PUBLIC_HOST):
-        try:
-            git.run(*arguments, environment=_WITHOUT_CONFIG)
-        except GitFailed as error:
-            if not any(words in str(error).casefold() for words in _WANTS_LOGIN):
-                raise
-        else:
-            return
-    git.run(*arguments)
+def _limited() -> list[str]:
+    return ["sh", "-c", _LIMITED, "git", str(LARGEST_FETCH // 512), str(_LARGEST_MEMORY // 1024)]
 
 
-def default_branch(repo: str, *, seconds: float = 20) -> str:
-    """Return the name of the remote's default branch; empty when it is unknown."""
-    with tempfile.TemporaryDirectory(prefix="cictl-git-") as directory, suppress(GitFailed):
-        git = Git(Path(directory), seconds=seconds)
-        for line in git.run("ls-remote", "--symref", "--end-of-options", repo, "HEAD").decode().splitlines():
-            if line.startswith("ref: refs/heads/"):
-                return line.removeprefix("ref: refs/heads/").split("\t")[0]
-    return ""
+def _end_of(output: IO[bytes]) -> str:
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(0, size - _MOST_COMPLAINT))
+    return without_user_infos(output.read().decode(errors="replace").strip())
 
 
-def list_branches(repo: str, *, seconds: float = 20) -> list[str]:
-    """Return the names of the remote's branches.
-
-    Raises:
-        GitFailed: The remote can't be read.
-    """
-    with tempfile.TemporaryDirectory(prefix="cictl-git-") as directory:
-        git = Git(Path(directory), seconds=seconds)
-        lines = git.run("ls-remote", "--heads", "--end-of-options", repo).decode(errors="replace").splitlines()
-    return [line.partition("\trefs/heads/")[2] for line in lines if "\trefs/heads/" in line]
-
-
-def _run(arguments: list[str], *, seconds: float, stop: Stop, environment: Mapping[str, str]) -> bytes:
-    if not is_available():
-        raise GitMissing
-    try:
-        done = children.run(["git", *arguments], env=environment, seconds=seconds, stop=stop)
-    except subprocess.TimeoutExpired:
-        raise GitFailed("git took too long", hint="check that the remote can be reached from the server") from None
-    if done.returncode == 0:
-        return done.stdout
-    detail = mask_credentials(done.stderr.decode(errors="replace").strip()) or "git said nothing"
-    raise GitFailed(f"exit status {done.returncode}\n{detail}")
-
-
-def _environment() -> dict[str, str]:
+def _environment(repo: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in _PLACES}
     return {
         **inherited,
+        **_settings(repo, inherited),
+        "GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "true",
-        "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=15"),
+        "GIT_SSH_COMMAND": os.environ.get(
+            "GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15"
+        ),
         "GIT_OPTIONAL_LOCKS": "0",
         "LC_ALL": "C",
     }
 
 
-def _fetch_hint(text: str, *, repo: str, ref: str) -> str:
-    folded = text.casefold()
-    if "couldn't find remote ref" in folded and ref:
-        return f'the remote has no ref "{ref}"; `git ls-remote {mask_credentials(repo)}` shows what it has'
-    if "does not appear to be a git repository" in folded or "repository not found" in folded:
-        return "check the URL; a path is looked up on the server's machine"
-    if "authentication failed" in folded or "could not read" in folded or "permission denied" in folded:
-        return "give the server's user access: its git credential helper or ssh agent"
-    return ""
+def _settings(repo: str, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that make *repo* the remote of a repository, after those settings that are there already."""
+    settings = {f"remote.{REMOTE}.url": repo}
+    if repo.startswith("file://") or Path(repo).is_dir():
+        # git runs the other side itself, but without our settings, and by itself that one does not filter.
+        settings[f"remote.{REMOTE}.uploadpack"] = "git -c uploadpack.allowFilter=true upload-pack"
+    count = int(inherited.get("GIT_CONFIG_COUNT", "").strip() or 0)
+    numbered = enumerate(settings.items(), start=count)
+    variables = {
+        name: text
+        for number, (key, value) in numbered
+        for name, text in ((f"GIT_CONFIG_KEY_{number}", key), (f"GIT_CONFIG_VALUE_{number}", value))
+    }
+    return {**variables, "GIT_CONFIG_COUNT": str(count + len(settings))}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl_server.errors import GitFailed
-from cictl_server.services.projects.git import FetchedCommit, TreeFile
+from cictl_server.services.projects.remotes import FetchedCommit, TreeFile
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,8 @@ _LARGEST = 512_000
 _NAMES = ("icon", "logo")
 _EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 _TRIED = 50
-"""How many files are looked at. A repository may be full of files that only claim to be images; each costs a process."""
+"""How many files are looked at, those nearest to the root. A repository may be full of files that only claim to be images;
+each is fetched and costs a process."""
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -75,21 +76,22 @@ def find_icon(tree: FetchedCommit) -> bytes | None:
     The largest file wins, then the one nearest to the root, then the first by path. Its content must be an image.
     """
     with suppress(GitFailed):  # a project without an icon works as well
-        candidates = sorted((file for file in tree.files() if _may_be_icon(file)), key=_rank)
-        for file in candidates[:_TRIED]:
-            data = tree.read(file)
-            if _sniffed(data):
+        candidates = sorted((file for file in tree.files() if _may_be_icon(file.path)), key=_depth)[:_TRIED]
+        tree.bring(candidates)
+        sizes = {file.path: tree.size(file) for file in candidates}
+        for file in sorted(candidates, key=lambda file: -sizes[file.path]):
+            if 0 < sizes[file.path] <= _LARGEST and _sniffed(data := tree.read(file)):
                 return data
     return None
 
 
-def _may_be_icon(file: TreeFile) -> bool:
-    name = file.path.rpartition("/")[2].lower()
-    return 0 < file.size <= _LARGEST and name.endswith(_EXTENSIONS) and any(word in name for word in _NAMES)
+def _may_be_icon(path: str) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return name.endswith(_EXTENSIONS) and any(word in name for word in _NAMES)
 
 
-def _rank(file: TreeFile) -> tuple[int, int, str]:
-    return -file.size, file.path.count("/"), file.path
+def _depth(file: TreeFile) -> tuple[int, str]:
+    return file.path.count("/"), file.path
 
 
 def _sniffed(data: bytes) -> str:

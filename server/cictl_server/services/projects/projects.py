@@ -11,12 +11,15 @@ from cictl.base.clock import Clock
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, VcsSource, parse
 from cictl.wire.projects import ImportRequest, ImportResponse, ProjectDetail, ProjectSummary
 from cictl_server.errors import GitFailed, InvalidProject, InvalidRequest
-from cictl_server.services.projects.git import check_argument, default_branch, fetched
+from cictl_server.services.projects.git import RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
+from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 from cictl_server.services.projects.views import project_detail, project_summary
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
+
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,7 @@ class _Loaded:
 class ProjectService:
     store: Store
     icons: IconFiles
+    remotes: Remotes
     clock: Clock
 
     def list_projects(self) -> list[ProjectSummary]:
@@ -66,11 +70,11 @@ class ProjectService:
             InvalidProject: The file is missing, or breaks a rule; the text says where.
             GitFailed: The repository can't be read.
         """
-        repo_url = check_argument(request.repo_url, field="repo_url")
+        repo_url = check_repository(request.repo_url, field="repo_url")
         if not repo_url:
             raise InvalidRequest("repo_url is required")
-        repo_ref = check_argument(request.repo_ref, field="repo_ref")
-        loaded = _load(repo_url, repo_ref, _root_file(request.config_file))
+        repo_ref = check_ref(request.repo_ref, field="repo_ref")
+        loaded = self._load(repo_url, repo_ref, _root_file(request.config_file))
         with self.store.write() as tx:
             known = next((p for p in tx.projects.iter_all() if p.identity == loaded.identity), None)
             return self._store_loaded(tx, loaded, known)
@@ -84,7 +88,7 @@ class ProjectService:
         """
         with self.store.read() as view:
             known = get_project(view, project_id)
-        loaded = _load(known.repo_url, known.repo_ref, known.config_file)
+        loaded = self._load(known.repo_url, known.repo_ref, known.config_file)
         with self.store.write() as tx:
             return self._store_loaded(tx, loaded, get_project(tx, project_id))
 
@@ -128,6 +132,27 @@ class ProjectService:
         if not chain.pipelines:
             raise InvalidRequest("pipeline chain has no pipelines")
 
+    def _load(self, repo_url: str, repo_ref: str, config_file: str) -> _Loaded:
+        """Fetch and parse a project file."""
+        try:
+            with self.remotes.fetched(repo_url, repo_ref) as tree:
+                name, text = _file_of(tree, config_file)
+                commit, branch, icon = tree.commit, tree.branch, find_icon(tree)
+        except RemoteFailed as error:
+            raise GitFailed(f"git fetch failed: {error}", hint=error.hint) from error
+        try:
+            definition = parse(text, config_file=name)
+        except ProjectFileError as error:
+            raise InvalidProject(str(error), hint="`cictl lint FILE` checks a file without a server") from error
+        return _Loaded(
+            repo_url=repo_url,
+            repo_ref=repo_ref or branch,
+            config_file=name,
+            commit=commit,
+            definition=definition,
+            icon=icon,
+        )
+
     def _store_loaded(self, tx: Transaction, loaded: _Loaded, known: ProjectRecord | None) -> ImportResponse:
         project = ProjectRecord(
             id=known.id if known else tx.projects.next_id(),
@@ -161,27 +186,32 @@ def _root_file(config_file: str) -> str:
     """
     if not config_file.strip():
         return ""
-    cleaned = posixpath.normpath(check_argument(config_file, field="config_file"))
-    if "/" in cleaned or "\\" in cleaned or cleaned in (".", ".."):
+    cleaned = posixpath.normpath(config_file.strip())
+    if (
+        not cleaned.isprintable()
+        or len(cleaned) > _LONGEST_NAME
+        or "/" in cleaned
+        or "\\" in cleaned
+        or cleaned in (".", "..")
+    ):
         raise InvalidRequest("config_file must point to a root-level file")
     return cleaned
 
 
-def _load(repo_url: str, repo_ref: str, config_file: str) -> _Loaded:
-    """Fetch and parse a project file; without a name, the first of `CONFIG_FILES` that exists."""
-    with fetched(repo_url, repo_ref) as tree:
-        name = config_file or next((n for n in CONFIG_FILES if tree.has(n)), CONFIG_FILES[0])
-        try:
-            text = tree.show(name)
-        except GitFailed as error:
-            raise InvalidProject(f'repo is not a valid cictl project: missing root file "{name}"') from error
-        commit, icon = tree.commit, find_icon(tree)
+def _file_of(tree: FetchedCommit, config_file: str) -> tuple[str, bytes]:
+    """Return the name and the text of the project file; without a name, the first of `CONFIG_FILES` that exists.
+
+    Raises:
+        InvalidProject: There is none, or it is too large.
+    """
+    names = (config_file,) if config_file else CONFIG_FILES
+    found = next(filter(None, map(tree.find, names)), None)
+    if found is None:
+        raise InvalidProject(f'repo is not a valid cictl project: missing root file "{names[0]}"')
     try:
-        definition = parse(text, config_file=name)
-    except ProjectFileError as error:
-        raise InvalidProject(str(error), hint="`cictl lint FILE` checks a file without a server") from error
-    ref = repo_ref or default_branch(repo_url)
-    return _Loaded(repo_url=repo_url, repo_ref=ref, config_file=name, commit=commit, definition=definition, icon=icon)
+        return found.path, tree.read(found)
+    except GitFailed as error:
+        raise InvalidProject(f"repo is not a valid cictl project: {error}", hint=error.hint) from error
 
 
 def _store_pipelines(tx: Transaction, project: ProjectRecord, definition: ProjectFile) -> None:

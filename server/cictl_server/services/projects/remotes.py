@@ -1,0 +1,246 @@
+"""Remote repositories: which commit a ref means now, the branches, and single files of a commit.
+
+A question costs one `ls-remote`. For files, the commit and its trees are fetched, and then only the files that are read.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cictl.base.children import Stop
+from cictl.base.git_names import is_commit, is_short_commit
+from cictl_server.errors import GitFailed
+from cictl_server.services.projects.git import REMOTE, Git, RemoteFailed
+from cictl_server.services.projects.git_places import GitPlaces
+
+QUESTION_SECONDS = 20.0
+"""How long a remote may take to list its refs."""
+
+FETCH_SECONDS = 100.0
+"""How long one fetch may take. With the question before it, an import ends within the two minutes of the contract."""
+
+FILE_LIMIT = 1 << 20
+"""How many bytes of a file are read: what a project file may have."""
+
+_LOCAL_SECONDS = 30.0
+_HEADS, _TAGS = "refs/heads/", "refs/tags/"
+_LINKS_AND_FILES = ("100644", "100755", "120000")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """What a ref means now.
+
+    Attributes:
+        name: What to fetch: a full ref name, `HEAD`, or the commit itself.
+        branch: The name of the branch; empty for tags, commits, and a remote whose default is no branch.
+    """
+
+    name: str
+    commit: str
+    branch: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeFile:
+    """A regular file of a commit."""
+
+    path: str
+    blob: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchedCommit:
+    """One commit of a remote, in a temporary repository. Its files come from the remote when they are read.
+
+    Attributes:
+        branch: As in `Resolved`.
+    """
+
+    git: Git
+    commit: str
+    branch: str
+
+    def find(self, path: str) -> TreeFile | None:
+        """Return a file or link of the commit, never followed through the file system; None if there is none."""
+        entries = self._entries("ls-tree", "-z", "--full-tree", self.commit, "--", f":(literal){path}")
+        return next((file for mode, file in entries if mode in _LINKS_AND_FILES), None)
+
+    def files(self) -> Iterator[TreeFile]:
+        """Yield the regular files of the commit, without links and submodules."""
+        for mode, file in self._entries("ls-tree", "-r", "-z", "--full-tree", self.commit):
+            if mode in _LINKS_AND_FILES[:2]:
+                yield file
+
+    def bring(self, files: Sequence[TreeFile]) -> None:
+        """Fetch *files* in one answer of the remote; what is read without it comes one by one."""
+        if files:
+            blobs = [file.blob for file in files]
+            self.git.ask("fetch", "-q", "--no-tags", "--filter=blob:none", REMOTE, *blobs, seconds=QUESTION_SECONDS)
+
+    def size(self, file: TreeFile) -> int:
+        """Return how many bytes *file* has."""
+        return int(self.git.ask("cat-file", "-s", file.blob, seconds=FETCH_SECONDS))
+
+    def read(self, file: TreeFile, *, limit: int = FILE_LIMIT) -> bytes:
+        """Return the content of *file*.
+
+        Raises:
+            GitFailed: It is larger than *limit* bytes, or can't be had.
+        """
+        size = self.size(file)
+        if size > limit:
+            raise GitFailed(f'"{file.path}" has {size} bytes; at most {limit} are read')
+        return self.git.run("cat-file", "blob", file.blob, seconds=_LOCAL_SECONDS)
+
+    def show(self, path: str) -> bytes:
+        """Return the content of the file at *path*.
+
+        Raises:
+            GitFailed: There is none, it is too large, or it can't be had.
+        """
+        file = self.find(path)
+        if file is None:
+            raise GitFailed(f'the commit has no file "{path}"')
+        return self.read(file)
+
+    def _entries(self, *command: str) -> Iterator[tuple[str, TreeFile]]:
+        for entry in self.git.run(*command, seconds=_LOCAL_SECONDS).split(b"\0"):
+            head, _, path = entry.partition(b"\t")
+            match head.decode().split():
+                case [mode, "blob", blob]:
+                    yield mode, TreeFile(path=path.decode(errors="replace"), blob=blob)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remotes:
+    """Every question to a remote goes through here, and so takes a place of `places`.
+
+    Each method raises `GitFailed` when the remote can't be read, and `NoCapacity` when too many are asked at once.
+    """
+
+    places: GitPlaces
+
+    def resolve(self, repo: str, ref: str, *, seconds: float = QUESTION_SECONDS, stop: Stop | None = None) -> Resolved:
+        """Return what *ref* means.
+
+        Args:
+            ref: Branch, tag, full ref name, commit or the beginning of one; empty for the remote's default branch.
+            seconds: Limit of each question to the remote.
+            stop: Ends it early, from another thread.
+        """
+        with self._repository(repo, stop) as git:
+            resolved = _resolve(git, ref, seconds=seconds)
+            if is_commit(ref):
+                _fetch(git, resolved.commit, leaves_out="tree:0", seconds=seconds)  # only to see that it is there
+            return resolved
+
+    @contextmanager
+    def fetched(
+        self,
+        repo: str,
+        ref: str,
+        *,
+        question_seconds: float = QUESTION_SECONDS,
+        seconds: float = FETCH_SECONDS,
+        stop: Stop | None = None,
+    ) -> Iterator[FetchedCommit]:
+        """Fetch one commit of *repo*, without its files, into a temporary repository. The arguments are as for `resolve`."""
+        with self._repository(repo, stop) as git:
+            resolved = _resolve(git, ref, seconds=question_seconds)
+            _fetch(git, resolved.name, leaves_out="blob:none", seconds=seconds)
+            commit = git.run("rev-parse", "--verify", "-q", "FETCH_HEAD^{commit}", seconds=_LOCAL_SECONDS)
+            yield FetchedCommit(git=git, commit=commit.decode().strip(), branch=resolved.branch)
+
+    def list_branches(self, repo: str, *, seconds: float = QUESTION_SECONDS) -> list[str]:
+        """Return the names of the branches."""
+        with self._repository(repo, None) as git:
+            lines = git.ask("ls-remote", "--heads", REMOTE, seconds=seconds).decode(errors="replace").splitlines()
+        return [line.partition(f"\t{_HEADS}")[2] for line in lines if f"\t{_HEADS}" in line]
+
+    @contextmanager
+    def _repository(self, repo: str, stop: Stop | None) -> Iterator[Git]:
+        with self.places.take(stop) as ends, tempfile.TemporaryDirectory(prefix="cictl-git-") as directory:
+            yield Git(Path(directory), repo, stop=ends)
+
+
+def _resolve(git: Git, ref: str, *, seconds: float) -> Resolved:
+    if not ref or ref == "HEAD":
+        return _default(git, seconds=seconds)
+    if is_commit(ref):
+        return Resolved(name=ref.lower(), commit=ref.lower())
+    # In git's own order: a tag wins over a branch of the same name.
+    names = [ref, f"refs/{ref}", _TAGS + ref, _HEADS + ref] if not ref.startswith("refs/") else [ref]
+    patterns = [pattern for name in names for pattern in (name, f"{name}^{{}}")]
+    found = _refs(git, *patterns, seconds=seconds)
+    name = next((name for name in names if name in found and name.startswith("refs/")), "")
+    if name:
+        commit = found.get(f"{name}^{{}}", found[name])
+        return Resolved(name=name, commit=commit, branch=name.removeprefix(_HEADS) if name.startswith(_HEADS) else "")
+    if is_short_commit(ref):
+        commit = _expanded(git, ref.lower(), seconds=seconds)
+        return Resolved(name=commit, commit=commit)
+    raise _no_ref(ref)
+
+
+def _default(git: Git, *, seconds: float) -> Resolved:
+    commit = branch = ""
+    for line in git.ask("ls-remote", "--symref", REMOTE, "HEAD", seconds=seconds).decode(errors="replace").splitlines():
+        value, _, name = line.partition("\t")
+        if name != "HEAD":
+            continue
+        if value.startswith("ref: "):
+            branch = value.removeprefix(f"ref: {_HEADS}") if value.startswith(f"ref: {_HEADS}") else ""
+        else:
+            commit = value
+    if not commit:
+        raise RemoteFailed(
+            "the remote has no default branch with a commit", hint="push a first commit, or name a branch with --ref"
+        )
+    return Resolved(name=_HEADS + branch if branch else "HEAD", commit=commit, branch=branch)
+
+
+def _expanded(git: Git, short: str, *, seconds: float) -> str:
+    """Return the only commit that begins with *short*: all commits are fetched, without trees and files."""
+    _fetch(
+        git, f"+{_HEADS}*:{_HEADS}*", f"+{_TAGS}*:{_TAGS}*", leaves_out="tree:0", is_deep=True, seconds=FETCH_SECONDS
+    )
+    try:
+        commit = git.run("rev-parse", "--verify", f"{short}^{{commit}}", seconds=_LOCAL_SECONDS)
+    except GitFailed as error:
+        if "ambiguous" in str(error):
+            raise RemoteFailed(
+                f'several commits begin with "{short}"', hint="say more of the commit's id", has_no_such_ref=True
+            ) from error
+        raise _no_ref(short) from error
+    return commit.decode().strip()
+
+
+def _refs(git: Git, *patterns: str, seconds: float) -> dict[str, str]:
+    """Return the refs of the remote and what they point at. A tag object has a second entry, `NAME^{}`, for its commit."""
+    lines = git.ask("ls-remote", REMOTE, *patterns, seconds=seconds).decode(errors="replace").splitlines()
+    return {name: value for value, _, name in (line.partition("\t") for line in lines)}
+
+
+def _fetch(git: Git, *names: str, leaves_out: str, seconds: float, is_deep: bool = False) -> None:
+    """Fetch commits by the *names* of refs or their ids.
+
+    Args:
+        leaves_out: The filter (`git help rev-list`); a remote that can't filter sends everything.
+        is_deep: With their history.
+    """
+    depth = [] if is_deep else ["--depth=1"]
+    options = ["-q", "--no-tags", f"--filter={leaves_out}", *depth, "--end-of-options"]
+    git.ask("fetch", *options, REMOTE, *names, seconds=seconds)
+
+
+def _no_ref(ref: str) -> RemoteFailed:
+    return RemoteFailed(
+        f"couldn't find remote ref {ref}",
+        hint=f'the remote has no branch, tag or commit "{ref}"; `git ls-remote URL` shows what it has',
+        has_no_such_ref=True,
+    )
