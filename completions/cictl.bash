@@ -136,8 +136,8 @@ _cictl_node() {
         ;;
     "cictl projects import")
         commands=""
-        options="--ref --file -o --output --query --server --context --debug -h --help"
-        valued="--ref --file -o --output --query --server --context"
+        options="--ref --file --replace --as -o --output --query --server --context --debug -h --help"
+        valued="--ref --file --replace --as -o --output --query --server --context"
         arguments="-" repeated=""
         ;;
     "cictl projects reload")

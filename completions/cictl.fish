@@ -136,8 +136,8 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl projects import'
             set -g __cictl_commands
-            set -g __cictl_options --ref 'Branch, tag or commit; else the default branch.' --file 'Name of the project file in the root.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --ref --file -o --output --query --server --context
+            set -g __cictl_options --ref 'Branch, tag or commit; else the default branch, and what that becomes.' --file 'Name of the project file in the root.' --replace 'Move this project here; its history is kept.' --as 'Name of the project, instead of the file'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --ref --file --replace --as -o --output --query --server --context
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl projects reload'

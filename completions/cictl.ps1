@@ -404,8 +404,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl projects import' = @{
             commands = @()
             options = @(
-                , @('--ref', 'Branch, tag or commit; else the default branch.');
+                , @('--ref', 'Branch, tag or commit; else the default branch, and what that becomes.');
                 , @('--file', 'Name of the project file in the root.');
+                , @('--replace', 'Move this project here; its history is kept.');
+                , @('--as', 'Name of the project, instead of the file''s.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
@@ -414,7 +416,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--ref', '--file', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--ref', '--file', '--replace', '--as', '-o', '--output', '--query', '--server', '--context')
             arguments = @('')
             repeated = ''
         }

@@ -137,8 +137,8 @@ _cictl_node() {
         ;;
     "cictl projects import")
         commands=()
-        options=('--ref:Branch, tag or commit; else the default branch.' '--file:Name of the project file in the root.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--ref --file -o --output --query --server --context"
+        options=('--ref:Branch, tag or commit; else the default branch, and what that becomes.' '--file:Name of the project file in the root.' '--replace:Move this project here; its history is kept.' '--as:Name of the project, instead of the file'\''s.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--ref --file --replace --as -o --output --query --server --context"
         arguments=(-) repeated=""
         ;;
     "cictl projects reload")

@@ -81,10 +81,16 @@ class Job(Definition, frozen=True, kw_only=True):
 
 
 class VcsSource(Definition, frozen=True, kw_only=True):
-    """What is checked out. For an empty `ref` the server chooses one."""
+    """What is checked out. For an empty `ref` the server chooses one.
+
+    Attributes:
+        repo: A URL or path. The server puts that of the project for `self`.
+        follows_default: The server chose `ref`, because it is the remote's default branch. It may have another name next time.
+    """
 
     repo: str
     ref: str = ""
+    follows_default: bool = False
 
 
 class Versioning(Definition, frozen=True, kw_only=True):

@@ -31,7 +31,11 @@ class ChainSummary(Message):
 
 
 class ProjectSummary(Message):
-    """One project in the list. `config_path`, `<url>@<ref>:<file>`, identifies it."""
+    """One project in the list. `config_path`, `<url>@<ref>:<file>`, identifies it.
+
+    Attributes:
+        follows_default: `repo_ref` is the remote's default branch, whatever it is called (ours).
+    """
 
     id: int
     name: str
@@ -43,6 +47,7 @@ class ProjectSummary(Message):
     config_file: str = ""
     loaded_commit: str = ""
     pipeline_chains: list[ChainSummary] = msgspec.field(default_factory=list)
+    follows_default: bool = False
 
 
 class ProjectList(Message):
@@ -100,7 +105,11 @@ class PipelineDetail(Message):
 
 
 class ProjectDetail(Message):
-    """One project with its definitions. Jobs are in the order of the file."""
+    """One project with its definitions. Jobs are in the order of the file.
+
+    Attributes:
+        follows_default: `repo_ref` is the remote's default branch, whatever it is called (ours).
+    """
 
     id: int
     name: str
@@ -111,6 +120,7 @@ class ProjectDetail(Message):
     loaded_commit: str = ""
     pipelines: list[PipelineDetail] = msgspec.field(default_factory=list)
     pipeline_chains: list[ChainSummary] = msgspec.field(default_factory=list)
+    follows_default: bool = False
 
 
 class ProjectResponse(Message):
@@ -118,9 +128,21 @@ class ProjectResponse(Message):
 
 
 class ImportRequest(Message):
+    """`projects/import`.
+
+    Attributes:
+        repo_ref: Branch, tag or commit; empty follows the remote's default branch.
+        name: A name for the project instead of the file's, which later imports and reloads keep (ours).
+        replace_id: The project that this repository takes over, with its history (ours).
+        refuses_taken_name: Answer 409 if a project of another repository has the name already (ours).
+    """
+
     repo_url: str = ""
     repo_ref: str = ""
     config_file: str = ""
+    name: str = ""
+    replace_id: int = 0
+    refuses_taken_name: bool = False
 
 
 class ImportResponse(Message):

@@ -48,6 +48,8 @@ class Feature(StrEnum):
     EVENTS = "events"
     EXPLAIN = "explain"
     IDEMPOTENCY_KEY = "idempotency-key"
+    IMPORT_NAMES = "import-names"
+    """An import may give the project a name, and replace another one."""
     JOB_STATE = "job-state"
     LEASE_WAIT = "lease-wait"
     LOG_APPEND = "log-append"

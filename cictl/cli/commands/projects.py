@@ -9,6 +9,8 @@ import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.confirmation import confirm
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.names import find_project
 from cictl.cli.output.table import Result
@@ -16,6 +18,7 @@ from cictl.cli.projects.icon import show_icon
 from cictl.cli.tables.projects import project_result, projects_result
 from cictl.wire.codec import Message
 from cictl.wire.projects import ImportRequest, ImportResponse, ProjectSummary
+from cictl.wire.words import Feature
 
 app = new_group("cictl projects import https://example.com/shop.git\ncictl projects show shop")
 
@@ -49,23 +52,41 @@ def show_project(context: typer.Context, project: ProjectName) -> None:
     "import",
     cls=Command,
     epilog="cictl projects import https://example.com/shop.git\n"
-    "cictl projects import git@example.com:shop.git --ref main --file cictl.yaml",
+    "cictl projects import git@example.com:shop.git --ref main --file cictl.yaml\n"
+    "cictl projects import https://example.com/fork.git --as shop-fork",
 )
 def import_project(
     context: typer.Context,
     url: Annotated[str, typer.Argument(metavar="URL", help="The git repository, as the server reaches it.")],
     ref: Annotated[
-        str, typer.Option("--ref", metavar="REF", help="Branch, tag or commit; else the default branch.")
+        str,
+        typer.Option(
+            "--ref", metavar="REF", help="Branch, tag or commit; else the default branch, and what that becomes."
+        ),
     ] = "",
     file: Annotated[str, typer.Option("--file", metavar="NAME", help="Name of the project file in the root.")] = "",
+    replace: Annotated[
+        str, typer.Option("--replace", metavar="PROJECT", help="Move this project here; its history is kept.")
+    ] = "",
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the project, instead of the file's.")] = "",
 ) -> None:
     """Import a project from a git repository.
 
-    The same URL, ref and file again update the project in place.
+    The same URL, ref and file again update the project in place. If a project of another repository has the name already, nothing is imported.
     """
     session = Session.of(context)
     session.refuse_if_readonly(f"import {url}")
-    answer = session.client.import_project(ImportRequest(repo_url=url, repo_ref=ref, config_file=file))
+    if replace or name:
+        _check_names(session)
+    request = ImportRequest(
+        repo_url=url,
+        repo_ref=ref,
+        config_file=file,
+        name=name,
+        replace_id=find_project(session.client, replace).id if replace else 0,
+        refuses_taken_name=True,
+    )
+    answer = session.client.import_project(request)
     session.show_done(_import_result(answer), _import_text("imported", answer))
     if not session.wants_data:
         session.note(f"what can be run: cictl projects show {answer.project_name}{session.server_options}")
@@ -114,6 +135,17 @@ def icon(
     """
     session = Session.of(context)
     show_icon(session, find_project(session.client, project), to=to, force=force)
+
+
+def _check_names(session: Session) -> None:
+    """Fail unless the server obeys `--replace` and `--as`: any other would import as if they were not there."""
+    if Feature.IMPORT_NAMES not in session.client.server_info().features:
+        raise Failure(
+            "this server knows neither --replace nor --as",
+            exit_code=ExitCode.SERVER_ERROR,
+            code="not_supported",
+            hint="update the server, or import without them",
+        )
 
 
 def _what_dies(project: ProjectSummary) -> str:

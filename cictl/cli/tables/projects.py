@@ -39,7 +39,7 @@ PROJECT_DETAILS: tuple[Column[ProjectDetail], ...] = (
     Column("Project", lambda p: p.name),
     Column("Id", lambda p: p.id),
     Column("Repository", lambda p: p.repo_url),
-    Column("Ref", lambda p: p.repo_ref),
+    Column("Ref", lambda p: p.repo_ref + (" (the default branch)" if p.follows_default else "")),
     Column("File", lambda p: p.config_file),
     Column("Commit", lambda p: p.loaded_commit),
     Column("Loaded", lambda p: p.updated_utc),

@@ -41,7 +41,13 @@ class ProjectImportResource:
 
     @api(
         request=ImportRequest,
-        answers={201: ImportResponse, 400: "a bad field, repository or project file", 503: _GIT_IS_BUSY},
+        answers={
+            201: ImportResponse,
+            400: "a bad field, repository or project file",
+            404: "no project to replace",
+            409: "the name is taken, or another project is of this place already",
+            503: _GIT_IS_BUSY,
+        },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Import a project file, or update the project that it defines."""

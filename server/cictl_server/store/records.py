@@ -102,7 +102,14 @@ class AgentRecord(Record, frozen=True, kw_only=True):
 
 
 class ProjectRecord(Record, frozen=True, kw_only=True):
-    """An imported project. `identity` is `<url>@<ref>:<file>`, unique."""
+    """An imported project.
+
+    Attributes:
+        identity: `<url>@<ref>:<file>`.
+        repo_ref: The ref that was asked for, or the remote's default branch as last seen.
+        follows_default: No ref was asked for, so `repo_ref` changes with the remote's default branch.
+        given_name: The name that the importer chose instead of the file's; empty for the file's.
+    """
 
     id: int
     name: str
@@ -112,6 +119,8 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     config_file: str
     loaded_commit: str
     updated: datetime
+    follows_default: bool = False
+    given_name: str = ""
 
 
 class PipelineRecord(Record, frozen=True, kw_only=True):

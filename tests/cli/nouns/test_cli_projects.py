@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from cictl_testing.files import git
+from cictl_testing.files import git, make_repository
 from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -42,6 +44,20 @@ def test_import_says_what_came(cli: Run, shop: Shop) -> None:
 
 def test_import_as_json(cli: Run, shop: Shop) -> None:
     assert cli("projects", "import", str(shop.repository), "--ref", "main", "-o", "json").json()["project_id"] == 3
+
+
+def test_import_stops_at_a_name_that_is_taken(cli: Run, shop: Shop, tmp_path: Path) -> None:
+    file = "version: 1\nproject: {name: shop}\npipelines: [{id: build, jobs: [{id: a, steps: [{run: x}]}]}]\n"
+    fork = str(make_repository(tmp_path / "fork", {"cictl.yaml": file}))
+    ran = cli("projects", "import", fork)
+    assert (ran.code, ran.out) == (ExitCode.CONFLICT, "")
+    assert f'the name "shop" is taken by project 3, from {shop.repository}' in ran.err
+    assert "--replace 3 moves that project here and keeps its history; --as NAME" in ran.err
+    assert cli("projects", "import", fork, "--as", "shop-fork", "-o", "json").json()["project_name"] == "shop-fork"
+    assert cli("projects", "delete", "shop-fork", "--yes").code == 0
+    assert cli("projects", "import", fork, "--replace", "shop").err.startswith(f"imported shop: 1 pipeline from {fork}")
+    assert shop.projects() == ["shop"]
+    assert cli("projects", "show", "3", "-o", "json").json()["project"]["repo_url"] == fork
 
 
 def test_refused_import_shows_the_reason(shown: Run, showcase: Shop) -> None:

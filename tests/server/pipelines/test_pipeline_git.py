@@ -12,7 +12,9 @@ import pytest
 from cictl_testing.files import git
 from cictl_testing.origins import Origin, import_project
 from cictl_testing.server import RunningServer
+from msgspec.structs import replace
 
+from cictl.project_file import VcsSource
 from cictl.wire.jobs import JobExecution, Source
 
 PROJECT = """\
@@ -143,10 +145,14 @@ def test_a_submodule_with_a_command_runs_nothing(server: RunningServer, origin: 
 
 
 def test_a_repository_url_with_a_command_runs_nothing(server: RunningServer, tmp_path: Path) -> None:
+    """Today's rules refuse such a file; the store may have one from before."""
     mark = tmp_path / "owned"
-    ids = server.define_project(
-        f"pipelines: [{{id: b, vcs_source: {{repo: 'ext::sh -c touch% {mark}'}}, jobs: [{{id: j, steps: [{{run: x}}]}}]}}]"
-    )
+    ids = server.define_project("pipelines: [{id: b, vcs_source: {repo: x}, jobs: [{id: j, steps: [{run: x}]}]}]")
+    with server.store.write() as tx:
+        record = tx.pipelines.find(ids["b"])
+        assert record is not None
+        evil = replace(record.definition, vcs_source=VcsSource(repo=f"ext::sh -c touch% {mark}"))
+        tx.pipelines.put(replace(record, definition=evil))
     assert attempt(server, ids["b"], source_ref="main").status_code == 400
     assert server.get(f"/api/v1/pipelines/{ids['b']}/source-refs").status_code == 400
     assert not mark.exists()

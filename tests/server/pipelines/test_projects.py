@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import falcon.testing
+import msgspec
 import pytest
 from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
+
+from cictl.wire.jobs import Source
 
 FILE = """\
 version: 1
@@ -90,6 +93,103 @@ def test_the_same_identity_is_the_same_project(server: RunningServer, repository
     assert after["name"] == "store"
     assert [p["id"] for p in after["pipelines"]] == [p["id"] for p in before[0]["pipelines"]]
     assert after["pipeline_chains"][0]["id"] == before[0]["pipeline_chains"][0]["id"]
+
+
+def rename_branch(repository: Path, name: str) -> None:
+    git(repository, "branch", "-m", name)
+
+
+def follows(server: RunningServer) -> list[tuple[int, str, bool]]:
+    return [(p["id"], p["repo_ref"], p.get("follows_default", False)) for p in projects(server)]
+
+
+@pytest.mark.parametrize("how", ["import", "reload", "run"])
+def test_a_project_without_a_ref_follows_the_default_branch(server: RunningServer, repository: Path, how: str) -> None:
+    import_(server, repository)
+    rename_branch(repository, "trunk")
+    if how == "import":
+        assert import_(server, repository).json["project_id"] == 1
+    elif how == "reload":
+        assert server.post("/api/v1/projects/1/reload").status_code == 200
+    else:
+        job = server.job(server.run(projects(server)[0]["pipelines"][0]["id"])[0])
+        assert job.metadata["pipeline_source_ref_raw"] == "trunk"
+        assert job.source == Source(repo=str(repository), ref=git(repository, "rev-parse", "HEAD"))
+    assert follows(server) == [(1, "trunk", True)]
+    [summary] = projects(server)
+    assert summary["config_path"] == f"{repository}@trunk:cictl.yaml"
+    assert summary["pipelines"][0]["source_ref"] == "trunk"
+
+
+def test_a_project_with_a_ref_keeps_it(server: RunningServer, repository: Path) -> None:
+    import_(server, repository, repo_ref="main")
+    rename_branch(repository, "trunk")
+    assert server.post("/api/v1/projects/1/reload").status_code == 400
+    assert import_(server, repository).json["project_id"] == 2
+    assert follows(server) == [(1, "main", False), (2, "trunk", True)]
+
+
+def test_no_ref_and_the_branch_of_that_name_are_both_found(server: RunningServer, repository: Path) -> None:
+    git(repository, "branch", "next")
+    import_(server, repository)
+    import_(server, repository, repo_ref="next")
+    git(repository, "symbolic-ref", "HEAD", "refs/heads/next")
+    assert import_(server, repository).json["project_id"] == 1
+    assert import_(server, repository, repo_ref="next").json["project_id"] == 2
+
+
+def test_a_project_of_an_older_store_follows_once_it_is_imported_again(server: RunningServer, repository: Path) -> None:
+    import_(server, repository)
+    with server.store.write() as tx:
+        record = tx.projects.find(1)
+        assert record is not None
+        tx.projects.put(msgspec.structs.replace(record, follows_default=False))
+    server.restart()
+    assert import_(server, repository).json["project_id"] == 1
+    assert follows(server) == [(1, "main", True)]
+
+
+def test_self_is_the_projects_own_repository_and_ref(server: RunningServer, tmp_path: Path) -> None:
+    path = make_repository(tmp_path / "fork", {"cictl.yaml": FILE % "self"})
+    git(path, "branch", "next")
+    for repo_ref in ("", "next"):
+        import_(server, path, repo_ref=repo_ref)
+    sources = [(p["pipelines"][0]["source_repo"], p["pipelines"][0]["source_ref"]) for p in projects(server)]
+    assert sources == [(str(path), "main"), (str(path), "next")]
+
+
+def test_two_projects_of_one_name_unless_the_importer_minds(
+    server: RunningServer, repository: Path, tmp_path: Path
+) -> None:
+    import_(server, repository)
+    fork = make_repository(tmp_path / "fork", {"cictl.yaml": FILE % "self"})
+    request = {"repo_url": str(fork), "refuses_taken_name": True}
+    refused = server.post("/api/v1/projects/import", request)
+    assert refused.status_code == 409
+    assert refused.text == f'the name "shop" is taken by project 1, from {repository}\n'
+    named = server.post("/api/v1/projects/import", {**request, "name": "fork"})
+    assert named.json["project_name"] == "fork"
+    assert server.post("/api/v1/projects/2/reload").json["project_name"] == "fork"
+    assert server.post("/api/v1/projects/import", request).json["project_name"] == "fork"
+    assert import_(server, make_repository(tmp_path / "third", {"cictl.yaml": FILE % "self"})).json["project_id"] == 3
+
+
+def test_a_project_moves_to_another_repository_with_its_history(
+    server: RunningServer, repository: Path, tmp_path: Path
+) -> None:
+    import_(server, repository)
+    [job_id, _] = server.run(projects(server)[0]["pipelines"][0]["id"])
+    fork = make_repository(tmp_path / "fork", {"cictl.yaml": FILE % "self"})
+    moved = server.post("/api/v1/projects/import", {"repo_url": str(fork), "replace_id": 1})
+    assert (moved.json["project_id"], moved.json["repo_url"]) == (1, str(fork))
+    assert server.job(job_id).metadata["project_id"] == "1"
+    import_(server, repository)
+    again = server.post("/api/v1/projects/import", {"repo_url": str(repository), "replace_id": 1})
+    assert (again.status_code, again.text) == (
+        409,
+        'project 2 ("shop") is of this repository, ref and file already\n',
+    )
+    assert server.post("/api/v1/projects/import", {"repo_url": str(fork), "replace_id": 9}).status_code == 404
 
 
 def test_another_ref_is_another_project(server: RunningServer, repository: Path) -> None:

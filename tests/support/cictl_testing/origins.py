@@ -51,7 +51,7 @@ class Origin:
         self.path.rename(self.path.with_name("hidden"))
 
 
-def import_project(server: RunningServer, url: str, **fields: str) -> dict[str, int]:
+def import_project(server: RunningServer, url: str, **fields: Any) -> dict[str, int]:
     """Import a project and return the ids of its pipelines and chains by name, and its own as `project`."""
     answer = server.post("/api/v1/projects/import", ImportRequest(repo_url=url, **fields))
     assert answer.status_code == 201, answer.text

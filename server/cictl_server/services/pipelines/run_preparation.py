@@ -25,6 +25,7 @@ from cictl_server.services.pipelines.offline import (
 )
 from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan, selects
 from cictl_server.services.pipelines.sources import resolve_source, with_own_version
+from cictl_server.services.projects.identity import follow
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
 from cictl_server.services.projects.remotes import Remotes
 from cictl_server.store.contract import Store, View
@@ -104,7 +105,7 @@ class Preparer:
             pipeline = record.definition
             inherited = inherit(view, project.id, pipeline, for_dry_run=request.dry_run)
             cached = _cached(view, project, pipeline, request, inherited, mode)
-        source = cached.source if cached else self._resolved(pipeline, request, inherited, mode)
+        source = cached.source if cached else self._resolved(project, pipeline, request, inherited, mode)
         if cached and mode.is_run:
             check_offline_source(pipeline, cached, in_chain=False)
         prefix = "offline" if mode is Mode.RUN_OFFLINE else "run"
@@ -138,7 +139,7 @@ class Preparer:
                 raise InvalidRequest("source_ref override requires first chain pipeline vcs_source.repo")
             inherited = inherit(view, project.id, first, for_dry_run=request.dry_run)
             cached = _cached(view, project, first, request, inherited, mode)
-        source = cached.source if cached else self._resolved(first, request, inherited, mode)
+        source = cached.source if cached else self._resolved(project, first, request, inherited, mode)
         if cached and mode.is_run:
             check_offline_source(first, cached, in_chain=True)
             check_offline_chain([member.pipeline for member in members])
@@ -192,10 +193,22 @@ class Preparer:
             project=project.name, project_id=project.id, pipeline_run_id=pipeline_run_id, chain=chain or {}
         )
 
-    def _resolved(self, pipeline: Pipeline, request: RunRequest, inherited: Inherited, mode: Mode) -> SourceContext:
+    def _resolved(
+        self, project: ProjectRecord, pipeline: Pipeline, request: RunRequest, inherited: Inherited, mode: Mode
+    ) -> SourceContext:
         if mode is Mode.ELIGIBLE:
             return SourceContext()
-        return resolve_source(self.remotes, pipeline, source_ref=request.source_ref, inherited=inherited)
+        source = resolve_source(self.remotes, pipeline, source_ref=request.source_ref, inherited=inherited)
+        if mode.is_run and not request.source_ref.strip():
+            self._follow(project, pipeline, source)
+        return source
+
+    def _follow(self, project: ProjectRecord, pipeline: Pipeline, source: SourceContext) -> None:
+        """Note the present name of the default branch, if *pipeline* follows it and the remote has told."""
+        own = pipeline.vcs_source
+        if own is not None and own.follows_default and source.ref_raw != own.ref:
+            with self.store.write() as tx:
+                follow(tx, project.id, source.ref_raw)
 
     def _member_source(self, pipeline: Pipeline, first: SourceContext, mode: Mode) -> SourceContext:
         """Return the source of a later member.

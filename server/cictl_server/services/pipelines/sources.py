@@ -23,7 +23,7 @@ _SECONDS = 45.0
 def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inherited: Inherited) -> SourceContext:
     """Pin a run of *pipeline* to one commit, so that all its executions build the same files.
 
-    The version of the dependencies is taken over, and so is their commit if they build the same repository. A *source_ref*
+    A pipeline that follows the default branch builds what that is now, and its ref gets the present name. The version of the dependencies is taken over, and so is their commit if they build the same repository. A *source_ref*
     wins over their commit. If the remote can't be reached, a run without *source_ref* goes on unpinned, with the ref
     itself: the agents may still reach the remote.
 
@@ -47,7 +47,9 @@ def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inh
     if not override and inherited.repo == repo and (has_version or versioning is None):
         return _context(repo, ref, inherited.commit, versioning, inherited)
     try:
-        commit, raw = _fetch(remotes, repo, ref, None if has_version else versioning)
+        asked = "" if pipeline.vcs_source.follows_default and not override else ref
+        commit, branch, raw = _fetch(remotes, repo, asked, None if has_version else versioning)
+        ref = ref if asked else branch or ref
     except GitFailed as error:
         if override:
             raise GitFailed(f'fetch source ref "{override}": {error}', hint=error.hint) from error
@@ -79,12 +81,13 @@ def with_own_version(remotes: Remotes, pipeline: Pipeline, source: SourceContext
     return dataclasses.replace(source, version_raw=raw, version=versioning.tag_prefix + raw) if raw else source
 
 
-def _fetch(remotes: Remotes, repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str]:
-    """Return the commit of *ref*, and the raw version in its version file; empty if there is none."""
+def _fetch(remotes: Remotes, repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str, str]:
+    """Return the commit of *ref*, its branch, and the raw version in its version file; empty if there is none."""
     if versioning is None:
-        return remotes.resolve(repo, ref).commit, ""
+        resolved = remotes.resolve(repo, ref)
+        return resolved.commit, resolved.branch, ""
     with remotes.fetched(repo, ref, seconds=_SECONDS) as tree:
-        return tree.commit, _tolerant_version(tree, versioning)
+        return tree.commit, tree.branch, _tolerant_version(tree, versioning)
 
 
 def _tolerant_version(tree: FetchedCommit, versioning: Versioning) -> str:

@@ -133,9 +133,10 @@ class VersionService:
         ref = check_ref(pipeline.vcs_source.ref, field="vcs_source.ref")
         yield _running("version", f"resolving from {without_user_info(repo)}" + (f" at ref {ref}" if ref else ""))
         commit = ""
+        asked = "" if pipeline.vcs_source.follows_default else ref
         try:
             yield from _checkout(ref)
-            with self.remotes.fetched(repo, ref, seconds=_SECONDS, stop=stop) as tree:
+            with self.remotes.fetched(repo, asked, seconds=_SECONDS, stop=stop) as tree:
                 commit = tree.commit
                 yield _ok("checkout", f"resolved source commit {commit}")
                 yield _running("version-file", f"reading {versioning.file}")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 
-import msgspec
+from msgspec.structs import replace
 
 from cictl.base.clock import Clock
-from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, VcsSource, parse
+from cictl.base.git_names import SELF
+from cictl.base.urls import without_user_info
+from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse
 from cictl.wire.projects import ImportRequest, ImportResponse, ProjectDetail, ProjectSummary
-from cictl_server.errors import GitFailed, InvalidProject, InvalidRequest
+from cictl_server.errors import Conflict, GitFailed, InvalidProject, InvalidRequest
 from cictl_server.services.projects.git import RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
+from cictl_server.services.projects.identity import find_namesake, find_project, identity
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
 from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 from cictl_server.services.projects.views import project_detail, project_summary
-from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 
 _LONGEST_NAME = 255
@@ -32,11 +35,11 @@ class _Loaded:
     commit: str
     definition: ProjectFile
     icon: bytes | None
+    follows_default: bool
 
-    @property
-    def identity(self) -> str:
-        at = f"@{self.repo_ref}" if self.repo_ref else ""
-        return f"{self.repo_url}{at}:{self.config_file}"
+    def known(self, view: View) -> ProjectRecord | None:
+        """Return the project that was imported from the same place."""
+        return find_project(view, self.repo_url, self.repo_ref, self.config_file, follows_default=self.follows_default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,8 @@ class ProjectService:
 
         Raises:
             InvalidRequest: A field is missing or unsafe.
+            NotFound: There is no project to replace.
+            Conflict: The name is taken and must not be, or another project is of this place already.
             InvalidProject: The file is missing, or breaks a rule; the text says where.
             GitFailed: The repository can't be read.
         """
@@ -76,8 +81,13 @@ class ProjectService:
         repo_ref = check_ref(request.repo_ref, field="repo_ref")
         loaded = self._load(repo_url, repo_ref, _root_file(request.config_file))
         with self.store.write() as tx:
-            known = next((p for p in tx.projects.iter_all() if p.identity == loaded.identity), None)
-            return self._store_loaded(tx, loaded, known)
+            known = _replaced(tx, loaded, request.replace_id) if request.replace_id else loaded.known(tx)
+            given = _given_name(request.name) or (known.given_name if known else "")
+            name = given or loaded.definition.name
+            is_renamed = known is None or known.name != name
+            if request.refuses_taken_name and is_renamed and not request.replace_id:
+                _check_name(tx, name, loaded.repo_url)
+            return self._store_loaded(tx, loaded, known, given_name=given)
 
     def reload_project(self, project_id: int) -> ImportResponse:
         """Fetch the project's file again. An error changes nothing.
@@ -88,9 +98,10 @@ class ProjectService:
         """
         with self.store.read() as view:
             known = get_project(view, project_id)
-        loaded = self._load(known.repo_url, known.repo_ref, known.config_file)
+        loaded = self._load(known.repo_url, "" if known.follows_default else known.repo_ref, known.config_file)
         with self.store.write() as tx:
-            return self._store_loaded(tx, loaded, get_project(tx, project_id))
+            now = get_project(tx, project_id)
+            return self._store_loaded(tx, loaded, now, given_name=now.given_name)
 
     def delete_project(self, project_id: int) -> None:
         """Remove a project and its definitions; executions stay.
@@ -151,18 +162,23 @@ class ProjectService:
             commit=commit,
             definition=definition,
             icon=icon,
+            follows_default=not repo_ref,
         )
 
-    def _store_loaded(self, tx: Transaction, loaded: _Loaded, known: ProjectRecord | None) -> ImportResponse:
+    def _store_loaded(
+        self, tx: Transaction, loaded: _Loaded, known: ProjectRecord | None, *, given_name: str
+    ) -> ImportResponse:
         project = ProjectRecord(
             id=known.id if known else tx.projects.next_id(),
-            name=loaded.definition.name,
-            identity=loaded.identity,
+            name=given_name or loaded.definition.name,
+            identity=identity(loaded.repo_url, loaded.repo_ref, loaded.config_file),
             repo_url=loaded.repo_url,
             repo_ref=loaded.repo_ref,
             config_file=loaded.config_file,
             loaded_commit=loaded.commit,
             updated=self.clock(),
+            follows_default=loaded.follows_default,
+            given_name=given_name,
         )
         tx.projects.put(project)
         _store_pipelines(tx, project, loaded.definition)
@@ -175,6 +191,43 @@ class ProjectService:
             config_file=project.config_file,
             pipelines=len(loaded.definition.pipelines),
             project_id=project.id,
+        )
+
+
+def _replaced(tx: Transaction, loaded: _Loaded, project_id: int) -> ProjectRecord:
+    """Return the project that an import takes over.
+
+    Raises:
+        NotFound: There is none with this id.
+        Conflict: Another one is of the same place already.
+    """
+    replaced, same = get_project(tx, project_id), loaded.known(tx)
+    if same is not None and same.id != replaced.id:
+        raise Conflict(
+            f'project {same.id} ("{same.name}") is of this repository, ref and file already',
+            hint=f"delete project {same.id} first, or import without replacing",
+        )
+    return replaced
+
+
+def _given_name(text: str) -> str:
+    name = text.strip()
+    if not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise InvalidRequest(f"name must be printable and have at most {_LONGEST_NAME} characters")
+    return name
+
+
+def _check_name(tx: Transaction, name: str, repo_url: str) -> None:
+    """Check that no project of another repository has *name*.
+
+    Raises:
+        Conflict: One has.
+    """
+    other = find_namesake(tx, name, repo_url)
+    if other is not None:
+        raise Conflict(
+            f'the name "{name}" is taken by project {other.id}, from {without_user_info(other.repo_url)}',
+            hint=f"--replace {other.id} moves that project here and keeps its history; --as NAME gives this one another name",
         )
 
 
@@ -219,7 +272,7 @@ def _store_pipelines(tx: Transaction, project: ProjectRecord, definition: Projec
     known = {p.definition.id: p.id for p in tx.pipelines.of_project(project.id)}
     for pipeline in definition.pipelines:
         record_id = known.pop(pipeline.id, None) or tx.pipelines.next_id()
-        tx.pipelines.put(PipelineRecord(id=record_id, project_id=project.id, definition=_with_ref(pipeline, project)))
+        tx.pipelines.put(PipelineRecord(id=record_id, project_id=project.id, definition=_placed(pipeline, project)))
     for record_id in known.values():
         tx.pipelines.delete(record_id)
 
@@ -233,9 +286,13 @@ def _store_chains(tx: Transaction, project: ProjectRecord, definition: ProjectFi
         tx.chains.delete(record_id)
 
 
-def _with_ref(pipeline: Pipeline, project: ProjectRecord) -> Pipeline:
-    """Give a pipeline without a ref that of the project, if it builds the project's own repository."""
+def _placed(pipeline: Pipeline, project: ProjectRecord) -> Pipeline:
+    """Put the project's repository for `self`, and its ref where a pipeline that builds it names none."""
     source = pipeline.vcs_source
-    if source is None or source.ref or source.repo.strip() != project.repo_url:
+    if source is None or source.repo not in (SELF, project.repo_url):
         return pipeline
-    return msgspec.structs.replace(pipeline, vcs_source=VcsSource(repo=source.repo, ref=project.repo_ref))
+    if source.ref:
+        own = replace(source, repo=project.repo_url)
+    else:
+        own = replace(source, repo=project.repo_url, ref=project.repo_ref, follows_default=project.follows_default)
+    return replace(pipeline, vcs_source=own)

@@ -31,6 +31,7 @@ def project_summary(
         config_file=project.config_file,
         loaded_commit=project.loaded_commit,
         pipeline_chains=[_chain_summary(c, pipelines) for c in chains],
+        follows_default=project.follows_default,
     )
 
 
@@ -45,6 +46,7 @@ def project_detail(project: ProjectRecord, pipelines: list[PipelineRecord], chai
         loaded_commit=project.loaded_commit,
         pipelines=[_pipeline_detail(p) for p in pipelines],
         pipeline_chains=[_chain_summary(c, pipelines) for c in chains],
+        follows_default=project.follows_default,
     )
 
 
