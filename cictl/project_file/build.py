@@ -40,7 +40,15 @@ def _pipeline(pipeline: schema.PipelineShape) -> definition.Pipeline:
 
 
 def _source(source: schema.VcsSourceShape) -> definition.VcsSource:
-    return definition.VcsSource(repo=source.repo.strip(), ref=source.ref.strip())
+    submodules = source.submodules.strip()
+    return definition.VcsSource(
+        repo=source.repo.strip(),
+        ref=source.ref.strip(),
+        depth=source.depth,
+        tags=source.tags,
+        submodules="" if submodules == "false" else submodules,
+        lfs=source.lfs,
+    )
 
 
 def _versioning(versioning: schema.VersioningShape) -> definition.Versioning:

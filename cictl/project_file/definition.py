@@ -86,11 +86,16 @@ class VcsSource(Definition, frozen=True, kw_only=True):
     Attributes:
         repo: A URL or path. The server puts that of the project for `self`.
         follows_default: The server chose `ref`, because it is the remote's default branch. It may have another name next time.
+        depth, tags, submodules, lfs: As in `cictl.wire.jobs.Source`.
     """
 
     repo: str
     ref: str = ""
     follows_default: bool = False
+    depth: int = 1
+    tags: bool | None = None
+    submodules: str = ""
+    lfs: bool = False
 
 
 class Versioning(Definition, frozen=True, kw_only=True):

@@ -52,6 +52,10 @@ class JobShape(Shape, frozen=True, kw_only=True):
 class VcsSourceShape(Shape, frozen=True, kw_only=True):
     repo: str = ""
     ref: str = ""
+    depth: int = 1
+    tags: bool | None = None
+    submodules: str = ""
+    lfs: bool = False
 
 
 class VersioningShape(Shape, frozen=True, kw_only=True):

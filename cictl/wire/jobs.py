@@ -129,10 +129,23 @@ class CacheStat(Message):
 
 
 class Source(Message):
-    """What to check out: a git URL and a branch, tag or commit. An empty `ref` means the remote's default branch."""
+    """What to check out. Agents of the reference know the first two keys, and go on without the others, which are ours.
+
+    Attributes:
+        repo: A git URL.
+        ref: A branch, tag or commit; empty for the remote's default branch.
+        depth: How many commits of the history to fetch; 0 for all of it, of all branches.
+        tags: All tags, or none; null for those that the fetched commits have.
+        submodules: Empty for none, `true` for those of the repository itself, `recursive` for those of submodules too.
+        lfs: Fetch what is kept by Git LFS.
+    """
 
     repo: str
     ref: str = ""
+    depth: int = 1
+    tags: bool | None = None
+    submodules: str = ""
+    lfs: bool = False
 
 
 class TestSummary(Message):

@@ -90,6 +90,17 @@ FILE_RULES = [
     ),
     pytest.param(
         "pipeline",
+        f"- id: a\n  vcs_source: {{repo: §ext::x, ref: §a:b, depth: §-1, submodules: §all}}\n  {GOOD}",
+        [
+            f'{P}.vcs_source.repo has the protocol "ext"; allowed are file, git, http, https, ssh, the short form of ssh, and paths',
+            f'{P}.vcs_source.ref "a:b" is no name that a branch, tag or commit can have',
+            f"{P}.vcs_source.depth must be >= 0; 0 is the whole history",
+            f"{P}.vcs_source.submodules must be one of false,true,recursive",
+        ],
+        id="vcs_source",
+    ),
+    pytest.param(
+        "pipeline",
         f"- §id: a\n  versioning: {{}}\n  {GOOD}",
         [f"{P}.vcs_source.repo is required when versioning is set"],
         id="9-versioning-without-source",

@@ -11,6 +11,7 @@ from cictl.project_file.templates import secret_names
 
 TRIGGERS = ("manual", "vcs")
 BUMPS = ("patch", "minor", "major")
+SUBMODULES = ("false", "true", "recursive")
 
 
 def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector) -> None:
@@ -42,6 +43,10 @@ def _check_source(source: VcsSourceShape, path: str, collector: Collector) -> No
     for name, fault in faults.items():
         if fault:
             collector.add(f"{path}.{name}", fault)
+    if source.depth < 0:
+        collector.add(f"{path}.depth", "must be >= 0; 0 is the whole history")
+    if not is_blank(source.submodules) and source.submodules.strip() not in SUBMODULES:
+        collector.add(f"{path}.submodules", f"must be one of {','.join(SUBMODULES)}")
 
 
 def _check_versioning(versioning: VersioningShape, path: str, collector: Collector) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cictl.base.git_settings import with_settings
 from cictl.base.urls import without_user_info
 from cictl.wire.jobs import Source
 from cictl_agent.job.failures import JobFailed
+from cictl_agent.job.submodules import PROTOCOLS, rewrites
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
 from cictl_agent.system.interruption import Interruption
@@ -24,7 +26,9 @@ _REMEMBERED_BYTES = 8192
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
 _ALWAYS = ("-c", "protocol.ext.allow=never", "-c", "advice.detachedHead=false")
 _IDENTITY = ("-c", "user.name=ciwi-agent", "-c", "user.email=ciwi-agent@local")
-_EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+_ALL_TAGS = "+refs/tags/*:refs/tags/*"
+_EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", _ALL_TAGS)
+_OURS = "refs/cictl/source"
 _ALL_HISTORY = "2147483647"  # git's documented "infinite" depth; --unshallow fails where nothing is shallow
 
 _HOPELESS = (
@@ -81,7 +85,7 @@ class Checkout:
     retry_seconds: float = 1.0
 
     def run(self) -> None:
-        """Clone, and check out the wanted branch, tag or commit.
+        """Clone, check out the wanted branch, tag or commit, and what belongs to it.
 
         Raises:
             JobFailed: `checkout failed: …`, with git's exit code.
@@ -92,16 +96,42 @@ class Checkout:
             if text.startswith("-"):
                 raise JobFailed(f"checkout failed: {what} {text!r} looks like an option")
         self.log.line(f"[checkout] repo={without_user_info(repo)} ref={ref or '(default branch)'}")
+        if self.source.lfs:
+            self._check_lfs()
         shown_only = ("--no-checkout",) if ref else ()
+        tags = ("--no-tags",) if self.source.tags is False else ()
         self._fetching(
-            "clone", "--quiet", *_IDENTITY, "--depth", "1", *shown_only, "--", _as_url(repo), str(self.directory)
+            *(
+                "clone",
+                "--quiet",
+                *_IDENTITY,
+                *self._depth,
+                *tags,
+                *shown_only,
+                "--",
+                _as_url(repo),
+                str(self.directory),
+            )
         )
         if ref:
             self._switch_to(ref)
+        elif self.source.tags:
+            self._fetching("fetch", "--quiet", *self._depth, "origin", _ALL_TAGS)
+        if self.source.submodules:
+            self._check_out_submodules(repo)
+        if self.source.lfs:
+            self._fetch_lfs()
+
+    @property
+    def _depth(self) -> tuple[str, ...]:
+        return ("--depth", str(self.source.depth)) if self.source.depth > 0 else ()
 
     def _switch_to(self, ref: str) -> None:
+        # With a name of our own for it, git also fetches the tags of what it fetches, which `git describe` needs.
+        wanted = (f"+{ref}:{_OURS}", *((_ALL_TAGS,) if self.source.tags else ()))
+        tags = ("--no-tags",) if self.source.tags is False else ()
         try:
-            self._fetching("fetch", "--quiet", "--depth", "1", "--end-of-options", "origin", ref)
+            self._fetching("fetch", "--quiet", *self._depth, *tags, "--end-of-options", "origin", *wanted)
         except JobFailed:
             if not _COMMIT.fullmatch(ref):
                 raise
@@ -110,7 +140,31 @@ class Checkout:
             self._fetching("fetch", "--quiet", "--depth", _ALL_HISTORY, "--end-of-options", "origin", *_EVERYTHING)
             self._must("checkout", "--quiet", "--force", "--detach", ref)
             return
-        self._must("checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
+        self._must("checkout", "--quiet", "--force", "--detach", _OURS)
+
+    def _check_out_submodules(self, repo: str) -> None:
+        deep = ("--recursive",) if self.source.submodules == "recursive" else ()
+        reached = with_settings({**self.environment, "GIT_ALLOW_PROTOCOL": PROTOCOLS}, rewrites(repo))
+        self.log.line("[checkout] submodules")
+        inner = replace(self, environment=reached)
+        inner._fetching("submodule", "--quiet", "update", "--init", "--force", *deep, *self._depth)
+
+    def _check_lfs(self) -> None:
+        ended, _ = self._git(("lfs", "version"))
+        if ended.code:
+            raise JobFailed(
+                "checkout failed: vcs_source.lfs is true, and git-lfs is not installed on this agent; "
+                "install the package git-lfs there, or leave lfs out"
+            )
+        # So the files come all at once afterwards, and not one by one while git checks out.
+        self.environment = {**self.environment, "GIT_LFS_SKIP_SMUDGE": "1"}
+
+    def _fetch_lfs(self) -> None:
+        self._must("lfs", "install", "--local", "--skip-repo")
+        self._fetching("lfs", "pull")
+        if self.source.submodules:
+            deep = ("--recursive",) if self.source.submodules == "recursive" else ()
+            self._must("submodule", "--quiet", "foreach", *deep, "git lfs install --local --skip-repo && git lfs pull")
 
     def _must(self, *arguments: str) -> None:
         ended, _ = self._git(arguments)

@@ -103,6 +103,13 @@ pipelines:
     assert "ghp_literal" not in text
 
 
+def test_how_the_source_is_checked_out(server: RunningServer) -> None:
+    wanted = {"repo": "/r", "ref": "main", "depth": 0, "tags": False, "submodules": "true", "lfs": True}
+    file = "{repo: /r, ref: main, depth: 0, tags: false, submodules: true, lfs: yes}"
+    ids = server.define_project(f"pipelines: [{{id: b, vcs_source: {file}, jobs: [{{id: j, steps: [{{run: x}}]}}]}}]")
+    assert yaml.safe_load(inspect(server, ids["b"])["content"])["vcs_source"] == wanted
+
+
 def test_scripts_as_a_run_would_have_them(server: RunningServer, ids: dict[str, int]) -> None:
     shown = inspect(server, ids["build"], view="executor_script")
     assert shown["title"] == "Pipeline build script"

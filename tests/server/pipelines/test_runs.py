@@ -233,3 +233,15 @@ class TestSources:
         assert job.script == "echo rel-1.4.2"
         assert job.metadata["pipeline_version_raw"] == "1.4.2"
         assert job.env["CICTL_PIPELINE_TAG"] == "rel-1.4.2"
+
+
+def test_how_the_source_is_checked_out_reaches_the_agent(server: RunningServer) -> None:
+    """Keys that the file does not name are not sent: to agents of the reference it is the source that they know."""
+    job = "jobs: [{id: j, steps: [{run: x}]}]"
+    options = "depth: 0, tags: true, submodules: recursive, lfs: true"
+    ids = server.define_project(
+        f"pipelines: [{{id: plain, vcs_source: {{repo: /gone}}, {job}}}, {{id: deep, vcs_source: {{repo: /gone, {options}}}, {job}}}]"
+    )
+    plain, deep = (server.get(f"/api/v1/jobs/{server.run(ids[name])[0]}").json["job_execution"] for name in ids)
+    assert plain["source"] == {"repo": "/gone"}
+    assert deep["source"] == {"repo": "/gone", "depth": 0, "tags": True, "submodules": "recursive", "lfs": True}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cictl.project_file import Job, Pipeline, Step, VaultUse, Versioning
+from cictl.project_file import Job, Pipeline, Step, VaultUse, VcsSource, Versioning
 from cictl_server.services.secrets.tokens import visible_token
 
 _Node = dict[str, Any]
@@ -19,12 +19,21 @@ def pipeline_yaml(pipeline: Pipeline) -> str:
             "trigger": pipeline.trigger,
             **_present(
                 depends_on=pipeline.depends_on,
-                vcs_source=_present(repo=source.repo, ref=source.ref) if source else None,
+                vcs_source=_source(source) if source else None,
             ),
             **({"versioning": _versioning(versioning)} if versioning else {}),
             "jobs": [_job(job) for job in pipeline.jobs],
         }
     )
+
+
+def _source(source: VcsSource) -> _Node:
+    node = _present(repo=source.repo, ref=source.ref, submodules=source.submodules, lfs=source.lfs)
+    if source.depth != 1:
+        node["depth"] = source.depth
+    if source.tags is not None:
+        node["tags"] = source.tags
+    return node
 
 
 def job_yaml(job: Job) -> str:

@@ -172,7 +172,7 @@ def _plan_job(
         timeout_seconds=job.timeout_seconds,
         artifact_globs=job.artifacts,
         caches=job.caches,
-        source=Source(repo=source.repo, ref=source.commit or source.ref_raw) if source.repo else None,
+        source=_source(pipeline, source),
         metadata=_metadata(pipeline, job, row, request=request, source=source, identity=identity),
         step_plan=steps,
     )
@@ -185,6 +185,15 @@ def _rendered(job: Job, values: Mapping[str, str]) -> Job:
         runs_on={key: render(text, values) for key, text in job.runs_on.items()},
         artifacts=[render(pattern, values) for pattern in job.artifacts],
     )
+
+
+def _source(pipeline: Pipeline, source: SourceContext) -> Source | None:
+    """Return what the executions of *pipeline* check out, in the way that its file says; None for nothing."""
+    if not source.repo:
+        return None
+    found = Source(repo=source.repo, ref=source.commit or source.ref_raw)
+    own = pipeline.vcs_source
+    return replace(found, depth=own.depth, tags=own.tags, submodules=own.submodules, lfs=own.lfs) if own else found
 
 
 def _steps(job: Job, values: Mapping[str, str], *, dry_run: bool) -> list[Step]:

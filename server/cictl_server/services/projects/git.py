@@ -11,13 +11,13 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 from cictl.base import children
 from cictl.base.children import Stop
 from cictl.base.git_names import PROTOCOLS, ref_fault, repository_fault
+from cictl.base.git_settings import with_settings
 from cictl.base.urls import without_user_info, without_user_infos
 from cictl_server.errors import GitFailed, GitMissing, InvalidRequest
 
@@ -234,8 +234,7 @@ def _end_of(output: IO[bytes]) -> str:
 def _environment(repo: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in _PLACES}
     return {
-        **inherited,
-        **_settings(repo, inherited),
+        **with_settings(inherited, _settings(repo)),
         "GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "true",
@@ -247,17 +246,10 @@ def _environment(repo: str) -> dict[str, str]:
     }
 
 
-def _settings(repo: str, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that make *repo* the remote of a repository, after those settings that are there already."""
-    settings = {f"remote.{REMOTE}.url": repo}
+def _settings(repo: str) -> list[tuple[str, str]]:
+    """Return the settings that make *repo* the remote of a repository."""
+    url = (f"remote.{REMOTE}.url", repo)
     if repo.startswith("file://") or Path(repo).is_dir():
         # git runs the other side itself, but without our settings, and by itself that one does not filter.
-        settings[f"remote.{REMOTE}.uploadpack"] = "git -c uploadpack.allowFilter=true upload-pack"
-    count = int(inherited.get("GIT_CONFIG_COUNT", "").strip() or 0)
-    numbered = enumerate(settings.items(), start=count)
-    variables = {
-        name: text
-        for number, (key, value) in numbered
-        for name, text in ((f"GIT_CONFIG_KEY_{number}", key), (f"GIT_CONFIG_VALUE_{number}", value))
-    }
-    return {**variables, "GIT_CONFIG_COUNT": str(count + len(settings))}
+        return [url, (f"remote.{REMOTE}.uploadpack", "git -c uploadpack.allowFilter=true upload-pack")]
+    return [url]
