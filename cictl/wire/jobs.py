@@ -200,6 +200,7 @@ class JobExecution(Message):
         waiting_reason: Why the last attempt to read the secrets of a queued execution failed (ours).
         not_before_utc: When the server tries to read them again (ours).
         warnings: What its user should know although it is no failure, such as files that were not kept (ours).
+        timeout_is_default: The limit is the server's, because the job states none. It is given with the lease (ours).
     """
 
     id: str
@@ -232,6 +233,7 @@ class JobExecution(Message):
     waiting_reason: str = ""
     not_before_utc: datetime | None = None
     warnings: list[str] = msgspec.field(default_factory=list)
+    timeout_is_default: bool = False
 
     @property
     def facts(self) -> JobMetadata:

@@ -17,7 +17,7 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.front import is_loopback_name
 from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser
-from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_WAITING_PLACES, Services
+from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_JOB_SECONDS, DEFAULT_WAITING_PLACES, Services
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core.pulse import INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
@@ -46,6 +46,7 @@ class ServerConfig:
         port: 0 takes a free one.
         no_auth: Allow an address that other machines reach, although nothing authenticates them.
         agent_timeout: What an agent runs is given up after this silence of it.
+        default_timeout_seconds: The limit of jobs that state none; 0 means none.
         environ: Settings of updates (where releases come from, how this installation is managed) and of mDNS.
         vault_urls: The only Vaults from which secrets may come; empty allows any.
         artifact_limits: How much a job may keep.
@@ -59,6 +60,7 @@ class ServerConfig:
     version: str = "dev"
     waiting_places: int = DEFAULT_WAITING_PLACES
     agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT
+    default_timeout_seconds: int = DEFAULT_JOB_SECONDS
     environ: Mapping[str, str] = field(default_factory=dict)
     arguments: Sequence[str] = ()
     vault_urls: Sequence[str] = ()
@@ -113,6 +115,7 @@ class Server:
             version=config.version,
             waiting_places=config.waiting_places,
             agent_timeout=config.agent_timeout,
+            default_timeout_seconds=config.default_timeout_seconds,
             update_tools=_tools(config),
             vault_urls=config.vault_urls,
             artifact_limits=config.artifact_limits,

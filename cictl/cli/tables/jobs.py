@@ -93,7 +93,7 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Started", lambda j: j.started_utc),
     Column("Finished", lambda j: j.finished_utc),
     Column("Time", running_time),
-    Column("Time limit", lambda j: timedelta(seconds=j.timeout_seconds) if j.timeout_seconds else None),
+    Column("Time limit", lambda j: _limit_text(j)),
     Column("Step", lambda j: j.current_step),
     Column("Exit code", lambda j: j.exit_code),
     Column("Error", lambda j: j.error),
@@ -104,6 +104,14 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Next attempt", lambda j: j.not_before_utc),
     Column("Requires", lambda j: [f"{key}={value}" for key, value in sorted((j.required_capabilities or {}).items())]),
 )
+
+
+def _limit_text(job: JobExecution) -> str:
+    if not job.timeout_seconds:
+        return ""
+    return duration(timedelta(seconds=job.timeout_seconds)) + (
+        " (the server's default)" if job.timeout_is_default else ""
+    )
 
 
 def jobs_result(jobs: list[JobExecution], *, next_cursor: str = "") -> Result[JobExecution]:

@@ -31,6 +31,7 @@ from cictl_server.store.contract import Store
 
 DEFAULT_WAITING_PLACES = 64
 DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)
+DEFAULT_JOB_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,7 @@ class Services:
         clock: Clock = utc_now,
         waiting_places: int = DEFAULT_WAITING_PLACES,
         agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
+        default_timeout_seconds: int = DEFAULT_JOB_SECONDS,
         update_tools: UpdateTools | None = None,
         process: ServerProcess | None = None,
         vault_urls: Sequence[str] = (),
@@ -70,6 +72,7 @@ class Services:
         A room is built from rooms of the levels below its own. `lint-imports` holds the levels.
 
         Args:
+            default_timeout_seconds: The limit of jobs that state none; 0 means none.
             update_tools: By default those of an empty environment: this installation can't update itself then.
             process: By default one that can be neither ended nor restarted.
         """
@@ -85,7 +88,16 @@ class Services:
         logs = Logs.build(secrets, directory)
         artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
         # level 4
-        jobs = Jobs.build(core, history, fleet, secrets, logs, artifacts, agent_timeout=agent_timeout)
+        jobs = Jobs.build(
+            core,
+            history,
+            fleet,
+            secrets,
+            logs,
+            artifacts,
+            agent_timeout=agent_timeout,
+            default_timeout_seconds=default_timeout_seconds,
+        )
         about = About.build(core, fleet, logs)
         # level 5
         pipelines = Pipelines.build(core, history, fleet, secrets, projects, about)

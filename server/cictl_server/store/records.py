@@ -32,6 +32,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
 
     Attributes:
         number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`. The order of leasing.
+        default_timeout_seconds: The server's limit at its lease, if it states none itself; 0 means none.
         failed_dependency: What it waited for, if its failure ended the execution.
         lease_request_id: `request_id` of the lease that took it.
         log_size: Bytes of its log that count, once it is over; what came later is ignored.
@@ -67,6 +68,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     secrets_since: datetime | None = None
     secrets_attempts: int = 0
     warnings: list[str] = msgspec.field(default_factory=list)
+    default_timeout_seconds: int = 0
 
     @classmethod
     def queued(cls, spec: JobSpec, *, number: int, created: datetime) -> JobRecord:
@@ -76,6 +78,11 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         return f"job-{self.number}"
+
+    @property
+    def limit_seconds(self) -> int:
+        """How long it may run; 0 means for ever."""
+        return self.timeout_seconds or self.default_timeout_seconds
 
     @property
     def log_name(self) -> str:

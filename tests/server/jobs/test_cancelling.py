@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from cictl_testing.server import RunningServer
+
+from cictl.wire.codec import decode
+from cictl.wire.jobs import JobResponse, LeaseRequest
 
 
 def test_cancel_keeps_the_log_and_adds_its_line(server: RunningServer) -> None:
@@ -69,6 +74,32 @@ def test_a_run_past_its_limit_and_the_grace_is_ended(server: RunningServer) -> N
     ended = server.job(job_id)
     assert (ended.error, ended.cause) == ("job timed out while running (server maintenance)", "timed_out")
     assert ended.output == "[control] job timed out while running (server maintenance)"
+
+
+def test_a_job_that_states_no_limit_gets_the_servers_with_its_lease(server: RunningServer) -> None:
+    job_id = server.enqueue()
+    assert (server.job(job_id).timeout_seconds, server.job(job_id).timeout_is_default) == (0, False)
+    assert server.leased().timeout_seconds == 86400
+    assert server.report(job_id, "running").status_code == 200
+    assert server.job(job_id).timeout_is_default
+    server.clock.step(86400 + 15)
+    server.services.jobs.expiry.run_once()
+    assert server.job(job_id).cause == "timed_out"
+    explained = server.get(f"/api/v1/jobs/{job_id}/explain").json
+    assert explained["summary"].endswith("after its time limit of 24 h (the server's default)")
+    rerun = decode(server.post(f"/api/v1/jobs/{job_id}/rerun").content, JobResponse).job_execution
+    assert (rerun.timeout_seconds, rerun.timeout_is_default) == (0, False)
+
+
+def test_a_job_keeps_its_own_limit_and_0_means_none(server: RunningServer) -> None:
+    server.run(server.define('[{id: slow, timeout_seconds: 90000, steps: [{run: "true"}]}]'))
+    job = server.leased()
+    assert (job.timeout_seconds, job.timeout_is_default) == (90000, False)
+    server.enqueue()
+    unlimited = replace(server.services.jobs.leasing, default_timeout_seconds=0)
+    second = unlimited.lease(LeaseRequest(agent_id="b")).job_execution
+    assert second is not None
+    assert (second.timeout_seconds, second.timeout_is_default) == (0, False)
 
 
 @pytest.mark.weakness("A10.1b")

@@ -37,6 +37,15 @@ def serve(
     agent_timeout: Annotated[
         int, typer.Option(min=10, metavar="SECONDS", help="Give up on the jobs of an agent silent for this long.")
     ] = 60,
+    default_timeout: Annotated[
+        int,
+        typer.Option(
+            envvar="CICTL_DEFAULT_TIMEOUT",
+            min=0,
+            metavar="SECONDS",
+            help="Time limit of jobs that state none; 0 for none.",
+        ),
+    ] = 86400,
     vault_url: Annotated[
         list[str] | None,
         typer.Option(
@@ -104,6 +113,7 @@ def serve(
         version=version,
         agent_timeout=timedelta(seconds=agent_timeout),
         artifact_limits=ArtifactLimits(files=max_artifact_files, total_bytes=_size(max_artifacts, "--max-artifacts")),
+        default_timeout_seconds=default_timeout,
         environ=os.environ,
         arguments=sys.argv[1:],
     )

@@ -50,6 +50,7 @@ class Jobs:
         artifacts: Artifacts,
         *,
         agent_timeout: timedelta,
+        default_timeout_seconds: int,
     ) -> Jobs:
         store, clock, hub, settler, files = core.store, core.clock, core.hub, history.settling, logs.files
         presence, matching = fleet.presence, fleet.matching
@@ -77,6 +78,7 @@ class Jobs:
                 pause=pause,
                 hub=hub,
                 clock=clock,
+                default_timeout_seconds=default_timeout_seconds,
             ),
             lease_pause=pause,
             reporting=ReportingService(

@@ -135,11 +135,11 @@ class MaintenanceService:
         return self._is_timed_out(job, now) or self._is_agent_lost(job, now)
 
     def _is_timed_out(self, job: JobRecord, now: datetime) -> bool:
-        if job.timeout_seconds <= 0 or job.started is None:
+        if job.limit_seconds <= 0 or job.started is None:
             return False
         grace = TIMEOUT_GRACE + UPLOAD_LIMIT if self._presence.is_online(job.agent_id) else TIMEOUT_GRACE
         # Compared as numbers: a limit may be longer than any timedelta.
-        return (now - job.started - grace).total_seconds() >= job.timeout_seconds
+        return (now - job.started - grace).total_seconds() >= job.limit_seconds
 
     def _is_agent_lost(self, job: JobRecord, now: datetime) -> bool:
         """Tell whether the agent was silent for too long. A start of the server begins the count anew: nobody could report before it."""

@@ -253,9 +253,22 @@ def _failure(job: JobRecord, place: str) -> str:
             return f"it never ran: {job.error.removeprefix('cancelled: ')}"
         case Cause.SECRETS_MISSING:
             return f"it never ran: {job.error}"
+        case Cause.TIMED_OUT if job.limit_seconds:
+            whose = " (the server's default)" if _has_default_limit(job) else ""
+            return f"it failed{place}: {job.error} after its time limit of {_span(job.limit_seconds)}{whose}"
     if job.error:
         return f"it failed{place}: {job.error}"
     return f"it failed{place}: " + ("no reason given" if job.exit_code is None else f"exit code {job.exit_code}")
+
+
+def _has_default_limit(job: JobRecord) -> bool:
+    return job.limit_seconds != job.timeout_seconds
+
+
+def _span(seconds: int) -> str:
+    """Return *seconds* in the largest unit that they are whole in: `24 h`, `90 min`, `45 s`."""
+    units = ((3600, "h"), (60, "min"), (1, "s"))
+    return next(f"{seconds // length} {unit}" for length, unit in units if seconds % length == 0)
 
 
 def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
@@ -273,7 +286,8 @@ def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
             yield Fix(text="look at the agent", command=command("agents", "show", job.agent_id))
         case Cause.TIMED_OUT:
             yield Fix(
-                text="see where the time went; `timeout_seconds` of the job is its limit",
+                text="see where the time went; `timeout_seconds` of the job is its limit"
+                + (", else `serve --default-timeout`" if _has_default_limit(job) else ""),
                 command=command("jobs", "logs", job.id, "--tail", "50"),
             )
         case Cause.SECRETS_MISSING:

@@ -50,6 +50,7 @@ class LeasingService:
     pause: LeasePause
     hub: Hub
     clock: Clock
+    default_timeout_seconds: int
 
     def lease(self, request: LeaseRequest, *, is_abandoned: Callable[[], bool] = lambda: False) -> LeaseResponse:
         """Give the agent an execution, waiting up to `wait_seconds` for one.
@@ -146,6 +147,7 @@ class LeasingService:
             now=self.clock(),
             agent_id=request.agent_id,
             lease_request_id=request.request_id,
+            default_timeout_seconds=0 if job.timeout_seconds else self.default_timeout_seconds,
         )
         self.settler.put(tx, leased)
         return leased

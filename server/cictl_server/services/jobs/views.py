@@ -29,6 +29,7 @@ def job_view(
     is_listed = candidates is not None
     spec = job.planned()
     spec["required_capabilities"] = job.required_capabilities or None
+    spec["timeout_seconds"] = job.limit_seconds
     spec["step_plan"] = job.step_plan if is_leased else without_token(job.step_plan)
     return JobExecution(
         **spec,
@@ -52,6 +53,7 @@ def job_view(
         test_summary=job.test_summary if is_listed else None,
         unmet_requirements=unmet_requirements(job, candidates or ()) if is_listed else [],
         warnings=job.warnings,
+        timeout_is_default=job.limit_seconds != job.timeout_seconds,
     )
 
 
