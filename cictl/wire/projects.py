@@ -195,13 +195,18 @@ class RunRequest(Message):
 
 
 class RunResponse(Message):
-    """The executions that were enqueued, in the order of their creation. `pipeline_run_id` is ours."""
+    """The executions that were enqueued, in the order of their creation. `pipeline_run_id` is ours.
+
+    Attributes:
+        warnings: What is to be known of the run's source, such as the commit that it takes from what it depends on (ours).
+    """
 
     project_name: str
     pipeline_id: str
     enqueued: int
     job_execution_ids: list[str]
     pipeline_run_id: str = ""
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 class PreviewRequest(Message):

@@ -107,6 +107,8 @@ def _start(
     enqueue = session.client.run_chain if target.is_chain else session.client.run_pipeline
     answer = enqueue(target.definition.id, request)
     session.note(_enqueued_text(target, answer))
+    for warning in answer.warnings:
+        session.note(f"note: {warning}")
     if not waiting.wanted:
         session.show(_run_result(answer))
         session.note(f"follow with: {attach_command(session, answer.job_execution_ids, answer.pipeline_run_id)}")

@@ -279,3 +279,33 @@ def test_git_ends_when_the_browser_leaves(server: RunningServer, silent: SilentR
             connection = silent.connected()
             assert any(line == b": keepalive" for line in lines)
         silent.wait_until_left(connection)
+
+
+def warnings(server: RunningServer, pipeline: int, **fields: object) -> list[str]:
+    answer = server.post(f"/api/v1/pipelines/{pipeline}/run-selection", fields)
+    assert answer.status_code == 201, answer.text
+    return list(answer.json.get("warnings", []))
+
+
+def test_a_run_says_which_commit_it_takes_and_whether_that_is_old(server: RunningServer, origin: Origin) -> None:
+    ids = imported(server, origin)
+    assert warnings(server, ids["build"]) == []
+    finish_everything(server)
+    built = git(origin.work, "rev-parse", "HEAD")[:10]
+    assert warnings(server, ids["publish"]) == [f"publish takes commit {built} from build"]
+    newer = origin.commit({"later": "x"})[:10]
+    old = f"publish takes commit {built} from build; main is at commit {newer} now, which needs a run of build first"
+    assert warnings(server, ids["publish"]) == [old]
+    assert warnings(server, ids["publish"], source_ref="main") == [
+        f"publish builds commit {newer}, but what it takes from build was made from commit {built}"
+    ]
+    origin.hide()
+    [unknown] = warnings(server, ids["publish"])
+    assert unknown.startswith(f"publish takes commit {built} from build; whether main has moved on is unknown: exit")
+
+
+def test_a_run_says_that_it_is_unpinned(server: RunningServer, origin: Origin) -> None:
+    ids = imported(server, origin)
+    origin.hide()
+    [unpinned] = warnings(server, ids["build"])
+    assert unpinned.startswith("main stands for no commit yet, so each job finds its own: exit status 128; fatal: ")

@@ -6,7 +6,7 @@ histories.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cictl.project_file import Pipeline
@@ -78,6 +78,14 @@ def combine(runs: Mapping[str, PastRun]) -> Inherited:
         commit=commit,
         runs=dict(runs),
     )
+
+
+def other_commits(inherited: Inherited, repo: str, commit: str) -> Iterator[tuple[str, str]]:
+    """Yield each dependency whose run built another commit of *repo* than *commit*, and that commit."""
+    for name, run in inherited.runs.items():
+        built = run.get(JobMetadata.pipeline_source_ref_resolved)
+        if built and built != commit and run.get(JobMetadata.pipeline_source_repo) == repo:
+            yield name, built
 
 
 def declared_dependencies(pipeline: Pipeline, members: list[str]) -> list[str]:

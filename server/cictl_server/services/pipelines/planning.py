@@ -34,6 +34,7 @@ class SourceContext:
         commit: The commit that it was resolved to.
         version_raw: `1.2.3`.
         version: `v1.2.3`, also the tag.
+        warnings: What whoever starts the run should know of this source.
     """
 
     repo: str = ""
@@ -43,6 +44,7 @@ class SourceContext:
     version: str = ""
     tag_prefix: str = ""
     version_file: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

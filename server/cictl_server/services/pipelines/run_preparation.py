@@ -119,7 +119,7 @@ class Preparer:
             tolerates_missing_needs=not mode.is_run,
         )
         planned = _finished(pipeline, planned, source, request, mode)
-        return _prepared(project, pipeline.id, identity.pipeline_run_id, planned, cached, mode)
+        return _prepared(project, pipeline.id, identity.pipeline_run_id, planned, cached, source.warnings, mode)
 
     def chain(self, chain_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
         """Prepare a run of every pipeline of a chain. `chain_members` tells which of them wait for which.
@@ -146,8 +146,10 @@ class Preparer:
         run_id = f"chain-{self.numbers.next()}"
         identities = self._identities(project, chain.chain_id, run_id, members, request, mode)
         planned: list[JobSpec] = []
+        warnings = dict.fromkeys(source.warnings)
         for index, (member, identity) in enumerate(zip(members, identities, strict=True)):
             own = source if index == 0 else self._member_source(member.pipeline, source, mode)
+            warnings |= dict.fromkeys(own.warnings)
             jobs = plan(
                 member.pipeline,
                 request,
@@ -157,7 +159,7 @@ class Preparer:
                 tolerates_missing_needs=not mode.is_run,
             )
             planned += _finished(member.pipeline, jobs, own, request, mode)
-        return _prepared(project, chain.chain_id, run_id, planned, cached, mode)
+        return _prepared(project, chain.chain_id, run_id, planned, cached, tuple(warnings), mode)
 
     def _identities(
         self,
@@ -263,7 +265,13 @@ def _marked(job: JobSpec) -> JobSpec:
 
 
 def _prepared(
-    project: ProjectRecord, name: str, run_id: str, planned: list[JobSpec], cached: CachedSource | None, mode: Mode
+    project: ProjectRecord,
+    name: str,
+    run_id: str,
+    planned: list[JobSpec],
+    cached: CachedSource | None,
+    warnings: tuple[str, ...],
+    mode: Mode,
 ) -> Prepared:
     if mode.is_run and not planned:
         raise InvalidRequest(NO_MATCH)
@@ -273,7 +281,7 @@ def _prepared(
         run_id=run_id,
         planned=planned,
         cache_source=cached.origin if cached else "",
-        warnings=cached.warnings if cached else [],
+        warnings=[*(cached.warnings if cached else ()), *warnings],
     )
 
 

@@ -50,4 +50,5 @@ class RunService:
             enqueued=len(jobs),
             job_execution_ids=[job.id for job in jobs],
             pipeline_run_id=prepared.run_id,
+            warnings=prepared.warnings,
         )

@@ -8,8 +8,8 @@ import re
 
 from cictl.base.git_names import is_commit
 from cictl.project_file import Pipeline, Versioning
-from cictl_server.errors import GitFailed, InvalidRequest
-from cictl_server.services.pipelines.dependencies import Inherited
+from cictl_server.errors import GitFailed, InvalidRequest, NoCapacity
+from cictl_server.services.pipelines.dependencies import Inherited, other_commits
 from cictl_server.services.pipelines.planning import SourceContext
 from cictl_server.services.projects.git import check_ref, check_repository
 from cictl_server.services.projects.remotes import FetchedCommit, Remotes
@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 _SEMVER_CORE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _SECONDS = 45.0
+_LOOK_SECONDS = 10.0
+"""How long a remote may take to say whether a branch has moved on, which the run does not depend on."""
 
 
 def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inherited: Inherited) -> SourceContext:
@@ -44,10 +46,12 @@ def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inh
     repo = check_repository(pipeline.vcs_source.repo, field="vcs_source.repo")
     ref = override or check_ref(pipeline.vcs_source.ref, field="vcs_source.ref")
     has_version = bool(inherited.version)
+    asked = "" if pipeline.vcs_source.follows_default and not override else ref
+    warnings: tuple[str, ...] = ()
     if not override and inherited.repo == repo and (has_version or versioning is None):
-        return _context(repo, ref, inherited.commit, versioning, inherited)
+        taken = _context(repo, ref, inherited.commit, versioning, inherited)
+        return dataclasses.replace(taken, warnings=_taken(remotes, pipeline, taken, inherited, asked=asked))
     try:
-        asked = "" if pipeline.vcs_source.follows_default and not override else ref
         commit, branch, raw = _fetch(remotes, repo, asked, None if has_version else versioning)
         ref = ref if asked else branch or ref
     except GitFailed as error:
@@ -57,10 +61,44 @@ def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inh
             raise InvalidRequest(unfetched(ref, error), hint=error.hint) from error
         logger.warning("run goes on unpinned pipeline=%s ref=%s: %s", pipeline.id, ref, error)
         commit, raw = (ref if is_commit(ref) else ""), ""
+        warnings += (
+            f"{ref or 'the default branch'} stands for no commit yet, so each job finds its own: {_one_line(error)}",
+        )
+    warnings += tuple(
+        f"{pipeline.id} builds {_short(commit)}, but what it takes from {name} was made from {_short(built)}"
+        for name, built in other_commits(inherited, repo, commit)
+        if commit
+    )
     if has_version or versioning is None or not raw:
-        return _context(repo, ref, commit, versioning, inherited)
+        return _context(repo, ref, commit, versioning, inherited, warnings)
     own = Inherited(version_raw=raw, version=versioning.tag_prefix + raw)
-    return _context(repo, ref, commit, versioning, own)
+    return _context(repo, ref, commit, versioning, own, warnings)
+
+
+def _taken(
+    remotes: Remotes, pipeline: Pipeline, source: SourceContext, inherited: Inherited, *, asked: str
+) -> tuple[str, ...]:
+    """Return which commit *pipeline* takes over from its dependencies, and whether its ref has moved on since."""
+    names = " and ".join(inherited.runs)
+    taken = f"{pipeline.id} takes {_short(source.commit)} from {names}"
+    where = source.ref_raw or "the default branch"
+    if is_commit(asked):
+        return (taken,)
+    try:
+        now = remotes.resolve(source.repo, asked, seconds=_LOOK_SECONDS)
+    except (GitFailed, NoCapacity) as error:
+        return (f"{taken}; whether {where} has moved on is unknown: {_one_line(error)}",)
+    if now.commit == source.commit:
+        return (taken,)
+    return (f"{taken}; {now.branch or where} is at {_short(now.commit)} now, which needs a run of {names} first",)
+
+
+def _one_line(error: Exception) -> str:
+    return "; ".join(str(error).splitlines())
+
+
+def _short(commit: str) -> str:
+    return f"commit {commit[:10]}"
 
 
 def with_own_version(remotes: Remotes, pipeline: Pipeline, source: SourceContext) -> SourceContext:
@@ -137,7 +175,14 @@ def read_version(content: bytes, file: str) -> str:
     return text
 
 
-def _context(repo: str, ref: str, commit: str, versioning: Versioning | None, version: Inherited) -> SourceContext:
+def _context(
+    repo: str,
+    ref: str,
+    commit: str,
+    versioning: Versioning | None,
+    version: Inherited,
+    warnings: tuple[str, ...] = (),
+) -> SourceContext:
     return SourceContext(
         repo=repo,
         ref_raw=ref,
@@ -146,4 +191,5 @@ def _context(repo: str, ref: str, commit: str, versioning: Versioning | None, ve
         version=version.version,
         tag_prefix=versioning.tag_prefix if versioning else "",
         version_file=versioning.file if versioning else "",
+        warnings=warnings,
     )
