@@ -44,8 +44,8 @@ class Ran:
 
 Run = Callable[..., Ran]
 
-HASTE = Patience(retries=0, poll_seconds=0.01, retry_seconds=0.01)
-"""It looks again at once, and never repeats a failed read."""
+HASTE = Patience(retries=0, poll_seconds=0.01, retry_seconds=0.01, slow_after_seconds=600.0)
+"""It looks again at once, never repeats a failed read, and takes nothing for slow: the machine may be loaded."""
 
 EAGER = HASTE._replace(unmet_after_seconds=0.0)
 """It tells at once of jobs that no agent can take."""

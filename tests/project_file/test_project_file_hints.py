@@ -15,7 +15,7 @@ pipelines:
     jobs:
       - id: pack
         artifacts: %s
-        steps: [{run: make}]
+        steps: [{run: "true"}]
 """
 
 
@@ -98,3 +98,50 @@ pipelines:
 def test_rows_and_placeholders(name: str, os: str, command: str, warning: str) -> None:
     found = lint_warnings(MATRIX % (name, os, command), config_file="cictl.yaml")
     assert [each.message for each in found] == [f"pipelines[0].jobs[0]{warning}"] * bool(warning)
+
+
+CHECKOUT = """
+version: 1
+project: {name: shop}
+pipelines:
+  - id: build
+    %s
+    jobs:
+      - {id: a, steps: [{run: "echo hello"}, {run: %s}, {run: make}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("run", "command"),
+    [
+        ("make all", "make"),
+        ("set -e; git describe", "git describe"),
+        ("./gradlew build", "./gradlew"),
+        ("cd app && npm ci", "npm ci"),
+        ("pip install .", "pip install ."),
+    ],
+)
+def test_a_pipeline_that_wants_a_checkout_and_has_none_is_told_once(run: str, command: str) -> None:
+    [warning] = lint_warnings(CHECKOUT % ("trigger: manual", f"'{run}'"), config_file="cictl.yaml")
+    assert warning.line == 8
+    assert warning.message == (
+        f'pipelines[0].jobs[0].steps[1].run runs "{command}", but without vcs_source nothing is checked out; '
+        "vcs_source: {repo: self} checks this repository out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "run"),
+    [
+        pytest.param("vcs_source: {repo: self}", "make all", id="checked out"),
+        pytest.param("trigger: manual", "git clone https://git.example.test/x . && make", id="cloned by itself"),
+    ],
+)
+def test_a_pipeline_that_has_its_files_is_left_alone(keys: str, run: str) -> None:
+    assert lint_warnings(CHECKOUT % (keys, f"'{run}'"), config_file="cictl.yaml") == ()
+
+
+@pytest.mark.parametrize("run", ["echo make", "git --version", "go version", "makepkg", "cat ./x", "npm --version"])
+def test_other_commands_want_no_checkout(run: str) -> None:
+    text = (CHECKOUT % ("trigger: manual", f"'{run}'")).replace(", {run: make}", "")
+    assert lint_warnings(text, config_file="cictl.yaml") == ()

@@ -13,8 +13,10 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.names import find_project
+from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Result
 from cictl.cli.projects.icon import show_icon
+from cictl.cli.projects.place import as_sent
 from cictl.cli.tables.projects import project_result, projects_result
 from cictl.wire.codec import Message
 from cictl.wire.projects import ImportRequest, ImportResponse, ProjectSummary
@@ -57,7 +59,12 @@ def show_project(context: typer.Context, project: ProjectName) -> None:
 )
 def import_project(
     context: typer.Context,
-    url: Annotated[str, typer.Argument(metavar="URL", help="The git repository, as the server reaches it.")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="The git repository, as the server reaches it; a path on this machine may be relative."
+        ),
+    ],
     ref: Annotated[
         str,
         typer.Option(
@@ -78,15 +85,17 @@ def import_project(
     session.refuse_if_readonly(f"import {url}")
     if replace or name:
         _check_names(session)
+    place = as_sent(url)
     request = ImportRequest(
-        repo_url=url,
+        repo_url=place,
         repo_ref=ref,
         config_file=file,
         name=name,
         replace_id=find_project(session.client, replace).id if replace else 0,
         refuses_taken_name=True,
     )
-    answer = session.client.import_project(request)
+    with told_when_slow(session, reading_text(place, limit="two minutes")):
+        answer = session.client.import_project(request)
     session.show_done(_import_result(answer), _import_text("imported", answer))
     if not session.wants_data:
         session.note(f"what can be run: cictl projects show {answer.project_name}{session.server_options}")
@@ -97,7 +106,9 @@ def reload_project(context: typer.Context, project: ProjectName) -> None:
     """Read a project's file again from its repository."""
     session = Session.of(context)
     session.refuse_if_readonly(f"reload project {project}")
-    answer = session.client.reload_project(find_project(session.client, project).id)
+    found = find_project(session.client, project)
+    with told_when_slow(session, reading_text(found.repo_url, limit="two minutes")):
+        answer = session.client.reload_project(found.id)
     session.show_done(_import_result(answer), _import_text("reloaded", answer))
 
 

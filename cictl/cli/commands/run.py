@@ -26,6 +26,7 @@ from cictl.cli.commands.options import (
 )
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import Target, find_agent, find_target
+from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Column, Result
 from cictl.wire.projects import OFFLINE_CACHED, RunRequest, RunResponse
 
@@ -105,7 +106,8 @@ def _start(
     pin = find_agent(session.client, agent).agent_id if agent else ""
     request = msgspec.structs.replace(request, pipeline_job_id=target.job, agent_id=pin)
     enqueue = session.client.run_chain if target.is_chain else session.client.run_pipeline
-    answer = enqueue(target.definition.id, request)
+    with told_when_slow(session, reading_text(f"the repository of {target.full_name}", limit="a minute or two")):
+        answer = enqueue(target.definition.id, request)
     session.note(_enqueued_text(target, answer))
     for warning in answer.warnings:
         session.note(f"note: {warning}")

@@ -10,6 +10,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.names import Target, find_agent
+from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Column, Line, Result
 from cictl.cli.tables.agents import AGENT_COLUMNS
 from cictl.wire.agents import Agent
@@ -39,7 +40,8 @@ def preview(session: Session, target: Target, request: PreviewRequest, *, agent:
     """
     request = msgspec.structs.replace(request, pipeline_job_id=target.job, agent_id=_pin(session, agent))
     ask = session.client.preview_chain if target.is_chain else session.client.preview_pipeline
-    answer = ask(target.definition.id, request)
+    with told_when_slow(session, reading_text(f"the repository of {target.full_name}", limit="a minute or two")):
+        answer = ask(target.definition.id, request)
     session.show(preview_result(target, answer))
     _check(target, answer)
 
@@ -70,7 +72,9 @@ def show_eligible_agents(session: Session, target: Target, request: RunRequest, 
 def show_source_refs(session: Session, target: Target) -> None:
     """Show the branches that *target* could be run from."""
     ask = session.client.source_refs_of_chain if target.is_chain else session.client.source_refs_of_pipeline
-    session.show(_refs_result(target, ask(target.definition.id)))
+    with told_when_slow(session, reading_text(f"the repository of {target.full_name}", limit="20 seconds")):
+        answer = ask(target.definition.id)
+    session.show(_refs_result(target, answer))
 
 
 def preview_result(target: Target, answer: PreviewResponse) -> Result[PreviewResponse]:

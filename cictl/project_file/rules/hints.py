@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cictl.project_file.findings import Finding, quote
 from cictl.project_file.patterns import pattern_problem
+from cictl.project_file.rules.checkout_hint import missing_checkout
 from cictl.project_file.rules.collector import Collector
 from cictl.project_file.schema import FileShape, JobShape
 from cictl.project_file.structure import Positions, join_key
@@ -13,9 +14,13 @@ from cictl.project_file.templates import RUN_KEYS, unfilled
 
 
 def advise(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
-    """Return a warning for each thing in *file* that has no effect. The file breaks no rules."""
+    """Return a warning for each thing in *file* that has no effect, or can have none. The file breaks no rules."""
     collector = Collector(positions)
     for index, pipeline in enumerate(file.pipelines):
+        if found := missing_checkout(pipeline):
+            place, command = f"pipelines[{index}].{found[0]}", found[1]
+            why = "but without vcs_source nothing is checked out; vcs_source: {repo: self} checks this repository out"
+            collector.say(place, f"{place} runs {quote(command)}, {why}")
         for number, job in enumerate(pipeline.jobs):
             path = f"pipelines[{index}].jobs[{number}]"
             _check_artifacts(job, f"{path}.artifacts", collector)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
 from cictl_testing.files import git, make_repository
+from cictl_testing.processes import eventually
 from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.patience import Patience
+from cictl.cli.app.session import Session
+from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.wire.problems import Code
 from tests.cli.conftest import Run
 
@@ -58,6 +64,30 @@ def test_import_stops_at_a_name_that_is_taken(cli: Run, shop: Shop, tmp_path: Pa
     assert cli("projects", "import", fork, "--replace", "shop").err.startswith(f"imported shop: 1 pipeline from {fork}")
     assert shop.projects() == ["shop"]
     assert cli("projects", "show", "3", "-o", "json").json()["project"]["repo_url"] == fork
+
+
+@pytest.mark.parametrize("place", [".", "src", "../repository"])
+def test_import_of_a_path_makes_it_absolute(
+    cli: Run, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    file = "version: 1\nproject: {name: near}\npipelines: [{id: build, jobs: [{id: a, steps: [{run: x}]}]}]\n"
+    repository = make_repository(tmp_path / "repository", {"cictl.yaml": file, "src/f": ""})
+    monkeypatch.chdir(repository)
+    assert cli("projects", "import", place, "-o", "json").json()["repo_url"] == str(repository)
+
+
+def test_what_a_slow_request_waits_for_is_told_once_it_is_slow() -> None:
+    stderr = io.StringIO()
+    session = Session(env={}, stdin=sys.stdin, stdout=io.StringIO(), stderr=stderr, patience=Patience())
+    text = reading_text("https://me:s3cret@git.example.test/x.git", limit="two minutes")
+    session.patience = session.patience._replace(slow_after_seconds=0.0)
+    with told_when_slow(session, text):
+        eventually(stderr.getvalue, what="the notice")
+    session.patience = session.patience._replace(slow_after_seconds=600.0)
+    with told_when_slow(session, text):
+        pass
+    said = "waiting for the server to read https://git.example.test/x.git, for two minutes at most\n"
+    assert stderr.getvalue() == said
 
 
 def test_refused_import_shows_the_reason(shown: Run, showcase: Shop) -> None:

@@ -17,7 +17,7 @@ from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 logger = logging.getLogger(__name__)
 
 _SEMVER_CORE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
-_SECONDS = 45.0
+_SECONDS = 30.0
 _LOOK_SECONDS = 10.0
 """How long a remote may take to say whether a branch has moved on, which the run does not depend on."""
 

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 VersionEvent = VersionStep | VersionResolved
 
-_SECONDS = 45.0
+_SECONDS = 30.0
 KEEPALIVE_SECONDS = 10.0
 
 

@@ -20,8 +20,8 @@ from cictl_server.services.projects.git_places import GitPlaces
 QUESTION_SECONDS = 20.0
 """How long a remote may take to list its refs."""
 
-FETCH_SECONDS = 100.0
-"""How long one fetch may take. With the question before it, an import ends within the two minutes of the contract."""
+FETCH_SECONDS = 60.0
+"""How long one fetch may take. With the questions before and after it, an import ends within the two minutes of the contract."""
 
 FILE_LIMIT = 1 << 20
 """How many bytes of a file are read: what a project file may have."""
@@ -84,7 +84,7 @@ class FetchedCommit:
 
     def size(self, file: TreeFile) -> int:
         """Return how many bytes *file* has."""
-        return int(self.git.ask("cat-file", "-s", file.blob, seconds=FETCH_SECONDS))
+        return int(self.git.ask("cat-file", "-s", file.blob, seconds=QUESTION_SECONDS))
 
     def read(self, file: TreeFile, *, limit: int = FILE_LIMIT) -> bytes:
         """Return the content of *file*.

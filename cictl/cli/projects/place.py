@@ -1,0 +1,23 @@
+"""What the user calls a repository, as the server has to be told it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def as_sent(text: str) -> str:
+    """Return a path on this machine as an absolute one, that of the whole repository if it leads into one; a URL as it is.
+
+    A server on another machine will not find it there, and says so.
+    """
+    path = Path(text).expanduser()
+    is_path = text.startswith(("./", "../", "~")) or text in (".", "..") or path.exists()
+    if "://" in text or not is_path:
+        return text
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - not `resolve`: a link is the name that the user gave it
+    return str(next((place for place in (whole, *whole.parents) if _is_repository(place)), whole))
+
+
+def _is_repository(path: Path) -> bool:
+    return (path / ".git").exists() or ((path / "HEAD").is_file() and (path / "objects").is_dir())
