@@ -50,6 +50,11 @@ class Callers:
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         note_caller(req.env.get("waitress.client_disconnected"))
 
+    def process_response(
+        self, _req: falcon.Request, _resp: falcon.Response, _resource: object, _succeeded: bool
+    ) -> None:
+        note_caller(None)
+
 
 class Slashes:
     """Removes slashes around what follows some nouns; the contract has this for these nouns only."""

@@ -83,6 +83,13 @@ def test_a_remote_that_never_answers_is_given_up(remotes: Remotes, silent: str) 
         remotes.list_branches(silent, seconds=0.5)
 
 
+def test_the_end_of_git_after_its_caller_has_gone_is_no_answer(server: RunningServer, silent: str) -> None:
+    """The caller may come again with the same `Idempotency-Key`: an answer below 500 would be given again."""
+    gone = {"waitress.client_disconnected": lambda: True}
+    answer = server.post("/api/v1/projects/import", {"repo_url": silent}, extras=gone)
+    assert answer.status_code == 503
+
+
 @pytest.mark.parametrize("scheme", ["git", "http", "ssh"])
 def test_a_remote_that_nobody_serves_is_told_at_once(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scheme: str

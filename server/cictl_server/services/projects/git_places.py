@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cictl.base.children import Stop
-from cictl_server.errors import NoCapacity
+from cictl_server.errors import CictlError, NoCapacity
 from cictl_server.services.core.callers import caller_of_this_thread
 
 PLACES = 8
@@ -43,12 +43,18 @@ class GitPlaces:
             stop: What ends them besides; by default only the caller's going does.
 
         Raises:
-            NoCapacity: No place became free in time, or too many wait for one already.
+            NoCapacity: No place became free in time, or too many wait for one already. Also when the block failed because the
+                caller had gone: it may come again with the same `Idempotency-Key`, and must not get that failure then.
         """
         self._acquire()
+        is_left = threading.Event()
         try:
-            with self._watched(stop or Stop()) as ends:
+            with self._watched(stop or Stop(), is_left) as ends:
                 yield ends
+        except CictlError as error:
+            if is_left.is_set():
+                raise NoCapacity("nobody waited for git any more") from error
+            raise
         finally:
             self._places.release()
 
@@ -64,13 +70,14 @@ class GitPlaces:
         raise NoCapacity("the server works with as many git repositories as it may at once")
 
     @contextmanager
-    def _watched(self, stop: Stop) -> Iterator[Stop]:
-        """Set *stop* once nobody waits for the result any more."""
+    def _watched(self, stop: Stop, is_left: threading.Event) -> Iterator[Stop]:
+        """Set *is_left* and *stop* once nobody waits for the result any more."""
         is_gone, is_over = caller_of_this_thread(), threading.Event()
 
         def watch() -> None:
             while not is_over.wait(_LOOK_SECONDS):
                 if self._is_closed or is_gone():
+                    is_left.set()
                     stop.set()
                     return
 
