@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
+from collections.abc import Iterator
 
 from cictl.base.git_names import is_commit
 from cictl.project_file import Pipeline, Versioning
@@ -22,19 +23,30 @@ _LOOK_SECONDS = 10.0
 """How long a remote may take to say whether a branch has moved on, which the run does not depend on."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What the remote says of a ref; what is unknown is empty."""
+
+    commit: str = ""
+    branch: str = ""
+    version_raw: str = ""
+    warning: str = ""
+
+
 def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inherited: Inherited) -> SourceContext:
     """Pin a run of *pipeline* to one commit, so that all its executions build the same files.
 
-    A pipeline that follows the default branch builds what that is now, and its ref gets the present name. The version of the dependencies is taken over, and so is their commit if they build the same repository. A *source_ref*
-    wins over their commit. If the remote can't be reached, a run without *source_ref* goes on unpinned, with the ref
-    itself: the agents may still reach the remote.
+    A pipeline that follows the default branch builds what that is now, under its present name. The version of the
+    dependencies is taken over, and so is their commit if they build the same repository. A *source_ref* wins over their
+    commit. If the remote can't be reached, a run without *source_ref* goes on unpinned, with the ref itself: the agents
+    may still reach the remote.
 
     Args:
         source_ref: A ref to use instead of the pipeline's own; empty for none.
 
     Raises:
-        InvalidRequest: There is a *source_ref* but no repository, a ref looks like an option, or an automatic bump finds no
-            version to raise.
+        InvalidRequest: There is a *source_ref* but no repository, a ref is no name, or an automatic bump finds no version
+            to raise.
         GitFailed: *source_ref* can't be resolved.
     """
     override = check_ref(source_ref, field="source_ref")
@@ -45,34 +57,40 @@ def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inh
         return SourceContext(version_raw=inherited.version_raw, version=inherited.version)
     repo = check_repository(pipeline.vcs_source.repo, field="vcs_source.repo")
     ref = override or check_ref(pipeline.vcs_source.ref, field="vcs_source.ref")
-    has_version = bool(inherited.version)
     asked = "" if pipeline.vcs_source.follows_default and not override else ref
-    warnings: tuple[str, ...] = ()
-    if not override and inherited.repo == repo and (has_version or versioning is None):
+    wanted = None if inherited.version else versioning
+    if not override and inherited.repo == repo and wanted is None:
         taken = _context(repo, ref, inherited.commit, versioning, inherited)
         return dataclasses.replace(taken, warnings=_taken(remotes, pipeline, taken, inherited, asked=asked))
     try:
-        commit, branch, raw = _fetch(remotes, repo, asked, None if has_version else versioning)
-        ref = ref if asked else branch or ref
+        found = _ask(remotes, repo, asked, wanted)
     except GitFailed as error:
         if override:
             raise GitFailed(f'fetch source ref "{override}": {error}', hint=error.hint) from error
-        if not has_version and versioning is not None and versioning.auto_bump:
+        if wanted is not None and wanted.auto_bump:
             raise InvalidRequest(unfetched(ref, error), hint=error.hint) from error
         logger.warning("run goes on unpinned pipeline=%s ref=%s: %s", pipeline.id, ref, error)
-        commit, raw = (ref if is_commit(ref) else ""), ""
-        warnings += (
-            f"{ref or 'the default branch'} stands for no commit yet, so each job finds its own: {_one_line(error)}",
-        )
-    warnings += tuple(
-        f"{pipeline.id} builds {_short(commit)}, but what it takes from {name} was made from {_short(built)}"
-        for name, built in other_commits(inherited, repo, commit)
-        if commit
-    )
-    if has_version or versioning is None or not raw:
-        return _context(repo, ref, commit, versioning, inherited, warnings)
-    own = Inherited(version_raw=raw, version=versioning.tag_prefix + raw)
-    return _context(repo, ref, commit, versioning, own, warnings)
+        found = _unknown(ref, error)
+    version = inherited
+    if wanted is not None and found.version_raw:
+        version = Inherited(version_raw=found.version_raw, version=wanted.tag_prefix + found.version_raw)
+    source = _context(repo, asked or found.branch or ref, found.commit, versioning, version)
+    return dataclasses.replace(source, warnings=tuple(_warnings(pipeline, found, inherited, repo)))
+
+
+def _unknown(ref: str, error: GitFailed) -> _Found:
+    where = ref or "the default branch"
+    warning = f"{where} stands for no commit yet, so each job finds its own: {_one_line(error)}"
+    return _Found(commit=ref if is_commit(ref) else "", warning=warning)
+
+
+def _warnings(pipeline: Pipeline, found: _Found, inherited: Inherited, repo: str) -> Iterator[str]:
+    if found.warning:
+        yield found.warning
+    if found.commit:
+        for name, built in other_commits(inherited, repo, found.commit):
+            own, others = _short(found.commit), _short(built)
+            yield f"{pipeline.id} builds {own}, but what it takes from {name} was made from {others}"
 
 
 def _taken(
@@ -119,13 +137,13 @@ def with_own_version(remotes: Remotes, pipeline: Pipeline, source: SourceContext
     return dataclasses.replace(source, version_raw=raw, version=versioning.tag_prefix + raw) if raw else source
 
 
-def _fetch(remotes: Remotes, repo: str, ref: str, versioning: Versioning | None) -> tuple[str, str, str]:
-    """Return the commit of *ref*, its branch, and the raw version in its version file; empty if there is none."""
+def _ask(remotes: Remotes, repo: str, ref: str, versioning: Versioning | None) -> _Found:
+    """Ask the remote for the commit of *ref*, and with *versioning* for the version in its file."""
     if versioning is None:
         resolved = remotes.resolve(repo, ref)
-        return resolved.commit, resolved.branch, ""
+        return _Found(commit=resolved.commit, branch=resolved.branch)
     with remotes.fetched(repo, ref, seconds=_SECONDS) as tree:
-        return tree.commit, tree.branch, _tolerant_version(tree, versioning)
+        return _Found(commit=tree.commit, branch=tree.branch, version_raw=_tolerant_version(tree, versioning))
 
 
 def _tolerant_version(tree: FetchedCommit, versioning: Versioning) -> str:
@@ -175,14 +193,7 @@ def read_version(content: bytes, file: str) -> str:
     return text
 
 
-def _context(
-    repo: str,
-    ref: str,
-    commit: str,
-    versioning: Versioning | None,
-    version: Inherited,
-    warnings: tuple[str, ...] = (),
-) -> SourceContext:
+def _context(repo: str, ref: str, commit: str, versioning: Versioning | None, version: Inherited) -> SourceContext:
     return SourceContext(
         repo=repo,
         ref_raw=ref,
@@ -191,5 +202,4 @@ def _context(
         version=version.version,
         tag_prefix=versioning.tag_prefix if versioning else "",
         version_file=versioning.file if versioning else "",
-        warnings=warnings,
     )

@@ -41,8 +41,8 @@ _LARGEST_MEMORY = 1 << 30
 _LARGEST_OUTPUT = 32 << 20
 _MOST_COMPLAINT = 8192
 
-# `ulimit -f` counts blocks of 512 bytes (POSIX), `-d` counts KiB. A system that can't limit memory goes without.
-_LIMITED = 'ulimit -f "$1" || exit; ulimit -d "$2" 2> /dev/null; shift 2; exec git "$@"'
+# `ulimit -f` counts blocks of 512 bytes (POSIX), `-d` counts KiB. Where the server itself has a lower limit, that one stays.
+_LIMITED = 'ulimit -f "$1" 2> /dev/null; ulimit -d "$2" 2> /dev/null; shift 2; exec git "$@"'
 
 # These tell git where to work. A server that was started from a git hook has them, and must not pass them on.
 _PLACES = frozenset(
@@ -106,15 +106,7 @@ class _TookTooLong(GitFailed):
 
 
 class RemoteFailed(GitFailed):
-    """A remote could not be asked.
-
-    Attributes:
-        has_no_such_ref: It answered, and does not have what was asked for.
-    """
-
-    def __init__(self, message: str, *, hint: str = "", has_no_such_ref: bool = False) -> None:
-        super().__init__(message, hint=hint)
-        self.has_no_such_ref = has_no_such_ref
+    """A remote could not be asked, or does not have what it was asked for."""
 
 
 class Git:
@@ -195,8 +187,7 @@ class Git:
             )
         if any(words in folded for words in _NO_ANSWER):
             return self._unreachable(text)
-        is_absent = "couldn't find remote ref" in folded or "not our ref" in folded
-        return RemoteFailed(text, hint=self._hint(folded), has_no_such_ref=is_absent)
+        return RemoteFailed(text, hint=self._hint(folded))
 
     def _is_full(self) -> bool:
         """Tell whether what came reached the limit: git itself only says that its input ended."""

@@ -136,7 +136,7 @@ class Remotes:
         with self._repository(repo, stop) as git:
             resolved = _resolve(git, ref, seconds=seconds)
             if is_commit(ref):
-                _fetch(git, resolved.commit, leaves_out="tree:0", seconds=seconds)  # only to see that it is there
+                _fetch(git, resolved.commit, leaves_out="tree:0", seconds=FETCH_SECONDS)  # only to see that it is there
             return resolved
 
     @contextmanager
@@ -213,9 +213,7 @@ def _expanded(git: Git, short: str, *, seconds: float) -> str:
         commit = git.run("rev-parse", "--verify", f"{short}^{{commit}}", seconds=_LOCAL_SECONDS)
     except GitFailed as error:
         if "ambiguous" in str(error):
-            raise RemoteFailed(
-                f'several commits begin with "{short}"', hint="say more of the commit's id", has_no_such_ref=True
-            ) from error
+            raise RemoteFailed(f'several commits begin with "{short}"', hint="say more of its id") from error
         raise _no_ref(short) from error
     return commit.decode().strip()
 
@@ -242,5 +240,4 @@ def _no_ref(ref: str) -> RemoteFailed:
     return RemoteFailed(
         f"couldn't find remote ref {ref}",
         hint=f'the remote has no branch, tag or commit "{ref}"; `git ls-remote URL` shows what it has',
-        has_no_such_ref=True,
     )
