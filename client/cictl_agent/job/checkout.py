@@ -98,21 +98,7 @@ class Checkout:
         self.log.line(f"[checkout] repo={without_user_info(repo)} ref={ref or '(default branch)'}")
         if self.source.lfs:
             self._check_lfs()
-        shown_only = ("--no-checkout",) if ref else ()
-        tags = ("--no-tags",) if self.source.tags is False else ()
-        self._fetching(
-            *(
-                "clone",
-                "--quiet",
-                *_IDENTITY,
-                *self._depth,
-                *tags,
-                *shown_only,
-                "--",
-                _as_url(repo),
-                str(self.directory),
-            )
-        )
+        self._clone(repo, has_ref=bool(ref))
         if ref:
             self._switch_to(ref)
         elif self.source.tags:
@@ -122,6 +108,18 @@ class Checkout:
         if self.source.lfs:
             self._fetch_lfs()
 
+    def _clone(self, repo: str, *, has_ref: bool) -> None:
+        options = [*self._depth, *self._no_tags, *(("--no-checkout",) if has_ref else ())]
+        self._fetching("clone", "--quiet", *_IDENTITY, *options, "--", _as_url(repo), str(self.directory))
+
+    @property
+    def _no_tags(self) -> tuple[str, ...]:
+        return ("--no-tags",) if self.source.tags is False else ()
+
+    @property
+    def _deep(self) -> tuple[str, ...]:
+        return ("--recursive",) if self.source.submodules == "recursive" else ()
+
     @property
     def _depth(self) -> tuple[str, ...]:
         return ("--depth", str(self.source.depth)) if self.source.depth > 0 else ()
@@ -129,9 +127,8 @@ class Checkout:
     def _switch_to(self, ref: str) -> None:
         # With a name of our own for it, git also fetches the tags of what it fetches, which `git describe` needs.
         wanted = (f"+{ref}:{_OURS}", *((_ALL_TAGS,) if self.source.tags else ()))
-        tags = ("--no-tags",) if self.source.tags is False else ()
         try:
-            self._fetching("fetch", "--quiet", *self._depth, *tags, "--end-of-options", "origin", *wanted)
+            self._fetching("fetch", "--quiet", *self._depth, *self._no_tags, "--end-of-options", "origin", *wanted)
         except JobFailed:
             if not _COMMIT.fullmatch(ref):
                 raise
@@ -143,11 +140,10 @@ class Checkout:
         self._must("checkout", "--quiet", "--force", "--detach", _OURS)
 
     def _check_out_submodules(self, repo: str) -> None:
-        deep = ("--recursive",) if self.source.submodules == "recursive" else ()
         reached = with_settings({**self.environment, "GIT_ALLOW_PROTOCOL": PROTOCOLS}, rewrites(repo))
         self.log.line("[checkout] submodules")
         inner = replace(self, environment=reached)
-        inner._fetching("submodule", "--quiet", "update", "--init", "--force", *deep, *self._depth)
+        inner._fetching("submodule", "--quiet", "update", "--init", "--force", *self._deep, *self._depth)
 
     def _check_lfs(self) -> None:
         ended, _ = self._git(("lfs", "version"))
@@ -163,8 +159,9 @@ class Checkout:
         self._must("lfs", "install", "--local", "--skip-repo")
         self._fetching("lfs", "pull")
         if self.source.submodules:
-            deep = ("--recursive",) if self.source.submodules == "recursive" else ()
-            self._must("submodule", "--quiet", "foreach", *deep, "git lfs install --local --skip-repo && git lfs pull")
+            self._must(
+                "submodule", "--quiet", "foreach", *self._deep, "git lfs install --local --skip-repo && git lfs pull"
+            )
 
     def _must(self, *arguments: str) -> None:
         ended, _ = self._git(arguments)
