@@ -106,7 +106,8 @@ def _start(
     pin = find_agent(session.client, agent).agent_id if agent else ""
     request = msgspec.structs.replace(request, pipeline_job_id=target.job, agent_id=pin)
     enqueue = session.client.run_chain if target.is_chain else session.client.run_pipeline
-    with told_when_slow(session, reading_text(f"the repository of {target.full_name}", limit="a minute or two")):
+    asked = "" if request.execution_mode == OFFLINE_CACHED else f"the repository of {target.full_name}"
+    with told_when_slow(session, reading_text(asked, limit="a minute or two")):
         answer = enqueue(target.definition.id, request)
     session.note(_enqueued_text(target, answer))
     for warning in answer.warnings:

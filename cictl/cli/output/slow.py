@@ -27,5 +27,7 @@ def told_when_slow(session: Session, text: str) -> Iterator[None]:
 
 
 def reading_text(repository: str, *, limit: str) -> str:
-    """Return what is said of a server that asks a remote: its URL, or what else names it."""
+    """Return what is said of a server that asks a remote, by its URL or what else names it; nothing if it asks none."""
+    if not repository:
+        return ""
     return f"waiting for the server to read {without_user_info(repository)}, for {limit} at most"
