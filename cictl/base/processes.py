@@ -37,6 +37,26 @@ class Process(NamedTuple):
         except (psutil.Error, OSError):
             return {}
 
+    def name(self) -> str:
+        """Return the name of its program; `?` if it is gone."""
+        import psutil
+
+        try:
+            return self.handle.name()
+        except (psutil.Error, OSError):
+            return "?"
+
+
+def sessions() -> dict[int, int]:
+    """Return the session of each process, by process id. It costs far less than `table`."""
+    import psutil
+
+    found: dict[int, int] = {}
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            found[pid] = os.getsid(pid)
+    return found
+
 
 def table(*, since: float | None = None, besides: Collection[int] = ()) -> dict[int, Process]:
     """Return the processes that we can see, by id.

@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 PREPARING = "Preparing execution"
 CHECKING_OUT = "Checking out source"
 
+_MOST_NAMED = 10
+"""How many of the processes that a job leaves behind its log names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -137,7 +140,7 @@ class JobRun:
         try:
             outcome = self._execute()
             # Before the artifacts are collected: a process left behind could still write to them, or to the log.
-            self.processes.kill_all()
+            self._end_processes()
             outcome = self._keep_results(outcome)
             self.log.finish()
         except Exception as error:  # whatever breaks, the server must learn that the job is over
@@ -145,7 +148,16 @@ class JobRun:
             return Outcome(error=f"agent error: {type(error).__name__}: {error}", exit_code=None)
         finally:
             self.processes.kill_all()
+            self.processes.leftovers.close()
         return outcome
+
+    def _end_processes(self) -> None:
+        """End what the steps left running, and say what that was."""
+        self.processes.kill_all()
+        self.processes.leftovers.finish()
+        if killed := [f"{name} ({pid})" for pid, name in self.processes.killed.items()]:
+            more = f" and {len(killed) - _MOST_NAMED} more" if len(killed) > _MOST_NAMED else ""
+            self.log.line(f"[run] killed at the job's end: {', '.join(killed[:_MOST_NAMED])}{more}")
 
     def _execute(self) -> Outcome:
         try:

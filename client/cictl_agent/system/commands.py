@@ -24,6 +24,7 @@ KILLED = -1
 
 _TICK_SECONDS = 0.05
 _GRACE_SECONDS = 2.0
+_QUIET_SECONDS = 0.1
 _DRAIN_SECONDS = 1.0
 _MOST_ANSWER = 1 << 16
 
@@ -68,8 +69,8 @@ def run_command(
     """Run a command to its end, and pass both its outputs to *sink*.
 
     The command leads a group of its own. To stop it, its group is interrupted; two seconds later every process of the
-    job that is left is killed. A background process that keeps the output open is killed a second after the command's
-    end. One that closed the output lives until the job ends.
+    job that is left is killed. A background process lives until the job ends. What it prints after the command's end is
+    among the leftovers of *processes*.
 
     Args:
         script: A file that the command reads as its input; without it the input is empty.
@@ -90,7 +91,7 @@ def run_command(
                     raise CommandTimedOut(limit_seconds or 0)
                 raise Interrupted(Exit(code).code)
             running.pump(_TICK_SECONDS)
-        running.drain()
+        running.settle()
         return Exit(running.process.returncode)
 
 
@@ -141,6 +142,7 @@ class _Running:
         self._pipe = processes.open_pipe(self.process.stdout)
         self._sink = sink
         self._processes = processes
+        self._is_kept = False
         processes.add(self.process.pid)
 
     def __enter__(self) -> _Running:
@@ -155,11 +157,13 @@ class _Running:
                 self.process.kill()
                 self.process.wait()
         finally:
-            self._pipe.close()
+            if not self._is_kept:
+                self._pipe.close()
             self._processes.forget(self.process.pid)
 
     def pump(self, seconds: float) -> None:
         """Pass on output for at most *seconds*; return early once some came or the process ended."""
+        self._processes.tend()
         if self._pipe.is_open:
             if data := self._pipe.read(seconds):
                 self._sink(data)
@@ -167,12 +171,20 @@ class _Running:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=seconds)
 
-    def drain(self) -> None:
-        """Pass on the rest of the output, after the command's end."""
-        self._pump_until(time.monotonic() + _DRAIN_SECONDS)
+    def settle(self) -> None:
+        """Pass on the rest of the output, after the command's end, until it is quiet for a moment.
+
+        A process behind the command, such as a `tee`, needs that moment. What is held open longer is left to the job.
+        """
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while self._pipe.is_open and time.monotonic() < deadline:
+            data = self._pipe.read(_QUIET_SECONDS)
+            if not data:
+                break
+            self._sink(data)
         if self._pipe.is_open:
-            self._processes.groups.kill(self.process.pid)
-            self._pump_until(time.monotonic() + _TICK_SECONDS)
+            self._processes.leftovers.keep(self._pipe, self._sink)
+            self._is_kept = True
 
     def stop(self, on_stop: Callable[[], None] | None) -> int:
         """Stop the command and every process of the job, and return the command's return code."""

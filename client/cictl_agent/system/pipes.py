@@ -1,4 +1,4 @@
-"""Reading what a process prints, with a time limit for each read."""
+"""Reading what a process prints, with a time limit for each read, and what it prints after its command's end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import queue
 import selectors
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import IO, Protocol
 
 _BLOCK = 1 << 16
@@ -88,3 +90,64 @@ class ThreadedPipe:
             except queue.Full:
                 continue
             return
+
+
+class Leftovers:
+    """The outputs that background processes hold open after their command's end.
+
+    What they print is passed on in whole lines. So it splits no character and no line of a later command's output.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[_Kept] = []
+
+    def keep(self, pipe: Pipe, sink: Callable[[bytes], None]) -> None:
+        """Take over an open pipe; its output goes on to *sink*."""
+        self._kept.append(_Kept(pipe, sink))
+
+    def drain(self) -> None:
+        """Pass on the lines that have come, without waiting."""
+        for kept in [*self._kept]:
+            kept.drain()
+            if not kept.pipe.is_open:
+                kept.flush()
+                kept.pipe.close()
+                self._kept.remove(kept)
+
+    def finish(self) -> None:
+        """Pass on all that has come, the last unfinished lines too, and stop reading."""
+        self.drain()
+        for kept in self._kept:
+            kept.flush()
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading."""
+        while self._kept:
+            self._kept.pop().pipe.close()
+
+
+@dataclass
+class _Kept:
+    """One output, and the beginning of a line whose end has not come yet."""
+
+    pipe: Pipe
+    sink: Callable[[bytes], None]
+    rest: bytearray = field(default_factory=bytearray)
+
+    def drain(self) -> None:
+        for _ in range(_MOST_BLOCKS):
+            data = self.pipe.read(0)
+            if not data:
+                return
+            self.rest += data
+            whole = self.rest.rfind(b"\n") + 1 or (len(self.rest) if len(self.rest) >= _BLOCK else 0)
+            self._pass_on(whole)
+
+    def flush(self) -> None:
+        self._pass_on(len(self.rest))
+
+    def _pass_on(self, size: int) -> None:
+        if size:
+            self.sink(bytes(self.rest[:size]))
+            del self.rest[:size]

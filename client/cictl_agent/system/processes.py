@@ -13,11 +13,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Protocol
 
 from cictl.base.children import running as children_of_ours
-from cictl.base.processes import Process, table, uptime
-from cictl_agent.system.pipes import Pipe, SelectedPipe, ThreadedPipe
+from cictl.base.processes import Process, sessions, table, uptime
+from cictl_agent.system.pipes import Leftovers, Pipe, SelectedPipe, ThreadedPipe
 from cictl_agent.system.process_groups import JobGroups, PosixGroups, TaskkillGroups
 
 JOB_VARIABLE = "CICTL_JOB_EXECUTION_ID"
@@ -26,6 +28,7 @@ JOB_VARIABLE = "CICTL_JOB_EXECUTION_ID"
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _KILL_SECONDS = 1.0
 _TICK_SECONDS = 0.01
+_TEND_SECONDS = 0.05
 _SLACK_SECONDS = 1.0  # starts are told in ticks
 _NO_SESSION = 0  # of the kernel's own threads; the agent's session holds none of the job's either: each command left it
 
@@ -61,6 +64,14 @@ class Processes(Protocol):
     @property
     def groups(self) -> JobGroups: ...
 
+    @property
+    def leftovers(self) -> Leftovers:
+        """The outputs that are still open although their commands have ended."""
+
+    @property
+    def killed(self) -> Mapping[int, str]:
+        """The names of the processes that `kill_all` has killed, by process id, as far as the system tells them."""
+
     def open_pipe(self, output: IO[bytes]) -> Pipe:
         """Return a reader for the output of a command."""
 
@@ -69,6 +80,13 @@ class Processes(Protocol):
 
     def forget(self, leader: int) -> None:
         """Note that the command was waited for: from now on the system may give its id to another process."""
+
+    def tend(self) -> None:
+        """Look after what commands left behind; call it again and again while a command runs.
+
+        Their output is passed on, and the dead are waited for: a script that waits for one, by `kill -0`, would else find it
+        for ever.
+        """
 
     def kill_all(self) -> None:
         """Kill every process of the job, and return when they are gone, or after a second."""
@@ -85,36 +103,77 @@ class JobProcesses:
                 session is the job's.
         """
         self.groups: JobGroups = PosixGroups()
+        self.leftovers = Leftovers()
+        self.killed: dict[int, str] = {}
         self._job_id = job_id
         self._adopts_orphans = adopts_orphans
         self._leaders: set[int] = set()
+        self._left_sessions: set[int] = set()
         self._begun = uptime()
+        self._has_commands = False
+        self._next_look = 0.0
 
     def open_pipe(self, output: IO[bytes]) -> Pipe:
         return SelectedPipe(output)
 
     def add(self, leader: int) -> None:
         self._leaders.add(leader)
+        self._has_commands = True
 
     def forget(self, leader: int) -> None:
-        """Keep the id: it names the session of what the command left behind. Linux reuses it only when that is empty."""
+        """Keep the id only as that of a session, and only until the session is empty: then Linux may reuse it."""
+        self._leaders.discard(leader)
+        if not self._adopts_orphans:
+            self._left_sessions.add(leader)
+            self._forget_empty_sessions()
+
+    def tend(self) -> None:
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + _TEND_SECONDS
+        self.leftovers.drain()
+        self._forget_empty_sessions()
+        if self._adopts_orphans and _has_children(dead=True):
+            self._bury()
 
     def kill_all(self) -> None:
         deadline = time.monotonic() + _KILL_SECONDS
         while found := self._find():
+            self.killed.update((process.pid, process.name()) for process in found if process.pid not in self.killed)
             # All are stopped first: a shell that still runs could start another process while its siblings die.
             for number in (signal.SIGSTOP, signal.SIGKILL):
-                for pid in found:
+                for process in found:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(pid, number)
+                        os.kill(process.pid, number)
             if time.monotonic() > deadline:
                 return
             time.sleep(_TICK_SECONDS)
 
-    def _find(self) -> list[int]:
+    def _forget_empty_sessions(self) -> None:
+        """Forget the sessions of ended commands in which nothing runs any more.
+
+        A process that has the id of an ended command is a stranger: the system gives an id anew once its session is empty.
+        """
+        if self._left_sessions:
+            running = sessions()
+            self._left_sessions -= running.keys()
+            self._left_sessions &= set(running.values())
+
+    def _bury(self) -> None:
+        """Wait for the dead processes that were adopted. Whoever started another child here waits for it itself."""
+        for pid in _children():
+            with contextlib.suppress(ChildProcessError, ProcessLookupError):
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) and self._is_adopted(pid):
+                    os.waitpid(pid, os.WNOHANG)
+
+    def _is_adopted(self, pid: int) -> bool:
+        return os.getsid(pid) != os.getsid(0) and pid not in self._leaders and pid not in children_of_ours()
+
+    def _find(self) -> list[Process]:
         """Return the living processes of the job, and wait for the dead ones that we adopted."""
         if self._adopts_orphans and not _has_children():
             return []
+        self._forget_empty_sessions()
         processes = table(since=self._earliest_start(), besides=(_NO_SESSION, os.getsid(0)))
         found = self._with_descendants(processes)
         for pid in [pid for pid in found if processes[pid].is_zombie]:
@@ -122,7 +181,7 @@ class JobProcesses:
             if pid not in self._leaders:  # a leader is waited for by whoever started it
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
-        return sorted(found)
+        return [processes[pid] for pid in sorted(found)]
 
     def _earliest_start(self) -> float | None:
         """Return an `uptime` before which none of the job's processes started; None if there is no such limit.
@@ -131,7 +190,7 @@ class JobProcesses:
         be found may be older than this object: those that a killed agent left, where no leader was added here, and
         orphans that survived the job before.
         """
-        if self._adopts_orphans or not self._leaders or self._begun is None:
+        if self._adopts_orphans or not self._has_commands or self._begun is None:
             return None
         return self._begun - _SLACK_SECONDS
 
@@ -153,10 +212,10 @@ class JobProcesses:
         """Tell whether it is the job's by its session, by the id in its environment, or because it was adopted."""
         if process.pid == os.getpid():
             return False
-        if process.session in self._leaders:
-            return True
         if self._adopts_orphans:  # none gets out of reach, so no environment need be read, which costs most
             return process.parent == os.getpid() and process.session != os.getsid(0)
+        if process.session in self._leaders or process.session in self._left_sessions:
+            return True
         return process.environment().get(JOB_VARIABLE) == self._job_id
 
 
@@ -165,6 +224,8 @@ class TreeProcesses:
 
     def __init__(self, groups: TaskkillGroups) -> None:
         self.groups: JobGroups = groups
+        self.leftovers = Leftovers()
+        self.killed: dict[int, str] = {}
         self._leaders: set[int] = set()
 
     def open_pipe(self, output: IO[bytes]) -> Pipe:
@@ -176,14 +237,27 @@ class TreeProcesses:
     def forget(self, leader: int) -> None:
         self._leaders.discard(leader)
 
+    def tend(self) -> None:
+        self.leftovers.drain()
+
     def kill_all(self) -> None:
         for leader in sorted(self._leaders):
             self.groups.kill(leader)
 
 
-def _has_children() -> bool:
+def _has_children(*, dead: bool = False) -> bool:
+    """Tell whether this process has children; with *dead*, whether one has ended and was not waited for."""
     try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return False
-    return True
+    return found is not None or not dead
+
+
+def _children() -> set[int]:
+    """Return the process ids of this process's children, on Linux."""
+    found: set[int] = set()
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # the thread has ended
+            found.update(map(int, (thread / "children").read_text().split()))
+    return found

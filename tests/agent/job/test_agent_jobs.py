@@ -394,8 +394,9 @@ def test_tool_version_is_looked_at_again(run: RunJob) -> None:
 
 def test_processes_left_behind_are_gone_when_the_job_is_over(run: RunJob) -> None:
     job = run(script="setsid sleep 1000 > /dev/null 2>&1 & echo pid=$!")
-    pid = int(job.text.rpartition("pid=")[2])
+    pid = int(job.text.rpartition("pid=")[2].partition("\n")[0])
     assert gone(pid)
+    assert job.text.endswith(f"[run] killed at the job's end: sleep ({pid})\n")
 
 
 def test_nothing_of_a_finished_job_stays_in_the_spool(run: RunJob, agent: AgentThread) -> None:

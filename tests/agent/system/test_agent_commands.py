@@ -12,6 +12,7 @@ from cictl_testing.processes import eventually
 
 from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
 from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
+from cictl_agent.system.pipes import Leftovers, SelectedPipe
 from cictl_agent.system.processes import JOB_VARIABLE, JobProcesses
 
 
@@ -45,6 +46,15 @@ class Shell:
         def watch() -> None:
             eventually(lambda: text in self.output, what=text)
             self._interruption.give(StopReason.OVER)
+
+        threading.Thread(target=watch).start()
+
+    def touch_at(self, text: str, name: str) -> None:
+        """Make the file *name* as soon as *text* was printed."""
+
+        def watch() -> None:
+            eventually(lambda: text in self.output, what=text)
+            (self._directory / name).touch()
 
         threading.Thread(target=watch).start()
 
@@ -118,11 +128,41 @@ def test_grandchildren_are_killed_also_those_in_another_session(shell: Shell) ->
 
 
 @pytest.mark.weakness("A12.5c")
-def test_background_child_that_keeps_the_output_does_not_hold_the_step(shell: Shell) -> None:
-    ended = shell.run("sleep 1000 & echo $! > pid; echo done")
-    assert ended.code == 0
-    assert shell.output == "done\n"
+def test_background_child_that_keeps_the_output_holds_no_step_and_is_heard_later(
+    shell: Shell, processes: JobProcesses
+) -> None:
+    ended = shell.run("(until [ -e go ]; do sleep 0.02; done; echo later; sleep 1000) & echo $! > pid; echo done")
+    assert (ended.code, shell.output) == (0, "done\n")
+    assert is_alive(shell.pid("pid"))
+    shell.touch_at("later", "heard")
+    shell.run("touch go; until [ -e heard ]; do sleep 0.02; done; echo next")
+    assert shell.output == "done\nlater\nnext\n"
+    processes.kill_all()
     assert gone(shell.pid("pid"))
+    assert "sleep" in processes.killed.values()
+
+
+def test_what_a_background_child_prints_comes_in_whole_lines() -> None:
+    heard = bytearray()
+    reading, writing = os.pipe()
+    leftovers = Leftovers()
+    leftovers.keep(SelectedPipe(os.fdopen(reading, "rb")), heard.extend)
+    for text, expected in ((b"one\nhalf \xc3", b"one\n"), (b"\xa9\nlast", "one\nhalf é\n".encode())):
+        os.write(writing, text)
+        leftovers.drain()
+        assert heard == expected
+    leftovers.finish()
+    os.close(writing)
+    assert heard == "one\nhalf é\nlast".encode()
+
+
+def test_an_id_that_the_system_gives_to_a_stranger_is_spared(processes: JobProcesses) -> None:
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as stranger:
+        processes.add(stranger.pid)
+        processes.forget(stranger.pid)  # as if our command with this id had ended, and the id came again
+        processes.kill_all()
+        assert is_alive(stranger.pid)
+        stranger.kill()
 
 
 def test_background_child_that_let_go_of_the_output_lives_until_the_job_ends(
@@ -191,6 +231,28 @@ except ChildProcessError:
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.stdout == "no children\n", done.stderr
     assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_script_can_wait_for_an_orphan_and_no_other_child_loses_its_end(tmp_path: Path) -> None:
+    """Without a parent that waits for them, the dead keep their process ids, and `kill -0` finds them."""
+    script = """
+import os, subprocess, sys
+from pathlib import Path
+from cictl_agent.system.commands import run_command
+from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.processes import JobProcesses, adopt_orphans
+assert adopt_orphans()
+processes = JobProcesses("job-1", adopts_orphans=True)
+leader = subprocess.Popen(["sh", "-c", "exit 7"], start_new_session=True)
+processes.add(leader.pid)
+os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
+ended = run_command(["sh", "-c", "(sleep 0.2 & echo $! > pid); while kill -0 $(cat pid) 2> /dev/null; do sleep 0.02; done"
+    "; exit 3"], directory=Path(sys.argv[1]), environment=os.environ, sink=lambda data: None,
+    interruption=Interruption(), processes=processes, limit_seconds=30)
+print(ended.code, leader.wait())
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout == "3 7\n", done.stderr
 
 
 @pytest.mark.parametrize("name", ["HUP", "QUIT"])
