@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -73,6 +74,9 @@ TEST_STEP = "test"
 SKIPPED_STEP = "dryrun_skip"
 """The kind of a step that a dry run skips."""
 
+_NUMBERED = re.compile(r"step[ _]\d+")
+"""The name that the plan gives a step whose author gave it none."""
+
 
 class Step(Message):
     """One entry of an execution's step plan.
@@ -105,6 +109,13 @@ class Step(Message):
     @property
     def is_skipped(self) -> bool:
         return self.kind == SKIPPED_STEP
+
+    @property
+    def title(self) -> str:
+        """What people call the step: the name that its author gave it or its test, else the first line of its command."""
+        given = "" if _NUMBERED.fullmatch(self.name) else self.name
+        text = (self.is_test and self.test_name) or given or self.script.strip() or self.name
+        return text.strip().partition("\n")[0].rstrip()
 
 
 class CacheStat(Message):

@@ -42,7 +42,7 @@ class AgentConfig:
     work_dir: Path
     server_url: str = DEFAULT_SERVER
     token: str | None = field(default=None, repr=False)
-    trace_shell: bool = True
+    trace_shell: bool = False
     verbose_go: bool = True
     container_engine: str = ""
     service: Service | None = None
@@ -96,7 +96,7 @@ def load_config(
         agent_id=agent_id or setting(env, "AGENT_ID") or default_agent_id(),
         work_dir=find_work_dir(env, work_dir),
         token=_token(env, token_file),
-        trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=True),
+        trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=False),
         verbose_go=_flag(env, "AGENT_GO_BUILD_VERBOSE", default=True),
         container_engine=setting(env, "CONTAINER_ENGINE"),
         service=service,

@@ -45,6 +45,7 @@ def processes() -> Iterator[JobProcesses]:
     found = JobProcesses(TEST_JOB)
     yield found
     found.kill_all()
+    found.leftovers.close()
 
 
 @pytest.fixture

@@ -52,8 +52,7 @@ def test_a_failing_step_is_named_and_its_exit_code_is_the_runs(workplace: Workpl
     )
     done = workplace.cictl("run", "shop/build", "--wait")
     assert done.returncode == 3
-    assert "exit status 7" in done.stderr
-    assert "step 2" in done.stderr
+    assert "Step 2/2: echo the reason; exit 7: exit status 7" in done.stderr
     assert "the reason" in done.stderr
 
 

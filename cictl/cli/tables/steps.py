@@ -17,9 +17,8 @@ def step_text(step: Step) -> str:
 
 
 def step_names(step: Step) -> list[str]:
-    """Return what a step can be called by, the best last: its number, its name in reports, its command or its test."""
-    script = step.script.strip().partition("\n")[0]
-    names = [str(step.index), step.name, script if not step.is_test else step.test_name]
+    """Return what a step can be called by, the best last: its number, its name in reports, its title."""
+    names = [str(step.index), step.name, step.title]
     return [name for name in names if name]
 
 

@@ -1,8 +1,19 @@
-"""The exception by which a job fails on the agent."""
+"""The exception by which a job fails on the agent, and what is said of a script that failed."""
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 from cictl.wire.jobs import Cause
+from cictl_agent.system.commands import Exit, signal_name
+
+_VMSTAT = Path("/proc/vmstat")
+_OF_SHELLS = {126: "not executable", 127: "command not found"}
+_BY_SIGNAL = 128
+"""A shell whose last command a signal ended exits with this and the signal's number."""
+_SIGKILL = getattr(signal, "SIGKILL", 9)
 
 
 class JobFailed(Exception):
@@ -17,3 +28,29 @@ class JobFailed(Exception):
         self.error = error
         self.exit_code = exit_code
         self.cause = cause
+
+
+def memory_kills() -> int | None:
+    """Return how many processes Linux has killed since it started because memory ran out; None where that is unknown."""
+    try:
+        lines = _VMSTAT.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(value) for key, _, value in (line.partition(" ") for line in lines) if key == "oom_kill"), None)
+
+
+def script_failure(ended: Exit, *, ran_out_of_memory: bool) -> str:
+    """Return how a script ended that failed, as far as its exit code says.
+
+    Args:
+        ran_out_of_memory: Linux killed a process of this machine for memory while the script ran. It need not have been
+            the script's, so the text puts that as a question.
+    """
+    by = ended.signal or max(0, ended.code - _BY_SIGNAL)
+    doubt = ", out of memory?" if ran_out_of_memory and by == _SIGKILL else ""
+    if ended.signal or os.name != "posix":
+        return ended.text + doubt
+    if by in set(signal.Signals):
+        return f"{ended.text} ({_BY_SIGNAL} + {signal_name(by)}{doubt})"
+    meaning = _OF_SHELLS.get(ended.code)
+    return f"{ended.text} ({meaning})" if meaning else ended.text

@@ -25,7 +25,7 @@ from cictl_agent.job.environment import inherited_environment, job_environment
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.reports import combine
 from cictl_agent.job.shells import ContainerShell, LocalShell, Shell
-from cictl_agent.job.steps import Steps, is_traced
+from cictl_agent.job.steps import Steps, tells_commands
 from cictl_agent.job.warnings import Warnings
 from cictl_agent.job.workspace import prepare_workspace, workspace_name
 from cictl_agent.log.reporter import Reporter
@@ -245,7 +245,7 @@ class JobRun:
         variables = caches.cache_environment(self._caches)
         outside = {} if container else os.environ
         environment = job_environment(outside, self.job, self.config, variables, self.platform)
-        traced = is_traced(self.job.facts, self.config) and not self.job.sensitive_values
+        traced = self.config.trace_shell and tells_commands(self.job)
         if container:
             return ContainerShell(
                 container=container,

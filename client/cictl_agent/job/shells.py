@@ -32,6 +32,10 @@ _READ_ONLY = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS"
 class Shell(Protocol):
     """Runs the scripts of a job, one after the other."""
 
+    @property
+    def is_traced(self) -> bool:
+        """Whether the shell prints each command."""
+
     def run(self, script: str, extra: Mapping[str, str]) -> Exit:
         """Run a script with *extra* added to its environment; its output goes to the job's log.
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from cictl.wire.jobs import Cause, JobExecution, Step
-from cictl.wire.metadata import JobMetadata
 from cictl.wire.reports import Coverage, TestSuite
-from cictl_agent.config import AgentConfig
-from cictl_agent.job.failures import JobFailed
+from cictl_agent.job.failures import JobFailed, memory_kills, script_failure
 from cictl_agent.job.reports import Hits, ReportError, StepReports
 from cictl_agent.job.shells import Shell
 from cictl_agent.log.reporter import Reporter
@@ -22,6 +20,10 @@ from cictl_agent.system.commands import Exit
 from cictl_agent.system.interruption import Interruption
 
 WHOLE_SCRIPT = "Running job script"
+
+_SHOWN_LINES = 20
+_SHOWN_CHARACTERS = 160
+"""How much of a script the log shows before it runs; a title is no longer than such a line."""
 
 _TOO_LARGE = "start shell: the step's variables are larger than this system takes (Linux: 128 KiB each)"
 _NO_DIRECTORY = "start shell: the directory that steps run in is gone; an earlier step removed it"
@@ -55,9 +57,9 @@ class Steps:
         job = self.job
         if not job.step_plan:
             self.reporter.note_step(WHOLE_SCRIPT)
-            ended = self._run_script(job.script, {})
-            if ended.code:
-                raise JobFailed(ended.text, exit_code=ended.code, cause=Cause.STEP_FAILED)
+            code, reason = self._run_script(job.script, {})
+            if code:
+                raise JobFailed(reason, exit_code=code, cause=Cause.STEP_FAILED)
             return
         for step in job.step_plan:
             if step.script.strip() or step.is_skipped:
@@ -66,26 +68,40 @@ class Steps:
 
     def _run_step(self, step: Step) -> None:
         log = self.log
-        text = step_text(step)
+        text = _shortened(log.redact(step_text(step)))
         self.reporter.note_step(text, step=_without_script(step))
         if step.is_skipped:
-            log.line(f"[dry-run] skipped step: {step.name}")
+            log.line(f"[dry-run] skipped step: {step.title}")
             return
         log.line(f"[run] {text}")
+        self._show(step)
         reports = StepReports(self.directory, step) if step.is_test else None
-        ended = self._run_script(step.script, step.env)
-        if ended.code:
-            log.line(step.script.rstrip("\n"))
-            log.line(f"[run] step failed: {text} (exit={ended.code})")
+        code, ending = self._run_script(step.script, step.env)
+        before = len(self.suites)
         problem = self._read_reports(reports) if reports else ""
-        if ended.code:
-            raise JobFailed(f"{text}: {ended.text}", exit_code=ended.code, cause=Cause.STEP_FAILED)
-        if problem:
-            raise JobFailed(f"{text}: {problem}", cause=Cause.STEP_FAILED)
-        if failed := sum(suite.failed for suite in self.suites):
-            raise JobFailed(f"test report contains failures: failed={failed}", cause=Cause.STEP_FAILED)
+        if reason := "; ".join(filter(None, (_failed_tests(self.suites[before:]) or ending, problem))):
+            log.line(f"[run] step failed: {text}: {reason}")
+            raise JobFailed(f"{text}: {reason}", exit_code=code or None, cause=Cause.STEP_FAILED)
 
-    def _run_script(self, script: str, extra: Mapping[str, str]) -> Exit:
+    def _show(self, step: Step) -> None:
+        """Show in the log what is about to run, unless the title says it. A shell that traces its commands does so itself."""
+        if self.shell.is_traced or not tells_commands(self.job):
+            return
+        lines = [line for line in self.log.redact(step.script).splitlines() if line.strip()]
+        if lines and lines[0].strip() == self.log.redact(step.title):
+            del lines[0]
+        for line in lines[:_SHOWN_LINES]:
+            self.log.line(f"[run] | {_shortened(line)}")
+        if len(lines) > _SHOWN_LINES:
+            self.log.line(f"[run] | … {len(lines) - _SHOWN_LINES} more lines")
+
+    def _run_script(self, script: str, extra: Mapping[str, str]) -> tuple[int, str]:
+        """Run a script, and return its exit code and, unless that is 0, how it ended."""
+        kills = memory_kills()
+        ended = self._run(script, extra)
+        return ended.code, script_failure(ended, ran_out_of_memory=memory_kills() != kills) if ended.code else ""
+
+    def _run(self, script: str, extra: Mapping[str, str]) -> Exit:
         try:
             return self.shell.run(script, extra)
         except ValueError as error:  # a NUL in the script or the environment
@@ -118,15 +134,24 @@ class Steps:
 
 
 def step_text(step: Step) -> str:
-    """Return how a step is shown to people: `Step 1/2: name`."""
+    """Return how a step is shown to people: `Step 1/2: make test`."""
     position = f"Step {step.index}/{step.total}" if step.total else f"Step {step.index}"
-    name = step.name.replace("_", " ").strip()
-    return f"{position}: {name}" if name else position
+    return f"{position}: {step.title}" if step.title else position
 
 
-def is_traced(facts: JobMetadata, config: AgentConfig) -> bool:
-    """Tell whether a job's shell prints each command; with secrets and ad-hoc scripts it never does."""
-    return config.trace_shell and not (facts.has_secrets or facts.adhoc)
+def tells_commands(job: JobExecution) -> bool:
+    """Tell whether a job's log may show its commands: not with secrets, and not if it is an ad-hoc script."""
+    return not (job.facts.has_secrets or job.facts.adhoc or job.sensitive_values)
+
+
+def _failed_tests(suites: Sequence[TestSuite]) -> str:
+    """Return how many tests failed, such as `2 of 2018 tests failed`; empty when none did."""
+    failed, total = sum(suite.failed for suite in suites), sum(suite.total for suite in suites)
+    return f"{failed} of {total} test{'' if total == 1 else 's'} failed" if failed else ""
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
 
 
 def _reason(error: ValueError, variables: Mapping[str, str]) -> str:

@@ -44,14 +44,26 @@ class CommandTimedOut(Exception):
 
 
 class Exit:
-    """How a process ended: `code` as it is reported, which is `KILLED` after a signal, and `text` for people."""
+    """How a process ended.
+
+    Attributes:
+        code: The exit code as it is reported, which is `KILLED` after a signal.
+        signal: The number of the signal that ended it; 0 if none did.
+        text: The same for people.
+    """
 
     def __init__(self, returncode: int) -> None:
         self.code = returncode if returncode >= 0 else KILLED
-        if returncode >= 0:
-            self.text = f"exit status {returncode}"
-        else:
-            self.text = f"signal: {(signal.strsignal(-returncode) or str(-returncode)).lower()}"
+        self.signal = max(0, -returncode)
+        self.text = f"killed by {signal_name(self.signal)}" if self.signal else f"exit status {returncode}"
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, such as `SIGKILL`; `signal 64` for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def run_command(

@@ -170,8 +170,8 @@ def test_trace_shows_the_script_and_nothing_of_its_environment(
 @pytest.mark.parametrize("script", ["exit 3", "false\nexit 3", "nonesuch-command\nexit 3"])
 def test_failing_step_fails_the_job_with_its_code(run: RunJob, script: str) -> None:
     job = run(step_plan=[Step(index=1, name="s", script=script)])
-    code = {"e": 3, "f": 1, "n": 127}[script[0]]
-    assert (job.last.error, job.last.exit_code) == (f"Step 1: s: exit status {code}", code)
+    code, meaning = {"e": (3, ""), "f": (1, ""), "n": (127, " (command not found)")}[script[0]]
+    assert (job.last.error, job.last.exit_code) == (f"Step 1: s: exit status {code}{meaning}", code)
 
 
 def test_long_script_runs_whole(run: RunJob) -> None:
@@ -313,7 +313,7 @@ def test_container_that_cannot_be_probed_is_told(run: RunJob, engine: StandInEng
     engine.fail("exec", 'OCI runtime exec failed: exec: "sh": not found', code=127)
     last = run(script="true").last
     assert last.runtime_capabilities["container.probe_error"] == 'OCI runtime exec failed: exec: "sh": not found'
-    assert last.error == "exit status 127"
+    assert last.error == "exit status 127 (command not found)"
 
 
 def test_missing_tools_in_the_container_fail_the_job(run: RunJob) -> None:

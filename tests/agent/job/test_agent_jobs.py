@@ -15,10 +15,9 @@ from cictl_testing.servers.scripted_server import ScriptedServer, ServedJob
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import Cause, JobStatus, Source, Step
-from cictl.wire.metadata import JobMetadata
-from cictl_agent.config import AgentConfig
-from cictl_agent.job.steps import is_traced
+from cictl_agent.job.failures import script_failure
 from cictl_agent.log.file_listing import Level, Listing
+from cictl_agent.system.commands import Exit
 
 RunJob = Callable[..., ServedJob]
 
@@ -76,15 +75,65 @@ def test_script_with_a_nul_fails_the_job(run: RunJob, length: int) -> None:
 
 def test_first_failing_step_ends_the_job(run: RunJob) -> None:
     job = run(step_plan=plan("echo one", "false\necho not here", "echo never"))
-    assert (job.last.error, job.last.exit_code) == ("Step 2/3: step 2: exit status 1", 1)
+    assert (job.last.error, job.last.exit_code) == ("Step 2/3: false: exit status 1", 1)
     assert job.text.endswith(
-        "[run] Step 2/3: step 2\nfalse\necho not here\n[run] step failed: Step 2/3: step 2 (exit=1)\n"
+        "[run] Step 1/3: echo one\none\n"
+        "[run] Step 2/3: false\n[run] | echo not here\n"
+        "[run] step failed: Step 2/3: false: exit status 1\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "secrets"), [({"has_secrets": "1"}, []), ({"adhoc": "1"}, []), ({}, ["hunter22"])]
+)
+def test_commands_that_could_tell_a_secret_are_not_shown(
+    run: RunJob, metadata: dict[str, str], secrets: list[str]
+) -> None:
+    job = run(step_plan=plan("true\n: hidden"), metadata=metadata, sensitive_values=secrets)
+    assert "hidden" not in job.text
+
+
+def test_a_long_script_is_shown_in_part(run: RunJob) -> None:
+    text = run(step_plan=plan("\n".join(f": {number:0300}" for number in range(30)))).text
+    assert text.count("[run] | : 0000") == 20
+    assert text.endswith("[run] | … 9 more lines\n")
+    assert max(map(len, text.splitlines())) < 200
+
+
+def test_a_script_sees_its_own_errors_only(run: RunJob) -> None:
+    """A trace would go where errors go: into what a script captures."""
+    assert run(step_plan=plan('v=$(true 2>&1); echo "<$v>"')).text.endswith("<>\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        pytest.param("nonesuch-command", "exit status 127 (command not found)", id="127"),
+        pytest.param("exit 126", "exit status 126 (not executable)", id="126"),
+        pytest.param("sh -c 'kill -SEGV $$'", "exit status 139 (128 + SIGSEGV)", id="signal-below"),
+        pytest.param("exit 200", "exit status 200", id="another"),
+    ],
+)
+def test_what_an_exit_code_says_is_said(run: RunJob, script: str, reason: str) -> None:
+    assert run(script=script).last.error == reason
+
+
+@pytest.mark.parametrize(
+    ("returncode", "reason"),
+    [
+        (-9, "killed by SIGKILL, out of memory?"),
+        (137, "exit status 137 (128 + SIGKILL, out of memory?)"),
+        (-15, "killed by SIGTERM"),
+        (1, "exit status 1"),
+    ],
+)
+def test_memory_is_only_suspected_of_its_own_signal(returncode: int, reason: str) -> None:
+    assert script_failure(Exit(returncode), ran_out_of_memory=True) == reason
 
 
 def test_step_killed_by_a_signal(run: RunJob) -> None:
     last = run(step_plan=plan("kill -KILL $$")).last
-    assert (last.error, last.exit_code) == ("Step 1/1: step 1: signal: killed", -1)
+    assert (last.error, last.exit_code) == ("Step 1/1: kill -KILL $$: killed by SIGKILL", -1)
 
 
 def test_steps_are_told_as_events_without_scripts_and_environments(run: RunJob) -> None:
@@ -122,14 +171,6 @@ def test_environment_of_steps(run: RunJob, monkeypatch: pytest.MonkeyPatch) -> N
     assert "t0ken" not in job.text
 
 
-@pytest.mark.parametrize(("metadata", "expected"), [({}, True), ({"has_secrets": "1"}, False), ({"adhoc": "1"}, False)])
-def test_shell_is_traced_unless_that_would_tell_too_much(
-    tmp_path: Path, metadata: dict[str, str], expected: bool
-) -> None:
-    config = AgentConfig(agent_id="a", work_dir=tmp_path)
-    assert is_traced(JobMetadata(metadata), config) is expected
-
-
 def test_source_is_checked_out_and_steps_run_in_it(run: RunJob, tmp_path: Path) -> None:
     origin = make_repository(tmp_path / "origin", {"f.txt": "content"})
     job = run(source=Source(repo=str(origin), ref="main"), step_plan=plan("cat f.txt"))
@@ -159,7 +200,7 @@ def test_secrets_are_masked_in_log_error_and_tests(run: RunJob) -> None:
         script=f"printf hunt; printf er22; echo '{report}' > r.xml; exit 1",
     )
     job = run(step_plan=[step], sensitive_values=["hunter22"])
-    assert job.last.error == "Step 1: say ***: exit status 1"
+    assert job.last.error == "Step 1: say ***: 1 of 1 test failed"
     assert job.tests is not None
     assert "***" in job.text
     assert "hunter22" not in job.text + str(job.tests)
@@ -272,7 +313,7 @@ def junit(script_end: str = "", **fields: Any) -> list[Step]:
 
 def test_failed_tests_fail_a_good_job(run: RunJob) -> None:
     job = run(step_plan=junit(test_format="junit-xml"))
-    assert job.last.error == "test report contains failures: failed=1"
+    assert job.last.error == "Step 1: unit: 1 of 2 tests failed"
     assert job.tests is not None
     assert (job.tests.total, job.tests.passed, job.tests.failed, job.tests.suites[0].name) == (2, 1, 1, "unit")
 
@@ -315,7 +356,7 @@ def test_a_repository_that_the_agent_was_started_in_is_not_the_jobs(
 def test_a_report_with_failures_ends_the_job_at_its_step(run: RunJob) -> None:
     deploy = Step(index=2, name="deploy", script="touch deployed; echo deployed")
     job = run(step_plan=[*junit(test_format="junit-xml"), deploy])
-    assert job.last.error == "test report contains failures: failed=1"
+    assert job.last.error == "Step 1: unit: 1 of 2 tests failed"
     assert "\ndeployed" not in job.text
 
 
@@ -332,7 +373,7 @@ def test_coverage_of_all_steps_is_one(run: RunJob) -> None:
 
 def test_tests_of_a_failed_step_are_reported(run: RunJob) -> None:
     job = run(step_plan=junit("exit 9", test_format="junit-xml"))
-    assert (job.last.error, job.last.exit_code) == ("Step 1: unit: exit status 9", 9)
+    assert (job.last.error, job.last.exit_code) == ("Step 1: unit: 1 of 2 tests failed", 9)
     assert job.tests is not None
 
 

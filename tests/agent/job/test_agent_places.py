@@ -275,7 +275,7 @@ def test_how_much_is_told_of_artifacts(env: dict[str, str], listing: Listing) ->
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"), [("0", False), ("Off", False), ("yes", True), ("maybe", True), ("", True)]
+    ("word", "expected"), [("0", False), ("Off", False), ("yes", True), ("maybe", False), ("", False)]
 )
 def test_truth_values(word: str, expected: bool) -> None:
     assert load_config({"CIWI_AGENT_TRACE_SHELL": word}).trace_shell is expected

@@ -74,8 +74,8 @@ def shell(tmp_path: Path, interruption: Interruption, processes: JobProcesses) -
     [
         pytest.param("exit 0", 0, "exit status 0", id="success"),
         pytest.param("exit 3", 3, "exit status 3", id="failure"),
-        pytest.param("kill -KILL $$", -1, "signal: killed", id="signal"),
-        pytest.param("kill -TERM $$", -1, "signal: terminated", id="terminated"),
+        pytest.param("kill -KILL $$", -1, "killed by SIGKILL", id="signal"),
+        pytest.param("kill -TERM $$", -1, "killed by SIGTERM", id="terminated"),
         pytest.param("exec >&- 2>&-; exit 4", 4, "exit status 4", id="output-closed-early"),
     ],
 )
