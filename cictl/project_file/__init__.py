@@ -80,7 +80,7 @@ def lint(text: str | bytes, *, config_file: str) -> tuple[Finding, ...]:
 
 
 def lint_warnings(text: str | bytes, *, config_file: str) -> tuple[Finding, ...]:
-    """Return what a good file has in it without effect, such as a pattern that can match nothing; none for a bad file."""
+    """Return what a good file has in it that is hardly meant, such as a pattern that can match nothing; none for a bad file."""
     from cictl.project_file.reading import read_warnings  # brings PyYAML in
 
     try:

@@ -15,6 +15,7 @@ from cictl.project_file.findings import (
 )
 from cictl.project_file.rules.file import validate
 from cictl.project_file.rules.hints import advise
+from cictl.project_file.rules.scripts import advise_scripts
 from cictl.project_file.structure import Positions, Walker
 from cictl.project_file.yaml_tree import DEFAULT_LOADER, SyntaxFault, read_document
 
@@ -37,13 +38,15 @@ def read(text: str | bytes, *, config_file: str, loader: type[Any] = DEFAULT_LOA
 
 
 def read_warnings(text: str | bytes, *, config_file: str) -> tuple[Finding, ...]:
-    """Return what has no effect in a good file.
+    """Return what is hardly meant in a good file.
 
     Raises:
         ProjectFileError: As `read`.
     """
     file, positions = _read_shape(text, config_file=config_file, loader=DEFAULT_LOADER)
-    return advise(file, positions)
+    content = text if isinstance(text, str) else text.decode()
+    found = (*advise(file, positions), *advise_scripts(file, positions, content.removeprefix("\ufeff")))
+    return tuple(sorted(found, key=lambda finding: (finding.line, finding.column)))
 
 
 def _read_shape(text: str | bytes, *, config_file: str, loader: type[Any]) -> tuple[FileShape, Positions]:

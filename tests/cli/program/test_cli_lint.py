@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,14 @@ def test_warnings_are_shown_and_the_file_is_good(run: Run, project: Path) -> Non
     assert ran.err == "cictl.yaml: ok, 1 warning\n"
     data = run("lint", "-o", "json").json()
     assert (data["findings"], [found["message"] for found in data["warnings"]]) == ([], [message])
+
+
+def test_warnings_are_0_with_their_place(run: Run, project: Path) -> None:
+    (project / "cictl.yaml").write_text(GOOD.replace("make", "make | tee log"))
+    ran = run("lint")
+    assert (ran.code, ran.err) == (ExitCode.OK, "cictl.yaml: ok, 1 warning\n")
+    assert re.fullmatch(r"cictl\.yaml:\d+:\d+: warning: pipelines.* when make fails.*\n", ran.out)
+    assert len(run("lint", "-o", "json").json()["warnings"]) == 1
 
 
 def test_broken_yaml_is_a_finding(run: Run, project: Path) -> None:

@@ -1,0 +1,75 @@
+"""What is allowed in the scripts of steps and yet hardly meant. Such a file is imported all the same; `lint` warns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cictl.project_file.findings import Finding
+from cictl.project_file.rules.shell import remarks
+from cictl.project_file.schema import FileShape, JobShape
+from cictl.project_file.structure import Positions
+
+
+def advise_scripts(file: FileShape, positions: Positions, text: str) -> tuple[Finding, ...]:
+    """Return a warning for each place where a step that `sh` runs needs another shell, in the order of the file.
+
+    Args:
+        text: The file as it was read.
+    """
+    lines = text.split("\n")
+    found: dict[tuple[int, int, str], Finding] = {}
+    for path, script in _scripts(file):
+        places = _Places(script, lines, positions.at(path))
+        for offset, remark in remarks(script):
+            line, column = places.of(offset)
+            message = f"{path} {remark}"
+            finding = Finding(line=line, column=column, path=path, message=message)
+            found.setdefault((line, column, remark), finding)  # an alias shows one script at several paths
+    return tuple(sorted(found.values(), key=lambda finding: (finding.line, finding.column)))
+
+
+def _scripts(file: FileShape) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each script that `sh` runs."""
+    for pipeline_index, pipeline in enumerate(file.pipelines):
+        for job_index, job in enumerate(pipeline.jobs):
+            if not _runs_in_sh(job):
+                continue
+            for step_index, step in enumerate(job.steps):
+                path = f"pipelines[{pipeline_index}].jobs[{job_index}].steps[{step_index}]"
+                if step.test is None:
+                    yield f"{path}.run", step.run
+                else:
+                    yield f"{path}.test.command", step.test.command
+
+
+def _runs_in_sh(job: JobShape) -> bool:
+    shell = job.runs_on.get("shell", "").strip().lower()
+    return shell == "posix" or (not shell and job.runs_on.get("os", "").strip() != "windows")
+
+
+class _Places:
+    """Where in the file the characters of one script stand.
+
+    A block (`run: |`) and a script on one line have a place for each character. Where YAML folds lines or knows escapes, the
+    place is that of the whole script.
+    """
+
+    def __init__(self, script: str, lines: list[str], begin: tuple[int, int]) -> None:
+        self._script = script
+        self._lines = lines
+        self._begin = begin
+
+    def of(self, offset: int) -> tuple[int, int]:
+        """Return line and column, from 1, of the character at *offset* of the script."""
+        row = self._script.count("\n", 0, offset)
+        start = self._script.rfind("\n", 0, offset) + 1
+        end = self._script.find("\n", start)
+        wanted = self._script[start:] if end < 0 else self._script[start:end]
+        line, column = self._begin
+        for number, after in ((line, column - 1), (line + 1 + row, 0)):  # on the key's own line, or in a block below it
+            if number > len(self._lines) or (number == line and row):
+                continue
+            at = self._lines[number - 1].find(wanted, after)
+            if at >= 0:
+                return number, at + 1 + offset - start
+        return self._begin
