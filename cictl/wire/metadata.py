@@ -109,6 +109,9 @@ class JobMetadata:
     auto_bump_branch = _text("auto_bump_branch")
     """The branch that the automatic bump pushes to. The bump sets it."""
 
+    attempt = _text("attempt")
+    """Which execution of its job in its run it is, from 2; absent for the first. A rerun sets it (ours)."""
+
     # What it waits for in its own run.
     needs_job_ids = _names("needs_job_ids")
     needs_blocked = _flag("needs_blocked")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from cictl.base.urls import without_user_info
 from cictl.wire.jobs import JobExecution
+from cictl.wire.variables import all_names, variables_of
 from cictl.wire.vault import SECRET_ID_PREFIXES
 from cictl_agent.config import AgentConfig
 from cictl_agent.system.platforms import Platform
@@ -37,8 +38,8 @@ _SERVER_URLS = ("CICTL_SERVER_URL", "CIWI_SERVER_URL")
 
 
 def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the agent's environment without its credentials and without the repository that it was started in."""
-    left_out = {*_PRIVATE, *_OF_A_REPOSITORY}
+    """Return the agent's environment without its credentials, and without the repository and the job it was started in."""
+    left_out = {*_PRIVATE, *_OF_A_REPOSITORY, *all_names()}
     kept = {k: v for k, v in env.items() if k not in left_out and not k.startswith(_PRIVATE_PREFIXES)}
     for name in _SERVER_URLS:
         if name in kept:
@@ -49,12 +50,14 @@ def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
 def job_environment(
     env: Mapping[str, str], job: JobExecution, config: AgentConfig, caches: Mapping[str, str], platform: Platform
 ) -> dict[str, str]:
-    """Return the environment of all steps: the agent's, then the job's, then its caches; the later ones win.
+    """Return the environment of all steps: the agent's, what is known of the job, the job's own, its caches; the later win.
 
     Each `CIWI_X` of the job is also set as `CICTL_X`. For a container *env* is empty: nothing of the agent's is seen there.
     """
     twins = {f"CICTL_{k.removeprefix('CIWI_')}": v for k, v in job.env.items() if k.startswith("CIWI_")}
-    result = platform.merge(inherited_environment(env), twins, job.env, caches, {JOB_VARIABLE: job.id})
+    result = platform.merge(
+        inherited_environment(env), variables_of(job), twins, job.env, caches, {JOB_VARIABLE: job.id}
+    )
     if config.verbose_go and not result.get("GOFLAGS"):
         result["GOFLAGS"] = "-v"
     return result

@@ -125,12 +125,12 @@ def test_only_the_jobs_variables_reach_the_steps(run: RunJob, monkeypatch: pytes
             Step(
                 index=1,
                 env={"WHERE": "step", "dotted.name": "d"},
-                script='tr "\\0" "\\n" < /proc/$$/environ; env; echo "<$WHO $WHERE $CICTL_X>"',
+                script='tr "\\0" "\\n" < /proc/$$/environ; env; echo "<$WHO $WHERE $CICTL_X>"; echo "<$CI>"',
             )
         ],
         caches=[CacheSpec(id="deps", env="DEPS")],
     )
-    assert "<job step it's\nnew>" in job.text
+    assert "<job step it's\nnew>\n<true>" in job.text
     assert "\nGOFLAGS=-v\n" in job.text
     assert "cache/deps\n" in job.text.partition("\nDEPS=")[2]
     assert "\ndotted.name=d\n" in job.text

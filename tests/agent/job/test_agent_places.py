@@ -15,6 +15,7 @@ from cictl_testing.agents.thread import gone
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import JobExecution, JobStatus
+from cictl.wire.variables import variables_of
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
 from cictl_agent.config import AgentConfig, ConfigError, load_config
 from cictl_agent.job.caches import Cache, cache_environment, cache_name, close_caches, measure, open_caches
@@ -307,10 +308,14 @@ def test_job_environment_hides_credentials_and_adds_twins(tmp_path: Path) -> Non
         "CICTL_GITHUB_TOKEN": "t",
         "CIWI_SERVER_URL": "http://u:p@h:1/x",
         "GOFLAGS": "-mod=mod",
+        "CIWI_PIPELINE_TAG": "of the job that started this agent",
+        "CICTL_BRANCH": "of the job that started this agent",
     }
     config = AgentConfig(agent_id="a", work_dir=tmp_path)
-    env = job_environment(own, job(CIWI_DRY_RUN="1", CIWI_X="1", CICTL_X="2"), config, {"C": "/c"}, Linux())
+    this = job(CIWI_DRY_RUN="1", CIWI_X="1", CICTL_X="2")
+    env = job_environment(own, this, config, {"C": "/c"}, Linux())
     assert env == {
+        **variables_of(this),
         "PATH": "/bin",
         "CIWI_SERVER_URL": "http://h:1/x",
         "GOFLAGS": "-mod=mod",
@@ -319,7 +324,6 @@ def test_job_environment_hides_credentials_and_adds_twins(tmp_path: Path) -> Non
         "CIWI_X": "1",
         "CICTL_X": "2",
         "C": "/c",
-        "CICTL_JOB_EXECUTION_ID": "job-7",
     }
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.wire.codec import decode
+from cictl.wire.jobs import RerunResponse
+
 STEP = "steps: [{run: 'true'}]"
 PROJECT = f"""
 pipelines:
@@ -88,6 +91,14 @@ def test_a_rerun_heals_a_run(server: RunningServer) -> None:
     assert server.post(f"/api/v1/jobs/{failed.id}/rerun").status_code == 201
     finish_all(server)
     assert server.run(ids["publish"])
+
+
+def test_reruns_are_counted(server: RunningServer) -> None:
+    server.run(server.define_project(PROJECT)["build"])
+    first = server.finish("failed")
+    answers = [server.post(f"/api/v1/jobs/{first.id}/rerun") for _ in range(2)]
+    attempts = [decode(answer.content, RerunResponse).job_execution.facts.attempt for answer in answers]
+    assert [first.facts.attempt, *attempts] == ["", "2", "3"]
 
 
 def test_projects_do_not_share_their_history(server: RunningServer) -> None:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from cictl.project_file import VcsSource
 from cictl.wire.jobs import JobExecution, Source
+from cictl.wire.variables import OF_RUN
 
 PROJECT = """\
 version: 1
@@ -79,6 +80,12 @@ def test_an_empty_repository(server: RunningServer, origin: Origin) -> None:
     answer = server.post("/api/v1/projects/import", {"repo_url": origin.url})
     assert answer.status_code == 400
     assert answer.text == "git fetch failed: the remote has no default branch with a commit\n"
+
+
+def test_the_variables_of_a_run_are_those_of_the_page(server: RunningServer, origin: Origin) -> None:
+    env = run(server, imported(server, origin), dry_run=True).env
+    names = {f"{prefix}{variable.name}" for variable in OF_RUN for prefix in ("CIWI_", "CICTL_")}
+    assert env.keys() == {name for name in names if "_DEP_" not in name}
 
 
 @pytest.mark.weakness("W32")

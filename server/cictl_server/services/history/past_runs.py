@@ -20,11 +20,12 @@ from cictl_server.store.records import JobRecord
 def deciding(executions: Iterable[JobRecord]) -> list[JobRecord]:
     """Return the deciding ones among the executions of one run or one chain run, oldest first."""
     oldest_first = sorted(executions, key=lambda job: job.number)
-    newest = {_row(job.facts): job for job in oldest_first}
+    newest = {row_of(job.facts): job for job in oldest_first}
     return sorted(newest.values(), key=lambda job: job.number)
 
 
-def _row(facts: JobMetadata) -> tuple[str, str, str]:
+def row_of(facts: JobMetadata) -> tuple[str, str, str]:
+    """Return what tells the executions of one job and matrix row from the others of a run."""
     return facts.pipeline_id, facts.pipeline_job_id, facts.matrix_index
 
 

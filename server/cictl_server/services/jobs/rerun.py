@@ -12,10 +12,11 @@ from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import Conflict
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.past_runs import row_of
 from cictl_server.services.history.revival import blocked_again, failed_wait, members_of_run, revived, was_dragged_along
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
-from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord
 
 
@@ -39,8 +40,12 @@ class RerunService:
         """
         with self.store.write() as tx:
             job = get_job(tx, job_id)
-            again = self._enqueue(tx, self._rerunnable(tx, job))
-            dependants = revived(members_of_run(tx, again), again, enqueue=lambda old: self._enqueue(tx, old))
+            again = self._enqueue(tx, self._rerunnable(tx, job), attempt=_attempts(tx, job) + 1)
+            dependants = revived(
+                members_of_run(tx, again),
+                again,
+                enqueue=lambda old: self._enqueue(tx, old, attempt=_attempt(old) + 1),
+            )
             self.settler.settle(tx, [again, *dependants], now=again.created)
             again = get_job(tx, again.id)
         return RerunResponse(job_execution=job_view(again), dependants=[dependant.id for dependant in dependants])
@@ -55,7 +60,19 @@ class RerunService:
             raise Conflict("job has not started yet", hint=f"rerun {lost}, which it waits for; it runs after that")
         return blocked_again(job)
 
-    def _enqueue(self, tx: Transaction, spec: JobRecord) -> JobRecord:
+    def _enqueue(self, tx: Transaction, spec: JobRecord, *, attempt: int) -> JobRecord:
+        spec = replace(spec, metadata=dict([*spec.metadata.items(), JobMetadata.attempt(str(attempt))]))
         again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
         self.settler.put(tx, again)
         return again
+
+
+def _attempts(view: View, job: JobRecord) -> int:
+    """Return the greatest attempt of *job*'s job and matrix row in its run."""
+    run_id = job.facts.pipeline_run_id
+    same = [one for one in view.jobs.of_run(run_id) if row_of(one.facts) == row_of(job.facts)] if run_id else []
+    return max(map(_attempt, [job, *same]))
+
+
+def _attempt(job: JobRecord) -> int:
+    return int(job.facts.attempt or 1)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec.structs import replace
 
+from cictl.base.refs import branch_of
 from cictl.project_file import Pipeline, Versioning
 from cictl.wire.jobs import JobSpec, Step
 from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.pipelines.planning import SourceContext
 from cictl_server.services.secrets.tokens import BUMP_STEP, BUMP_TOKEN
-
-_COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
 
 # The explicit refspec of the fetch creates origin/<branch> even after a shallow clone of another branch. The token is never
 # written into the repository's configuration, and git leaves it out of the URLs that it prints.
@@ -79,13 +76,6 @@ def next_version(raw: str, kind: str) -> str:
             return f"{major}.{minor + 1}.0"
         case _:
             return f"{major}.{minor}.{patch + 1}"
-
-
-def branch_of(ref: str) -> str:
-    """Return the branch that *ref* names; empty for other refs and for commits."""
-    if ref.startswith("refs/heads/"):
-        return ref.removeprefix("refs/heads/")
-    return "" if ref.startswith("refs/") or _COMMIT.fullmatch(ref) else ref
 
 
 def check_auto_bump(pipeline: Pipeline, planned: list[JobSpec]) -> None:

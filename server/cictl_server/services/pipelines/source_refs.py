@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 
+from cictl.base.refs import branch_of
 from cictl.base.urls import without_user_info
 from cictl.project_file import Pipeline
 from cictl.wire.projects import SourceRef, SourceRefs
 from cictl_server.errors import GitFailed, InvalidRequest
-from cictl_server.services.pipelines.auto_bump import branch_of
 from cictl_server.services.pipelines.chains import chain_members
 from cictl_server.services.projects.git import check_repository
 from cictl_server.services.projects.lookup import get_chain, get_pipeline
