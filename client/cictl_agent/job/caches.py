@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import CacheStat
+from cictl_agent.system.beneath import make_marker
 from cictl_agent.system.paths import is_link
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.trees import remove_tree
@@ -168,7 +169,7 @@ def _claim(name: str, cache_dir: Path) -> tuple[str, FileLock]:
 
 def _touch(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
-    (path / _MARKER).touch()
+    make_marker(path, _MARKER)
 
 
 def _kind(spec: CacheSpec) -> str:

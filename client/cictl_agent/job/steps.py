@@ -75,7 +75,7 @@ class Steps:
             return
         log.line(f"[run] {text}")
         self._show(step)
-        reports = StepReports(self.directory, step) if step.is_test else None
+        reports = StepReports(self.directory, step, check=self.interruption.check) if step.is_test else None
         code, ending = self._run_script(step.script, step.env)
         before = len(self.suites)
         problem = self._read_reports(reports) if reports else ""

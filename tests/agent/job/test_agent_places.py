@@ -190,6 +190,25 @@ def test_cache_that_cannot_be_made_falls_back_into_the_execution_directory(tmp_p
     assert measure(cache).error
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link", "directory"])
+def test_a_cache_whose_marker_became_something_else_opens(tmp_path: Path, kind: str) -> None:
+    marker = tmp_path / "cache" / "c" / ".ciwi-cache-touch"
+    marker.parent.mkdir(parents=True)
+    if kind == "pipe":
+        os.mkfifo(marker)
+    elif kind == "link":
+        marker.symlink_to(tmp_path / "elsewhere")
+    else:
+        marker.mkdir()
+    [cache] = open_caches(
+        [CacheSpec(id="c", env="C")], cache_dir=tmp_path / "cache", execution_dir=tmp_path / "job", platform=Linux()
+    )
+    assert (cache.error, cache.path) == ("", marker.parent)
+    assert marker.is_file()
+    assert not marker.is_symlink()
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_caches_without_a_variable_are_left_out(tmp_path: Path) -> None:
     assert open_caches([CacheSpec(id="c")], cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux()) == []
 

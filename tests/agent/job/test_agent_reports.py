@@ -9,11 +9,13 @@ import pytest
 
 from cictl.wire.jobs import Step
 from cictl.wire.reports import Coverage, TestSuite
-from cictl_agent.job.reports import Hits, ReportError, StepReports
+from cictl_agent.job.reports import Hits, ReportError, StepReports, coverage, problems, xml
+from cictl_agent.job.reports import files as report_files
 from cictl_agent.job.reports.gotest import read_go_test_json
 from cictl_agent.job.reports.junit import read_junit
 from cictl_agent.job.reports.line_coverage import read_go_coverprofile, read_lcov
 from cictl_agent.job.reports.xml_coverage import read_cobertura, read_jacoco
+from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 
 WRITTEN = Path(__file__).parent / "written"
 """What real tools wrote of small suites."""
@@ -459,6 +461,78 @@ def test_a_pipe_as_a_report_hangs_nobody(tmp_path: Path) -> None:
     reports = reports_of(tmp_path, {}, test_report="r.xml", test_format="junit")
     os.mkfifo(tmp_path / "r.xml")
     with pytest.raises(ReportError, match="not a regular file"):
+        reports.read_tests()
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "reason"),
+    [
+        pytest.param(
+            lambda content: read_junit(content, "s", []),
+            b"<testsuites>" + b"<testsuite>" * 200_000 + b"</testsuite>" * 200_000 + b"</testsuites>",
+            "100 elements are inside each other",
+            id="deep-xml",
+        ),
+        pytest.param(
+            lambda content: read_junit(content, "s", []),
+            b"<testsuite>" + b"<a/>" * 200 + b"</testsuite>",
+            "150 elements",
+            id="xml",
+        ),
+        pytest.param(
+            lambda content: read_junit(content, "s", []),
+            b"<testsuite><testcase/><testcase/><testcase/></testsuite>",
+            "2 tests",
+            id="tests",
+        ),
+        pytest.param(
+            lambda content: read_go_test_json(content, "s"),
+            b'{"Action":"pass","Test":"a","X":' + b"[" * 200_000,
+            "line 1 has too many levels",
+            id="deep-json",
+        ),
+        pytest.param(read_lcov, b"SF:a\nSF:b\nSF:c\nSF:d\n", "3 files", id="files"),
+        pytest.param(read_lcov, b"SF:a\nDA:1,1\nDA:1,2\nDA:2,1\nSF:b\nDA:1,1\nDA:2,1\nDA:3,1\n", "4 lines", id="lines"),
+    ],
+)
+def test_a_report_without_measure_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[bytes], object], content: bytes, reason: str
+) -> None:
+    for module, name, limit in (
+        (xml, "_MOST_ELEMENTS", 150),
+        (problems, "_MOST_CASES", 2),
+        (coverage, "_MOST_FILES", 3),
+        (coverage, "_MOST_PLACES", 4),
+    ):
+        monkeypatch.setattr(module, name, limit)
+    with pytest.raises(ReportError, match=reason):
+        read(content)
+
+
+def test_a_large_report_of_coverage_needs_no_large_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xml, "_MOST_ELEMENTS", 50)
+    classes = "".join(f'<class filename="{i}"><line number="1" hits="{i}"/></class>' for i in range(30))
+    found = read_cobertura(f"<coverage>{classes}</coverage>".encode()).coverage()
+    assert (found.covered_lines, found.total_lines) == (29, 30)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("_MOST_FILES", 1), ("_MOST_BYTES_OF_ALL", 20)])
+def test_too_many_reports_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, limit: int) -> None:
+    monkeypatch.setattr(report_files, name, limit)
+    reports = reports_of(tmp_path, {}, test_report="*.xml", test_format="junit")
+    for file in ("a.xml", "b.xml"):
+        (tmp_path / file).write_text("<testsuite/>")
+    with pytest.raises(ReportError, match=f"more than {limit} "):
+        reports.read_tests()
+
+
+def test_reading_reports_can_be_broken_off(tmp_path: Path) -> None:
+    interruption = Interruption()
+    step = Step(index=1, kind="test", test_report="r.xml", test_format="junit")
+    reports = StepReports(tmp_path, step, check=interruption.check)
+    (tmp_path / "r.xml").write_text("<testsuite/>")
+    interruption.give(StopReason.TIMED_OUT)
+    with pytest.raises(Interrupted):
         reports.read_tests()
 
 

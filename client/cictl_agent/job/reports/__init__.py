@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -39,7 +39,13 @@ _COVERAGE_FORMATS: dict[str, Callable[[bytes], Hits]] = {
 class StepReports:
     """The reports of one test step. Made before the step runs, so that reports of an earlier step are not taken for its own."""
 
-    def __init__(self, directory: Path, step: Step) -> None:
+    def __init__(self, directory: Path, step: Step, *, check: Callable[[], None] = lambda: None) -> None:
+        """Note what is there before the step.
+
+        Args:
+            check: Called before each file is read; it raises to break the reading off.
+        """
+        self._check = check
         self._directory = directory
         self._step = step
         self._tests = ReportFiles(directory, step.test_report)
@@ -61,7 +67,7 @@ class StepReports:
         if reader is None:
             raise ReportError(f'unsupported test format "{self._step.test_format}"')
         name = self._step.test_name or self._step.name
-        read = [reader(content, name, self.remarks) for _, content in self._tests.read()]
+        read = [reader(content, name, self.remarks) for _, content in self._files(self._tests)]
         suite = _as_one(read, name, self._directory)
         if not suite.total:
             self.remarks.append("the report names no test")
@@ -79,7 +85,7 @@ class StepReports:
         if not self._coverage.paths:
             return None
         whole = Hits()
-        for path, content in self._coverage.read():
+        for path, content in self._files(self._coverage):
             form = self._step.coverage_format.strip().lower() or _coverage_format(path, content)
             reader = _COVERAGE_FORMATS.get(form)
             if reader is None:
@@ -93,6 +99,11 @@ class StepReports:
                 )
             )
         return whole
+
+    def _files(self, files: ReportFiles) -> Iterator[tuple[str, bytes]]:
+        for path, content in files.read():
+            self._check()
+            yield path, content
 
 
 def combine(suites: list[TestSuite], coverage: Coverage | None) -> TestReport:

@@ -6,13 +6,22 @@ must count once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cictl.wire.reports import Coverage, CoverageFile
+from cictl_agent.job.reports.problems import ReportError
+
+_MOST_FILES = 200_000
+_MOST_PLACES = 2_000_000
+"""How many files and places a report may have, or several as one; a place takes some 300 bytes."""
 
 Place = tuple[int, ...]
 """A line, as `(line,)`, or a block, as `(line, column, line, column)`."""
+
+
+def _nothing() -> None:
+    """Do nothing: nobody counts places."""
 
 
 @dataclass(kw_only=True)
@@ -28,8 +37,12 @@ class FileHits:
     weights: dict[Place, int] = field(default_factory=dict)
     hits: dict[Place, int] = field(default_factory=dict)
     declared: tuple[int, int] = (0, 0)
+    on_place: Callable[[], None] = _nothing
+    """Called before each new place."""
 
     def note(self, place: Place, *, hits: int, weight: int = 1) -> None:
+        if place not in self.weights:
+            self.on_place()
         self.weights[place] = weight
         self.hits[place] = max(hits, self.hits.get(place, 0))
 
@@ -49,6 +62,25 @@ class FileHits:
         return sum(self.weights.values()), sum(weight for place, weight in self.weights.items() if self.hits[place] > 0)
 
 
+class FileTable(dict[str, FileHits]):
+    """Files by path; one that is asked for is made. It takes no more files and places than it can hold in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places = 0
+
+    def __missing__(self, path: str) -> FileHits:
+        if len(self) >= _MOST_FILES:
+            raise ReportError(f"it names more than {_MOST_FILES} files")
+        made = self[path] = FileHits(on_place=self._count)
+        return made
+
+    def _count(self) -> None:
+        self._places += 1
+        if self._places > _MOST_PLACES:
+            raise ReportError(f"it names more than {_MOST_PLACES} lines or blocks")
+
+
 @dataclass(kw_only=True)
 class Hits:
     """One coverage report, or several as one.
@@ -60,15 +92,19 @@ class Hits:
     """
 
     formats: list[str] = field(default_factory=list)
-    lines: dict[str, FileHits] = field(default_factory=dict)
-    statements: dict[str, FileHits] = field(default_factory=dict)
+    lines: dict[str, FileHits] = field(default_factory=FileTable)
+    statements: dict[str, FileHits] = field(default_factory=FileTable)
 
     def merge(self, other: Hits) -> None:
-        """Add what another report says."""
+        """Add what another report says.
+
+        Raises:
+            ReportError: Both together are too much.
+        """
         self.formats += [form for form in other.formats if form not in self.formats]
         for mine, theirs in ((self.lines, other.lines), (self.statements, other.statements)):
             for path, hits in theirs.items():
-                mine.setdefault(path, FileHits()).merge(hits)
+                mine[path].merge(hits)
 
     def coverage(self) -> Coverage:
         """Return the sums of all files, and of each, sorted by path."""

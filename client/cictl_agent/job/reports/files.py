@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from cictl_agent.job.globs import BadPattern, GlobSet
 from cictl_agent.job.reports.problems import ReportError
+from cictl_agent.system.beneath import open_beneath
 from cictl_agent.system.trees import files_below
 
 _MOST_BYTES = 64 << 20
+_MOST_BYTES_OF_ALL = 256 << 20
+_MOST_FILES = 10_000
 _SPECIAL = frozenset("*?[{")
 
 _TICK_SECONDS = 0.02
@@ -36,7 +39,7 @@ class ReportFiles:
         try:
             self._before = {path: _stamp(directory / path) for path in self._found()}
             self._let_clock_pass()
-        except ReportError:  # a malformed pattern; `read` reports it
+        except ReportError:  # `read` reports it
             self._before = {}
 
     def _let_clock_pass(self) -> None:
@@ -49,14 +52,19 @@ class ReportFiles:
         """Yield the path below the directory and the content of each file that the step wrote, sorted by path.
 
         Raises:
-            ReportError: The step wrote none, or one can't be read.
+            ReportError: The step wrote none, they are too many or too large, or one can't be read.
         """
         found = list(self._found())
         fresh = [path for path in found if self._before.get(path) != _stamp(self._directory / path)]
         if not fresh:
             raise ReportError(self._missing(found))
+        size = 0
         for path in fresh:
-            yield path, _content(self._directory, path)
+            content = _content(self._directory, path)
+            size += len(content)
+            if size > _MOST_BYTES_OF_ALL:
+                raise ReportError(f'read report "{path}": the files have more than {_MOST_BYTES_OF_ALL} bytes in all')
+            yield path, content
 
     def _missing(self, found: list[str]) -> str:
         named = '", "'.join(self.paths)
@@ -73,7 +81,11 @@ class ReportFiles:
         return os.path.isdir(self._directory / path)  # noqa: PTH112 pathlib raises for names that are too long
 
     def _found(self) -> Iterator[str]:
-        """Yield the files that are there, each once, sorted."""
+        """Yield the files that are there, each once, sorted.
+
+        Raises:
+            ReportError: A pattern is malformed, or they are too many.
+        """
         plain = {path for path in self.paths if not _SPECIAL & set(path) or os.path.lexists(self._directory / path)}
         directories = {path for path in plain if self._is_directory(path)}
         files = {path for path in plain - directories if os.path.lexists(self._directory / path)}
@@ -84,9 +96,10 @@ class ReportFiles:
                 wanted = GlobSet(patterns)
             except BadPattern as error:
                 raise ReportError(f"read report: {error}") from error
-            files |= {
-                path for path in files_below(self._directory, leaving_out=frozenset({".git"})) if wanted.matches(path)
-            }
+            below = files_below(self._directory, leaving_out=frozenset({".git"}))
+            files |= set(islice((path for path in below if wanted.matches(path)), _MOST_FILES + 1))
+        if len(files) > _MOST_FILES:
+            raise ReportError(f"read report: more than {_MOST_FILES} files match")
         return iter(sorted(files))
 
 
@@ -101,19 +114,11 @@ def _stamp(path: Path) -> Stamp | None:
 def _content(directory: Path, path: str) -> bytes:
     """Return the content of a regular file below *directory*.
 
-    A pipe would hang, and a link out of the directory could leak a file of the agent's: neither is read.
-
     Raises:
         ReportError: It leads out of the directory, is not a regular file, is too large, or can't be read.
     """
     try:
-        resolved = Path(os.path.realpath(directory / path, strict=True))
-        if not resolved.is_relative_to(os.path.realpath(directory)):
-            raise ReportError(f'read report "{path}": it leads out of the checkout')
-        descriptor = os.open(resolved, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as file:  # noqa: PTH123 a descriptor, not a path
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ReportError(f'read report "{path}": not a regular file')
+        with open(open_beneath(directory, path), "rb") as file:  # noqa: PTH123 a descriptor, not a path
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise ReportError(f'read report "{path}": {error.strerror or error}') from error

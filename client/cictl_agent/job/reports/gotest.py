@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
@@ -13,6 +15,9 @@ from cictl_agent.job.reports.problems import ReportError, suite_of
 _PLACE = re.compile(r"([\w./\\-]+\.go):(\d+):")
 _EVENT = re.compile(rb'\{"(?:Time|Action|ImportPath|Package)":"')
 """How go begins each event. A program's own output may precede it on the line. Other writers may order the keys otherwise."""
+
+_MOST_BEGINS = 10
+"""At how many places of one line an event is looked for."""
 
 _ENDS = ("pass", "fail", "skip")
 
@@ -103,8 +108,8 @@ def read_go_test_json(content: bytes, suite: str) -> TestSuite:
         ReportError: A line begins like an event and is not one: the stream is damaged.
     """
     stream = _Stream()
-    for number, line in enumerate(content.splitlines(), start=1):
-        event = _read_event(line, number)
+    for number, line in enumerate(io.BytesIO(content), start=1):
+        event = _read_event(line.rstrip(b"\r\n"), number)
         if event is not None:
             stream.note(event)
     cases = [
@@ -119,9 +124,12 @@ def read_go_test_json(content: bytes, suite: str) -> TestSuite:
 def _read_event(line: bytes, number: int) -> _TestEvent | None:
     """Return the event on *line*, behind a program's own output too; None where there is none."""
     starts = [0] if line.startswith(b"{") else []
-    for start in starts + [found.start() for found in _EVENT.finditer(line) if found.start()]:
+    begins = (found.start() for found in _EVENT.finditer(line) if found.start())
+    for start in [*starts, *islice(begins, _MOST_BEGINS)]:
         try:
             event = msgspec.json.decode(line[start:].decode(errors="replace"), type=_TestEvent)
+        except RecursionError as error:
+            raise ReportError(f"line {number} has too many levels") from error
         except msgspec.DecodeError as error:
             if start == 0 and _EVENT.match(line):
                 raise ReportError(f"line {number} is not an event of go test -json: {error}") from error

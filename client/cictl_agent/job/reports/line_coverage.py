@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable
 
-from cictl_agent.job.reports.coverage import FileHits, Hits
+from cictl_agent.job.reports.coverage import FileHits, FileTable, Hits
 from cictl_agent.job.reports.problems import ReportError, with_slashes
 
 # FILE:LINE.COLUMN,LINE.COLUMN STATEMENTS COUNT; the file's name may begin with a drive.
@@ -18,7 +19,7 @@ def read_go_coverprofile(content: bytes) -> Hits:
     Raises:
         ReportError: A line is neither blank, nor the mode, nor a block.
     """
-    files: dict[str, FileHits] = {}
+    files = FileTable()
     for number, line in _lines(content):
         if line.startswith("mode:"):
             continue
@@ -26,7 +27,7 @@ def read_go_coverprofile(content: bytes) -> Hits:
         if block is None:
             raise ReportError(f"line {number} is not of a Go cover profile", line)
         place = (int(block[2]), int(block[3]), int(block[4]), int(block[5]))
-        files.setdefault(block[1], FileHits()).note(place, hits=int(block[7]), weight=int(block[6]))
+        files[block[1]].note(place, hits=int(block[7]), weight=int(block[6]))
     return Hits(formats=["go-coverprofile"], statements=files)
 
 
@@ -39,14 +40,14 @@ def read_lcov(content: bytes) -> Hits:
     Raises:
         ReportError: `DA`, `LF` or `LH` is malformed or outside of a file, or the text is not a tracefile.
     """
-    files: dict[str, FileHits] = {}
+    files = FileTable()
     current: FileHits | None = None
     for number, line in _lines(content):
         key, colon, value = line.partition(":")
         if line.startswith("#"):
             continue
         if key == "SF" and value:
-            current = files.setdefault(with_slashes(value), FileHits())
+            current = files[with_slashes(value)]
         elif line == "end_of_record":
             current = None
         elif not colon:
@@ -68,6 +69,8 @@ def _note(file: FileHits, key: str, value: str, number: int) -> None:
             case _:  # LINE,COUNT and perhaps a checksum of the line
                 fields = value.split(",")
                 file.note((_natural(fields[0]),), hits=int(fields[1]))
+    except ReportError:
+        raise
     except (ValueError, IndexError) as error:
         raise ReportError(f"line {number} has no number where one belongs", f"{key}:{value}") from error
 
@@ -89,4 +92,4 @@ def _lines(content: bytes) -> Iterable[tuple[int, str]]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ReportError(f"not UTF-8 text: {error.reason}") from error
-    return [(n, line) for n, raw in enumerate(text.split("\n"), start=1) if (line := raw.strip())]
+    return ((n, line) for n, raw in enumerate(io.StringIO(text), start=1) if (line := raw.strip()))

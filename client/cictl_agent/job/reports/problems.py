@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from cictl.wire.reports import TestCase, TestSuite
 
 _QUOTED = 80
+_MOST_CASES = 200_000
 
 
 class ReportError(ValueError):
@@ -37,8 +39,14 @@ def with_slashes(path: str) -> str:
 
 
 def suite_of(cases: Iterable[TestCase], *, form: str, name: str) -> TestSuite:
-    """Return a suite with its cases counted; a case with another status than pass, fail or skip counts in the total only."""
-    listed = list(cases)
+    """Return a suite with its cases counted; a case with another status than pass, fail or skip counts in the total only.
+
+    Raises:
+        ReportError: They are too many.
+    """
+    listed = list(islice(cases, _MOST_CASES + 1))
+    if len(listed) > _MOST_CASES:
+        raise ReportError(f"it has more than {_MOST_CASES} tests")
     counts = {status: sum(case.status == status for case in listed) for status in ("pass", "fail", "skip")}
     return TestSuite(
         format=form,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from xml.etree.ElementTree import Element, ParseError
+from collections.abc import Callable
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import DefusedXMLParser
 
 from cictl_agent.job.reports.problems import ReportError
 
@@ -21,7 +22,15 @@ _INSTEAD = "\ufffd"
 _SECTION_OR_END = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|\]\]>", re.DOTALL)
 
 
-def parse_xml(content: bytes, what: str) -> Element:
+_MOST_LEVELS = 100
+_MOST_ELEMENTS = 1_000_000
+"""How many elements a document may have in memory; each takes some 400 bytes."""
+
+Taker = Callable[[Element], bool]
+"""Looks at an element that has ended, and tells whether nothing in it is needed any more."""
+
+
+def parse_xml(content: bytes, what: str, *, take: Taker = lambda element: False) -> Element:
     """Parse a document, and mend what real writers get wrong.
 
     That is blanks before the declaration, encodings that the parser does not know, characters that XML forbids, raw or
@@ -29,17 +38,21 @@ def parse_xml(content: bytes, what: str) -> Element:
 
     Args:
         what: What the document should be, such as `JUnit report`, for the error.
+        take: Called with each element when it ends. What it takes is emptied, so a large document takes little memory. If the
+            document has to be mended, it gets the same elements again.
 
     Raises:
-        ReportError: It is not XML, or declares entities.
+        ReportError: It is not XML, declares entities, or has too many levels or elements.
     """
     content = content.lstrip()
     try:
-        root: Element = fromstring(content)
+        root = _parse(content, take)
     except DefusedXmlException as error:
         raise ReportError(f"not a {what}: {type(error).__name__}") from error
+    except ReportError:
+        raise
     except (ParseError, ValueError, LookupError) as error:
-        return _parse_mended(content, what, error)
+        return _parse_mended(content, what, error, take)
     return root
 
 
@@ -48,7 +61,41 @@ def tag_of(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _parse_mended(content: bytes, what: str, error: Exception) -> Element:
+class _BoundedTree(TreeBuilder):
+    """Builds a tree as long as it has not too many levels and elements."""
+
+    def __init__(self, take: Taker) -> None:
+        super().__init__()
+        self._take = take
+        self._elements = 0
+        self._before: list[int] = []
+
+    def start(self, tag: str, attributes: dict[str, str], /) -> Element:
+        self._before.append(self._elements)
+        self._elements += 1
+        if len(self._before) > _MOST_LEVELS:
+            raise ReportError(f"more than {_MOST_LEVELS} elements are inside each other")
+        if self._elements > _MOST_ELEMENTS:
+            raise ReportError(f"more than {_MOST_ELEMENTS} elements")
+        return super().start(tag, attributes)
+
+    def end(self, tag: str, /) -> Element:
+        element = super().end(tag)
+        before = self._before.pop()
+        if self._take(element):
+            element.clear()
+            self._elements = before + 1
+        return element
+
+
+def _parse(content: bytes, take: Taker) -> Element:
+    parser = DefusedXMLParser(target=_BoundedTree(take))
+    parser.feed(content)
+    root: Element = parser.close()
+    return root
+
+
+def _parse_mended(content: bytes, what: str, error: Exception, take: Taker) -> Element:
     """Parse a document again, as UTF-8 and with what XML forbids replaced."""
     declared = _DECLARATION.match(content)
     encoding = declared[1].decode() if declared else "utf-8"
@@ -61,9 +108,11 @@ def _parse_mended(content: bytes, what: str, error: Exception) -> Element:
     if mended == text and encoding.lower() in ("utf-8", "utf8"):
         raise ReportError(f"not XML: {error}") from error
     try:
-        root: Element = fromstring(b'<?xml version="1.0" encoding="utf-8"?>' + mended.encode())
+        root = _parse(b'<?xml version="1.0" encoding="utf-8"?>' + mended.encode(), take)
     except DefusedXmlException as refused:
         raise ReportError(f"not a {what}: {type(refused).__name__}") from refused
+    except ReportError:
+        raise
     except (ParseError, ValueError) as still:
         raise ReportError(f"not XML: {still}") from still
     return root

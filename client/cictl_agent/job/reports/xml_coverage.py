@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
-from cictl_agent.job.reports.coverage import FileHits, Hits
+from cictl_agent.job.reports.coverage import FileHits, FileTable, Hits
 from cictl_agent.job.reports.problems import ReportError, with_slashes
 from cictl_agent.job.reports.xml import parse_xml, tag_of
 
@@ -16,12 +16,15 @@ def read_cobertura(content: bytes) -> Hits:
     Raises:
         ReportError: It is not XML, has another root, or a number is malformed.
     """
-    files: dict[str, FileHits] = {}
-    for element in _elements(content, "class", root="coverage", what="Cobertura report"):
-        file = files.setdefault(with_slashes(element.get("filename", "")), FileHits())
+    files = FileTable()
+
+    def note(element: Element) -> None:
+        file = files[with_slashes(element.get("filename", ""))]
         for line in element.iter():
             if tag_of(line) == "line":
                 file.note((_number(line, "number"),), hits=_number(line, "hits"))
+
+    _read_each(content, "class", note, root="coverage", what="Cobertura report")
     return Hits(formats=["cobertura"], lines=files)
 
 
@@ -31,25 +34,34 @@ def read_jacoco(content: bytes) -> Hits:
     Raises:
         ReportError: It is not XML, has another root, or a number is malformed.
     """
-    files: dict[str, FileHits] = {}
-    for package in _elements(content, "package", root="report", what="JaCoCo report"):
+    files = FileTable()
+
+    def note(package: Element) -> None:
         for source in package:
             if tag_of(source) == "sourcefile":
                 path = "/".join(filter(None, (package.get("name", ""), source.get("name", ""))))
-                _note_source(files.setdefault(path, FileHits()), source)
+                _note_source(files[path], source)
+
+    _read_each(content, "package", note, root="report", what="JaCoCo report")
     return Hits(formats=["jacoco"], lines=files)
 
 
-def _elements(content: bytes, tag: str, *, root: str, what: str) -> Iterator[Element]:
-    """Yield the elements *tag* of a document, at any depth.
+def _read_each(content: bytes, tag: str, note: Callable[[Element], None], *, root: str, what: str) -> None:
+    """Give each element *tag* of a document to *note*, at any depth; one may come twice.
 
     Raises:
         ReportError: It is not XML, or its root is not *root*.
     """
-    document = parse_xml(content, what)
+
+    def take(element: Element) -> bool:
+        if tag_of(element) != tag:
+            return False
+        note(element)
+        return True
+
+    document = parse_xml(content, what, take=take)
     if tag_of(document) != root:
         raise ReportError(f"not a {what}: its root is <{tag_of(document)}>")
-    return (element for element in document.iter() if tag_of(element) == tag)
 
 
 def _note_source(file: FileHits, source: Element) -> None:
