@@ -104,9 +104,10 @@ class _Restoring:
     def _restore_zip(self, wanted: Collection[str]) -> list[str]:
         restored, links = [], {}
         with tempfile.TemporaryFile(dir=self.directory.parent) as file:
-            self.client.download_all(self.job_id, file, links=self.platform.makes_links)
+            self.client.download_all(self.job_id, file, progress=self._look, links=self.platform.makes_links)
             with zipfile.ZipFile(file) as archive:
                 for entry in archive.infolist():
+                    self.interruption.check()
                     if entry.is_dir() or entry.filename not in wanted:
                         continue
                     mode = entry.external_attr >> 16
@@ -131,9 +132,12 @@ class _Restoring:
 
     def _restore_file(self, artifact: Artifact) -> bool:
         with tempfile.TemporaryFile(dir=self.directory.parent) as file:
-            self.client.download_artifact(artifact, file)
+            self.client.download_artifact(artifact, file, progress=self._look)
             file.seek(0)
             return self._place(artifact.path, file, 0)
+
+    def _look(self, _size: int) -> None:
+        self.interruption.check()
 
     def _place(self, name: str, content: IO[bytes], mode: int) -> bool:
         def write(target: Path) -> None:

@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 PREPARING = "Preparing execution"
 CHECKING_OUT = "Checking out source"
 
+_KEEPING_SECONDS = 600
 _MOST_NAMED = 10
 """How many of the processes that a job leaves behind its log names."""
 
@@ -65,8 +66,8 @@ class JobRun:
         adopts_orphans: See `JobProcesses`.
         stop: Set when the agent must stop.
         interruption: Stops the checkout and the steps.
-        aftermath: Stops the uploads after them. It is given only when the agent itself stops: a job that timed out
-            still keeps its artifacts.
+        aftermath: Stops the uploads after them. It is given when the agent itself stops, and when the uploads take too
+            long: a job that timed out still keeps its artifacts.
         workspace: The job's own directory.
         log: Open while `run` works, and so are `reporter` and `warnings`.
     """
@@ -295,19 +296,41 @@ class JobRun:
                 return Outcome(error=self.interruption.detail, exit_code=interrupted.exit_code)
 
     def _keep_results(self, outcome: Outcome) -> Outcome:
-        """Upload artifacts and reports, also those of a failed job. The job's own error wins over one of the upload."""
+        """Upload artifacts and reports, also those of a failed job. The job's own error wins over one of the upload.
+
+        A job with a time limit gets that much time again for it, and at least `_KEEPING_SECONDS`.
+        """
+        if not self.job.timeout_seconds:
+            return self._upload_results(outcome)
+        seconds = max(self.job.timeout_seconds, _KEEPING_SECONDS)
+        limit = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self.aftermath.give, [StopReason.TIMED_OUT])
+        limit.daemon = True
+        limit.start()
+        try:
+            return self._upload_results(outcome)
+        finally:
+            limit.cancel()
+
+    def _upload_results(self, outcome: Outcome) -> Outcome:
         if self.aftermath.is_given:
             return outcome
         try:
             self._upload_artifacts(has_failed=bool(outcome.error))
         except Interrupted:
-            return outcome if outcome.error else Outcome(error="agent stopped", exit_code=None)
+            broken_off = self._broken_off()
+            self.log.line(f"{CONTROL}{broken_off.error}, and its artifacts are not kept")
+            return outcome if outcome.error else broken_off
         except JobFailed as failure:
             self.log.line(f"[artifacts] {failure}")
             if not outcome.error:
                 outcome = Outcome(error=failure.error, exit_code=None)
         self._upload_tests()
         return outcome
+
+    def _broken_off(self) -> Outcome:
+        if self.aftermath.reason is StopReason.TIMED_OUT:
+            return Outcome(error="job timed out", exit_code=None, cause=Cause.TIMED_OUT)
+        return Outcome(error="agent stopped", exit_code=None)
 
     def _upload_artifacts(self, *, has_failed: bool) -> None:
         if not self.job.artifact_globs or not self.directory.is_dir():

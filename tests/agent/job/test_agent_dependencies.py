@@ -15,7 +15,7 @@ from cictl_agent.job.dependencies import UnsafePath, dependency_ids, restore_dep
 from cictl_agent.job.warnings import Warnings
 from cictl_agent.log.file_listing import Listing
 from cictl_agent.log.spool import JobLog
-from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.platforms.posix import Linux
 from cictl_agent.system.platforms.windows import Windows
@@ -29,8 +29,21 @@ def directory(tmp_path: Path) -> Path:
     return path
 
 
+class AfterOneLook(Interruption):
+    """An order that is given between the first look and the second."""
+
+    def check(self) -> None:
+        super().check()
+        self.give(StopReason.TIMED_OUT)
+
+
 def restore(
-    server: ScriptedServer, ids: list[str], directory: Path, log: JobLog, platform: Platform | None = None
+    server: ScriptedServer,
+    ids: list[str],
+    directory: Path,
+    log: JobLog,
+    platform: Platform | None = None,
+    interruption: Interruption | None = None,
 ) -> list[str]:
     """Restore artifacts, and return the warnings."""
     warnings = Warnings(log)
@@ -40,7 +53,7 @@ def restore(
             client=client,
             directory=directory,
             warnings=warnings,
-            interruption=Interruption(),
+            interruption=interruption or Interruption(),
             listing=Listing(),
             platform=platform or Linux(),
         )
@@ -64,6 +77,13 @@ def test_later_dependencies_overwrite_earlier_ones(server: ScriptedServer, direc
     server.dependencies = {"a": zipped({"f": b"a", "g": b"a"}), "b": zipped({"f": b"b"})}
     restore(server, ["a", "b"], directory, log)
     assert ((directory / "f").read_text(), (directory / "g").read_text()) == ("b", "a")
+
+
+def test_a_download_ends_with_the_jobs_time(server: ScriptedServer, directory: Path, log: JobLog) -> None:
+    server.dependencies["a"] = zipped({"f": b"a"})
+    with pytest.raises(Interrupted):
+        restore(server, ["a"], directory, log, interruption=AfterOneLook())
+    assert not list(directory.iterdir())
 
 
 @pytest.mark.weakness("A12.6")
@@ -131,14 +151,14 @@ def test_links_are_asked_for_only_where_they_can_be_made(
     download_all = Client.download_all
 
     def note(client: Client, job_id: str, sink: IO[bytes], **options: Any) -> int:
-        asked.append(options)
+        asked.append(options["links"])
         return download_all(client, job_id, sink, **options)
 
     monkeypatch.setattr(Client, "download_all", note)
     server.dependencies["a"] = zipped({"f": b""})
     for platform in (Linux(), Windows()):
         restore(server, ["a"], directory, log, platform)
-    assert asked == [{"links": True}, {"links": False}]
+    assert asked == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -41,13 +41,14 @@ def upload(
 
     Raises:
         JobFailed: `artifact upload failed: …`
+        Interrupted: The order to stop was given.
     """
     size = sum(file.size for file in found)
     names = [f"{file.path} -> {file.link}" if file.link else f"{file.path} ({file.size} bytes)" for file in found]
     listing.tell(log, "artifacts", f"uploading {len(found)} files, {size} bytes", names)
     try:
         with tempfile.TemporaryFile(dir=scratch_dir) as archive:
-            _write_zip(found, archive)
+            _write_zip(found, archive, interruption)
             persist(lambda: _send_zip(client, job_id, agent_id, archive), interruption)
     except ApiError as error:
         if isinstance(error, (NotFound, TooLarge, *TRANSIENT)) or size > _MOST_JSON_BYTES:
@@ -62,12 +63,17 @@ def _failed(error: Exception) -> JobFailed:
     return JobFailed(f"artifact upload failed: {error}")
 
 
-def _write_zip(found: Iterable[Found], archive: IO[bytes]) -> None:
-    """Write a zip whose entries keep their permission bits and are links where the files are."""
+def _write_zip(found: Iterable[Found], archive: IO[bytes], interruption: Interruption) -> None:
+    """Write a zip whose entries keep their permission bits and are links where the files are.
+
+    Raises:
+        Interrupted: The order to stop was given.
+    """
     with zipfile.ZipFile(
         archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL, strict_timestamps=False
     ) as target:
         for kept in found:
+            interruption.check()
             if kept.link:
                 target.writestr(link_entry(kept.path), link_text(kept.path, kept.link))
                 continue
