@@ -18,7 +18,7 @@ from cictl.wire.words import NOT_A_SERVICE
 from cictl_agent.capabilities import base_capabilities, scan_tools
 from cictl_agent.config import AgentConfig, ConfigError
 from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
-from cictl_agent.job.containers.container import ContainerUse, remove_leftovers
+from cictl_agent.job.containers.container import ContainerHost, ContainerUse
 from cictl_agent.job.run import JobRun
 from cictl_agent.leasing import Asking
 from cictl_agent.orders import Orders
@@ -70,10 +70,10 @@ class Agent:
             container_use: Limits and probes for the containers of jobs, if not the usual ones.
         """
         self._heartbeat_seconds = heartbeat_seconds
-        self._container_use = container_use or ContainerUse()
         self._config = config
         self._adopts_orphans = adopts_orphans
         self._platform = platform or this_platform()
+        self._container_host = ContainerHost(config, self._platform.groups, container_use)
         self._updater = updater or Updater(version=running_tag(), refusal=NOT_A_SERVICE)
         self._clock = clock
         self._tools: Mapping[str, str] = {}
@@ -95,7 +95,7 @@ class Agent:
             _claimed(self._config, self._platform),
             Client(self._config.server_url, token=self._config.token) as client,
         ):
-            remove_leftovers(self._config, self._platform.groups)
+            self._container_host.leftovers.remove_all()
             heartbeat, orders = self._build(client, stop)
             self._scan(heartbeat)
             heartbeat.start()
@@ -161,7 +161,7 @@ class Agent:
             adopts_orphans=self._adopts_orphans,
             clock=self._clock,
             stop=stop,
-            container_use=self._container_use,
+            container_host=self._container_host,
         )
         self._current = run
         try:
@@ -203,6 +203,7 @@ class Agent:
             **base_capabilities(self._platform, is_service=self._config.service is not None),
             **self._updater.capability,
             **self._tools,
+            **self._container_host.choice.capability,
         }
 
     def _running_job_ids(self) -> list[str]:

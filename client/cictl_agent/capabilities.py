@@ -26,6 +26,7 @@ TOOLS: dict[str, tuple[str, ...]] = {
     "ccache": ("--version",),
     "ninja": ("--version",),
     "docker": ("--version",),
+    "podman": ("--version",),
     "gcc": ("--version",),
     "clang": ("--version",),
     "xcodebuild": ("-version",),

@@ -19,7 +19,7 @@ from cictl_agent.job import caches, requirements
 from cictl_agent.job.artifacts.collection import REFERENCE_LIMITS, collect
 from cictl_agent.job.artifacts.upload import upload
 from cictl_agent.job.checkout import Checkout
-from cictl_agent.job.containers.container import Container, ContainerUse, read_spec, running_container
+from cictl_agent.job.containers.container import Container, ContainerHost, read_spec, running_container
 from cictl_agent.job.dependencies import dependency_ids, restore_dependencies
 from cictl_agent.job.environment import inherited_environment, job_environment
 from cictl_agent.job.failures import JobFailed
@@ -65,6 +65,7 @@ class JobRun:
         features: What the server can do beyond the contract.
         adopts_orphans: See `JobProcesses`.
         stop: Set when the agent must stop.
+        container_host: Where a job that wants one gets its container.
         interruption: Stops the checkout and the steps.
         aftermath: Stops the uploads after them. It is given when the agent itself stops, and when the uploads take too
             long: a job that timed out still keeps its artifacts.
@@ -81,7 +82,7 @@ class JobRun:
     adopts_orphans: bool
     clock: Clock
     stop: threading.Event
-    container_use: ContainerUse = field(default_factory=ContainerUse)
+    container_host: ContainerHost
     interruption: Interruption = field(default_factory=Interruption)
     aftermath: Interruption = field(default_factory=Interruption)
     processes: Processes = field(init=False)
@@ -219,16 +220,15 @@ class JobRun:
                 self.warnings.add("cache", f"{cache.spec.id} is empty in this job, it can't be opened: {cache.error}")
         with running_container(
             read_spec(job.facts),
+            host=self.container_host,
             job_id=job.id,
             workspace=self.workspace,
             directory=self.directory,
             cache_dirs=[cache.path for cache in self._caches],
-            config=self.config,
             platform=self.platform,
             log=self.log,
             interruption=self.interruption,
             processes=self.processes,
-            use=self.container_use,
         ) as container:
             self._check_requirements(container)
             self.reporter.note_step(PREPARING, runtime_capabilities=self._runtime)

@@ -21,7 +21,9 @@ from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import Processes
 
-_SET_FROM_INPUT = 'eval "$(cat)"; exec < /dev/null; '
+_ONE_OUTPUT = "exec 2>&1; "
+"""Put before a script, because engines read its two outputs apart, and mix them in another order than they were written."""
+_SET_FROM_INPUT = _ONE_OUTPUT + 'eval "$(cat)"; exec < /dev/null; '
 """Put before a script whose variables come as its input."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -104,7 +106,7 @@ class ContainerShell(_JobShell):
                     container.name,
                     "sh",
                     "-lc",
-                    FROM_INPUT if is_long else _SET_FROM_INPUT + script,
+                    _ONE_OUTPUT + FROM_INPUT if is_long else _SET_FROM_INPUT + script,
                 ],
                 directory=self.directory,
                 environment={**container.engine.environment, **others},

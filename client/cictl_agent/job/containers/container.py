@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +12,9 @@ from pathlib import Path
 from cictl.wire.metadata import JobMetadata
 from cictl_agent.capabilities import LAST_RESORTS, MUTE, PRESENT, TOOLS, version_in
 from cictl_agent.config import AgentConfig
-from cictl_agent.job.containers.engine import Engine, find_engine, reason
+from cictl_agent.job.containers.choice import EngineChoice
+from cictl_agent.job.containers.engine import Engine, reason
+from cictl_agent.job.containers.leftovers import REMOVE_SECONDS, Leftovers
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.log.spool import JobLog
@@ -26,7 +27,6 @@ from cictl_agent.system.processes import JOB_VARIABLE, Processes
 _DEFAULT_DIRECTORY = "/workspace"
 _INSPECT_SECONDS = 5.0
 _PROBE_SECONDS = 3.0
-_REMOVE_SECONDS = 30.0
 _KILL_SECONDS = 10.0
 _PROBES_AT_ONCE = 4
 
@@ -125,20 +125,33 @@ class Container:
         return self.engine.ask("exec", self.name, *command, limit_seconds=_PROBE_SECONDS)
 
 
+class ContainerHost:
+    """Where one agent's jobs have their containers: the engine that was chosen, and what must still be removed from it."""
+
+    def __init__(self, config: AgentConfig, groups: JobGroups, use: ContainerUse | None = None) -> None:
+        """Prepare; no engine is asked yet.
+
+        Args:
+            use: Limits and probes, if not the usual ones.
+        """
+        self.choice = EngineChoice(config.container_engine, groups)
+        self.leftovers = Leftovers(config.containers_dir, self.choice)
+        self.use = use or ContainerUse()
+
+
 @contextmanager
 def running_container(
     spec: ContainerSpec | None,
     *,
+    host: ContainerHost,
     job_id: str,
     workspace: Path,
     directory: Path,
     cache_dirs: Sequence[Path],
-    config: AgentConfig,
     platform: Platform,
     log: JobLog,
     interruption: Interruption,
     processes: Processes,
-    use: ContainerUse,
 ) -> Iterator[Container | None]:
     """Start a job's container, and remove it when the context ends; yield None for a job without one.
 
@@ -151,57 +164,49 @@ def running_container(
     if spec is None:
         yield None
         return
-    environment = {**inherited_environment(os.environ), JOB_VARIABLE: job_id}
     starter = _Starter(
         spec=spec,
+        host=host,
         name=container_name(job_id),
-        engine=find_engine(config.container_engine, environment, platform.groups),
+        engine=host.choice.choose({**inherited_environment(os.environ), JOB_VARIABLE: job_id}),
         workspace=workspace,
         directory=directory,
         cache_dirs=cache_dirs,
-        marker_dir=config.containers_dir,
         own_user=platform.container_user(),
         log=log,
         interruption=interruption,
         processes=processes,
-        use=use,
     )
     try:
-        yield starter.start()
+        yield _started(starter)
     finally:
-        if problem := _remove(starter.engine, starter.name, config):
+        if problem := host.leftovers.remove(starter.engine, starter.name):
             log.line(f"[runtime] container {starter.name} is not removed: {problem}")
+        else:
+            host.leftovers.remove_late()
 
 
-def remove_leftovers(config: AgentConfig, groups: JobGroups) -> None:
-    """Remove the containers that a killed agent left behind, as its markers in this work directory tell."""
-    if not config.containers_dir.is_dir():
-        return
-    names = [marker.name for marker in config.containers_dir.iterdir()]
+def _started(starter: _Starter) -> Container:
     try:
-        environment = inherited_environment(os.environ)
-        engine = find_engine(config.container_engine, environment, groups) if names else None
+        return starter.start()
     except JobFailed:
-        return
-    for name in names:
-        if engine:
-            _remove(engine, name, config)
+        starter.host.choice.forget()  # the engine may be the cause, so the next job asks which one answers
+        raise
 
 
 @dataclass(kw_only=True)
 class _Starter:
     spec: ContainerSpec
+    host: ContainerHost
     name: str
     engine: Engine
     workspace: Path
     directory: Path
     cache_dirs: Sequence[Path]
-    marker_dir: Path
     own_user: str
     log: JobLog
     interruption: Interruption
     processes: Processes
-    use: ContainerUse
 
     def start(self) -> Container:
         """Start the container, and return it.
@@ -213,14 +218,14 @@ class _Starter:
         if self.spec.image.startswith("-"):
             raise self._failed("the image looks like an option")
         self._provide_image()
-        self._remember()
-        self.engine.ask("rm", "-f", self.name, limit_seconds=_REMOVE_SECONDS)
-        started = self._run(self._run_arguments(), limit_seconds=self.use.up_seconds)
+        self.host.leftovers.mark(self.name, self.engine)
+        self.engine.ask("rm", "-f", self.name, limit_seconds=REMOVE_SECONDS)
+        started = self._run(self._run_arguments(), limit_seconds=self.host.use.up_seconds)
         if started.code:
             raise self._failed(reason(started))
         self._check()
         self.log.line(f"[runtime] container {self.name} runs {self.spec.image}")
-        return Container(name=self.name, engine=self.engine, spec=self.spec, probed=self.use.probed)
+        return Container(name=self.name, engine=self.engine, spec=self.spec, probed=self.host.use.probed)
 
     def _provide_image(self) -> None:
         if self.engine.ask("image", "inspect", self.spec.image, limit_seconds=_INSPECT_SECONDS).code == 0:
@@ -242,21 +247,10 @@ class _Starter:
             limit_seconds=limit_seconds,
         )
 
-    def _remember(self) -> None:
-        """Leave a marker, by which the next agent here finds the container if this one is killed.
-
-        It is written before the container is started, so that no container is ever without one.
-        """
-        marker = self.marker_dir / self.name
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.touch()
-
     def _run_arguments(self) -> list[str]:
         spec = self.spec
-        user = spec.user or self.own_user
-        options = ["--name", self.name, "-w", spec.directory, *(["--user", user] if user else [])]
-        if self.engine.is_podman and not spec.user and self.own_user and not self.own_user.startswith("0:"):
-            options += ["--userns", "keep-id"]  # else a rootless podman shows the agent's files as root's inside
+        # `sleep` as a container's first process ignores SIGTERM, and podman would wait ten seconds for it.
+        options = ["--name", self.name, "--stop-timeout", "0", "-w", spec.directory, *self._user_options()]
         for device in spec.devices:
             options += ["--device", device]
         for group in spec.groups:
@@ -265,6 +259,17 @@ class _Starter:
         for cache_dir in self.cache_dirs:
             options += ["--mount", _mount(cache_dir, str(cache_dir))]
         return ["run", "-d", *options, spec.image, "sleep", "infinity"]
+
+    def _user_options(self) -> list[str]:
+        """Return the options that make the files of steps the agent's own, unless the job wants another user."""
+        user = self.spec.user or self.own_user
+        if not user:
+            return []
+        if self.spec.user or not self.engine.is_rootless:
+            return ["--user", user]
+        if self.engine.is_podman:
+            return ["--user", user, "--userns", "keep-id"]  # else the agent's files are root's inside
+        return ["--user", "0:0"]  # a rootless docker can't keep ids: its root inside is the agent outside
 
     def _check(self) -> None:
         seen = self.engine.ask("inspect", "-f", "{{.State.Running}}", self.name, limit_seconds=_INSPECT_SECONDS)
@@ -278,18 +283,6 @@ class _Starter:
 
     def _failed(self, why: str) -> JobFailed:
         return JobFailed(f'start runtime container "{self.name}" from "{self.spec.image}": {why}')
-
-
-def _remove(engine: Engine, name: str, config: AgentConfig) -> str:
-    """Remove a container and all that runs inside; return what went wrong, empty if it is gone."""
-    marker = config.containers_dir / name
-    if not marker.exists():
-        return ""
-    removed = engine.ask("rm", "-f", "-v", name, limit_seconds=_REMOVE_SECONDS)
-    if removed.code and not re.search("no such container", removed.output, re.IGNORECASE):
-        return reason(removed)
-    marker.unlink(missing_ok=True)
-    return ""
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cictl_agent.job.failures import JobFailed
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.commands import CommandResult, CommandTimedOut, Exit, ask, run_command
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
-
-_ENGINES = ("docker", "podman")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +18,7 @@ class Engine:
     """One engine on this machine.
 
     Attributes:
+        is_rootless: Whether it runs as a user who is not root, so that root inside a container is that user outside.
         environment: The environment of the engine's client. It must hold nothing of a job: `DOCKER_HOST` or `LD_PRELOAD`
             would act outside the container.
     """
@@ -29,10 +26,12 @@ class Engine:
     path: str
     environment: Mapping[str, str]
     groups: JobGroups
+    is_podman: bool = False
+    is_rootless: bool = False
 
     @property
-    def is_podman(self) -> bool:
-        return Path(self.path).stem.lower() == "podman"
+    def kind(self) -> str:
+        return "podman" if self.is_podman else Path(self.path).stem.lower()
 
     def ask(self, *arguments: str, limit_seconds: float) -> CommandResult:
         """Run a short command of the engine, also when the job was stopped."""
@@ -81,18 +80,6 @@ class Engine:
         except CommandTimedOut as error:
             return CommandResult(-1, str(error))
         return CommandResult(ended.code, output.decode(errors="replace"))
-
-
-def find_engine(wanted: str, environment: Mapping[str, str], groups: JobGroups) -> Engine:
-    """Return the engine of that name or path; for an empty one docker, else podman.
-
-    Raises:
-        JobFailed: `docker not found on agent`, with the name that was wanted.
-    """
-    for name in (wanted,) if wanted else _ENGINES:
-        if path := shutil.which(name, path=environment.get("PATH")):
-            return Engine(path=path, environment=environment, groups=groups)
-    raise JobFailed(f"{wanted or _ENGINES[0]} not found on agent")
 
 
 def reason(answer: CommandResult) -> str:

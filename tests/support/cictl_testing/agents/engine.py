@@ -25,12 +25,18 @@ class Call:
 class StandInEngine:
     """The engine's executable, in a directory of its own, and its state."""
 
-    def __init__(self, directory: Path, *, name: str = "docker") -> None:
+    def __init__(self, directory: Path, *, name: str = "docker", info: object = None) -> None:
+        """Prepare it.
+
+        Args:
+            info: What it tells of itself; by default what a docker does.
+        """
         self.bin_dir = directory / "bin"
         self._state = directory / "state"
         for needed in (self.bin_dir, *(self._state / part for part in ("images", "containers", "removed"))):
             needed.mkdir(parents=True)
         (self._state / "faults").write_text("{}")
+        (self._state / "info").write_text(json.dumps(info or {"ServerVersion": "99.1.0"}))
         self.path = self.bin_dir / name
         # No shell in between: it would drop variables whose names it can't set.
         self.path.write_text(

@@ -40,6 +40,8 @@ class Program:
         match verb:
             case "--version":
                 print("Docker version 99.1.0, build 0")
+            case "info":
+                print((self._state / "info").read_text())
             case "image":
                 return 0 if self._image(self._arguments[2]).exists() else self._missing("image", self._arguments[2])
             case "pull":
