@@ -197,6 +197,12 @@ def test_missing_image_is_pulled_and_a_present_one_is_not(run: RunJob, engine: S
             f'start runtime container "{NAME}" from "img:1": docker: Error response from daemon: no such device',
             id="advice-after-the-error",
         ),
+        pytest.param(
+            "pull",
+            'time="2026" level=warning msg="Failed, retrying in 1s. Error: refused"\nError: pinging container registry: refused',
+            f'start runtime container "{NAME}" from "img:1": Error: pinging container registry: refused',
+            id="podman-tries-again",
+        ),
         pytest.param("run", "", f'start runtime container "{NAME}" from "img:1": exit status 1', id="silent"),
         pytest.param("inspect", "gone", f'runtime container "{NAME}" is not inspectable: gone', id="not-inspectable"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import queue
 import signal
@@ -18,6 +19,8 @@ T = TypeVar("T")
 DEADLINE_SECONDS = 150.0
 """How long anything may take on a loaded machine before a test gives up on it."""
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
 
 def eventually(check: Callable[[], T | None], *, what: str, seconds: float = DEADLINE_SECONDS) -> T:
     """Poll *check* until it returns something true, and return that."""
@@ -27,6 +30,11 @@ def eventually(check: Callable[[], T | None], *, what: str, seconds: float = DEA
             return found
         time.sleep(0.02)
     raise AssertionError(f"waited in vain for {what}")
+
+
+def die_with_us() -> None:
+    """Let a child be killed when this process ends without tidying up, as by SIGKILL; to be called in the child, on Linux."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 class Process:

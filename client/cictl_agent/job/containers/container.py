@@ -30,6 +30,9 @@ _PROBE_SECONDS = 3.0
 _KILL_SECONDS = 10.0
 _PROBES_AT_ONCE = 4
 
+_NAME_TAKEN = "is already in use"
+"""What docker and podman say of a container's name."""
+
 _PROBED = ("git", "go", "gh", "cmake", "ccache", "ninja", "gcc", "clang", "docker", "xcodebuild", "iscc", "signtool")
 _WHICH = 'for t in "$@"; do command -v "$t" > /dev/null 2>&1 && echo "$t"; done; :'
 
@@ -219,8 +222,10 @@ class _Starter:
             raise self._failed("the image looks like an option")
         self._provide_image()
         self.host.leftovers.mark(self.name, self.engine)
-        self.engine.ask("rm", "-f", self.name, limit_seconds=REMOVE_SECONDS)
         started = self._run(self._run_arguments(), limit_seconds=self.host.use.up_seconds)
+        if started.code and _NAME_TAKEN in started.output:  # by a container that nobody removed
+            self.engine.ask("rm", "-f", "-v", self.name, limit_seconds=REMOVE_SECONDS)
+            started = self._run(self._run_arguments(), limit_seconds=self.host.use.up_seconds)
         if started.code:
             raise self._failed(reason(started))
         self._check()

@@ -83,7 +83,8 @@ class Engine:
 
 
 def reason(answer: CommandResult) -> str:
-    """Return the line of an engine's output that names the error: the last line may be advice."""
-    lines = [line.strip() for line in answer.output.splitlines() if line.strip()]
+    """Return the line of an engine's output that names the error: the last may be advice, and podman logs what it tries again."""
+    stripped = [line.strip() for line in answer.output.splitlines() if line.strip()]
+    lines = [line for line in stripped if not line.startswith('time="')] or stripped
     telling = [line for line in lines if "error" in line.lower()]
     return (telling or lines[-1:] or [f"exit status {answer.code}"])[0]

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 _FLAGS = ("-d", "-i", "-f", "-v")
 _ABSENT = 1
+_REFUSED = 125
 
 
 class Program:
@@ -48,7 +49,7 @@ class Program:
                 print(f"Pulling {self._arguments[1]}")
                 self._image(self._arguments[1]).touch()
             case "run":
-                self._run()
+                return self._run()
             case "inspect":
                 return self._inspect(self._arguments[-1])
             case "logs":
@@ -83,13 +84,18 @@ class Program:
     def _values(self, option: str) -> list[str]:
         return [value for name, value in self._options if name == option]
 
-    def _run(self) -> None:
+    def _run(self) -> int:
         self._rest()
         fields = [mount.split(",") for mount in self._values("--mount")]
         mounts = {target.removeprefix("target="): source.removeprefix("source=") for _, source, target in fields}
-        container = self._container(self._values("--name")[0])
+        name = self._values("--name")[0]
+        container = self._container(name)
+        if container.exists():
+            print(f'Conflict. The container name "/{name}" is already in use.', file=sys.stderr)
+            return _REFUSED
         container.mkdir(parents=True)
         (container / "mounts").write_text(json.dumps(mounts))
+        return 0
 
     def _inspect(self, name: str) -> int:
         if not self._container(name).exists():

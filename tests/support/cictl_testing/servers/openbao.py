@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -18,7 +17,7 @@ import requests
 
 from cictl.wire.vault import VaultConnectionRequest
 from cictl_testing.ports import free_port
-from cictl_testing.processes import eventually
+from cictl_testing.processes import die_with_us, eventually
 
 ROOT_TOKEN = "root-of-the-tests"
 SECRET_ID = "a-secret-id-of-the-tests"
@@ -26,7 +25,6 @@ ROLE_ID = "the-role-of-the-tests"
 VARIABLE = "CICTL_VAULT_TEST_SECRET_ID"
 """The variable that connections of these tests name."""
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _KEY_LINE = "Unseal Key: "
 
 
@@ -66,7 +64,7 @@ class OpenBao:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_us if sys.platform == "linux" else None,
+                preexec_fn=die_with_us if sys.platform == "linux" else None,
             )
         eventually(self._is_ready, what="OpenBao")
         self._set_up()
@@ -182,11 +180,6 @@ def own_openbao(tmp_path: Path) -> Iterator[OpenBao]:
     server = OpenBao(home)
     yield server
     server.stop()
-
-
-def _die_with_us() -> None:
-    """Let the child be killed when this process ends without tidying up, as by SIGKILL."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def _program() -> str:
