@@ -23,7 +23,10 @@ from cictl_agent.system.processes import Processes
 
 _ONE_OUTPUT = "exec 2>&1; "
 """Put before a script, because engines read its two outputs apart, and mix them in another order than they were written."""
-_SET_FROM_INPUT = _ONE_OUTPUT + 'eval "$(cat)"; exec < /dev/null; '
+_HOME = '[ -w "${HOME:-}" ] || export HOME=/tmp; '
+"""Put before a script, because a user whom the image does not know has the home `/`, where only root can write."""
+_PREFIX = _ONE_OUTPUT + _HOME
+_SET_FROM_INPUT = _PREFIX + 'eval "$(cat)"; exec < /dev/null; '
 """Put before a script whose variables come as its input."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -88,7 +91,7 @@ class ContainerShell(_JobShell):
 
     def run(self, script: str, extra: Mapping[str, str]) -> Exit:
         container, script = self.container, posix_prefix(is_traced=self.is_traced) + script
-        variables = {**self.environment, **extra}
+        variables = {**_trusting_git(container.spec.directory), **self.environment, **extra}
         exported = {name: value for name, value in variables.items() if _is_exportable(name)}
         others = {name: value for name, value in variables.items() if name not in exported}
         options = [option for name in others for option in ("--env", name)]
@@ -106,7 +109,7 @@ class ContainerShell(_JobShell):
                     container.name,
                     "sh",
                     "-lc",
-                    _ONE_OUTPUT + FROM_INPUT if is_long else _SET_FROM_INPUT + script,
+                    _PREFIX + FROM_INPUT if is_long else _SET_FROM_INPUT + script,
                 ],
                 directory=self.directory,
                 environment={**container.engine.environment, **others},
@@ -116,6 +119,11 @@ class ContainerShell(_JobShell):
                 script=file,
                 on_stop=container.kill,
             )
+
+
+def _trusting_git(directory: str) -> dict[str, str]:
+    """Return variables that let git work in a repository whose files may belong to another user than the steps' own."""
+    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": directory}
 
 
 def _is_exportable(name: str) -> bool:

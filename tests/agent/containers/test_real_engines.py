@@ -98,16 +98,23 @@ def test_secret_is_on_no_command_line_and_the_engine_does_not_know_it(site: Site
 
 def test_container_has_the_user_directory_groups_and_devices_that_the_job_wants(site: Site) -> None:
     job = site.run(
-        "id -u; id -g; id -G; pwd; stat -c %t:%T /dev/mine; echo $HOME",
+        'echo own > own; echo own > "$DEPS/of-builder"; id -u; id -g; id -G; pwd; stat -c %t:%T /dev/mine; echo $HOME',
         container_user=USER,
         container_workdir="/somewhere/deep",
         container_groups="video,4242",
         container_devices="/dev/null:/dev/mine",
+        caches=[CacheSpec(id="deps", env="DEPS")],
     )
+    assert job.status is JobStatus.SUCCEEDED, job.text
     lines = job.text.splitlines()[-6:]
     assert lines[:2] == ["1000", "1000"]
     assert {"44", "4242"} <= set(lines[2].split())
     assert lines[3:] == ["/somewhere/deep", "1:3", "/home/builder"]
+
+
+def test_user_whom_the_image_does_not_know_has_a_home(site: Site) -> None:
+    job = site.run('echo kept > "$HOME/file"; echo kept > file; cat "$HOME/file"', container_user="4321:4321")
+    assert job.text.endswith("kept\n")
 
 
 @pytest.mark.parametrize(("script", "code"), [("nonesuch-command", 127), ("kill -9 $$", 137)])

@@ -299,6 +299,26 @@ def test_container_that_cannot_be_removed_is_removed_by_the_next_agent(
     assert list(agent.config.containers_dir.iterdir()) == []
 
 
+def test_container_that_could_not_be_removed_is_removed_after_the_next_job(run: RunJob, engine: StandInEngine) -> None:
+    engine.fail("rm", "no contact")
+    run()
+    assert engine.containers == [NAME]
+    engine.mend("rm")
+    run()
+    assert engine.containers == []
+
+
+def test_container_of_an_agent_of_a_former_version_is_removed(
+    server: ScriptedServer, engine: StandInEngine, tmp_path: Path
+) -> None:
+    engine.add_container(NAME)
+    markers = tmp_path / "work" / "containers"
+    markers.mkdir(parents=True)
+    (markers / NAME).touch()
+    AgentThread(server, tmp_path / "work").stop()
+    assert (engine.containers, list(markers.iterdir())) == ([], [])
+
+
 def test_stale_container_is_removed_first(run: RunJob, engine: StandInEngine) -> None:
     engine.add_container(NAME)
     assert run().status is JobStatus.SUCCEEDED

@@ -15,6 +15,7 @@ from cictl_agent.config import AgentConfig
 from cictl_agent.job.containers.choice import EngineChoice
 from cictl_agent.job.containers.engine import Engine, reason
 from cictl_agent.job.containers.leftovers import REMOVE_SECONDS, Leftovers
+from cictl_agent.job.containers.ownership import Ownership
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.log.spool import JobLog
@@ -181,7 +182,15 @@ def running_container(
         processes=processes,
     )
     try:
-        yield _started(starter)
+        container = _started(starter)
+        ownership = starter.ownership
+        try:
+            if problem := ownership.hand_over(starter.run):
+                log.line(f"[runtime] the workspace is not handed over to user {spec.user}: {problem}")
+            yield container
+        finally:
+            if problem := ownership.take_back():
+                log.line(f"[runtime] files of user {spec.user} stay behind: {problem}")
     finally:
         if problem := host.leftovers.remove(starter.engine, starter.name):
             log.line(f"[runtime] container {starter.name} is not removed: {problem}")
@@ -222,27 +231,40 @@ class _Starter:
             raise self._failed("the image looks like an option")
         self._provide_image()
         self.host.leftovers.mark(self.name, self.engine)
-        started = self._run(self._run_arguments(), limit_seconds=self.host.use.up_seconds)
+        started = self.run(self._run_arguments(), limit_seconds=self.host.use.up_seconds)
         if started.code and _NAME_TAKEN in started.output:  # by a container that nobody removed
             self.engine.ask("rm", "-f", "-v", self.name, limit_seconds=REMOVE_SECONDS)
-            started = self._run(self._run_arguments(), limit_seconds=self.host.use.up_seconds)
+            started = self.run(self._run_arguments(), limit_seconds=self.host.use.up_seconds)
         if started.code:
             raise self._failed(reason(started))
         self._check()
         self.log.line(f"[runtime] container {self.name} runs {self.spec.image}")
         return Container(name=self.name, engine=self.engine, spec=self.spec, probed=self.host.use.probed)
 
+    @property
+    def ownership(self) -> Ownership:
+        # Root inside a rootless engine's container is the agent outside.
+        agent = "0:0" if self.engine.is_rootless and self.own_user else self.own_user
+        return Ownership(
+            engine=self.engine,
+            name=self.name,
+            user=self.spec.user,
+            agent=agent,
+            paths=[self.spec.directory, *map(str, self.cache_dirs)],
+        )
+
     def _provide_image(self) -> None:
         if self.engine.ask("image", "inspect", self.spec.image, limit_seconds=_INSPECT_SECONDS).code == 0:
             return
         self.log.line(f"[runtime] pulling {self.spec.image}")
-        pulled = self._run(["pull", self.spec.image], log=self.log)
+        pulled = self.run(["pull", self.spec.image], log=self.log)
         if pulled.code:
             raise self._failed(reason(pulled))
 
-    def _run(
+    def run(
         self, arguments: Sequence[str], *, log: JobLog | None = None, limit_seconds: float | None = None
     ) -> CommandResult:
+        """Run a command of the engine until the job is stopped; the log receives its output, too."""
         return self.engine.run(
             arguments,
             directory=self.workspace,
