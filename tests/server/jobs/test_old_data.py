@@ -17,6 +17,7 @@ from cictl.base.job_parts import CacheSpec, SecretRef
 from cictl.project_file import Step, Test, VaultUse
 from cictl.wire.jobs import Cause, JobSpec, JobStatus, Source
 from cictl.wire.jobs import Step as PlannedStep
+from cictl.wire.metadata import JobMetadata
 from cictl_server.store.records import JobRecord
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -88,10 +89,12 @@ def test_a_definition_is_read_whole(server: RunningServer) -> None:
 
 
 def test_an_execution_runs_again(server: RunningServer) -> None:
-    again = server.post("/api/v1/jobs/job-1/rerun").json["job_execution"]["id"]
+    answer = server.post("/api/v1/jobs/job-1/rerun").json
     with server.store.read() as view:
-        [record] = view.jobs.with_status(JobStatus.QUEUED)
-    assert (record.id, record.planned()) == (again, SPEC.planned())
+        record, waiting = view.jobs.with_status(JobStatus.QUEUED)
+    facts = SPEC.metadata | JobMetadata.entries(JobMetadata.attempt("2"))
+    assert (record.id, record.planned()) == (answer["job_execution"]["id"], SPEC.planned() | {"metadata": facts})
+    assert ([waiting.id], waiting.is_blocked) == (answer["dependants"], True), "what its failure had ended waits for it"
 
 
 def test_what_ended_an_execution_is_told_by_its_text(server: RunningServer) -> None:
