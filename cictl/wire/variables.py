@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cictl.base.refs import branch_of, short_ref, tag_of
+from cictl.base.names.git_names import branch_of, short_ref, tag_of
 from cictl.wire.jobs import JobExecution
 
 

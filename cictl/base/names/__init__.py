@@ -1,1 +1,1 @@
-"""Names of files that come from elsewhere, checked and cleaned before they are used here."""
+"""Names that come from elsewhere, of files, refs and repositories, checked and cleaned before they are used here."""

@@ -1,6 +1,6 @@
 """The rules of one pipeline: its source, its versioning, its jobs and their graph."""
 
-from cictl.base.git_names import ref_fault, repository_fault
+from cictl.base.names.git_names import ref_fault, repository_fault
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle

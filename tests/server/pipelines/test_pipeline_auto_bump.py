@@ -11,7 +11,7 @@ from cictl_testing.files import git
 from cictl_testing.origins import Origin, finish_everything, import_project
 from cictl_testing.server import RunningServer
 
-from cictl.base.refs import branch_of
+from cictl.base.names.git_names import branch_of
 from cictl.wire.jobs import JobExecution
 from cictl_server.services.pipelines.auto_bump import next_version
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from cictl.base.refs import branch_of
+from cictl.base.names.git_names import branch_of
 from cictl.project_file import Pipeline, Versioning
 from cictl.wire.jobs import JobSpec, Step
 from cictl.wire.metadata import JobMetadata

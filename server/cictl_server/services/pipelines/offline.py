@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cictl.base.git_names import is_commit
+from cictl.base.names.git_names import is_commit
 from cictl.project_file import Job, Pipeline
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from cictl.base.refs import branch_of
+from cictl.base.names.git_names import branch_of
 from cictl.base.urls import without_user_info
 from cictl.project_file import Pipeline
 from cictl.wire.projects import SourceRef, SourceRefs

@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 
-from cictl.base.git_names import is_commit
+from cictl.base.names.git_names import is_commit
 from cictl.project_file import Pipeline, Versioning
 from cictl_server.errors import GitFailed, InvalidRequest, NoCapacity
 from cictl_server.services.pipelines.dependencies import Inherited, other_commits

@@ -16,8 +16,8 @@ from typing import IO
 
 from cictl.base import children
 from cictl.base.children import Stop
-from cictl.base.git_names import PROTOCOLS, ref_fault, repository_fault
 from cictl.base.git_settings import with_settings
+from cictl.base.names.git_names import PROTOCOLS, ref_fault, repository_fault
 from cictl.base.urls import without_user_info, without_user_infos
 from cictl_server.errors import GitFailed, GitMissing, InvalidRequest
 

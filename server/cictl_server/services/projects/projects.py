@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
-from cictl.base.git_names import SELF
+from cictl.base.names.git_names import SELF
 from cictl.base.urls import without_user_info
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse
 from cictl.wire.projects import ImportRequest, ImportResponse, ProjectDetail, ProjectSummary

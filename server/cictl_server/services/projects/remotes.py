@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl.base.children import Stop
-from cictl.base.git_names import is_commit, is_short_commit
+from cictl.base.names.git_names import is_commit, is_short_commit
 from cictl_server.errors import GitFailed
 from cictl_server.services.projects.git import REMOTE, Git, RemoteFailed
 from cictl_server.services.projects.git_places import GitPlaces

@@ -16,6 +16,11 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(?:://|::)")
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 _SHORT_COMMIT = re.compile(r"[0-9a-fA-F]{4,39}")
 
+_LIKE_COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
+"""A branch may have such a name, but a text without `refs/heads/` then means the commit."""
+
+_BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
+
 # git help check-ref-format
 _NO_REF = re.compile(r"""[ ~^:?*\[\\]|\.\.|@\{|//|^[/+]|[/.]$|(?:^|/)\.|\.lock(?:/|$)|^@$""")
 
@@ -28,6 +33,23 @@ def is_commit(ref: str) -> bool:
 def is_short_commit(ref: str) -> bool:
     """Tell whether *ref* can be the beginning of a commit id."""
     return _SHORT_COMMIT.fullmatch(ref) is not None
+
+
+def branch_of(ref: str) -> str:
+    """Return the branch that *ref* names; empty for other refs and for commits. A short name counts as one of a branch."""
+    if ref.startswith(_BRANCHES):
+        return ref.removeprefix(_BRANCHES)
+    return "" if ref.startswith("refs/") or _LIKE_COMMIT.fullmatch(ref) else ref
+
+
+def tag_of(ref: str) -> str:
+    """Return the tag that *ref* names by its full name; empty for other refs."""
+    return ref.removeprefix(_TAGS) if ref.startswith(_TAGS) else ""
+
+
+def short_ref(ref: str) -> str:
+    """Return a branch or tag without `refs/heads/` or `refs/tags/`, and any other ref as it is."""
+    return ref.removeprefix(_BRANCHES).removeprefix(_TAGS)
 
 
 def repository_fault(repo: str) -> str:
