@@ -114,6 +114,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     Attributes:
         identity: `<url>@<ref>:<file>`.
         repo_ref: The ref that was asked for, or the remote's default branch as last seen.
+        loaded_blob: The id that git gives the project file of `loaded_commit`; empty if an earlier version loaded it.
         follows_default: No ref was asked for, so `repo_ref` changes with the remote's default branch.
         given_name: The name that the importer chose instead of the file's; empty for the file's.
     """
@@ -126,6 +127,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     config_file: str
     loaded_commit: str
     updated: datetime
+    loaded_blob: str = ""
     follows_default: bool = False
     given_name: str = ""
 

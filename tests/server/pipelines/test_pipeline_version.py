@@ -309,3 +309,19 @@ def test_a_run_says_that_it_is_unpinned(server: RunningServer, origin: Origin) -
     origin.hide()
     [unpinned] = warnings(server, ids["build"])
     assert unpinned.startswith("main stands for no commit yet, so each job finds its own: exit status 128; fatal: ")
+
+
+def test_a_run_of_a_commit_with_another_project_file_says_so(server: RunningServer, origin: Origin) -> None:
+    ids = imported(server, origin)
+    loaded = git(origin.work, "rev-parse", "HEAD")[:10]
+    origin.commit({"later": "x"})
+    assert warnings(server, ids["build"]) == [], "the file is the same"
+    text = (origin.work / "cictl.yaml").read_text()
+    newer = origin.commit({"cictl.yaml": text + "# edited\n"})[:10]
+    stale = (
+        f"commit {newer} has another cictl.yaml than the one that is loaded, which is of {loaded};"
+        " `cictl projects reload shop` loads it"
+    )
+    assert warnings(server, ids["build"]) == [stale]
+    server.post("/api/v1/projects/1/reload")
+    assert warnings(server, ids["build"]) == []

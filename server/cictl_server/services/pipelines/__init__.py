@@ -13,6 +13,7 @@ from cictl_server.services.pipelines.previews import PreviewService
 from cictl_server.services.pipelines.run_preparation import Preparer
 from cictl_server.services.pipelines.runs import RunService
 from cictl_server.services.pipelines.source_refs import SourceRefService
+from cictl_server.services.pipelines.staleness import StaleDefinitions
 from cictl_server.services.pipelines.version_steps import VersionService
 from cictl_server.services.projects import Projects
 from cictl_server.services.secrets import Secrets
@@ -31,7 +32,7 @@ class Pipelines:
         cls, core: Core, history: History, fleet: Fleet, secrets: Secrets, projects: Projects, about: About
     ) -> Pipelines:
         store, numbers, remotes = core.store, core.ids, projects.remotes
-        preparer = Preparer(store=store, remotes=remotes, numbers=numbers)
+        preparer = Preparer(store=store, remotes=remotes, stale_definitions=StaleDefinitions(remotes), numbers=numbers)
         return cls(
             runs=RunService(
                 store=store, settler=history.settling, preparer=preparer, numbers=numbers, clock=core.clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -25,6 +26,7 @@ from cictl_server.services.pipelines.offline import (
 )
 from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan, selects
 from cictl_server.services.pipelines.sources import resolve_source, with_own_version
+from cictl_server.services.pipelines.staleness import StaleDefinitions
 from cictl_server.services.projects.identity import follow
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
 from cictl_server.services.projects.remotes import Remotes
@@ -89,6 +91,7 @@ def run_mode(request: RunRequest) -> Mode:
 class Preparer:
     store: Store
     remotes: Remotes
+    stale_definitions: StaleDefinitions
     numbers: NumberSource
 
     def pipeline(self, pipeline_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
@@ -203,7 +206,8 @@ class Preparer:
         source = resolve_source(self.remotes, pipeline, source_ref=request.source_ref, inherited=inherited)
         if mode.is_run and not request.source_ref.strip():
             self._follow(project, pipeline, source)
-        return source
+        stale = self.stale_definitions.warnings(project, source)
+        return dataclasses.replace(source, warnings=(*source.warnings, *stale))
 
     def _follow(self, project: ProjectRecord, pipeline: Pipeline, source: SourceContext) -> None:
         """Note the present name of the default branch, if *pipeline* follows it and the remote has told."""

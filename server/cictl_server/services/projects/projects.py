@@ -33,6 +33,7 @@ class _Loaded:
     repo_ref: str
     config_file: str
     commit: str
+    blob: str
     definition: ProjectFile
     icon: bytes | None
     follows_default: bool
@@ -147,7 +148,7 @@ class ProjectService:
         """Fetch and parse a project file."""
         try:
             with self.remotes.fetched(repo_url, repo_ref) as tree:
-                name, text = _file_of(tree, config_file)
+                name, blob, text = _file_of(tree, config_file)
                 commit, branch, icon = tree.commit, tree.branch, find_icon(tree)
         except RemoteFailed as error:
             raise GitFailed(f"git fetch failed: {error}", hint=error.hint) from error
@@ -160,6 +161,7 @@ class ProjectService:
             repo_ref=repo_ref or branch,
             config_file=name,
             commit=commit,
+            blob=blob,
             definition=definition,
             icon=icon,
             follows_default=not repo_ref,
@@ -176,6 +178,7 @@ class ProjectService:
             repo_ref=loaded.repo_ref,
             config_file=loaded.config_file,
             loaded_commit=loaded.commit,
+            loaded_blob=loaded.blob,
             updated=self.clock(),
             follows_default=loaded.follows_default,
             given_name=given_name,
@@ -251,8 +254,8 @@ def _root_file(config_file: str) -> str:
     return cleaned
 
 
-def _file_of(tree: FetchedCommit, config_file: str) -> tuple[str, bytes]:
-    """Return the name and the text of the project file; without a name, the first of `CONFIG_FILES` that exists.
+def _file_of(tree: FetchedCommit, config_file: str) -> tuple[str, str, bytes]:
+    """Return the name, git's id and the text of the project file; without a name, the first of `CONFIG_FILES` that exists.
 
     Raises:
         InvalidProject: There is none, or it is too large.
@@ -262,7 +265,7 @@ def _file_of(tree: FetchedCommit, config_file: str) -> tuple[str, bytes]:
     if found is None:
         raise InvalidProject(f'repo is not a valid cictl project: missing root file "{names[0]}"')
     try:
-        return found.path, tree.read(found)
+        return found.path, found.blob, tree.read(found)
     except GitFailed as error:
         raise InvalidProject(f"repo is not a valid cictl project: {error}", hint=error.hint) from error
 

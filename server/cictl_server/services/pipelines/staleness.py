@@ -1,0 +1,52 @@
+"""Runs whose commit has another project file than the one that is loaded, and so another definition than they follow."""
+
+from __future__ import annotations
+
+import threading
+
+from cictl_server.errors import GitFailed, NoCapacity
+from cictl_server.services.pipelines.planning import SourceContext
+from cictl_server.services.projects.remotes import Remotes
+from cictl_server.store.records import ProjectRecord
+
+_SECONDS = 10.0
+_MOST_KNOWN = 256
+
+
+class StaleDefinitions:
+    """Compares the project file of the commit that a run builds with the one that was loaded, by the id that git gives each."""
+
+    def __init__(self, remotes: Remotes) -> None:
+        self._remotes = remotes
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str, str], str] = {}
+
+    def warnings(self, project: ProjectRecord, source: SourceContext) -> tuple[str, ...]:
+        """Return a warning if *source* has another project file, or none of that name; empty where that can't be known."""
+        is_own = source.repo == project.repo_url and source.commit
+        if not is_own or not project.loaded_blob or source.commit == project.loaded_commit:
+            return ()
+        try:
+            blob = self._blob(project, source)
+        except (GitFailed, NoCapacity):
+            return ()
+        if blob == project.loaded_blob:
+            return ()
+        loaded = f"the one that is loaded, which is of {project.loaded_commit[:10]}"
+        reload = f"`cictl projects reload {project.name}` loads it"
+        return (f"commit {source.commit[:10]} has another {project.config_file} than {loaded}; {reload}",)
+
+    def _blob(self, project: ProjectRecord, source: SourceContext) -> str:
+        """Return the id of the project file at the commit; empty if the commit has none."""
+        key = (source.repo, source.commit, project.config_file)
+        with self._lock:
+            if key in self._known:
+                return self._known[key]
+        with self._remotes.fetched(source.repo, source.commit, seconds=_SECONDS, question_seconds=_SECONDS) as tree:
+            file = tree.find(project.config_file)
+        blob = file.blob if file else ""
+        with self._lock:
+            while len(self._known) >= _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+            self._known[key] = blob
+        return blob
