@@ -445,10 +445,11 @@ def test_tool_version_is_looked_at_again(run: RunJob) -> None:
 
 
 def test_processes_left_behind_are_gone_when_the_job_is_over(run: RunJob) -> None:
-    job = run(script="setsid sleep 1000 > /dev/null 2>&1 & echo pid=$!")
+    left = "setsid sh -c 'touch up; sleep 1000; :' > /dev/null 2>&1"
+    job = run(script=f"{left} & echo pid=$!; until [ -e up ]; do sleep 0.02; done")
     pid = int(job.text.rpartition("pid=")[2].partition("\n")[0])
     assert gone(pid)
-    assert job.text.endswith(f"[run] killed at the job's end: sleep ({pid})\n")
+    assert f"sh ({pid})" in job.text.partition("[run] killed at the job's end: ")[2]
 
 
 def test_nothing_of_a_finished_job_stays_in_the_spool(run: RunJob, agent: AgentThread) -> None:

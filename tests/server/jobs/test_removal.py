@@ -118,8 +118,9 @@ def test_a_rerun_is_a_new_execution_of_the_same_work(server: RunningServer) -> N
     before = server.job(job_id)
     assert again.id > job_id
     assert (again.status, again.error, again.started_utc) == ("queued", "", None)
-    for field in ("script", "env", "required_capabilities", "metadata", "step_plan"):
+    for field in ("script", "env", "required_capabilities", "step_plan"):
         assert getattr(again, field) == getattr(before, field)
+    assert again.metadata == {**before.metadata, "attempt": "2"}
 
 
 @pytest.mark.weakness("A7.3c")
