@@ -7,6 +7,8 @@ from enum import StrEnum
 EVENT_STREAM = "text/event-stream"
 
 AGENT_ID = "X-CIWI-Agent-ID"
+CICTL_SERVER = "Cictl-Server"
+"""A header of each answer of a cictl server: its `instance_id`. It tells the server's answers from those of a proxy."""
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
 LOG_COMPLETE = "X-Log-Complete"

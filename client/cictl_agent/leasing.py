@@ -12,7 +12,7 @@ from cictl.wire.agents import AGENT_DEACTIVATED
 from cictl.wire.jobs import JobExecution, LeaseRequest, LeaseResponse
 from cictl.wire.words import Feature
 from cictl_agent.retries import backoff
-from cictl_client import Client, ClientError, NotFound
+from cictl_client import Client, ClientError
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Asking:
 
     def _lease(self) -> LeaseResponse:
         if self._features is None:
-            self._features = self._ask_features()
+            self._features = frozenset(self._client.server_info().features)
         self._request_id = self._request_id or uuid.uuid4().hex
         request = LeaseRequest(
             agent_id=self._agent_id,
@@ -94,12 +94,6 @@ class Asking:
         # request with the same id. With a new id it would stay leased, to an agent that does not know of it.
         self._request_id = ""
         return answer
-
-    def _ask_features(self) -> frozenset[str]:
-        try:
-            return frozenset(self._client.server_info().features)
-        except NotFound:
-            return frozenset()
 
     def _until_stop(self, action: Callable[[], LeaseResponse]) -> LeaseResponse | None:
         """Run *action* in a thread, and abandon it when the agent must stop: a held request can't be cancelled."""

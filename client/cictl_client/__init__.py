@@ -16,15 +16,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cictl_client.answers import RawResponse as RawResponse
     from cictl_client.client import Client as Client
     from cictl_client.errors import *  # noqa: F403 - every kind of error is public
     from cictl_client.follow.events import ServerEvent as ServerEvent
     from cictl_client.follow.logs import LogChunk as LogChunk
-    from cictl_client.transport import RawResponse as RawResponse
 
 # Names are looked up when they are asked for: a program that catches one kind of error must not load every call and every
 # type of the wire with it, which shows in how soon a command starts.
-_ELSEWHERE = {"Client": "client", "LogChunk": "follow.logs", "RawResponse": "transport", "ServerEvent": "follow.events"}
+_ELSEWHERE = {"Client": "client", "LogChunk": "follow.logs", "RawResponse": "answers", "ServerEvent": "follow.events"}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from cictl_client.answers import RawResponse
 from cictl_client.calls.agent_protocol import AgentProtocolCalls
 from cictl_client.calls.agents import AgentCalls
 from cictl_client.calls.artifacts import ArtifactCalls
@@ -17,7 +18,7 @@ from cictl_client.calls.server import ServerCalls
 from cictl_client.calls.updates import UpdateCalls
 from cictl_client.calls.vault import VaultCalls
 from cictl_client.retry import Mutations
-from cictl_client.transport import RawResponse, Transport
+from cictl_client.transport import Transport
 
 
 class Client(
@@ -42,8 +43,8 @@ class Client(
             print(job.id, job.error)
     ```
 
-    Every method raises `Unreachable` when no answer comes, `UnexpectedAnswer` when the answer is not a cictl server's, and
-    a subclass of `ApiError` when the server refuses. Job ids are strings such as `job-1795417944657170849`.
+    Every method raises `Unreachable` when no answer comes, or only one of a proxy (`ForeignAnswer`), `UnexpectedAnswer` when
+    the server's answer makes no sense, and a subclass of `ApiError` when the server refuses. Job ids are strings such as `job-1795417944657170849`.
     """
 
     def __init__(self, base_url: str, *, token: str | None = None, timeout: float = 30.0, retries: int = 3) -> None:

@@ -2,7 +2,8 @@
 
 ClientError
 ├── Unreachable            no answer: refused, unknown host, timed out
-├── UnexpectedAnswer       an answer that no cictl server gives
+│   └── ForeignAnswer      something before the server answered in its place
+├── UnexpectedAnswer       an answer of the server that makes no sense
 ├── WaitTimedOut           the execution goes on; only the waiting ended
 └── ApiError               the server said no; status, code, hint
     ├── InvalidRequest
@@ -49,8 +50,20 @@ class Unreachable(ClientError):
         super().__init__(f"cannot reach {self.url}: {detail}")
 
 
+class ForeignAnswer(Unreachable):
+    """A proxy, or whatever else has the address, answered in the server's place; the server itself was not reached.
+
+    Attributes:
+        status: The HTTP status of that answer.
+    """
+
+    def __init__(self, url: str, detail: str, *, status: int) -> None:
+        super().__init__(url, detail)
+        self.status = status
+
+
 class UnexpectedAnswer(ClientError):
-    """An answer came whose shape is not the API's: probably something else listens there."""
+    """The server answered, but its answer has another shape than the API's."""
 
     def __init__(self, url: str, detail: str) -> None:
         self.url = without_user_info(url)
@@ -203,11 +216,22 @@ class _Problem(Message):
     log_size: int | None = None
 
 
+def is_own_problem(content_type: str, body: bytes) -> bool:
+    """Tell whether an answer is problem details with one of our codes, which no other program sends."""
+    problem = _problem(content_type, body)
+    return problem is not None and problem.code in _BY_CODE
+
+
+def is_too_large(error: ClientError) -> bool:
+    """Tell whether a request was too large, for the server or for a proxy before it."""
+    return isinstance(error, TooLarge) or (isinstance(error, ForeignAnswer) and error.status == TooLarge.code.status)
+
+
 def error_of(status: int, content_type: str, body: bytes) -> ApiError:
-    """Return the exception for a refusal, chosen by its problem details, or else by its status."""
+    """Return the exception for a refusal of the server, chosen by its problem details, or else by its status."""
     problem = _problem(content_type, body)
     if problem is None:
-        return _plain_error(status, content_type, body.decode(errors="replace").strip())
+        return _plain_error(status, body.decode(errors="replace").strip())
     message = problem.title or problem.detail or _nameless(status)
     kind = _BY_CODE.get(problem.code) or _kind_by_status(status)
     if issubclass(kind, LogGap):
@@ -224,11 +248,9 @@ def _problem(content_type: str, body: bytes) -> _Problem | None:
         return None
 
 
-def _plain_error(status: int, content_type: str, text: str) -> ApiError:
+def _plain_error(status: int, text: str) -> ApiError:
     if text == "job not found":  # the contract has status reports answer 400 here
         return NotFound(text, status=status)
-    if "html" in content_type.lower():
-        text = f"{_nameless(status)} and a web page"
     return _kind_by_status(status)(text or _nameless(status), status=status)
 
 

@@ -14,17 +14,10 @@ from cictl.base.urls import origin, split_http, without_user_info
 from cictl.base.web.causes import cause_of
 from cictl.base.web.probe import FAILURES, ask
 from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
-from cictl_client.errors import Unreachable, error_of
-from cictl_client.transport import (
-    ACCEPT,
-    MAX_REDIRECTS,
-    REDIRECTS,
-    Address,
-    RawResponse,
-    logger,
-    milliseconds,
-    read_as,
-)
+from cictl_client.answers import REDIRECTS, Asked, RawResponse, read_as, refusal_of
+from cictl_client.calls.paths import SERVER_INFO
+from cictl_client.errors import Unreachable
+from cictl_client.transport import ACCEPT, MAX_REDIRECTS, Address, logger, milliseconds
 
 T = TypeVar("T")
 
@@ -50,7 +43,7 @@ class Probe:
         return self.get(Health, "/healthz")
 
     def server_info(self) -> ServerInfo:
-        return self.get(ServerInfo, "/api/v1/server-info")
+        return self.get(ServerInfo, SERVER_INFO)
 
     def readiness(self) -> Readiness:
         """Return whether the server can do its work; one that can't answers 503 and tells what is wrong."""
@@ -63,18 +56,19 @@ class Probe:
         """GET *path* and return the answer as *type_*; redirects are followed, but another host does not get the token.
 
         Raises:
-            Unreachable: No answer came, or more redirects than are followed.
-            ApiError: The status is 400 or more, and not in *accepted*.
+            Unreachable: No answer came, one that is not the server's, or more redirects than are followed.
+            ApiError: The server refused, with a status that is not in *accepted*.
             UnexpectedAnswer: The answer has another shape.
         """
         url = self._address.base_url + path
+        asked = Asked(self._address.base_url, path)
         begin = origin(split_http(url))
         for _ in range(MAX_REDIRECTS + 1):
             response = self._ask(url, self._address.authorization if origin(split_http(url)) == begin else "")
             if response.status not in REDIRECTS:
                 if response.status >= 400 and response.status not in accepted:
-                    raise error_of(response.status, response.headers.get("content-type", ""), response.body)
-                return read_as(type_, response, url)
+                    raise refusal_of(asked, response)
+                return read_as(type_, asked, response)
             target = response.headers.get("location", "")
             try:
                 target = url = urljoin(url, target)

@@ -16,10 +16,12 @@ from cictl.base.backoff import Backoff
 from cictl.wire import words
 from cictl.wire.problems import BEING_ANSWERED
 from cictl.wire.server import ServerInfo
-from cictl_client.errors import ClientError, Conflict, NoCapacity, ServerError, Unreachable
+from cictl_client.calls.paths import SERVER_INFO
+from cictl_client.errors import ClientError, Conflict, ForeignAnswer, NoCapacity, ServerError, Unreachable
 
 if TYPE_CHECKING:
-    from cictl_client.transport import RawResponse, Transport
+    from cictl_client.answers import RawResponse
+    from cictl_client.transport import Transport
 
 T = TypeVar("T")
 
@@ -105,7 +107,7 @@ class Mutations:
         pause = Pause()
         while True:
             try:
-                return words.Feature.IDEMPOTENCY_KEY in self._transport.get(ServerInfo, "/api/v1/server-info").features
+                return words.Feature.IDEMPOTENCY_KEY in self._transport.get(ServerInfo, SERVER_INFO).features
             except TRANSIENT:
                 if time.monotonic() >= deadline:
                     return False
@@ -116,7 +118,7 @@ class Mutations:
 
 def _may_have_arrived(error: ClientError) -> bool:
     """Tell whether the server may have received the request that failed with *error*."""
-    if isinstance(error, ServerError):
+    if isinstance(error, ServerError | ForeignAnswer):
         return error.status in _GATEWAY
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 

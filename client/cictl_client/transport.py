@@ -7,17 +7,30 @@ import string
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import SplitResult, unquote
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from cictl.base.urls import split_http, without_user_info
 from cictl.base.web.causes import cause_of
-from cictl.wire.codec import DecodeError, decode
 from cictl.wire.problems import PROBLEM_JSON
-from cictl_client.errors import Unauthenticated, UnexpectedAnswer, Unreachable, error_of
+from cictl.wire.server import ServerInfo
+from cictl_client.answers import (
+    REDIRECTS,
+    Asked,
+    RawResponse,
+    foreign,
+    is_foreign,
+    is_marked,
+    read_as,
+    redirect_error,
+    refusal_of,
+)
+from cictl_client.calls.paths import SERVER_INFO
+from cictl_client.errors import Unauthenticated, UnexpectedAnswer, Unreachable
+from cictl_client.reference import may_lack
 
 if TYPE_CHECKING:
     import requests
@@ -27,18 +40,8 @@ T = TypeVar("T")
 logger = logging.getLogger("cictl_client")
 
 ACCEPT = f"application/json, {PROBLEM_JSON}"
-_SHOWN_BYTES = 60
 _TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
-REDIRECTS = (301, 302, 303, 307, 308)
 MAX_REDIRECTS = 3
-
-
-class RawResponse(NamedTuple):
-    """An answer as it came."""
-
-    status: int
-    headers: Mapping[str, str] = MappingProxyType({})
-    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,11 @@ class Address:
 
 
 class Transport:
-    """Sends requests to one server."""
+    """Sends requests to one server.
+
+    Attributes:
+        knows_marks: Whether the last answer of the server had the mark of a cictl server (`answers`).
+    """
 
     def __init__(self, base_url: str, *, token: str | None, timeout: float, retries: int) -> None:
         """Prepare a session.
@@ -85,6 +92,7 @@ class Transport:
 
         address = Address.of(base_url, token=token)
         self.base_url = address.base_url
+        self.knows_marks = False
         self._timeout = timeout
         self._session = Session(
             retries=retries, redirects=MAX_REDIRECTS
@@ -127,12 +135,11 @@ class Transport:
         """Send one request, and return its whole answer.
 
         Raises:
-            Unreachable: No answer came.
-            ApiError: The status is 400 or more.
-            UnexpectedAnswer: The answer is a redirect, and the request is not one that follows them.
+            Unreachable: No answer came, or one that is not the server's (`answers`).
+            ApiError: The server refused.
         """
         with self.open(method, path, body=body, params=params, headers=headers, timeout=timeout) as response:
-            return RawResponse(status=response.status_code, headers=response.headers, body=response.content)
+            return whole(response)
 
     @contextmanager
     def open(
@@ -157,34 +164,58 @@ class Transport:
 
         url = self._url(path)
         limit = self._timeout if timeout is None else timeout
+        asked = Asked(self.base_url, urlsplit(url.removeprefix(self.base_url)).path)
+        ask = partial(
+            self._session.request,
+            method,
+            url,
+            data=body,
+            params=params,
+            headers=dict(headers or {}),
+            timeout=(min(self._timeout, limit), limit),
+            stream=True,
+            allow_redirects=method in ("GET", "HEAD"),
+        )
         begun = time.monotonic()
+        shown = without_user_info(url)
         try:
-            with self._session.request(
-                method,
-                url,
-                data=body,
-                params=params,
-                headers=dict(headers or {}),
-                timeout=(min(self._timeout, limit), limit),
-                stream=True,
-                allow_redirects=method in ("GET", "HEAD"),
-            ) as response:
-                logger.debug(
-                    "%s %s %d %.0f ms", method, without_user_info(url), response.status_code, milliseconds(begun)
-                )
-                self._refuse(response)
+            with ExitStack() as stack:
+                response = stack.enter_context(ask())
+                logger.debug("%s %s %d %.0f ms", method, shown, response.status_code, milliseconds(begun))
+                is_sure = False
+                if method == "GET" and self._may_lack(asked, response):
+                    # A proxy says so in the same words. They are the server's if they come again after it has named itself.
+                    response = stack.enter_context(ask())
+                    is_sure = True
+                self._check(asked, response, is_sure=is_sure)
                 yield response
         except requests.RequestException as error:
-            logger.debug("%s %s %s %.0f ms", method, without_user_info(url), type(error).__name__, milliseconds(begun))
+            logger.debug("%s %s %s %.0f ms", method, shown, type(error).__name__, milliseconds(begun))
             raise Unreachable(self.base_url, cause_of(error)) from error
 
-    def _refuse(self, response: requests.Response) -> None:
-        """Raise the error that the status of *response* stands for; do nothing on success."""
+    def _may_lack(self, asked: Asked, response: requests.Response) -> bool:
+        """Tell whether a server without marks may lack the route: the answer says so, and such a server is there."""
+        if response.status_code != 404 or is_marked(response.headers):
+            return False
+        if not may_lack(asked.path, 404, response.headers, response.content):
+            return False
+        try:
+            with self.open("GET", SERVER_INFO) as info:
+                read_as(ServerInfo, Asked(self.base_url, SERVER_INFO), whole(info))
+                return not is_marked(info.headers)
+        except Unreachable:
+            return False
+
+    def _check(self, asked: Asked, response: requests.Response, *, is_sure: bool) -> None:
+        """Raise the error that an answer stands for; do nothing on success."""
         if response.status_code >= 400:
-            raise error_of(response.status_code, response.headers.get("Content-Type", ""), response.content)
-        if response.status_code in REDIRECTS:
-            target = without_user_info(response.headers.get("Location", "nowhere"))
-            raise UnexpectedAnswer(self.base_url, f"it redirects to {target}; if that is the server, use its address")
+            raise refusal_of(asked, whole(response), is_sure=is_sure)
+        head = RawResponse(response.status_code, response.headers)
+        if head.status in REDIRECTS:
+            raise redirect_error(asked, head)
+        if is_foreign(asked, head, knows_marks=self.knows_marks):
+            raise foreign(asked, whole(response))
+        self.knows_marks = is_marked(head.headers)
 
     def _url(self, path: str) -> str:
         """Return the URL of *path*. A server may send a whole URL; one on another host is refused, and does not get the token."""
@@ -195,26 +226,12 @@ class Transport:
         return path
 
     def _read(self, type_: type[T], path: str, response: RawResponse) -> T:
-        return read_as(type_, response, self.base_url + path)
+        return read_as(type_, Asked(self.base_url, path), response)
 
 
-def read_as(type_: type[T], response: RawResponse, url: str) -> T:
-    """Return *response*, which came from *url*, as *type_*.
-
-    Raises:
-        UnexpectedAnswer: It has another shape.
-    """
-    try:
-        return decode(response.body, type_)
-    except DecodeError as error:
-        raise UnexpectedAnswer(url, f"{error}; {came(response)}") from error
-
-
-def came(response: RawResponse) -> str:
-    """Return a description of an answer of the wrong shape."""
-    kind = response.headers.get("Content-Type", "no type")
-    begin = response.body[:_SHOWN_BYTES].decode(errors="replace")
-    return f"there came {len(response.body)} bytes of {kind}, beginning {begin!r}"
+def whole(response: requests.Response) -> RawResponse:
+    """Return an answer with its whole body."""
+    return RawResponse(response.status_code, response.headers, response.content)
 
 
 def _split(base_url: str) -> SplitResult:

@@ -6,7 +6,7 @@ from typing import Any
 
 import falcon
 
-from cictl_server.front import Callers, Existence, Guard, Slashes
+from cictl_server.front import Callers, Existence, Guard, Marking, Slashes
 from cictl_server.http import errors
 from cictl_server.http.idempotency import Idempotency
 from cictl_server.resources import (
@@ -95,6 +95,7 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
     """
     app: Application = falcon.App(
         middleware=[
+            Marking(services),
             metrics.Measuring(services),
             Callers(),
             Guard(is_loopback=is_loopback),

@@ -1,4 +1,4 @@
-"""The checks before every request: its origin, the form of its path, and whether what it names exists."""
+"""What comes before every request: checks of its origin, its path and what it names. And the mark on every answer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import falcon
 
+from cictl.wire import words
 from cictl.wire.problems import Code
 from cictl_server.errors import CictlError, NotFound
 from cictl_server.http import media
@@ -25,6 +26,18 @@ _LOOSE_PREFIXES = (
 
 class ForbiddenOrigin(CictlError):
     code = Code.FORBIDDEN
+
+
+class Marking:
+    """Marks every answer as one of a cictl server, so that clients don't take the page of a proxy for it."""
+
+    def __init__(self, services: Services) -> None:
+        self._instance_id = services.about.runtime.instance_id
+
+    def process_response(
+        self, _req: falcon.Request, resp: falcon.Response, _resource: object, _succeeded: bool
+    ) -> None:
+        resp.set_header(words.CICTL_SERVER, self._instance_id)
 
 
 class Guard:

@@ -248,6 +248,26 @@ def test_job_that_the_server_does_not_know_any_more_is_dropped(server: ScriptedS
     assert not (agent.config.work_dir / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        pytest.param(404, "404 page not found", id="404"),
+        pytest.param(409, "Conflict", id="409"),
+        pytest.param(403, "Forbidden", id="403"),
+        pytest.param(200, "<html>Sign in", id="200"),
+    ],
+)
+def test_words_of_a_proxy_end_no_job(server: ScriptedServer, agent: AgentThread, status: int, text: str) -> None:
+    server.fail_next("/status", status=status, text=text, times=2)
+    job_id = server.enqueue(script="echo ready; while [ ! -e ../../go ]; do sleep 0.05; done; echo done")
+    server.begun(job_id, "ready")
+    server.fail_next("/jobs/", status=status, text=text, times=4)
+    (agent.config.work_dir / "go").touch()
+    job = server.finished(job_id)
+    assert job.status is JobStatus.SUCCEEDED
+    assert "ready\ndone\n" in job.text
+
+
 @pytest.mark.weakness("A12.4")
 def test_start_that_cannot_be_reported_at_once_is_reported_later(server: ScriptedServer, agent: AgentThread) -> None:
     server.fail_next("/status", times=2)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from cictl_testing.servers.answers import AnsweringServer, Reply, problem, refusal
+from cictl_testing.servers.answers import AnsweringServer, Reply, marked, problem, refusal
 
 import cictl_client
 from cictl.wire.problems import PROBLEM_JSON, Code
@@ -90,23 +90,18 @@ def test_each_code_has_its_class(client: Client, server: AnsweringServer, code: 
 def test_plain_texts_go_by_their_status(
     client: Client, server: AnsweringServer, status: int, text: str, kind: type[ApiError]
 ) -> None:
-    error = error_for(client, server, refusal(status, text))
+    error = error_for(client, server, marked(refusal(status, text)))
     assert type(error) is kind
     assert (error.status, str(error)) == (status, text)
 
 
 def test_long_plain_text_is_kept_whole(client: Client, server: AnsweringServer) -> None:
     text = "\n".join(f"cictl.yaml:{line}: unknown field" for line in range(200))
-    assert error_for(client, server, refusal(400, text)).message == text
+    assert error_for(client, server, marked(refusal(400, text))).message == text
 
 
 def test_empty_answer_names_its_status(client: Client, server: AnsweringServer) -> None:
-    assert str(error_for(client, server, refusal(405, ""))) == "the server answered with status 405"
-
-
-def test_web_page_of_a_proxy_is_not_shown(client: Client, server: AnsweringServer) -> None:
-    error = error_for(client, server, refusal(502, "<html><h1>Bad Gateway</h1></html>", kind="text/html"))
-    assert str(error) == "the server answered with status 502 and a web page"
+    assert str(error_for(client, server, marked(refusal(405, "")))) == "the server answered with status 405"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +115,7 @@ def test_web_page_of_a_proxy_is_not_shown(client: Client, server: AnsweringServe
     ],
 )
 def test_strange_problem_goes_by_its_status(client: Client, server: AnsweringServer, body: bytes, message: str) -> None:
-    error = error_for(client, server, Reply((body,), status=409, kind=PROBLEM_JSON))
+    error = error_for(client, server, marked(Reply((body,), status=409, kind=PROBLEM_JSON)))
     assert type(error) is Conflict
     assert error.message == message
 

@@ -14,6 +14,7 @@ from cictl.wire.jobs import JobExecution, JobResponse, JobState, JobStatus
 from cictl.wire.problems import Code
 from cictl_client import (
     Client,
+    ForeignAnswer,
     LogChunk,
     NoCapacity,
     NotFound,
@@ -151,7 +152,7 @@ def test_follower_goes_on_after_a_restart(client: Client, server: AnsweringServe
     [
         pytest.param(problem(503, Code.NO_CAPACITY, "all places are taken"), NoCapacity, id="no-capacity"),
         pytest.param(refusal(500, "database is locked"), ServerError, id="internal"),
-        pytest.param(refusal(502, "<html>", kind="text/html"), ServerError, id="gateway"),
+        pytest.param(refusal(502, "<html>", kind="text/html"), ForeignAnswer, id="gateway"),
     ],
 )
 def test_follower_waits_through_faults_of_the_server(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cictl_testing.servers.answers import AnsweringServer, Reply, drop, problem, refusal, reply
+from cictl_testing.servers.answers import AnsweringServer, Reply, drop, marked, problem, refusal, reply
 
 from cictl.wire.agents import (
     Agent,
@@ -69,7 +69,7 @@ from cictl.wire.vault import (
     VaultTestRequest,
     VaultTestResponse,
 )
-from cictl_client import Client, Conflict, LogChunk, NotFound, UnexpectedAnswer, Unreachable
+from cictl_client import Client, Conflict, ForeignAnswer, LogChunk, NotFound, UnexpectedAnswer, Unreachable
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BEGUN = LoggedStep(index=1, total=2, name="step 1", started_utc=NOW, log_offset=9)
@@ -435,7 +435,7 @@ def test_every_public_method_has_a_test() -> None:
     ],
 )
 def test_id_is_one_segment_of_the_path(client: Client, server: AnsweringServer, call: Call, target: str) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(ForeignAnswer):
         call(client)
     assert server.seen[0].target == target
 
@@ -511,7 +511,7 @@ def test_state_comes_out_of_a_whole_execution(client: Client, server: AnsweringS
 
 
 def test_state_out_of_something_else_is_unexpected(client: Client, server: AnsweringServer) -> None:
-    server.on(f"GET {OF_JOB}", reply(b'{"job_execution":{"id":"job-1"}}'))
+    server.on(f"GET {OF_JOB}", marked(reply(b'{"job_execution":{"id":"job-1"}}')))
     with pytest.raises(UnexpectedAnswer, match="32 bytes of application/json"):
         client.get_job_state("job-1")
 
@@ -538,7 +538,7 @@ def test_piece_of_a_log(client: Client, server: AnsweringServer) -> None:
 
 
 def test_piece_of_a_log_without_its_size_is_unexpected(client: Client, server: AnsweringServer) -> None:
-    server.on(f"GET {OF_JOB}/log", Reply((b"lo",)))
+    server.on(f"GET {OF_JOB}/log", marked(Reply((b"lo",))))
     with pytest.raises(UnexpectedAnswer, match="no X-Log-Size"):
         client.read_log("job-1")
 

@@ -13,7 +13,7 @@ from cictl_testing.servers.answers import AnsweringServer, Reply, drop, problem,
 
 from cictl.wire.problems import Code
 from cictl.wire.server import Health
-from cictl_client import Client, ClientError, NotFound, Unreachable
+from cictl_client import Client, ClientError, ForeignAnswer, Unreachable
 from cictl_client.probe import Probe
 from cictl_client.transport import MAX_REDIRECTS
 
@@ -135,7 +135,7 @@ def test_redirects_end(server: AnsweringServer) -> None:
 def test_an_address_with_a_path_keeps_it(server: AnsweringServer) -> None:
     server.on("GET /ci/healthz", WELL)
     assert Probe(f"{server.url}/ci/").health().status == "ok"
-    with pytest.raises(NotFound):
+    with pytest.raises(ForeignAnswer):
         Probe(server.url).health()
 
 

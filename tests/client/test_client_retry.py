@@ -15,7 +15,7 @@ from cictl.wire.jobs import JobResponse, JobStatus
 from cictl.wire.problems import BEING_ANSWERED, Code
 from cictl.wire.projects import ImportRequest, RunRequest
 from cictl.wire.server import ServerInfo
-from cictl_client import Client, ClientError, Conflict, ServerError, Unreachable, retry
+from cictl_client import Client, ClientError, Conflict, ForeignAnswer, Unreachable, retry
 from cictl_client.retry import Pause
 from cictl_server.app import create_app
 from tests.client.test_client_methods import JOB, RESTARTING, UPDATED
@@ -84,7 +84,7 @@ def test_each_request_has_a_key_of_its_own(patient: Client, server: AnsweringSer
 def test_a_server_that_knows_no_keys_is_asked_once(patient: Client, server: AnsweringServer) -> None:
     server.on(CANCEL, LOST, done())
     server.on(INFO, KNOWS_NOT)
-    with pytest.raises(ServerError):
+    with pytest.raises(ForeignAnswer):
         patient.cancel_job("job-1")
     assert len(keys(server)) == 1
 
@@ -108,7 +108,7 @@ def test_it_gives_up_in_the_end(patient: Client, server: AnsweringServer, monkey
     monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.0)
     server.on(CANCEL, LOST)
     server.on(INFO, KNOWS)
-    with pytest.raises(ServerError):
+    with pytest.raises(ForeignAnswer):
         patient.cancel_job("job-1")
     assert len(keys(server)) == 2
 
@@ -129,7 +129,7 @@ def test_a_request_that_never_went_out_fails_at_once(dead_url: str, monkeypatch:
 
 def test_a_client_that_repeats_nothing(client: Client, server: AnsweringServer) -> None:
     server.on(CANCEL, LOST, done())
-    with pytest.raises(ServerError):
+    with pytest.raises(ForeignAnswer):
         client.cancel_job("job-1")
     assert len(keys(server)) == 1
 

@@ -54,6 +54,7 @@ def not_found(message: str, *, hint: str = "") -> Failure:
 
 EXIT_CODES: dict[str, ExitCode] = {
     "Unreachable": ExitCode.UNREACHABLE,
+    "ForeignAnswer": ExitCode.UNREACHABLE,
     "UnexpectedAnswer": ExitCode.SERVER_ERROR,
     "WaitTimedOut": ExitCode.TIMED_OUT,
     "ClientError": ExitCode.ERROR,
@@ -62,6 +63,7 @@ EXIT_CODES: dict[str, ExitCode] = {
 
 _CODES = {
     "Unreachable": "unreachable",
+    "ForeignAnswer": "foreign_answer",
     "UnexpectedAnswer": "unexpected_answer",
     "WaitTimedOut": "wait_timed_out",
 }
@@ -75,6 +77,7 @@ _HINTS = {
     "StoreFailed": "look at the server's log and at its disk",
     "NoCapacity": "try again in a few seconds",
     "MethodNotAllowed": "the server may be of another version: `cictl info`",
+    "ForeignAnswer": "is this the address of a cictl server? `cictl healthcheck` checks it",
     "UnexpectedAnswer": "is this the address of a cictl server? `cictl healthcheck` checks it",
 }
 

@@ -60,7 +60,7 @@ def healthcheck(
 ) -> None:
     """Check that the server is up and well.
 
-    Exit codes: 0 healthy, 9 unreachable, 10 degraded or no cictl server.
+    Exit codes: 0 healthy, 9 unreachable or no cictl server, 10 degraded.
     """
     session = Session.of(context)
     probe = session.new_probe()

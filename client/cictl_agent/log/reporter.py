@@ -16,6 +16,7 @@ from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import backoff
 from cictl_agent.system.interruption import Interruption, StopReason
 from cictl_client import ApiError, Client, ClientError, Conflict, InvalidRequest, LogGap, NotFound, TooLarge
+from cictl_client.errors import is_too_large
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +143,8 @@ class Reporter:
                 logger.warning("report refused, sending its essence job=%s: %s", self._job_id, error)
                 report = _essence(report)
             except ClientError as error:
+                if is_too_large(error) and self._shrink():
+                    continue
                 self._complain(error)
             else:
                 return
@@ -201,12 +204,11 @@ class Reporter:
         except (NotFound, Conflict) as error:
             self._is_over = True
             self._interruption.give(StopReason.OVER, f"the server does not want it any more: {error}")
-        except TooLarge:
-            self._put_back(pending, had_pending)
-            return self._shrink()
         except ClientError as error:
             if not isinstance(error, InvalidRequest):
                 self._put_back(pending, had_pending)
+            if is_too_large(error) and self._shrink():
+                return True
             self._complain(error)
             return False
         return True

@@ -10,6 +10,7 @@ from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
 from cictl.wire.jobs import JobState, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
+from cictl_client.answers import Asked
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import job_path
 from cictl_client.follow import logs as following
@@ -35,7 +36,7 @@ class AgentProtocolCalls(Calls):
         headers = {"Content-Type": "application/json", **({words.PREFER: words.RETURN_MINIMAL} if minimal else {})}
         path = f"{job_path(job_id)}/status"
         response = self._transport.send("POST", path, body=encode(request), headers=headers, timeout=timeout)
-        return following.read_state(response, self._transport.base_url + path)
+        return following.read_state(Asked(self._transport.base_url, path), response)
 
     def upload_artifacts_zip(
         self, job_id: str, agent_id: str, body: IO[bytes], *, timeout: float = _UPLOAD_SECONDS

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from cictl_client.errors import ApiError, MethodNotAllowed, NotFound, UnexpectedAnswer, Unreachable
+from cictl_client.errors import ApiError, ForeignAnswer, MethodNotAllowed, NotFound, UnexpectedAnswer, Unreachable
 from cictl_client.retry import TRANSIENT, OnReconnect, Pause
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class _Fetch:
         try:
             with self._transport.open("GET", self._url, headers=headers) as response:
                 self._take(response)
-        except ApiError as error:
+        except (ApiError, ForeignAnswer) as error:
             if error.status != _RANGE_NOT_SATISFIABLE:
                 raise
             # An earlier process had all bytes and ended before it moved the file: there is no range after the last byte.
@@ -126,8 +126,15 @@ class _Fetch:
         """Continue what an earlier process left, if the server still has the same version."""
         if not self._parts():
             return
-        with suppress(NotFound, MethodNotAllowed), self._transport.open("HEAD", self._url) as response:
-            self._begin_with(_validator(response.headers))
+        try:
+            with self._transport.open("HEAD", self._url) as response:
+                self._begin_with(_validator(response.headers))
+        except (NotFound, MethodNotAllowed):
+            return
+        except ForeignAnswer as error:
+            # An answer without a body may be a server's that marks none of its answers.
+            if error.status not in (NotFound.code.status, MethodNotAllowed.code.status):
+                raise
 
     def _take(self, response: requests.Response) -> None:
         is_rest = response.status_code == 206

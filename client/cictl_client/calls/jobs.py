@@ -16,6 +16,7 @@ from cictl.wire.jobs import (
     RerunResponse,
 )
 from cictl.wire.reports import TestReport, TestReportResponse
+from cictl_client.answers import Asked
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import job_path
 from cictl_client.follow import logs as following
@@ -67,7 +68,7 @@ class JobCalls(Calls):
     def get_job_state(self, job_id: str) -> JobState:
         """Return the part of an execution that changes; much smaller than the whole."""
         response = self._transport.send("GET", job_path(job_id), params={"view": "state"})
-        return following.read_state(response, self._transport.base_url + job_path(job_id))
+        return following.read_state(Asked(self._transport.base_url, job_path(job_id)), response)
 
     def cancel_job(self, job_id: str) -> JobExecution:
         """Cancel an execution; `Conflict` if it is over already."""

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from cictl.wire import words
 from cictl.wire.jobs import JobSteps, LoggedStep
+from cictl_client.answers import Asked, shapeless
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import job_path
-from cictl_client.errors import UnexpectedAnswer
 from cictl_client.follow import logs as following
 from cictl_client.follow.logs import LogChunk
 from cictl_client.retry import OnReconnect
@@ -32,7 +32,9 @@ class LogCalls(Calls):
         response = self._transport.send("GET", f"{job_path(job_id)}/log", params=params)
         size = response.headers.get(words.LOG_SIZE, "")
         if not size.isdigit():
-            raise UnexpectedAnswer(self._transport.base_url, f"no {words.LOG_SIZE}")
+            raise shapeless(
+                Asked(self._transport.base_url, f"{job_path(job_id)}/log"), response, f"no {words.LOG_SIZE}"
+            )
         is_complete = response.headers.get(words.LOG_COMPLETE) == "true"
         begin = response.headers.get(words.LOG_OFFSET, "")
         offset = int(begin) if begin.isdigit() else offset

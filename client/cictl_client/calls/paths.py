@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 from cictl.wire.artifacts import Artifact
 
+SERVER_INFO = "/api/v1/server-info"
+
 
 def job_path(job_id: str) -> str:
     return f"/api/v1/jobs/{segment(job_id)}"

@@ -11,8 +11,8 @@ from cictl.wire.projects import (
     ProjectResponse,
     ProjectSummary,
 )
+from cictl_client.answers import RawResponse
 from cictl_client.calls.calls import GIT_SECONDS, Calls
-from cictl_client.transport import RawResponse
 
 _IMAGES = "image/*, application/problem+json"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from cictl.wire.server import Health, RuntimeState, ServerInfo
 from cictl_client.calls.calls import Calls
+from cictl_client.calls.paths import SERVER_INFO
 from cictl_client.follow.events import ServerEvent, follow_events
 from cictl_client.retry import OnReconnect
 
@@ -17,7 +18,7 @@ class ServerCalls(Calls):
         return self._transport.get(Health, "/healthz")
 
     def server_info(self) -> ServerInfo:
-        return self._transport.get(ServerInfo, "/api/v1/server-info")
+        return self._transport.get(ServerInfo, SERVER_INFO)
 
     def runtime_state(self) -> RuntimeState:
         return self._transport.get(RuntimeState, "/api/v1/runtime-state")

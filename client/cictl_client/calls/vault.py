@@ -12,8 +12,8 @@ from cictl.wire.vault import (
     VaultTestRequest,
     VaultTestResponse,
 )
+from cictl_client.answers import Asked, read_as
 from cictl_client.calls.calls import Calls
-from cictl_client.transport import read_as
 
 _CONNECTIONS = "/api/v1/vault/connections"
 _TEST_SECONDS = 60.0
@@ -34,7 +34,7 @@ class VaultCalls(Calls):
     def delete_vault_connection(self, connection_id: int) -> DeletedVaultConnection:
         """Remove a connection, and return which pipelines still name it."""
         path = f"{_CONNECTIONS}/{connection_id}"
-        return read_as(DeletedVaultConnection, self._mutations.delete(path), self._transport.base_url + path)
+        return read_as(DeletedVaultConnection, Asked(self._transport.base_url, path), self._mutations.delete(path))
 
     def test_vault_connection(self, connection_id: int, request: VaultTestRequest | None = None) -> VaultTestResponse:
         """Let the server log in to Vault, and read a secret if one is named. The answer tells of a failure."""

@@ -14,6 +14,7 @@ import msgspec
 from cictl.wire import words
 from cictl.wire.codec import DecodeError, Message, decode
 from cictl.wire.jobs import JobResponse, JobState, JobStateResponse
+from cictl_client.answers import Asked, RawResponse, shapeless
 from cictl_client.calls.paths import job_path
 from cictl_client.errors import NotFound, UnexpectedAnswer, Unreachable, WaitTimedOut
 from cictl_client.follow.snapshots import SnapshotLog
@@ -21,7 +22,7 @@ from cictl_client.retry import LONGEST_PAUSE, TRANSIENT, OnReconnect, Pause
 from cictl_client.streams import NoStream, open_events
 
 if TYPE_CHECKING:
-    from cictl_client.transport import RawResponse, Transport
+    from cictl_client.transport import Transport
 
 _POLL_SECONDS = 0.5
 
@@ -242,18 +243,17 @@ def _poll_log(
         time.sleep(_POLL_SECONDS)
 
 
-def read_state(response: RawResponse, url: str) -> JobState:
-    """Return the JobState in *response*, which came from *url*.
+def read_state(asked: Asked, response: RawResponse) -> JobState:
+    """Return the JobState in *response*.
 
     Raises:
-        UnexpectedAnswer: It has another shape.
+        UnexpectedAnswer: It is the server's, and has another shape.
+        ForeignAnswer: It is not the server's.
     """
-    from cictl_client.transport import came
-
     try:
         return state_of(response.body)
     except DecodeError as error:
-        raise UnexpectedAnswer(url, f"{error}; {came(response)}") from error
+        raise shapeless(asked, response, str(error)) from error
 
 
 def state_of(body: bytes) -> JobState:

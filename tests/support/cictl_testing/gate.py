@@ -13,6 +13,7 @@ import msgspec
 
 from cictl.wire.codec import Message, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
+from cictl.wire.server import ServerInfo
 
 ALWAYS = 1 << 30
 
@@ -60,7 +61,9 @@ class Gate:
         self._answers[request] = _Answer(status, PROBLEM_JSON, encode(problem), times)
 
     def refuse_plainly(self, request: str, status: int, text: str) -> None:
-        """Answer *request* in plain text, as a reference server does."""
+        """Answer *request* in plain text, as a reference server does, which also says that it is one."""
+        info = ServerInfo(name="ciwi", api_version=1, version="v0.1.209")
+        self.answer("GET /api/v1/server-info", info)
         self._answers[request] = _Answer(status, "text/plain; charset=utf-8", f"{text}\n".encode(), ALWAYS)
 
     def forget(self) -> None:
@@ -90,6 +93,8 @@ class Gate:
         if answer is None:
             return self.app(environ, start_response)  # type: ignore[no-any-return]
         headers = [("Content-Type", answer.kind), ("Content-Length", str(len(answer.body)))]
+        if answer.kind.startswith("text/plain"):
+            headers.append(("X-Content-Type-Options", "nosniff"))
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
         return [answer.body]
 

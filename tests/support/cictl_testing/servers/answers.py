@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
 from cictl.wire.codec import encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
+from cictl.wire.server import ServerInfo
+from cictl.wire.words import CICTL_SERVER
 from cictl_testing.servers.threads import LocalServer
 
 
@@ -57,12 +59,27 @@ def reply(message: object, *, status: int = 200, **headers: str) -> Reply:
 def refusal(status: int, text: str, *, kind: str = "text/plain; charset=utf-8", **headers: str) -> Reply:
     """Refuse in plain text, as a reference server does."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply((text.encode() + b"\n",), status=status, kind=kind, headers=named)
+    headers = {"X-Content-Type-Options": "nosniff", **named}
+    return Reply((text.encode() + b"\n",), status=status, kind=kind, headers=headers)
 
 
 def problem(status: int, code: Code, title: str, **fields: Any) -> Reply:
     """Refuse with problem details, as our server does."""
     return Reply((encode(Problem(title=title, status=status, code=code, **fields)),), status=status, kind=PROBLEM_JSON)
+
+
+def page(status: int, kind: str = "text/html", body: str = "<html>away</html>", **headers: str) -> Reply:
+    """Answer as a proxy does in the place of the server behind it."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply((body.encode(),), status=status, kind=kind, headers=named)
+
+
+def marked(answer: Reply) -> Reply:
+    """Return *answer* with the mark of a cictl server."""
+    return replace(answer, headers={**answer.headers, CICTL_SERVER: "server-1"})
+
+
+_REFERENCE = reply(ServerInfo(name="ciwi", api_version=1, version="v0.1.209"))
 
 
 class AnsweringServer(LocalServer):
@@ -93,7 +110,7 @@ class AnsweringServer(LocalServer):
     def _next(self, request: str) -> Reply | Callable[[Seen], Reply]:
         replies = self._replies.get(request)
         if not replies:
-            return refusal(404, "404 page not found")
+            return _REFERENCE if request == "GET /api/v1/server-info" else refusal(404, "404 page not found")
         return replies.popleft() if len(replies) > 1 else replies[0]
 
 

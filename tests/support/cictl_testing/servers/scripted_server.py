@@ -181,6 +181,7 @@ class ScriptedServer:
             return job if job and (not terminal or (job.reports and job.last.status != JobStatus.RUNNING)) else None
 
     def _answer(self, req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
+        resp.set_header("X-Content-Type-Options", "nosniff")
         body = req.bounded_stream.read()
         path = req.path.removeprefix("/api/v1/")
         with self._lock:
