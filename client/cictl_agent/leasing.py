@@ -7,16 +7,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 
 from cictl.wire.agents import AGENT_DEACTIVATED
 from cictl.wire.jobs import JobExecution, LeaseRequest, LeaseResponse
 from cictl.wire.words import Feature
 from cictl_agent.retries import backoff
-from cictl_client import Client, ClientError
+from cictl_client import Client, ClientError, ForeignAnswer
 
 logger = logging.getLogger(__name__)
-
-"""Features of a server that this agent makes use of."""
 
 _WAIT_SECONDS = 20
 _POLL_SECONDS = 3.0
@@ -39,6 +38,7 @@ class Asking:
         self._stop = stop
         self._features: frozenset[str] | None = None
         self._request_id = ""
+        self._wait_seconds = _WAIT_SECONDS
         self._pauses = _pauses()
         self._is_troubled = False
         self._is_deactivated = False
@@ -70,6 +70,8 @@ class Asking:
         try:
             answer = self._until_stop(self._lease)
         except ClientError as error:
+            if isinstance(error, ForeignAnswer) and error.status == HTTPStatus.GATEWAY_TIMEOUT:
+                self._wait_seconds //= 2  # a proxy gives up before the server answers
             if not self._is_troubled:
                 logger.warning("no work can be had, trying again until it can: %s", error)
             self._is_troubled, self._features = True, None
@@ -86,7 +88,7 @@ class Asking:
         request = LeaseRequest(
             agent_id=self._agent_id,
             capabilities=dict(self._capabilities()),
-            wait_seconds=_WAIT_SECONDS if Feature.LEASE_WAIT in self._features else 0,
+            wait_seconds=self._wait_seconds if Feature.LEASE_WAIT in self._features else 0,
             request_id=self._request_id,
         )
         answer = self._client.lease(request)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from cictl.base.backoff import Backoff
 from cictl_agent.system.interruption import Interruption
+from cictl_client.errors import is_too_large
 from cictl_client.retry import TRANSIENT
 
 T = TypeVar("T")
@@ -27,7 +28,9 @@ def persist(action: Callable[[], T], interruption: Interruption, *, tries: int =
     for _ in range(tries - 1):
         try:
             return action()
-        except TRANSIENT:
+        except TRANSIENT as error:
+            if is_too_large(error):  # for a proxy it will be too large again
+                raise
             interruption.wait(next(waits))
             interruption.check()
     return action()

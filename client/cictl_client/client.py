@@ -18,6 +18,7 @@ from cictl_client.calls.server import ServerCalls
 from cictl_client.calls.updates import UpdateCalls
 from cictl_client.calls.vault import VaultCalls
 from cictl_client.retry import Mutations
+from cictl_client.streams import arriving
 from cictl_client.transport import Transport
 
 
@@ -115,4 +116,4 @@ class Client(
             method.upper(), path, body=json_body, params=params, headers=headers, timeout=timeout
         ) as response:
             head = RawResponse(status=response.status_code, headers=response.headers)
-            yield head, response.iter_content(None)
+            yield head, arriving(response)

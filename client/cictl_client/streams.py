@@ -48,20 +48,42 @@ def open_events(
 
     headers = {
         "Accept": f"{words.EVENT_STREAM}, {PROBLEM_JSON}",
+        "Accept-Encoding": "identity",  # a proxy that compresses would hold lines back
         **({words.LAST_EVENT_ID: last_id} if last_id else {}),
     }
     with transport.open("GET", path, params=params, headers=headers, timeout=silence) as response:
         if not response.headers.get("Content-Type", "").startswith(words.EVENT_STREAM):
             raise NoStream(response.headers.get("Content-Type", "no type"))
         try:
-            yield from sseclient.SSEClient(_blocks(response, deadline)).events()
+            yield from sseclient.SSEClient(_until(deadline, arriving(response))).events()
         except ValueError as error:
             raise Unreachable(transport.base_url, "the connection broke") from error
 
 
-def _blocks(response: requests.Response, deadline: Callable[[], bool] | None) -> Iterator[bytes]:
-    """Yield the bytes of a stream as they come, comments included, until *deadline* returns true."""
-    for block in response.iter_content(_BLOCK):
+def arriving(response: requests.Response) -> Iterator[bytes]:
+    """Yield the bytes of a body as they arrive.
+
+    requests waits for a whole block, or for the end, unless the body comes in chunks. Some proxies pass none on.
+
+    Raises:
+        requests.ConnectionError: The connection broke, or stayed silent for too long.
+    """
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    try:
+        if response.raw.chunked:
+            yield from response.raw.stream(_BLOCK, decode_content=True)
+        else:
+            while block := response.raw.read1(_BLOCK, decode_content=True):
+                yield block
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from error
+
+
+def _until(deadline: Callable[[], bool] | None, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield *blocks*, comments included, until *deadline* returns true."""
+    for block in blocks:
         yield block
         if deadline is not None and deadline():
             return

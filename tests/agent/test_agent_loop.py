@@ -268,6 +268,12 @@ def test_words_of_a_proxy_end_no_job(server: ScriptedServer, agent: AgentThread,
     assert "ready\ndone\n" in job.text
 
 
+def test_lease_is_held_no_longer_than_a_proxy_waits(server: ScriptedServer, agent: AgentThread) -> None:
+    server.fail_next("agent/lease", status=504, text="Gateway Timeout", times=2)
+    eventually(lambda: server.leases and server.leases[-1].wait_seconds == 5, what="a lease that is held for less")
+    assert server.finished(server.enqueue()).status is JobStatus.SUCCEEDED
+
+
 @pytest.mark.weakness("A12.4")
 def test_start_that_cannot_be_reported_at_once_is_reported_later(server: ScriptedServer, agent: AgentThread) -> None:
     server.fail_next("/status", times=2)

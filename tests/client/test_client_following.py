@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import random
+import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import msgspec
@@ -120,6 +122,26 @@ def test_stream_that_just_ends_is_taken_up_again(client: Client, server: Answeri
     server.on(LOG, events(log_event(0, b"one\n")), events(log_event(4, b"two\n"), end_event(8)))
     assert text_of(client.follow_log("job-1")) == b"one\ntwo\n"
     assert server.seen[1].query["offset"] == "4"
+
+
+def test_each_line_comes_at_once_from_a_proxy_without_chunks() -> None:
+    """The connection stays open: whoever waits for a full block or the end waits for ever."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        Client(f"http://127.0.0.1:{listener.getsockname()[1]}") as client,
+    ):
+        listener.settimeout(DEADLINE_SECONDS)
+        chunks = client.follow_log("job-1")
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(next, chunks)
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(head + log_event(0, b"one\n"))
+                assert first.result(DEADLINE_SECONDS).data == b"one\n"
+                connection.sendall(end_event(4))
+                assert list(chunks) == []
 
 
 def test_follower_starts_where_it_is_told(client: Client, server: AnsweringServer) -> None:
