@@ -94,9 +94,7 @@ class Transport:
         self.base_url = address.base_url
         self.knows_marks = False
         self._timeout = timeout
-        self._session = Session(
-            retries=retries, redirects=MAX_REDIRECTS
-        )  # without proxies: a proxy would see whom we ask
+        self._session = Session(retries=retries, redirects=MAX_REDIRECTS)
         self._session.headers["Accept"] = ACCEPT
         self._session.headers["User-Agent"] = "cictl"
         if address.authorization:

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from waitress import wasyncore
 from waitress.server import create_server
 
+from cictl_server.connections import Channel, ConnectionLimits, close_slow
+
 GRACE_SECONDS = 5
 BACKLOG = 1024
+_SWEEP_SECONDS = 1.0
+_SPARE_PLACES = 32
+"""What waitress counts as connections besides: its own, and those that are just being closed."""
 
 
 class Httpd:
     """A WSGI application behind a bound socket. `run` serves until any thread calls `stop`."""
 
-    def __init__(self, app: Callable[..., Any], listener: socket.socket, *, threads: int, **options: Any) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        listener: socket.socket,
+        *,
+        threads: int,
+        limits: ConnectionLimits | None = None,
+        **options: Any,
+    ) -> None:
         """Prepare; connections wait in the socket's queue until `run`.
 
         Args:
@@ -25,15 +40,19 @@ class Httpd:
         """
         self._stopping = threading.Event()
         self._channels: dict[int, Any] = {}
+        limits = limits or ConnectionLimits()
         self._server = create_server(
             app,
             map=self._channels,
             sockets=[listener],
             threads=threads,
+            connection_limit=limits.of_all + _SPARE_PLACES,
             backlog=BACKLOG,
             clear_untrusted_proxy_headers=True,
             **options,
         )
+        self._server.channel_class = partial(Channel, limits=limits)
+        self._swept_at = time.monotonic()
 
     def run(self) -> None:
         """Serve until `stop`, then finish the answers under way, and close everything including the socket.
@@ -45,7 +64,8 @@ class Httpd:
         drain.start()
         try:
             while not answered.is_set():
-                wasyncore.loop(timeout=1.0, use_poll=True, map=self._channels, count=1)
+                wasyncore.loop(timeout=_SWEEP_SECONDS, use_poll=True, map=self._channels, count=1)
+                self._sweep()
         finally:
             self.stop()
             drain.join()
@@ -54,6 +74,12 @@ class Httpd:
     def stop(self) -> None:
         """Ask `run` to end; may be called from a signal handler, and twice."""
         self._stopping.set()
+
+    def _sweep(self) -> None:
+        """Close the connections of slow clients, once a second."""
+        if time.monotonic() - self._swept_at >= _SWEEP_SECONDS:
+            close_slow(self._channels.values())
+            self._swept_at = time.monotonic()
 
     def _drain_when_asked(self, answered: threading.Event) -> None:
         """Let the threads finish their answers, then end the loop.

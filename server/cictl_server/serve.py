@@ -13,6 +13,7 @@ from pathlib import Path
 from cictl.installation.releases.release import ReleaseError
 from cictl.wire.words import DEFAULT_PORT
 from cictl_server.app import create_app
+from cictl_server.connections import ConnectionLimits
 from cictl_server.errors import InvalidRequest
 from cictl_server.front import is_loopback_name
 from cictl_server.httpd import BACKLOG, Httpd
@@ -30,7 +31,6 @@ logger = logging.getLogger(__name__)
 SPARE_THREADS = 32
 """Threads in addition to the waiting places. With fewer threads than busy connections waitress collapses."""
 
-_CONNECTION_LIMIT = 1000
 _UNSENT_LIMIT = 1 << 20
 """How many bytes of an answer are buffered for a slow client before the thread waits."""
 _BODY_LIMIT = 16 << 30
@@ -48,6 +48,7 @@ class ServerConfig:
         agent_timeout: What an agent runs is given up after this silence of it.
         default_timeout_seconds: The limit of jobs that state none; 0 means none.
         environ: Settings of updates (where releases come from, how this installation is managed) and of mDNS.
+        connections: How slow and how many clients may be.
         vault_urls: The only Vaults from which secrets may come; empty allows any.
         artifact_limits: How much a job may keep.
         arguments: The command line without the program that starts this server again; a port chosen at 0 is added.
@@ -65,6 +66,7 @@ class ServerConfig:
     arguments: Sequence[str] = ()
     vault_urls: Sequence[str] = ()
     artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     @property
     def body_limit(self) -> int:
@@ -127,7 +129,7 @@ class Server:
             create_app(self.services, is_loopback=is_loopback),
             listener,
             threads=config.waiting_places + SPARE_THREADS,
-            connection_limit=_CONNECTION_LIMIT,
+            limits=config.connections,
             max_request_body_size=config.body_limit,
             channel_timeout=120,
             channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits

@@ -18,6 +18,7 @@ import cictl_client
 import cictl_server
 from cictl.base.web.causes import cause_of, innermost
 from cictl.base.web.probe import FAILURES, ask
+from cictl.base.web.proxies import proxy_for
 from cictl.base.web.session import Session
 from cictl.base.web.trust import authorities
 
@@ -28,11 +29,12 @@ LIBRARIES = re.compile(
 SPEAKERS = {
     "cictl/base/web/session.py": {"requests", "urllib3"},
     "cictl/base/web/probe.py": {"http.client"},
+    "cictl/base/web/proxies.py": {"requests"},
     # These send through a session, and know the errors and the answers of its library.
     "cictl/installation/releases/web.py": {"requests"},
     "cictl_client/calls/download.py": {"requests"},
     "cictl_client/retry.py": {"urllib3"},
-    "cictl_client/streams.py": {"requests"},
+    "cictl_client/streams.py": {"requests", "urllib3"},
     "cictl_client/transport.py": {"requests"},
     "cictl_server/services/secrets/vault/transport.py": {"requests"},
 }
@@ -91,15 +93,17 @@ def proxies_of(session: Session, url: str) -> object:
         ("http://a.example/", "http://proxy:3128"),
         ("http://b.example", ""),
         ("http://127.0.0.1:1", ""),
+        ("http://127.0.0.2:1", ""),
+        ("http://[::1]:1", ""),
         ("http://localhost", ""),
     ],
 )
-def test_proxies_are_on_the_way_to_servers_of_others(url: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_are_on_the_way_to_other_machines(url: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", "b.example")
-    with closing(Session(asks_outside=True)) as outside, closing(Session()) as ours:
-        assert proxies_of(outside, url) == proxy
-        assert proxies_of(ours, url) == ""
+    with closing(Session()) as session:
+        assert proxies_of(session, url) == proxy
+    assert proxy_for(url) == proxy
 
 
 def test_whose_certificates_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

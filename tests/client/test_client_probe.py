@@ -139,6 +139,16 @@ def test_an_address_with_a_path_keeps_it(server: AnsweringServer) -> None:
         Probe(server.url).health()
 
 
+def test_another_machine_is_asked_through_the_proxy(server: AnsweringServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", server.url.replace("//", "//me:pw@"))
+    server.on(HEALTH, WELL)
+    assert Probe("http://ci.example").health().status == "ok"
+    with Client("http://ci.example") as client:
+        assert client.health().status == "ok"
+    assert [seen.headers["host"] for seen in server.seen] == ["ci.example", "ci.example"]
+    assert {seen.headers["proxy-authorization"] for seen in server.seen} == {"Basic bWU6cHc="}
+
+
 def test_debug_lines_show_no_secret(server: AnsweringServer, caplog: pytest.LogCaptureFixture) -> None:
     server.on(HEALTH, WELL)
     with caplog.at_level(logging.DEBUG, logger="cictl_client"):

@@ -42,12 +42,16 @@ def test_a_job_and_its_followers_go_on_behind_it(workplace: Workplace, nginx: Ng
     workplace.ok("--server", f"{nginx.url}/plain", "run", "shop/build")
     [job_id] = job_ids(workplace)
     ways = {name: f"{nginx.url}/{name}" for name in LOCATIONS}
+    # Each has had an answer before the server goes away: at the very start an outage ends a command.
     followers = {
-        name: workplace.background("--server", url, "jobs", "logs", "-f", job_id) for name, url in ways.items()
+        name: workplace.background("--server", url, "--debug", "jobs", "logs", "-f", job_id)
+        for name, url in ways.items()
     }
     waiting = workplace.background("--server", ways["hasty"], "jobs", "watch", job_id)
     for name in ways.keys() - {"buffered"}:
         followers[name].wait_for_line("at gate-1")
+    followers["buffered"].wait_for_line(" 200 ")
+    waiting.wait_for_line("running")
     workplace.server.kill()
     pass_gate(workplace, "gate-1")
     waiting.wait_for_line("an nginx page: 502; the server behind it does not answer")

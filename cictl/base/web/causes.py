@@ -5,7 +5,9 @@ from __future__ import annotations
 from cictl.base.urls import without_user_infos
 
 _LONGEST = 200
+NO_TLS = "it speaks no TLS: begin the address with http://"
 _CAUSES = (
+    ("to proxy", "the proxy that HTTP_PROXY or HTTPS_PROXY names can't be reached"),
     ("Connection refused", "connection refused"),
     ("Failed to resolve", "unknown host"),
     ("Name or service not known", "unknown host"),
@@ -21,6 +23,9 @@ _CAUSES = (
     ("prematurely", "the connection broke"),
     ("Broken pipe", "the connection broke"),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
+    ("WRONG_VERSION_NUMBER", NO_TLS),
+    ("wrong version number", NO_TLS),
+    ("record layer failure", NO_TLS),
 )
 
 

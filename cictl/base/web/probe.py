@@ -1,17 +1,19 @@
 """One GET request with the standard library alone.
 
 A health check or a completion would spend most of its time on loading `requests`. So there are no retries, kept
-connections, redirects, proxies or uploads here.
+connections, redirects or uploads here.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import NamedTuple
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, unquote, urlunsplit
 
 from cictl.base.urls import split_http
+from cictl.base.web.proxies import proxy_for
 
 FAILURES = (OSError, HTTPException, ValueError)
 """What `ask` raises when no answer comes or the URL is unusable."""
@@ -23,6 +25,14 @@ class Reply(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class _Way(NamedTuple):
+    """How a URL is asked: the connection, what stands in the request's first line, and headers for a proxy."""
+
+    connection: HTTPConnection
+    target: str
+    headers: Mapping[str, str]
 
 
 def ask(url: str, *, headers: Mapping[str, str], timeout: float, limit: int | None = None) -> Reply:
@@ -37,14 +47,30 @@ def ask(url: str, *, headers: Mapping[str, str], timeout: float, limit: int | No
         ValueError: The URL is unusable.
     """
     parts = split_http(url)
-    connection = _connection(parts, timeout)
+    proxy = proxy_for(url)
+    connection, target, more = _through(split_http(proxy), parts, timeout) if proxy else _direct(parts, timeout)
     try:
-        connection.request("GET", _target(parts), headers={**headers, "Connection": "close"})
+        connection.request("GET", target, headers={**headers, **more, "Connection": "close"})
         answer = connection.getresponse()
         named = {name.lower(): value for name, value in answer.getheaders()}
         return Reply(answer.status, named, answer.read(limit))
     finally:
         connection.close()
+
+
+def _direct(parts: SplitResult, timeout: float) -> _Way:
+    return _Way(_connection(parts, timeout), _target(parts), {})
+
+
+def _through(proxy: SplitResult, parts: SplitResult, timeout: float) -> _Way:
+    """Return the way through *proxy*: by a tunnel for https, by asking for the whole URL otherwise."""
+    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}" if proxy.username else ""
+    known = {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"} if login else {}
+    connection = _connection(proxy._replace(scheme=parts.scheme), timeout)
+    if parts.scheme == "http":
+        return _Way(connection, urlunsplit(parts._replace(fragment="")), known)
+    connection.set_tunnel(parts.hostname or "", parts.port, headers=known)
+    return _Way(connection, _target(parts), {})
 
 
 def _connection(parts: SplitResult, timeout: float) -> HTTPConnection:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
-from urllib3.exceptions import InvalidHeader, MaxRetryError, ReadTimeoutError
+from urllib3.exceptions import InvalidHeader, MaxRetryError, ReadTimeoutError, SSLError
 from urllib3.util import Retry
 
+from cictl.base.web.proxies import proxies_for
 from cictl.base.web.trust import chosen_authorities
 
 if TYPE_CHECKING:
@@ -20,12 +19,13 @@ if TYPE_CHECKING:
 
 _METHODS = frozenset({"GET", "HEAD", "DELETE"})
 _STATUSES = frozenset({502, 503, 504})
+_HOPELESS = (ReadTimeoutError, SSLError)
+"""Errors that a repeat only makes slower."""
 _FIRST_PAUSE = 0.1
 """The back-off factor of urllib3, in seconds. It makes no pause before the first repeat, then 0.2, 0.4, 0.8 s …"""
 _LONGEST_PAUSE = 5.0
 _LONGEST_RETRY_AFTER = 10.0
 _CONNECTIONS = 32
-_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class Session(requests.Session):
@@ -35,7 +35,7 @@ class Session(requests.Session):
         """Connect lazily.
 
         Args:
-            asks_outside: Use the proxies and the certificates that the environment names. For servers that are not ours.
+            asks_outside: Trust the certificates that the environment names. For servers that are not ours.
             ca_file: File of the certificate authorities to trust instead of all others.
             retries: How often a safe request is repeated: see `SafeRetry`.
             redirects: How many redirects to follow, unless a request says to follow none.
@@ -45,7 +45,6 @@ class Session(requests.Session):
         self.auth = _unchanged
         self.verify = ca_file or (chosen_authorities() if asks_outside else "") or True  # as `authorities` says
         self.max_redirects = redirects
-        self._asks_outside = asks_outside
         adapter = HTTPAdapter(max_retries=SafeRetry.of(retries) if retries else 0, pool_maxsize=_CONNECTIONS)
         for scheme in ("http://", "https://"):
             self.mount(scheme, adapter)
@@ -53,12 +52,9 @@ class Session(requests.Session):
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """Add the environment's proxy for *url*.
 
-        `trust_env` is off because of `.netrc`, and requests takes no proxies from the environment then. There is none for
-        this machine and for the hosts in `NO_PROXY`.
+        `trust_env` is off because of `.netrc`, and requests takes no proxies from the environment then.
         """
-        if self._asks_outside:
-            proxies = {} if urlsplit(str(url)).hostname in _HERE else get_environ_proxies(url)
-        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return super().merge_environment_settings(url, proxies_for(str(url)), stream, verify, cert)
 
     def get_redirect_target(self, resp: Any) -> Any:
         """Return where an answer redirects to; nowhere in a session without redirects.
@@ -71,7 +67,7 @@ class Session(requests.Session):
 class SafeRetry(Retry):
     """Repeats GET, HEAD and DELETE after a broken connection, 502, 503 and 504.
 
-    It differs from its parent in three ways. It never repeats a POST, even if the connection was refused: its caller
+    It differs from its parent in four ways. It repeats nothing when TLS can't be agreed on. It never repeats a POST, even if the connection was refused: its caller
     decides that. It never repeats a request that ran into its time limit, because with three repeats the user would wait
     for four limits. It waits for at most ten seconds, whatever `Retry-After` says.
     """
@@ -98,7 +94,7 @@ class SafeRetry(Retry):
     ) -> Self:
         # The parent looks at `allowed_methods` only when reading failed. When connecting failed, it repeats any method,
         # so those errors must not reach it.
-        if error and _pool and (method not in _METHODS or isinstance(error, ReadTimeoutError)):
+        if error and _pool and (method not in _METHODS or isinstance(error, _HOPELESS)):
             raise MaxRetryError(_pool, url or "", error) from error
         return super().increment(method, url, response, error, _pool, _stacktrace)
 

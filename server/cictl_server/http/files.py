@@ -13,10 +13,12 @@ from urllib.parse import quote
 
 import falcon
 
+from cictl_server.errors import InvalidRequest
 from cictl_server.http.conditional import is_known
 from cictl_server.services.artifacts.artifacts import StoredFile
 
 _BLOCK = 1 << 18
+_MOST_DIGITS = 18
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -87,6 +89,8 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) ->
 def _range(req: falcon.Request, etag: str, *, size: int) -> range | None:
     """Return the requested range of bytes; None for the whole file, an empty range for one past the end."""
     match = _RANGE.fullmatch(req.get_header("Range") or "")
+    if match and max(map(len, match.groups())) > _MOST_DIGITS:
+        raise InvalidRequest("Range must be of numbers that a file could have")
     if match is None or match[0] == "bytes=-" or req.get_header("If-Range") not in (None, etag):
         return None
     if not match[1]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from cictl_testing.server import RunningServer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cictl.wire.problems import Code
 
@@ -41,6 +43,55 @@ def test_runtime_state_follows_the_agents(server: RunningServer) -> None:
     assert state() == ("degraded_offline", 0, 0, 1)
     server.restart()
     assert state() == ("normal", 0, 0, 0)
+
+
+ODD = [
+    "",
+    ",",
+    "[",
+    "http://[",
+    "a:b",
+    "*",
+    '"',
+    "W/",
+    "bytes=0-",
+    "bytes=" + "9" * 5000 + "-",
+    "9" * 5000,
+    "-1",
+    "\xff",
+    "\t",
+    "Sun",
+]
+HEADERS = [
+    "Accept",
+    "Host",
+    "Origin",
+    "Range",
+    "If-Range",
+    "If-None-Match",
+    "If-Modified-Since",
+    "Idempotency-Key",
+    "Last-Event-ID",
+    "Prefer",
+    "X-CIWI-Agent-ID",
+    "Authorization",
+]
+
+
+@given(
+    path=st.sampled_from(["/healthz", "/api/v1/jobs", "/artifacts/job-1/a", "/api/v1/jobs/job-1/artifacts/upload-zip"]),
+    method=st.sampled_from(["GET", "HEAD", "POST", "DELETE"]),
+    headers=st.dictionaries(
+        st.sampled_from(HEADERS),
+        st.sampled_from(ODD) | st.text(st.characters(max_codepoint=255, exclude_characters="\r\n")),
+        min_size=1,
+    ),
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_header_is_a_fault(server: RunningServer, path: str, method: str, headers: dict[str, str]) -> None:
+    answer = server.http.simulate_request(method, path, headers=headers)
+    assert answer.status_code < 500
+    assert "cictl-server" in answer.headers
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,24 @@ def serve(
             help="How many artifacts one job may keep; 0 for any number.",
         ),
     ] = 50_000,
+    header_seconds: Annotated[
+        float,
+        typer.Option(
+            envvar="CICTL_HEADER_SECONDS",
+            min=1,
+            metavar="SECONDS",
+            help="How long the header of a request may take in all.",
+        ),
+    ] = 10.0,
+    peer_connections: Annotated[
+        int,
+        typer.Option(
+            envvar="CICTL_PEER_CONNECTIONS",
+            min=1,
+            metavar="COUNT",
+            help="Connections of one address at most, such as of a proxy; past that the most silent one is closed.",
+        ),
+    ] = 500,
     log_level: Annotated[
         str, typer.Option(envvar=["CICTL_LOG_LEVEL", "CIWI_LOG_LEVEL"], help="debug, info, warning or error.")
     ] = "info",
@@ -92,6 +110,7 @@ def serve(
     import platformdirs
 
     from cictl.installation.versions import running_tag
+    from cictl_server.connections import ConnectionLimits
     from cictl_server.errors import CictlError
     from cictl_server.serve import Server, ServerConfig
     from cictl_server.services.artifacts.limits import ArtifactLimits
@@ -109,6 +128,7 @@ def serve(
         host=host,
         port=port,
         no_auth=no_auth,
+        connections=ConnectionLimits(header_seconds=header_seconds, of_peer=peer_connections),
         vault_urls=vault_url or (),
         version=version,
         agent_timeout=timedelta(seconds=agent_timeout),
