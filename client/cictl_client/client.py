@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from cictl_client.answers import RawResponse
@@ -70,6 +71,10 @@ class Client(
     def base_url(self) -> str:
         """The server's URL, without user info and without a slash at its end."""
         return self._transport.base_url
+
+    def server_now(self) -> datetime:
+        """Return the time on the server as its last answer told it; that of this machine before the first."""
+        return self._transport.clock.now()
 
     def close(self) -> None:
         self._transport.close()

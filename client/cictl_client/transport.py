@@ -31,6 +31,7 @@ from cictl_client.answers import (
 from cictl_client.calls.paths import SERVER_INFO
 from cictl_client.errors import Unauthenticated, UnexpectedAnswer, Unreachable
 from cictl_client.reference import may_lack
+from cictl_client.server_clock import ServerClock
 
 if TYPE_CHECKING:
     import requests
@@ -73,6 +74,7 @@ class Transport:
     """Sends requests to one server.
 
     Attributes:
+        clock: The server's.
         knows_marks: Whether the last answer of the server had the mark of a cictl server (`answers`).
     """
 
@@ -93,6 +95,7 @@ class Transport:
         address = Address.of(base_url, token=token)
         self.base_url = address.base_url
         self.knows_marks = False
+        self.clock = ServerClock()
         self._timeout = timeout
         self._session = Session(retries=retries, redirects=MAX_REDIRECTS)
         self._session.headers["Accept"] = ACCEPT
@@ -214,6 +217,7 @@ class Transport:
         if is_foreign(asked, head, knows_marks=self.knows_marks):
             raise foreign(asked, whole(response))
         self.knows_marks = is_marked(head.headers)
+        self.clock.note(head.headers)
 
     def _url(self, path: str) -> str:
         """Return the URL of *path*. A server may send a whole URL; one on another host is refused, and does not get the token."""

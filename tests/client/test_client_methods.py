@@ -401,7 +401,7 @@ CASES = [
 ]
 ELSEWHERE = {
     "base_url", "close", "download_all", "download_artifact", "events", "fetch_artifact", "follow_log", "get_project_icon", "read_log", "request", "resolve_version",
-    "stream_request", "wait_for_job",
+    "server_now", "stream_request", "wait_for_job",
 }  # fmt: skip
 """Public names whose tests are below, or in a module of their own."""
 
@@ -420,6 +420,25 @@ def test_method_sends_its_request_and_reads_the_answer(
     assert call(client) == result
     expected = b"" if body is None else body if isinstance(body, bytes) else encode(body)
     assert server.seen[0].body == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "now"),
+    [
+        pytest.param("Sun, 01 Mar 2026 12:00:00 GMT", datetime(2026, 3, 1, 12, tzinfo=UTC), id="hours-off"),
+        pytest.param("Sun, 01 Mar 2026 15:00:01 GMT", datetime(2026, 3, 1, 15, tzinfo=UTC), id="as-good-as-equal"),
+        pytest.param("noon", datetime(2026, 3, 1, 15, tzinfo=UTC), id="nonsense"),
+    ],
+)
+def test_time_is_the_servers(
+    client: Client, server: AnsweringServer, monkeypatch: pytest.MonkeyPatch, told: str, now: datetime
+) -> None:
+    here = datetime(2026, 3, 1, 15, tzinfo=UTC)
+    monkeypatch.setattr("cictl_client.server_clock.utc_now", lambda: here)
+    assert client.server_now() == here
+    server.on("GET /healthz", reply(Health(status="ok"), Date=told))
+    client.health()
+    assert client.server_now() == now
 
 
 def test_every_public_method_has_a_test() -> None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from cictl.base.clock import utc_now
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.patience import Patience
 
 if TYPE_CHECKING:
     import logging
+    from datetime import datetime
 
     import typer
 
@@ -59,7 +61,11 @@ class Session:
     def renderer(self) -> Renderer:
         from cictl.cli.output.table import Renderer
 
-        return Renderer(stdout=self.stdout, stderr=self.stderr, env=self.env)
+        return Renderer(stdout=self.stdout, stderr=self.stderr, env=self.env, now=self.now)
+
+    def now(self) -> datetime:
+        """Return the time on the server that was asked, whatever the clock here shows; that of this machine if none was."""
+        return self._clients[0].server_now() if self._clients else utc_now()
 
     @cached_property
     def settings(self) -> Settings:

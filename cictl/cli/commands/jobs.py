@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -120,7 +121,7 @@ def show_log(
     wanted = logs.LogOptions(
         offset=offset,
         tail=tail,
-        since=logs.instant(since) if since else None,
+        since=logs.instant(since, now=session.now()) if since else None,
         step=step,
         failed=failed,
         pattern=logs.pattern(grep) if grep else None,
@@ -130,6 +131,9 @@ def show_log(
     wanted.check(follow=follow, of_run=bool(run))
     if bool(job) == bool(run):
         raise usage("name a job, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
+    if since:
+        session.client.health()  # tells the server's time, from which a duration counts back
+        wanted = replace(wanted, since=logs.instant(since, now=session.now()))
     if run and follow:
         ids = [found.id for found in find_jobs_of_run(session.client, run)]
         raise typer.Exit(Follower(session, ids, waiting=Waiting(follow=True), run_id=run).run())

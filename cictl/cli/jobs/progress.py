@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from cictl.base.clock import utc_now
 from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.outcome import outcome
@@ -116,9 +118,13 @@ class LiveBoard(Board):
 class JobsPicture:
     """The executions of a wait as a table: which step each one is at, and for how long it has been running."""
 
-    def __init__(self, jobs: Sequence[JobExecution], labels: Mapping[str, str]) -> None:
+    def __init__(
+        self, jobs: Sequence[JobExecution], labels: Mapping[str, str], *, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        """Begin with *jobs*; *now* tells the time on the server."""
         self.states: dict[str, JobExecution | JobState] = {job.id: job for job in jobs}
         self._labels = labels
+        self._now = now
 
     def draw(self, *, height: int) -> Group:
         """Return the table; of more jobs than lines it shows those that failed or run first, and counts the rest."""
@@ -134,7 +140,7 @@ class JobsPicture:
         table.add_column("STEP", no_wrap=True, overflow="ellipsis", ratio=1)
         for job_id in (job_id for job_id in self.states if job_id in shown):
             state, word = self.states[job_id], outcome(self.states[job_id])
-            time = running_time(state)
+            time = running_time(state, self._now())
             texts = (
                 Text(plain(self._labels[job_id])),
                 Text(word, style=style_of(word)),
@@ -232,7 +238,9 @@ def board_for(session: Session, jobs: Sequence[JobExecution], labels: Mapping[st
         return Board(session)
     runs = {job.facts.chain_run_id for job in jobs}
     is_chain = len(runs) == 1 and "" not in runs
-    return LiveBoard(session, session.stderr, ChainPicture(jobs) if is_chain else JobsPicture(jobs, labels))
+    return LiveBoard(
+        session, session.stderr, ChainPicture(jobs) if is_chain else JobsPicture(jobs, labels, now=session.now)
+    )
 
 
 def _urgency(state: JobExecution | JobState) -> int:

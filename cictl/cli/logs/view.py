@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -70,9 +70,9 @@ class LogOptions:
         return " ".join(options)
 
 
-def instant(text: str) -> datetime:
+def instant(text: str, *, now: datetime) -> datetime:
     """Return the instant that `--since` names; see `part.instant_of`."""
-    return instant_of(text, now=datetime.now(UTC))
+    return instant_of(text, now=now)
 
 
 def pattern(text: str) -> re.Pattern[str]:

@@ -36,7 +36,9 @@ T = TypeVar("T")
 Line = tuple[str, str]
 """A line of prose: its lead, and its text, whose further lines are indented by the width of the lead."""
 
-Cell = str | int | float | datetime | timedelta | list[str] | None
+Still = str | int | float | datetime | timedelta | list[str] | None
+Cell = Still | Callable[[datetime], Still]
+"""The content of a cell; a function gives it for the time that it is on the server."""
 
 _GAP = 2
 _FOLDED_WIDTH = 14
@@ -210,7 +212,7 @@ class Renderer:
         return "\n".join(blocks)
 
     def _detail_lines(self, row: Any, columns: Sequence[Column[Any]], *, terminal: bool) -> Iterable[str]:
-        values = [(column.title, column.value(row)) for column in columns]
+        values = [(column.title, self.value(column, row)) for column in columns]
         shown = [(title, value) for title, value in values if value not in ("", None, [])]
         width = max((len(title) for title, value in shown if not isinstance(value, list)), default=0) + 1
         screen = columns_of(self.stdout, self._env) if terminal else None
@@ -221,9 +223,14 @@ class Renderer:
                 yield _folded(f"{title + ':':<{width}}  ", self._text(value, terminal=terminal), width=screen)
 
     def _texts(self, result: Result[Any], columns: Sequence[Column[Any]], *, terminal: bool) -> list[list[str]]:
-        return [[self._text(column.value(row), terminal=terminal) for column in columns] for row in result.rows]
+        return [[self._text(self.value(column, row), terminal=terminal) for column in columns] for row in result.rows]
 
-    def _text(self, value: Cell, *, terminal: bool) -> str:
+    def value(self, column: Column[Any], row: Any) -> Still:
+        """Return what the cell in *column* holds at this moment."""
+        value = column.value(row)
+        return value(self._now()) if callable(value) else value
+
+    def _text(self, value: Still, *, terminal: bool) -> str:
         match value:
             case None | "" | []:
                 return "-"

@@ -81,9 +81,10 @@ class _Lines:
     def show(self, result: Result[Any]) -> None:
         is_first = not self._seen
         columns = [column for column in result.columns if column.title not in self._quiet]
-        news = [row for row in result.rows if self._is_new(result.name(row), [column.value(row) for column in columns])]
+        renderer = self._session.renderer
+        news = [row for row in result.rows if self._is_new(result.name(row), [renderer.value(c, row) for c in columns])]
         if news or is_first:
-            self._session.renderer.show_more(result, news, form=Format(self._session.output), is_first=is_first)
+            renderer.show_more(result, news, form=Format(self._session.output), is_first=is_first)
 
     def note(self, text: str) -> None:
         self._session.note(text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
 
 from cictl.cli.output.table import Column, Result
 from cictl.wire.agents import Agent, AgentList, AgentResponse
@@ -22,8 +24,8 @@ def agent_state(agent: Agent, now: datetime) -> str:
     return "stale" if age <= STALE_FOR else "offline"
 
 
-def _state_now(agent: Agent) -> str:
-    return agent_state(agent, datetime.now(UTC))
+def _state(agent: Agent) -> Callable[[datetime], str]:
+    return partial(agent_state, agent)
 
 
 def _update_text(agent: Agent) -> str:
@@ -42,7 +44,7 @@ def _update_text(agent: Agent) -> str:
 
 AGENT_COLUMNS: tuple[Column[Agent], ...] = (
     Column("AGENT", lambda a: a.agent_id),
-    Column("STATE", _state_now),
+    Column("STATE", _state),
     Column("BUSY", lambda a: "yes" if a.job_in_progress else "no"),
     Column("SEEN", lambda a: a.last_seen_utc),
     Column("PLATFORM", lambda a: f"{a.os}/{a.arch}"),
@@ -55,7 +57,7 @@ AGENT_COLUMNS: tuple[Column[Agent], ...] = (
 
 AGENT_DETAILS: tuple[Column[Agent], ...] = (
     Column("Agent", lambda a: a.agent_id),
-    Column("State", _state_now),
+    Column("State", _state),
     Column("Busy", lambda a: "yes" if a.job_in_progress else "no"),
     Column("Last seen", lambda a: a.last_seen_utc),
     Column("Host", lambda a: a.hostname),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -52,11 +53,13 @@ def full_label(job: JobExecution) -> str:
     return f"{job.facts.project or '-'}/{job.facts.pipeline_id or '-'}"
 
 
-def running_time(job: JobExecution | JobState) -> timedelta | None:
-    """Return how long the execution ran, or has been running; None when it did not start."""
-    if job.started_utc is None:
-        return None
-    return (job.finished_utc or datetime.now(UTC)) - job.started_utc
+def running_time(job: JobExecution | JobState, now: datetime) -> timedelta | None:
+    """Return how long the execution ran, or has been running *now*; None when it did not start."""
+    return None if job.started_utc is None else (job.finished_utc or now) - job.started_utc
+
+
+def _time(job: JobExecution) -> Callable[[datetime], timedelta | None]:
+    return partial(running_time, job)
 
 
 JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
@@ -65,7 +68,7 @@ JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
     Column("PIPELINE", full_label),
     Column("JOB", label, folds=True),
     Column("CREATED", lambda j: j.created_utc),
-    Column("TIME", running_time),
+    Column("TIME", _time),
     Column("AGENT", lambda j: j.leased_by_agent_id, wide=True),
     Column("RUN", lambda j: j.facts.pipeline_run_id, wide=True),
     Column("STEP", lambda j: j.current_step, wide=True),
@@ -75,7 +78,7 @@ JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
 SUMMARY_COLUMNS: tuple[Column[JobExecution], ...] = (
     Column("JOB", label, folds=True),
     Column("STATUS", outcome),
-    Column("TIME", running_time),
+    Column("TIME", _time),
     Column("ID", lambda j: j.id),
     Column("ERROR", lambda j: j.error, folds=True),
 )
@@ -92,7 +95,7 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Created", lambda j: j.created_utc),
     Column("Started", lambda j: j.started_utc),
     Column("Finished", lambda j: j.finished_utc),
-    Column("Time", running_time),
+    Column("Time", _time),
     Column("Time limit", lambda j: _limit_text(j)),
     Column("Step", lambda j: j.current_step),
     Column("Exit code", lambda j: j.exit_code),
@@ -136,7 +139,7 @@ def summary_result(jobs: Sequence[JobExecution]) -> Result[JobExecution]:
 
 def job_result(job: JobExecution, *, begun: Sequence[LoggedStep] = ()) -> Result[JobExecution]:
     """Return one job execution in detail; *begun* tells when its steps began."""
-    steps = Column[JobExecution]("Steps", lambda j: list(step_lines(j, begun)))
+    steps = Column[JobExecution]("Steps", lambda j: lambda now: list(step_lines(j, begun, now)))
     return Result(
         message=JobResponse(job_execution=job),
         rows=[job],

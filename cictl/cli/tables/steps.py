@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cictl.cli.output.text import duration
 from cictl.wire.jobs import JobExecution, LoggedStep, Step
@@ -22,8 +22,8 @@ def step_names(step: Step) -> list[str]:
     return [name for name in names if name]
 
 
-def step_lines(job: JobExecution, begun: Sequence[LoggedStep]) -> Iterator[str]:
-    """Yield a line for each step of the plan: its name, how long it took or has been running, whether it failed."""
+def step_lines(job: JobExecution, begun: Sequence[LoggedStep], now: datetime) -> Iterator[str]:
+    """Yield a line for each step of the plan: its name, how long it took or has been running *now*, whether it failed."""
     starts = {step.index: step.started_utc for step in begun}
     width = max((len(_line(step)) for step in job.step_plan), default=0)
     for step in job.step_plan:
@@ -31,7 +31,7 @@ def step_lines(job: JobExecution, begun: Sequence[LoggedStep]) -> Iterator[str]:
             yield _line(step)
             continue
         end = min((start for index, start in starts.items() if index > step.index), default=None)
-        took = duration((end or job.finished_utc or datetime.now(UTC)) - starts[step.index])
+        took = duration((end or job.finished_utc or now) - starts[step.index])
         word = f"  {job.status}" if end is None else ""
         yield f"{_line(step):<{width}}  {took}{word}"
 
