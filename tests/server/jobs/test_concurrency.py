@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from cictl_testing.agents.model import AgentModel, Fate, Network, Works
@@ -151,3 +151,46 @@ def test_the_promises_hold_after_a_riot(server: RunningServer, seed: int) -> Non
     promises.check([{"agent_id": "agent-1", "os": "linux"}])
     server.restart()
     promises.check([])
+
+
+ENDS = {JobStatus.SUCCEEDED: "the one\n", JobStatus.FAILED: "another\n"}
+BEGUN = "begun\n"
+
+
+def log_of(job: JobExecution) -> str:
+    """Return the log that belongs to the end that *job* had."""
+    if job.error == "cancelled by user":
+        return f"{BEGUN}[control] job cancelled by user"
+    return ENDS[job.status]
+
+
+@pytest.mark.parametrize("has_cancel", [False, True], ids=["reports", "and-a-cancel"])
+def test_of_two_ends_at_once_one_stays_whole(server: RunningServer, has_cancel: bool) -> None:
+    """Status, error and log of every answer are those of one end, and of the same one for good."""
+    pipeline = server.define('[{id: work, steps: [{run: "true"}]}]')
+    for _ in range(40):
+        [job_id] = server.run(pipeline)
+        server.leased()
+        server.report(job_id, "running", output=BEGUN)
+        start, answers = threading.Barrier(2 + has_cancel), []
+
+        def end(status: JobStatus, job_id: str = job_id, start: threading.Barrier = start) -> JobExecution:
+            error = "" if status is JobStatus.SUCCEEDED else "broken"
+            request = StatusRequest(agent_id="a", status=status.value, output=ENDS[status], error=error)
+            start.wait()
+            return server.services.jobs.reporting.report(job_id, request)
+
+        def cancel(job_id: str = job_id, start: threading.Barrier = start) -> None:
+            start.wait()
+            with suppress(CictlError):
+                server.services.jobs.cancel.cancel(job_id)
+
+        with ThreadPoolExecutor(3) as pool:
+            futures = [pool.submit(end, status) for status in ENDS]
+            cancelling = pool.submit(cancel) if has_cancel else None
+            answers = [future.result() for future in futures]
+            if cancelling:
+                cancelling.result()
+        final = server.job(job_id)
+        assert {(a.status, a.error, a.output) for a in answers} == {(final.status, final.error, log_of(final))}
+        assert (final.output, server.log(job_id).decode()) == (log_of(final), log_of(final))

@@ -122,3 +122,22 @@ def test_a_follower_gives_its_place_back(server: RunningServer) -> None:
 def test_an_unknown_execution_has_no_log(server: RunningServer) -> None:
     for query in ("", "follow=1"):
         assert server.get("/api/v1/jobs/job-9/log", query_string=query).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("log", "begin"),
+    [
+        pytest.param("x\n" + "line of ä\n" * 60_000, "line of ä\n", id="lines"),
+        pytest.param("ä" * 300_000, "ää", id="one-line"),
+        pytest.param("x" + "ä" * 300_000, "ää", id="one-line-shifted"),
+        pytest.param("€" * 200_001 + "\nend\n", "€€", id="long-line"),
+    ],
+)
+def test_output_begins_with_a_line_or_a_character(server: RunningServer, log: str, begin: str) -> None:
+    server.enqueue()
+    job = server.running()
+    server.report(job.id, "running", output_append=log, output_offset=0)
+    output = server.job(job.id).output
+    assert output.startswith(begin)
+    assert log.endswith(output)
+    assert 524_288 - 20 < len(output.encode()) <= 524_288

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,7 @@ from cictl_server.store.records import JobRecord
 
 logger = logging.getLogger(__name__)
 
+_TURNS = 256
 _STATUSES = {"running": JobStatus.RUNNING, "succeeded": JobStatus.SUCCEEDED, "failed": JobStatus.FAILED}
 
 
@@ -57,6 +59,8 @@ class ReportingService:
         self._presence = presence
         self._clock = clock
         self._reset: set[int] = set()
+        self._turns = [threading.RLock() for _ in range(_TURNS)]
+        """Reports of one execution take turns. Its number chooses the lock; executions may share one."""
 
     def report(self, job_id: str, request: StatusRequest) -> JobExecution:
         """Apply a status report and return the resulting execution, its log's end included.
@@ -85,8 +89,11 @@ class ReportingService:
             raise InvalidRequest("status must be running, succeeded or failed")
         if mask := self._masks.of(job_id):
             request = masked_message(request, mask.redact, keep=STATUS_UNMASKED)
-        while (job := self._try(job_id, request, status)) is None:
-            logger.info("lease lost while a report was written execution=%s agent=%s", job_id, request.agent_id)
+        # Two ends that come at once must not write into one log: the log of the second would stand under the status of the
+        # first. So the second begins when the first is stored, and finds that the execution is over.
+        with self._turns[hash(job_id) % _TURNS]:
+            while (job := self._try(job_id, request, status)) is None:
+                logger.info("lease lost while a report was written execution=%s agent=%s", job_id, request.agent_id)
         return job
 
     def _try(self, job_id: str, request: StatusRequest, status: JobStatus) -> JobRecord | None:
@@ -99,7 +106,7 @@ class ReportingService:
         job, is_settled = self._begin(job_id, request, status)
         if is_settled:
             return job
-        self._write_log(job, request, is_last=status.is_terminal)
+        other = self._write_log(job, request, is_last=status.is_terminal)
         with self._store.write() as tx:
             present = tx.jobs.find(job.number)
             if present is None or present.log_generation != job.log_generation:
@@ -107,6 +114,8 @@ class ReportingService:
                 return None
             if _check_owner(tx, present, request, status):
                 return present
+            if other is not None:
+                self._logs.overwrite(job.log_name, other, is_last=status.is_terminal)
             job = self._store_status(tx, present, request, status)
         if status.is_terminal:
             self._reset.discard(job.number)
@@ -129,17 +138,24 @@ class ReportingService:
             is_settled = _check_owner(tx, job, request, status)
             return (job if is_settled else self._store_status(tx, job, request, status)), is_settled
 
-    def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> None:
+    def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> bytes | None:
+        """Append what the report brings. Return a log that replaces the stored one; None where it continues it.
+
+        Bytes that are appended do no harm to an execution that a cancel ends meanwhile: its record says how many count. To
+        replace them would, so the caller does that once it is sure that the execution is not over.
+        """
+        other: bytes | None = None
         self._write_index(job, request)
         if request.output_append:
             if request.output_offset is None or request.output_offset < 0:
                 raise InvalidRequest("output_offset is required with output_append, 0 or more")
             self._logs.append(job.log_name, request.output_append.encode(), offset=request.output_offset)
         elif request.output:
-            self._logs.replace(job.log_name, request.output.encode())
-        if is_last:
+            other = self._logs.continue_by(job.log_name, request.output.encode())
+        if is_last and other is None:
             self._check_whole(job, request)
             self._logs.seal(job.log_name)
+        return other
 
     def _write_index(self, job: JobRecord, request: StatusRequest) -> None:
         """Note when the new bytes of the log arrive and where steps begin, before the bytes can be read."""
@@ -159,7 +175,10 @@ class ReportingService:
         if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
             logger.error("log differs from its agent's, asking for it again execution=%s", job.id)
             self._reset.add(job.number)
-            self._logs.reset(job.log_name)
+            with self._store.write() as tx:
+                present = tx.jobs.find(job.number)
+                if present == job:  # else it is over, or another agent's, and its log stays
+                    self._logs.reset(job.log_name)
             raise LogGap(0)
 
     def _store_status(self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus) -> JobRecord:

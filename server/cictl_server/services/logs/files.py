@@ -99,12 +99,12 @@ class LogFiles:
             file.write(fresh)
         self._note_growth(len(fresh))
 
-    def replace(self, name: str, snapshot: bytes) -> None:
+    def continue_by(self, name: str, snapshot: bytes) -> bytes | None:
         """Make *snapshot*, the whole log or its last `SNAPSHOT_LIMIT` bytes, the end of the log.
 
         A snapshot that continues the stored bytes is appended. A tail is joined where it overlaps with them, so a log
         stays whole although its agent sends only tails. An older snapshot that arrives late changes nothing. Any other
-        one replaces the log, as the contract says.
+        one replaces the log, as the contract says: it is not written but returned, covered, for `overwrite`.
         """
         mask = self._masks.of_log(name)
         with self._lock(name), self._open(name) as file:
@@ -113,12 +113,24 @@ class LogFiles:
             file.seek(start)
             known = file.read()
             if mask is None:
-                _merge(file, start, _Pieces(known=known, text=snapshot))
+                other = _merge(file, start, _Pieces(known=known, text=snapshot))
             else:
                 mask.forget_end(name)
-                _merge(file, start, _masked_pieces(known, snapshot, mask))
+                other = _merge(file, start, _masked_pieces(known, snapshot, mask))
             growth = file.seek(0, os.SEEK_END) - size
-        self._note_growth(max(0, growth))
+        self._note_growth(growth)
+        return other
+
+    def overwrite(self, name: str, data: bytes, *, is_last: bool) -> None:
+        """Replace the log by what `continue_by` returned; durably if it *is_last*."""
+        with self._lock(name), self._open(name) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            file.truncate()
+            file.write(data)
+        self._note_growth(max(0, len(data) - size))
+        if is_last:
+            self.seal(name)
 
     def sha256(self, name: str) -> str:
         """Return the hex digest of the whole log."""
@@ -250,8 +262,11 @@ def _masked_pieces(known: bytes, snapshot: bytes, mask: Mask) -> _Pieces:
     )
 
 
-def _merge(file: _LogHandle, start: int, pieces: _Pieces) -> None:
-    """Make the snapshot the end of the log; `pieces.known` is what the file holds from *start* on."""
+def _merge(file: _LogHandle, start: int, pieces: _Pieces) -> bytes | None:
+    """Make the snapshot the end of the log; `pieces.known` is what the file holds from *start* on.
+
+    Return what to store instead of the whole log if the two don't join; else None.
+    """
     known, text = pieces.known, pieces.text
     firm = len(known) - pieces.open_known
     begins = _alignment(
@@ -261,15 +276,13 @@ def _merge(file: _LogHandle, start: int, pieces: _Pieces) -> None:
         is_tail=not _is_whole(text),
     )
     if begins is None:
-        file.seek(0)
-        file.truncate()
-        file.write(text if pieces.fresh is None else pieces.fresh)
-        return
+        return text if pieces.fresh is None else pieces.fresh
     begins -= pieces.head
     # Write over the stored open end too: the snapshot may show that a secret begins there, and covers it.
     if begins + len(text) > len(known):
         file.seek(start + firm)
         file.write(text[firm - begins :])
+    return None
 
 
 def _alignment(known: bytes, snapshot: bytes, *, is_whole: bool, is_tail: bool) -> int | None:

@@ -9,6 +9,9 @@ from cictl_server.services.logs.files import SNAPSHOT_LIMIT, LogFiles
 from cictl_server.services.logs.index import Arrivals
 from cictl_server.store.records import JobRecord
 
+_LONGEST_LINE = 1 << 16
+"""A tail that begins inside a longer line keeps the rest of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogSlice:
@@ -80,9 +83,10 @@ class JobLog:
         return self._stored if is_closed_since else self.size
 
     def output(self) -> str:
-        """Return the last 512 KiB as text, the `output` of a job view."""
+        """Return the end of the log as text, the `output` of a job view: up to 512 KiB, from the beginning of a line on."""
         start = max(0, self.size - SNAPSHOT_LIMIT)
-        return self.read(offset=start, limit=SNAPSHOT_LIMIT).data.decode(errors="replace")
+        data = self.read(offset=start, limit=SNAPSHOT_LIMIT).data
+        return (data[_first_line(data) :] if start else data).decode(errors="replace")
 
     def _read_timed(self, arrivals: Arrivals, *, offset: int, limit: int) -> LogSlice:
         piece = self.read(offset=offset, limit=limit)
@@ -97,3 +101,12 @@ class JobLog:
             return b""
         last = self._files.read(self._job.log_name, offset=self._stored - 1, limit=1) if self._stored else b"\n"
         return (b"" if last == b"\n" else b"\n") + self._job.closing_line.encode()
+
+
+def _first_line(tail: bytes) -> int:
+    """Return where the first whole line of *tail* begins; of a line without an end nearby, its first whole character."""
+    end = tail.find(b"\n", 0, _LONGEST_LINE)
+    if end >= 0:
+        return end + 1
+    # A byte 10xxxxxx continues a character of UTF-8; one has three of them at most.
+    return next((at for at in range(min(4, len(tail))) if tail[at] & 0xC0 != 0x80), 0)
