@@ -23,13 +23,12 @@ from cictl.installation.releases.release import (
     read_checksums,
     verify,
 )
-from cictl.installation.releases.settings import ReleaseSettings
+from cictl.installation.releases.settings import NO_REPOSITORY, ReleaseSettings
 from cictl.installation.releases.web import RefusedError, Web, WebError
 from cictl.installation.versions import Tag, find_tag
 
 T = TypeVar("T")
 
-NO_REPOSITORY = "no releases are configured: set CICTL_UPDATE_REPO to the owner/name of their repository, or CICTL_UPDATE_SOURCE=simple"
 
 _JSON = "application/vnd.github+json"
 _BYTES = "application/octet-stream"

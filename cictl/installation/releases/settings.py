@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from cictl.base.environment import setting
 
+NO_REPOSITORY = "no releases are configured: set CICTL_UPDATE_REPO to the owner/name of their repository, or CICTL_UPDATE_SOURCE=simple"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseSettings:
@@ -36,6 +38,11 @@ class ReleaseSettings:
     def has_wheels(self) -> bool:
         """Whether the releases have our wheels. Those of a repository `ciwi` are the reference's: programs for each system."""
         return self.source == "simple" or self.repository.rpartition("/")[2] != "ciwi"
+
+    @property
+    def names_a_place(self) -> bool:
+        """Whether there is a place to look for releases: an index, or a repository."""
+        return self.source == "simple" or bool(self.repository)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> ReleaseSettings:

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
 import falcon
+
+
+def is_unmodified(req: falcon.Request, modified: datetime) -> bool:
+    """Tell whether nothing has changed since `If-Modified-Since` (RFC 9110, 13.1.3); `If-None-Match` makes that void."""
+    if req.get_header("If-None-Match") is not None:
+        return False
+    try:
+        since = parsedate_to_datetime(req.get_header("If-Modified-Since") or "")
+    except ValueError:
+        return False
+    return modified.replace(microsecond=0) <= (since if since.tzinfo else since.replace(tzinfo=UTC))
 
 
 def is_known(req: falcon.Request, etag: str, *, is_strict: bool = False) -> bool:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import falcon
 
 from cictl_server.errors import InvalidRequest
-from cictl_server.http.conditional import is_known
+from cictl_server.http.conditional import is_known, is_unmodified
 from cictl_server.services.artifacts.artifacts import StoredFile
 
 _BLOCK = 1 << 18
@@ -47,12 +47,13 @@ class FileStream:
 def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) -> None:
     """Answer with *stored* as an attachment that no browser runs. A HEAD request gets the headers alone.
 
-    RFC 9110, 13 and 14: 304 for a known ETag, 206 for one range of bytes, 416 for a range past the end. Several ranges,
+    RFC 9110, 13 and 14: 304 for a known ETag or date, 206 for one range of bytes, 416 for a range past the end. Several ranges,
     or one that can't be parsed, give the whole file.
     """
     # Time and size instead of a digest: hashing gigabytes at each request would cost more than sending a part of them. A
     # stored file is never changed in place, a new upload makes a new file, so the pair identifies the content.
     info = stored.path.stat()
+    modified = datetime.fromtimestamp(info.st_mtime, tz=UTC)
     etag = f'"{info.st_mtime_ns:x}-{info.st_size:x}"'
     resp.set_headers(
         {
@@ -60,11 +61,11 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) ->
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(stored.name, safe='')}",
             "Content-Security-Policy": "sandbox; default-src 'none'",
             "ETag": etag,
-            "Last-Modified": format_datetime(datetime.fromtimestamp(info.st_mtime, tz=UTC), usegmt=True),
+            "Last-Modified": format_datetime(modified, usegmt=True),
             "X-Content-Type-Options": "nosniff",
         }
     )
-    if is_known(req, etag):
+    if is_known(req, etag) or is_unmodified(req, modified):
         resp.status = falcon.HTTP_304
         return
     resp.content_type = mimetypes.guess_type(stored.name)[0] or "application/octet-stream"

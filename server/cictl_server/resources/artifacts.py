@@ -98,8 +98,9 @@ class JobArtifactsArchiveResource:
     )
     def on_get_prefix(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Download the file `prefix`, or the files below it, as a zip."""
+        given = req.get_param("prefix") or ""
         try:
-            prefix = clean_artifact_path(req.get_param("prefix") or "")
+            prefix = clean_artifact_path(given if given.strip() else "")
         except InvalidRequest:
             raise InvalidRequest("invalid prefix") from None
         self._send(req, resp, job_id, prefix=prefix, name=_download_name(f"{job_id}-{prefix}"))

@@ -172,6 +172,7 @@ def test_refused_scripts(
     ("setting", "target"), [("", "1.2.3"), ("1.0.0", "1.2.3"), ("v2.0.0", "v2.0.0")], ids=["none", "older", "newer"]
 )
 def test_a_manual_update_is_asked_for_without_delay(server: RunningServer, setting: str, target: str) -> None:
+    server.find_releases(CICTL_UPDATE_REPO="shop/cictl")
     with server.store.write() as tx:
         tx.settings.put(SettingRecord(key="agent_update_target", value=setting))
     server.heartbeat(version=target)
@@ -183,6 +184,18 @@ def test_a_manual_update_is_asked_for_without_delay(server: RunningServer, setti
         f"manual update requested to {target}",
         f"server requested update to {target} (attempt=1)",
     ]
+
+
+def test_no_update_is_asked_for_where_nobody_knows_the_releases(server: RunningServer) -> None:
+    able = {"updater": "cictl-wheel"}
+    server.heartbeat(version="0.9.0", capabilities=able)
+    status, text = refused(act(server, "update"))
+    assert status == 400
+    assert "set CICTL_UPDATE_REPO" in text
+    with server.store.write() as tx:
+        tx.settings.put(SettingRecord(key="agent_update_target", value="2.0.0"))
+    server.clock.step(60)
+    assert not server.heartbeat(version="0.9.0", capabilities=able).update_requested
 
 
 def test_an_agent_at_its_target_is_left_alone(server: RunningServer) -> None:

@@ -422,6 +422,7 @@ def test_archives(server: RunningServer, job: JobExecution) -> None:
     assert below.headers["Content-Disposition"] == f'attachment; filename="{job.id}-out-artifacts.zip"'
     for prefix, code, text in (
         ("", 400, "invalid prefix"),
+        ("%20%20", 400, "invalid prefix"),
         ("../x", 400, "invalid prefix"),
         ("no", 404, "artifact directory not found"),
     ):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+
 import pytest
 from cictl_testing.server import RunningServer
 
@@ -54,6 +57,17 @@ def test_a_known_file_is_not_sent_again(server: RunningServer, url: str) -> None
         answer = server.get(url, headers={"If-None-Match": given})
         assert (answer.status_code, answer.content) == (304, b"")
     assert server.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(0, 304), (3600, 304), (-3600, 200), (None, 200)])
+def test_a_file_that_has_not_changed_since_is_not_sent_again(
+    server: RunningServer, url: str, ahead: int | None, status: int
+) -> None:
+    last = parsedate_to_datetime(server.get(url).headers["Last-Modified"])
+    since = "yesterday" if ahead is None else format_datetime(last + timedelta(seconds=ahead), usegmt=True)
+    assert server.get(url, headers={"If-Modified-Since": since}).status_code == status
+    other = {"If-Modified-Since": since, "If-None-Match": '"other"'}
+    assert server.get(url, headers=other).status_code == 200
 
 
 def test_a_range_of_another_version_is_the_whole_file(server: RunningServer, url: str) -> None:

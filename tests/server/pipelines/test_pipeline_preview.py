@@ -157,6 +157,12 @@ def eligible(server: RunningServer, path: str, **fields: object) -> object:
     return answer["eligible_agent_ids"], answer["pending_jobs"]
 
 
+@pytest.mark.parametrize("path", ["pipelines/{plain}", "pipeline-chains/{ship}"])
+def test_agents_are_asked_for_with_refs_that_a_run_takes(server: RunningServer, ids: dict[str, int], path: str) -> None:
+    answer = server.post(f"/api/v1/{path.format(**ids)}/eligible-agents", {"source_ref": "--upload-pack=x"})
+    assert (answer.status_code, answer.text) == (400, 'source_ref must not begin with "-"\n')
+
+
 @pytest.mark.weakness("W38")
 def test_agents_that_could_take_every_execution(server: RunningServer, ids: dict[str, int]) -> None:
     able = {"executor": "script", "shells": "posix,cmd"}

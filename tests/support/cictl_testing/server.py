@@ -64,6 +64,11 @@ class RunningServer:
         self.services.jobs.expiry.start_up()
         self.http = falcon.testing.TestClient(create_app(self.services), headers={"Host": "localhost"})
 
+    def find_releases(self, **environ: str) -> None:
+        """Restart as a server whose settings say where releases are."""
+        self.update_tools = UpdateTools.from_environment(environ, version=self.version, data_dir=self.directory)
+        self.restart()
+
     def close(self) -> None:
         self.services.core.hub.close()
         self.store.close()

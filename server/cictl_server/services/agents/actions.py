@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cictl.installation.releases.settings import ReleaseSettings
+from cictl.installation.releases.settings import NO_REPOSITORY, ReleaseSettings
 from cictl.wire.agents import Action, AgentActionRequest, AgentActionResponse, Order, QueuedScript
 from cictl.wire.events import EventKind
 from cictl_server.errors import InvalidRequest
@@ -129,6 +129,8 @@ class AgentActionService:
         if compare_versions(target, record.version) == 0:
             self.presence.note(agent_id, "manual update requested but agent is already at target version")
             return AgentActionResponse(requested=False, message="agent is already at target version")
+        if not self.releases.names_a_place:
+            raise InvalidRequest(NO_REPOSITORY)
         if installs_wheels(record.capabilities) != self.releases.has_wheels:
             raise InvalidRequest("agent can't update itself", hint="install the version on its machine")
         self.rollout.order(agent_id, target)

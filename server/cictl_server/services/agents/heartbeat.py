@@ -111,7 +111,8 @@ class AgentService:
             automatic_target=target,
             is_busy=is_busy,
             failure=_one_line(request.update_failure),
-            can_update=installs_wheels(request.capabilities) == self.releases.has_wheels,
+            can_update=self.releases.names_a_place
+            and installs_wheels(request.capabilities) == self.releases.has_wheels,
         )
         return decision, over
 

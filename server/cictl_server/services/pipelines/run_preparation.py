@@ -27,6 +27,7 @@ from cictl_server.services.pipelines.offline import (
 from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan, selects
 from cictl_server.services.pipelines.sources import resolve_source, with_own_version
 from cictl_server.services.pipelines.staleness import StaleDefinitions
+from cictl_server.services.projects.git import check_ref
 from cictl_server.services.projects.identity import follow
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
 from cictl_server.services.projects.remotes import Remotes
@@ -202,6 +203,7 @@ class Preparer:
         self, project: ProjectRecord, pipeline: Pipeline, request: RunRequest, inherited: Inherited, mode: Mode
     ) -> SourceContext:
         if mode is Mode.ELIGIBLE:
+            check_ref(request.source_ref, field="source_ref")
             return SourceContext()
         source = resolve_source(self.remotes, pipeline, source_ref=request.source_ref, inherited=inherited)
         if mode.is_run and not request.source_ref.strip():
