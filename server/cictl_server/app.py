@@ -104,7 +104,7 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
             Idempotency(services.core.idempotency),
         ]
     )
-    errors.install(app)
+    errors.install(app, on_full=services.core.disk.note_full)
     app.req_options.keep_blank_qs_values = True
     for path, resource, suffix in ROUTES:
         made = resource(ROUTES if resource is openapi.OpenApiResource else services)

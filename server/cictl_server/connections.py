@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from errno import EDQUOT, ENOSPC
 from typing import Any
 
 from waitress.channel import HTTPChannel
+
+from cictl_server.errors import FULL
 
 _TLS_HANDSHAKE = b"\x16\x03"
 """How a client begins that speaks TLS (RFC 8446, 5.1)."""
@@ -77,7 +78,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         try:
             is_taken = bool(super().received(data))
         except OSError as error:
-            if error.errno not in (ENOSPC, EDQUOT):
+            if error.errno not in FULL:
                 raise
             self._refuse("507 Insufficient Storage", "the server's disk for temporary files is full: free space there")
             return False

@@ -17,7 +17,17 @@ CictlError
 
 from __future__ import annotations
 
+from errno import EDQUOT, ENOSPC
+
 from cictl.wire.problems import Code
+
+FULL = frozenset({ENOSPC, EDQUOT})
+"""The numbers of system errors that mean that a disk has no space."""
+
+ROOM_HINT = (
+    "make room on the disk of the data directory, and the server goes on by itself; once a little is free, "
+    "`cictl jobs flush-history` removes finished jobs with their logs and artifacts"
+)
 
 
 class CictlError(Exception):

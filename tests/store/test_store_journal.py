@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cictl_testing.stores.records import make_job
 
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
+from cictl_server.store.journal import scan
 from cictl_server.store.tiny import TinyStore
 
 
@@ -140,13 +143,12 @@ def failing(code: int) -> Callable[..., int]:
     return fail
 
 
-@pytest.mark.parametrize("call", ["fsync", "pwrite"])
 @pytest.mark.parametrize(
-    ("code", "expected"),
+    ("call", "code", "expected"),
     [
-        pytest.param(errno.EIO, StoreFailed, id="broken-disk"),
-        pytest.param(errno.ENOSPC, StoreFull, id="full-disk"),
-        pytest.param(errno.EDQUOT, StoreFull, id="quota"),
+        pytest.param("pwrite", errno.EIO, StoreFailed, id="broken-disk"),
+        pytest.param("fsync", errno.EIO, StoreFailed, id="broken-disk-at-last"),
+        pytest.param("fsync", errno.ENOSPC, StoreFull, id="full-disk-at-last"),
     ],
 )
 def test_after_a_failed_write_changes_are_refused_until_reopened(
@@ -165,6 +167,52 @@ def test_after_a_failed_write_changes_are_refused_until_reopened(
     with TinyStore.open(tmp_path) as store:
         assert numbers(store) == [1]
         write_jobs(store, 4)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT], ids=["full-disk", "quota"])
+def test_a_store_goes_on_once_there_is_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    with TinyStore.open(tmp_path) as store:
+        write_jobs(store, 1)
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "pwrite", failing(code))
+            for number in (2, 3):
+                with pytest.raises(StoreFull):
+                    write_jobs(store, number)
+                with pytest.raises(StoreFull):
+                    store.check()
+            assert numbers(store) == [1]
+        store.check()
+        write_jobs(store, 4)
+        assert numbers(store) == [1, 4]
+    with TinyStore.open(tmp_path) as store:
+        assert numbers(store) == [1, 4]
+
+
+def test_many_writers_meet_a_full_disk_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was acknowledged is there, and nothing else; the journal can be read again."""
+    real, calls = os.pwrite, itertools.count()
+
+    def sometimes(file: int, data: bytes, offset: int) -> int:
+        if next(calls) % 3 == 0:
+            raise OSError(errno.ENOSPC, "full")
+        return real(file, data, offset)
+
+    def write(number: int) -> int | None:
+        try:
+            write_jobs(store, number)
+        except StoreFull:
+            return None
+        return number
+
+    with TinyStore.open(tmp_path) as store:
+        monkeypatch.setattr(os, "pwrite", sometimes)
+        with ThreadPoolExecutor(8) as pool:
+            written = {number for number in pool.map(write, range(1, 400)) if number}
+        monkeypatch.undo()
+        assert set(numbers(store)) == written
+        content = (tmp_path / "state.journal").read_bytes()
+    assert written
+    assert sum(1 for _ in scan(tmp_path, content, after=0)) == len(written)
 
 
 def test_a_half_written_line_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

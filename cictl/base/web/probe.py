@@ -50,7 +50,12 @@ def ask(url: str, *, headers: Mapping[str, str], timeout: float, limit: int | No
     proxy = proxy_for(url)
     connection, target, more = _through(split_http(proxy), parts, timeout) if proxy else _direct(parts, timeout)
     try:
-        connection.request("GET", target, headers={**headers, **more, "Connection": "close"})
+        try:
+            connection.request("GET", target, headers={**headers, **more, "Connection": "close"})
+        except OSError as error:
+            if not proxy:
+                raise
+            raise OSError(f"cannot connect to proxy: {error}") from error  # as urllib3 says it
         answer = connection.getresponse()
         named = {name.lower(): value for name, value in answer.getheaders()}
         return Reply(answer.status, named, answer.read(limit))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import falcon
@@ -10,18 +11,34 @@ import falcon
 from cictl.wire.codec import DecodeError, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.words import NO_ROUTE
-from cictl_server.errors import CictlError, InvalidRequest, LogGap
+from cictl_server.errors import FULL, ROOM_HINT, CictlError, InvalidRequest, LogGap
 
 logger = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = "2"
 
 
-def install(app: falcon.App[Any, Any]) -> None:
-    """Make *app* answer every error in the contract's form."""
+def install(app: falcon.App[Any, Any], *, on_full: Callable[[], None]) -> None:
+    """Make *app* answer every error in the contract's form; *on_full* is called when a disk has no space."""
+
+    def handle_system(req: falcon.Request, resp: falcon.Response, error: OSError, params: dict[str, Any]) -> None:
+        if error.errno not in FULL:
+            _handle_fault(req, resp, error, params)
+            return
+        on_full()
+        text = f"the server's disk is full: {error.strerror or error}"
+        logger.error("request failed method=%s path=%s: %s", req.method, req.path, text)
+        answer(req, resp, Problem(title=text, status=507, code=Code.STORE_FULL, hint=ROOM_HINT))
+
+    def handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError, params: dict[str, Any]) -> None:
+        if error.code is Code.STORE_FULL:
+            on_full()
+        _handle_domain(req, resp, error, params)
+
     app.add_error_handler(Exception, _handle_fault)
+    app.add_error_handler(OSError, handle_system)
     app.add_error_handler(falcon.HTTPError, _handle_http)
-    app.add_error_handler(CictlError, _handle_domain)
+    app.add_error_handler(CictlError, handle_domain)
     app.add_error_handler(DecodeError, _handle_undecodable)
 
 

@@ -78,7 +78,7 @@ class Services:
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
         # level 1
-        core = Core.build(store, clock=clock, version=version, waiting_places=waiting_places)
+        core = Core.build(store, directory, clock=clock, version=version, waiting_places=waiting_places)
         # level 2
         history = History.build(core)
         fleet = Fleet.build(core)

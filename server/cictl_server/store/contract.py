@@ -8,7 +8,7 @@ transactions, typed records and claims, but no files or locks, so a SQL database
     ├── StoreTooNew      written by a newer cictl
     ├── StoreCorrupt     damaged beyond a torn last entry
     └── StoreFailed      a write failed; changes are refused until the store is opened again
-        └── StoreFull    it failed for want of space
+        └── StoreFull    it failed for want of space; the next change is tried again
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code
-from cictl_server.errors import StoreError
+from cictl_server.errors import ROOM_HINT, StoreError
 from cictl_server.store.records import (
     AgentRecord,
     AnswerRecord,
@@ -72,7 +72,13 @@ class StoreFailed(StoreError):
 
 
 class StoreFull(StoreFailed):
+    """There is no space for a change. The store tries again at the next one, and goes on once there is."""
+
     code = Code.STORE_FULL
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.hint = ROOM_HINT
 
 
 class Table(ABC, Generic[K, R]):

@@ -65,6 +65,8 @@ class Engine:
         """The changes of the present transaction; None outside of one."""
         self._unflushed: deque[tuple[int, list[Change]]] = deque()
         """The changes of each ticket that may not be durable yet, to undo them if the journal fails."""
+        self._in_flight = 0
+        """Transactions that have a ticket, and do not know yet whether they are durable."""
         self._compacting = threading.Lock()
         self._compactor: threading.Thread | None = None
         self._is_closed = False
@@ -120,8 +122,10 @@ class Engine:
         try:
             self._journal.wait(ticket)
         finally:
-            if self._journal.has_failed:
-                self._undo_unflushed()
+            with self.lock:
+                if self._journal.has_failed:
+                    self._undo_unflushed()
+                self._in_flight -= 1
         if self._journal.size > self._compaction_due:
             self._start_compaction()
 
@@ -159,7 +163,21 @@ class Engine:
         """Raise StoreFailed if changes are refused."""
         if self._is_closed:
             raise StoreFailed("it is closed")
+        if self._journal.is_full:
+            self._go_on()
         self._journal.check()
+
+    def _go_on(self) -> None:
+        """After a full disk accept changes again if there is space, once everybody knows of the failure."""
+        with self.lock:
+            # A compaction may have copied changes that were undone since then; it has to notice the failure first.
+            if self._in_flight or self._changes is not None or not self._compacting.acquire(blocking=False):
+                return
+            try:
+                self._undo_unflushed()
+                self._sequence -= self._journal.go_on() or 0
+            finally:
+                self._compacting.release()
 
     def figures(self) -> StoreFigures:
         snapshot_size = self.snapshot_path.stat().st_size if self.snapshot_path.exists() else 0
@@ -266,6 +284,7 @@ class Engine:
         while self._unflushed and self._unflushed[0][0] <= self._journal.durable:
             self._unflushed.popleft()
         self._unflushed.append((ticket, changes))
+        self._in_flight += 1
         return ticket
 
     def _undo_unflushed(self) -> None:

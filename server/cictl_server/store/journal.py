@@ -12,18 +12,21 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from errno import EBADF, EDQUOT, ENOSPC
+from errno import EBADF
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
 
 from cictl.base.durable import sync_directory
+from cictl_server.errors import FULL
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
 from cictl_server.store.files import Replacement, write_all
 
 logger = logging.getLogger(__name__)
 
+_NEEDED_BYTES = 1 << 16
+"""So much must fit on a disk that was full before the journal goes on."""
 _CHECKSUM_LENGTH = 9  # eight digits and a blank
 
 
@@ -72,7 +75,8 @@ class Journal:
 
     The first thread that waits becomes the leader: it writes and flushes what all threads have appended, while the others
     wait for it. If that fails, all of them get the error, and every later append is refused: after a failed fsync the
-    kernel may have dropped the pages, so a second fsync that succeeds would prove nothing.
+    kernel may have dropped the pages, so a second fsync that succeeds would prove nothing. It is different where a write
+    found no space and was taken back: then the file is what it was, and `go_on` tries again.
 
     Attributes:
         flushes: How often lines were flushed since the opening; `flush_seconds` is the time for it in all.
@@ -89,6 +93,8 @@ class Journal:
         self._is_busy = False
         """Whether a thread is writing the file: a leader, or `drop_head`."""
         self._failure: BaseException | None = None
+        self.is_full = False
+        """Whether all that has failed is that there was no space."""
         self._size = 0
         """Bytes that are durable."""
         self.flushes = 0
@@ -197,6 +203,22 @@ class Journal:
                 self._condition.notify_all()
         self.check()
 
+    def go_on(self) -> int | None:
+        """After a full disk accept lines again, if there is space now; nobody may wait for a ticket.
+
+        Return how many lines were appended and are lost, or None if the disk is still full.
+        """
+        with self._condition:
+            self._wait_until_idle()
+            if not self.is_full or not self._has_space():
+                return None
+            lost, self._durable = self._appended - self._durable, self._appended
+            self._pending.clear()
+            self._end = self._size
+            self._failure, self.is_full = None, False
+            logger.info("journal can be written again path=%s", self._path)
+            return lost
+
     def close(self) -> None:
         """Close the file. Later calls of `append` and `wait` raise StoreFailed. Closing twice is fine."""
         with self._condition:
@@ -233,17 +255,36 @@ class Journal:
         if failure is not None and not isinstance(failure, Exception):
             raise failure
 
+    def _has_space(self) -> bool:
+        try:
+            write_all(self._file, bytes(_NEEDED_BYTES), offset=self._size)
+        except OSError:
+            return False
+        finally:
+            self._take_back()
+        return True
+
+    def _take_back(self) -> bool:
+        """Cut off what is not durable, and tell whether that is sure; otherwise a torn line, or a complete one, is left."""
+        with suppress(OSError):
+            os.ftruncate(self._file, self._size)
+            os.fsync(self._file)
+            return True
+        return False
+
     def _write(self, batch: bytes) -> None:
         try:
             write_all(self._file, batch, offset=self._size)
+        except OSError as error:
+            self.is_full = self._take_back() and error.errno in FULL
+            raise
+        try:
             begun = perf_counter()
             os.fsync(self._file)
             self.flush_seconds += perf_counter() - begun
             self.flushes += 1
         except BaseException:
-            with suppress(OSError):  # an untruncated rest is a torn line, or was complete
-                os.ftruncate(self._file, self._size)
-                os.fsync(self._file)
+            self._take_back()
             raise
         self._size += len(batch)
 
@@ -281,4 +322,4 @@ def _store_failure(cause: BaseException) -> StoreFailed:
     if not isinstance(cause, OSError):
         return StoreFailed(repr(cause))
     detail = cause.strerror or str(cause)
-    return StoreFull(detail) if cause.errno in (ENOSPC, EDQUOT) else StoreFailed(detail)
+    return StoreFull(detail) if cause.errno in FULL else StoreFailed(detail)

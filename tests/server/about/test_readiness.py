@@ -22,17 +22,17 @@ def failing(server: RunningServer) -> dict[str, str]:
 def test_a_server_that_works_is_ready(server: RunningServer) -> None:
     assert failing(server) == {}
     names = [check["name"] for check in server.get("/readyz").json["checks"]]
-    assert names == ["serving", "store", "maintenance"]
+    assert names == ["serving", "store", "disk", "maintenance"]
 
 
 def test_a_store_that_refuses_changes_is_named(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def broken(*_: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", full)
+        patch.setattr(os, "pwrite", broken)
         server.post("/api/v1/heartbeat", {"agent_id": "new"})
-    assert failing(server) == {"store": "the store refuses changes: No space left on device"}
+    assert failing(server) == {"store": "the store refuses changes: Input/output error"}
     server.restart()
     assert failing(server) == {}
 

@@ -21,11 +21,15 @@ class About:
 
     @classmethod
     def build(cls, core: Core, fleet: Fleet, logs: Logs) -> About:
-        readiness = ReadinessService(store=core.store, pulse=core.pulse, hub=core.hub)
+        readiness = ReadinessService(store=core.store, pulse=core.pulse, hub=core.hub, disk=core.disk)
         return cls(
             readiness=readiness,
             runtime=RuntimeService(
-                presence=fleet.presence, clock=core.clock, version=core.version, instance_id=uuid.uuid4().hex
+                presence=fleet.presence,
+                clock=core.clock,
+                version=core.version,
+                instance_id=uuid.uuid4().hex,
+                disk=core.disk,
             ),
             scrape=ScrapeService(
                 metrics=core.metrics,

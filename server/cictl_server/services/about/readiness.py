@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cictl.wire.server import Readiness, ReadinessCheck
+from cictl_server.errors import ROOM_HINT
+from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.pulse import INTERVAL_SECONDS, Pulse
 from cictl_server.store.contract import Store, StoreFailed
@@ -19,10 +21,11 @@ class ReadinessService:
     store: Store
     pulse: Pulse
     hub: Hub
+    disk: Disk
 
     def examine(self) -> Readiness:
-        """Return the result of every check. None of them waits or touches the disk."""
-        checks = [self._stopping(), self._writable(), self._maintained()]
+        """Return the result of every check. None of them waits, or touches the disk unless that was full."""
+        checks = [self._stopping(), self._writable(), self._roomy(), self._maintained()]
         return Readiness(ready=all(check.ok for check in checks), checks=checks)
 
     def _stopping(self) -> ReadinessCheck:
@@ -37,6 +40,10 @@ class ReadinessService:
         except StoreFailed as error:
             return ReadinessCheck(name="store", ok=False, detail=str(error))
         return ReadinessCheck(name="store", ok=True)
+
+    def _roomy(self) -> ReadinessCheck:
+        is_full = self.disk.is_full()
+        return ReadinessCheck(name="disk", ok=not is_full, detail=f"it is full: {ROOM_HINT}" if is_full else "")
 
     def _maintained(self) -> ReadinessCheck:
         silent = self.pulse.age

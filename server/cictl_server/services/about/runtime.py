@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cictl.base.clock import Clock
 from cictl.wire.server import API_VERSION, NEVER, RuntimeState, ServerInfo
 from cictl.wire.words import Feature
+from cictl_server.services.core.disk import Disk
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.projects import git
 
@@ -18,6 +19,7 @@ class RuntimeService:
     clock: Clock
     version: str
     instance_id: str
+    disk: Disk
 
     def info(self) -> ServerInfo:
         return ServerInfo(
@@ -36,7 +38,7 @@ class RuntimeService:
         online = sum(now - s <= ONLINE for s in seen)
         stale = sum(ONLINE < now - s <= STALE for s in seen)
         has_git = git.is_available()
-        reasons = []
+        reasons = ["disk full on server"] if self.disk.is_full() else []
         if not has_git:
             reasons.append("git unavailable on server")
         if seen and not online:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from cictl.base.clock import Clock
+from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.idempotency import IdempotencyService
@@ -19,6 +21,7 @@ class Core:
     store: Store
     clock: Clock
     version: str
+    disk: Disk
     hub: Hub
     ids: NumberSource
     events: EventLog
@@ -27,7 +30,7 @@ class Core:
     idempotency: IdempotencyService
 
     @classmethod
-    def build(cls, store: Store, *, clock: Clock, version: str, waiting_places: int) -> Core:
+    def build(cls, store: Store, directory: Path, *, clock: Clock, version: str, waiting_places: int) -> Core:
         with store.read() as view:
             last = view.jobs.last_number()
         hub, ids = Hub(places=waiting_places), NumberSource(clock, last=last)
@@ -35,6 +38,7 @@ class Core:
             store=store,
             clock=clock,
             version=version,
+            disk=Disk(directory),
             hub=hub,
             ids=ids,
             events=EventLog(hub, first=ids.next()),

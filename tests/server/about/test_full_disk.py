@@ -1,0 +1,126 @@
+"""A disk without space: every write is refused with 507 and what to free, and all goes on by itself afterwards."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import io
+import os
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import falcon.testing
+import pytest
+from cictl_testing.server import RunningServer
+
+from cictl_server.services.logs.files import LogFiles
+
+TMPFS_BYTES = 4 << 20
+NOISE = os.urandom(1 << 20)
+
+Request = Callable[[RunningServer, str], falcon.testing.Result]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server whose data directory is a disk of 4 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_BYTES}", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("nothing may be mounted here")
+    server = RunningServer(disk)
+    yield server
+    server.close()
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(directory: Path) -> Path:
+    """Write until nothing fits any more, and return the file."""
+    ballast = directory / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            with suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
+    return ballast
+
+
+def zipped() -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("big", NOISE)
+    return body.getvalue()
+
+
+def report(server: RunningServer, job_id: str) -> falcon.testing.Result:
+    return server.report(job_id, "running", output_append="x" * 100_000, output_offset=0)
+
+
+def upload_zip(server: RunningServer, job_id: str) -> falcon.testing.Result:
+    headers = {"X-CIWI-Agent-ID": "a"}
+    return server.http.simulate_post(f"/api/v1/jobs/{job_id}/artifacts/upload-zip", body=zipped(), headers=headers)
+
+
+def upload_json(server: RunningServer, job_id: str) -> falcon.testing.Result:
+    files = [{"path": "big", "data_base64": base64.b64encode(NOISE).decode()}]
+    return server.post(f"/api/v1/jobs/{job_id}/artifacts", {"agent_id": "a", "artifacts": files})
+
+
+def upload_tests(server: RunningServer, job_id: str) -> falcon.testing.Result:
+    suite = {"format": "junit-xml", "total": 1, "passed": 1, "failed": 0, "skipped": 0, "name": "x" * 100_000}
+    counts = {"total": 1, "passed": 1, "failed": 0, "skipped": 0, "suites": [suite]}
+    return server.post(f"/api/v1/jobs/{job_id}/tests", {"agent_id": "a", "report": counts})
+
+
+def finish(server: RunningServer, job_id: str) -> falcon.testing.Result:
+    return server.report(job_id, "failed", exit_code=1, error="x" * 100_000)
+
+
+WRITES: dict[str, Request] = {
+    "log": report,
+    "zip": upload_zip,
+    "json": upload_json,
+    "tests": upload_tests,
+    "end": finish,
+}
+
+
+def test_every_write_says_so_and_goes_on_once_there_is_room(small: RunningServer) -> None:
+    small.enqueue()
+    job = small.running()
+    ballast = fill(small.directory)
+    for name, write in WRITES.items():
+        refused = write(small, job.id)
+        assert (refused.status_code, refused.text.endswith(": No space left on device\n")) == (507, True), name
+    ready = small.get("/readyz")
+    assert ready.status_code == 503
+    assert "make room on the disk of the data directory" in ready.text
+    state = small.get("/api/v1/runtime-state").json
+    assert (state["mode"], state["reasons"]) == ("degraded_offline", ["disk full on server"])
+    assert small.job(job.id).status == "running"
+    ballast.unlink()
+    assert small.get("/readyz").status_code == 200
+    assert small.get("/api/v1/runtime-state").json["mode"] == "normal"
+    for name, write in WRITES.items():
+        assert write(small, job.id).status_code == 200, name
+    small.restart()
+    assert small.job(job.id).status == "failed"
+
+
+def test_a_log_that_finds_no_space_is_kept_by_its_agent(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.enqueue()
+    job = server.running()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LogFiles, "append", full)
+        refused = report(server, job.id)
+        assert (refused.status_code, refused.text) == (507, "the server's disk is full: Disk quota exceeded\n")
+    assert report(server, job.id).status_code == 200
+    assert len(server.log(job.id)) == 100_000
