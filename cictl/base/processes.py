@@ -37,6 +37,24 @@ class Process(NamedTuple):
         except (psutil.Error, OSError):
             return {}
 
+    def directory(self) -> Path | None:
+        """Return its working directory; None if we may not see it, or if it has ended."""
+        import psutil
+
+        try:
+            return Path(self.handle.cwd())
+        except (psutil.Error, OSError):
+            return None
+
+    def started(self) -> float | None:
+        """Return the `uptime` at which it started; None if it is gone, or where starts are not counted from there."""
+        import psutil
+
+        try:
+            return _ticks(self.pid) / os.sysconf("SC_CLK_TCK") if _HAS_PROC else None
+        except psutil.Error:
+            return None
+
     def name(self) -> str:
         """Return the name of its program; `?` if it is gone."""
         import psutil

@@ -139,23 +139,25 @@ class _Running:
         processes: Processes,
         script: IO[bytes] | None,
     ) -> None:
-        self.process: subprocess.Popen[bytes] = subprocess.Popen(
-            arguments,
-            # By this process's PATH: the command's own may lead elsewhere, or nowhere.
-            executable=shutil.which(arguments[0]) if os.name == "posix" else None,
-            cwd=directory,
-            env=dict(environment),
-            stdin=script or subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            **processes.groups.of_job(),
-        )
+        # By this process's PATH: the command's own may lead elsewhere, or nowhere.
+        executable = shutil.which(arguments[0]) if os.name == "posix" else None
+        with processes.starting():
+            self.process: subprocess.Popen[bytes] = subprocess.Popen(
+                arguments,
+                executable=executable,
+                cwd=directory,
+                env=dict(environment),
+                stdin=script or subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                **processes.groups.of_job(),
+            )
+            processes.add(self.process.pid)
         assert self.process.stdout is not None
         self._pipe = processes.open_pipe(self.process.stdout)
         self._sink = sink
         self._processes = processes
         self._is_kept = False
-        processes.add(self.process.pid)
 
     def __enter__(self) -> _Running:
         return self

@@ -14,11 +14,13 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Protocol
 
 from cictl.base.children import running as children_of_ours
 from cictl.base.processes import Process, sessions, table, uptime
+from cictl_agent.system.household import Household
 from cictl_agent.system.pipes import Leftovers, Pipe, SelectedPipe, ThreadedPipe
 from cictl_agent.system.process_groups import JobGroups, PosixGroups, TaskkillGroups
 
@@ -30,6 +32,7 @@ _KILL_SECONDS = 1.0
 _TICK_SECONDS = 0.01
 _TEND_SECONDS = 0.05
 _SLACK_SECONDS = 1.0  # starts are told in ticks
+_TICKS_SECONDS = 0.05  # several of them
 _NO_SESSION = 0  # of the kernel's own threads; the agent's session holds none of the job's either: each command left it
 
 
@@ -75,6 +78,9 @@ class Processes(Protocol):
     def open_pipe(self, output: IO[bytes]) -> Pipe:
         """Return a reader for the output of a command."""
 
+    def starting(self) -> AbstractContextManager[object]:
+        """Return the context in which a command must be started and added, so that no other job takes it for its own."""
+
     def add(self, leader: int) -> None:
         """Count the command with this process id, and all that it starts, as the job's."""
 
@@ -91,16 +97,28 @@ class Processes(Protocol):
     def kill_all(self) -> None:
         """Kill every process of the job, and return when they are gone, or after a second."""
 
+    def close(self) -> None:
+        """Note that the job is over, after `kill_all`, and end what only a job that is over can have left."""
+
 
 class JobProcesses:
     """The processes of a job where signals exist; each command of the job leads a session of its own."""
 
-    def __init__(self, job_id: str, *, adopts_orphans: bool = False) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        *,
+        adopts_orphans: bool = False,
+        household: Household | None = None,
+        directory: Path | None = None,
+    ) -> None:
         """Begin without processes.
 
         Args:
             adopts_orphans: Whether `adopt_orphans` succeeded. Then every child of this process that is not in its own
-                session is the job's.
+                session is that of one of the jobs in the household.
+            household: The jobs that this process runs at once; by default this one alone.
+            directory: The job's own directory.
         """
         self.groups: JobGroups = PosixGroups()
         self.leftovers = Leftovers()
@@ -112,13 +130,20 @@ class JobProcesses:
         self._begun = uptime()
         self._has_commands = False
         self._next_look = 0.0
+        self._directory = directory
+        self._household = household or Household()
+        self._household.enter(self)
 
     def open_pipe(self, output: IO[bytes]) -> Pipe:
         return SelectedPipe(output)
 
+    def starting(self) -> AbstractContextManager[object]:
+        return self._household.lock
+
     def add(self, leader: int) -> None:
         self._leaders.add(leader)
         self._has_commands = True
+        self._household.give_session(leader, self)
 
     def forget(self, leader: int) -> None:
         """Keep the id only as that of a session, and only until the session is empty: then Linux may reuse it."""
@@ -149,6 +174,32 @@ class JobProcesses:
                 return
             time.sleep(_TICK_SECONDS)
 
+    def close(self) -> None:
+        self._household.leave(self)
+        if self._adopts_orphans:
+            self.kill_all()
+
+    def leads(self, process: Process) -> bool:
+        return process.session in self._leaders or process.session in self._left_sessions
+
+    def runs(self, pid: int) -> bool:
+        return pid in self._leaders
+
+    def lose_session(self, session: int) -> None:
+        self._leaders.discard(session)
+        self._left_sessions.discard(session)
+
+    def marks(self, process: Process) -> bool:
+        return process.environment().get(JOB_VARIABLE) == self._job_id
+
+    def houses(self, process: Process) -> bool:
+        place = process.directory() if self._directory else None
+        return place is not None and self._directory in (place, *place.parents)
+
+    def is_older_than(self, process: Process) -> bool:
+        started = process.started()
+        return started is None or self._begun is None or self._begun <= started + _TICKS_SECONDS
+
     def _forget_empty_sessions(self) -> None:
         """Forget the sessions of ended commands in which nothing runs any more.
 
@@ -161,15 +212,21 @@ class JobProcesses:
 
     def _bury(self) -> None:
         """Wait for the dead processes that were adopted. Whoever started another child here waits for it itself."""
-        for pid in _children():
-            with contextlib.suppress(ChildProcessError, ProcessLookupError):
-                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) and self._is_adopted(pid):
-                    os.waitpid(pid, os.WNOHANG)
+        with self._household.lock:  # else the command that another job starts now could be waited for here
+            for pid in _children():
+                with contextlib.suppress(ChildProcessError, ProcessLookupError):
+                    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) and self._is_adopted(pid):
+                        os.waitpid(pid, os.WNOHANG)
 
     def _is_adopted(self, pid: int) -> bool:
-        return os.getsid(pid) != os.getsid(0) and pid not in self._leaders and pid not in children_of_ours()
+        is_command = self._household.runs(pid) or self.runs(pid) or pid in children_of_ours()
+        return os.getsid(pid) != os.getsid(0) and not is_command
 
     def _find(self) -> list[Process]:
+        with self._household.lock:
+            return self._find_now()
+
+    def _find_now(self) -> list[Process]:
         """Return the living processes of the job, and wait for the dead ones that we adopted."""
         if self._adopts_orphans and not _has_children():
             return []
@@ -212,11 +269,10 @@ class JobProcesses:
         """Tell whether it is the job's by its session, by the id in its environment, or because it was adopted."""
         if process.pid == os.getpid():
             return False
-        if self._adopts_orphans:  # none gets out of reach, so no environment need be read, which costs most
-            return process.parent == os.getpid() and process.session != os.getsid(0)
-        if process.session in self._leaders or process.session in self._left_sessions:
-            return True
-        return process.environment().get(JOB_VARIABLE) == self._job_id
+        if self._adopts_orphans:  # none gets out of reach, so no stranger's environment need be read, which costs most
+            is_adopted = process.parent == os.getpid() and process.session != os.getsid(0)
+            return is_adopted and self._household.owns(self, process)
+        return self.leads(process) or self.marks(process)
 
 
 class TreeProcesses:
@@ -231,6 +287,9 @@ class TreeProcesses:
     def open_pipe(self, output: IO[bytes]) -> Pipe:
         return ThreadedPipe(output)
 
+    def starting(self) -> AbstractContextManager[object]:
+        return contextlib.nullcontext()
+
     def add(self, leader: int) -> None:
         self._leaders.add(leader)
 
@@ -243,6 +302,9 @@ class TreeProcesses:
     def kill_all(self) -> None:
         for leader in sorted(self._leaders):
             self.groups.kill(leader)
+
+    def close(self) -> None:
+        """Do nothing: what outlives its command is out of reach."""
 
 
 def _has_children(*, dead: bool = False) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from cictl_agent.system.household import Household
 from cictl_agent.system.interpreters import Interpreter
 from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
@@ -41,7 +42,14 @@ class Platform(Protocol):
     def makes_links(self) -> bool:
         """Whether anybody may make symbolic links, and everybody can read them."""
 
-    def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
+    def job_processes(
+        self,
+        job_id: str,
+        *,
+        adopts_orphans: bool = False,
+        household: Household | None = None,
+        directory: Path | None = None,
+    ) -> Processes:
         """Return the processes of a job; see `JobProcesses`."""
 
     def locate(self, tool: str) -> str | None:

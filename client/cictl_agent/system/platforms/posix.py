@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from cictl_agent.system.household import Household
 from cictl_agent.system.interpreters import Interpreter, PosixShell
 from cictl_agent.system.platforms import Setting
 from cictl_agent.system.process_groups import JobGroups, PosixGroups
@@ -27,8 +28,15 @@ class Posix:
         self.interpreters: Mapping[str, Interpreter] = {"posix": PosixShell()}
         self.groups: JobGroups = PosixGroups()
 
-    def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
-        return JobProcesses(job_id, adopts_orphans=adopts_orphans)
+    def job_processes(
+        self,
+        job_id: str,
+        *,
+        adopts_orphans: bool = False,
+        household: Household | None = None,
+        directory: Path | None = None,
+    ) -> Processes:
+        return JobProcesses(job_id, adopts_orphans=adopts_orphans, household=household, directory=directory)
 
     def locate(self, tool: str) -> str | None:
         return shutil.which(tool)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cictl.base.environment import setting
 from cictl.base.names.windows_names import is_windows_name, windows_name
+from cictl_agent.system.household import Household
 from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
 from cictl_agent.system.platforms import Setting
 from cictl_agent.system.process_groups import TaskkillGroups
@@ -45,7 +46,14 @@ class Windows:
         self.groups = groups or TaskkillGroups()
         self._in_service_session = in_service_session
 
-    def job_processes(self, job_id: str, *, adopts_orphans: bool = False) -> Processes:
+    def job_processes(
+        self,
+        job_id: str,
+        *,
+        adopts_orphans: bool = False,
+        household: Household | None = None,
+        directory: Path | None = None,
+    ) -> Processes:
         return TreeProcesses(self.groups)
 
     def locate(self, tool: str) -> str | None:
