@@ -48,11 +48,12 @@ def apply_staged_update(context: typer.Context, home: Home = None, data_dir: Dat
 
     from filelock import Timeout
 
+    from cictl.base import log_output
     from cictl.base.environment import setting
     from cictl.installation.activation import HEALTH_SECONDS, Means, apply_staged_update
 
     session = Session.of(context)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_output.begin(logging.INFO)
     seconds = setting(session.env, "UPDATE_HEALTH_TIMEOUT")
     try:
         means = Means(health_seconds=float(seconds) if seconds else HEALTH_SECONDS)

@@ -42,6 +42,7 @@ def run_agent(
     import sys
     from functools import partial
 
+    from cictl.base import log_output
     from cictl.base.environment import setting
     from cictl.installation.versions import running_tag
     from cictl_agent.agent import Agent
@@ -54,7 +55,7 @@ def run_agent(
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_output.begin(level)
     platform = this_platform()
     try:
         load_env_file(os.environ, platform.env_file(os.environ))

@@ -109,6 +109,7 @@ def serve(
 
     import platformdirs
 
+    from cictl.base import log_output
     from cictl.installation.versions import running_tag
     from cictl_server.connections import ConnectionLimits
     from cictl_server.errors import CictlError
@@ -118,7 +119,7 @@ def serve(
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_output.begin(level)
     host, port = _address(host, port)
     version = running_tag()
     directory = (data_dir or platformdirs.user_data_path("cictl", appauthor=False)).absolute()
