@@ -168,7 +168,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('activate', 'Let a deactivated agent lease jobs again.');
                 , @('deactivate', 'Stop an agent from leasing jobs; cancels its active job.');
                 , @('refresh-tools', 'Let an agent look again which tools it has, even while it works.');
-                , @('restart', 'Let an agent restart itself, once its job is over.');
+                , @('restart', 'Let an agent restart itself, once its jobs are over.');
                 , @('wipe-cache', 'Let an agent delete all its caches, once its job is over.');
                 , @('flush-history', 'Delete the jobs that an agent has finished, and its workspaces.');
                 , @('update', 'Let an agent update itself to the server''s version, once its job is over.');

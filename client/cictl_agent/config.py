@@ -5,15 +5,18 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from cictl.base.environment import setting
+from cictl.base.environment import find_setting, setting
 from cictl.base.urls import split_http, without_user_info
 from cictl.wire.words import DEFAULT_SERVER
 from cictl_agent.log.file_listing import Level, Listing
-from cictl_agent.system.service_managers import Service
+from cictl_agent.system.platforms import Platform
+from cictl_agent.system.service_managers import Service, Supervisor
 
 DEFAULT_WORK_DIR = Path(".cictl-agent/work")
+_BY_EXIT = "exit"
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -103,6 +106,22 @@ def load_config(
         artifact_listing=_listing(env, "ARTIFACT_LOG_LEVEL", "ARTIFACT_LOG_MAX_INCLUDE_LINES"),
         dependency_listing=_listing(env, "DEP_ARTIFACT_LOG_LEVEL", "DEP_ARTIFACT_LOG_MAX_RESTORED_LINES"),
     )
+
+
+def find_service(env: Mapping[str, str], platform: Platform) -> Service | None:
+    """Return what starts this agent anew when it ends: what a setting says, else what the platform sees.
+
+    Raises:
+        ConfigError: The setting has an unknown value.
+    """
+    word, variable = find_setting(env, "AGENT_RESTART")
+    if not word:
+        return platform.find_service(env, partial(setting, env))
+    if word.lower() != _BY_EXIT:
+        raise ConfigError(
+            f"{variable} must be {_BY_EXIT!r}, for an agent that is started again whenever it ends, not {word!r}"
+        )
+    return Supervisor(f"{variable}={_BY_EXIT}")
 
 
 def find_work_dir(env: Mapping[str, str], stated: Path | None) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cictl.base.environment import setting
-from cictl_agent.config import load_config
+from cictl_agent.config import find_service, load_config
 from cictl_agent.system.platforms.macos import MacOS
 from cictl_agent.system.platforms.posix import Linux
 from cictl_agent.system.platforms.windows import Windows
@@ -39,7 +39,7 @@ def test_settings_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     asked_for = AskedFor()
     load_config(asked_for)
     for platform in (Linux(), MacOS(), Windows(in_service_session=lambda: True)):
-        platform.find_service(asked_for, lambda name: setting(asked_for, name))
+        find_service(asked_for, platform)
     for name in ("AGENT_ENV_FILE", "MSVC_CL_PATH"):
         setting(asked_for, name)
     rows = [line.partition("|")[2].partition("|")[0] for line in PAGE.read_text().splitlines() if line.startswith("|")]

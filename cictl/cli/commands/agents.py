@@ -8,6 +8,8 @@ import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.confirmation import confirm
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.commands.options import CancelOnInterrupt, Follow, Wait
 from cictl.cli.names import MAX_JOBS, find_agent
@@ -76,8 +78,16 @@ def refresh_tools(context: typer.Context, agent: AgentName) -> None:
 
 @app.command("restart", cls=Command, epilog="cictl agents restart build-1")
 def restart_agent(context: typer.Context, agent: AgentName) -> None:
-    """Let an agent restart itself, once its job is over."""
-    _order(Session.of(context), agent, Action.RESTART, words="restart agent")
+    """Let an agent restart itself, once its jobs are over.
+
+    It ends, and its service manager starts it again. An agent that was started by hand is left alone: exit code 7.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"restart agent {agent}")
+    found = find_agent(session.client, agent)
+    if (found.capabilities or {}).get("run_mode") == "manual":
+        raise _started_by_hand(found)
+    _send(session, found, Action.RESTART)
 
 
 @app.command(
@@ -170,6 +180,17 @@ def exec_script(
     text = session.stdin.read() if script == ["-"] else " ".join(script)
     waiting = Waiting(wait=wait, follow=follow, timeout=wait_timeout, cancel_on_interrupt=cancel_on_interrupt)
     run_script(session, agent, Script(text=text, shell=shell, timeout_seconds=timeout), waiting=waiting)
+
+
+def _started_by_hand(agent: Agent) -> Failure:
+    """Return why an agent is not told to restart that nobody would start again."""
+    return Failure(
+        f"{agent.agent_id} was started by hand: nothing would start it again, so it goes on as it is",
+        exit_code=ExitCode.CONFLICT,
+        code="conflict",
+        hint=f"restart its process on {agent.hostname or 'its machine'} by hand; or run it as a service, or under any "
+        "supervisor with CICTL_AGENT_RESTART=exit",
+    )
 
 
 def _set_deactivated(session: Session, text: str, *, wanted: bool) -> None:

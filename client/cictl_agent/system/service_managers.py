@@ -1,4 +1,4 @@
-"""The service that an agent runs as: which manager starts it anew, and how the agent asks for that."""
+"""The service that an agent runs as: what starts it anew, and how the agent asks for that."""
 
 from __future__ import annotations
 
@@ -43,6 +43,21 @@ class Service(Protocol):
         Raises:
             RestartFailed: The manager could not be asked.
         """
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """Something that starts the agent again whenever it ends. No agent can see that, so a setting says it."""
+
+    name: str
+    fallback_code: int = 0
+
+    @property
+    def announcement(self) -> str:
+        return f"restart via exit requested ({self.name})"
+
+    def restart(self) -> None:
+        """Do nothing: the supervisor starts the agent again once it has ended."""
 
 
 @dataclass(frozen=True)

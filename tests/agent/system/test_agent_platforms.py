@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import pytest
 from cictl_testing.agents.programs import Programs
 
-from cictl.base.environment import setting
 from cictl.base.names.windows_names import is_windows_name, windows_name
 from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
+from cictl_agent.config import ConfigError, find_service
 from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
 from cictl_agent.system.paths import long_windows_path
 from cictl_agent.system.platforms import Platform, this_platform
@@ -20,7 +19,14 @@ from cictl_agent.system.platforms.macos import MacOS
 from cictl_agent.system.platforms.posix import Linux, Posix
 from cictl_agent.system.platforms.windows import Windows
 from cictl_agent.system.process_groups import TaskkillGroups
-from cictl_agent.system.service_managers import LaunchdService, RestartFailed, Service, SystemdService, WindowsService
+from cictl_agent.system.service_managers import (
+    LaunchdService,
+    RestartFailed,
+    Service,
+    Supervisor,
+    SystemdService,
+    WindowsService,
+)
 
 
 @pytest.fixture
@@ -29,7 +35,7 @@ def windows() -> Windows:
 
 
 def found_service(platform: Platform, environment: Mapping[str, str]) -> Service | None:
-    return platform.find_service(environment, partial(setting, environment))
+    return find_service(environment, platform)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +76,14 @@ def test_shells_are_offered_with_the_default_first(platform: Platform, shells: s
 )
 def test_service_of_systemd(env: dict[str, str], service: str | None) -> None:
     assert found_service(Linux(), env) == (SystemdService(service) if service else None)
+
+
+@pytest.mark.parametrize("platform", [Linux(), MacOS(), Windows()], ids=["linux", "macos", "windows"])
+def test_supervisor_is_what_the_setting_says(platform: Platform) -> None:
+    found = found_service(platform, {"CICTL_AGENT_RESTART": " Exit ", "INVOCATION_ID": "x"})
+    assert found == Supervisor("CICTL_AGENT_RESTART=exit")
+    with pytest.raises(ConfigError, match=r"CIWI_AGENT_RESTART must be 'exit'.* not 'yes'"):
+        found_service(platform, {"CIWI_AGENT_RESTART": "yes"})
 
 
 @pytest.mark.parametrize(

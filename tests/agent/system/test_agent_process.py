@@ -88,15 +88,30 @@ def test_what_a_killed_agent_left_running_ends_when_the_next_one_starts(
     again.stop()
 
 
-def test_service_that_is_to_restart_ends(server: ScriptedServer, tmp_path: Path) -> None:
-    environment = {"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": "", "CICTL_AGENT_SYSTEMD_SERVICE_NAME": "x.service"}
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        pytest.param(
+            {"INVOCATION_ID": "x", "SYSTEMD_EXEC_PID": "", "CICTL_AGENT_SYSTEMD_SERVICE_NAME": "x.service"},
+            "restart via systemd self-exit requested (x.service)",
+            id="systemd",
+        ),
+        pytest.param(
+            {"CICTL_AGENT_RESTART": "exit"}, "restart via exit requested (CICTL_AGENT_RESTART=exit)", id="supervisor"
+        ),
+    ],
+)
+def test_service_that_is_to_restart_ends(
+    server: ScriptedServer, tmp_path: Path, environment: dict[str, str], told: str
+) -> None:
     server.orders.append(HeartbeatResponse(accepted=True, restart_requested=True))
     arguments = ("run-agent", "--server", server.url, "--id", "a", "--work-dir", str(tmp_path / "work"))
     agent = Process(*arguments, environment=environment, directory=tmp_path)
     assert agent.wait() == 0
     agent.stop()
     said = [heartbeat.restart_status for heartbeat in server.heartbeats]
-    assert "restart via systemd self-exit requested (x.service)" in said
+    assert told in said
+    assert server.heartbeats[0].capabilities["run_mode"] == "service"
 
 
 def test_agent_that_was_killed_greets_anew_and_clears_its_spool(

@@ -103,6 +103,14 @@ def test_orders_that_destroy_nothing(cli: Run, shop: Shop, action: str, said: st
     assert ordered(shop) == [("build-1", action)]
 
 
+def test_an_agent_that_was_started_by_hand_is_not_told_to_restart(cli: Run, shop: Shop) -> None:
+    shop.beat("build-1", capabilities={"run_mode": "manual"}, hostname="den")
+    ran = cli("agents", "restart", "build-1")
+    assert (ran.code, ordered(shop)) == (ExitCode.CONFLICT, [])
+    assert "build-1 was started by hand: nothing would start it again" in ran.err
+    assert "CICTL_AGENT_RESTART=exit" in ran.err
+
+
 @pytest.mark.parametrize(("command", "action"), [("wipe-cache", "wipe-cache"), ("flush-history", "flush-job-history")])
 def test_orders_that_destroy_need_yes(cli: Run, shop: Shop, command: str, action: str) -> None:
     refused = cli("agents", command, "build-1")

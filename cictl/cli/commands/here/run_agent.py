@@ -40,13 +40,11 @@ def run_agent(
     import logging
     import os
     import sys
-    from functools import partial
 
     from cictl.base import log_output
-    from cictl.base.environment import setting
     from cictl.installation.versions import running_tag
     from cictl_agent.agent import Agent
-    from cictl_agent.config import ConfigError, find_work_dir, load_config
+    from cictl_agent.config import ConfigError, find_service, find_work_dir, load_config
     from cictl_agent.envfile import load_env_file
     from cictl_agent.system.platforms import this_platform
     from cictl_agent.system.processes import adopt_orphans, reset_ignored_signals
@@ -59,7 +57,7 @@ def run_agent(
     platform = this_platform()
     try:
         load_env_file(os.environ, platform.env_file(os.environ))
-        service = platform.find_service(os.environ, partial(setting, os.environ))
+        service = find_service(os.environ, platform)
         updater = find_updater(
             os.environ,
             service=service,
