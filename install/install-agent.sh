@@ -23,6 +23,7 @@ server on the same machine. An upgrade that does not reach the server is taken b
 Settings, from the environment; all but the last four are kept in /etc/default/cictl-agent:
   CICTL_SERVER_URL                 the server; without it, one that answers on http://127.0.0.1:8112
   CICTL_AGENT_ID                   the agent's name (agent-<short host name>)
+  CICTL_AGENT_SLOTS                how many jobs it runs at once (1)
   CICTL_TOKEN                      the agent's token
   CICTL_UPDATE_SOURCE              github, or simple for an index of packages
   CICTL_UPDATE_API_BASE            a GitHub-compatible API (https://api.github.com)
@@ -430,6 +431,7 @@ own_settings() {
     add_setting CICTL_SERVER_URL "$URL"
     add_setting CICTL_AGENT_ID "$ID"
     add_setting CICTL_AGENT_WORKDIR "$DATA/work"
+    add_setting CICTL_AGENT_SLOTS "${CICTL_AGENT_SLOTS:-${CIWI_AGENT_SLOTS:-}}"
     add_setting CICTL_CONTAINER 0 # a container that has systemd is kept up to date like a machine
     add_setting CICTL_HOME "$HOME_DIR"
     add_setting CICTL_TOKEN "${CICTL_TOKEN:-${CIWI_TOKEN:-}}"

@@ -16,6 +16,10 @@ GREETING = "ciwi agent has (re)started"
 """How `restart_status` begins in an agent's first heartbeat. Its process id follows."""
 
 
+_SHOWN_HOST = 80
+"""The most characters of a host's name that are shown: it comes from an agent and may be anything."""
+
+
 class Action(StrEnum):
     """Something that a user can make an agent do, by its name in `POST agents/{id}/actions`."""
 
@@ -76,6 +80,31 @@ class Order(Enum):
         return f"{self.name.lower()}_requested"
 
 
+class AgentProcess(Message):
+    """One process that works as an agent (ours). Two with one id can be told apart by it.
+
+    Attributes:
+        pid, host: Its process id, and the machine that it runs on.
+        work_dir_id: Made at random when its work directory was first used. It holds the lock of that directory.
+    """
+
+    started_utc: datetime
+    pid: int = 0
+    host: str = ""
+    work_dir_id: str = ""
+
+    @property
+    def told(self) -> str:
+        """How people are told of it."""
+        host = "".join(c for c in self.host if c.isprintable()).strip()[:_SHOWN_HOST] or "an unknown host"
+        return f"pid {self.pid} on {host}, started {self.started_utc:%Y-%m-%dT%H:%M:%SZ}"
+
+    def follows(self, other: AgentProcess) -> bool:
+        """Tell whether this process began where *other* must have ended: it is younger, and has the lock that that one had."""
+        is_same_place = (self.host, self.work_dir_id) == (other.host, other.work_dir_id)
+        return bool(self.work_dir_id) and is_same_place and self.started_utc > other.started_utc
+
+
 class HeartbeatRequest(Message):
     """`POST heartbeat`, every ten seconds.
 
@@ -86,6 +115,10 @@ class HeartbeatRequest(Message):
         running_job_ids: The executions that this agent works on (ours). Absent from an agent that does not report them.
         orders_received: The last `orders_id` that this agent got, empty before the first (ours). Absent from an agent
             that does not acknowledge orders.
+        process: The process that sends this (ours). Absent from an agent that does not tell.
+        leaving: The process ends now, and another one may take over its id at once (ours).
+        slots: How many executions it runs at once, if more than one (ours).
+        draining: It begins no execution until those that it runs are over (ours).
     """
 
     agent_id: str = ""
@@ -99,6 +132,10 @@ class HeartbeatRequest(Message):
     timestamp_utc: datetime | None = None
     running_job_ids: list[str] | None = None
     orders_received: str | None = None
+    process: AgentProcess | None = None
+    leaving: bool = False
+    slots: int = 0
+    draining: bool = False
 
 
 class HeartbeatResponse(Message):
@@ -109,6 +146,7 @@ class HeartbeatResponse(Message):
             (ours). The agent stops them.
         orders_id: Identifies the orders in this answer (ours). The agent sends it back as `orders_received`. Empty when
             there are none.
+        rival: Another process that says it has this id, and was refused within the last minute (ours).
     """
 
     accepted: bool
@@ -123,10 +161,18 @@ class HeartbeatResponse(Message):
     flush_job_history_requested: bool = False
     cancel_job_ids: list[str] = msgspec.field(default_factory=list)
     orders_id: str = ""
+    rival: AgentProcess | None = None
 
 
 class Agent(Message):
-    """One agent. It is online when `last_seen_utc` is up to 20 s ago, stale up to 60 s, and offline after that."""
+    """One agent. It is online when `last_seen_utc` is up to 20 s ago, stale up to 60 s, and offline after that.
+
+    Attributes:
+        process: The process that has the id (ours). Absent when the agent does not tell, or has ended in good order.
+        rival: As in `HeartbeatResponse`.
+        slots: How many executions it runs at once, if more than one (ours).
+        slots_busy: How many of them are taken; absent with a single one (ours).
+    """
 
     agent_id: str
     hostname: str
@@ -147,6 +193,10 @@ class Agent(Message):
     update_next_retry_utc: datetime | None = None
     update_last_error: str = ""
     update_last_error_utc: datetime | None = None
+    process: AgentProcess | None = None
+    rival: AgentProcess | None = None
+    slots: int = 0
+    slots_busy: int = 0
 
 
 class AgentList(Message):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from cictl.base.job_parts import CacheSpec, SecretRef
+from cictl.wire.agents import AgentProcess
 from cictl.wire.codec import Message
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
@@ -405,12 +406,18 @@ class LeaseRequest(Message):
         capabilities: They win over those of the last heartbeat, key by key.
         wait_seconds: How long the server may hold the request while there is no work (ours). At most 25 count.
         request_id: A repeat with the same id gets the same execution again (ours).
+        process: The process that asks (ours). Absent from an agent that does not tell.
+        slot: Which of its slots asks, from 1 (ours). 0 from an agent that runs one execution at a time.
+        slots: How many it has (ours).
     """
 
     agent_id: str = ""
     capabilities: dict[str, str] = msgspec.field(default_factory=dict)
     wait_seconds: int = 0
     request_id: str = ""
+    process: AgentProcess | None = None
+    slot: int = 0
+    slots: int = 0
 
 
 class LeaseResponse(Message):

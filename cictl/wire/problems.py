@@ -49,6 +49,7 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, Outcome.SERVER_ERROR
     CONFLICT = "conflict", 409, Outcome.CONFLICT
     LOG_GAP = "log_gap", 409, Outcome.CONFLICT
+    AGENT_ID_IN_USE = "agent_id_in_use", 409, Outcome.CONFLICT
     TOO_LARGE = "too_large", 413, Outcome.ERROR
     INTERNAL = "internal", 500, Outcome.SERVER_ERROR
     GIT_FAILED = "git_failed", 400, Outcome.ERROR

@@ -43,6 +43,8 @@ DEFAULT_SERVER = f"http://127.0.0.1:{DEFAULT_PORT}"
 class Feature(StrEnum):
     """The extensions of the contract. A server lists those that it speaks in `server-info`."""
 
+    AGENT_PROCESS = "agent-process"
+    """Of two processes with the id of one agent the second is refused."""
     ARTIFACT_LIMITS = "artifact-limits"
     """The server has limits of its own for artifacts, and names the one that was passed. The contract's don't count."""
     ARTIFACT_LINKS = "artifact-links"
@@ -61,3 +63,5 @@ class Feature(StrEnum):
     PROBLEM_JSON = "problem-json"
     READYZ = "readyz"
     """`GET /readyz` is answered."""
+    SLOTS = "slots"
+    """An agent may hold as many executions as it says that it has slots."""

@@ -1,36 +1,39 @@
-"""The agent itself: it runs one job after the other, and beats in a thread beside them."""
+"""The agent itself: its slots run jobs, each one after the other, and it beats in a thread beside them."""
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-
-from filelock import FileLock, Timeout
+from collections.abc import Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
 
 from cictl.base.clock import Clock, utc_now
 from cictl.installation.versions import running_tag
-from cictl.wire.agents import GREETING, HeartbeatResponse
+from cictl.wire.agents import GREETING, AgentProcess, HeartbeatResponse
 from cictl.wire.jobs import JobExecution
-from cictl.wire.words import NOT_A_SERVICE
+from cictl.wire.words import NOT_A_SERVICE, Feature
 from cictl_agent.capabilities import base_capabilities, scan_tools
-from cictl_agent.config import AgentConfig, ConfigError
+from cictl_agent.config import AgentConfig
 from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
 from cictl_agent.job.containers.container import ContainerHost, ContainerUse
 from cictl_agent.job.run import JobRun
+from cictl_agent.job.workspace import Workspaces
 from cictl_agent.leasing import Asking
 from cictl_agent.orders import Orders
+from cictl_agent.slots import Slot
+from cictl_agent.system.household import Household
 from cictl_agent.system.interruption import StopReason
 from cictl_agent.system.platforms import Platform, this_platform
-from cictl_agent.system.trees import remove_tree
 from cictl_agent.updating import Updater
+from cictl_agent.work_dir import claimed
 from cictl_client import Client
 
 logger = logging.getLogger(__name__)
 
-_NO_DISK_SECONDS = 10.0
+_ID_TAKEN = "another process has the id of this agent"
 
 
 class Agent:
@@ -78,12 +81,14 @@ class Agent:
         self._clock = clock
         self._tools: Mapping[str, str] = {}
         self._scanned = threading.Event()
-        self._current: JobRun | None = None
+        self._household = Household()
+        self._workspaces = Workspaces(config.workspaces_dir)
+        self._slots: list[Slot] = []
         self.exit_code = 0
         """The code to end the process with. It is not 0 when the service manager must notice a failure."""
 
     def run(self, stop: threading.Event) -> None:
-        """Work until *stop* is set. A job that runs then is stopped and reported as failed.
+        """Work until *stop* is set. The jobs that run then are stopped and reported as failed.
 
         The agent sets *stop* itself when it must be started anew: because the server orders it, or because a version on
         trial does not work. Call `Updater.begin` once before, in the process that runs this.
@@ -92,37 +97,50 @@ class Agent:
             ConfigError: The work directory can't be used, or another agent uses it.
         """
         with (
-            _claimed(self._config, self._platform),
+            claimed(self._config, self._platform) as work_dir_id,
             Client(self._config.server_url, token=self._config.token) as client,
         ):
             self._container_host.leftovers.remove_all()
-            heartbeat, orders = self._build(client, stop)
+            process = AgentProcess(
+                started_utc=self._clock(), pid=os.getpid(), host=socket.gethostname(), work_dir_id=work_dir_id
+            )
+            heartbeat, orders = self._build(client, process, stop)
+            asking = self._asking(client, process, heartbeat, orders, stop)
+            self._slots = [self._slot(number + 1, client, asking, orders, stop) for number in range(self._config.slots)]
             self._scan(heartbeat)
             heartbeat.start()
             threading.Thread(target=self._interrupt_at, args=(stop,), name="stop", daemon=True).start()
             threading.Thread(target=self._prove, args=(heartbeat, stop), name="trial", daemon=True).start()
             try:
-                self._work(client, heartbeat, orders, stop)
+                self._work(heartbeat, stop)
             finally:
                 self.exit_code = orders.exit_code
-                heartbeat.close()
+                heartbeat.close(says_farewell=Feature.AGENT_PROCESS in asking.features)
 
     def kill(self) -> None:
-        """End the processes of the running job at once."""
-        if current := self._current:
-            current.processes.kill_all()
+        """End the processes of the running jobs at once."""
+        if self._adopts_orphans:
+            # Alone in its household, this one takes everything for its own that this process has started or adopted.
+            self._platform.job_processes("", adopts_orphans=True).kill_all()
+            return
+        for run in self._runs():
+            run.processes.kill_all()
 
-    def _build(self, client: Client, stop: threading.Event) -> tuple[Heartbeat, Orders]:
+    def _build(self, client: Client, process: AgentProcess, stop: threading.Event) -> tuple[Heartbeat, Orders]:
         heartbeat = Heartbeat(
             client=client,
             agent_id=self._config.agent_id,
             os_name=self._platform.os_name,
             version=self._updater.version,
-            greeting=f"{GREETING} (pid={os.getpid()})",
+            greeting=f"{GREETING} (pid={process.pid})",
             capabilities=self._capabilities,
             running_job_ids=self._running_job_ids,
             on_answer=lambda answer: self._obey(answer, orders),
             clock=self._clock,
+            process=process,
+            slots=self._config.slots,
+            is_draining=lambda: self._config.slots > 1 and orders.are_waiting,
+            on_refusal=lambda: self._interrupt(StopReason.OVER, _ID_TAKEN),
             interval_seconds=self._heartbeat_seconds,
         )
         orders = Orders(
@@ -130,55 +148,77 @@ class Agent:
             updater=self._updater,
             refresh_tools=lambda: self._scan(heartbeat),
             speaker=heartbeat,
-            is_busy=lambda: self._current is not None,
+            is_busy=lambda: bool(self._runs()),
             stop=stop,
         )
         return heartbeat, orders
 
-    def _work(self, client: Client, heartbeat: Heartbeat, orders: Orders, stop: threading.Event) -> None:
+    def _asking(
+        self, client: Client, process: AgentProcess, heartbeat: Heartbeat, orders: Orders, stop: threading.Event
+    ) -> Asking:
+        return Asking(
+            client=client,
+            agent_id=self._config.agent_id,
+            process=process,
+            slots=self._config.slots,
+            capabilities=self._capabilities,
+            is_held=lambda: not heartbeat.is_known.is_set() or orders.are_waiting,
+            stop=stop,
+        )
+
+    def _slot(self, number: int, client: Client, asking: Asking, orders: Orders, stop: threading.Event) -> Slot:
+        def new_run(job: JobExecution, workspace: Path) -> JobRun:
+            return JobRun(
+                job=job,
+                config=self._config,
+                platform=self._platform,
+                client=client,
+                capabilities=self._capabilities(),
+                features=asking.features,
+                adopts_orphans=self._adopts_orphans,
+                household=self._household,
+                workspace=workspace,
+                clock=self._clock,
+                stop=stop,
+                container_host=self._container_host,
+            )
+
+        return Slot(
+            number=number,
+            asking=asking,
+            orders=orders,
+            workspaces=self._workspaces,
+            new_run=new_run,
+            file_name=self._platform.file_name,
+            stop=stop,
+        )
+
+    def _work(self, heartbeat: Heartbeat, stop: threading.Event) -> None:
+        """Let the slots work until the agent must stop. A slot that breaks stops the others."""
         # The greeting makes a server give up what an agent with this id ran before. A job that began earlier would be
         # given up with that, so nothing may run until the greeting was answered.
         for ready in (self._scanned, heartbeat.is_known):
             while not ready.wait(0.1):
                 if stop.is_set():
                     return
-        asking = Asking(client=client, agent_id=self._config.agent_id, capabilities=self._capabilities, stop=stop)
-        while (job := asking.next_job()) is not None:
-            with orders.files:
-                if not orders.is_restarting:  # a job that is not begun is handed out again
-                    self._run_job(job, client, stop, features=asking.features)
-            orders.carry_out_if_idle()
+        with ThreadPoolExecutor(len(self._slots), thread_name_prefix="slot") as pool:
+            at_work = [pool.submit(slot.work) for slot in self._slots]
+            wait(at_work, return_when=FIRST_EXCEPTION)
+            stop.set()
+        for slot in at_work:
+            slot.result()
 
-    def _run_job(self, job: JobExecution, client: Client, stop: threading.Event, *, features: frozenset[str]) -> None:
-        logger.info("job begins job=%s", job.id)
-        run = JobRun(
-            job=job,
-            config=self._config,
-            platform=self._platform,
-            client=client,
-            capabilities=self._capabilities(),
-            features=features,
-            adopts_orphans=self._adopts_orphans,
-            clock=self._clock,
-            stop=stop,
-            container_host=self._container_host,
-        )
-        self._current = run
-        try:
-            if stop.is_set():
-                run.interrupt(StopReason.AGENT_STOPPED)
-            run.run()
-        except OSError as error:
-            # No log can be kept, so nothing may run. The server takes the job back when its lease runs out.
-            logger.error("job cannot be run here job=%s: %s", job.id, error)  # noqa: TRY400
-            stop.wait(_NO_DISK_SECONDS)
-        finally:
-            self._current = None
+    def _runs(self) -> list[JobRun]:
+        """Return the jobs that run now."""
+        return [run for slot in self._slots if (run := slot.current)]
+
+    def _interrupt(self, reason: StopReason, detail: str = "") -> None:
+        for slot in self._slots:
+            slot.interrupt(reason, detail)
 
     def _interrupt_at(self, stop: threading.Event) -> None:
         stop.wait()
-        if current := self._current:
-            current.interrupt(StopReason.AGENT_STOPPED)
+        self._interrupt(StopReason.AGENT_STOPPED)
 
     def _prove(self, heartbeat: Heartbeat, stop: threading.Event) -> None:
         """Keep the running version once a heartbeat was accepted; stop an agent on trial if none is in time."""
@@ -193,9 +233,9 @@ class Agent:
             self._updater.forget_failure()
 
     def _obey(self, answer: HeartbeatResponse, orders: Orders) -> None:
-        current = self._current
-        if current is not None and current.job.id in answer.cancel_job_ids:
-            current.interrupt(StopReason.OVER, "job is over on server")
+        for run in self._runs():
+            if run.job.id in answer.cancel_job_ids:
+                run.interrupt(StopReason.OVER, "job is over on server")
         orders.take(answer)
 
     def _capabilities(self) -> dict[str, str]:
@@ -207,8 +247,7 @@ class Agent:
         }
 
     def _running_job_ids(self) -> list[str]:
-        current = self._current
-        return [current.job.id] if current else []
+        return [run.job.id for run in self._runs()]
 
     def _scan(self, heartbeat: Heartbeat) -> None:
         """Scan the tools in a thread of its own, and tell the server what was found."""
@@ -222,32 +261,3 @@ class Agent:
             heartbeat.beat_now()
 
         threading.Thread(target=scan, name="tools", daemon=True).start()
-
-
-@contextmanager
-def _claimed(config: AgentConfig, platform: Platform) -> Iterator[None]:
-    """Hold the work directory for this agent alone, and clear away what a killed one left.
-
-    Raises:
-        ConfigError: The directory can't be used, or another agent uses it.
-    """
-    lock = FileLock(config.work_dir / "agent.lock")
-    try:
-        config.work_dir.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-        _clear_spool(config, platform)
-    except Timeout as error:
-        raise ConfigError(f"another agent works in {config.work_dir}; give this one a --work-dir of its own") from error
-    except OSError as error:
-        raise ConfigError(f"cannot work in {config.work_dir}: {error.strerror or error}") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _clear_spool(config: AgentConfig, platform: Platform) -> None:
-    """Delete the logs of jobs that a killed agent left, and end what still runs of those jobs."""
-    for log in config.spool_dir.glob("*.log"):
-        platform.job_processes(log.stem).kill_all()
-    remove_tree(config.spool_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from cictl_agent.system.platforms import Platform
 from cictl_agent.system.service_managers import Service, Supervisor
 
 DEFAULT_WORK_DIR = Path(".cictl-agent/work")
+MOST_SLOTS = 100
 _BY_EXIT = "exit"
+_DIGEST_LENGTH = 8
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -36,6 +39,7 @@ class AgentConfig:
         trace_shell: Whether steps run under `set -x`; jobs with secrets never do.
         verbose_go: Whether steps get `GOFLAGS=-v` when nothing sets GOFLAGS.
         container_engine: Name or path of the engine's command; empty for docker, or podman where there is no docker.
+        slots: How many jobs it runs at once.
         service: The service that starts this agent anew when it ends; None without one.
         artifact_listing: How much the log tells of the artifacts that are kept.
         dependency_listing: How much it tells of the artifacts that are restored.
@@ -48,6 +52,7 @@ class AgentConfig:
     trace_shell: bool = False
     verbose_go: bool = True
     container_engine: str = ""
+    slots: int = 1
     service: Service | None = None
     artifact_listing: Listing = field(default_factory=Listing)
     dependency_listing: Listing = field(default_factory=Listing)
@@ -82,26 +87,29 @@ def load_config(
     agent_id: str = "",
     work_dir: Path | None = None,
     token_file: Path | None = None,
+    slots: int | None = None,
     service: Service | None = None,
 ) -> AgentConfig:
     """Return the settings. A flag wins over `CICTL_*`, that over `CIWI_*`, that over the default.
 
     Raises:
-        ConfigError: The server's URL is unusable, or the token file can't be read.
+        ConfigError: The server's URL or the number of slots is unusable, or the token file can't be read.
     """
     url = (server or setting(env, "SERVER_URL") or DEFAULT_SERVER).rstrip("/")
     try:
         split_http(url)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    directory = find_work_dir(env, work_dir)
     return AgentConfig(
         server_url=url,
-        agent_id=agent_id or setting(env, "AGENT_ID") or default_agent_id(),
-        work_dir=find_work_dir(env, work_dir),
+        agent_id=agent_id or setting(env, "AGENT_ID") or default_agent_id(directory),
+        work_dir=directory,
         token=_token(env, token_file),
         trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=False),
         verbose_go=_flag(env, "AGENT_GO_BUILD_VERBOSE", default=True),
         container_engine=setting(env, "CONTAINER_ENGINE"),
+        slots=_slots(env, slots),
         service=service,
         artifact_listing=_listing(env, "ARTIFACT_LOG_LEVEL", "ARTIFACT_LOG_MAX_INCLUDE_LINES"),
         dependency_listing=_listing(env, "DEP_ARTIFACT_LOG_LEVEL", "DEP_ARTIFACT_LOG_MAX_RESTORED_LINES"),
@@ -129,8 +137,29 @@ def find_work_dir(env: Mapping[str, str], stated: Path | None) -> Path:
     return (stated or Path(setting(env, "AGENT_WORKDIR") or DEFAULT_WORK_DIR)).expanduser().absolute()
 
 
-def default_agent_id() -> str:
-    return f"agent-{socket.gethostname().strip() or 'unknown'}"
+def default_agent_id(work_dir: Path) -> str:
+    """Return `agent-HOSTNAME`; with a digest of the work directory for one that is not the default.
+
+    So agents of one host that have directories of their own also have ids of their own.
+    """
+    name = f"agent-{socket.gethostname().strip() or 'unknown'}"
+    if work_dir == DEFAULT_WORK_DIR.absolute():
+        return name
+    return f"{name}-{hashlib.sha256(str(work_dir).encode()).hexdigest()[:_DIGEST_LENGTH]}"
+
+
+def _slots(env: Mapping[str, str], stated: int | None) -> int:
+    """Return how many jobs to run at once.
+
+    Raises:
+        ConfigError: It is no number from 1 to `MOST_SLOTS`.
+    """
+    text = setting(env, "AGENT_SLOTS") if stated is None else str(stated)
+    if not text:
+        return 1
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_SLOTS:
+        raise ConfigError(f"the number of slots (--slots, CICTL_AGENT_SLOTS) must be 1 to {MOST_SLOTS}, not {text!r}")
+    return int(text)
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

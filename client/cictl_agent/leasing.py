@@ -7,9 +7,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 
-from cictl.wire.agents import AGENT_DEACTIVATED
+from cictl.wire.agents import AGENT_DEACTIVATED, AgentProcess
 from cictl.wire.jobs import JobExecution, LeaseRequest, LeaseResponse
 from cictl.wire.words import Feature
 from cictl_agent.retries import backoff
@@ -19,40 +20,81 @@ logger = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 20
 _POLL_SECONDS = 3.0
+_HELD_SECONDS = 0.1
 _REAL_WAIT_SECONDS = 1.0
 
 
 class Asking:
     """Asks for leases, one at a time, until one brings a job.
 
+    The slots take turns, so an idle agent has one request waiting at the server, however many slots it has.
+
     A server with the feature `lease-wait` holds the request until there is work, and is asked again at once. Any other
     server is asked every three seconds. After a failure, or an empty answer that was not held, the pause grows.
     """
 
     def __init__(
-        self, *, client: Client, agent_id: str, capabilities: Callable[[], Mapping[str, str]], stop: threading.Event
+        self,
+        *,
+        client: Client,
+        agent_id: str,
+        process: AgentProcess,
+        slots: int,
+        capabilities: Callable[[], Mapping[str, str]],
+        is_held: Callable[[], bool],
+        stop: threading.Event,
     ) -> None:
+        """Begin without asking.
+
+        Args:
+            slots: How many slots there are.
+            is_held: Tells whether no job may be asked for now.
+        """
         self._client = client
         self._agent_id = agent_id
+        self._process = process
+        self._slots = slots
         self._capabilities = capabilities
+        self._is_held = is_held
         self._stop = stop
+        self._turn = threading.Lock()
         self._features: frozenset[str] | None = None
         self._request_id = ""
         self._wait_seconds = _WAIT_SECONDS
         self._pauses = _pauses()
         self._is_troubled = False
         self._is_deactivated = False
+        self._has_told_of_slots = False
 
     @property
     def features(self) -> frozenset[str]:
         """What the server can do beyond the contract, as it said last."""
         return self._features or frozenset()
 
-    def next_job(self) -> JobExecution | None:
-        """Return the next job to run; None when the agent must stop."""
+    @contextmanager
+    def next_job(self, slot: int) -> Iterator[JobExecution | None]:
+        """Yield the next job for a slot, numbered from 1, which runs it in the context; None when the agent must stop.
+
+        Where the server gives an agent one job at a time, it is still the slot's turn while the job runs.
+        """
+        with self._turn:
+            job = self._wait_for_job(slot)
+            if self._is_alone():
+                yield job
+                return
+        yield job
+
+    def _is_alone(self) -> bool:
+        """Tell whether the server gives this agent one job at a time."""
+        return self._slots > 1 and Feature.SLOTS not in self.features
+
+    def _wait_for_job(self, slot: int) -> JobExecution | None:
         while not self._stop.is_set():
+            if self._is_held():
+                self._stop.wait(_HELD_SECONDS)
+                continue
             began = time.monotonic()
-            answer = self._ask()
+            answer = self._ask(slot)
             if self._stop.is_set():
                 if answer is not None and answer.job_execution is not None:
                     logger.warning(
@@ -65,10 +107,10 @@ class Asking:
             self._pause(answer, waited=time.monotonic() - began)
         return None
 
-    def _ask(self) -> LeaseResponse | None:
+    def _ask(self, slot: int) -> LeaseResponse | None:
         """Ask once; None when there was no answer, or when the agent must stop."""
         try:
-            answer = self._until_stop(self._lease)
+            answer = self._until_stop(lambda: self._lease(slot))
         except ClientError as error:
             if isinstance(error, ForeignAnswer) and error.status == HTTPStatus.GATEWAY_TIMEOUT:
                 self._wait_seconds //= 2  # a proxy gives up before the server answers
@@ -77,25 +119,37 @@ class Asking:
             self._is_troubled, self._features = True, None
             return None
         if answer is not None and self._is_troubled:
-            self._is_troubled = False
+            self._is_troubled, self._pauses = False, _pauses()
             logger.info("the server answers again")
         return answer
 
-    def _lease(self) -> LeaseResponse:
+    def _lease(self, slot: int) -> LeaseResponse:
         if self._features is None:
-            self._features = frozenset(self._client.server_info().features)
+            self._features = self._ask_features()
+        is_one_of_many = self._slots > 1 and not self._is_alone()
         self._request_id = self._request_id or uuid.uuid4().hex
         request = LeaseRequest(
             agent_id=self._agent_id,
             capabilities=dict(self._capabilities()),
-            wait_seconds=self._wait_seconds if Feature.LEASE_WAIT in self._features else 0,
+            # After a failure the answer is wanted at once: it shows that the server is back.
+            wait_seconds=0 if self._is_troubled or Feature.LEASE_WAIT not in self._features else self._wait_seconds,
             request_id=self._request_id,
+            process=self._process,
+            slot=slot if is_one_of_many else 0,
+            slots=self._slots if is_one_of_many else 0,
         )
         answer = self._client.lease(request)
         # The id is kept after a failure: the lost answer may have been a job, and the server gives that job again to a
         # request with the same id. With a new id it would stay leased, to an agent that does not know of it.
         self._request_id = ""
         return answer
+
+    def _ask_features(self) -> frozenset[str]:
+        features = frozenset(self._client.server_info().features)
+        if self._slots > 1 and Feature.SLOTS not in features and not self._has_told_of_slots:
+            logger.warning("this server gives an agent one job at a time, so one of %d slots is used", self._slots)
+        self._has_told_of_slots = Feature.SLOTS not in features
+        return features
 
     def _until_stop(self, action: Callable[[], LeaseResponse]) -> LeaseResponse | None:
         """Run *action* in a thread, and abandon it when the agent must stop: a held request can't be cancelled."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cictl.wire.agents import HeartbeatResponse
 from cictl_agent.config import AgentConfig
+from cictl_agent.floor import Floor
 from cictl_agent.job.caches import wipe_caches
 from cictl_agent.system.service_managers import RestartFailed, Service
 from cictl_agent.system.trees import remove_tree
@@ -31,9 +32,13 @@ class Speaker(Protocol):
 
     def settle(self, seconds: float) -> bool: ...
 
+    def beat_now(self) -> None: ...
+
 
 class Orders:
     """Carries orders out. A scan of the tools starts at once; deleting files and restarting wait until no job runs.
+
+    While they wait, no slot asks for another job.
 
     Wiping comes before an update, and an update before a restart: the end of the process would make it forget orders.
     An agent restarts by ending, so only one that a service manager watches restarts. A version is installed while jobs
@@ -71,13 +76,21 @@ class Orders:
         self._installed = ""
         self.exit_code = 0
         """The agent's exit code after it ended for a restart."""
-        self.files = threading.Lock()
-        """Held by whoever uses caches and workspaces. Taken before `_lock`, which is never held while waiting for it."""
+        self.floor = Floor()
 
     @property
     def is_restarting(self) -> bool:
         """Whether no further job may begin."""
         return self._restarts
+
+    @property
+    def are_waiting(self) -> bool:
+        """Whether there is something to do that needs the caches and workspaces, or the end of the agent."""
+        with self._lock:
+            if self._wipes_cache or self._flushes_history:
+                return True
+            ends = bool(self._installed or self._restarts) and not self._installing
+            return ends and not self._stop.is_set()
 
     def take(self, answer: HeartbeatResponse) -> None:
         """Note the orders, and start what can be done now; never waits for a job."""
@@ -93,8 +106,10 @@ class Orders:
             self._restarts |= restarts
         if restarts and self._is_busy():
             self._speaker.remark(RESTART_DEFERRED)
-        if self._has_to_do():  # in a thread: heartbeats can't wait for a large cache to be deleted
+        self._begin_update()
+        if self.are_waiting:  # in a thread: heartbeats can't wait for a large cache to be deleted
             threading.Thread(target=self.carry_out_if_idle, name="orders", daemon=True).start()
+            self._tell_of_waiting()
         if answer.restart_requested and not restarts:
             self._speaker.remark(NO_RESTART)
 
@@ -113,28 +128,23 @@ class Orders:
                 self._update = wanted
 
     def carry_out_if_idle(self) -> None:
-        """Do what had to wait, unless `files` is held; whoever holds it must call this after releasing it."""
-        while self._has_to_do() and self.files.acquire(blocking=False):
+        """Do what had to wait, unless the `floor` is in use; whoever used it must call this afterwards."""
+        while self.are_waiting and self.floor.take():
             try:
                 self._carry_out()
             finally:
-                self.files.release()
+                self.floor.give_back()
+            self._tell_of_waiting()
 
-    def _has_to_do(self) -> bool:
-        with self._lock:
-            if self._wipes_cache or self._flushes_history:
-                return True
-            ends = self._installed or (self._restarts and not self._installing)
-            return not self._stop.is_set() and bool(ends or (self._update and not self._installing))
+    def _tell_of_waiting(self) -> None:
+        """Let the server know at once whether this agent takes jobs, where it could take one beside those that it runs."""
+        if self._config.slots > 1:
+            self._speaker.beat_now()
 
     def _carry_out(self) -> None:
-        begins = False
         with self._lock:
             wipes, self._wipes_cache = self._wipes_cache, False
             flushes, self._flushes_history = self._flushes_history, False
-            if self._installing is None:
-                self._installing, self._update = self._update, None
-                begins = self._installing is not None
         try:
             if wipes:
                 wipe_caches(self._config.cache_dir)
@@ -144,24 +154,31 @@ class Orders:
         except OSError as error:
             self._speaker.remark(f"wipe failed: {error}")
             logger.warning("wipe failed: %s", error)
-        if begins:
-            threading.Thread(target=self._install, name="update", daemon=True).start()
-        elif self._installed:
+        if self._installed and not self._installing:
             self._switch()
         if self._restarts and not self._installing and self._config.service and not self._stop.is_set():
             self._restart(self._config.service)
 
+    def _begin_update(self) -> None:
+        """Install the version that is wanted, if one is, unless one is being installed."""
+        with self._lock:
+            if self._installing or self._update is None or self._stop.is_set():
+                return
+            self._installing, self._update = self._update, None
+        threading.Thread(target=self._install, name="update", daemon=True).start()
+
     def _install(self) -> None:
-        """Install the wanted version, and switch to it: at once, or after the job that runs by then."""
-        wanted = self._installing
-        assert wanted is not None
-        logger.info("server requested an update version=%s", wanted.target)
-        try:
-            self._installed = self._updater.install(wanted)
-        except UpdateFailed as error:
-            self._fail(error)
-        finally:
-            self._installing = None
+        """Install the wanted version, and switch to it: at once, or after the jobs that run by then. The newest wish counts."""
+        while (wanted := self._installing) is not None:
+            logger.info("server requested an update version=%s", wanted.target)
+            try:
+                self._installed = self._updater.install(wanted)
+            except UpdateFailed as error:
+                self._fail(error)
+            finally:
+                with self._lock:
+                    self._installing, self._update = self._update, None
+        self._tell_of_waiting()
         self.carry_out_if_idle()
 
     def _switch(self) -> None:

@@ -14,7 +14,8 @@ ClientError
     ├── NotFound
     ├── MethodNotAllowed
     ├── Conflict
-    │   └── LogGap         log_size: where the next bytes belong
+    │   ├── LogGap         log_size: where the next bytes belong
+    │   └── AgentIdInUse   another process has the id of this agent
     ├── TooLarge
     ├── GitFailed
     │   └── GitMissing
@@ -141,6 +142,12 @@ class LogGap(Conflict):
     def __init__(self, message: str, *, status: int, hint: str = "", log_size: int = 0) -> None:
         super().__init__(message, status=status, hint=hint)
         self.log_size = log_size
+
+
+class AgentIdInUse(Conflict):
+    """Another process works with the id of this agent; the message names both."""
+
+    code = Code.AGENT_ID_IN_USE
 
 
 class TooLarge(ApiError):

@@ -6,7 +6,8 @@ CictlError
 │   └── UpdateUnavailable this installation can't update itself
 ├── NotFound              no such agent, project, pipeline, job …
 ├── Conflict              the state of things forbids it
-│   └── LogGap            log bytes that do not follow what is stored
+│   ├── LogGap            log bytes that do not follow what is stored
+│   └── AgentIdInUse      another process works with the id of this agent
 ├── TooLarge              more bytes, files or entries than allowed
 ├── GitFailed             a repository could not be read
 │   └── GitMissing        the server's machine has no git
@@ -88,6 +89,16 @@ class LogGap(Conflict):
     def __init__(self, log_size: int) -> None:
         super().__init__(f"log has {log_size} bytes; send on from there")
         self.log_size = log_size
+
+
+class AgentIdInUse(Conflict):
+    code = Code.AGENT_ID_IN_USE
+
+    def __init__(self, agent_id: str, *, owner: str, rival: str) -> None:
+        super().__init__(
+            f"agent id {agent_id} is in use by {owner}; so {rival} is refused",
+            hint="give each agent an id of its own, with --id NAME or CICTL_AGENT_ID",
+        )
 
 
 class TooLarge(CictlError):

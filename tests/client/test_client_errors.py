@@ -8,6 +8,7 @@ from cictl_testing.servers.answers import AnsweringServer, Reply, marked, proble
 import cictl_client
 from cictl.wire.problems import PROBLEM_JSON, Code
 from cictl_client import (
+    AgentIdInUse,
     ApiError,
     Client,
     ClientError,
@@ -41,6 +42,7 @@ BY_CODE: dict[Code, tuple[int, type[ApiError]]] = {
     Code.METHOD_NOT_ALLOWED: (405, MethodNotAllowed),
     Code.CONFLICT: (409, Conflict),
     Code.LOG_GAP: (409, LogGap),
+    Code.AGENT_ID_IN_USE: (409, AgentIdInUse),
     Code.TOO_LARGE: (413, TooLarge),
     Code.GIT_FAILED: (400, GitFailed),
     Code.GIT_MISSING: (500, GitMissing),

@@ -184,8 +184,9 @@ def exec_script(
 
 def _started_by_hand(agent: Agent) -> Failure:
     """Return why an agent is not told to restart that nobody would start again."""
+    process = f" ({agent.process.told})" if agent.process else ""
     return Failure(
-        f"{agent.agent_id} was started by hand: nothing would start it again, so it goes on as it is",
+        f"{agent.agent_id} was started by hand{process}: nothing would start it again, so it goes on as it is",
         exit_code=ExitCode.CONFLICT,
         code="conflict",
         hint=f"restart its process on {agent.hostname or 'its machine'} by hand; or run it as a service, or under any "

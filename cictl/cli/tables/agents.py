@@ -42,10 +42,17 @@ def _update_text(agent: Agent) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def _busy_text(agent: Agent) -> str:
+    """Return whether the agent works; of one with several slots, how many of them do."""
+    if agent.slots > 1:
+        return f"{agent.slots_busy}/{agent.slots} busy"
+    return "yes" if agent.job_in_progress else "no"
+
+
 AGENT_COLUMNS: tuple[Column[Agent], ...] = (
     Column("AGENT", lambda a: a.agent_id),
     Column("STATE", _state),
-    Column("BUSY", lambda a: "yes" if a.job_in_progress else "no"),
+    Column("BUSY", _busy_text),
     Column("SEEN", lambda a: a.last_seen_utc),
     Column("PLATFORM", lambda a: f"{a.os}/{a.arch}"),
     Column("VERSION", lambda a: a.version),
@@ -58,9 +65,11 @@ AGENT_COLUMNS: tuple[Column[Agent], ...] = (
 AGENT_DETAILS: tuple[Column[Agent], ...] = (
     Column("Agent", lambda a: a.agent_id),
     Column("State", _state),
-    Column("Busy", lambda a: "yes" if a.job_in_progress else "no"),
+    Column("Busy", _busy_text),
     Column("Last seen", lambda a: a.last_seen_utc),
     Column("Host", lambda a: a.hostname),
+    Column("Process", lambda a: a.process.told if a.process else ""),
+    Column("Refused", lambda a: f"{a.rival.told}; it has the same id" if a.rival else ""),
     Column("Platform", lambda a: f"{a.os}/{a.arch}"),
     Column("Version", lambda a: a.version),
     Column("Needs update", lambda a: f"yes, to {a.update_target}" if a.needs_update else ""),

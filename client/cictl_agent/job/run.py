@@ -27,11 +27,12 @@ from cictl_agent.job.reports import combine
 from cictl_agent.job.shells import ContainerShell, LocalShell, Shell
 from cictl_agent.job.steps import Steps, tells_commands
 from cictl_agent.job.warnings import Warnings
-from cictl_agent.job.workspace import prepare_workspace, workspace_name
+from cictl_agent.job.workspace import prepare_workspace
 from cictl_agent.log.reporter import Reporter
 from cictl_agent.log.spool import JobLog
 from cictl_agent.log.state_watch import Watch
 from cictl_agent.retries import persist
+from cictl_agent.system.household import Household
 from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE, Processes
@@ -63,13 +64,13 @@ class JobRun:
     Attributes:
         capabilities: What this agent offers, as last scanned.
         features: What the server can do beyond the contract.
-        adopts_orphans: See `JobProcesses`.
+        adopts_orphans, household: See `JobProcesses`.
         stop: Set when the agent must stop.
         container_host: Where a job that wants one gets its container.
         interruption: Stops the checkout and the steps.
         aftermath: Stops the uploads after them. It is given when the agent itself stops, and when the uploads take too
             long: a job that timed out still keeps its artifacts.
-        workspace: The job's own directory.
+        workspace: The job's own directory, emptied by `run`.
         log: Open while `run` works, and so are `reporter` and `warnings`.
     """
 
@@ -80,13 +81,14 @@ class JobRun:
     capabilities: Mapping[str, str]
     features: Collection[str]
     adopts_orphans: bool
+    household: Household
+    workspace: Path
     clock: Clock
     stop: threading.Event
     container_host: ContainerHost
     interruption: Interruption = field(default_factory=Interruption)
     aftermath: Interruption = field(default_factory=Interruption)
     processes: Processes = field(init=False)
-    workspace: Path = field(init=False)
     log: JobLog = field(init=False)
     reporter: Reporter = field(init=False)
     warnings: Warnings = field(init=False)
@@ -95,8 +97,9 @@ class JobRun:
     _steps: Steps | None = None
 
     def __post_init__(self) -> None:
-        self.processes = self.platform.job_processes(self.job.id, adopts_orphans=self.adopts_orphans)
-        self.workspace = self.config.workspaces_dir / self.platform.file_name(workspace_name(self.job))
+        self.processes = self.platform.job_processes(
+            self.job.id, adopts_orphans=self.adopts_orphans, household=self.household, directory=self.workspace
+        )
 
     @property
     def directory(self) -> Path:

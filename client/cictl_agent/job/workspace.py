@@ -1,9 +1,13 @@
-"""The directory that a job works in: its name, and emptying it."""
+"""The directory that a job works in: its name, who has it, and emptying it."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from cictl.wire.jobs import JobExecution
@@ -11,6 +15,28 @@ from cictl_agent.system.trees import remove_tree
 
 _NAME_LENGTH = 120
 _ENVIRONMENT_KEYS = ("arch", "executor", "os", "shell")
+
+
+class Workspaces:
+    """The workspaces of one agent. Jobs that run at once never share one."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._taken: set[Path] = set()
+
+    @contextmanager
+    def claim(self, name: str) -> Iterator[Path]:
+        """Yield the path of the workspace with this name; while another job has it, of a second one, `NAME_2`, and so on."""
+        with self._lock:
+            names = (name if number == 1 else f"{name}_{number}" for number in count(1))
+            path = next(path for path in map(self._directory.joinpath, names) if path not in self._taken)
+            self._taken.add(path)
+        try:
+            yield path
+        finally:
+            with self._lock:
+                self._taken.remove(path)
 
 
 def workspace_name(job: JobExecution) -> str:

@@ -25,7 +25,10 @@ class HeartbeatResource:
     def __init__(self, services: Services) -> None:
         self._agents = services.agents.heartbeat
 
-    @api(request=HeartbeatRequest, answers={200: HeartbeatResponse, 400: "no `agent_id`"})
+    @api(
+        request=HeartbeatRequest,
+        answers={200: HeartbeatResponse, 400: "no `agent_id`", 409: "another process has this id"},
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Report that an agent is alive and what it offers; the answer carries orders."""
         media.write(resp, self._agents.heartbeat(media.read(req, HeartbeatRequest)))
@@ -37,7 +40,10 @@ class LeaseResource:
     def __init__(self, services: Services) -> None:
         self._leasing = services.jobs.leasing
 
-    @api(request=LeaseRequest, answers={200: LeaseResponse, 400: "no `agent_id`"})
+    @api(
+        request=LeaseRequest,
+        answers={200: LeaseResponse, 400: "no `agent_id`", 409: "another process has this id"},
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Ask for work; the answer comes after up to `wait_seconds`."""
         is_abandoned = req.env.get("waitress.client_disconnected", lambda: False)

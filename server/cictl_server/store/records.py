@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from cictl.project_file.definition import Job, Pipeline
+from cictl.wire.agents import AgentProcess
 from cictl.wire.jobs import CacheStat, Cause, JobSpec, JobStatus, TestSummary
 
 
@@ -35,6 +36,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         default_timeout_seconds: The server's limit at its lease, if it states none itself; 0 means none.
         failed_dependency: What it waited for, if its failure ended the execution.
         lease_request_id: `request_id` of the lease that took it.
+        lease_process: Which process of its agent took it (`process_key`); empty when the agent did not tell.
+        lease_slot: Which slot of that process; 0 when it has only one.
         log_size: Bytes of its log that count, once it is over; what came later is ignored.
         log_generation: How often it was requeued. Each attempt writes into a log of its own.
         closing_line: The last line of its log, by the server, kept apart from the agent's bytes.
@@ -60,6 +63,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     failed_dependency: FailedDependency | None = None
     test_summary: TestSummary | None = None
     lease_request_id: str = ""
+    lease_process: str = ""
+    lease_slot: int = 0
     log_size: int = 0
     log_generation: int = 0
     closing_line: str = ""
@@ -96,7 +101,12 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
 
 
 class AgentRecord(Record, frozen=True, kw_only=True):
-    """An agent as last known. It is written only when more than the time of its heartbeat has changed."""
+    """An agent as last known. It is written only when more than the time of its heartbeat has changed.
+
+    Attributes:
+        process: The process that has its id; None when the agent does not tell, or has ended in good order.
+        slots: How many executions it runs at once.
+    """
 
     agent_id: str
     hostname: str = ""
@@ -106,6 +116,8 @@ class AgentRecord(Record, frozen=True, kw_only=True):
     capabilities: dict[str, str] = msgspec.field(default_factory=dict)
     deactivated: bool = False
     seen: datetime
+    process: AgentProcess | None = None
+    slots: int = 1
 
 
 class ProjectRecord(Record, frozen=True, kw_only=True):

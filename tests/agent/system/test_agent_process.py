@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.agents.thread import gone, is_alive
 from cictl_testing.processes import Process, eventually
-from cictl_testing.servers.scripted_server import ScriptedServer
+from cictl_testing.servers.scripted_server import FEATURES, ScriptedServer
 
 from cictl.wire.agents import HeartbeatResponse
 
@@ -58,6 +58,24 @@ def test_second_signal_ends_everything_at_once(server: ScriptedServer, process: 
     assert gone(int((tmp_path / "work" / "stray").read_text()))
 
 
+def test_second_signal_ends_the_jobs_of_all_slots(tmp_path: Path) -> None:
+    server = ScriptedServer(features=(*FEATURES, "slots"))
+    work = tmp_path / "work"
+    arguments = ("run-agent", "--server", server.url, "--work-dir", str(work), "--slots", "2")
+    agent = Process(*arguments, environment={}, directory=tmp_path)
+    script = f"trap 'touch ../../told' INT; {HOLD.replace('stray', 'stray-$CICTL_JOB_EXECUTION_ID')}"
+    jobs = [server.enqueue(script=f"{script}; echo ready; while :; do sleep 0.05; done") for _ in range(2)]
+    for job_id in jobs:
+        server.begun(job_id, "ready")
+    agent.interrupt()
+    eventually((work / "told").exists, what="the first signal")
+    agent.interrupt()
+    assert agent.wait() == 1
+    agent.stop()
+    assert all(gone(int((work / f"stray-{job_id}").read_text())) for job_id in jobs)
+    server.close()
+
+
 def test_second_agent_in_the_same_directory_is_refused(
     server: ScriptedServer, process: Process, tmp_path: Path
 ) -> None:
@@ -66,6 +84,7 @@ def test_second_agent_in_the_same_directory_is_refused(
     assert other.wait() == 1
     other.stop()
     assert "error: another agent works in" in other.output
+    assert "give this one a --work-dir and an --id of its own" in other.output
 
 
 def test_unusable_server_is_refused(tmp_path: Path) -> None:

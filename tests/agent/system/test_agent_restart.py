@@ -62,6 +62,7 @@ def test_job_that_comes_while_the_service_ends_is_not_begun(
 ) -> None:
     may_end = threading.Event()
     monkeypatch.setattr("cictl_agent.heartbeat.Heartbeat.settle", lambda self, seconds: may_end.wait(60))
+    eventually(lambda: server.leases, what="the request that waits")
     server.orders.append(RESTART)
     eventually(lambda: remarks(server), what="the answer")
     job_id = server.enqueue(script="true")

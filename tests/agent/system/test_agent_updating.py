@@ -11,7 +11,7 @@ from cictl_testing.agents.thread import AgentThread
 from cictl_testing.installs.wheels import install_stub, stub_wheel
 from cictl_testing.processes import eventually
 from cictl_testing.servers.release_server import REPOSITORY, ReleaseServer
-from cictl_testing.servers.scripted_server import ScriptedServer
+from cictl_testing.servers.scripted_server import FEATURES, ScriptedServer
 
 from cictl.installation import manifest
 from cictl.installation.capability import DEV, PIPX, UNMANAGED
@@ -314,6 +314,21 @@ def test_job_that_comes_while_a_version_is_installed_does_not_wait_for_that(
     agent.join()
     assert server.finished(held).status is JobStatus.SUCCEEDED
     assert layout.current() == "v1.9.0"
+
+
+def test_agent_with_several_slots_installs_beside_its_jobs_and_begins_no_other(layout: Layout) -> None:
+    server = ScriptedServer(features=(*FEATURES, "slots"))
+    agent = AgentThread(server, layout.data_dir, updater=updater_of(layout), service=SERVICE, slots=2)
+    held = server.enqueue(script="echo ready; while [ ! -e ../../go ]; do sleep 0.02; done")
+    server.begun(held, "ready")
+    server.orders.append(UPDATE)
+    eventually(lambda: server.heartbeats[-1].draining, what="the news that it is installed")
+    assert layout.current() == OLD
+    (agent.config.work_dir / "go").touch()
+    agent.join()
+    assert server.finished(held).status is JobStatus.SUCCEEDED
+    assert layout.current() == NEW
+    server.close()
 
 
 def test_version_on_trial_is_not_updated(

@@ -11,7 +11,7 @@ import pytest
 from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.wire.agents import AgentActionResponse, AgentList
+from cictl.wire.agents import AgentActionResponse, AgentList, AgentProcess, HeartbeatRequest
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobStatus
 from tests.cli.conftest import Run
 
@@ -104,11 +104,27 @@ def test_orders_that_destroy_nothing(cli: Run, shop: Shop, action: str, said: st
 
 
 def test_an_agent_that_was_started_by_hand_is_not_told_to_restart(cli: Run, shop: Shop) -> None:
-    shop.beat("build-1", capabilities={"run_mode": "manual"}, hostname="den")
+    process = AgentProcess(pid=7, host="den", started_utc=datetime(2026, 3, 1, tzinfo=UTC))
+    shop.beat("build-1", capabilities={"run_mode": "manual"}, hostname="den", process=process)
     ran = cli("agents", "restart", "build-1")
     assert (ran.code, ordered(shop)) == (ExitCode.CONFLICT, [])
-    assert "build-1 was started by hand: nothing would start it again" in ran.err
+    assert "build-1 was started by hand (pid 7 on den, started 2026-03-01T00:00:00Z): nothing would start it" in ran.err
     assert "CICTL_AGENT_RESTART=exit" in ran.err
+
+
+def test_show_names_the_process_and_the_one_that_was_refused(cli: Run, shop: Shop) -> None:
+    first, second = (
+        AgentProcess(pid=pid, host="den", work_dir_id=str(pid), started_utc=datetime(2026, 3, 1, tzinfo=UTC))
+        for pid in (7, 8)
+    )
+    shop.beat("build-1", process=first, slots=4)
+    refused = HeartbeatRequest(agent_id="build-1", process=second)
+    assert shop.server.post("/api/v1/heartbeat", refused).status_code == 409
+    out = cli("agents", "show", "build-1").out
+    assert "Process:    pid 7 on den, started 2026-03-01T00:00:00Z\n" in out
+    assert "Refused:    pid 8 on den, started 2026-03-01T00:00:00Z; it has the same id\n" in out
+    assert "Busy:       0/4 busy\n" in out
+    assert "0/4 busy" in cli("agents", "list").out
 
 
 @pytest.mark.parametrize(("command", "action"), [("wipe-cache", "wipe-cache"), ("flush-history", "flush-job-history")])

@@ -25,17 +25,21 @@ def run_agent(
     token_file: Annotated[
         Path | None, typer.Option(help="A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.")
     ] = None,
+    slots: Annotated[
+        int | None,
+        typer.Option("--slots", metavar="N", help="How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1."),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Lease jobs from a server and run them, until stopped with Ctrl-C or SIGTERM.
 
-    A job that runs then is stopped and reported as failed. A second signal ends the agent at once.
+    Jobs that run then are stopped and reported as failed. A second signal ends the agent at once.
 
     Examples:
 
       cictl run-agent
 
-      cictl run-agent --server http://ci.example.com:8112 --id builder-1
+      cictl run-agent --server http://ci.example.com:8112 --id builder-1 --slots 4
     """
     import logging
     import os
@@ -68,7 +72,13 @@ def run_agent(
         if problem := updater.begin():
             _fail(ConfigError(problem))
         config = load_config(
-            os.environ, server=server, agent_id=agent_id, work_dir=work_dir, token_file=token_file, service=service
+            os.environ,
+            server=server,
+            agent_id=agent_id,
+            work_dir=work_dir,
+            token_file=token_file,
+            slots=slots,
+            service=service,
         )
         typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
         reset_ignored_signals()

@@ -9,14 +9,16 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.installation.releases.settings import ReleaseSettings
-from cictl.wire.agents import GREETING, Agent, HeartbeatRequest, HeartbeatResponse
+from cictl.wire.agents import GREETING, Agent, AgentProcess, HeartbeatRequest, HeartbeatResponse
 from cictl.wire.events import EventKind
 from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
 from cictl_server.services.core.events import EventLog
+from cictl_server.services.core.hub import QUEUE, Hub
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.fleet.orders import Handout, OrderBook
 from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.fleet.processes import ProcessGuard
 from cictl_server.services.fleet.rollout import Decision, Rollout
 from cictl_server.services.fleet.targets import automatic_target, installs_wheels
 from cictl_server.services.fleet.versions import compare_versions, is_newer
@@ -34,9 +36,11 @@ class AgentService:
     store: Store
     losses: LostWork
     presence: PresenceBook
+    processes: ProcessGuard
     orders: OrderBook
     rollout: Rollout
     events: EventLog
+    hub: Hub
     clock: Clock
     server_version: str
     releases: ReleaseSettings
@@ -45,30 +49,40 @@ class AgentService:
         """Note that the agent is alive, and answer with what it should do.
 
         The greeting of a new process ends what the old one ran. An answer that asks for an update carries no orders,
-        because the agent ends for the update before it carries them out.
+        because the agent ends for the update before it carries them out. A process that ends gets no orders.
 
         Raises:
             InvalidRequest: No agent id.
+            AgentIdInUse: Another process has the id.
         """
         agent_id = request.agent_id
         if not agent_id:
             raise no_agent_id()
         status = _one_line(request.restart_status)
-        self._remember(request)
-        if status.startswith(GREETING) and self.presence.is_new_start(agent_id, status):
-            self.losses.end_running_of(agent_id, reason="it has started anew while this job was running")
-        self.presence.beat(
+        former = self._remember(request)
+        if request.leaving:
+            return HeartbeatResponse(accepted=True)
+        is_new = status.startswith(GREETING) and self.presence.is_new_start(agent_id, status)
+        if is_new or former is not None:
+            self.losses.end_running_of(agent_id, reason=_new_start(request.process, former))
+        has_changed = self.presence.beat(
             agent_id,
             version=request.version,
             platform=f"{request.os}/{request.arch}",
             running=request.running_job_ids or (),
+            is_draining=request.draining,
         )
+        if has_changed:  # leases that wait must see it
+            self.hub.publish(QUEUE)
         decision, over = self._decide(request)
         self.orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
         handout = self.orders.hand_out(agent_id) if not decision.target else Handout()
-        for line in _lines(handout, decision, restart_status=status):
+        told = (
+            status.removeprefix("ciwi ") if request.process else status
+        )  # the wire's greeting has it, ours is another name
+        for line in _lines(handout, decision, restart_status=told):
             self.presence.note(agent_id, line)
-        return self._answer(handout, decision, over)
+        return self._answer(handout, decision, over, rival=self.presence.rival(agent_id))
 
     def list_agents(self) -> list[Agent]:
         """Return all known agents by id."""
@@ -87,23 +101,33 @@ class AgentService:
         with self.store.read() as view:
             return self._view(view, get_agent_record(view, agent_id))
 
-    def _remember(self, request: HeartbeatRequest) -> None:
-        """Store the agent if anything other than the time of its heartbeat changed."""
+    def _remember(self, request: HeartbeatRequest) -> AgentProcess | None:
+        """Store the agent if anything other than the time of its heartbeat changed.
+
+        Returns:
+            The process that had its id before, if that was another one.
+
+        Raises:
+            AgentIdInUse: That process lives.
+        """
         with self.store.read() as view:
             known = view.agents.find(request.agent_id)
         if known is not None and _described(known, request) == known:
-            return
+            return None
         now = self.clock()
         with self.store.write() as tx:
             known = tx.agents.find(request.agent_id) or AgentRecord(agent_id=request.agent_id, seen=now)
+            self.processes.admit(known, request.process)
             tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
             tx.after_commit(lambda: self.events.add(EventKind.AGENT, request.agent_id))
+        return known.process if request.process and known.process != request.process else None
 
     def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
         """Return the decision about an update, and the executions that the agent runs but must stop."""
         with self.store.read() as view:
             target = automatic_target(view, server_version=self.server_version)
-            is_busy = bool(view.jobs.active_of_agent(request.agent_id))
+            # An agent with several slots may never be without a job. It installs beside them, and then begins no other.
+            is_busy = request.slots <= 1 and bool(view.jobs.active_of_agent(request.agent_id))
             over = [job_id for job_id in request.running_job_ids or [] if not _may_run(view, job_id, request.agent_id)]
         decision = self.rollout.beat(
             request.agent_id,
@@ -116,7 +140,9 @@ class AgentService:
         )
         return decision, over
 
-    def _answer(self, handout: Handout, decision: Decision, over: list[str]) -> HeartbeatResponse:
+    def _answer(
+        self, handout: Handout, decision: Decision, over: list[str], *, rival: AgentProcess | None
+    ) -> HeartbeatResponse:
         is_update = bool(decision.target)
         answer = HeartbeatResponse(
             accepted=True,
@@ -127,11 +153,13 @@ class AgentService:
             update_api_base=self.releases.api_base if is_update else "",
             cancel_job_ids=over,
             orders_id=handout.id,
+            rival=rival,
         )
         return msgspec.structs.replace(answer, **dict.fromkeys((order.flag for order in handout.orders), True))
 
     def _view(self, view: View, record: AgentRecord) -> Agent:
         manual, schedule = self.rollout.manual_target(record.agent_id), self.rollout.schedule(record.agent_id)
+        active = len(view.jobs.active_of_agent(record.agent_id))
         differs = bool(schedule.target) and compare_versions(schedule.target, record.version) != 0
         return Agent(
             agent_id=record.agent_id,
@@ -142,7 +170,7 @@ class AgentService:
             capabilities=record.capabilities or None,
             last_seen_utc=self.presence.seen_at(record.agent_id) or record.seen,
             deactivated=record.deactivated,
-            job_in_progress=bool(view.jobs.active_of_agent(record.agent_id)),
+            job_in_progress=active > 0,
             recent_log=self.presence.lines(record.agent_id),
             needs_update=is_newer(self.server_version, than=record.version),
             update_target=manual or schedule.target or self.server_version,
@@ -153,6 +181,10 @@ class AgentService:
             update_next_retry_utc=schedule.next_retry,
             update_last_error=schedule.last_error,
             update_last_error_utc=schedule.last_error_at,
+            process=record.process,
+            rival=self.presence.rival(record.agent_id),
+            slots=record.slots if record.slots > 1 else 0,
+            slots_busy=active if record.slots > 1 else 0,
         )
 
 
@@ -183,6 +215,16 @@ def _described(record: AgentRecord, request: HeartbeatRequest) -> AgentRecord:
         arch=request.arch,
         version=request.version,
         capabilities=request.capabilities,
+        process=None if request.leaving else request.process,
+        slots=max(1, request.slots),
+    )
+
+
+def _new_start(process: AgentProcess | None, former: AgentProcess | None) -> str:
+    """Return why a new process of an agent ends what the one before it ran."""
+    told = f"it has started anew ({process.told})" if process else "it has started anew"
+    return (
+        f"{told}, after {former.told}, while this job was running" if former else f"{told} while this job was running"
     )
 
 

@@ -8,12 +8,14 @@ from cictl_server.services.core import Core
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.fleet.orders import OrderBook
 from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.fleet.processes import ProcessGuard
 from cictl_server.services.fleet.rollout import Rollout
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
     presence: PresenceBook
+    processes: ProcessGuard
     matching: Matching
     orders: OrderBook
     rollout: Rollout
@@ -25,6 +27,7 @@ class Fleet:
         presence = PresenceBook(core.clock, known)
         return cls(
             presence=presence,
+            processes=ProcessGuard(presence=presence),
             matching=Matching(store=core.store, presence=presence),
             orders=OrderBook(core.clock, core.ids),
             rollout=Rollout(core.clock),

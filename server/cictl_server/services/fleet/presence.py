@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cictl.base.clock import Clock
+from cictl.wire.agents import AgentProcess
 
 HEARTBEAT_INTERVAL = timedelta(seconds=10)
 """How often agents send heartbeats."""
@@ -27,6 +28,9 @@ class _Presence:
     has_reported: bool = False
     greeting: str = ""
     running: frozenset[str] = frozenset()
+    is_draining: bool = False
+    rival: AgentProcess | None = None
+    rival_seen: datetime | None = None
     log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
 
 
@@ -36,24 +40,55 @@ class PresenceBook:
     def __init__(self, clock: Clock, known: Mapping[str, datetime]) -> None:
         """Begin with the agents in the store and when each was last seen; none has reported yet."""
         self._clock = clock
+        self._begun = clock()
         self._lock = threading.Lock()
         self._entries = {agent_id: _Presence(seen=seen) for agent_id, seen in known.items()}
 
-    def beat(self, agent_id: str, *, version: str, platform: str, running: Iterable[str] = ()) -> None:
+    def beat(
+        self, agent_id: str, *, version: str, platform: str, running: Iterable[str] = (), is_draining: bool = False
+    ) -> bool:
         """Note a heartbeat. It replaces a heartbeat line before it, so that heartbeats push no other lines out.
 
         Args:
             running: Ids of the executions that the agent says it runs.
+            is_draining: Whether it begins no other ones.
+
+        Returns:
+            Whether *is_draining* has changed.
         """
         now = self._clock()
         line = _line(now, f"heartbeat version={version} platform={platform}")
         with self._lock:
             entry = self._entries.setdefault(agent_id, _Presence(seen=now))
             entry.seen, entry.has_reported, entry.running = now, True, frozenset(running)
+            has_changed, entry.is_draining = entry.is_draining is not is_draining, is_draining
             if entry.log and _HEARTBEAT in entry.log[-1]:
                 entry.log[-1] = line
             else:
                 entry.log.append(line)
+            return has_changed
+
+    def is_draining(self, agent_id: str) -> bool:
+        """Tell whether the agent's last heartbeat said that it begins no execution until those that it runs are over."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return entry is not None and entry.is_draining
+
+    def note_rival(self, agent_id: str, rival: AgentProcess) -> bool:
+        """Note that a second process with the agent's id was refused; tell whether it is another one than the last."""
+        now = self._clock()
+        with self._lock:
+            entry = self._entries.setdefault(agent_id, _Presence(seen=now))
+            is_new, entry.rival, entry.rival_seen = entry.rival != rival, rival, now
+            return is_new
+
+    def rival(self, agent_id: str) -> AgentProcess | None:
+        """Return the process with the agent's id that was refused within the last minute; None if none was."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            if entry is None or entry.rival_seen is None or self._clock() - entry.rival_seen > STALE:
+                return None
+            return entry.rival
 
     def says_it_runs(self, agent_id: str, job_id: str) -> bool:
         """Tell whether the agent is online and its last heartbeat named the execution."""
@@ -112,6 +147,11 @@ class PresenceBook:
         """Tell whether the agent was heard of within two heartbeat intervals."""
         seen = self.seen_at(agent_id)
         return seen is not None and self._clock() - seen <= ONLINE
+
+    def is_gone(self, agent_id: str) -> bool:
+        """Tell whether the agent has been silent for more than a minute in which this server could hear it."""
+        seen = self.seen_at(agent_id)
+        return seen is None or self._clock() - max(seen, self._begun) > STALE
 
     def is_available(self, agent_id: str) -> bool:
         """Tell whether the agent was heard of within the last minute."""

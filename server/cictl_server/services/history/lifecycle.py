@@ -94,6 +94,8 @@ def advance(
                 "agent_id": "",
                 "current_step": "",
                 "lease_request_id": "",
+                "lease_process": "",
+                "lease_slot": 0,
                 "log_generation": job.log_generation + 1,
             }
         case Event.RUN:

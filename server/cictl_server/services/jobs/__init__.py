@@ -68,6 +68,7 @@ class Jobs:
                 settler=settler,
                 losses=losses,
                 presence=presence,
+                processes=fleet.processes,
                 handover=Handover(
                     store=store,
                     settler=settler,

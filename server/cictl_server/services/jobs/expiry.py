@@ -119,6 +119,8 @@ class MaintenanceService:
         else:
             seconds = int(self._agent_timeout.total_seconds())
             error, cause = f"agent lost: nothing heard of {job.agent_id} for {seconds} s", Cause.AGENT_LOST
+            if rival := self._presence.rival(job.agent_id):
+                error += f"; {rival.told}, which says it has the same id, was refused"
         logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, error)
         ending = Ending(
             log_size=self._logs.shown_size(job.log_name),

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
+
 from cictl.base.clock import Clock
 from cictl.wire.agents import AGENT_DEACTIVATED
 from cictl.wire.jobs import JobStatus, LeaseRequest, LeaseResponse
@@ -17,6 +19,7 @@ from cictl_server.errors import NoCapacity, no_agent_id
 from cictl_server.services.core.hub import QUEUE, Hub
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.fleet.processes import ProcessGuard, process_key
 from cictl_server.services.history.lifecycle import Event, advance
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.handover import BEING_RESOLVED, Handover
@@ -38,6 +41,7 @@ _TRY_SECONDS = 0.5
 
 _ACTIVE = BEING_RESOLVED
 _NOTHING = "no matching queued job"
+_DRAINING = "agent ends its jobs before it takes others"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,7 @@ class LeasingService:
     settler: Settler
     losses: LostWork
     presence: PresenceBook
+    processes: ProcessGuard
     handover: Handover
     pause: LeasePause
     hub: Hub
@@ -62,6 +67,7 @@ class LeasingService:
 
         Raises:
             InvalidRequest: No agent id.
+            AgentIdInUse: Another process has the id.
         """
         if not request.agent_id.strip():
             raise no_agent_id()
@@ -110,7 +116,7 @@ class LeasingService:
                 return LeaseResponse(assigned=False, message=_NOTHING)
 
     def _take(self, request: LeaseRequest, *, is_waiting: bool) -> JobRecord | LeaseResponse:
-        """Check and claim in one transaction, so that simultaneous requests of one agent get one job.
+        """Check and claim in one transaction, so that simultaneous requests of one agent, or of one slot, get one job.
 
         Args:
             is_waiting: The request is one that waits. Then what its agent holds came with a later request, because the
@@ -120,15 +126,24 @@ class LeasingService:
             return LeaseResponse(assigned=False, message=SERVER_IS_UPDATING)
         with self.store.write() as tx:
             record = tx.agents.find(request.agent_id)
+            self.processes.check(record, request.process)
             if record is not None and record.deactivated:
                 return LeaseResponse(assigned=False, message=AGENT_DEACTIVATED)
-            for held in tx.jobs.active_of_agent(request.agent_id):
+            if self.presence.is_draining(request.agent_id):
+                return LeaseResponse(assigned=False, message=_DRAINING)
+            active = tx.jobs.active_of_agent(request.agent_id)
+            others = [job for job in active if self._is_of_another_slot(job, request)]
+            for held in active:
+                if held in others:
+                    continue
                 if not is_waiting and self._is_unanswered(held, request):
                     logger.info("lease offered again execution=%s agent=%s", held.id, request.agent_id)
-                    return held
+                    return self._give_again(tx, held, request)
                 is_repeat = bool(request.request_id) and request.request_id == held.lease_request_id
-                if held.status is JobStatus.LEASED or is_waiting or is_repeat or not self._give_up(tx, held):
+                if held.status is JobStatus.LEASED or is_waiting or is_repeat or not self._give_up(tx, held, request):
                     return LeaseResponse(assigned=False, message=_ACTIVE)
+            if len(others) >= max(1, request.slots):
+                return LeaseResponse(assigned=False, message=_ACTIVE)
             capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
             job = self._claim(tx, request, capabilities)
             return job or LeaseResponse(assigned=False, message=_NOTHING)
@@ -148,28 +163,70 @@ class LeasingService:
             agent_id=request.agent_id,
             lease_request_id=request.request_id,
             default_timeout_seconds=0 if job.timeout_seconds else self.default_timeout_seconds,
+            lease_process=process_key(request.process),
+            lease_slot=request.slot,
         )
         self.settler.put(tx, leased)
         return leased
 
+    def _is_of_another_slot(self, held: JobRecord, request: LeaseRequest) -> bool:
+        """Tell whether *held* is no concern of the slot that asks, because another slot of its process has it.
+
+        All that a process before it has left is the concern of whichever slot asks first.
+        """
+        if request.slot <= 0:
+            return False
+        if held.lease_process:
+            return held.lease_process == process_key(request.process) and held.lease_slot != request.slot
+        # Begun after its lease had run out. Which slot runs it was not told, but that one does not ask now.
+        return held.status is JobStatus.RUNNING and self.presence.says_it_runs(held.agent_id, held.id)
+
     def _is_unanswered(self, held: JobRecord, request: LeaseRequest) -> bool:
-        """Tell whether the answer that gave *held* to this agent was lost: it repeats the request, or asks after `REOFFER_AFTER`."""
+        """Tell whether the answer that gave *held* to this agent was lost.
+
+        It was if the agent repeats the request, or asks after `REOFFER_AFTER`, or if it went to an earlier process.
+        """
         if held.status is not JobStatus.LEASED or held.leased is None:
             return False
+        if _is_of_earlier_process(held, request):
+            return True
         if request.request_id and request.request_id == held.lease_request_id:
             return True
         return self.clock() - held.leased >= REOFFER_AFTER
 
-    def _give_up(self, tx: Transaction, held: JobRecord) -> bool:
+    def _give_again(self, tx: Transaction, held: JobRecord, request: LeaseRequest) -> JobRecord:
+        """Return *held* as it is leased to the slot that asks; to another process than before the lease is a new one."""
+        if not _is_of_earlier_process(held, request):
+            return held
+        given = msgspec.structs.replace(
+            held,
+            leased=self.clock(),
+            lease_request_id=request.request_id,
+            lease_process=process_key(request.process),
+            lease_slot=request.slot,
+        )
+        self.settler.put(tx, given)
+        return given
+
+    def _give_up(self, tx: Transaction, held: JobRecord, request: LeaseRequest) -> bool:
         """Fail a running execution whose agent asks for other work, and tell whether it was failed.
 
         An agent never asks while it runs an execution, so it has lost this one. Two cases look alike and are spared: an
         execution that started less than `REOFFER_AFTER` ago, where the request may come from a second agent with the
-        same id; and one that the agent's last heartbeat named, where an older request arrived late.
+        same id; and one that the agent's last heartbeat named, where an older request arrived late. Neither can be if an
+        earlier process had it.
         """
+        if _is_of_earlier_process(held, request):
+            self.losses.end(tx, held, reason="an earlier process of it was running this job")
+            return True
         if held.started is not None and self.clock() - held.started < REOFFER_AFTER:
             return False
         if self.presence.says_it_runs(held.agent_id, held.id):
             return False
         self.losses.end(tx, held, reason="it asked for new work while this job was running")
         return True
+
+
+def _is_of_earlier_process(held: JobRecord, request: LeaseRequest) -> bool:
+    """Tell whether *held* was leased to another process than the one that asks, which has the agent's id now."""
+    return bool(held.lease_process and request.process) and held.lease_process != process_key(request.process)

@@ -107,7 +107,7 @@ def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook
         last_seen_utc=presence.seen_at(record.agent_id) or record.seen,
         offline=not presence.is_available(record.agent_id),
         deactivated=record.deactivated,
-        busy_with=held[0].id if held else "",
+        busy_with=held[0].id if len(held) >= record.slots else "",
         unmet=list(_unmet(job.required_capabilities, capabilities)),
     )
 

@@ -237,7 +237,9 @@ def _check_owner(view: View, job: JobRecord, request: StatusRequest, status: Job
     if job.status is JobStatus.QUEUED:
         # Its lease ran out before its agent began. The first agent that reports it as running gets it.
         agent = view.agents.find(request.agent_id)
-        is_taken = bool(view.jobs.active_of_agent(request.agent_id)) or (agent is not None and agent.deactivated)
+        slots = agent.slots if agent else 1
+        is_full = len(view.jobs.active_of_agent(request.agent_id)) >= slots
+        is_taken = is_full or (agent is not None and agent.deactivated)
         if status.is_terminal or job.is_blocked or is_taken:
             raise Conflict("job is not leased", hint="lease it first")
     return False

@@ -78,6 +78,7 @@ class Fault:
     status: int
     text: str
     is_late: bool
+    problem: Problem | None = None
 
 
 class ScriptedServer:
@@ -168,6 +169,13 @@ class ScriptedServer:
         with self._lock:
             self._faults.append(Fault(path=path, times=times, status=status, text=text, is_late=False))
 
+    def refuse_next(self, path: str, problem: Problem, *, times: int = 1) -> None:
+        """Answer the next requests with a problem, unread."""
+        with self._lock:
+            self._faults.append(
+                Fault(path=path, times=times, status=problem.status, text="", is_late=False, problem=problem)
+            )
+
     def lose_answers(self, path: str, *, times: int = 1) -> None:
         """Obey the next requests, and answer them with an error all the same."""
         with self._lock:
@@ -194,6 +202,8 @@ class ScriptedServer:
         if fault := early or self._take_fault(path, is_late=True):
             resp.status = fault.status
             resp.content_type, resp.data = "text/plain", f"{fault.text}\n".encode()
+            if fault.problem:
+                resp.content_type, resp.data = PROBLEM_JSON, encode(fault.problem)
 
     def _take_fault(self, path: str, *, is_late: bool) -> Fault | None:
         with self._lock:
