@@ -134,7 +134,6 @@ def test_a_version_that_ends_before_it_asks_for_anything_is_taken_back(
     Updater(version=OLD, layout=layout).switch(NEW)
     settings = {**settings, "CICTL_TOKEN_FILE": str(layout.home / "missing")}
     with running_agent(layout, "http://127.0.0.1:9", settings):
-        eventually(lambda: layout.current() == OLD, what="the version before")
-    result = manifest.read_result(layout)
-    assert result is not None
+        result = eventually(lambda: manifest.read_result(layout), what="the version before")
+    assert layout.current() == OLD
     assert result.message == f"update to {NEW} did not start; rolled back to {OLD}"
