@@ -16,8 +16,8 @@ _cictl_node() {
         ;;
     "cictl run-agent")
         commands=""
-        options="--server --id --work-dir --token-file --slots --log-level --debug -h --help"
-        valued="--server --id --work-dir --token-file --slots --log-level"
+        options="--server --id --work-dir --token-file --slots --label --log-level --debug -h --help"
+        valued="--server --id --work-dir --token-file --slots --label --log-level"
         arguments="" repeated=""
         ;;
     "cictl demo")

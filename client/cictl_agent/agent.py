@@ -240,7 +240,9 @@ class Agent:
 
     def _capabilities(self) -> dict[str, str]:
         return {
-            **base_capabilities(self._platform, is_service=self._config.service is not None),
+            **base_capabilities(
+                self._platform, is_service=self._config.service is not None, labels=self._config.labels
+            ),
             **self._updater.capability,
             **self._tools,
             **self._container_host.choice.capability,

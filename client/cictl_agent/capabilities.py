@@ -60,13 +60,17 @@ def architecture() -> str:
     return _MACHINES.get(machine, "arm" if machine.startswith("arm") else machine)
 
 
-def base_capabilities(system: Platform, *, is_service: bool = False) -> dict[str, str]:
+def base_capabilities(
+    system: Platform, *, is_service: bool = False, labels: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the capabilities that are known without looking at tools.
 
     Args:
         is_service: Whether a service manager starts the agent anew when it ends.
+        labels: What the operator adds. A fact wins over a label of its name.
     """
     return {
+        **(labels or {}),
         "executor": "script",
         "shells": ",".join(system.interpreters),
         "os": system.os_name,

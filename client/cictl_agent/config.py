@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from cictl.base.environment import find_setting, setting
+from cictl.base.labels import LabelError, parse_labels
 from cictl.base.urls import split_http, without_user_info
 from cictl.wire.words import DEFAULT_SERVER
 from cictl_agent.log.file_listing import Level, Listing
@@ -36,6 +37,7 @@ class AgentConfig:
     Attributes:
         server_url: Base URL; its user info, if any, becomes Basic authentication.
         work_dir: Absolute. Holds workspaces, caches and logs that are not delivered yet; one agent at a time uses it.
+        labels: What the operator says that it offers, by key; jobs ask for them in `runs_on`.
         trace_shell: Whether steps run under `set -x`; jobs with secrets never do.
         verbose_go: Whether steps get `GOFLAGS=-v` when nothing sets GOFLAGS.
         container_engine: Name or path of the engine's command; empty for docker, or podman where there is no docker.
@@ -49,6 +51,7 @@ class AgentConfig:
     work_dir: Path
     server_url: str = DEFAULT_SERVER
     token: str | None = field(default=None, repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
     trace_shell: bool = False
     verbose_go: bool = True
     container_engine: str = ""
@@ -88,12 +91,13 @@ def load_config(
     work_dir: Path | None = None,
     token_file: Path | None = None,
     slots: int | None = None,
+    labels: Sequence[str] = (),
     service: Service | None = None,
 ) -> AgentConfig:
     """Return the settings. A flag wins over `CICTL_*`, that over `CIWI_*`, that over the default.
 
     Raises:
-        ConfigError: The server's URL or the number of slots is unusable, or the token file can't be read.
+        ConfigError: The server's URL, the number of slots or a label is unusable, or the token file can't be read.
     """
     url = (server or setting(env, "SERVER_URL") or DEFAULT_SERVER).rstrip("/")
     try:
@@ -106,6 +110,7 @@ def load_config(
         agent_id=agent_id or setting(env, "AGENT_ID") or default_agent_id(directory),
         work_dir=directory,
         token=_token(env, token_file),
+        labels=_labels(env, labels),
         trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=False),
         verbose_go=_flag(env, "AGENT_GO_BUILD_VERBOSE", default=True),
         container_engine=setting(env, "CONTAINER_ENGINE"),
@@ -176,6 +181,15 @@ def _listing(env: Mapping[str, str], level_name: str, lines_name: str) -> Listin
         level=Level(level) if level in list(Level) else default.level,
         most_lines=int(lines) if lines.isdecimal() else default.most_lines,
     )
+
+
+def _labels(env: Mapping[str, str], stated: Sequence[str]) -> dict[str, str]:
+    """Return the labels: those *stated* by flags, else those of the setting."""
+    text, variable = find_setting(env, "AGENT_LABELS")
+    try:
+        return parse_labels(stated or [text] * bool(text))
+    except LabelError as error:
+        raise ConfigError(f"{'--label' if stated else variable}: {error}") from error
 
 
 def _token(env: Mapping[str, str], token_file: Path | None) -> str | None:

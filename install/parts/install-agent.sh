@@ -22,6 +22,7 @@ Settings, from the environment; all but the last four are kept in /etc/default/c
   CICTL_AGENT_ID                   the agent's name (agent-<short host name>)
   CICTL_AGENT_SLOTS                how many jobs it runs at once (1)
   CICTL_TOKEN                      the agent's token
+  CICTL_AGENT_LABELS               what it offers to the runs_on of jobs (gpu=a100,zone=eu)
 # include help_sources.txt
   CICTL_UPDATE_HEALTH_TIMEOUT      seconds for the agent to reach the server (60)
 # include help_machine.txt
@@ -70,6 +71,7 @@ own_settings() {
     add_setting CICTL_AGENT_ID "$ID"
     add_setting CICTL_AGENT_WORKDIR "$DATA/work"
     add_setting CICTL_AGENT_SLOTS "${CICTL_AGENT_SLOTS:-${CIWI_AGENT_SLOTS:-}}"
+    add_setting CICTL_AGENT_LABELS "${CICTL_AGENT_LABELS:-${CIWI_AGENT_LABELS:-}}"
     add_setting CICTL_CONTAINER 0 # a container that has systemd is kept up to date like a machine
     add_setting CICTL_HOME "$HOME_DIR"
     add_setting CICTL_TOKEN "${CICTL_TOKEN:-${CIWI_TOKEN:-}}"

@@ -15,7 +15,7 @@ from cictl_testing.servers.scripted_server import ScriptedServer
 from cictl.wire.agents import AGENT_DEACTIVATED, HeartbeatResponse
 from cictl.wire.jobs import JobStatus, LeaseResponse
 from cictl_agent.agent import Agent
-from cictl_agent.config import AgentConfig, ConfigError
+from cictl_agent.config import AgentConfig, ConfigError, load_config
 
 LINES = 20_000
 COUNT = f"seq -f 'line %.0f of the log, grün' 1 {LINES}"
@@ -52,6 +52,18 @@ def test_tools_are_offered_when_leasing(server: ScriptedServer, agent: AgentThre
     capabilities = server.leases[0].capabilities
     assert capabilities["tool.git"].startswith("2.")
     assert capabilities["run_mode"] == "manual"
+
+
+def test_labels_are_offered_beside_the_facts(server: ScriptedServer, tmp_path: Path) -> None:
+    environment = {"CICTL_AGENT_LABELS": "zone=eu,gpu=t4"}
+    by_setting, by_flag = load_config(environment).labels, load_config(environment, labels=["gpu=a100"]).labels
+    agent = AgentThread(server, tmp_path / "work", labels={**by_flag, "os": "plan9"})
+    eventually(lambda: server.leases, what="a lease")
+    agent.stop()
+    assert (by_setting, by_flag) == ({"zone": "eu", "gpu": "t4"}, {"gpu": "a100"})
+    capabilities = server.leases[0].capabilities
+    assert (capabilities["gpu"], capabilities["os"]) == ("a100", "linux")
+    assert server.heartbeats[0].capabilities["gpu"] == "a100"
 
 
 def test_lease_waits_at_the_server_and_a_job_is_taken_at_once(server: ScriptedServer, agent: AgentThread) -> None:

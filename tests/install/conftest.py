@@ -85,7 +85,9 @@ def image_of_both(image: Machine, wheels: Mapping[str, bytes], tmp_path_factory:
         with released(wheels) as releases:
             image.environment.update(releases.environment)
             image.load("server", SERVER)
-            image.ok("install-agent", CICTL_SERVER_URL=image.url, CICTL_AGENT_ID="builder-1")
+            image.ok(
+                "install-agent", CICTL_SERVER_URL=image.url, CICTL_AGENT_ID="builder-1", CICTL_AGENT_LABELS="gpu=a100"
+            )
             image.give(folder)
             image.clear()
 

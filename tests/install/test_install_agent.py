@@ -20,6 +20,7 @@ INSTALLED = {"etc/systemd/system/cictl-agent.service", "etc/default/cictl-agent"
 
 def test_the_agent_works_for_the_server(both: Machine) -> None:
     assert both.cictl("agents", "list", "-o", "name") == "builder-1"
+    assert both.cictl("agents", "list", "-o", "wide").splitlines()[-1].endswith(" gpu=a100")
     assert both.cictl("agents", "exec", "builder-1", "--follow", "--", "echo built").splitlines()[-1:] == ["built"]
     assert both.is_enabled(AGENT)
     assert both.files() >= INSTALLED

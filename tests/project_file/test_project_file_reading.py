@@ -37,9 +37,9 @@ def parse_job(wrap: Wrap, body: str) -> project_file.Job:
 )
 def test_a_scalar_where_text_is_wanted_is_taken_verbatim(wrap: Wrap, loader: type[Any], text: str) -> None:
     word = text.split()[-1]
-    job = f"- id: j\n  runs_on: {{{word}: {text}}}\n  steps: [{{run: x}}]"
+    job = f"- id: j\n  matrix: {{include: [{{{word}: {text}}}]}}\n  steps: [{{run: x}}]"
     file = read(wrap("job", job), config_file="f", loader=loader)
-    assert file.pipelines[0].jobs[0].runs_on == {word: word}
+    assert file.pipelines[0].jobs[0].matrix == [{word: word}]
 
 
 @pytest.mark.parametrize("null", ["null", "~", "", "Null", "NULL", "!!null ''"])

@@ -282,6 +282,32 @@ JOB_RULES = [
         [f'{J}.runs_on.executor must be "script" when runs_on.shell is set'],
         id="23-shell-without-executor",
     ),
+    pytest.param(
+        "job", runs_on("{os: §''}"), [f"{J}.runs_on.os must have a value without outer blanks"], id="placement-empty"
+    ),
+    pytest.param(
+        "job", runs_on("{§OS: linux}"), [f'{J}.runs_on.OS is unknown; did you mean "os"?'], id="placement-case"
+    ),
+    pytest.param(
+        "job",
+        runs_on("{§gpu: }"),
+        [f"{J}.runs_on.gpu no agent can have it: label gpu has no value"],
+        id="label-without-value",
+    ),
+    pytest.param(
+        "job",
+        runs_on("{§'gpu ': a100}"),
+        [
+            f'{J}.runs_on["gpu "] no agent can have it: the key {"gpu "!r} may have letters, digits and ._/- between letters or digits'
+        ],
+        id="label-with-blank",
+    ),
+    pytest.param(
+        "job",
+        runs_on("{§requires.tool.go: '*'}"),
+        [f'{J}.runs_on["requires.tool.go"] is no capability; name tools in requires.tools'],
+        id="requirement-in-runs_on",
+    ),
     pytest.param("job", "- §id: j", [f"{J}.steps must contain at least one step"], id="24-no-steps"),
     pytest.param("job", tools("§''"), [f"{J}.requires.tools contains empty tool name"], id="25-tool-empty"),
     pytest.param(

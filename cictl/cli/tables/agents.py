@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
+from cictl.base.labels import labels_in
 from cictl.cli.output.table import Column, Result
 from cictl.wire.agents import Agent, AgentList, AgentResponse
 
@@ -49,6 +50,15 @@ def _busy_text(agent: Agent) -> str:
     return "yes" if agent.job_in_progress else "no"
 
 
+def _labels(agent: Agent) -> list[str]:
+    return [f"{key}={value}" for key, value in labels_in(agent.capabilities).items()]
+
+
+def _facts(agent: Agent) -> list[str]:
+    labels = labels_in(agent.capabilities)
+    return [f"{key}={value}" for key, value in sorted((agent.capabilities or {}).items()) if key not in labels]
+
+
 AGENT_COLUMNS: tuple[Column[Agent], ...] = (
     Column("AGENT", lambda a: a.agent_id),
     Column("STATE", _state),
@@ -59,6 +69,7 @@ AGENT_COLUMNS: tuple[Column[Agent], ...] = (
     Column("HOST", lambda a: a.hostname, wide=True),
     Column("EXECUTOR", lambda a: (a.capabilities or {}).get("executor", ""), wide=True),
     Column("SHELLS", lambda a: (a.capabilities or {}).get("shells", ""), wide=True),
+    Column("LABELS", lambda a: ",".join(_labels(a)), wide=True),
 )
 
 
@@ -75,7 +86,8 @@ AGENT_DETAILS: tuple[Column[Agent], ...] = (
     Column("Needs update", lambda a: f"yes, to {a.update_target}" if a.needs_update else ""),
     Column("Update", _update_text),
     Column("Update error", lambda a: a.update_last_error),
-    Column("Capabilities", lambda a: [f"{key}={value}" for key, value in sorted((a.capabilities or {}).items())]),
+    Column("Labels", _labels),
+    Column("Capabilities", _facts),
     Column("Recent log", lambda a: a.recent_log),
 )
 

@@ -2,6 +2,7 @@
 
 import re
 
+from cictl.base.labels import is_fact, label_problem
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.steps import check_step
@@ -36,6 +37,7 @@ def check_job(job: JobShape, path: str, collector: Collector, *, bumps_version: 
     """
     if job.timeout_seconds < 0:
         collector.add(f"{path}.timeout_seconds", "must be >= 0")
+    _check_placement(job.runs_on, f"{path}.runs_on", collector)
     _check_shell(job.runs_on, f"{path}.runs_on", collector, bumps_version=bumps_version)
     if not job.steps:
         collector.add(f"{path}.steps", "must contain at least one step")
@@ -45,6 +47,23 @@ def check_job(job: JobShape, path: str, collector: Collector, *, bumps_version: 
     _check_caches(job, path, collector)
     for index, step in enumerate(job.steps):
         check_step(step, f"{path}.steps[{index}]", collector)
+
+
+def _check_placement(runs_on: TextMap, path: str, collector: Collector) -> None:
+    """Check what agents are compared with: nobody can offer a blank value, nor a key that is misspelt."""
+    for key, value in runs_on.items():
+        where = join_key(path, key)
+        if key.startswith("container_") or key in ("executor", "shell"):
+            continue
+        if key.startswith("requires."):
+            collector.say_key(where, f"{where} is no capability; name tools in requires.tools")
+        elif not is_fact(key):
+            if problem := label_problem(key, value):
+                collector.say_key(where, f"{where} no agent can have it: {problem}")
+        elif key != key.lower() and not key.lower().startswith("tool."):
+            collector.say_key(where, f'{where} is unknown; did you mean "{key.lower()}"?')
+        elif is_blank(value) or value != value.strip():
+            collector.add(where, "must have a value without outer blanks")
 
 
 def _check_shell(runs_on: TextMap, path: str, collector: Collector, *, bumps_version: bool) -> None:

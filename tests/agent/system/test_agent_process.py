@@ -94,6 +94,29 @@ def test_unusable_server_is_refused(tmp_path: Path) -> None:
     assert "error: not an http or https URL: 'nonsense'" in other.output
 
 
+@pytest.mark.parametrize(
+    ("options", "environment", "error"),
+    [
+        pytest.param(
+            ("--label", "gpu=a100", "--label", "os=plan9"),
+            {},
+            "error: --label: os is a fact that the agent finds out itself; choose another key",
+            id="flag",
+        ),
+        pytest.param(
+            (), {"CICTL_AGENT_LABELS": "gpu="}, "error: CICTL_AGENT_LABELS: label gpu has no value", id="setting"
+        ),
+    ],
+)
+def test_unusable_label_is_refused(
+    options: tuple[str, ...], environment: dict[str, str], error: str, tmp_path: Path
+) -> None:
+    other = Process("run-agent", *options, environment=environment, directory=tmp_path)
+    assert other.wait() == 1
+    other.stop()
+    assert error in other.output
+
+
 def test_what_a_killed_agent_left_running_ends_when_the_next_one_starts(
     server: ScriptedServer, process: Process, tmp_path: Path
 ) -> None:

@@ -57,6 +57,18 @@ def test_show_lists_capabilities(shown: Run) -> None:
     assert "  executor=script\n" in shown("agents", "show", "build-1").out
 
 
+def test_labels_are_shown_beside_the_facts(cli: Run, shop: Shop) -> None:
+    shop.beat("build-1", capabilities={"executor": "script", "zone": "eu", "gpu": "a100"})
+    wide = cli("agents", "list", "-o", "wide").out.splitlines()
+    assert (wide[0].split()[-1], wide[1].split()[-1]) == ("LABELS", "gpu=a100,zone=eu")
+    shown = cli("agents", "show", "build-1").out
+    assert "gpu=a100\n  zone=eu\n" in shown
+    assert (
+        shown.index("Labels") < shown.index("gpu=a100") < shown.index("Capabilities") < shown.index("executor=script")
+    )
+    assert cli("agents", "show", "build-1", "--query", "agent.capabilities.gpu", "-o", "name").out == "a100\n"
+
+
 def test_ambiguous_beginning_is_a_usage_error_with_the_candidates(shown: Run) -> None:
     ran = shown("agents", "show", "build")
     assert ran.code == ExitCode.USAGE

@@ -116,6 +116,34 @@ def test_what_cannot_be_installed_needs_another_agent(server: RunningServer) -> 
     assert found.fixes == [Fix(text="start an agent that has os=windows and go", command="cictl run-agent")]
 
 
+def test_a_label_that_no_agent_has(server: RunningServer) -> None:
+    jobs = '[{id: w, runs_on: {gpu: a100, zone: eu}, steps: [{run: "true"}]}]'
+    [job_id] = server.run(server.define(jobs))
+    assert commands(explain(server, job_id)) == ["cictl run-agent --label gpu=a100 --label zone=eu"]
+    server.heartbeat("a", capabilities={"gpu": "t4", "zone": "eu"})
+    server.heartbeat("b", capabilities={})
+    found = explain(server, job_id)
+    assert found.summary == "no agent has label gpu=a100; agents offer gpu=t4"
+    assert [unmet.text for unmet in found.agents[0].unmet] == ["label gpu is t4, wants a100"]
+    assert [unmet.text for unmet in found.agents[1].unmet] == ["no label gpu=a100", "no label zone=eu"]
+    assert found.fixes == [
+        Fix(
+            text="start an agent that has gpu=a100 and zone=eu",
+            command="cictl run-agent --label gpu=a100 --label zone=eu",
+        )
+    ]
+
+
+def test_a_label_that_nobody_has_and_a_tool_that_the_nearest_lacks(server: RunningServer) -> None:
+    for agent_id in "ab":
+        server.heartbeat(agent_id, capabilities={})
+    jobs = '[{id: w, runs_on: {gpu: a100, agent_id: a}, requires: {tools: {go: "*"}}, steps: [{run: "true"}]}]'
+    [job_id] = server.run(server.define(jobs))
+    found = explain(server, job_id)
+    assert found.summary == "no agent has label gpu=a100; agent a lacks something: go is missing"
+    assert commands(found) == ["cictl run-agent --id a --label gpu=a100"]
+
+
 @pytest.mark.parametrize(
     ("capabilities", "texts"),
     [

@@ -124,10 +124,10 @@ class Workplace:
         self.url = self.server.wait_for_line(" serves ").partition(" serves ")[2].split(",")[0]
         return self.server
 
-    def start_agent(self, agent_id: str = "a") -> Process:
+    def start_agent(self, agent_id: str = "a", *options: str) -> Process:
         """Start an agent and wait until the server knows it."""
         work = self.directory / f"work-{agent_id}"
-        agent = self._spawn("run-agent", "--server", self.url, "--id", agent_id, "--work-dir", str(work))
+        agent = self._spawn("run-agent", "--server", self.url, "--id", agent_id, "--work-dir", str(work), *options)
         eventually(lambda: agent_id in self.cictl("agents", "list", "-o", "name").stdout.split(), what="the agent")
         return agent
 

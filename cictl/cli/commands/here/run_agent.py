@@ -29,6 +29,14 @@ def run_agent(
         int | None,
         typer.Option("--slots", metavar="N", help="How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1."),
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="KEY=VALUE",
+            help="Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.",
+        ),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Lease jobs from a server and run them, until stopped with Ctrl-C or SIGTERM.
@@ -40,6 +48,8 @@ def run_agent(
       cictl run-agent
 
       cictl run-agent --server http://ci.example.com:8112 --id builder-1 --slots 4
+
+      cictl run-agent --label gpu=a100 --label zone=eu
     """
     import logging
     import os
@@ -78,6 +88,7 @@ def run_agent(
             work_dir=work_dir,
             token_file=token_file,
             slots=slots,
+            labels=label or (),
             service=service,
         )
         typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)

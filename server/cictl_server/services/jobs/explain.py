@@ -20,7 +20,15 @@ from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.jobs.jobs import JobService
 from cictl_server.services.jobs.lease_pause import LeasePause
-from cictl_server.services.jobs.obstacles import command, fixes_for, nearest_first, obstacle, pinned_to, sentence
+from cictl_server.services.jobs.obstacles import (
+    command,
+    fixes_for,
+    nearest_first,
+    new_agent,
+    obstacle,
+    pinned_to,
+    sentence,
+)
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
 
@@ -169,8 +177,8 @@ def _no_agents(job: JobRecord) -> str:
 
 def _first_agent(job: JobRecord) -> Fix:
     if wanted := pinned_to(job):
-        return Fix(text=f"start agent {wanted}", command=command("run-agent", "--id", wanted))
-    return Fix(text="start an agent", command=command("run-agent"))
+        return Fix(text=f"start agent {wanted}", command=new_agent(job))
+    return Fix(text="start an agent", command=new_agent(job))
 
 
 def _vault_fixes(job: JobRecord, *, then: str = "") -> Iterator[Fix]:

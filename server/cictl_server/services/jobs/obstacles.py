@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
+from cictl.base.labels import is_fact
 from cictl.wire.explain import AgentFit, Fix, Reason, UnmetRequirement
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
 from cictl_server.services.fleet.matching import effective_capabilities
@@ -14,6 +15,8 @@ from cictl_server.store.contract import View
 from cictl_server.store.records import AgentRecord, JobRecord
 
 _OPERATOR = re.compile(r"(>=|<=|==|=|>|<)\s*(?=\S)")
+_MOST_OFFERS = 4
+"""How many other values of a label a sentence names."""
 
 _SENTENCES = {
     Reason.AGENT_OFFLINE: "is offline",
@@ -38,6 +41,15 @@ def command(*words: str) -> str:
     return shlex.join(["cictl", *words])
 
 
+def new_agent(job: JobRecord) -> str:
+    """Return the command that starts an agent with the id and the labels that *job* requires."""
+    words = ["--id", pinned] if (pinned := pinned_to(job)) else []
+    for key, value in sorted(job.required_capabilities.items()):
+        if not is_fact(key):
+            words += ["--label", f"{key}={value}"]
+    return command("run-agent", *words)
+
+
 def obstacle(agent: AgentFit) -> Reason:
     """Return what keeps *agent* from taking the execution, READY when nothing does."""
     if agent.unmet:
@@ -58,10 +70,7 @@ def sentence(agents: list[AgentFit]) -> str:
     nearest = agents[0]
     reason = obstacle(nearest)
     if reason is Reason.UNMET_REQUIREMENTS:
-        lacks = "; ".join(unmet.text for unmet in nearest.unmet)
-        if len(agents) == 1:
-            return f"agent {nearest.agent_id} lacks something: {lacks}"
-        return f"none of the {len(agents)} agents has all that it needs; {nearest.agent_id} comes nearest: {lacks}"
+        return _lacking(agents)
     if reason is Reason.READY:
         return f"agent {nearest.agent_id} fits and is free: it takes the job with one of its next requests"
     state = _SENTENCES[reason].format(busy_with=nearest.busy_with)
@@ -77,7 +86,7 @@ def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
     If it lacks something that no installation adds, such as another operating system, name the agent to start instead.
     """
     if any(not _is_installable(unmet) for unmet in agent.unmet):
-        yield Fix(text=f"start an agent that has {_wishes(job)}", command=command("run-agent"))
+        yield Fix(text=f"start an agent that has {_wishes(job)}", command=new_agent(job))
         return
     tools = [_tool_text(unmet.requirement.removeprefix(TOOL), unmet.want) for unmet in agent.unmet]
     if tools:
@@ -96,6 +105,37 @@ def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
         yield Fix(
             text=f"wait for {agent.busy_with}, or add an agent", command=command("jobs", "watch", agent.busy_with)
         )
+
+
+def _lacking(agents: list[AgentFit]) -> str:
+    """Return what the nearest of *agents* lacks; of a label that all of them lack, what they offer instead."""
+    nearest = agents[0]
+    nowhere = [unmet for unmet in nearest.unmet if not is_fact(unmet.requirement) and _all_lack(agents, unmet)]
+    sentences = [_no_label(unmet, agents) for unmet in nowhere]
+    if lacks := "; ".join(unmet.text for unmet in nearest.unmet if unmet not in nowhere):
+        if len(agents) == 1:
+            sentences.append(f"agent {nearest.agent_id} lacks something: {lacks}")
+        else:
+            sentences.append(
+                f"none of the {len(agents)} agents has all that it needs; {nearest.agent_id} comes nearest: {lacks}"
+            )
+    return "; ".join(sentences)
+
+
+def _all_lack(agents: list[AgentFit], unmet: UnmetRequirement) -> bool:
+    return all(any(other.requirement == unmet.requirement for other in agent.unmet) for agent in agents)
+
+
+def _no_label(unmet: UnmetRequirement, agents: list[AgentFit]) -> str:
+    key = unmet.requirement
+    offers = sorted(
+        {other.have for agent in agents for other in agent.unmet if other.requirement == key and other.have}
+    )
+    text = f"no agent has label {key}={unmet.want}"
+    if not offers:
+        return text
+    shown = ", ".join(f"{key}={have}" for have in offers[:_MOST_OFFERS])
+    return f"{text}; agents offer {shown}" + (" and others" if len(offers) > _MOST_OFFERS else "")
 
 
 def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook) -> AgentFit:
@@ -134,6 +174,8 @@ def _text(key: str, want: str, have: str) -> str:
         return f"{tool} is {have}{wants}" if have else f"{tool} is missing{wants}"
     if key == "shell":
         return f"shells are {have}, wants {want}" if have else f"no shell, wants {want}"
+    if not is_fact(key):
+        return f"label {key} is {have}, wants {want}" if have else f"no label {key}={want}"
     return f"{key} is {have}, wants {want}" if have else f"no {key}, wants {want}"
 
 
