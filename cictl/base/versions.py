@@ -14,6 +14,9 @@ _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-
 _RELEASED = ((2, 0, ""),)
 """The second part of a release's key. It sorts above every pre-release, whose parts begin with 0 or 1."""
 
+_LONGEST = 256
+"""No version is longer. Python refuses to read numbers of thousands of digits, and anybody may send some."""
+
 SemanticKey = tuple[tuple[int, ...], tuple[tuple[int, int, str], ...]]
 
 
@@ -24,7 +27,7 @@ def semantic_key(text: str) -> SemanticKey | None:
     Its parts are compared one by one, and numbers sort below words: `-1` < `-alpha` < `-alpha.1`. A leading `v` and build
     data (`+…`) do not count.
     """
-    match = _VERSION.fullmatch(text)
+    match = _VERSION.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         return None
     numbers = [int(number) for number in match[1].split(".")]

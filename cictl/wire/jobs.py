@@ -409,6 +409,8 @@ class LeaseRequest(Message):
         process: The process that asks (ours). Absent from an agent that does not tell.
         slot: Which of its slots asks, from 1 (ours). 0 from an agent that runs one execution at a time.
         slots: How many it has (ours).
+        reads_ranges: Whether the agent reads tool constraints of several parts, such as `>=2,<3` (ours). Others get
+            constraints of one part.
     """
 
     agent_id: str = ""
@@ -418,6 +420,7 @@ class LeaseRequest(Message):
     process: AgentProcess | None = None
     slot: int = 0
     slots: int = 0
+    reads_ranges: bool = False
 
 
 class LeaseResponse(Message):

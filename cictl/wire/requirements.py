@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cictl.base.constraints import Part, parts_of
 from cictl.base.versions import SemanticKey, semantic_key
 
 TOOL = "requires.tool."
 CONTAINER_TOOL = "requires.container.tool."
-
-_OPERATORS = (">=", "<=", "==", ">", "<", "=")
 
 
 def meets(requirement: str, value: str, capabilities: Mapping[str, str]) -> bool:
@@ -34,27 +33,42 @@ def meets_all(required: Mapping[str, str], capabilities: Mapping[str, str]) -> b
 
 
 def satisfies(constraint: str, version: str) -> bool:
-    """Tell whether a tool's *version* satisfies *constraint*, such as `>=1.20`, `1.2.3` or `*`.
+    """Tell whether a tool's *version* satisfies *constraint*, such as `>=1.20`, `>=2,<3`, `1.2.3` or `*`.
 
-    After an operator, numbers are compared part by part, however many there are (`10.0.22621.3233`). A pre-release sorts
+    Of several parts, joined by commas, each must hold. After an operator, numbers are compared part by part, however many there are (`10.0.22621.3233`). A pre-release sorts
     below its release. Without an operator the texts must be equal. A blank constraint and `*` accept every version but a
     blank one, which satisfies nothing.
     """
-    constraint, version = constraint.strip(), version.strip()
-    if not version:
-        return False
-    if constraint in ("", "*"):
-        return True
-    operator = next((o for o in _OPERATORS if constraint.startswith(o)), None)
-    if operator is None:
-        return constraint == version
-    wanted = constraint.removeprefix(operator).strip()
+    version = version.strip()
+    return bool(version) and all(_holds(part, version) for part in parts_of(constraint))
+
+
+def for_older_agents(required: Mapping[str, str]) -> dict[str, str]:
+    """Return *required* with tool constraints of one part, as the reference and agents before ranges read them.
+
+    An agent checks them again before it begins, and would fail an execution over a constraint that it can't read. The
+    server has matched all parts by then.
+    """
+    return {key: _first(value) if key.startswith((TOOL, CONTAINER_TOOL)) else value for key, value in required.items()}
+
+
+def _first(constraint: str) -> str:
+    parts = parts_of(constraint)
+    if len(parts) == 1 and parts[0].operator != "!=":
+        return constraint
+    return next((part.operator + part.version for part in parts if part.operator not in ("", "!=")), "*")
+
+
+def _holds(part: Part, version: str) -> bool:
+    operator, wanted = part
+    if not operator:
+        return wanted in ("", "*", version)
     return not wanted or _compares(operator, semantic_key(version), semantic_key(wanted), same_text=version == wanted)
 
 
 def _compares(operator: str, have: SemanticKey | None, want: SemanticKey | None, *, same_text: bool) -> bool:
     if have is None or want is None:
-        return operator in ("=", "==") and same_text
+        return same_text if operator in ("=", "==") else operator == "!=" and not same_text
     match operator:
         case ">=":
             return have >= want
@@ -64,5 +78,7 @@ def _compares(operator: str, have: SemanticKey | None, want: SemanticKey | None,
             return have > want
         case "<":
             return have < want
+        case "!=":
+            return have != want
         case _:
             return have == want

@@ -137,6 +137,7 @@ class Asking:
             process=self._process,
             slot=slot if is_one_of_many else 0,
             slots=self._slots if is_one_of_many else 0,
+            reads_ranges=True,
         )
         answer = self._client.lease(request)
         # The id is kept after a failure: the lost answer may have been a job, and the server gives that job again to a

@@ -240,8 +240,11 @@ def runs_on(body: str) -> str:
     return f"- id: j\n  runs_on: {body}\n  {STEPS}"
 
 
-def tools(body: str) -> str:
-    return f"- id: j\n  requires: {{tools: {{{body}: '*'}}}}\n  {STEPS}"
+def tools(body: str, constraint: str = "'*'") -> str:
+    return f"- id: j\n  requires: {{tools: {{{body}: {constraint}}}}}\n  {STEPS}"
+
+
+NAMES = "; it may have letters, digits and ._+-, up to 64"
 
 
 JOB_RULES = [
@@ -316,11 +319,20 @@ JOB_RULES = [
         [f"{J}.requires.tools contains empty tool name", f'{J}.requires.tools[" "] invalid tool name'],
         id="25-tool-blanks-get-both",
     ),
-    pytest.param("job", tools("§a b"), [f'{J}.requires.tools["a b"] invalid tool name'], id="25-tool-invalid"),
+    pytest.param(
+        "job", tools("§--version"), [f'{J}.requires.tools["--version"] invalid tool name{NAMES}'], id="tool-option"
+    ),
+    pytest.param(
+        "job",
+        tools("go", "§'>=3,<2'"),
+        [f'{J}.requires.tools.go ">=3,<2" can\'t be met: no version can satisfy all of its parts'],
+        id="tool-range-empty",
+    ),
+    pytest.param("job", tools("§a b"), [f'{J}.requires.tools["a b"] invalid tool name{NAMES}'], id="25-tool-invalid"),
     pytest.param(
         "job",
         f"- id: j\n  runs_on: {{container_image: i}}\n  requires: {{container: {{tools: {{§a b: '*'}}}}}}\n  {STEPS}",
-        [f'{J}.requires.container.tools["a b"] invalid tool name'],
+        [f'{J}.requires.container.tools["a b"] invalid tool name{NAMES}'],
         id="25-container-tool-invalid",
     ),
     pytest.param(

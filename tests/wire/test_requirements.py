@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.wire.requirements import meets, meets_all, satisfies
+from cictl.base.constraints import is_tool_name, problem_of
+from cictl.wire.requirements import for_older_agents, meets, meets_all, satisfies
 
 CAPABILITIES = {
     "os": "linux",
@@ -42,6 +43,16 @@ CAPABILITIES = {
         (">=1", "weird", False),
         ("=weird", "weird", True),
         ("<weird", "1", False),
+        (">=2,<3", "2.39.5", True),
+        (">=2,<3", "3.0", False),
+        (" >= 2 , < 3 ", "1.9", False),
+        (">=2,!=2.39.5", "2.39.5", False),
+        (">=2,!=2.39.4", "2.39.5", True),
+        ("!=1.2", "1.2.0", False),
+        ("!=1.2", "weird", True),
+        ("!=weird", "weird", False),
+        (">=2,", "2", True),
+        pytest.param(">=" + "9" * 5000, "1", False, id="more digits than Python reads"),
     ],
 )
 def test_constraints(constraint: str, version: str, expected: bool) -> None:
@@ -75,3 +86,88 @@ def test_nothing_required_matches_every_agent() -> None:
 
 def test_every_requirement_must_be_met() -> None:
     assert not meets_all({"os": "linux", "arch": "amd64"}, CAPABILITIES)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "one_part"),
+    [
+        (">=2,<3", ">=2"),
+        ("!=2.38", "*"),
+        ("!=2.38, < 3", "<3"),
+        (">= 2", ">= 2"),
+        ("1.2", "1.2"),
+        ("*", "*"),
+        ("", ""),
+    ],
+)
+def test_older_agents_get_constraints_of_one_part(constraint: str, one_part: str) -> None:
+    others = {"os": "a,b", "requires.container.tool.go": ">=1,<2"}
+    assert for_older_agents({"requires.tool.git": constraint, **others}) == {
+        "requires.tool.git": one_part,
+        "os": "a,b",
+        "requires.container.tool.go": ">=1",
+    }
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        "",
+        "*",
+        " * ",
+        "1.2.3",
+        "7",
+        ">=2",
+        ">= 2.30",
+        ">=2,<3",
+        ">2,<2.0.1",
+        "==1.2,!=1.3",
+        "<=2,>=2.0",
+        "<1-rc1",
+        "!=3",
+    ],
+)
+def test_what_some_version_satisfies_is_no_problem(constraint: str) -> None:
+    assert problem_of(constraint) == ""
+
+
+@pytest.mark.parametrize(
+    ("constraint", "problem"),
+    [
+        ("^2.30", 'no tool tells the version "^2.30"; allowed are'),
+        ("~>1", 'no tool tells the version "~>1"'),
+        ("2.x", 'no tool tells the version "2.x"'),
+        ("v1.2", 'no tool tells the version "v1.2"'),
+        ("latest", 'no tool tells the version "latest"'),
+        ("=>2", '">2" is no version'),
+        (">=2.x", '"2.x" is no version'),
+        (">=", "has no version behind >="),
+        (">=2,", "has nothing before or behind a comma"),
+        (",", "has nothing before or behind a comma"),
+        (">=2 <3", '"2 <3" is no version'),
+        (">=2,3", '"3" has no operator'),
+        (">=2,*", '"*" has no operator'),
+        (">=3,<2", "no version can satisfy all of its parts"),
+        (">2,<2.0", "no version can satisfy all of its parts"),
+        (">=2,<2", "no version can satisfy all of its parts"),
+        ("==1,==2", "no version can satisfy all of its parts"),
+        ("==1,!=1.0", "no version can satisfy all of its parts"),
+        ("<1,==1", "no version can satisfy all of its parts"),
+    ],
+)
+def test_what_no_version_satisfies(constraint: str, problem: str) -> None:
+    assert problem in problem_of(constraint)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, True) for name in ("go", "g++", "python3.11", "clang-format", "7z", "R", "_x", "a" * 64)),
+        *(
+            (name, False)
+            for name in ("", "-v", "--help", ".", "..", ".x", "a/b", "a\\b", "a b", "a\n", "größe", "a" * 65)
+        ),
+    ],
+)
+def test_names_of_tools(name: str, expected: bool) -> None:
+    assert is_tool_name(name) is expected

@@ -2,6 +2,7 @@
 
 import re
 
+from cictl.base.constraints import is_tool_name, problem_of
 from cictl.base.labels import is_fact, label_problem
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
@@ -82,12 +83,15 @@ def _check_shell(runs_on: TextMap, path: str, collector: Collector, *, bumps_ver
 
 
 def _check_tools(tools: TextMap, path: str, collector: Collector) -> None:
-    for name in tools:
+    for name, constraint in tools.items():
         where = join_key(path, name)
         if is_blank(name):
             collector.say_key(where, f"{path} contains empty tool name")
-        if any(character in name for character in " \t\r\n"):
-            collector.say_key(where, f"{path}[{quote(name)}] invalid tool name")
+        if name and not is_tool_name(name):
+            hint = "" if is_blank(name) else "; it may have letters, digits and ._+-, up to 64"
+            collector.say_key(where, f"{path}[{quote(name)}] invalid tool name{hint}")
+        if problem := problem_of(constraint):
+            collector.add(where, f"{quote(constraint)} can't be met: {problem}")
 
 
 def _check_image(job: JobShape, path: str, collector: Collector) -> None:

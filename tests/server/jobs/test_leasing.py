@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from cictl_testing.server import RunningServer
@@ -227,3 +228,14 @@ def test_an_execution_whose_secrets_cannot_be_had_fails_and_says_so(server: Runn
 def test_a_skipped_step_needs_no_secrets(server: RunningServer) -> None:
     job_id, _ = server.run(server.define(SECRET % "skip_dry_run: true,"), dry_run=True)
     assert server.leased().id == job_id
+
+
+@pytest.mark.parametrize(("reads", "sent"), [({"reads_ranges": True}, ">=2,<3"), ({}, ">=2")], ids=["ours", "older"])
+def test_ranges_are_matched_here_and_sent_to_agents_that_read_them(
+    server: RunningServer, reads: dict[str, Any], sent: str
+) -> None:
+    server.run(server.define('[{id: w, requires: {tools: {git: ">=2,<3"}}, steps: [{run: "true"}]}]'))
+    assert not server.lease(capabilities={"tool.git": "3.0"}, **reads).assigned
+    job = server.lease(capabilities={"tool.git": "2.39.5"}, **reads).job_execution
+    assert job is not None
+    assert job.required_capabilities == {"requires.tool.git": sent}

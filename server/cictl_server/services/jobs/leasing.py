@@ -13,7 +13,7 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.wire.agents import AGENT_DEACTIVATED
 from cictl.wire.jobs import JobStatus, LeaseRequest, LeaseResponse
-from cictl.wire.requirements import meets_all
+from cictl.wire.requirements import for_older_agents, meets_all
 from cictl.wire.updates import SERVER_IS_UPDATING
 from cictl_server.errors import NoCapacity, no_agent_id
 from cictl_server.services.core.hub import QUEUE, Hub
@@ -111,7 +111,7 @@ class LeasingService:
             found = self._take(request, is_waiting=is_waiting)
             answer = found if isinstance(found, LeaseResponse) else self.handover.deliver(found)
             if answer is not None:
-                return answer
+                return answer if request.reads_ranges else _without_ranges(answer)
             if time.monotonic() >= stop_at:
                 return LeaseResponse(assigned=False, message=_NOTHING)
 
@@ -230,3 +230,12 @@ class LeasingService:
 def _is_of_earlier_process(held: JobRecord, request: LeaseRequest) -> bool:
     """Tell whether *held* was leased to another process than the one that asks, which has the agent's id now."""
     return bool(held.lease_process and request.process) and held.lease_process != process_key(request.process)
+
+
+def _without_ranges(answer: LeaseResponse) -> LeaseResponse:
+    """Return *answer* with requirements that every agent can read."""
+    job = answer.job_execution
+    if job is None or not job.required_capabilities:
+        return answer
+    required = for_older_agents(job.required_capabilities)
+    return msgspec.structs.replace(answer, job_execution=msgspec.structs.replace(job, required_capabilities=required))

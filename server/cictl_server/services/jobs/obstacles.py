@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
+from cictl.base.constraints import parts_of
 from cictl.base.labels import is_fact
 from cictl.wire.explain import AgentFit, Fix, Reason, UnmetRequirement
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
@@ -14,7 +14,6 @@ from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.store.contract import View
 from cictl_server.store.records import AgentRecord, JobRecord
 
-_OPERATOR = re.compile(r"(>=|<=|==|=|>|<)\s*(?=\S)")
 _MOST_OFFERS = 4
 """How many other values of a label a sentence names."""
 
@@ -184,9 +183,9 @@ def _tool_text(tool: str, constraint: str) -> str:
 
 
 def _spaced(constraint: str) -> str:
-    """Return `>=1.22` as `>= 1.22`, and an empty text for `*`."""
-    constraint = constraint.strip()
-    return "" if constraint == "*" else _OPERATOR.sub(r"\1 ", constraint, count=1)
+    """Return `>=1.22,<2` as `>= 1.22, < 2`, and an empty text for `*`."""
+    texts = (f"{part.operator} {part.version}".strip() for part in parts_of(constraint))
+    return ", ".join(text for text in texts if text not in ("", "*"))
 
 
 def _wishes(job: JobRecord) -> str:
