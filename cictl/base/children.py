@@ -30,6 +30,9 @@ class ChildGroups(Protocol):
     def kill(self, leader: int) -> None:
         """Kill a group. A group that is gone is no error."""
 
+    def is_alive(self, leader: int) -> bool:
+        """Tell whether a group still has members after its leader was waited for."""
+
 
 class Sessions:
     """Groups that are sessions of their own, so that Ctrl-C in our terminal does not reach them."""
@@ -40,6 +43,13 @@ class Sessions:
     def kill(self, leader: int) -> None:
         with suppress(ProcessLookupError):
             os.killpg(leader, signal.SIGKILL)
+
+    def is_alive(self, leader: int) -> bool:
+        try:
+            os.killpg(leader, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
 
 class _Child:
@@ -101,6 +111,7 @@ def run(
     stderr: int = subprocess.PIPE,
     groups: ChildGroups | None = None,
     stop: Stop | None = None,
+    ends_group: bool = False,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end, without input, and return what it wrote.
 
@@ -108,6 +119,7 @@ def run(
         stdout: A file, if the program may leave a process behind: that could hold a pipe open beyond the limit.
         groups: How its group is made; `Sessions` by default.
         stop: Lets another thread kill it. The return code tells that it was killed.
+        ends_group: Kill what it leaves behind in its group, too.
 
     Raises:
         subprocess.TimeoutExpired: It took longer than *seconds*, and was killed with its group.
@@ -134,6 +146,8 @@ def run(
             except BaseException:
                 child.kill()
                 raise
+            if ends_group and groups.is_alive(process.pid):
+                groups.kill(process.pid)
     finally:
         with _lock:
             _running.discard(child)

@@ -18,6 +18,8 @@ GREETING = "ciwi agent has (re)started"
 
 _SHOWN_HOST = 80
 """The most characters of a host's name that are shown: it comes from an agent and may be anything."""
+MOST_WANTED_TOOLS = 200
+"""How many tools a server asks its agents about."""
 
 
 class Action(StrEnum):
@@ -119,6 +121,8 @@ class HeartbeatRequest(Message):
         leaving: The process ends now, and another one may take over its id at once (ours).
         slots: How many executions it runs at once, if more than one (ours).
         draining: It begins no execution until those that it runs are over (ours).
+        tools_looked_for: The last `wanted_tools_id` all of whose tools this agent has looked for, empty before the first
+            and while it looks (ours). Absent from an agent that looks for no tools on demand.
     """
 
     agent_id: str = ""
@@ -136,6 +140,7 @@ class HeartbeatRequest(Message):
     leaving: bool = False
     slots: int = 0
     draining: bool = False
+    tools_looked_for: str | None = None
 
 
 class HeartbeatResponse(Message):
@@ -147,6 +152,9 @@ class HeartbeatResponse(Message):
         orders_id: Identifies the orders in this answer (ours). The agent sends it back as `orders_received`. Empty when
             there are none.
         rival: Another process that says it has this id, and was refused within the last minute (ours).
+        wanted_tools: Tools that waiting executions and loaded projects ask for (ours), at most 200. The agent looks for
+            those that it does not know, and reports what it finds as `tool.<name>`. Sent to an agent whose
+            `tools_looked_for` differs from their `wanted_tools_id`.
     """
 
     accepted: bool
@@ -162,6 +170,8 @@ class HeartbeatResponse(Message):
     cancel_job_ids: list[str] = msgspec.field(default_factory=list)
     orders_id: str = ""
     rival: AgentProcess | None = None
+    wanted_tools: list[str] = msgspec.field(default_factory=list)
+    wanted_tools_id: str = ""
 
 
 class Agent(Message):

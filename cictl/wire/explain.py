@@ -61,12 +61,14 @@ class UnmetRequirement(Message):
         want: The value that the execution needs.
         have: The value that the agent offers; empty when it offers none.
         text: The same as a sentence: `go is 1.20, wants >= 1.22`.
+        asked: Whether the agent is being asked about it just now, so that it may have it after all.
     """
 
     requirement: str
     want: str
     have: str
     text: str
+    asked: bool = False
 
 
 class AgentFit(Message):

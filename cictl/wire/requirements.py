@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from cictl.base.constraints import Part, parts_of
 from cictl.base.versions import SemanticKey, semantic_key
@@ -30,6 +30,11 @@ def meets(requirement: str, value: str, capabilities: Mapping[str, str]) -> bool
 def meets_all(required: Mapping[str, str], capabilities: Mapping[str, str]) -> bool:
     """Tell whether *capabilities* meet every entry of *required*. An empty *required* is met."""
     return all(meets(key, value, capabilities) for key, value in required.items())
+
+
+def required_tools(required: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names of the tools that *required* asks of an agent's own machine."""
+    return (key.removeprefix(TOOL) for key in required if key.startswith(TOOL))
 
 
 def satisfies(constraint: str, version: str) -> bool:

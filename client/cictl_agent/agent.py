@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -15,18 +14,21 @@ from cictl.installation.versions import running_tag
 from cictl.wire.agents import GREETING, AgentProcess, HeartbeatResponse
 from cictl.wire.jobs import JobExecution
 from cictl.wire.words import NOT_A_SERVICE, Feature
-from cictl_agent.capabilities import base_capabilities, scan_tools
+from cictl_agent.capabilities import base_capabilities
 from cictl_agent.config import AgentConfig
 from cictl_agent.heartbeat import INTERVAL_SECONDS, Heartbeat
 from cictl_agent.job.containers.container import ContainerHost, ContainerUse
+from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.run import JobRun
 from cictl_agent.job.workspace import Workspaces
+from cictl_agent.known_tools import KnownTools
 from cictl_agent.leasing import Asking
 from cictl_agent.orders import Orders
 from cictl_agent.slots import Slot
 from cictl_agent.system.household import Household
 from cictl_agent.system.interruption import StopReason
 from cictl_agent.system.platforms import Platform, this_platform
+from cictl_agent.tools import Prober
 from cictl_agent.updating import Updater
 from cictl_agent.work_dir import claimed
 from cictl_client import Client
@@ -79,8 +81,7 @@ class Agent:
         self._container_host = ContainerHost(config, self._platform.groups, container_use)
         self._updater = updater or Updater(version=running_tag(), refusal=NOT_A_SERVICE)
         self._clock = clock
-        self._tools: Mapping[str, str] = {}
-        self._scanned = threading.Event()
+        self._tools = KnownTools(Prober(self._platform, inherited_environment(os.environ)))
         self._household = Household()
         self._workspaces = Workspaces(config.workspaces_dir)
         self._slots: list[Slot] = []
@@ -107,7 +108,8 @@ class Agent:
             heartbeat, orders = self._build(client, process, stop)
             asking = self._asking(client, process, heartbeat, orders, stop)
             self._slots = [self._slot(number + 1, client, asking, orders, stop) for number in range(self._config.slots)]
-            self._scan(heartbeat)
+            self._tools.on_news = heartbeat.beat_now
+            self._tools.scan()
             heartbeat.start()
             threading.Thread(target=self._interrupt_at, args=(stop,), name="stop", daemon=True).start()
             threading.Thread(target=self._prove, args=(heartbeat, stop), name="trial", daemon=True).start()
@@ -135,6 +137,7 @@ class Agent:
             greeting=f"{GREETING} (pid={process.pid})",
             capabilities=self._capabilities,
             running_job_ids=self._running_job_ids,
+            tools_looked_for=(lambda: self._tools.looked_for) if self._config.looks_for_tools else None,
             on_answer=lambda answer: self._obey(answer, orders),
             clock=self._clock,
             process=process,
@@ -146,7 +149,7 @@ class Agent:
         orders = Orders(
             self._config,
             updater=self._updater,
-            refresh_tools=lambda: self._scan(heartbeat),
+            refresh_tools=self._tools.scan,
             speaker=heartbeat,
             is_busy=lambda: bool(self._runs()),
             stop=stop,
@@ -197,7 +200,7 @@ class Agent:
         """Let the slots work until the agent must stop. A slot that breaks stops the others."""
         # The greeting makes a server give up what an agent with this id ran before. A job that began earlier would be
         # given up with that, so nothing may run until the greeting was answered.
-        for ready in (self._scanned, heartbeat.is_known):
+        for ready in (self._tools.scanned, heartbeat.is_known):
             while not ready.wait(0.1):
                 if stop.is_set():
                     return
@@ -236,6 +239,8 @@ class Agent:
         for run in self._runs():
             if run.job.id in answer.cancel_job_ids:
                 run.interrupt(StopReason.OVER, "job is over on server")
+        if answer.wanted_tools_id and self._config.looks_for_tools:
+            self._tools.want(answer.wanted_tools, answer.wanted_tools_id)
         orders.take(answer)
 
     def _capabilities(self) -> dict[str, str]:
@@ -244,22 +249,9 @@ class Agent:
                 self._platform, is_service=self._config.service is not None, labels=self._config.labels
             ),
             **self._updater.capability,
-            **self._tools,
+            **self._tools.capabilities,
             **self._container_host.choice.capability,
         }
 
     def _running_job_ids(self) -> list[str]:
         return [run.job.id for run in self._runs()]
-
-    def _scan(self, heartbeat: Heartbeat) -> None:
-        """Scan the tools in a thread of its own, and tell the server what was found."""
-
-        def scan() -> None:
-            try:
-                self._tools = scan_tools(self._platform)
-                logger.info("tools found: %s", ", ".join(f"{k[5:]} {v}" for k, v in self._tools.items()))
-            finally:
-                self._scanned.set()
-            heartbeat.beat_now()
-
-        threading.Thread(target=scan, name="tools", daemon=True).start()

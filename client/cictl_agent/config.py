@@ -38,6 +38,7 @@ class AgentConfig:
         server_url: Base URL; its user info, if any, becomes Basic authentication.
         work_dir: Absolute. Holds workspaces, caches and logs that are not delivered yet; one agent at a time uses it.
         labels: What the operator says that it offers, by key; jobs ask for them in `runs_on`.
+        looks_for_tools: Whether it looks for tools that the server asks about.
         trace_shell: Whether steps run under `set -x`; jobs with secrets never do.
         verbose_go: Whether steps get `GOFLAGS=-v` when nothing sets GOFLAGS.
         container_engine: Name or path of the engine's command; empty for docker, or podman where there is no docker.
@@ -52,6 +53,7 @@ class AgentConfig:
     server_url: str = DEFAULT_SERVER
     token: str | None = field(default=None, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict)
+    looks_for_tools: bool = True
     trace_shell: bool = False
     verbose_go: bool = True
     container_engine: str = ""
@@ -111,6 +113,7 @@ def load_config(
         work_dir=directory,
         token=_token(env, token_file),
         labels=_labels(env, labels),
+        looks_for_tools=_flag(env, "AGENT_LOOK_FOR_TOOLS", default=True),
         trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=False),
         verbose_go=_flag(env, "AGENT_GO_BUILD_VERBOSE", default=True),
         container_engine=setting(env, "CONTAINER_ENGINE"),

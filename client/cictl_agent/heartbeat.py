@@ -40,6 +40,7 @@ class Heartbeat:
         greeting: str,
         capabilities: Callable[[], Mapping[str, str]],
         running_job_ids: Callable[[], list[str]],
+        tools_looked_for: Callable[[], str] | None = None,
         on_answer: Callable[[HeartbeatResponse], None],
         clock: Clock,
         process: AgentProcess,
@@ -52,6 +53,8 @@ class Heartbeat:
 
         Args:
             greeting: The first remark; it tells the server that the agent has started anew.
+            tools_looked_for: Returns the id of the last list of tools that were looked for; None for an agent that looks
+                for none on demand.
             on_answer: Called in the heartbeat's thread with each answer; must not block.
             is_draining: Tells whether no job may begin until those that run are over.
             on_refusal: Called in the heartbeat's thread when another process has the agent's id; must not block.
@@ -62,6 +65,7 @@ class Heartbeat:
         self._version = version
         self._capabilities = capabilities
         self._running_job_ids = running_job_ids
+        self._tools_looked_for = tools_looked_for
         self._on_answer = on_answer
         self._clock = clock
         self._process = process
@@ -195,6 +199,7 @@ class Heartbeat:
             update_failure=failure,
             running_job_ids=self._running_job_ids(),
             orders_received=self._orders_received,
+            tools_looked_for=self._tools_looked_for() if self._tools_looked_for else None,
             timestamp_utc=self._clock(),
             process=self._process,
             slots=self._slots if self._slots > 1 else 0,

@@ -294,14 +294,14 @@ JOB_RULES = [
     pytest.param(
         "job",
         runs_on("{§gpu: }"),
-        [f"{J}.runs_on.gpu no agent can have it: label gpu has no value"],
+        [f"{J}.runs_on.gpu can't be met: label gpu has no value"],
         id="label-without-value",
     ),
     pytest.param(
         "job",
         runs_on("{§'gpu ': a100}"),
         [
-            f'{J}.runs_on["gpu "] no agent can have it: the key {"gpu "!r} may have letters, digits and ._/- between letters or digits'
+            f'{J}.runs_on["gpu "] can\'t be met: the key {"gpu "!r} may have letters, digits and ._/- between letters or digits'
         ],
         id="label-with-blank",
     ),

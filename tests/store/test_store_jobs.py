@@ -9,9 +9,10 @@ import pytest
 from cictl_testing.stores.records import MOMENT, make_job
 from cictl_testing.stores.reopening import Reopenable
 
+from cictl.project_file.definition import Job, Pipeline
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import Store
-from cictl_server.store.records import JobRecord
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records import JobRecord, PipelineRecord
 
 
 def numbers(jobs: Iterable[JobRecord]) -> list[int]:
@@ -217,3 +218,43 @@ def test_claiming_asks_once_for_each_distinct_map_of_requirements(store: Store, 
     with store.read() as view:
         assert view.jobs.claimable(refuse) is None
     assert asked == [{"os": "os-1"}, {"os": "os-2"}, {"os": "os-3"}, {"os": "os-0"}]
+
+
+def test_tools_that_queued_executions_require(place: Reopenable) -> None:
+    go, both = {"requires.tool.go": "*", "os": "linux"}, {"requires.tool.go": ">=1", "requires.tool.jq": "*"}
+    container = {"requires.container.tool.rustc": "*"}
+    put(place.store, make_job(1, needs=go), make_job(2, needs=both, metadata={"needs_blocked": "1"}))
+    put(place.store, make_job(3, "failed", needs={"requires.tool.cc": "*"}), make_job(4, needs=container))
+    with place.store.read() as view:
+        tools = view.jobs.required_tools()
+    assert tools == {"go", "jq"}
+    put(place.store, make_job(1, "leased", needs=go, agent_id="a"), make_job(5, needs=go))
+    with place.store.read() as view:
+        assert view.jobs.required_tools() is tools, "nothing has to be made anew"
+
+    def delete_and_raise(tx: Transaction) -> None:
+        tx.jobs.delete(2)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), place.store.write() as tx:
+        delete_and_raise(tx)
+    with place.reopen().read() as view:
+        assert view.jobs.required_tools() == {"go", "jq"}
+    with place.store.write() as tx:
+        tx.jobs.delete(2)
+        assert tx.jobs.required_tools() == {"go"}
+
+
+def test_tools_that_pipelines_require(place: Reopenable) -> None:
+    def pipeline(*tools: str) -> PipelineRecord:
+        jobs = [Job(id=tool, requires_tools={tool: "*"}) for tool in tools]
+        return PipelineRecord(id=1, project_id=1, definition=Pipeline(id="p", jobs=jobs))
+
+    for tools in (("go", "jq"), ("jq",), ("jq", "cc")):
+        with place.store.write() as tx:
+            tx.pipelines.put(pipeline(*tools))
+        with place.reopen().read() as view:
+            assert view.pipelines.required_tools() == set(tools)
+    with place.store.write() as tx:
+        tx.pipelines.delete(1)
+        assert tx.pipelines.required_tools() == frozenset()

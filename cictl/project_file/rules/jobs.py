@@ -60,7 +60,7 @@ def _check_placement(runs_on: TextMap, path: str, collector: Collector) -> None:
             collector.say_key(where, f"{where} is no capability; name tools in requires.tools")
         elif not is_fact(key):
             if problem := label_problem(key, value):
-                collector.say_key(where, f"{where} no agent can have it: {problem}")
+                collector.say_key(where, f"{where} can't be met: {problem}")
         elif key != key.lower() and not key.lower().startswith("tool."):
             collector.say_key(where, f'{where} is unknown; did you mean "{key.lower()}"?')
         elif is_blank(value) or value != value.strip():

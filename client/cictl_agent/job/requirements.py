@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 
 from cictl.wire.jobs import JobExecution
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, satisfies
-from cictl_agent.capabilities import probe_tool
 from cictl_agent.job.containers.container import Container
+from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.system.platforms import Platform
+from cictl_agent.tools import Prober
 
 
 def choose_shell(job: JobExecution, there: Iterable[str]) -> str:
@@ -37,7 +39,9 @@ def check_host(
     Raises:
         JobFailed: Something is missing.
     """
-    versions = {name: probe_tool(platform, name, known) for name in required_tools(required)}
+    prober = Prober(platform, inherited_environment(os.environ))
+    names = required_tools(required)
+    versions = {name: prober.version(name, known=known.get(f"tool.{name}", "")) for name in names}
     found |= {f"host.tool.{name}": version for name, version in versions.items() if version}
     if unmet := unmet_tools(required, versions):
         raise JobFailed(f"host tool requirements unmet: {unmet}")

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import IO, NamedTuple
 
 from cictl.base import children
 from cictl_agent.system.interruption import Interrupted, Interruption
+from cictl_agent.system.pipes import Pipe, open_pipe
 from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
 
@@ -108,23 +109,81 @@ def run_command(
 
 
 def ask(
-    command: Sequence[str], *, limit_seconds: float, environment: Mapping[str, str], groups: JobGroups
+    command: Sequence[str],
+    *,
+    limit_seconds: float,
+    environment: Mapping[str, str],
+    groups: JobGroups,
+    directory: Path | None = None,
+    ends_group: bool = False,
 ) -> CommandResult:
     """Run a program without input, and return its result; after *limit_seconds* its group is killed.
 
-    The output goes to a file: a process left behind could keep a pipe open, and us waiting, past the time limit.
+    However much it prints, only the start is kept, and nothing on disk.
+
+    Args:
+        ends_group: Kill what it leaves behind in its group, too.
     """
-    with tempfile.TemporaryFile() as output:
+    with _Answer() as answer:
         try:
             done = children.run(
-                command, env=environment, seconds=limit_seconds, stdout=output, stderr=subprocess.STDOUT, groups=groups
+                command,
+                env=environment,
+                seconds=limit_seconds,
+                cwd=directory,
+                stdout=answer.end,
+                stderr=subprocess.STDOUT,
+                groups=groups,
+                ends_group=ends_group,
             )
         except subprocess.TimeoutExpired:
             return CommandResult(-1, f"no answer within {limit_seconds:g} s")
         except OSError as error:
             return CommandResult(-1, error.strerror or str(error))
-        output.seek(0)
-        return CommandResult(done.returncode, output.read(_MOST_ANSWER).decode(errors="replace"))
+        return CommandResult(done.returncode, answer.text())
+
+
+class _Answer:
+    """A pipe for what a short command prints. A thread empties it, and keeps the start."""
+
+    def __init__(self) -> None:
+        reader, writer = os.pipe()
+        self.end = os.fdopen(writer, "wb", buffering=0)
+        self._kept = bytearray()
+        self._is_over = threading.Event()
+        pipe = open_pipe(os.fdopen(reader, "rb", buffering=0))
+        self._thread = threading.Thread(target=self._pump, args=(pipe,), name="answer", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> _Answer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end.close()
+        self._is_over.set()
+
+    def text(self) -> str:
+        """Return the start of the output, after the command's end.
+
+        A process that it left behind may keep the pipe open, so the wait for the end of the output is short.
+        """
+        self.end.close()
+        self._is_over.set()
+        self._thread.join(_DRAIN_SECONDS)
+        return bytes(self._kept).decode(errors="replace")
+
+    def _pump(self, pipe: Pipe) -> None:
+        deadline = None
+        while pipe.is_open and (deadline is None or time.monotonic() < deadline):
+            data = pipe.read(_TICK_SECONDS)
+            self._kept += data[: _MOST_ANSWER - len(self._kept)]
+            if self._is_over.is_set():
+                if not data:
+                    break
+                deadline = deadline or time.monotonic() + _DRAIN_SECONDS
+        pipe.close()
 
 
 class _Running:

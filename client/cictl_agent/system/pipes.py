@@ -29,6 +29,11 @@ class Pipe(Protocol):
         """Stop reading."""
 
 
+def open_pipe(output: IO[bytes]) -> Pipe:
+    """Return *output*, the reading end of a pipe, in the form that this system can wait for."""
+    return ThreadedPipe(output) if os.name == "nt" else SelectedPipe(output)
+
+
 class SelectedPipe:
     """A pipe that a selector can wait for, as on POSIX systems."""
 

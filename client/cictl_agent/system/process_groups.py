@@ -24,9 +24,6 @@ class JobGroups(children.ChildGroups, Protocol):
     def interrupt(self, leader: int) -> None:
         """Ask the processes of a group to end."""
 
-    def is_alive(self, leader: int) -> bool:
-        """Tell whether a group still has members after its leader was waited for."""
-
 
 class PosixGroups:
     """Groups that signals reach. A job's command also leads a session, which tells its strays from the agent's own children."""

@@ -117,6 +117,10 @@ class Pipelines(NumberedTable[PipelineRecord]):
     def of_project(self, project_id: int) -> list[PipelineRecord]:
         """Return the project's pipelines by ascending `pipeline_id` (byte order)."""
 
+    @abstractmethod
+    def required_tools(self) -> frozenset[str]:
+        """Return the tools that jobs of all pipelines require of agents; the same object until that changes."""
+
 
 class Chains(NumberedTable[ChainRecord]):
     @abstractmethod
@@ -193,6 +197,10 @@ class Jobs(Table[int, JobRecord]):
     @abstractmethod
     def count_claimable(self) -> int:
         """Return how many executions `claimable` chooses from, at the same cost."""
+
+    @abstractmethod
+    def required_tools(self) -> frozenset[str]:
+        """Return the tools that queued executions require of agents; the same object until that changes."""
 
     @abstractmethod
     def due(self, now: datetime) -> list[JobRecord]:

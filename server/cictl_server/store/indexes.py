@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import merge
 from operator import itemgetter
@@ -12,6 +13,7 @@ from typing import cast
 from sortedcontainers import SortedList
 
 from cictl.wire.jobs import JobStatus
+from cictl.wire.requirements import required_tools
 from cictl_server.store.records import JobRecord
 
 Signature = tuple[tuple[str, str], ...]
@@ -44,6 +46,27 @@ class NumberGroups:
         return self._groups.items()
 
 
+class NameCounts:
+    """How many documents have each name."""
+
+    def __init__(self) -> None:
+        self.names: frozenset[str] = frozenset()
+        """All names. The same object until one comes or goes, so that who made something of it sees that nothing changed."""
+        self._counts: Counter[str] = Counter()
+
+    def change(self, before: Collection[str], after: Collection[str]) -> None:
+        """Count one document whose names change from *before* to *after*."""
+        for name in after:
+            self._counts[name] += 1
+        for name in before:
+            self._counts[name] -= 1
+        gone = [name for name in before if not self._counts[name]]
+        for name in gone:
+            del self._counts[name]
+        if gone or not self.names.issuperset(after):
+            self.names = frozenset(self._counts)
+
+
 class JobIndex:
     """The indexes by status, agent, run, chain run, pipeline and requirements."""
 
@@ -58,11 +81,13 @@ class JobIndex:
         self.blocked_by_chain_run = NumberGroups()
         self.unfinished_by_chain_run = NumberGroups()
         self.by_pipeline = NumberGroups()
+        self.queued_tools = NameCounts()
         self._waiting = NumberGroups()
         self._postponed: SortedList[tuple[datetime | None, int]] = SortedList()
 
     def change(self, before: JobRecord | None, after: JobRecord | None) -> None:
         """Update the indexes for one execution that changes from *before* to *after*; None means absent."""
+        self.queued_tools.change(_queued_tools(before), _queued_tools(after))
         if before is not None:
             for group, key in self._keys(before):
                 group.discard(key, before.number)
@@ -129,6 +154,12 @@ class JobIndex:
             yield self.blocked_by_run, run
         if chain_run := job.facts.chain_run_id:
             yield self.blocked_by_chain_run, chain_run
+
+
+def _queued_tools(job: JobRecord | None) -> frozenset[str]:
+    if job is None or job.status is not JobStatus.QUEUED:
+        return frozenset()
+    return frozenset(required_tools(job.required_capabilities))
 
 
 def _is_postponed(job: JobRecord) -> bool:

@@ -25,7 +25,7 @@ from cictl_server.store.contract import (
     View,
 )
 from cictl_server.store.engine import COMPACTION_BYTES, Change, Engine
-from cictl_server.store.indexes import JobIndex
+from cictl_server.store.indexes import JobIndex, NameCounts
 from cictl_server.store.records import (
     AgentRecord,
     AnswerRecord,
@@ -89,9 +89,29 @@ class _Numbered(_Rows[R], NumberedTable[R]):
 
 
 class _Pipelines(_Numbered[PipelineRecord], Pipelines):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, "pipelines", PipelineRecord, key=lambda pipeline: pipeline.id)
+        self._tools = NameCounts()
+        for document in self._documents.values():
+            self._tools.change((), self._tools_in(document))
+        engine.observe(self._follow)
+
     def of_project(self, project_id: int) -> list[PipelineRecord]:
         found = [p for p in self.iter_all() if p.project_id == project_id]
         return sorted(found, key=lambda p: p.definition.id.encode())
+
+    def required_tools(self) -> frozenset[str]:
+        return self._tools.names
+
+    def _follow(self, change: Change) -> None:
+        table, _, before, after = change
+        if table == self._name:
+            self._tools.change(self._tools_in(before), self._tools_in(after))
+
+    def _tools_in(self, document: bytes | None) -> frozenset[str]:
+        if document is None:
+            return frozenset()
+        return frozenset(tool for job in self._decoder.decode(document).jobs for tool in job.requires_tools)
 
 
 class _Chains(_Numbered[ChainRecord], Chains):
@@ -209,6 +229,9 @@ class _Jobs(_Rows[JobRecord], Jobs):
     def count_claimable(self) -> int:
         return self._index.count_claimable()
 
+    def required_tools(self) -> frozenset[str]:
+        return self._index.queued_tools.names
+
     def due(self, now: datetime) -> list[JobRecord]:
         return list(self.get_all(self._index.due(now)))
 
@@ -239,7 +262,7 @@ class _Transaction(Transaction):
         self.jobs = _Jobs(engine)
         self.agents = _Named(engine, "agents", AgentRecord, key=lambda agent: agent.agent_id)
         self.projects = _Numbered(engine, "projects", ProjectRecord, key=lambda project: project.id)
-        self.pipelines = _Pipelines(engine, "pipelines", PipelineRecord, key=lambda pipeline: pipeline.id)
+        self.pipelines = _Pipelines(engine)
         self.chains = _Chains(engine, "chains", ChainRecord, key=lambda chain: chain.id)
         self.artifacts = _Rows(engine, "artifacts", ArtifactsRecord, key=lambda artifacts: artifacts.number)
         self.settings = _Named(engine, "settings", SettingRecord, key=lambda setting: setting.key)

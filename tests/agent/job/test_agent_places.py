@@ -16,7 +16,7 @@ from cictl_testing.agents.thread import gone
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl.wire.variables import variables_of
-from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
+from cictl_agent.capabilities import base_capabilities
 from cictl_agent.config import AgentConfig, ConfigError, load_config
 from cictl_agent.job.caches import Cache, cache_environment, cache_name, close_caches, measure, open_caches
 from cictl_agent.job.environment import job_environment
@@ -26,6 +26,7 @@ from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.platforms import this_platform
 from cictl_agent.system.platforms.posix import Linux
 from cictl_agent.system.trees import files_below, remove_tree
+from cictl_agent.tools import Prober
 
 
 def job(metadata: dict[str, str] | None = None, required: dict[str, str] | None = None, **env: str) -> JobExecution:
@@ -351,14 +352,14 @@ def test_scan_finds_tools_with_versions(tmp_path: Path, monkeypatch: pytest.Monk
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/nowhere")
-    assert scan_tools(Linux()) == {"tool.go": "1.22.1", "tool.zip": "1"}
+    assert Prober(Linux(), os.environ).scan() == {"go": "1.22.1", "zip": "1"}
 
 
 def test_tool_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "go").write_text(f"#!/bin/sh\nsleep 1000 & echo $! > {tmp_path}/pid\nwait\n")
     (tmp_path / "go").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert probe_tool(Linux(), "go", {}, limit_seconds=0.5) == ""
+    assert Prober(Linux(), os.environ, limit_seconds=0.5).version("go") == ""
     assert gone(int((tmp_path / "pid").read_text()))
 
 

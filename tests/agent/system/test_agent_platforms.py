@@ -10,7 +10,7 @@ import pytest
 from cictl_testing.agents.programs import Programs
 
 from cictl.base.names.windows_names import is_windows_name, windows_name
-from cictl_agent.capabilities import base_capabilities, probe_tool, scan_tools
+from cictl_agent.capabilities import base_capabilities
 from cictl_agent.config import ConfigError, find_service
 from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
 from cictl_agent.system.paths import long_windows_path
@@ -27,6 +27,7 @@ from cictl_agent.system.service_managers import (
     SystemdService,
     WindowsService,
 )
+from cictl_agent.tools import Prober
 
 
 @pytest.fixture
@@ -267,7 +268,7 @@ def test_compiler_is_the_newest_of_visual_studio(
         path.chmod(0o755)
     monkeypatch.setenv("ProgramFiles", str(tmp_path))
     assert "14.38.33130" in (windows.locate("msvc") or "")
-    assert scan_tools(windows)["tool.msvc"] == "19.38.33130"
+    assert Prober(windows, os.environ).scan()["msvc"] == "19.38.33130"
     monkeypatch.setenv("CIWI_MSVC_CL_PATH", str(tmp_path / "none"))
     assert windows.locate("msvc") is None
 
@@ -276,12 +277,12 @@ def test_tools_that_tell_no_version_are_told_to_be_there(windows: Windows, progr
     programs.add("signtool", "echo Usage: signtool; exit 1")
     programs.add("iscc", "echo 'Inno Setup 6.2.2 Command-Line Compiler'; exit 1")
     programs.add("codesign", "echo no version; exit 2")
-    assert scan_tools(windows) == {"tool.iscc": "6.2.2", "tool.signtool": "1"}
+    assert Prober(windows, os.environ).scan() == {"iscc": "6.2.2", "signtool": "1"}
 
 
 def test_unknown_tool_of_windows_may_answer_to_a_slash(windows: Windows, programs: Programs) -> None:
     programs.add("makensis", '[ "$1" = /? ] && echo v3.08')
-    assert probe_tool(windows, "makensis", {}) == "3.08"
+    assert Prober(windows, os.environ).version("makensis") == "3.08"
 
 
 def test_tools_of_xcode_are_found_through_xcrun(tmp_path: Path, programs: Programs) -> None:
@@ -291,7 +292,7 @@ def test_tools_of_xcode_are_found_through_xcrun(tmp_path: Path, programs: Progra
     programs.add("xcrun", f'[ "$2" = notarytool ] && echo {hidden} || exit 72')
     buddy = tmp_path / "PlistBuddy"
     buddy.touch()
-    assert scan_tools(MacOS(plist_buddy=buddy)) == {"tool.notarytool": "1.0.0", "tool.plistbuddy": "1"}
+    assert Prober(MacOS(plist_buddy=buddy), os.environ).scan() == {"notarytool": "1.0.0", "plistbuddy": "1"}
 
 
 def test_container_runs_as_the_agents_user_where_there_are_such(windows: Windows) -> None:

@@ -91,7 +91,10 @@ def run_agent(
             labels=label or (),
             service=service,
         )
-        typer.echo(f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}", err=True)
+        labels = "".join(f", {key}={value}" for key, value in sorted(config.labels.items()))
+        typer.echo(
+            f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}{labels}", err=True
+        )
         reset_ignored_signals()
         agent = Agent(config, adopts_orphans=adopt_orphans(), platform=platform, updater=updater)
         _run_until_signal(agent)

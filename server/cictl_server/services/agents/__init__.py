@@ -42,6 +42,7 @@ class Agents:
                 processes=fleet.processes,
                 orders=fleet.orders,
                 rollout=fleet.rollout,
+                wanted_tools=fleet.wanted_tools,
                 events=core.events,
                 hub=core.hub,
                 clock=core.clock,

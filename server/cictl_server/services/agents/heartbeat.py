@@ -22,6 +22,7 @@ from cictl_server.services.fleet.processes import ProcessGuard
 from cictl_server.services.fleet.rollout import Decision, Rollout
 from cictl_server.services.fleet.targets import automatic_target, installs_wheels
 from cictl_server.services.fleet.versions import compare_versions, is_newer
+from cictl_server.services.fleet.wanted_tools import ToolList, WantedTools
 from cictl_server.services.jobs.losses import LostWork
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import AgentRecord
@@ -39,6 +40,7 @@ class AgentService:
     processes: ProcessGuard
     orders: OrderBook
     rollout: Rollout
+    wanted_tools: WantedTools
     events: EventLog
     hub: Hub
     clock: Clock
@@ -71,10 +73,12 @@ class AgentService:
             platform=f"{request.os}/{request.arch}",
             running=request.running_job_ids or (),
             is_draining=request.draining,
+            tools_looked_for=request.tools_looked_for,
         )
         if has_changed:  # leases that wait must see it
             self.hub.publish(QUEUE)
         decision, over = self._decide(request)
+        tools = self._tools_to_look_for(request)
         self.orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
         handout = self.orders.hand_out(agent_id) if not decision.target else Handout()
         told = (
@@ -82,7 +86,7 @@ class AgentService:
         )  # the wire's greeting has it, ours is another name
         for line in _lines(handout, decision, restart_status=told):
             self.presence.note(agent_id, line)
-        return self._answer(handout, decision, over, rival=self.presence.rival(agent_id))
+        return self._answer(handout, decision, over, tools, rival=self.presence.rival(agent_id))
 
     def list_agents(self) -> list[Agent]:
         """Return all known agents by id."""
@@ -120,6 +124,7 @@ class AgentService:
             self.processes.admit(known, request.process)
             tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
             tx.after_commit(lambda: self.events.add(EventKind.AGENT, request.agent_id))
+        self.hub.publish(QUEUE)  # a lease that waits may find work for what the agent now offers
         return known.process if request.process and known.process != request.process else None
 
     def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
@@ -140,8 +145,22 @@ class AgentService:
         )
         return decision, over
 
+    def _tools_to_look_for(self, request: HeartbeatRequest) -> ToolList | None:
+        """Return the wanted tools if the agent looks for tools on demand and has not looked for these."""
+        if request.tools_looked_for is None:
+            return None
+        with self.store.read() as view:
+            wanted = self.wanted_tools.current(view)
+        return wanted if wanted.names and wanted.id != request.tools_looked_for else None
+
     def _answer(
-        self, handout: Handout, decision: Decision, over: list[str], *, rival: AgentProcess | None
+        self,
+        handout: Handout,
+        decision: Decision,
+        over: list[str],
+        tools: ToolList | None,
+        *,
+        rival: AgentProcess | None,
     ) -> HeartbeatResponse:
         is_update = bool(decision.target)
         answer = HeartbeatResponse(
@@ -154,6 +173,8 @@ class AgentService:
             cancel_job_ids=over,
             orders_id=handout.id,
             rival=rival,
+            wanted_tools=list(tools.names) if tools else [],
+            wanted_tools_id=tools.id if tools else "",
         )
         return msgspec.structs.replace(answer, **dict.fromkeys((order.flag for order in handout.orders), True))
 

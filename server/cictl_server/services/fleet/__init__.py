@@ -10,6 +10,7 @@ from cictl_server.services.fleet.orders import OrderBook
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.processes import ProcessGuard
 from cictl_server.services.fleet.rollout import Rollout
+from cictl_server.services.fleet.wanted_tools import WantedTools
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Fleet:
     matching: Matching
     orders: OrderBook
     rollout: Rollout
+    wanted_tools: WantedTools
 
     @classmethod
     def build(cls, core: Core) -> Fleet:
@@ -31,4 +33,5 @@ class Fleet:
             matching=Matching(store=core.store, presence=presence),
             orders=OrderBook(core.clock, core.ids),
             rollout=Rollout(core.clock),
+            wanted_tools=WantedTools(),
         )

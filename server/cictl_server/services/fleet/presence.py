@@ -31,6 +31,7 @@ class _Presence:
     is_draining: bool = False
     rival: AgentProcess | None = None
     rival_seen: datetime | None = None
+    tools_looked_for: str | None = None
     log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
 
 
@@ -45,13 +46,21 @@ class PresenceBook:
         self._entries = {agent_id: _Presence(seen=seen) for agent_id, seen in known.items()}
 
     def beat(
-        self, agent_id: str, *, version: str, platform: str, running: Iterable[str] = (), is_draining: bool = False
+        self,
+        agent_id: str,
+        *,
+        version: str,
+        platform: str,
+        running: Iterable[str] = (),
+        is_draining: bool = False,
+        tools_looked_for: str | None = None,
     ) -> bool:
         """Note a heartbeat. It replaces a heartbeat line before it, so that heartbeats push no other lines out.
 
         Args:
             running: Ids of the executions that the agent says it runs.
             is_draining: Whether it begins no other ones.
+            tools_looked_for: Id of the list of tools that it has looked for; None if it looks for none on demand.
 
         Returns:
             Whether *is_draining* has changed.
@@ -62,6 +71,7 @@ class PresenceBook:
             entry = self._entries.setdefault(agent_id, _Presence(seen=now))
             entry.seen, entry.has_reported, entry.running = now, True, frozenset(running)
             has_changed, entry.is_draining = entry.is_draining is not is_draining, is_draining
+            entry.tools_looked_for = tools_looked_for
             if entry.log and _HEARTBEAT in entry.log[-1]:
                 entry.log[-1] = line
             else:
@@ -89,6 +99,14 @@ class PresenceBook:
             if entry is None or entry.rival_seen is None or self._clock() - entry.rival_seen > STALE:
                 return None
             return entry.rival
+
+    def is_asked(self, agent_id: str, list_id: str) -> bool:
+        """Tell whether the agent is there, looks for tools on demand, and has not yet looked for those of this list."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            if entry is None or entry.tools_looked_for is None or self._clock() - entry.seen > STALE:
+                return False
+            return entry.tools_looked_for != list_id
 
     def says_it_runs(self, agent_id: str, job_id: str) -> bool:
         """Tell whether the agent is online and its last heartbeat named the execution."""

@@ -62,7 +62,14 @@ class Jobs:
             cancel=CancelService(store=store, settler=settler, logs=files, clock=clock),
             rerun=RerunService(store=store, settler=settler, numbers=core.ids, clock=clock),
             lists=JobListService(store=store, matching=matching),
-            explain=ExplainService(store=store, jobs=jobs, presence=presence, pause=pause, clock=clock),
+            explain=ExplainService(
+                store=store,
+                jobs=jobs,
+                presence=presence,
+                wanted_tools=fleet.wanted_tools,
+                pause=pause,
+                clock=clock,
+            ),
             leasing=LeasingService(
                 store=store,
                 settler=settler,

@@ -16,6 +16,7 @@ from cictl.wire.jobs import Cause, Dependency, JobStatus
 from cictl.wire.requirements import meets_all
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.fleet.wanted_tools import WantedTools
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.jobs.jobs import JobService
@@ -45,6 +46,7 @@ class ExplainService:
     store: Store
     jobs: JobService
     presence: PresenceBook
+    wanted_tools: WantedTools
     pause: LeasePause
     clock: Clock
 
@@ -63,7 +65,7 @@ class ExplainService:
         return self._ended(job)
 
     def _waiting(self, job: JobRecord, view: View) -> Explanation:
-        agents = nearest_first(job, view, self.presence)
+        agents = nearest_first(job, view, self.presence, self.wanted_tools.current(view))
         base = msgspec.structs.replace(
             _explanation(job),
             agents=agents,

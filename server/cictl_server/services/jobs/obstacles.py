@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from cictl.base.constraints import parts_of
 from cictl.base.labels import is_fact
@@ -11,6 +11,7 @@ from cictl.wire.explain import AgentFit, Fix, Reason, UnmetRequirement
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.fleet.wanted_tools import ToolList
 from cictl_server.store.contract import View
 from cictl_server.store.records import AgentRecord, JobRecord
 
@@ -24,10 +25,14 @@ _SENTENCES = {
 }
 
 
-def nearest_first(job: JobRecord, view: View, presence: PresenceBook) -> list[AgentFit]:
-    """Return how each known agent fits *job*, the nearest first, as `Explanation.agents` describes it."""
+def nearest_first(job: JobRecord, view: View, presence: PresenceBook, tools: ToolList) -> list[AgentFit]:
+    """Return how each known agent fits *job*, the nearest first, as `Explanation.agents` describes it.
+
+    Args:
+        tools: What agents are asked to look for.
+    """
     records = [record for record in view.agents.iter_all() if pinned_to(job) in ("", record.agent_id)]
-    return sorted((_fit(job, record, view, presence) for record in records), key=_distance)
+    return sorted((_fit(job, record, view, presence, tools) for record in records), key=_distance)
 
 
 def pinned_to(job: JobRecord) -> str:
@@ -87,7 +92,9 @@ def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
     if any(not _is_installable(unmet) for unmet in agent.unmet):
         yield Fix(text=f"start an agent that has {_wishes(job)}", command=new_agent(job))
         return
-    tools = [_tool_text(unmet.requirement.removeprefix(TOOL), unmet.want) for unmet in agent.unmet]
+    if any(unmet.asked for unmet in agent.unmet):
+        yield Fix(text="look again in some seconds", command=command("jobs", "explain", job.id))
+    tools = [_tool_text(unmet.requirement.removeprefix(TOOL), unmet.want) for unmet in agent.unmet if not unmet.asked]
     if tools:
         yield Fix(
             text=f"install {' and '.join(tools)} on {agent.agent_id}, then let it look again",
@@ -109,6 +116,9 @@ def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
 def _lacking(agents: list[AgentFit]) -> str:
     """Return what the nearest of *agents* lacks; of a label that all of them lack, what they offer instead."""
     nearest = agents[0]
+    if all(unmet.asked for unmet in nearest.unmet):
+        tools = _listed(_tool_text(unmet.requirement.removeprefix(TOOL), unmet.want) for unmet in nearest.unmet)
+        return f"agents are being asked whether they have {tools}; {nearest.agent_id} answers within some seconds"
     nowhere = [unmet for unmet in nearest.unmet if not is_fact(unmet.requirement) and _all_lack(agents, unmet)]
     sentences = [_no_label(unmet, agents) for unmet in nowhere]
     if lacks := "; ".join(unmet.text for unmet in nearest.unmet if unmet not in nowhere):
@@ -137,8 +147,9 @@ def _no_label(unmet: UnmetRequirement, agents: list[AgentFit]) -> str:
     return f"{text}; agents offer {shown}" + (" and others" if len(offers) > _MOST_OFFERS else "")
 
 
-def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook) -> AgentFit:
+def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook, tools: ToolList) -> AgentFit:
     capabilities = effective_capabilities(record, agent_id=record.agent_id)
+    asked = tools.names if presence.is_asked(record.agent_id, tools.id) else ()
     held = view.jobs.active_of_agent(record.agent_id)
     return AgentFit(
         agent_id=record.agent_id,
@@ -147,15 +158,22 @@ def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook
         offline=not presence.is_available(record.agent_id),
         deactivated=record.deactivated,
         busy_with=held[0].id if len(held) >= record.slots else "",
-        unmet=list(_unmet(job.required_capabilities, capabilities)),
+        unmet=list(_unmet(job.required_capabilities, capabilities, asked)),
     )
 
 
-def _unmet(required: Mapping[str, str], capabilities: Mapping[str, str]) -> Iterator[UnmetRequirement]:
+def _unmet(
+    required: Mapping[str, str], capabilities: Mapping[str, str], asked: Collection[str]
+) -> Iterator[UnmetRequirement]:
+    """Yield what *capabilities* lack; of tools that the agent is *asked* about, that it is not known yet."""
     for key, want in sorted(required.items()):
         if not meets(key, want, capabilities):
             have = capabilities.get(_capability(key), "").strip()
-            yield UnmetRequirement(requirement=key, want=want, have=have, text=_text(key, want, have))
+            is_asked = not have and key.startswith(TOOL) and key.removeprefix(TOOL) in asked
+            text = (
+                f"{_tool_text(key.removeprefix(TOOL), want)} is being asked for" if is_asked else _text(key, want, have)
+            )
+            yield UnmetRequirement(requirement=key, want=want, have=have, text=text, asked=is_asked)
 
 
 def _capability(requirement: str) -> str:
@@ -208,4 +226,4 @@ def _is_installable(unmet: UnmetRequirement) -> bool:
 def _distance(agent: AgentFit) -> tuple[int, int, int, str]:
     fixed = sum(not _is_installable(unmet) for unmet in agent.unmet)
     away = bool(agent.busy_with) + 2 * agent.deactivated + 3 * agent.offline
-    return fixed, len(agent.unmet), away, agent.agent_id
+    return fixed, sum(not unmet.asked for unmet in agent.unmet), away, agent.agent_id
