@@ -9,6 +9,8 @@ from cictl.base.versions import SemanticKey, semantic_key
 
 TOOL = "requires.tool."
 CONTAINER_TOOL = "requires.container.tool."
+PRESENT = "1"
+"""What an agent offers for a tool that is there and tells no version."""
 
 
 def meets(requirement: str, value: str, capabilities: Mapping[str, str]) -> bool:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable
 
 from cictl.base.constraints import is_tool_name
 from cictl.wire.agents import MOST_WANTED_TOOLS
+from cictl.wire.requirements import PRESENT
 from cictl_agent.tools import TOOLS, XORG, Prober
 
 logger = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 600.0
-"""After this time the agent looks again for a wanted tool that was not there."""
+"""After this time the agent looks again for a wanted tool that was not there, or told no version: it may have been slow."""
 
 _ALWAYS = (*TOOLS, XORG)
 
@@ -41,7 +42,7 @@ class KnownTools:
         self._wanted: tuple[str, ...] = ()
         self._wanted_id = ""
         self._found: dict[str, str] = {}
-        self._missing_since: dict[str, float] = {}
+        self._unclear_since: dict[str, float] = {}
         self.scanned = threading.Event()
         """Set once all that are always looked for were looked for."""
 
@@ -71,7 +72,7 @@ class KnownTools:
             self._wanted = tuple(dict.fromkeys(filter(is_tool_name, names)))[:MOST_WANTED_TOOLS]
             self._wanted_id = list_id
             kept = {*_ALWAYS, *self._wanted}
-            self._missing_since = {name: since for name, since in self._missing_since.items() if name in kept}
+            self._unclear_since = {name: since for name, since in self._unclear_since.items() if name in kept}
             if len(self._found) > len(_ALWAYS) + MOST_WANTED_TOOLS:
                 self._found = {name: version for name, version in self._found.items() if name in kept}
         self._start()
@@ -86,9 +87,8 @@ class KnownTools:
     def _due(self) -> list[str]:
         """Return the wanted tools that must be looked for now. The lock must be held."""
         latest = self._clock() - LOOK_AGAIN_SECONDS
-        return [
-            name for name in self._wanted if name not in self._found and self._missing_since.get(name, latest) <= latest
-        ]
+        unclear = (name for name in self._wanted if self._found.get(name, PRESENT) == PRESENT)
+        return [name for name in unclear if self._unclear_since.get(name, latest) <= latest]
 
     def _look_for_all(self) -> None:
         while names := self._next():
@@ -109,13 +109,13 @@ class KnownTools:
             return names
 
     def _look(self, names: list[str]) -> None:
-        before, missing_before = self._found, {*_ALWAYS, *self._missing_since}
+        before, missing_before = self._found, {*_ALWAYS, *self._unclear_since}
         self._note(self._prober.versions(names))
         news = {name: version for name, version in self._found.items() if before.get(name) != version}
         gone = [name for name in before if name not in self._found]
         if news:
             logger.info("tools found: %s", ", ".join(f"{name} {version}" for name, version in sorted(news.items())))
-        if missing := sorted(self._missing_since.keys() - missing_before - before.keys()):
+        if missing := sorted(self._unclear_since.keys() - missing_before - before.keys() - self._found.keys()):
             logger.info("tools that are wanted and not here: %s", ", ".join(missing))
         if gone:
             logger.info("tools that are gone: %s", ", ".join(sorted(gone)))
@@ -126,6 +126,6 @@ class KnownTools:
             unseen = {name: version for name, version in self._found.items() if name not in versions}
             self._found = unseen | {name: version for name, version in versions.items() if version}
             for name, version in versions.items():
-                self._missing_since.pop(name, None)
-                if not version:
-                    self._missing_since[name] = now
+                self._unclear_since.pop(name, None)
+                if version in ("", PRESENT):
+                    self._unclear_since[name] = now

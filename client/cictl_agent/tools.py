@@ -9,11 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
 
 from cictl.base.constraints import is_tool_name
+from cictl.wire.requirements import PRESENT
 from cictl_agent.system.commands import CommandResult, ask
 from cictl_agent.system.platforms import Platform
-
-PRESENT = "1"
-"""Stands for the version of a tool that is there and tells no version."""
 
 TOOLS: dict[str, tuple[str, ...]] = {
     "git": ("--version",),

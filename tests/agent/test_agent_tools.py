@@ -13,11 +13,12 @@ from cictl_testing.processes import eventually
 from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.wire.agents import MOST_WANTED_TOOLS, HeartbeatResponse
+from cictl.wire.requirements import PRESENT
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.known_tools import LOOK_AGAIN_SECONDS, KnownTools
 from cictl_agent.system.commands import CommandResult
 from cictl_agent.system.platforms.posix import Linux
-from cictl_agent.tools import PRESENT, Prober, version_in
+from cictl_agent.tools import Prober, version_in
 
 
 @pytest.fixture
@@ -154,15 +155,18 @@ def test_wanted_tools_are_found_and_what_is_missing_is_looked_for_again_later(
     looking: Looking, programs: Programs
 ) -> None:
     programs.add("it", "echo 1.2")
-    assert looking.want("it", "late", "a/b") == {"tool.it": "1.2"}
+    programs.add("slow", "exit 1")
+    assert looking.want("it", "late", "slow", "a/b") == {"tool.it": "1.2", "tool.slow": PRESENT}
     eventually(lambda: looking.tools.looked_for == "1", what="the end of the look")
     programs.add("late", "echo 3.4")
+    programs.add("slow", "echo 5.6")
     looking.now += LOOK_AGAIN_SECONDS - 1
-    looking.tools.want(["it", "late"], "2")
+    looking.tools.want(["it", "late", "slow"], "2")
     assert looking.tools.looked_for == "2", "there is nothing to look for yet"
     looking.now += 1
     assert looking.tools.looked_for == "", "so the server sends its list again"
-    assert looking.want("it", "late", list_id="2") == {"tool.it": "1.2", "tool.late": "3.4"}
+    found = looking.want("it", "late", "slow", list_id="2")
+    assert found == {"tool.it": "1.2", "tool.late": "3.4", "tool.slow": "5.6"}
 
 
 def test_a_scan_looks_for_everything_anew(looking: Looking, programs: Programs) -> None:

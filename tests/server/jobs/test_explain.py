@@ -108,6 +108,11 @@ def test_the_wrong_version_and_what_mends_it(server: RunningServer) -> None:
     ]
 
 
+def test_a_tool_that_tells_no_version(server: RunningServer) -> None:
+    found = needing_go(server, a="1")
+    assert found.agents[0].unmet[0].text == "go tells no version, wants >= 1.22"
+
+
 def test_what_cannot_be_installed_needs_another_agent(server: RunningServer) -> None:
     server.heartbeat("a", capabilities={"tool.go": "1.22"})
     [job_id] = server.run(server.define(ON_WINDOWS))
@@ -132,6 +137,14 @@ def test_a_label_that_no_agent_has(server: RunningServer) -> None:
             command="cictl run-agent --label gpu=a100 --label zone=eu",
         )
     ]
+
+
+def test_a_name_in_another_case_is_pointed_out(server: RunningServer) -> None:
+    server.heartbeat("a", capabilities={"gpu": "a100", "tool.git": "2.39.5"})
+    jobs = '[{id: w, runs_on: {GPU: a100}, requires: {tools: {Git: ">=2"}}, steps: [{run: "true"}]}]'
+    [job_id] = server.run(server.define(jobs))
+    texts = [unmet.text for unmet in explain(server, job_id).agents[0].unmet]
+    assert texts == ["no label GPU=a100 (it has gpu)", "Git is missing, wants >= 2 (it has git)"]
 
 
 def test_a_label_that_nobody_has_and_a_tool_that_the_nearest_lacks(server: RunningServer) -> None:

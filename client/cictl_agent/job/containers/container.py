@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl.wire.metadata import JobMetadata
+from cictl.wire.requirements import PRESENT
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.containers.choice import EngineChoice
 from cictl_agent.job.containers.engine import Engine, reason
@@ -23,7 +24,7 @@ from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import JOB_VARIABLE, Processes
-from cictl_agent.tools import LAST_RESORTS, MUTE, PRESENT, TOOLS, version_in
+from cictl_agent.tools import LAST_RESORTS, MUTE, TOOLS, version_in
 
 _DEFAULT_DIRECTORY = "/workspace"
 _INSPECT_SECONDS = 5.0

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from cictl.base.constraints import parts_of
 from cictl.base.labels import is_fact
 from cictl.wire.explain import AgentFit, Fix, Reason, UnmetRequirement
-from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
+from cictl.wire.requirements import CONTAINER_TOOL, PRESENT, TOOL, meets
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.wanted_tools import ToolList
@@ -170,10 +170,19 @@ def _unmet(
         if not meets(key, want, capabilities):
             have = capabilities.get(_capability(key), "").strip()
             is_asked = not have and key.startswith(TOOL) and key.removeprefix(TOOL) in asked
-            text = (
-                f"{_tool_text(key.removeprefix(TOOL), want)} is being asked for" if is_asked else _text(key, want, have)
-            )
+            text = _asking(key, want) if is_asked else _text(key, want, have) + _hint(key, have, capabilities)
             yield UnmetRequirement(requirement=key, want=want, have=have, text=text, asked=is_asked)
+
+
+def _hint(requirement: str, have: str, capabilities: Mapping[str, str]) -> str:
+    """Return in brackets the capability whose name differs in case alone from the one that is lacking, if there is one."""
+    name = _capability(requirement)
+    alike = (other for other in capabilities if other != name and other.casefold() == name.casefold())
+    return "" if have or not (other := next(alike, "")) else f" (it has {other.removeprefix('tool.')})"
+
+
+def _asking(requirement: str, want: str) -> str:
+    return f"{_tool_text(requirement.removeprefix(TOOL), want)} is being asked for"
 
 
 def _capability(requirement: str) -> str:
@@ -188,6 +197,8 @@ def _text(key: str, want: str, have: str) -> str:
         tool = key.removeprefix(TOOL)
         constraint = _spaced(want)
         wants = f", wants {constraint}" if constraint else ""
+        if have == PRESENT:
+            return f"{tool} tells no version{wants}"
         return f"{tool} is {have}{wants}" if have else f"{tool} is missing{wants}"
     if key == "shell":
         return f"shells are {have}, wants {want}" if have else f"no shell, wants {want}"
