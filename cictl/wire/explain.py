@@ -72,11 +72,12 @@ class UnmetRequirement(Message):
 
 
 class AgentFit(Message):
-    """What stands between an execution and one agent; nothing does when all but the first two are absent.
+    """What stands between an execution and one agent; nothing does when all but the first two and `fixed_tools` are absent.
 
     Attributes:
         last_seen_utc: Its last sign of life. An agent is offline when that is more than a minute ago.
         busy_with: Id of the execution that it holds.
+        fixed_tools: It never looks for tools that the server asks about, only for those that it knows by itself.
     """
 
     agent_id: str
@@ -85,6 +86,7 @@ class AgentFit(Message):
     offline: bool = False
     deactivated: bool = False
     busy_with: str = ""
+    fixed_tools: bool = False
     unmet: list[UnmetRequirement] = msgspec.field(default_factory=list)
 
 

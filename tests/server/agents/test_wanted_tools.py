@@ -79,7 +79,9 @@ def test_explain_tells_what_is_missing_once_they_have_answered(server: RunningSe
     [job_id] = server.run(server.define(needing("python3")))
     asked = server.heartbeat("new", capabilities={}, tools_looked_for="").wanted_tools_id
     server.heartbeat("new", capabilities={}, tools_looked_for=asked)
-    assert explain(server, job_id).summary == "agent new lacks something: python3 is missing, wants >= 1"
+    found = explain(server, job_id)
+    assert found.summary == "agent new lacks something: python3 is missing, wants >= 1"
+    assert [fix.text for fix in found.fixes] == ["install python3 >= 1 on new, then let it look again"]
     server.heartbeat("new", capabilities={"tool.python3": "3.11"}, tools_looked_for=asked)
     assert explain(server, job_id).reason is Reason.READY
 

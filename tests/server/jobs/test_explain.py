@@ -113,6 +113,15 @@ def test_a_tool_that_tells_no_version(server: RunningServer) -> None:
     assert found.agents[0].unmet[0].text == "go tells no version, wants >= 1.22"
 
 
+def test_an_agent_that_may_never_look_for_a_tool(server: RunningServer) -> None:
+    found = needing_go(server, a="")
+    assert found.agents[0].fixed_tools
+    assert found.fixes[0].text == (
+        "install go >= 1.22 on a, then let it look again; "
+        "it looks only for tools that it knows: if that does not help, start another agent"
+    )
+
+
 def test_what_cannot_be_installed_needs_another_agent(server: RunningServer) -> None:
     server.heartbeat("a", capabilities={"tool.go": "1.22"})
     [job_id] = server.run(server.define(ON_WINDOWS))

@@ -100,6 +100,12 @@ class PresenceBook:
                 return None
             return entry.rival
 
+    def has_fixed_tools(self, agent_id: str) -> bool:
+        """Tell whether the agent has reported, and looks for no tools on demand."""
+        with self._lock:
+            entry = self._entries.get(agent_id)
+            return entry is not None and entry.has_reported and entry.tools_looked_for is None
+
     def is_asked(self, agent_id: str, list_id: str) -> bool:
         """Tell whether the agent is there, looks for tools on demand, and has not yet looked for those of this list."""
         with self._lock:

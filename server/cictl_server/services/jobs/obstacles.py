@@ -96,8 +96,10 @@ def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
         yield Fix(text="look again in some seconds", command=command("jobs", "explain", job.id))
     tools = [_tool_text(unmet.requirement.removeprefix(TOOL), unmet.want) for unmet in agent.unmet if not unmet.asked]
     if tools:
+        is_in_vain = agent.fixed_tools and not all(unmet.have for unmet in agent.unmet)
         yield Fix(
-            text=f"install {' and '.join(tools)} on {agent.agent_id}, then let it look again",
+            text=f"install {' and '.join(tools)} on {agent.agent_id}, then let it look again"
+            + ("; it looks only for tools that it knows: if that does not help, start another agent" * is_in_vain),
             command=command("agents", "refresh-tools", agent.agent_id),
         )
     if agent.offline:
@@ -158,6 +160,7 @@ def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook
         offline=not presence.is_available(record.agent_id),
         deactivated=record.deactivated,
         busy_with=held[0].id if len(held) >= record.slots else "",
+        fixed_tools=presence.has_fixed_tools(record.agent_id),
         unmet=list(_unmet(job.required_capabilities, capabilities, asked)),
     )
 
