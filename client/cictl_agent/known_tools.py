@@ -18,6 +18,8 @@ LOOK_AGAIN_SECONDS = 600.0
 """After this time the agent looks again for a wanted tool that was not there, or told no version: it may have been slow."""
 
 _ALWAYS = (*TOOLS, XORG)
+_AT_A_TIME = 8
+"""How many wanted tools are looked for before what was found is told: a few slow ones must not delay all others."""
 
 
 class KnownTools:
@@ -103,7 +105,7 @@ class KnownTools:
     def _next(self) -> list[str]:
         """Return what to look for now; with an empty list the thread must end."""
         with self._lock:
-            names = [*_ALWAYS, *self._wanted, *self._found] if self._must_scan else self._due()
+            names = [*_ALWAYS, *self._wanted, *self._found] if self._must_scan else self._due()[:_AT_A_TIME]
             self._must_scan = False
             self._is_looking = bool(names)
             return names

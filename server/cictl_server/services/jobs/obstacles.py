@@ -15,6 +15,7 @@ from cictl_server.services.fleet.wanted_tools import ToolList
 from cictl_server.store.contract import View
 from cictl_server.store.records import AgentRecord, JobRecord
 
+_FIXED_TOOLS = "; it looks only for tools that it knows: if that does not help, start another agent"
 _MOST_OFFERS = 4
 """How many other values of a label a sentence names."""
 
@@ -96,10 +97,10 @@ def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
         yield Fix(text="look again in some seconds", command=command("jobs", "explain", job.id))
     tools = [_tool_text(unmet.requirement.removeprefix(TOOL), unmet.want) for unmet in agent.unmet if not unmet.asked]
     if tools:
-        is_in_vain = agent.fixed_tools and not all(unmet.have for unmet in agent.unmet)
+        may_be_in_vain = agent.fixed_tools and not all(unmet.have for unmet in agent.unmet)
         yield Fix(
             text=f"install {' and '.join(tools)} on {agent.agent_id}, then let it look again"
-            + ("; it looks only for tools that it knows: if that does not help, start another agent" * is_in_vain),
+            + (_FIXED_TOOLS if may_be_in_vain else ""),
             command=command("agents", "refresh-tools", agent.agent_id),
         )
     if agent.offline:
