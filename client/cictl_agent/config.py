@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from cictl.base.environment import find_setting, setting
-from cictl.base.labels import LabelError, parse_labels
+from cictl.base.names.labels import LabelError, parse_labels
 from cictl.base.urls import split_http, without_user_info
 from cictl.wire.words import DEFAULT_SERVER
 from cictl_agent.log.file_listing import Level, Listing

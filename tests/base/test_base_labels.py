@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.base.labels import LabelError, labels_in, parse_labels
+from cictl.base.names.labels import LabelError, labels_in, parse_labels
 
 
 @pytest.mark.parametrize(

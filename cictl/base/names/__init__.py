@@ -1,1 +1,1 @@
-"""Names that come from elsewhere, of files, refs and repositories, checked and cleaned before they are used here."""
+"""Names that come from elsewhere, of files, refs, repositories and what agents offer, checked and cleaned before use."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from cictl.base.labels import labels_in
+from cictl.base.names.labels import labels_in
 from cictl.cli.output.table import Column, Result
 from cictl.wire.agents import Agent, AgentList, AgentResponse
 

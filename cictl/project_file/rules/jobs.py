@@ -3,7 +3,7 @@
 import re
 
 from cictl.base.constraints import is_tool_name, problem_of
-from cictl.base.labels import is_fact, label_problem
+from cictl.base.names.labels import is_fact, label_problem
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.steps import check_step

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from cictl.base.constraints import parts_of
-from cictl.base.labels import is_fact
+from cictl.base.names.labels import is_fact
 from cictl.wire.explain import AgentFit, Fix, Reason, UnmetRequirement
 from cictl.wire.requirements import CONTAINER_TOOL, PRESENT, TOOL, meets
 from cictl_server.services.fleet.matching import effective_capabilities
