@@ -422,4 +422,4 @@ def test_an_execution_that_a_failed_one_took_along(server: RunningServer) -> Non
     found = explain(server, b)
     assert found.summary == "it never ran: required job a failed"
     assert [blocker.job_execution_id for blocker in found.blocked_by] == [a]
-    assert commands(found) == [f"cictl jobs explain {a}", "cictl run shop/build"]
+    assert commands(found) == [f"cictl jobs explain {a}", f"cictl jobs rerun {a}", "cictl run shop/build"]

@@ -285,6 +285,7 @@ def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
     if culprit is not None:
         culprit_id = culprit.job_execution_id
         yield Fix(text=f"see why {culprit_id} failed", command=command("jobs", "explain", culprit_id))
+        yield Fix(text="run that again, and this after it", command=command("jobs", "rerun", culprit_id))
     if job.started is None:
         if target := "/".join(filter(None, (job.facts.project, job.facts.pipeline_id))):
             yield Fix(text="run its pipeline again", command=command("run", target))
