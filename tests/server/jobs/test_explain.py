@@ -225,6 +225,26 @@ def test_a_deactivated_agent(server: RunningServer) -> None:
     assert explain(server, found.job_execution_id).reason is Reason.READY
 
 
+def test_an_idle_agent_that_is_switched_off_comes_before_waiting_for_a_busy_one(server: RunningServer) -> None:
+    for agent_id in ("off", "busy"):
+        server.heartbeat(agent_id)
+    server.act("deactivate", "off")
+    held = server.enqueue()
+    server.running("busy")
+    found = explain(server, server.enqueue())
+    assert found.summary == f"2 agents fit, but none is free: busy is busy with {held}; off is deactivated"
+    assert [fix.text for fix in found.fixes] == ["activate agent off", f"or wait for {held}"]
+    assert commands(found) == ["cictl agents activate off", f"cictl jobs watch {held}"]
+
+
+def test_an_agent_that_drains_is_busy_until_its_jobs_are_over(server: RunningServer) -> None:
+    server.heartbeat("a", slots=2)
+    held = server.enqueue()
+    server.running("a")
+    server.heartbeat("a", slots=2, draining=True, running_job_ids=[held])
+    assert explain(server, server.enqueue()).agents[0].busy_with == held
+
+
 def test_an_agent_is_offline_a_minute_after_its_last_sign(server: RunningServer) -> None:
     server.heartbeat("a", hostname="rack-7")
     job_id = server.enqueue()

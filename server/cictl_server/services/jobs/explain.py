@@ -72,7 +72,7 @@ class ExplainService:
             older_jobs=_count_older(job, view, agents),
             blocked_by=_blockers(job, view),
         )
-        nearest = list(fixes_for(agents[0], job)) if agents else [_first_agent(job)]
+        nearest = list(fixes_for(agents, job)) if agents else [_first_agent(job)]
         if job.is_blocked:
             later = [] if agents and obstacle(agents[0]) is Reason.AGENT_BUSY else nearest
             return msgspec.structs.replace(

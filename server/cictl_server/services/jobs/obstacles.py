@@ -82,10 +82,35 @@ def sentence(agents: list[AgentFit]) -> str:
     fitting = sum(not agent.unmet for agent in agents)
     if fitting == 1:
         return f"agent {nearest.agent_id} fits, but {state}"
-    return f"{fitting} agents fit, but none is free: {nearest.agent_id} {state}"
+    off = switched_off(agents)
+    idle = f"; {_listed(off[:_MOST_OFFERS])} {'is' if len(off) == 1 else 'are'} deactivated" if off else ""
+    return f"{fitting} agents fit, but none is free: {nearest.agent_id} {state}{idle}"
 
 
-def fixes_for(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
+def switched_off(agents: list[AgentFit]) -> list[str]:
+    """Return the agents that could take the execution at once if they were activated, where the nearest is only busy."""
+    if obstacle(agents[0]) is not Reason.AGENT_BUSY:
+        return []
+    return [a.agent_id for a in agents if obstacle(a) is Reason.AGENT_DEACTIVATED and not a.busy_with]
+
+
+def fixes_for(agents: list[AgentFit], job: JobRecord) -> Iterator[Fix]:
+    """Yield what lets an agent take *job*: activating one that was switched off, or else what helps the nearest.
+
+    Args:
+        agents: At least one, the nearest first.
+    """
+    off = switched_off(agents)
+    for agent_id in off[:_MOST_OFFERS]:
+        yield Fix(text=f"activate agent {agent_id}", command=command("agents", "activate", agent_id))
+    if off:
+        busy_with = agents[0].busy_with
+        yield Fix(text=f"or wait for {busy_with}", command=command("jobs", "watch", busy_with))
+    else:
+        yield from _nearest_fixes(agents[0], job)
+
+
+def _nearest_fixes(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
     """Yield the steps that together let *agent* take *job*.
 
     If it lacks something that no installation adds, such as another operating system, name the agent to start instead.
@@ -160,7 +185,8 @@ def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook
         last_seen_utc=presence.seen_at(record.agent_id) or record.seen,
         offline=not presence.is_available(record.agent_id),
         deactivated=record.deactivated,
-        busy_with=held[0].id if len(held) >= record.slots else "",
+        # An agent that drains begins nothing before what it runs is over.
+        busy_with=held[0].id if held and (len(held) >= record.slots or presence.is_draining(record.agent_id)) else "",
         fixed_tools=presence.has_fixed_tools(record.agent_id),
         unmet=list(_unmet(job.required_capabilities, capabilities, asked)),
     )
