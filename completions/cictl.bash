@@ -276,19 +276,19 @@ _cictl_node() {
         commands=""
         options="-o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
-        arguments="jobs" repeated=""
+        arguments="jobs" repeated="jobs"
         ;;
     "cictl jobs rerun")
         commands=""
         options="--wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--timeout -o --output --query --server --context"
-        arguments="jobs" repeated=""
+        arguments="jobs" repeated="jobs"
         ;;
     "cictl jobs delete")
         commands=""
         options="-y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
-        arguments="jobs" repeated=""
+        arguments="jobs" repeated="jobs"
         ;;
     "cictl jobs clear-queue")
         commands=""

@@ -769,9 +769,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('list', 'List the newest jobs.');
                 , @('show', 'Show one job: its state, what it waits for, its steps.');
                 , @('logs', 'Show a job''s log, or a part of it.');
-                , @('cancel', 'Cancel a job; one that is over stays as it is.');
-                , @('rerun', 'Enqueue a job once more, as a new job of the same run.');
-                , @('delete', 'Delete a job that has not started; jobs that need it end too.');
+                , @('cancel', 'Cancel jobs; one that is over stays as it is.');
+                , @('rerun', 'Enqueue jobs once more, each as a new job of its run.');
+                , @('delete', 'Delete jobs that have not started; jobs that need them end too.');
                 , @('clear-queue', 'Delete all jobs that are queued or leased.');
                 , @('flush-history', 'Delete all jobs that are over, logs included.');
                 , @('artifacts', 'List the files that a job left.');
@@ -801,7 +801,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--project', 'Only this project''s.');
                 , @('--pipeline', 'Only this pipeline''s.');
                 , @('--agent', 'Only those that this agent has or had.');
-                , @('--run', 'Only those of this pipeline or chain run.');
+                , @('--run', 'All jobs of this run: 41, @last, shop/build@last.');
                 , @('--limit', 'How many. [default: 50; 1<=x<=2000]');
                 , @('-w', 'Go on showing how they change, until Ctrl-C.');
                 , @('--watch', 'Go on showing how they change, until Ctrl-C.');
@@ -835,7 +835,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl jobs logs' = @{
             commands = @()
             options = @(
-                , @('--run', 'The logs of a run''s jobs instead.');
+                , @('--run', 'All jobs of this run: 41, @last, shop/build@last.');
                 , @('-f', 'Go on until the job is over.');
                 , @('--follow', 'Go on until the job is over.');
                 , @('--tail', 'Only the last N lines. [x>=0]');
@@ -872,7 +872,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
-            repeated = ''
+            repeated = 'jobs'
         }
         'cictl jobs rerun' = @{
             commands = @()
@@ -892,7 +892,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--help', 'Show this message and exit.');)
             valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
-            repeated = ''
+            repeated = 'jobs'
         }
         'cictl jobs delete' = @{
             commands = @()
@@ -909,7 +909,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
-            repeated = ''
+            repeated = 'jobs'
         }
         'cictl jobs clear-queue' = @{
             commands = @()
@@ -1014,7 +1014,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl jobs watch' = @{
             commands = @()
             options = @(
-                , @('--run', 'All jobs of this pipeline or chain run.');
+                , @('--run', 'All jobs of this run: 41, @last, shop/build@last.');
                 , @('--timeout', 'Stop waiting; exit code 8. [x>=0]');
                 , @('--cancel-on-interrupt', 'Let Ctrl-C cancel the jobs instead of leaving them.');
                 , @('-o', 'One of table, wide, json, yaml, name.');

@@ -250,14 +250,14 @@ _cictl_node() {
         arguments=(chains) repeated=""
         ;;
     "cictl jobs")
-        commands=('list:List the newest jobs.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log, or a part of it.' 'cancel:Cancel a job; one that is over stays as it is.' 'rerun:Enqueue a job once more, as a new job of the same run.' 'delete:Delete a job that has not started; jobs that need it end too.' 'clear-queue:Delete all jobs that are queued or leased.' 'flush-history:Delete all jobs that are over, logs included.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those of a directory, all of them, or a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'explain:Tell why a job waits, and what would help.' 'watch:Follow the states of jobs until all are over.')
+        commands=('list:List the newest jobs.' 'show:Show one job: its state, what it waits for, its steps.' 'logs:Show a job'\''s log, or a part of it.' 'cancel:Cancel jobs; one that is over stays as it is.' 'rerun:Enqueue jobs once more, each as a new job of its run.' 'delete:Delete jobs that have not started; jobs that need them end too.' 'clear-queue:Delete all jobs that are queued or leased.' 'flush-history:Delete all jobs that are over, logs included.' 'artifacts:List the files that a job left.' 'download:Download a job'\''s artifacts: one, those of a directory, all of them, or a zip.' 'tests:Show a job'\''s test report: the counts, and what failed.' 'explain:Tell why a job waits, and what would help.' 'watch:Follow the states of jobs until all are over.')
         options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=() repeated=""
         ;;
     "cictl jobs list")
         commands=()
-        options=('--status:Only these; may be repeated. queued, leased, running, succeeded, failed, cancelled, active, finished.' '--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--agent:Only those that this agent has or had.' '--run:Only those of this pipeline or chain run.' '--limit:How many. [default: 50; 1<=x<=2000]' '-w:Go on showing how they change, until Ctrl-C.' '--watch:Go on showing how they change, until Ctrl-C.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('--status:Only these; may be repeated. queued, leased, running, succeeded, failed, cancelled, active, finished.' '--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--agent:Only those that this agent has or had.' '--run:All jobs of this run: 41, @last, shop/build@last.' '--limit:How many. [default: 50; 1<=x<=2000]' '-w:Go on showing how they change, until Ctrl-C.' '--watch:Go on showing how they change, until Ctrl-C.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--status --project --pipeline --agent --run --limit -o --output --query --server --context"
         arguments=() repeated=""
         ;;
@@ -269,7 +269,7 @@ _cictl_node() {
         ;;
     "cictl jobs logs")
         commands=()
-        options=('--run:The logs of a run'\''s jobs instead.' '-f:Go on until the job is over.' '--follow:Go on until the job is over.' '--tail:Only the last N lines. [x>=0]' '--since:Only what came since then: 15m, 2h, or an ISO 8601 time.' '--step:Only this step'\''s part: its number, or how its command or its test'\''s name begins.' '--failed:Only the failed step'\''s part, of jobs that failed.' '--grep:Only lines in which this is found.' '-t:Put the time before each line.' '--timestamps:Put the time before each line.' '--offset:Begin at this byte. [default: 0; x>=0]' '--raw:Leave terminal control sequences in.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('--run:All jobs of this run: 41, @last, shop/build@last.' '-f:Go on until the job is over.' '--follow:Go on until the job is over.' '--tail:Only the last N lines. [x>=0]' '--since:Only what came since then: 15m, 2h, or an ISO 8601 time.' '--step:Only this step'\''s part: its number, or how its command or its test'\''s name begins.' '--failed:Only the failed step'\''s part, of jobs that failed.' '--grep:Only lines in which this is found.' '-t:Put the time before each line.' '--timestamps:Put the time before each line.' '--offset:Begin at this byte. [default: 0; x>=0]' '--raw:Leave terminal control sequences in.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--run --tail --since --step --grep --offset -o --output --query --server --context"
         arguments=(jobs) repeated=""
         ;;
@@ -277,19 +277,19 @@ _cictl_node() {
         commands=()
         options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
-        arguments=(jobs) repeated=""
+        arguments=(jobs) repeated="jobs"
         ;;
     "cictl jobs rerun")
         commands=()
         options=('--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--timeout -o --output --query --server --context"
-        arguments=(jobs) repeated=""
+        arguments=(jobs) repeated="jobs"
         ;;
     "cictl jobs delete")
         commands=()
         options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
-        arguments=(jobs) repeated=""
+        arguments=(jobs) repeated="jobs"
         ;;
     "cictl jobs clear-queue")
         commands=()
@@ -329,7 +329,7 @@ _cictl_node() {
         ;;
     "cictl jobs watch")
         commands=()
-        options=('--run:All jobs of this pipeline or chain run.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('--run:All jobs of this run: 41, @last, shop/build@last.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--run --timeout -o --output --query --server --context"
         arguments=(jobs) repeated="jobs"
         ;;

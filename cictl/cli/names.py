@@ -1,4 +1,4 @@
-"""Find the agent, project, pipeline or job that the user means: an id, a name, or the unique beginning of one."""
+"""Find the agent, project, pipeline or chain that the user means: an id, a name, or the unique beginning of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from cictl.cli.app.failures import Failure, not_found, usage
 from cictl.wire.agents import Agent
-from cictl.wire.jobs import JobExecution
 from cictl.wire.projects import ChainSummary, PipelineSummary, ProjectSummary
 from cictl_client import Client
 
@@ -127,44 +126,6 @@ def list_targets(client: Client, *, chains: bool = True, pipelines: bool = True,
             definitions += project.pipeline_chains
         targets += [Target(project=project, definition=d) for d in definitions]
     return targets
-
-
-def find_job_id(client: Client, text: str) -> str:
-    """Return the id of the job execution whose id is *text* or begins with it; `job-` may be left out."""
-    from cictl_client import NotFound
-
-    if not text or "/" in text:
-        raise not_found(f"job {text!r} not found", hint="`cictl jobs list` shows what there is")
-    # A whole id, which scripts give, costs one small request; only a beginning needs the list.
-    try:
-        return client.get_job_state(text).id
-    except NotFound:
-        ids = [job.id for job in client.list_jobs(max_jobs=MAX_JOBS).job_executions]
-    return choose(
-        text, ids, names=lambda i: (i, i.removeprefix("job-")), noun="job", listing="cictl jobs list --limit 50"
-    )
-
-
-def find_run_id(client: Client, text: str) -> str:
-    """Return the id of the pipeline or chain run whose id is *text* or begins with it; `run-` may be left out."""
-    # A reference server ignores the filter, so that the answer must be looked at.
-    for job in client.list_jobs(max_jobs=1, run=text).job_executions:
-        if text in _runs(job):
-            return text
-    jobs = client.list_jobs(max_jobs=MAX_JOBS).job_executions
-    ids = list(dict.fromkeys(run for job in jobs for run in _runs(job)))
-    return choose(text, ids, names=lambda i: (i, i.removeprefix("run-")), noun="run", listing="cictl jobs list -o wide")
-
-
-def find_jobs_of_run(client: Client, run: str) -> list[JobExecution]:
-    """Return the executions of the run that is *run* or begins with it, oldest first."""
-    run_id = find_run_id(client, run)
-    found = client.list_jobs(max_jobs=MAX_JOBS, run=run_id).job_executions
-    return [job for job in reversed(found) if run_id in _runs(job)]
-
-
-def _runs(job: JobExecution) -> list[str]:
-    return [run for run in (job.facts.pipeline_run_id, job.facts.chain_run_id) if run]
 
 
 def _only(found: list[Target], text: str, noun: str) -> Target:

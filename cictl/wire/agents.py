@@ -234,10 +234,11 @@ class AgentActionResponse(Message):
 
 
 class QueuedScript(Message):
-    """The answer to the action `run-script`: the execution that will run it."""
+    """The answer to the action `run-script`: the execution that will run it. `run_number` is ours."""
 
     queued: bool
     agent_id: str
     job_execution_id: str
     shell: str
     timeout_seconds: int
+    run_number: int = 0

@@ -78,6 +78,9 @@ class JobMetadata:
     pipeline_id = _text("pipeline_id")
     """Id of the pipeline in its file."""
     pipeline_run_id = _text("pipeline_run_id")
+    run_number = _text("run_number")
+    """Number of the run, from 1, by which people name it. All pipelines of a chain run have the same one, and a script has
+    one too. It is given when the run is stored."""
     pipeline_job_id = _text("pipeline_job_id")
     """Id of the job in its pipeline."""
     pipeline_job_index = _text("pipeline_job_index")

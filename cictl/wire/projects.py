@@ -195,9 +195,11 @@ class RunRequest(Message):
 
 
 class RunResponse(Message):
-    """The executions that were enqueued, in the order of their creation. `pipeline_run_id` is ours.
+    """The executions that were enqueued, in the order of their creation.
 
     Attributes:
+        pipeline_run_id: Id of the pipeline run or the chain run (ours).
+        run_number: Number of that run, by which people name it (ours).
         warnings: What is to be known of the run's source, such as the commit that it takes from what it depends on (ours).
     """
 
@@ -207,6 +209,7 @@ class RunResponse(Message):
     job_execution_ids: list[str]
     pipeline_run_id: str = ""
     warnings: list[str] = msgspec.field(default_factory=list)
+    run_number: int = 0
 
 
 class PreviewRequest(Message):

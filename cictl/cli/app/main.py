@@ -107,6 +107,7 @@ _EXAMPLES = """
 cictl serve
 cictl projects import https://example.com/shop.git
 cictl run shop/build --follow
+cictl jobs logs @last --failed
 cictl jobs list --status failed -o json
 """
 

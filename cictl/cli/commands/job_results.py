@@ -12,14 +12,14 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.commands.options import JobId
-from cictl.cli.names import find_job_id
+from cictl.cli.job_names import find_job_id
 from cictl.cli.tables.artifacts import artifacts_result
 from cictl.cli.tables.jobs import tests_result
 
 app = new_group()
 
 
-@app.command("artifacts", cls=Command, epilog="cictl jobs artifacts job-17954\ncictl jobs artifacts job-17954 -o name")
+@app.command("artifacts", cls=Command, epilog="cictl jobs artifacts 41/test\ncictl jobs artifacts 41/test -o name")
 def list_artifacts(context: typer.Context, job: JobId) -> None:
     """List the files that a job left."""
     session = Session.of(context)
@@ -30,8 +30,8 @@ def list_artifacts(context: typer.Context, job: JobId) -> None:
 @app.command(
     "download",
     cls=Command,
-    epilog="cictl jobs download job-17954\ncictl jobs download job-17954 dist/app.tar.gz -O /tmp\n"
-    "cictl jobs download job-17954 dist\ncictl jobs download job-17954 --all -O out",
+    epilog="cictl jobs download 41/test\ncictl jobs download 41/test dist/app.tar.gz -O /tmp\n"
+    "cictl jobs download 41/test dist\ncictl jobs download 41/test --all -O out",
 )
 def download(
     context: typer.Context,
@@ -62,7 +62,7 @@ def download(
         raise typer.Exit(ExitCode.ERROR)
 
 
-@app.command("tests", cls=Command, epilog="cictl jobs tests job-17954\ncictl jobs tests job-17954 -o json")
+@app.command("tests", cls=Command, epilog="cictl jobs tests 41/test\ncictl jobs tests 41/test -o json")
 def show_tests(context: typer.Context, job: JobId) -> None:
     """Show a job's test report: the counts, and what failed."""
     session = Session.of(context)

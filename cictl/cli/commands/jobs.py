@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -13,18 +14,20 @@ from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.app.words import STATUSES
 from cictl.cli.commands import job_results
-from cictl.cli.commands.options import CancelOnInterrupt, Follow, JobId, Timeout, Wait
+from cictl.cli.commands.options import CancelOnInterrupt, Follow, JobId, JobIds, RunOption, Timeout, Wait
+from cictl.cli.job_names import LAST, find_job_id, find_job_ids, find_jobs_of_run
 from cictl.cli.jobs.filters import find_filters
+from cictl.cli.jobs.several import Several
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
-from cictl.cli.names import MAX_JOBS, find_job_id, find_jobs_of_run
+from cictl.cli.names import MAX_JOBS
 from cictl.cli.outcome import outcome
+from cictl.cli.short_ids import newest_of_each, run_ids, short_id
 from cictl.cli.tables.jobs import enqueued_result, job_result, jobs_result
 from cictl.wire.jobs import JobExecution, LoggedStep
 from cictl_client import Client
 
 app = new_group(
-    "cictl jobs list --status failed\ncictl jobs logs -f job-17954\n"
-    "cictl jobs explain job-17954\ncictl jobs watch --run run-17954"
+    "cictl jobs list --status failed\ncictl jobs logs -f 41/test\ncictl jobs explain 41/test\ncictl jobs watch --run 41"
 )
 
 
@@ -43,7 +46,7 @@ def list_jobs(
     project: Annotated[str, typer.Option("--project", metavar="PROJECT", help="Only this project's.")] = "",
     pipeline: Annotated[str, typer.Option("--pipeline", metavar="PIPELINE", help="Only this pipeline's.")] = "",
     agent: Annotated[str, typer.Option("--agent", metavar="AGENT", help="Only those that this agent has or had.")] = "",
-    run: Annotated[str, typer.Option("--run", metavar="RUN", help="Only those of this pipeline or chain run.")] = "",
+    run: RunOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MAX_JOBS, help="How many.")] = 50,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on showing how they change, until Ctrl-C.")] = False,
 ) -> None:
@@ -70,7 +73,11 @@ def list_jobs(
         session.note(f"there are more; --limit {min(limit * 10, MAX_JOBS)} shows them")
 
 
-@app.command("show", cls=Command, epilog="cictl jobs show job-17954\ncictl jobs show 17954 --query job_execution.error")
+@app.command(
+    "show",
+    cls=Command,
+    epilog="cictl jobs show 41/test\ncictl jobs show shop/build/test@last --query job_execution.error",
+)
 def show_job(context: typer.Context, job: JobId) -> None:
     """Show one job: its state, what it waits for, its steps."""
     session = Session.of(context)
@@ -82,14 +89,16 @@ def show_job(context: typer.Context, job: JobId) -> None:
 @app.command(
     "logs",
     cls=Command,
-    epilog="cictl jobs logs -f job-17954\ncictl jobs logs job-17954 --tail 50\n"
-    "cictl jobs logs job-17954 --step 'make test'\ncictl jobs logs --run run-17954 --failed\n"
-    "cictl jobs logs job-17954 --grep 'warning|error' --timestamps\ncictl jobs logs job-17954 --raw > build.log",
+    epilog="cictl jobs logs -f 41/test\ncictl jobs logs 41/test --tail 50\n"
+    "cictl jobs logs 41/test --step 'make test'\ncictl jobs logs --run 41 --failed\n"
+    "cictl jobs logs 41/test --grep 'warning|error' --timestamps\ncictl jobs logs 41/test --raw > build.log",
 )
 def show_log(
     context: typer.Context,
-    job: Annotated[str, typer.Argument(metavar="[JOB]", help="The job's id, or its beginning.")] = "",
-    run: Annotated[str, typer.Option("--run", metavar="RUN", help="The logs of a run's jobs instead.")] = "",
+    job: Annotated[
+        str, typer.Argument(metavar="[JOB]", help="Such as 41/test, @last/test, shop/build/test@last, or a long id.")
+    ] = "",
+    run: RunOption = "",
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job is over.")] = False,
     tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Only the last N lines.")] = None,
     since: Annotated[
@@ -130,7 +139,7 @@ def show_log(
     )
     wanted.check(follow=follow, of_run=bool(run))
     if bool(job) == bool(run):
-        raise usage("name a job, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
+        raise usage("name a job, or --run RUN", hint="`cictl jobs list` shows ids and runs")
     if since:
         session.client.health()  # tells the server's time, from which a duration counts back
         wanted = replace(wanted, since=logs.instant(since, now=session.now()))
@@ -146,59 +155,84 @@ def show_log(
     logs.show_log(session, job_id, wanted)
 
 
-@app.command("cancel", cls=Command, epilog="cictl jobs cancel job-17954")
-def cancel_job(context: typer.Context, job: JobId) -> None:
-    """Cancel a job; one that is over stays as it is."""
+@app.command(
+    "cancel",
+    cls=Command,
+    epilog="cictl jobs cancel 41/test\ncictl jobs cancel 41 42/lint\n"
+    "cictl jobs list --status queued -o name | cictl jobs cancel -",
+)
+def cancel_jobs(context: typer.Context, jobs: JobIds) -> None:
+    """Cancel jobs; one that is over stays as it is.
+
+    A run's number stands for all of its jobs. Of several jobs the exit code is that of the worst failure.
+    """
     session = Session.of(context)
-    session.refuse_if_readonly(f"cancel job {job}")
-    job_id = find_job_id(session.client, job)
-    cancelled, text = _cancel(session.client, job_id)
-    session.show_done(job_result(cancelled), f"{job_id}: {text}")
+    session.refuse_if_readonly(f"cancel {' '.join(jobs)}")
+    several = Several(session, jobs)
+    done = []
+    for job_id in several.find(find_job_ids):
+        if (answer := several.attempt(partial(_cancel, session.client, job_id))) is not None:
+            job, text = answer
+            session.note(f"{short_id(job)}: {text}")
+            done.append(job)
+    _end(session, several, done)
 
 
 @app.command(
     "rerun",
     cls=Command,
-    epilog="cictl jobs rerun job-17954\ncictl jobs rerun job-17954 --follow\n"
-    "cictl jobs rerun job-17954 --wait --timeout 600 -o json",
+    epilog="cictl jobs rerun 41/test\ncictl jobs rerun @last/test --follow\n"
+    "cictl jobs rerun 41/test 41/lint --wait --timeout 600 -o json",
 )
-def rerun_job(
+def rerun_jobs(
     context: typer.Context,
-    job: JobId,
+    jobs: JobIds,
     wait: Wait = False,
     follow: Follow = False,
     timeout: Timeout = None,
     cancel_on_interrupt: CancelOnInterrupt = False,
 ) -> None:
-    """Enqueue a job once more, as a new job of the same run.
+    """Enqueue jobs once more, each as a new job of its run.
 
-    With --wait or --follow the exit code is the new job's result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while it
-    goes on. Jobs that ended because this one failed are enqueued again too, and wait for the new one.
+    With --wait or --follow the exit code is the new jobs' result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out while they
+    go on. Jobs that ended because one of these failed are enqueued again too, and wait for the new one. Of several jobs the exit
+    code is that of the worst failure.
     """
     session = Session.of(context)
-    session.refuse_if_readonly(f"rerun job {job}")
-    job_id = find_job_id(session.client, job)
-    enqueued = session.client.rerun_job(job_id)
-    again = enqueued.job_execution
-    session.note(f"enqueued {again.id}, a rerun of {job_id}")
-    if enqueued.dependants:
-        session.note(f"what its failure had ended runs after it: {', '.join(enqueued.dependants)}")
+    session.refuse_if_readonly(f"rerun {' '.join(jobs)}")
+    several = Several(session, jobs)
+    again = []
+    for job_id in several.find():
+        if (enqueued := several.attempt(partial(session.client.rerun_job, job_id))) is not None:
+            job = enqueued.job_execution
+            session.note(f"enqueued {short_id(job)}" + ("" if job.facts.run_number else f", a rerun of {job_id}"))
+            if enqueued.dependants:
+                names = [short_id(session.client.get_job(other)) for other in enqueued.dependants]
+                session.note(f"what its failure had ended runs after it: {', '.join(names)}")
+            again.append(job)
     waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
-    if waiting.wanted:
-        raise typer.Exit(Follower(session, [again.id], waiting=waiting).run())
-    session.show(enqueued_result(again))
-    session.note(f"follow with: {attach_command(session, [again.id], '')}")
+    if again and waiting.wanted:
+        code = Follower(session, [job.id for job in again], waiting=waiting).run()
+        raise typer.Exit(max(code, several.code))
+    if again:
+        session.note(f"follow with: {attach_command(session, [short_id(job) for job in again], '')}")
+    _end(session, several, again, shows=True)
 
 
-@app.command("delete", cls=DestructiveCommand, epilog="cictl jobs delete job-17954\ncictl jobs delete job-17954 --yes")
-def delete_job(context: typer.Context, job: JobId) -> None:
-    """Delete a job that has not started; jobs that need it end too.
+@app.command(
+    "delete",
+    cls=DestructiveCommand,
+    epilog="cictl jobs delete 41/test\ncictl jobs delete 41/test 41/lint --yes",
+)
+def delete_jobs(context: typer.Context, jobs: JobIds) -> None:
+    """Delete jobs that have not started; jobs that need them end too.
 
-    Says which jobs end with it, asks on a terminal, and needs --yes elsewhere. A job that has started can be cancelled.
+    Says which jobs end with them, asks on a terminal, and needs --yes elsewhere. A job that has started can be cancelled. Of
+    several jobs the exit code is that of the worst failure.
     """
     from cictl.cli.jobs import remove as removing
 
-    removing.delete_job(Session.of(context), job)
+    raise typer.Exit(removing.delete_jobs(Session.of(context), jobs))
 
 
 @app.command("clear-queue", cls=DestructiveCommand, epilog="cictl jobs clear-queue\ncictl jobs clear-queue --yes")
@@ -230,8 +264,8 @@ app.registered_commands += job_results.app.registered_commands
 @app.command(
     "explain",
     cls=Command,
-    epilog="cictl jobs explain job-17954\ncictl jobs explain job-17954 -o json\n"
-    "cictl jobs explain job-17954 --query 'fixes[].command' -o name",
+    epilog="cictl jobs explain 41/test\ncictl jobs explain 41/test -o json\n"
+    "cictl jobs explain 41/test --query 'fixes[].command' -o name",
 )
 def explain_job(context: typer.Context, job: JobId) -> None:
     """Tell why a job waits, and what would help.
@@ -242,34 +276,41 @@ def explain_job(context: typer.Context, job: JobId) -> None:
 
     session = Session.of(context)
     found = explain(session.client, find_job_id(session.client, job))
-    session.show(explanation_result(found, options=session.server_options))
+    name = found.job_execution_id if session.wants_data else short_id(session.client.get_job(found.job_execution_id))
+    session.show(explanation_result(found, name=name, options=session.server_options))
 
 
 @app.command(
     "watch",
     cls=Command,
-    epilog="cictl jobs watch job-17954 job-17955\ncictl jobs watch --run run-17954 --timeout 600",
+    epilog="cictl jobs watch\ncictl jobs watch 41\ncictl jobs watch 41/test 42/lint\n"
+    "cictl jobs watch --run shop/build@last --timeout 600",
 )
 def watch(
     context: typer.Context,
-    jobs: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Job ids, or their beginnings.")] = None,
-    run: Annotated[str, typer.Option("--run", metavar="RUN", help="All jobs of this pipeline or chain run.")] = "",
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[JOB]...", help="Such as 41/test, or 41 for a whole run; without any, the newest run."),
+    ] = None,
+    run: RunOption = "",
     timeout: Timeout = None,
     cancel_on_interrupt: CancelOnInterrupt = False,
 ) -> None:
     """Follow the states of jobs until all are over.
 
-    The exit code is the result: 0 all succeeded, 3 one failed, 4 cancelled, 8 timed out.
+    Of a run it follows the newest execution of each job. The exit code is the result: 0 all succeeded, 3 one failed, 4 cancelled,
+    8 timed out.
     """
     session = Session.of(context)
-    if bool(jobs) == bool(run):
-        raise usage("name jobs, or --run RUN", hint="`cictl jobs list -o wide` shows ids and runs")
-    if run:
-        ids = [job.id for job in find_jobs_of_run(session.client, run)]
-    else:
-        ids = [find_job_id(session.client, job) for job in jobs or []]
+    if jobs and run:
+        raise usage("name jobs, or --run RUN", hint="`cictl jobs list` shows ids and runs")
     waiting = Waiting(timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
-    raise typer.Exit(Follower(session, list(dict.fromkeys(ids)), waiting=waiting, run_id=run).run())
+    if jobs:
+        ids = [job_id for job in jobs for job_id in find_job_ids(session.client, job)]
+        raise typer.Exit(Follower(session, list(dict.fromkeys(ids)), waiting=waiting).run())
+    found = newest_of_each(find_jobs_of_run(session.client, run or LAST))
+    run_id = next(iter(run_ids(found[0])), "")
+    raise typer.Exit(Follower(session, [job.id for job in found], waiting=waiting, run_id=run_id).run())
 
 
 def _begun_steps(client: Client, job: JobExecution) -> list[LoggedStep]:
@@ -280,6 +321,13 @@ def _begun_steps(client: Client, job: JobExecution) -> list[LoggedStep]:
         return client.list_steps(job.id) if job.started_utc else []
     except NotFound:
         return []
+
+
+def _end(session: Session, several: Several, jobs: Sequence[JobExecution], *, shows: bool = False) -> None:
+    """End a command that changed *jobs*: show them if data was asked for, or anyway, and exit with the worst code."""
+    if shows or session.wants_data:
+        session.show(enqueued_result(jobs[0]) if several.is_single and jobs else jobs_result(list(jobs)))
+    raise typer.Exit(several.code)
 
 
 def _cancel(client: Client, job_id: str) -> tuple[JobExecution, str]:

@@ -8,7 +8,15 @@ import typer
 
 from cictl.wire.projects import Needs
 
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or its beginning, with or without `job-`.")]
+JobId = Annotated[
+    str, typer.Argument(metavar="JOB", help="Such as 41/test, @last/test, shop/build/test@last, or a long id.")
+]
+JobIds = Annotated[
+    list[str], typer.Argument(metavar="JOB...", help="Such as 41/test or @last/test; `-` reads one a line from stdin.")
+]
+RunOption = Annotated[
+    str, typer.Option("--run", metavar="RUN", help="All jobs of this run: 41, @last, shop/build@last.")
+]
 Matrix = Annotated[str, typer.Option("--matrix", metavar="NAME", help="Only the matrix entry of this name.")]
 MatrixIndex = Annotated[
     int | None, typer.Option("--matrix-index", metavar="N", min=0, help="Only this matrix entry, counted from 0.")

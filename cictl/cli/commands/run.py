@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -25,10 +27,14 @@ from cictl.cli.commands.options import (
     needs,
 )
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
-from cictl.cli.names import Target, find_agent, find_target
+from cictl.cli.names import MAX_JOBS, Target, find_agent, find_target
 from cictl.cli.output.slow import reading_text, told_when_slow
-from cictl.cli.output.table import Column, Result
+from cictl.cli.output.table import Result
+from cictl.cli.short_ids import short_id
+from cictl.cli.tables.jobs import jobs_result, summary_result
+from cictl.wire.jobs import JobExecution
 from cictl.wire.projects import OFFLINE_CACHED, RunRequest, RunResponse
+from cictl_client import Client
 
 RUN_EXAMPLES = """
 cictl run shop/build
@@ -112,30 +118,38 @@ def _start(
     session.note(_enqueued_text(target, answer))
     for warning in answer.warnings:
         session.note(f"note: {warning}")
-    if not waiting.wanted:
-        session.show(_run_result(answer))
-        session.note(f"follow with: {attach_command(session, answer.job_execution_ids, answer.pipeline_run_id)}")
-        return
-    follower = Follower(session, answer.job_execution_ids, waiting=waiting, run_id=answer.pipeline_run_id)
-    raise typer.Exit(follower.run())
+    run_id = str(answer.run_number or answer.pipeline_run_id)
+    if waiting.wanted:
+        show = partial(_run_result, answer)
+        raise typer.Exit(Follower(session, answer.job_execution_ids, waiting=waiting, run_id=run_id, result=show).run())
+    jobs = _enqueued(session.client, answer)
+    session.show(_run_result(answer, jobs))
+    session.note(f"follow with: {attach_command(session, [short_id(job) for job in jobs], run_id)}")
 
 
 def _enqueued_text(target: Target, answer: RunResponse) -> str:
-    noun = "job" if answer.enqueued == 1 else "jobs"
+    """Return `run 41 of shop/build: 3 jobs`; a server without numbers gives the id of the run."""
+    jobs = f"{answer.enqueued} {'job' if answer.enqueued == 1 else 'jobs'}"
+    if answer.run_number:
+        return f"run {answer.run_number} of {target.full_name}: {jobs}"
     run = f" as {answer.pipeline_run_id}" if answer.pipeline_run_id else ""
-    return f"enqueued {answer.enqueued} {noun} of {target.full_name}{run}"
+    return f"enqueued {jobs} of {target.full_name}{run}"
 
 
-def _run_result(answer: RunResponse) -> Result[str]:
-    pipeline = f"{answer.project_name}/{answer.pipeline_id}"
-    return Result(
-        message=answer,
-        rows=answer.job_execution_ids,
-        columns=(
-            Column("ID", lambda job_id: job_id),
-            Column("PIPELINE", lambda _: pipeline),
-            Column("RUN", lambda _: answer.pipeline_run_id),
-        ),
-        name=lambda job_id: job_id,
-        empty="nothing was enqueued",
-    )
+def _enqueued(client: Client, answer: RunResponse) -> list[JobExecution]:
+    """Return the executions of the *answer*, in its order."""
+    listed = client.list_jobs(max_jobs=MAX_JOBS, run=answer.pipeline_run_id).job_executions
+    known = {job.id: job for job in listed}
+    return [known.get(job_id) or client.get_job(job_id) for job_id in answer.job_execution_ids]
+
+
+class StartedRun(RunResponse):
+    """What a run shows: the server's answer, with the executions as they are at the end of the command."""
+
+    job_executions: list[JobExecution] = msgspec.field(default_factory=list)
+
+
+def _run_result(answer: RunResponse, jobs: Sequence[JobExecution]) -> Result[JobExecution]:
+    fields = {name: getattr(answer, name) for name in RunResponse.__struct_fields__}
+    shown = summary_result(jobs) if all(job.status.is_terminal for job in jobs) else jobs_result(list(jobs))
+    return replace(shown, message=StartedRun(**fields, job_executions=list(shown.rows)), empty="nothing was enqueued")

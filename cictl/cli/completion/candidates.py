@@ -11,8 +11,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from itertools import pairwise
 
+from cictl.base.clock import utc_now
 from cictl.cli.output.plain import plain
 from cictl.wire.metadata import JobMetadata
 
@@ -160,15 +162,36 @@ def _definitions(source: Source, keys: Mapping[str, str]) -> Iterator[Name]:
                 yield f"{_text(project, 'name')}/{_text(definition, name)}", name.removesuffix("_id")
 
 
-def _jobs(source: Source, _begin: str) -> Iterator[Name]:
+def _jobs(source: Source, begin: str) -> Iterator[Name]:
+    """Yield short ids; long ones where a run has no number, or where one is being typed."""
+    from cictl.cli.short_ids import short_id_of
+
     for job in source.items(f"jobs?max={MAX_JOBS}", "job_executions"):
-        yield _text(job, "id"), f"{_text(job, 'status')} {_of(job)}/{_facts(job).pipeline_job_id}"
+        facts = _facts(job)
+        short = "" if begin.startswith("job-") else short_id_of(facts)
+        what = _of(job) if short else f"{_of(job)}/{facts.pipeline_job_id}"
+        yield short or _text(job, "id"), f"{_text(job, 'status')} {_age(job)} {what}"
 
 
-def _runs(source: Source, _begin: str) -> Iterator[Name]:
+def _runs(source: Source, begin: str) -> Iterator[Name]:
+    """Yield numbers; ids where a run has none, or where one is being typed. The newest job of a run tells its state."""
+    seen: set[str] = set()
     for job in source.items(f"jobs?max={MAX_JOBS}", "job_executions"):
-        for run in (_facts(job).chain_run_id, _facts(job).pipeline_run_id):
-            yield run, _of(job)
+        facts = _facts(job)
+        ids = [run for run in (facts.chain_run_id, facts.pipeline_run_id) if run]
+        runs = [facts.run_number] if facts.run_number and (not begin or begin[0].isdigit()) else ids
+        for run in (run for run in runs if run not in seen):
+            seen.add(run)
+            yield run, f"{_text(job, 'status')} {_age(job)} {_of(job)}"
+
+
+def _age(job: Mapping[str, object]) -> str:
+    from cictl.cli.output.text import ago
+
+    try:
+        return ago(utc_now() - datetime.fromisoformat(_text(job, "created_utc")))
+    except ValueError:
+        return ""
 
 
 def _vault_connections(source: Source, _begin: str) -> Iterator[Name]:

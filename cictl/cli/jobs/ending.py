@@ -9,6 +9,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.session import Session
 from cictl.cli.outcome import outcome, result_code
 from cictl.cli.output.plain import LogCleaner, plain
+from cictl.cli.short_ids import quoted, short_id
 from cictl.cli.tables.jobs import summary_result
 from cictl.wire.jobs import JobExecution, JobStatus
 
@@ -42,15 +43,13 @@ def show_end(
     _show_warnings(session, [f"{labels[job.id]}: warning: {warning}" for job in jobs for warning in job.warnings])
     if len(jobs) > 1:
         session.renderer.table_on_stderr(summary_result(jobs))
-    if session.wants_data:
-        session.show(summary_result(jobs))
     return result_code(jobs)
 
 
 def _show_tail(session: Session, job: JobExecution, *, whose: str) -> None:
     lines = plain_tail(job.output)
     if lines:
-        session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {job.id}` shows all):")
+        session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {quoted([short_id(job)])}` shows all):")
     for line in lines:
         session.note(f"  {line}")
 

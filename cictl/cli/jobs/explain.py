@@ -37,10 +37,11 @@ def explain(client: Client, job_id: str) -> Explanation:
         ) from None
 
 
-def explanation_result(found: Explanation, *, options: str = "") -> Result[Explanation]:
+def explanation_result(found: Explanation, *, name: str, options: str = "") -> Result[Explanation]:
     """Return the explanation as text for people; JSON and YAML have all agents.
 
     Args:
+        name: What people call the job.
         options: Appended to the commands that are shown, so that they reach the same server.
     """
     return Result(
@@ -48,12 +49,12 @@ def explanation_result(found: Explanation, *, options: str = "") -> Result[Expla
         rows=[found],
         columns=(),
         name=lambda e: e.job_execution_id,
-        prose=lambda tell: list(_lines(found, tell, options)),
+        prose=lambda tell: list(_lines(found, name, tell, options)),
     )
 
 
-def _lines(found: Explanation, tell: Tell, options: str) -> Iterator[Line]:
-    yield "", f"{found.job_execution_id} ({found.name})" if found.name else found.job_execution_id
+def _lines(found: Explanation, name: str, tell: Tell, options: str) -> Iterator[Line]:
+    yield "", f"{name} ({found.name})" if found.name else name
     yield "", f"{_state(found)} {tell(found.since_utc)}: {_sentence(found)}."
     if found.retry_utc is not None:
         yield "", f"The next attempt is due at {iso(found.retry_utc)}."

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
-from cictl.cli.names import find_agent, find_project, find_run_id, find_target
+from cictl.cli.job_names import find_run
+from cictl.cli.names import find_agent, find_project, find_target
 from cictl.wire.jobs import JobExecution
 from cictl_client import Client
 
@@ -19,7 +20,7 @@ def find_filters(client: Client, *, project: str, pipeline: str, agent: str, run
     Raises:
         Failure: Something is unknown (5) or ambiguous (2).
     """
-    found = {"project": "", "pipeline": "", "agent": "", "run": find_run_id(client, run) if run else ""}
+    found = {"project": "", "pipeline": "", "agent": "", "run": find_run(client, run) if run else ""}
     if agent:
         found["agent"] = _found_or_past(client, "agent", agent, lambda: find_agent(client, agent).agent_id)
     if project:

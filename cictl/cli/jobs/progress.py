@@ -13,7 +13,8 @@ from cictl.cli.app.session import Session
 from cictl.cli.outcome import outcome
 from cictl.cli.output.plain import plain
 from cictl.cli.output.text import duration, has_colour, style_of
-from cictl.cli.tables.jobs import label, running_time, state_text
+from cictl.cli.short_ids import label
+from cictl.cli.tables.jobs import running_time, state_text
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 
 if TYPE_CHECKING:

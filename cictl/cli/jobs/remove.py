@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
-from cictl.cli.names import MAX_JOBS, find_job_id
+from cictl.cli.jobs.several import Several
+from cictl.cli.names import MAX_JOBS
 from cictl.cli.outcome import outcome
 from cictl.cli.output.table import Result
-from cictl.cli.tables.jobs import full_label, label
+from cictl.cli.short_ids import label, quoted, short_id
+from cictl.cli.tables.jobs import full_label, jobs_result
 from cictl.wire.jobs import ClearedQueue, DeletedJob, FlushedHistory, JobExecution, JobStatus
 from cictl_client import Client
 
@@ -20,18 +23,41 @@ SHOWN_IDS = 5
 _PENDING = (JobStatus.QUEUED, JobStatus.LEASED)
 
 
-def delete_job(session: Session, text: str) -> None:
-    """Remove a job that has not started."""
-    session.refuse_if_readonly(f"delete job {text}")
-    job = session.client.get_job(find_job_id(session.client, text))
+def delete_jobs(session: Session, names: Sequence[str]) -> ExitCode:
+    """Remove jobs that have not started, and return the worst exit code."""
+    session.refuse_if_readonly(f"delete {' '.join(names)}")
+    several = Several(session, names)
+    found = [several.attempt(partial(_pending, session, job_id)) for job_id in several.find()]
+    jobs = [job for job in found if job is not None]
+    if not jobs:
+        return several.code
+    confirm(session, f"delete {short_id(jobs[0]) if len(jobs) == 1 else _jobs(len(jobs))}?")
+    for job in jobs:
+        if several.attempt(partial(_delete, session, job)) is not None and not several.is_single:
+            session.note(f"{short_id(job)}: deleted")
+    if several.is_single:
+        answer = DeletedJob(deleted=True, job_execution_id=jobs[0].id)
+        result = Result(message=answer, rows=jobs, columns=(), name=lambda j: j.id)
+        session.show_done(result, f"deleted {short_id(jobs[0])}")
+    elif session.wants_data:
+        session.show(jobs_result(jobs))
+    return several.code
+
+
+def _pending(session: Session, job_id: str) -> JobExecution:
+    """Return a job that can be deleted, and say what that does."""
+    job = session.client.get_job(job_id)
     if job.status not in _PENDING:
         raise _started(job)
     held = f", leased by {job.leased_by_agent_id}" if job.leased_by_agent_id else ""
-    session.note(f"this deletes {job.id} ({full_label(job)}/{label(job)}{held}){_dragged(session.client, job)}")
-    confirm(session, f"delete {job.id}?")
+    name = f"{full_label(job)}/{label(job)}"
+    session.note(f"this deletes {short_id(job)} ({name}{held}){_dragged(session.client, job)}")
+    return job
+
+
+def _delete(session: Session, job: JobExecution) -> bool:
     session.client.delete_job(job.id)
-    answer = DeletedJob(deleted=True, job_execution_id=job.id)
-    session.show_done(Result(message=answer, rows=[job], columns=(), name=lambda j: j.id), f"deleted {job.id}")
+    return True
 
 
 def clear_queue(session: Session) -> None:
@@ -101,9 +127,13 @@ def _dragged(client: Client, job: JobExecution) -> str:
 
 def _started(job: JobExecution) -> Failure:
     is_over = job.status.is_terminal
-    hint = "`cictl jobs flush-history` removes what is over" if is_over else f"`cictl jobs cancel {job.id}` stops it"
+    hint = (
+        "`cictl jobs flush-history` removes what is over"
+        if is_over
+        else f"`cictl jobs cancel {quoted([short_id(job)])}` stops it"
+    )
     return Failure(
-        f"{job.id} is {outcome(job)}; only a job that has not started can be deleted",
+        f"{short_id(job)} is {outcome(job)}; only a job that has not started can be deleted",
         exit_code=ExitCode.CONFLICT,
         code="conflict",
         hint=hint,
@@ -119,7 +149,7 @@ def _counted(jobs: Sequence[JobExecution], *, has_more: bool) -> str:
 
 def _ids(jobs: Sequence[JobExecution]) -> str:
     more = f" and {len(jobs) - SHOWN_IDS} more" if len(jobs) > SHOWN_IDS else ""
-    return ", ".join(job.id for job in jobs[:SHOWN_IDS]) + more
+    return ", ".join(short_id(job) for job in jobs[:SHOWN_IDS]) + more
 
 
 def _jobs(count: int) -> str:

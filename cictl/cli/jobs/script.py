@@ -11,6 +11,7 @@ from cictl.cli.app.session import Session
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import find_agent
 from cictl.cli.output.table import Column, Result
+from cictl.cli.short_ids import SCRIPT
 from cictl.wire.agents import Agent, QueuedScript
 
 
@@ -35,13 +36,14 @@ def run_script(session: Session, name: str, script: Script, *, waiting: Waiting)
         shell=script.shell or default_shell(agent),
         timeout_seconds=script.timeout_seconds,
     )
-    session.note(f"queued {queued.job_execution_id} for {queued.agent_id}")
+    name = _short_id(queued)
+    session.note(f"queued {name} for {queued.agent_id}")
     if agent.deactivated:
         session.note(f"{agent.agent_id} is deactivated; `cictl agents activate {agent.agent_id}` lets it begin")
     if waiting.wanted:
         raise typer.Exit(Follower(session, [queued.job_execution_id], waiting=waiting).run())
     session.show(_result(queued))
-    session.note(f"follow with: {attach_command(session, [queued.job_execution_id], '', logs=True)}")
+    session.note(f"follow with: {attach_command(session, [name], '', logs=True)}")
 
 
 def default_shell(agent: Agent) -> str:
@@ -50,12 +52,17 @@ def default_shell(agent: Agent) -> str:
     return "posix" if "posix" in shells or not shells else shells[0]
 
 
+def _short_id(queued: QueuedScript) -> str:
+    """Return the short id of the script's job; its long one from a server without numbers."""
+    return f"{queued.run_number}/{SCRIPT}" if queued.run_number else queued.job_execution_id
+
+
 def _result(queued: QueuedScript) -> Result[QueuedScript]:
     return Result(
         message=queued,
         rows=[queued],
         columns=(
-            Column("ID", lambda q: q.job_execution_id),
+            Column("ID", _short_id),
             Column("AGENT", lambda q: q.agent_id),
             Column("SHELL", lambda q: q.shell),
             Column("TIMEOUT", lambda q: f"{q.timeout_seconds} s"),

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
@@ -25,8 +25,10 @@ from cictl.cli.logs.tail import LogTail
 from cictl.cli.logs.view import LogOptions, LogView
 from cictl.cli.logs.writer import LogWriter
 from cictl.cli.output.outage import DeadlineReached, Outage
-from cictl.cli.tables.jobs import label as label_of
-from cictl.cli.tables.jobs import label_in_chain, state_text
+from cictl.cli.output.table import Result
+from cictl.cli.short_ids import label as label_of
+from cictl.cli.short_ids import label_in_chain, quoted, short_id
+from cictl.cli.tables.jobs import state_text, summary_result
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_client import Client, Conflict
 
@@ -59,12 +61,28 @@ class Waiting:
 class Follower:
     """One wait for a set of job executions."""
 
-    def __init__(self, session: Session, job_ids: Sequence[str], *, waiting: Waiting, run_id: str = "") -> None:
+    def __init__(
+        self,
+        session: Session,
+        job_ids: Sequence[str],
+        *,
+        waiting: Waiting,
+        run_id: str = "",
+        result: Callable[[Sequence[JobExecution]], Result[Any]] = summary_result,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            run_id: Of all the jobs, if they are of one run; for the command that attaches again.
+            result: What `-o json` shows of the jobs at the end.
+        """
         self._session = session
         self._patience = session.patience
         self._ids = list(job_ids)
         self._waiting = waiting
-        self._attach = attach_command(session, self._ids, run_id, logs=waiting.follow)
+        self._run_id = run_id
+        self._result = result
+        self._names = {job_id: job_id for job_id in job_ids}
         self._labels: dict[str, str] = {}
         self._states: dict[str, JobState] = {}
         self._seen: dict[str, str] = {}
@@ -83,6 +101,10 @@ class Follower:
     @property
     def _client(self) -> Client:
         return self._session.client
+
+    @property
+    def _attach(self) -> str:
+        return attach_command(self._session, list(self._names.values()), self._run_id, logs=self._waiting.follow)
 
     def _note(self, text: str) -> None:
         self._board.note(text)
@@ -114,14 +136,19 @@ class Follower:
         return self._through(partial(self._client.get_job, job_id))
 
     def _load(self) -> None:
-        """Give each execution a label: the shortest of job, pipeline/job and id that tells them apart; a single one its id."""
+        """Give each execution a label: the shortest of job, pipeline/job, short id and id that tells them apart.
+
+        A single one has its short id.
+        """
         jobs = [self._job(job_id) for job_id in self._ids]
         short = [label_of(job) for job in jobs]
         long = [label_in_chain(job) for job in jobs]
+        names = [short_id(job) for job in jobs]
         ids = [job.id for job in jobs]
         several = len({job.facts.pipeline_id for job in jobs}) > 1
-        choices = (long, ids) if several else (short, long, ids)
-        labels = ids if len(ids) == 1 else next(names for names in choices if len(set(names)) == len(ids))
+        choices = (long, names, ids) if several else (short, long, names, ids)
+        labels = names if len(ids) == 1 else next(those for those in choices if len(set(those)) == len(ids))
+        self._names = dict(zip(ids, names if len(set(names)) == len(ids) else ids, strict=True))
         self._labels = dict(zip(ids, labels, strict=True))
         if not self._waiting.follow:
             with interrupted_after():  # a picture that nobody knows of yet would keep the terminal's cursor
@@ -132,7 +159,7 @@ class Follower:
             return
         for job_id in self._ids:
             source = LogSource(self._session.new_client(), job_id, on_lost=self._outage.tell)
-            tail = LogTail(self._view(source), job_id, stop=self._stop)
+            tail = LogTail(self._view(source), self._names[job_id], stop=self._stop)
             tail.start()
             self._tails.append(tail)
 
@@ -174,9 +201,8 @@ class Follower:
             if job.status is JobStatus.QUEUED and job.unmet_requirements:
                 self._unmet.add(job_id)
                 reasons = ", ".join(job.unmet_requirements)
-                self._note(
-                    f"{self._labels[job_id]}: no agent can take it: {reasons}; `cictl jobs explain {job_id}` tells more"
-                )
+                explain = f"cictl jobs explain {quoted([self._names[job_id]])}"
+                self._note(f"{self._labels[job_id]}: no agent can take it: {reasons}; `{explain}` tells more")
 
     def _raise_broken_pipe(self) -> None:
         """Raise in the main thread what a tail met when the reader of stdout went away; else the wait would go on."""
@@ -198,9 +224,12 @@ class Follower:
     def _finish(self) -> ExitCode:
         self._board.close()
         jobs = [self._job(job_id) for job_id in self._ids]
-        return show_end(
+        code = show_end(
             self._session, jobs, labels=self._labels, last_steps=self._last_steps, has_logs=self._waiting.follow
         )
+        if self._session.wants_data:
+            self._session.show(self._result(jobs))
+        return code
 
     def _show_whole_log(self, job_id: str) -> None:
         """Write the log of a failed execution: in a big run no thread has followed it."""
@@ -248,17 +277,17 @@ class Follower:
         try:
             self._client.cancel_job(job_id)
         except Conflict:
-            self._session.note(f"{job_id}: was over already")
+            self._session.note(f"{self._names[job_id]}: was over already")
         else:
-            self._session.note(f"{job_id}: cancelled")
+            self._session.note(f"{self._names[job_id]}: cancelled")
 
 
-def attach_command(session: Session, job_ids: Sequence[str], run_id: str, *, logs: bool = False) -> str:
-    """Return the command that takes up the wait again."""
-    if len(job_ids) == 1:
-        command = f"cictl jobs {'logs -f' if logs else 'watch'} {job_ids[0]}"
+def attach_command(session: Session, names: Sequence[str], run_id: str, *, logs: bool = False) -> str:
+    """Return the command that takes up the wait for the jobs of these *names* again."""
+    if len(names) == 1:
+        command = f"cictl jobs {'logs -f' if logs else 'watch'} {quoted(names)}"
     elif run_id:
         command = f"cictl jobs watch --run {run_id}"
     else:
-        command = f"cictl jobs watch {' '.join(job_ids)}"
+        command = f"cictl jobs watch {quoted(names)}"
     return command + session.server_options

@@ -14,8 +14,8 @@ class LogTail(threading.Thread):
         error: What ended it early; None when the log was written whole, or it was told to stop.
     """
 
-    def __init__(self, view: LogView, job_id: str, *, stop: threading.Event) -> None:
-        super().__init__(name=f"log of {job_id}", daemon=True)
+    def __init__(self, view: LogView, name: str, *, stop: threading.Event) -> None:
+        super().__init__(name=f"log of {name}", daemon=True)
         self._view = view
         self._told_to_stop = stop
         self.error: Exception | None = None

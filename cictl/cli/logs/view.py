@@ -20,7 +20,7 @@ from cictl.cli.logs.writer import LogWriter
 from cictl.cli.outcome import outcome, result_code
 from cictl.cli.output.outage import lost_text
 from cictl.cli.output.text import write_bytes
-from cictl.cli.tables.jobs import label, label_in_chain
+from cictl.cli.short_ids import label, label_in_chain, short_id
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_client import LogChunk
 
@@ -229,7 +229,7 @@ def _note_lost(session: Session, error: Exception) -> None:
 
 def _has_failed(session: Session, job: JobExecution) -> bool:
     if job.status is not JobStatus.FAILED:
-        session.note(f"{job.id} has not failed: {outcome(job)}")
+        session.note(f"{short_id(job)} has not failed: {outcome(job)}")
     return job.status is JobStatus.FAILED
 
 

@@ -19,7 +19,30 @@ _INTRODUCTION = """# The command line
 Generated from the commands by `make docs`; edit the commands, not this page.
 
 Results go to stdout and everything else to stderr. Wherever a command takes an agent, a project, a pipeline or a job, the
-unique beginning of its name is enough; of a job's id, `job-` may be left out.
+unique beginning of its name is enough.
+
+## Names of jobs and runs
+
+The server numbers runs: 1, 2, 3. Wherever a command takes a job or a run, these name one:
+
+| name | what it means |
+| --- | --- |
+| `41` | run 41; where one job is wanted, the only job of that run |
+| `41/test` | the job `test` of run 41 |
+| `41/test/green` | its matrix entry `green` |
+| `41/build/test` | in a run of a chain: the job `test` of the pipeline `build` |
+| `41/test:2` | the first rerun of that job; the next one ends in `:3` |
+| `@last` | the newest run: the one whose job was enqueued last, perhaps by a rerun |
+| `@last/test` | the newest execution of a job of that run |
+| `shop/build@last` | the newest run of a pipeline or a chain |
+| `shop/build/test@last` | the newest execution of a job |
+| `job-1795541225174704000` | the long id, as JSON has it and `-o name` prints it |
+
+A short id always means the same job. Runs that were stored before servers numbered them, and those of a reference server,
+have no number: they are named by `@last` and by their long ids.
+
+`jobs cancel`, `rerun` and `delete` take several names, and `-` reads names from stdin, one a line. `jobs watch` and `jobs cancel`
+take all jobs of a run by its number.
 
 ## Output
 

@@ -12,6 +12,7 @@ from cictl.base.sizes import size_text
 from cictl.cli.outcome import outcome
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration
+from cictl.cli.short_ids import label, label_in_chain, run_ids, short_id
 from cictl.cli.tables.steps import step_lines
 from cictl.wire.jobs import CacheStat, JobExecution, JobList, JobResponse, JobState, JobStatus, LoggedStep
 from cictl.wire.reports import TestCase, TestReport, TestReportResponse
@@ -35,17 +36,6 @@ def state_text(job: JobExecution | JobState) -> str:
             return str(job.status)
 
 
-def label(job: JobExecution) -> str:
-    """Return `job/matrix` for the lines of a run, the id where an execution has no job name."""
-    name = job.facts.pipeline_job_id or job.id
-    return f"{name}/{job.facts.matrix_name}" if job.facts.matrix_name else name
-
-
-def label_in_chain(job: JobExecution) -> str:
-    """Return `pipeline/job/matrix` for the lines of a run of several pipelines."""
-    return f"{job.facts.pipeline_id or job.id}/{label(job)}"
-
-
 def full_label(job: JobExecution) -> str:
     """Return `project/pipeline`; for an ad-hoc script, where it runs."""
     if job.facts.adhoc:
@@ -63,32 +53,35 @@ def _time(job: JobExecution) -> Callable[[datetime], timedelta | None]:
 
 
 JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
-    Column("ID", lambda j: j.id),
+    Column("ID", short_id),
     Column("STATUS", outcome),
+    Column("RUN", lambda j: j.facts.run_number),
     Column("PIPELINE", full_label),
     Column("JOB", label, folds=True),
     Column("CREATED", lambda j: j.created_utc),
     Column("TIME", _time),
     Column("AGENT", lambda j: j.leased_by_agent_id, wide=True),
-    Column("RUN", lambda j: j.facts.pipeline_run_id, wide=True),
     Column("STEP", lambda j: j.current_step, wide=True),
     Column("ERROR", lambda j: j.error or j.waiting_reason or "; ".join(j.unmet_requirements), wide=True, folds=True),
+    Column("LONG ID", lambda j: j.id, wide=True),
+    Column("RUN ID", lambda j: j.facts.pipeline_run_id, wide=True),
 )
 
 SUMMARY_COLUMNS: tuple[Column[JobExecution], ...] = (
-    Column("JOB", label, folds=True),
+    Column("ID", short_id),
     Column("STATUS", outcome),
+    Column("JOB", label_in_chain, folds=True),
     Column("TIME", _time),
-    Column("ID", lambda j: j.id),
     Column("ERROR", lambda j: j.error, folds=True),
 )
 
 JOB_DETAILS: tuple[Column[JobExecution], ...] = (
-    Column("Id", lambda j: j.id),
+    Column("Id", short_id),
+    Column("Long id", lambda j: "" if short_id(j) == j.id else j.id),
     Column("Status", outcome),
     Column("Pipeline", full_label),
     Column("Job", label),
-    Column("Run", lambda j: j.facts.pipeline_run_id),
+    Column("Run", lambda j: " ".join(run_ids(j)[:2])),
     Column("Version", lambda j: j.facts.pipeline_version),
     Column("Source", lambda j: f"{j.source.repo}@{j.source.ref}" if j.source else ""),
     Column("Agent", lambda j: j.leased_by_agent_id),
@@ -122,7 +115,7 @@ def jobs_result(jobs: list[JobExecution], *, next_cursor: str = "") -> Result[Jo
     return Result(
         message=JobList(job_executions=jobs, next_cursor=next_cursor),
         rows=jobs,
-        columns=JOB_COLUMNS,
+        columns=_without_repeats(JOB_COLUMNS, jobs),
         name=lambda j: j.id,
         empty="no jobs match",
     )
@@ -131,10 +124,17 @@ def jobs_result(jobs: list[JobExecution], *, next_cursor: str = "") -> Result[Jo
 def summary_result(jobs: Sequence[JobExecution]) -> Result[JobExecution]:
     """Return how the executions of a run ended; as in lists, without their output."""
     listed = [msgspec.structs.replace(job, output="") for job in jobs]
-    columns = SUMMARY_COLUMNS
-    if len({full_label(job) for job in jobs}) > 1:
-        columns = (Column("JOB", label_in_chain, folds=True), *columns[1:])
+    columns = _without_repeats(SUMMARY_COLUMNS, listed)
     return Result(message=JobList(job_executions=listed), rows=listed, columns=columns, name=lambda j: j.id)
+
+
+def _without_repeats(
+    columns: tuple[Column[JobExecution], ...], jobs: Sequence[JobExecution]
+) -> tuple[Column[JobExecution], ...]:
+    """Return *columns* without the job where every id says it, and without the run where no run has a number."""
+    numbered = [bool(job.facts.run_number) for job in jobs]
+    unneeded = {"JOB"} if all(numbered) else set() if any(numbered) else {"RUN"}
+    return tuple(column for column in columns if column.title not in unneeded)
 
 
 def job_result(job: JobExecution, *, begun: Sequence[LoggedStep] = ()) -> Result[JobExecution]:
@@ -151,7 +151,12 @@ def job_result(job: JobExecution, *, begun: Sequence[LoggedStep] = ()) -> Result
 
 def enqueued_result(job: JobExecution) -> Result[JobExecution]:
     """Return an execution that was just enqueued, as one row of the list."""
-    return Result(message=JobResponse(job_execution=job), rows=[job], columns=JOB_COLUMNS, name=lambda j: j.id)
+    return Result(
+        message=JobResponse(job_execution=job),
+        rows=[job],
+        columns=_without_repeats(JOB_COLUMNS, [job]),
+        name=lambda j: j.id,
+    )
 
 
 def tests_result(report: TestReport) -> Result[TestReport]:

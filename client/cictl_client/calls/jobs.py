@@ -44,7 +44,7 @@ class JobCalls(Calls):
             max_jobs: 1 to 2000. Without any filter a run is never cut apart, so there may be less or, for one run, more.
             status: One or several of the five, `active`, `finished`, and `cancelled`, which are some of the failed ones.
             project: Name or id.
-            run: Id of a pipeline run or a chain run.
+            run: Id of a pipeline run or a chain run, or the number of a run.
             cursor: The `next_cursor` of the list before. A page goes on after the execution that it names, so none is
                 missed or listed twice when new ones come in between.
             split_runs: Return *max_jobs* executions even if that cuts a run apart.

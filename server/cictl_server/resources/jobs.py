@@ -41,7 +41,7 @@ _LIST_QUERY = (
     Parameter(name="project", text="For the plain list: name or id of a project."),
     Parameter(name="pipeline", text="For the plain list: id of a pipeline in its project file."),
     Parameter(name="agent", text="For the plain list: the agent that holds or held the execution."),
-    Parameter(name="run", text="For the plain list: id of a run."),
+    Parameter(name="run", text="For the plain list: id of a pipeline run or a chain run, or the number of a run."),
     Parameter(
         name="split_runs", choices=("true",), text="For the plain list: end after `max` executions, even within a run."
     ),

@@ -170,6 +170,10 @@ class Jobs(Table[int, JobRecord]):
         """Yield the run's executions that are not over, oldest first; lazily."""
 
     @abstractmethod
+    def of_run_number(self, run_number: str) -> list[JobRecord]:
+        """Return the executions with this `run_number` in their metadata, oldest first."""
+
+    @abstractmethod
     def of_chain_run(self, chain_run_id: str) -> list[JobRecord]:
         """Return the executions with this `chain_run_id` in their metadata, oldest first."""
 

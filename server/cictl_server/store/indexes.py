@@ -77,6 +77,7 @@ class JobIndex:
         self.by_run = NumberGroups()
         self.blocked_by_run = NumberGroups()
         self.unfinished_by_run = NumberGroups()
+        self.by_run_number = NumberGroups()
         self.by_chain_run = NumberGroups()
         self.blocked_by_chain_run = NumberGroups()
         self.unfinished_by_chain_run = NumberGroups()
@@ -136,6 +137,8 @@ class JobIndex:
             yield self.by_run, run
             if not job.status.is_terminal:
                 yield self.unfinished_by_run, run
+        if run_number := facts.run_number:
+            yield self.by_run_number, run_number
         if chain_run := facts.chain_run_id:
             yield self.by_chain_run, chain_run
             if not job.status.is_terminal:

@@ -210,6 +210,9 @@ class _Jobs(_Rows[JobRecord], Jobs):
     def unfinished_of_run(self, pipeline_run_id: str) -> Iterator[JobRecord]:
         return self.get_all(iter(self._index.unfinished_by_run.get(pipeline_run_id)))
 
+    def of_run_number(self, run_number: str) -> list[JobRecord]:
+        return list(self.get_all(iter(self._index.by_run_number.get(run_number))))
+
     def of_chain_run(self, chain_run_id: str) -> list[JobRecord]:
         return list(self.get_all(iter(self._index.by_chain_run.get(chain_run_id))))
 

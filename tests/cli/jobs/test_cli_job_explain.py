@@ -39,8 +39,8 @@ def test_why_no_agent_takes_it(run: Run, server: RunningServer) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert (
         ran.out
-        == f"""\
-{job_id} (shop/build/compile)
+        == """\
+1/compile (shop/build/compile)
 queued 2026-03-01T12:01:40Z: none of the 3 agents has all that it needs; build-1 comes nearest: go is 1.20, wants >= 1.22.
 
 Agents, the nearest first:
@@ -139,7 +139,7 @@ def test_a_count_that_reaches_its_limit_is_a_least_one() -> None:
         since_utc=LONG_AGO,
         older_jobs=COUNTED_JOBS,
     )
-    prose = explanation_result(found).prose
+    prose = explanation_result(found, name="41/test").prose
     assert prose is not None
     [_, (_, sentence)] = prose(str)
     assert sentence.endswith("agent a fits; at least 1000 older jobs go first.")
@@ -168,7 +168,7 @@ def test_on_a_terminal_lines_fit_and_instants_are_ages(server: RunningServer) ->
     found = server.read(Explanation, f"/api/v1/jobs/{three_agents(server)}/explain")
     screen = Terminal()
     renderer = Renderer(stdout=screen, stderr=screen, env={"COLUMNS": "80"}, now=server.clock)  # type: ignore[arg-type]
-    renderer.show(explanation_result(found), form=Format.TABLE)
+    renderer.show(explanation_result(found, name="41/test"), form=Format.TABLE)
     assert max(map(len, screen.text.splitlines())) <= 80
     assert "offline, last heard of 1m ago" in screen.text
 
@@ -192,7 +192,7 @@ def test_a_job_that_waits_for_its_secrets(run: Run, server: RunningServer, monke
     )
     assert not server.lease().assigned
     assert run("jobs", "explain", job_id).out == (
-        f"{job_id} (shop/build/j)\n"
+        "1/j (shop/build/j)\n"
         "queued 2026-03-01T12:00:00Z: it waits for its secrets, which could not be had: "
         'resolve step 1 secret "t": send vault request: Connection refused.\n'
         "The next attempt is due at 2026-03-01T12:00:01Z.\n"

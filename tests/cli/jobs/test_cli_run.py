@@ -43,15 +43,19 @@ def failing(shop: Shop, error: str, **fields: Any) -> Callable[[str], None]:
 def test_run_prints_the_ids_and_how_to_follow(cli: Run, two: Shop) -> None:
     ran = cli("run", "shop/build")
     assert ran.code == 0
-    assert [line.split() for line in ran.out.splitlines()[1:]] == [
-        ["job-3", "shop/build", "run-2"],
-        ["job-4", "shop/build", "run-2"],
+    assert [line.split()[:4] for line in ran.out.splitlines()] == [
+        ["ID", "STATUS", "RUN", "PIPELINE"],
+        ["1/compile", "queued", "1", "shop/build"],
+        ["1/test/linux", "queued", "1", "shop/build"],
     ]
-    assert ran.err == "enqueued 2 jobs of shop/build as run-2\nfollow with: cictl jobs watch --run run-2\n"
+    assert ran.err == "run 1 of shop/build: 2 jobs\nfollow with: cictl jobs watch --run 1\n"
 
 
-def test_run_as_json_is_the_api_shape(cli: Run, one: Shop) -> None:
-    assert cli("run", ONE, "-o", "json").json()["job_execution_ids"] == ["job-3"]
+@pytest.mark.parametrize(("how", "status"), [((), "queued"), (("--wait",), "succeeded"), (("-f",), "succeeded")])
+def test_run_as_json_has_one_shape(cli: Run, one: Shop, how: tuple[str, ...], status: str) -> None:
+    shown = cli("run", ONE, *how, "-o", "json").json()
+    assert (shown["run_number"], shown["job_execution_ids"], shown["pipeline_run_id"]) == (1, ["job-3"], "run-2")
+    assert [(j["id"], j["status"]) for j in shown["job_executions"]] == [("job-3", status)]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +118,7 @@ def test_refused_run_shows_the_reason(cli: Run, one: Shop) -> None:
 def test_wait_ends_with_success(cli: Run, one: Shop) -> None:
     ran = cli("run", ONE, "--wait")
     assert (ran.code, ran.out) == (0, "")
-    assert "job-3: succeeded after 1m05s\n" in ran.err
+    assert "1/compile: succeeded after 1m05s\n" in ran.err
 
 
 def test_wait_as_json_shows_how_it_ended(cli: Run, one: Shop) -> None:
@@ -127,7 +131,7 @@ def test_wait_shows_the_failed_step_and_the_end_of_its_log(cli: Run, one: Shop) 
     one.when_asked(failing(one, "Step 1/2: build: exit status 3"))
     ran = cli("run", ONE, "--wait")
     assert (ran.code, ran.out) == (ExitCode.FAILED, "")
-    assert "job-3: failed after 1m05s: Step 1/2: build: exit status 3\n" in ran.err
+    assert "1/compile: failed after 1m05s: Step 1/2: build: exit status 3\n" in ran.err
     assert "  line 29\n" in ran.err
     assert "  line 9\n" not in ran.err
 
@@ -140,14 +144,14 @@ def test_failure_without_a_step_in_its_error_names_the_last_one_seen(cli: Run, o
             one.change(job_id, status=RUNNING, current_step="Step 2/2: test")
 
     one.when_asked(steps)
-    assert "job-3 failed in Step 2/2: test\n" in cli("run", ONE, "--wait").err
+    assert "1/compile failed in Step 2/2: test\n" in cli("run", ONE, "--wait").err
 
 
 def test_cancelled_run_is_4(cli: Run, one: Shop) -> None:
     one.when_asked(failing(one, CANCELLED_BY_USER, cause=Cause.CANCELLED))
     ran = cli("run", ONE, "--wait")
     assert ran.code == ExitCode.CANCELLED
-    assert "job-3: cancelled" in ran.err
+    assert "1/compile: cancelled" in ran.err
 
 
 def test_follow_prints_the_log_of_one_job_as_it_is(cli: Run, one: Shop) -> None:
@@ -160,8 +164,8 @@ def test_follow_labels_the_lines_of_several_jobs_and_sums_up_on_stderr(cli: Run,
     assert ran.code == 0
     assert sorted(ran.out.splitlines()) == ["compile | more", "compile | one", "test/linux | two"]
     assert ran.err.splitlines()[-2:] == [
-        "compile     succeeded  1m05s  job-3  -",
-        "test/linux  succeeded  1m05s  job-4  -",
+        "1/compile     succeeded  1m05s  -",
+        "1/test/linux  succeeded  1m05s  -",
     ]
 
 
@@ -175,7 +179,7 @@ def test_follow_names_the_failed_step(cli: Run, one: Shop) -> None:
     one.when_asked(failing(one, "Step 2/2: test: exit status 1"))
     ran = cli("run", ONE, "-f")
     assert (ran.code, ran.out) == (ExitCode.FAILED, "hello\n")
-    assert "job-3: failed after 1m05s: Step 2/2: test: exit status 1\n" in ran.err
+    assert "1/compile: failed after 1m05s: Step 2/2: test: exit status 1\n" in ran.err
 
 
 def test_jobs_of_one_name_are_told_apart(cli: Run, shop: Shop) -> None:
@@ -204,7 +208,7 @@ def test_time_limit_is_8_and_says_how_to_attach(cli: Run, one: Shop) -> None:
     one.when_asked(lambda _: None)
     ran = cli("run", ONE, "--wait", "--timeout", "0.05")
     assert (ran.code, ran.out) == (ExitCode.TIMED_OUT, "")
-    assert ran.err.endswith("try: cictl jobs watch job-3\n")
+    assert ran.err.endswith("try: cictl jobs watch 1/compile\n")
     data = cli("run", ONE, "--wait", "--timeout", "0.05", "-o", "json")
     assert (data.code, data.out, data.error()["code"]) == (ExitCode.TIMED_OUT, "", "wait_timed_out")
 
@@ -241,7 +245,7 @@ def test_interrupt_detaches_and_leaves_the_job_alone(cli: Run, one: Shop) -> Non
     one.when_asked(lambda _: press_ctrl_c())
     ran = cli("run", ONE, "--wait")
     assert ran.code == ExitCode.INTERRUPTED
-    assert "Attach again with: cictl jobs watch job-3" in ran.err
+    assert "Attach again with: cictl jobs watch 1/compile" in ran.err
     assert not one.job("job-3").status.is_terminal
 
 
@@ -269,7 +273,8 @@ def test_watch_by_id(cli: Run, shop: Shop) -> None:
 
 
 def test_watch_a_run(cli: Run, shop: Shop) -> None:
-    watched(shop, job("job-1"), job("job-2"), job("job-3", metadata={"pipeline_run_id": "run-2"}))
+    test = job("job-2", metadata={"pipeline_job_id": "test"})
+    watched(shop, job("job-1"), test, job("job-3", metadata={"pipeline_run_id": "run-2"}))
     assert cli("jobs", "watch", "--run", "run-1", "-o", "name").out == "job-1\njob-2\n"
 
 
@@ -285,7 +290,7 @@ def test_watch_is_3_when_one_failed(cli: Run, shop: Shop) -> None:
 
 
 def test_attach_command_repeats_the_server(cli: Run, one: Shop) -> None:
-    assert f"cictl jobs watch job-3 --server {one.url}" in cli("run", ONE, "--server", one.url).err
+    assert f"cictl jobs watch 1/compile --server {one.url}" in cli("run", ONE, "--server", one.url).err
 
 
 def test_a_project_alone_is_told_what_it_has(shown: Run, showcase: Shop) -> None:

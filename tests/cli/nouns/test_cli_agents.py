@@ -197,7 +197,7 @@ def test_show_tells_how_an_update_stands(cli: Run, shop: Shop, fields: dict[str,
 def test_exec_queues_a_script(cli: Run, shop: Shop, words: tuple[str, ...]) -> None:
     ran = cli("agents", "exec", "build-1", "--timeout", "9", "-o", "name", "--", *words)
     assert (ran.code, ran.out) == (0, "job-2\n")
-    assert "follow with: cictl jobs logs -f job-2" in ran.err
+    assert "follow with: cictl jobs logs -f 1/script" in ran.err
     asked = {"action": "run-script", "script": "df -h; uptime", "shell": "posix", "timeout_seconds": 9}
     assert shop.gate.sent == [("POST /api/v1/agents/build-1/actions", asked)]
 
@@ -207,6 +207,7 @@ def test_exec_as_json_is_the_api_shape(cli: Run, shop: Shop) -> None:
         "queued": True,
         "agent_id": "build-1",
         "job_execution_id": "job-2",
+        "run_number": 1,
         "shell": "posix",
         "timeout_seconds": 600,
     }
@@ -257,7 +258,7 @@ def test_exec_that_is_followed_ends_as_the_script_did(
 def test_exec_stops_waiting_when_told(cli: Run, shop: Shop) -> None:
     ran = cli("agents", "exec", "build-1", "--wait", "--wait-timeout", "0.1", "--", "id")
     assert ran.code == ExitCode.TIMED_OUT
-    assert "cictl jobs watch job-2" in ran.err
+    assert "cictl jobs watch 1/script" in ran.err
 
 
 def test_exec_on_a_deactivated_agent_says_so(cli: Run, shop: Shop) -> None:

@@ -165,8 +165,7 @@ def test_run_enqueues_every_pipeline(run: Run, server: RunningServer, repository
 
 def test_run_says_how_to_follow(run: Run, server: RunningServer, repository: Path) -> None:
     ran = run("chains", "run", "release")
-    chain_run = server.job(ran.out.split()[3]).metadata["chain_run_id"]
-    assert ran.err.splitlines()[-1] == f"follow with: cictl jobs watch --run {chain_run}"
+    assert ran.err.splitlines()[-1] == "follow with: cictl jobs watch --run 1"
 
 
 def test_refused_run(run: Run, server: RunningServer, repository: Path) -> None:
@@ -185,7 +184,7 @@ def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, shop: Shop) -> None:
     names = ["build/compile", "build/test/linux", "deploy/ship"]
     lines = ran.err.splitlines()
     assert lines[1:4] == [f"{name}: succeeded after 1m05s" for name in names]
-    assert [line.split()[0] for line in lines[4:]] == ["JOB", *names]
+    assert [line.split()[0] for line in lines[4:]] == ["ID", *(f"1/{name}" for name in names)]
     assert "\x1b" not in ran.err
 
 
@@ -208,7 +207,7 @@ def test_ctrl_c_leaves_the_chain_and_the_cursor(screen: Screen, shop: Shop) -> N
     child.expect_exact("waits for build, 1 job")
     child.sendintr()
     child.expect_exact("\x1b[?25h")
-    child.expect_exact("Attach again with: cictl jobs watch --run chain-2")
+    child.expect_exact("Attach again with: cictl jobs watch --run 1")
     assert end(child) == ExitCode.INTERRUPTED
     assert not shop.job("job-5").status.is_terminal
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,8 +79,18 @@ def test_names(env: dict[str, str], kind: str, begin: str, found: list[str]) -> 
 
 
 def test_names_come_with_what_tells_them_apart(env: dict[str, str]) -> None:
-    assert ask("jobs", "cictl", "job-1", env=env).stdout == "job-1\tsucceeded shop/build/compile\n"
+    said = ask("jobs", "cictl", "job-1", env=env).stdout
+    assert re.fullmatch(r"job-1\tsucceeded \d+d ago shop/build/compile\n", said)
     assert ask("agents", "cictl", "m", env=env).stdout == "mac\tlinux/amd64, deactivated\n"
+
+
+def test_numbered_jobs_are_offered_by_their_short_ids(cli: Run, shop: Shop, env: dict[str, str]) -> None:
+    cli("run", "shop/build")
+    env = {**env, "CICTL_SERVER_URL": shop.url}
+    assert names("jobs", "", env) == ["1/test/linux", "1/compile"]
+    assert names("jobs", "job-", env) == ["job-4", "job-3"]
+    assert names("runs", "", env) == ["1"]
+    assert names("runs", "run-", env) == ["run-2"]
 
 
 def test_names_that_no_terminal_can_show_are_left_out(showcase: Shop, env: dict[str, str]) -> None:

@@ -44,7 +44,7 @@ def test_manual_pages_show_what_the_help_shows() -> None:
     page = GENERATED["man/cictl-jobs.1"]
     assert ".SS cictl jobs logs\n" in page
     assert "\\fB\\-\\-since WHEN\\fR\nOnly what came since then" in page
-    assert "cictl jobs logs \\-\\-run run\\-17954 \\-\\-failed\n" in page
+    assert "cictl jobs logs \\-\\-run 41 \\-\\-failed\n" in page
 
 
 def test_no_line_of_a_manual_page_is_taken_for_a_request() -> None:

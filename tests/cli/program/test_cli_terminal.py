@@ -74,7 +74,7 @@ def test_ctrl_c_detaches(screen: Screen, shop: Shop) -> None:
     child = screen.start("run", "shop/build/compile", "--follow")
     child.expect_exact("compiling")
     child.sendintr()
-    child.expect_exact("Attach again with: cictl jobs logs -f job-3")
+    child.expect_exact("Attach again with: cictl jobs logs -f 1/compile")
     assert end(child) == ExitCode.INTERRUPTED
     assert shop.job("job-3").status is JobStatus.RUNNING
 

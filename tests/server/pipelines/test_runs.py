@@ -10,7 +10,7 @@ import pytest
 from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
 
-from cictl.wire.jobs import Source
+from cictl.wire.jobs import JobList, Source
 
 JOBS = """[
   {id: lint, runs_on: {os: linux, executor: script, shell: posix, container_image: "img:1"},
@@ -245,3 +245,16 @@ def test_how_the_source_is_checked_out_reaches_the_agent(server: RunningServer) 
     plain, deep = (server.get(f"/api/v1/jobs/{server.run(ids[name])[0]}").json["job_execution"] for name in ids)
     assert plain["source"] == {"repo": "/gone"}
     assert deep["source"] == {"repo": "/gone", "depth": 0, "tags": True, "submodules": "recursive", "lfs": True}
+
+
+def test_runs_are_numbered(server: RunningServer) -> None:
+    """One after the other, whatever was deleted, and through a restart; all jobs of a run have its number."""
+    pipeline = server.define(JOBS)
+    first = server.run(pipeline)
+    assert {server.job(job_id).facts.run_number for job_id in first} == {"1"}
+    server.post("/api/v1/jobs/clear-queue")
+    server.restart()
+    second = server.run(pipeline)
+    listed = server.read(JobList, "/api/v1/jobs?run=2").job_executions
+    assert sorted(job.id for job in listed) == second
+    assert server.get("/api/v1/jobs?run=1").json == {"job_executions": []}

@@ -12,6 +12,7 @@ from cictl.wire.requirements import meets
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.lookup import get_agent_record
+from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
 from cictl_server.store.contract import Store
 from cictl_server.store.records import AgentRecord, JobRecord
@@ -49,10 +50,16 @@ class ScriptService:
                     JobMetadata.adhoc(True), JobMetadata.adhoc_agent_id(agent_id), JobMetadata.adhoc_shell(shell)
                 ),
             )
+            run_number = next_run_number(tx)
             job = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
-            self.settler.put(tx, job)
+            self.settler.put(tx, numbered(job, run_number))
         return QueuedScript(
-            queued=True, agent_id=agent_id, job_execution_id=job.id, shell=shell, timeout_seconds=timeout
+            queued=True,
+            agent_id=agent_id,
+            job_execution_id=job.id,
+            shell=shell,
+            timeout_seconds=timeout,
+            run_number=run_number,
         )
 
 

@@ -24,7 +24,7 @@ class JobFilter:
             failed ones.
         project: Name or id of the project.
         pipeline: Id of the pipeline in its file.
-        run: A `pipeline_run_id` or a `chain_run_id`.
+        run: A `pipeline_run_id`, a `chain_run_id` or a `run_number`.
         cursor: The `next_cursor` of an earlier list: continue below it. The other fields must be those of that list.
     """
 
@@ -152,7 +152,8 @@ def _matching(view: View, where: JobFilter) -> Iterator[JobRecord]:
     before = _cursor_number(where.cursor) if where.cursor else None
     statuses = _wire_statuses(where)
     if where.run:
-        run = view.jobs.of_run(where.run) or view.jobs.of_chain_run(where.run)
+        jobs_of = view.jobs
+        run = jobs_of.of_run(where.run) or jobs_of.of_chain_run(where.run) or jobs_of.of_run_number(where.run)
         jobs: Iterator[JobRecord] = (
             j for j in reversed(run) if (before is None or j.number < before) and j.status in statuses
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cictl.base.clock import Clock
 from cictl.wire.projects import RunRequest, RunResponse
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.pipelines.run_preparation import Prepared, Preparer, run_mode
 from cictl_server.store.contract import Store
@@ -42,8 +43,9 @@ class RunService:
             JobRecord.queued(planned, number=self.numbers.next(), created=self.clock()) for planned in prepared.planned
         ]
         with self.store.write() as tx:
+            run_number = next_run_number(tx)
             for job in jobs:
-                self.settler.put(tx, job)
+                self.settler.put(tx, numbered(job, run_number))
         return RunResponse(
             project_name=prepared.project.name,
             pipeline_id=prepared.name,
@@ -51,4 +53,5 @@ class RunService:
             job_execution_ids=[job.id for job in jobs],
             pipeline_run_id=prepared.run_id,
             warnings=prepared.warnings,
+            run_number=run_number,
         )
