@@ -71,6 +71,22 @@ def test_log_is_followed_while_it_grows(duo: Duo) -> None:
     assert duo.client.wait_for_job(job_id).status is JobStatus.SUCCEEDED
 
 
+def test_a_wait_ends_when_the_job_does(duo: Duo) -> None:
+    """The server's events end it, long before the next look."""
+    job_id = duo.leased()
+    agent = threading.Thread(target=duo.append, args=(job_id, "done\n"), kwargs={"at": 0, "status": "succeeded"})
+    final = duo.client.wait_for_job(
+        job_id, timeout=DEADLINE_SECONDS, poll=DEADLINE_SECONDS, on_state=lambda _: _started(agent)
+    )
+    agent.join(DEADLINE_SECONDS)
+    assert final.status is JobStatus.SUCCEEDED
+
+
+def _started(thread: threading.Thread) -> None:
+    if thread.ident is None:
+        thread.start()
+
+
 def test_cancelled_log_is_followed_to_its_last_line(duo: Duo) -> None:
     job_id = duo.leased()
     duo.append(job_id, "one\n", at=0)

@@ -1,6 +1,6 @@
 """Wait for the job executions of a run: state lines and logs as they come, the result as exit code.
 
-One loop in the main thread polls the states, so that Ctrl-C and time limits act at once; with logs, one thread per
+One loop in the main thread polls the states, woken by the server's events, so that Ctrl-C and time limits act at once; with logs, one thread per
 execution follows its log. Both go on through dropped connections, 5xx and server restarts. What is shown at the end is
 in `ending`.
 """
@@ -31,6 +31,7 @@ from cictl.cli.short_ids import label_in_chain, quoted, short_id
 from cictl.cli.tables.jobs import state_text, summary_result
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_client import Client, Conflict
+from cictl_client.follow.changes import JobChanges
 
 T = TypeVar("T")
 
@@ -89,6 +90,8 @@ class Follower:
         self._last_steps: dict[str, str] = {}
         self._unmet: set[str] = set()
         self._tails: list[LogTail] = []
+        self._changes = JobChanges(lambda is_over: session.new_client().events(deadline=is_over), self._ids)
+        self._changed = frozenset(self._ids)
         self._stop = threading.Event()
         self._began = time.monotonic()
         self._unmet_check_at = self._began + self._patience.unmet_after_seconds
@@ -127,6 +130,7 @@ class Follower:
             return self._interrupted()
         finally:
             self._stop.set()
+            self._changes.close()
             self._board.close()
 
     def _through(self, request: Callable[[], T]) -> T:
@@ -167,7 +171,7 @@ class Follower:
         open_ids = list(self._ids)
         while open_ids:
             began = time.monotonic()
-            for job_id in list(open_ids):
+            for job_id in [each for each in open_ids if each in self._changed]:
                 state = self._through(partial(self._client.get_job_state, job_id))
                 self._saw(job_id, state)
                 if state.status.is_terminal:
@@ -177,7 +181,12 @@ class Follower:
             if open_ids:
                 self._tell_unmet()
                 # A big run must not be polled without a break: at most a third of the time goes into requests.
-                self._outage.pause(max(self._patience.poll_seconds, 2 * (time.monotonic() - began)))
+                # Of what the server tells, only what has changed is looked at, and at once.
+                seconds = max(self._patience.poll_seconds, 2 * (time.monotonic() - began))
+                self._outage.pause(seconds, self._wait_for_changes)
+
+    def _wait_for_changes(self, seconds: float) -> None:
+        self._changed = self._changes.wait(seconds)
 
     def _saw(self, job_id: str, state: JobState) -> None:
         self._states[job_id] = state

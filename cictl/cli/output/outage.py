@@ -87,16 +87,16 @@ class Outage:
             self.pause(pause)
             pause = min(pause * 2, longest)
 
-    def pause(self, seconds: float) -> None:
-        """Sleep, but not past the deadline.
+    def pause(self, seconds: float, wait: Callable[[float], object] = time.sleep) -> None:
+        """Let *wait* wait so many *seconds*, but not past the deadline.
 
         Raises:
             DeadlineReached: It was reached before.
         """
         if self._deadline is None:
-            time.sleep(seconds)
+            wait(seconds)
             return
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise DeadlineReached
-        time.sleep(min(seconds, left))
+        wait(min(seconds, left))

@@ -20,6 +20,8 @@ from cictl_client.answers import Asked
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import job_path
 from cictl_client.follow import logs as following
+from cictl_client.follow.changes import JobChanges
+from cictl_client.follow.events import follow_events
 from cictl_client.retry import OnReconnect
 
 
@@ -110,23 +112,28 @@ class JobCalls(Calls):
         on_reconnect: OnReconnect | None = None,
         poll: float = 0.5,
     ) -> JobState:
-        """Return the final state of an execution, through outages of the server.
+        """Return the final state of an execution as soon as it is over, through outages of the server.
 
         Args:
             timeout: Seconds; None waits without limit.
             on_state: Called with each new state.
             on_reconnect: Called with each passing error.
-            poll: Seconds between two requests.
+            poll: Seconds between two requests, where the server's events tell of no change before.
 
         Raises:
             WaitTimedOut: *timeout* passed; the execution goes on.
             NotFound: There is no such execution, or it was deleted.
         """
-        return following.wait_for_job(
-            lambda: self.get_job_state(job_id),
-            job_id,
-            timeout=timeout,
-            on_state=on_state,
-            on_reconnect=on_reconnect,
-            poll=poll,
-        )
+        changes = JobChanges(lambda is_over: follow_events(self._transport, deadline=is_over), [job_id])
+        try:
+            return following.wait_for_job(
+                lambda: self.get_job_state(job_id),
+                job_id,
+                timeout=timeout,
+                on_state=on_state,
+                on_reconnect=on_reconnect,
+                pause_for=changes.wait,
+                poll=poll,
+            )
+        finally:
+            changes.close()

@@ -39,9 +39,9 @@ class ServerEvent:
 def follow_events(
     transport: Transport,
     *,
-    last_id: str,
-    on_reconnect: OnReconnect | None,
-    deadline: Callable[[], bool] | None,
+    last_id: str = "",
+    on_reconnect: OnReconnect | None = None,
+    deadline: Callable[[], bool] | None = None,
 ) -> Iterator[ServerEvent]:
     """Yield the events after *last_id*, or from now on if it is empty, until *deadline* returns true.
 

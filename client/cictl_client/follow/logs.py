@@ -143,9 +143,10 @@ def wait_for_job(
     timeout: float | None,
     on_state: Callable[[JobState], None] | None,
     on_reconnect: OnReconnect | None,
+    pause_for: Callable[[float], object],
     poll: float,
 ) -> JobState:
-    """Poll until the execution is over, and return its final state."""
+    """Poll until the execution is over, and return its final state; *pause_for* waits between two looks."""
     until = None if timeout is None else time.monotonic() + timeout
     pause = Pause()
     last: JobState | None = None
@@ -163,7 +164,7 @@ def wait_for_job(
         last = state
         if state.status.is_terminal:
             return state
-        time.sleep(min(poll, _left(job_id, until, timeout)))
+        pause_for(min(poll, _left(job_id, until, timeout)))
 
 
 def _left(job_id: str, until: float | None, timeout: float | None) -> float:

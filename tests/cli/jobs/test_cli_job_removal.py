@@ -12,7 +12,7 @@ from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.jobs.remove import dependants
-from tests.cli.conftest import Run
+from tests.cli.conftest import HASTE, Run
 
 CHAIN = "[{id: a, steps: [{run: x}]}, {id: b, needs: [a], steps: [{run: x}]}, {id: c, needs: [b], steps: [{run: x}]}]"
 
@@ -58,6 +58,23 @@ def test_a_waited_rerun_ends_with_the_result(
     agent.join(DEADLINE_SECONDS)
     assert ran.code == code
     assert ("made" in ran.out) is (how == "--follow")
+
+
+@pytest.mark.parametrize("patience", [HASTE._replace(poll_seconds=DEADLINE_SECONDS)], ids=["no polls"])
+def test_a_wait_ends_when_the_job_does(run: Run, server: RunningServer) -> None:
+    """The server's events end it, long before the next look."""
+    old = finished(server)
+    agent = threading.Thread(target=lambda: work_once(server))
+    agent.start()
+    ran = run("jobs", "rerun", old, "--wait", "--timeout", str(DEADLINE_SECONDS))
+    agent.join(DEADLINE_SECONDS)
+    assert ran.code == 0
+
+
+def work_once(server: RunningServer) -> None:
+    leased = server.lease(wait_seconds=20).job_execution
+    assert leased is not None
+    server.report(leased.id, "succeeded")
 
 
 def test_rerun_of_what_never_started_is_7(run: Run, server: RunningServer) -> None:
