@@ -112,7 +112,9 @@ def show_log(
             help="Only this step's part: its number, or how its command or its test's name begins.",
         ),
     ] = "",
-    failed: Annotated[bool, typer.Option("--failed", help="Only the failed step's part, of jobs that failed.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Where the failed step tells of errors, of jobs that failed.")
+    ] = False,
     grep: Annotated[str, typer.Option("--grep", metavar="REGEX", help="Only lines in which this is found.")] = "",
     timestamps: Annotated[bool, typer.Option("-t", "--timestamps", help="Put the time before each line.")] = False,
     offset: Annotated[int, typer.Option("--offset", metavar="BYTES", min=0, help="Begin at this byte.")] = 0,
@@ -121,6 +123,9 @@ def show_log(
     """Show a job's log, or a part of it.
 
     Parts narrow one another: `--step build --tail 20` is the end of that step, and --grep looks at what is left. Times are those at which the server got a line, to a second.
+
+    --failed shows at most 60 lines: those around the errors of the step that failed, and its end; it says how many it left out. With
+    --grep, --tail or --since it looks at the whole step.
 
     With --follow the exit code is the job's result: 0 succeeded, 3 failed, 4 cancelled; of a --step it is 0 once the next one begins. A broken connection is taken up where it broke off. Without --follow, --grep ends with 1 when it found nothing.
     """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.session import Session
+from cictl.cli.logs.excerpt import Excerpt
 from cictl.cli.outcome import outcome, result_code
 from cictl.cli.output.plain import LogCleaner, plain
 from cictl.cli.short_ids import quoted, short_id
@@ -38,18 +38,28 @@ def show_end(
             step = last_steps.get(job.id, "")
             if step and not job.error.startswith("Step "):  # else the state line has named it
                 session.note(f"{label} failed in {step}")
-            if not has_logs:
-                _show_tail(session, job, whose="its log" if len(jobs) == 1 else label)
+            _show_reason(session, job, whose="its log" if len(jobs) == 1 else label, has_log=has_logs)
     _show_warnings(session, [f"{labels[job.id]}: warning: {warning}" for job in jobs for warning in job.warnings])
     if len(jobs) > 1:
         session.renderer.table_on_stderr(summary_result(jobs))
     return result_code(jobs)
 
 
-def _show_tail(session: Session, job: JobExecution, *, whose: str) -> None:
-    lines = plain_tail(job.output)
-    if lines:
-        session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {quoted([short_id(job)])}` shows all):")
+def _show_reason(session: Session, job: JobExecution, *, whose: str, has_log: bool) -> None:
+    """Show why *job* failed: the lines around the errors of its last step, and its last lines.
+
+    Where the log was shown, only an error is worth it that other lines have pushed up.
+    """
+    excerpt = excerpt_of(_last_step(session, job))
+    if not excerpt.total or (has_log and not excerpt.is_hidden(TAIL_LINES)):
+        return
+    lines = excerpt.lines()
+    name = quoted([short_id(job)])
+    if excerpt.has_errors and excerpt.left_out:
+        what = f"where {whose} tells of errors ({excerpt.left_out:,} of {excerpt.total:,} lines are left out"
+        session.note(f"{what}; `cictl jobs logs {name} --failed` shows more):")
+    else:
+        session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {name}` shows all):")
     for line in lines:
         session.note(f"  {line}")
 
@@ -61,8 +71,24 @@ def _show_warnings(session: Session, lines: Sequence[str]) -> None:
         session.note(f"{len(lines) - MOST_WARNINGS_SHOWN} more warnings; `cictl jobs show JOB` shows those of a job")
 
 
-def plain_tail(output: str, count: int = TAIL_LINES) -> list[str]:
-    """Return the last *count* lines of *output*, fit for a terminal."""
+def _last_step(session: Session, job: JobExecution) -> str:
+    """Return the part of the log of the step that began last, as far as the job's output has it."""
+    from cictl_client import ApiError
+
+    output = job.output.encode(errors="replace")
+    try:
+        begun = session.client.list_steps(job.id)
+    except ApiError:  # a server that does not keep where steps begin
+        begun = []
+    missing = max(0, job.log_size - len(output))
+    start = max(0, begun[-1].log_offset - missing) if begun and job.log_size else 0
+    return (output[start:] or output).decode(errors="replace")
+
+
+def excerpt_of(output: str, count: int = TAIL_LINES) -> Excerpt:
+    """Return the lines of *output* to show, fit for a terminal."""
     cleaner = LogCleaner()
     cleaned = cleaner.feed(output.encode(errors="replace")) + cleaner.close()
-    return [plain(line) for line in deque(cleaned.decode(errors="replace").splitlines(), maxlen=count)]
+    excerpt = Excerpt(count)
+    excerpt.feed(plain(line) for line in cleaned.decode(errors="replace").splitlines())
+    return excerpt

@@ -13,6 +13,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
+from cictl.cli.logs.excerpt import ExcerptSink
 from cictl.cli.logs.filter import LogFilter, Sink
 from cictl.cli.logs.part import LogParts, Part, instant_of
 from cictl.cli.logs.source import LogSource
@@ -20,9 +21,12 @@ from cictl.cli.logs.writer import LogWriter
 from cictl.cli.outcome import outcome, result_code
 from cictl.cli.output.outage import lost_text
 from cictl.cli.output.text import write_bytes
-from cictl.cli.short_ids import label, label_in_chain, short_id
-from cictl.wire.jobs import JobExecution, JobStatus
+from cictl.cli.short_ids import label, label_in_chain, quoted, short_id
+from cictl.wire.jobs import JobExecution, JobStatus, LoggedStep
 from cictl_client import LogChunk
+
+FAILED_LINES = 60
+"""The most lines of a failed step that `--failed` shows by itself."""
 
 
 def _nothing() -> None:
@@ -41,6 +45,11 @@ class LogOptions:
     pattern: re.Pattern[str] | None = None
     timestamps: bool = False
     raw: bool = False
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether a failed step is shown from its failing part; options that choose lines themselves choose of all."""
+        return self.failed and self.tail is None and self.since is None and self.pattern is None
 
     def check(self, *, follow: bool, of_run: bool) -> None:
         """Refuse options that exclude each other.
@@ -100,13 +109,25 @@ class LogView:
         self._source = source
         self._wanted = wanted
         self._parts = LogParts(source)
+        self._excerpt = ExcerptSink(sink, FAILED_LINES) if wanted.is_excerpt else None
+        sink = self._excerpt.feed if self._excerpt else sink
         self._filter = LogFilter(sink, raw=wanted.raw, pattern=wanted.pattern, timestamps=wanted.timestamps)
         self._at_end = at_end
         self.position = 0
+        self._step: LoggedStep | None = None
+
+    def left_out(self, name: str) -> str:
+        """Return how many lines of the job *name* were left out, and how to see them; empty for none."""
+        if self._excerpt is None or not self._excerpt.excerpt.left_out:
+            return ""
+        excerpt, step = self._excerpt.excerpt, self._step
+        command = f"cictl jobs logs {quoted([name])}" + (f" --step {step.index}" if step else "")
+        return f"{excerpt.left_out:,} of {excerpt.total:,} lines are left out; `{command}` shows all"
 
     def write_once(self) -> bool:
         """Write the log as far as it has grown, and tell whether there was anything to write."""
         part = self._part(wait=False) or Part()
+        self._step = part.step
         pieces = self._source.timed_pieces if self._wanted.timestamps else self._source.pieces
         for chunk in pieces(start=part.start, end=part.end):
             self._feed(chunk, part.end)
@@ -164,6 +185,8 @@ class LogView:
 
     def _close(self) -> None:
         self._filter.close()
+        if self._excerpt is not None:
+            self._excerpt.close()
         self._at_end()
 
 
@@ -191,10 +214,13 @@ def show_log(session: Session, job_id: str, wanted: LogOptions) -> None:
     Raises:
         Failure: `--grep` found nothing.
     """
-    if wanted.failed and not _has_failed(session, session.client.get_job(job_id)):
+    job = session.client.get_job(job_id) if wanted.failed else None
+    if job is not None and not _has_failed(session, job):
         return
     view = LogView(_source(session, job_id), wanted, partial(write_bytes, session.stdout))
-    _expect(view.write_once(), wanted)
+    is_found = view.write_once()
+    session.note(view.left_out(short_id(job) if job else job_id))
+    _expect(is_found, wanted)
 
 
 def show_logs(session: Session, jobs: list[JobExecution], wanted: LogOptions) -> None:
@@ -216,6 +242,7 @@ def show_logs(session: Session, jobs: list[JobExecution], wanted: LogOptions) ->
         sink, at_end = partial(writer.feed, name(job)), partial(writer.end, name(job))
         view = LogView(_source(session, job.id), wanted, sink, at_end=at_end)
         is_found = view.write_once() or is_found
+        session.note(view.left_out(short_id(job)))
     _expect(is_found, wanted)
 
 
