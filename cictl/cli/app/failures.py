@@ -12,6 +12,7 @@ import json
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.output.plain import plain
+from cictl.cli.output.text import folded
 
 
 class Failure(Exception):
@@ -31,9 +32,14 @@ class Failure(Exception):
         self.hint = hint
         self.status = status
 
-    def as_text(self) -> str:
-        """Return the line for people, and the `try:` line if there is a hint."""
-        text = f"error: {plain(self.message)}\n"
+    def as_text(self, *, width: int | None = None) -> str:
+        """Return the lines for people, and the `try:` line if there is a hint.
+
+        Args:
+            width: Of the terminal, at which the message is folded between words. A hint is a command to copy, and stays
+                one line; so does all of it in a pipe.
+        """
+        text = folded("error: ", plain(self.message), width=width)
         return text + (f"try: {plain(self.hint)}\n" if self.hint else "")
 
     def as_json(self) -> str:

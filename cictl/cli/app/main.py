@@ -16,6 +16,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, failure_of, is_client_error, usage
 from cictl.cli.app.session import Session, new_session
 from cictl.cli.output.device import output_error
+from cictl.cli.output.text import columns_of, is_terminal
 
 if TYPE_CHECKING:
     from typer._click import Context, Parameter
@@ -203,7 +204,8 @@ def _report(session: Session, error: Exception, *, as_json: bool) -> int:
     if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
         session.stderr.write(f"{error}\n")
     else:
-        session.stderr.write(failure.as_json() if as_json else failure.as_text())
+        width = columns_of(session.stderr, session.env) if is_terminal(session.stderr) else None
+        session.stderr.write(failure.as_json() if as_json else failure.as_text(width=width))
     session.stderr.flush()
     return failure.exit_code
 

@@ -12,7 +12,7 @@ from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.outcome import outcome
 from cictl.cli.output.plain import plain
-from cictl.cli.output.text import duration, has_colour, style_of
+from cictl.cli.output.text import duration, has_colour, shorten, style_of
 from cictl.cli.short_ids import label
 from cictl.cli.tables.jobs import running_time, state_text
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
@@ -46,8 +46,8 @@ class Board:
     def tick(self) -> None:
         """Show what changes without a new state: times, and the size of the screen."""
 
-    def close(self) -> None:
-        """Show nothing more; may be called again."""
+    def close(self, *, keeps: bool = False) -> None:
+        """Show nothing more, and leave a picture as it is if *keeps*; may be called again."""
 
 
 class Picture(Protocol):
@@ -59,7 +59,7 @@ class Picture(Protocol):
 
     states: dict[str, JobExecution | JobState]
 
-    def draw(self, *, height: int) -> RenderableType:
+    def draw(self, *, height: int, width: int = 80) -> RenderableType:
         """Return what fits into *height* lines, none of which wraps: what wraps can't be drawn over."""
 
 
@@ -94,7 +94,8 @@ class LiveBoard(Board):
         else:
             self._live.update(self._draw(), refresh=True)
 
-    def close(self) -> None:
+    def close(self, *, keeps: bool = False) -> None:
+        self._live.transient = not keeps
         self._live.stop()
 
     def _start(self) -> Live:
@@ -113,7 +114,7 @@ class LiveBoard(Board):
         return live
 
     def _draw(self) -> RenderableType:
-        return self._picture.draw(height=self._size.height - 1)
+        return self._picture.draw(height=self._size.height - 1, width=self._size.width)
 
 
 class JobsPicture:
@@ -127,26 +128,28 @@ class JobsPicture:
         self._labels = labels
         self._now = now
 
-    def draw(self, *, height: int) -> Group:
+    def draw(self, *, height: int, width: int = 80) -> Group:
         """Return the table; of more jobs than lines it shows those that failed or run first, and counts the rest."""
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
-        room = len(self.states) if len(self.states) < height else height - 2
-        shown = set(sorted(self.states, key=lambda job_id: _urgency(self.states[job_id]))[: max(0, room)])
+        lines = len(self.states) if len(self.states) < height else height - 2
+        shown = set(sorted(self.states, key=lambda job_id: _urgency(self.states[job_id]))[: max(0, lines)])
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for title, least in (("JOB", 12), ("STATUS", 9), ("TIME", 5), ("AGENT", 6)):
+        for title, least in (("JOB", 12), ("STATUS", 9), ("TIME", 6), ("AGENT", 6)):
             table.add_column(title, no_wrap=True, min_width=least)
+        # What is left for names beside a status, a time and the beginning of a step.
+        room = max(12, (width - 32) // 2)
         table.add_column("STEP", no_wrap=True, overflow="ellipsis", ratio=1)
         for job_id in (job_id for job_id in self.states if job_id in shown):
             state, word = self.states[job_id], outcome(self.states[job_id])
             time = running_time(state, self._now())
             texts = (
-                Text(plain(self._labels[job_id])),
+                Text(shorten(plain(self._labels[job_id]), room)),
                 Text(word, style=style_of(word)),
                 Text("-" if time is None else duration(time)),
-                Text(plain(state.leased_by_agent_id or "-")),
+                Text(shorten(plain(state.leased_by_agent_id or "-"), max(6, room // 2))),
                 Text(plain(state.error or state.current_step or "-")),
             )
             table.add_row(*texts)
@@ -172,7 +175,7 @@ class ChainPicture:
         for job in jobs:
             self._members.setdefault(job.facts.pipeline_id or "-", []).append(job)
 
-    def draw(self, *, height: int) -> Tree:
+    def draw(self, *, height: int, width: int = 80) -> Tree:
         """Return the tree.
 
         If it needs more than *height* lines, the pipelines that succeeded become one line; if that does not do, so do

@@ -253,7 +253,7 @@ class Follower:
         return [i for i in self._ids if i not in self._states or not self._states[i].status.is_terminal]
 
     def _timed_out(self) -> Failure:
-        self._board.close()
+        self._board.close(keeps=True)
         waiting = self._open()
         names = ", ".join(self._labels.get(i, i) for i in waiting[:5]) + (" …" if len(waiting) > 5 else "")
         # Only where nothing that is left has a chance; one that an agent could take makes it a matter of time.
@@ -273,7 +273,7 @@ class Follower:
 
     def _interrupted(self) -> ExitCode:
         self._stop.set()
-        self._board.close()
+        self._board.close(keeps=True)
         self._session.note("")
         if self._waiting.cancel_on_interrupt:
             for job_id in self._open():

@@ -8,7 +8,6 @@ instants are ISO 8601.
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,9 +20,11 @@ from cictl.cli.output.text import (
     ago,
     columns_of,
     duration,
+    folded,
     has_colour,
     is_terminal,
     iso,
+    shorten,
     style_of,
     width_of,
     write_bytes,
@@ -55,12 +56,14 @@ class Column(Generic[T]):
         value: Of a row; a datetime shows as an age, a list as lines below the title.
         wide: Shown with `-o wide` only.
         folds: Long text, folded into several lines where the screen is too narrow.
+        shrinks: A name that is shortened in its middle where the screen is too narrow.
     """
 
     title: str
     value: Callable[[T], Cell]
     wide: bool = False
     folds: bool = False
+    shrinks: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,38 +167,31 @@ class Renderer:
             lines = _aligned_to(_widths(columns, texts[0]), [[column.title for column in columns], *texts[1]])
             self._write("".join(lines if is_first else lines[1:]))
 
-    def picture(self, result: Result[Any], *, form: Format) -> Table:
-        """Return the table of *result* for a screen of any size; a cell that is too wide ends in an ellipsis."""
+    def picture(self, result: Result[Any], *, form: Format, width: int) -> Table:
+        """Return the table of *result* for a screen of that *width*, each row on one line: any cell may be shortened."""
         columns = _columns(result, wide=form is Format.WIDE)
-        table = _rich_table()
-        for column in columns:
-            table.add_column(column.title, overflow="ellipsis", no_wrap=True)
-        _add_rows(table, self._texts(result, columns, terminal=True))
-        return table
+        rows = self._texts(result, columns, terminal=True)
+        fitted = _fitted(columns, _widths(columns, rows), width)
+        return _drawn([replace(column, shrinks=True) for column in columns], rows, fitted)
 
     def _draw(self, result: Result[Any], *, stream: TextIO, wide: bool) -> None:
         from rich.console import Console
 
         columns = _columns(result, wide=wide)
-        columns = tuple(replace(column, folds=False) for column in columns) if wide else columns
         rows = self._texts(result, columns, terminal=True)
-        table = _rich_table()
         widths = _widths(columns, rows)
-        for column, width in zip(columns, widths, strict=True):
-            least = min(width, _FOLDED_WIDTH) if column.folds else width
-            table.add_column(column.title, overflow="fold", no_wrap=not column.folds, min_width=least)
-        _add_rows(table, rows)
-        # On a screen that is too narrow rich would cut cells. A console that is told of a wider one leaves it to the
-        # terminal to break lines, and ids stay whole for copying.
+        screen = columns_of(stream, self._env)
+        # With `-o wide` the terminal itself breaks lines that are too long, and every cell stays whole for copying.
+        fitted = widths if wide else _fitted(columns, widths, screen)
         console = Console(
             file=stream,
-            width=max(columns_of(stream, self._env), _least_width(columns, widths)),
+            width=max(screen, sum(fitted) + _GAP * len(fitted)),
             height=25,  # rich takes a width for a dumb terminal only together with a height
             no_color=not has_colour(stream, self._env),
             color_system="auto" if has_colour(stream, self._env) else None,
             highlight=False,
         )
-        console.print(table)
+        console.print(_drawn(columns, rows, fitted))
         stream.flush()
 
     def _prose(self, prose: Callable[[Callable[[datetime], str]], Sequence[Line]]) -> str:
@@ -203,7 +199,7 @@ class Renderer:
         terminal = is_terminal(self.stdout)
         width = columns_of(self.stdout, self._env) if terminal else None
         lines = prose(lambda instant: self._text(instant, terminal=terminal))
-        return "".join(_folded(plain(lead), plain(text), width=width) for lead, text in lines)
+        return "".join(folded(plain(lead), plain(text), width=width) for lead, text in lines)
 
     def _details(self, result: Result[Any], *, wide: bool) -> str:
         columns = _columns(result, wide=wide)
@@ -218,9 +214,9 @@ class Renderer:
         screen = columns_of(self.stdout, self._env) if terminal else None
         for title, value in shown:
             if isinstance(value, list):
-                yield f"{title}:\n" + "".join(_folded(*_item(line), width=screen) for line in value)
+                yield f"{title}:\n" + "".join(folded(*_item(line), width=screen) for line in value)
             else:
-                yield _folded(f"{title + ':':<{width}}  ", self._text(value, terminal=terminal), width=screen)
+                yield folded(f"{title + ':':<{width}}  ", self._text(value, terminal=terminal), width=screen)
 
     def _texts(self, result: Result[Any], columns: Sequence[Column[Any]], *, terminal: bool) -> list[list[str]]:
         return [[self._text(self.value(column, row), terminal=terminal) for column in columns] for row in result.rows]
@@ -252,10 +248,23 @@ def _widths(columns: Sequence[Column[Any]], rows: list[list[str]]) -> list[int]:
     return [max(width_of(text) for text in (c.title, *(row[i] for row in rows))) for i, c in enumerate(columns)]
 
 
-def _least_width(columns: Sequence[Column[Any]], widths: list[int]) -> int:
-    """Return the width below which text would be lost; on a narrower screen the terminal itself breaks the lines."""
-    least = (min(w, _FOLDED_WIDTH) if c.folds else w for c, w in zip(columns, widths, strict=True))
-    return sum(least) + _GAP * len(widths)
+def _fitted(columns: Sequence[Column[Any]], widths: Sequence[int], screen: int) -> list[int]:
+    """Return the widths with which all columns fit on the *screen*, as far as that loses nothing that matters.
+
+    Names are shortened first, then long texts are folded; at last any cell is folded that is wider than others. What is
+    short, such as a status or a time, stays whole in any case.
+    """
+    fitted = list(widths)
+    excess = sum(fitted) + _GAP * (len(fitted) - 1) - screen
+    is_name, is_text = [c.shrinks for c in columns], [c.folds for c in columns]
+    for may_give in (is_name, is_text, [True] * len(columns)):
+        while excess > 0:
+            givers = [i for i, gives in enumerate(may_give) if gives and fitted[i] > _FOLDED_WIDTH]
+            if not givers:
+                break
+            fitted[max(givers, key=fitted.__getitem__)] -= 1
+            excess -= 1
+    return fitted
 
 
 def _aligned(columns: Sequence[Column[Any]], rows: list[list[str]]) -> str:
@@ -268,17 +277,25 @@ def _aligned_to(widths: Sequence[int], rows: list[list[str]]) -> list[str]:
     return [f"{line.rstrip()}\n" for line in lines]
 
 
-def _rich_table() -> Table:
+def _drawn(columns: Sequence[Column[Any]], rows: list[list[str]], widths: Sequence[int]) -> Table:
+    """Return *rows* in columns of these *widths*: names are shortened to theirs, other cells folded."""
     from rich.table import Table
-
-    return Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-
-
-def _add_rows(table: Table, rows: list[list[str]]) -> None:
     from rich.text import Text
 
-    for texts in rows:
-        table.add_row(*(Text(text, style=style_of(text)) for text in texts))
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(
+            column.title,
+            width=None if column.shrinks else width,
+            no_wrap=column.shrinks,
+            overflow="ellipsis" if column.shrinks else "fold",
+        )
+    for row in rows:
+        cells = zip(columns, row, widths, strict=True)
+        table.add_row(
+            *(Text(shorten(text, width) if c.shrinks else text, style=style_of(text)) for c, text, width in cells)
+        )
+    return table
 
 
 def _item(line: str) -> Line:
@@ -287,21 +304,6 @@ def _item(line: str) -> Line:
     lead = re.match(_LEAD, text)
     begin = lead[0] if lead else ""
     return f"  {begin}", text[len(begin) :]
-
-
-def _folded(lead: str, text: str, *, width: int | None) -> str:
-    if width is None or len(lead) + len(text) <= width:
-        return f"{lead}{text}".rstrip() + "\n"
-    indent = " " * len(lead)
-    folded = textwrap.fill(
-        text,
-        width=width,
-        initial_indent=lead,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return folded + "\n"
 
 
 def _padded(text: str, width: int) -> str:

@@ -67,6 +67,34 @@ def duration(length: timedelta) -> str:
     return f"{minutes}m{rest:02}s" if hours < 1 else f"{hours}h{minutes_left:02}m"
 
 
+def shorten(text: str, width: int) -> str:
+    """Return *text* in at most *width* columns of a terminal, with an ellipsis in its middle if it is longer."""
+    if width_of(text) <= width:
+        return text
+    head, tail = text[: (width + 1) // 2], text[-(width // 2) :]
+    while width_of(head) + width_of(tail) + 1 > width and head:
+        head, tail = (head[:-1], tail) if len(head) >= len(tail) else (head, tail[1:])
+    return f"{head}…{tail}"
+
+
+def folded(lead: str, text: str, *, width: int | None) -> str:
+    """Return *lead* and *text* as lines of at most *width* columns, broken between words; without a width as one line."""
+    if width is None or len(lead) + len(text) <= width:
+        return f"{lead}{text}".rstrip() + "\n"
+    import textwrap
+
+    indent = " " * len(lead)
+    folded = textwrap.fill(
+        text,
+        width=width,
+        initial_indent=lead,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return folded + "\n"
+
+
 def is_terminal(stream: TextIO) -> bool:
     """Tell whether a person looks at *stream*."""
     try:

@@ -149,4 +149,5 @@ class _Screen(_Lines):
             return Group(foot)
         if not result.rows:
             return Group(Text(result.empty), foot)
-        return Group(self._session.renderer.picture(result, form=Format(self._session.output)), Text(), foot)
+        form, width = Format(self._session.output), self._live.console.width
+        return Group(self._session.renderer.picture(result, form=form, width=width), Text(), foot)

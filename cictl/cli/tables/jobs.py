@@ -56,8 +56,8 @@ JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
     Column("ID", short_id),
     Column("STATUS", outcome),
     Column("RUN", lambda j: j.facts.run_number),
-    Column("PIPELINE", full_label),
-    Column("JOB", label, folds=True),
+    Column("PIPELINE", full_label, shrinks=True),
+    Column("JOB", label, shrinks=True),
     Column("CREATED", lambda j: j.created_utc),
     Column("TIME", _time),
     Column("AGENT", lambda j: j.leased_by_agent_id, wide=True),
@@ -70,7 +70,7 @@ JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
 SUMMARY_COLUMNS: tuple[Column[JobExecution], ...] = (
     Column("ID", short_id),
     Column("STATUS", outcome),
-    Column("JOB", label_in_chain, folds=True),
+    Column("JOB", label_in_chain, shrinks=True),
     Column("TIME", _time),
     Column("ERROR", lambda j: j.error, folds=True),
 )

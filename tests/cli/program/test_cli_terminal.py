@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cictl_testing.screen import Screen, end
-from cictl_testing.shop import Shop, job
+from cictl_testing.shop import LONG_AGO, Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
@@ -105,3 +107,33 @@ def test_download_is_still_where_motion_is_unwanted(screen: Screen, shop: Shop) 
         "1",
         "B",
     ]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_tables_keep_ids_states_and_times_at_any_width(screen: Screen, shop: Shop, columns: int) -> None:
+    """Names give way first: they are shortened in the middle."""
+    facts = {"project": "warehouse-management", "pipeline_id": "nightly-integration-tests", "run_number": "41"}
+    ended = {"started_utc": LONG_AGO, "finished_utc": LONG_AGO + timedelta(seconds=65)}
+    shop.put(job("job-1", JobStatus.SUCCEEDED, metadata=facts, **ended))
+    row = screen.show("jobs", "list", columns=columns).splitlines()[1]
+    words = re.sub(r"\x1b\[[0-9;]*m", "", row).split()
+    assert (words[0], words[1], words[-1]) == ("41/compile", "succeeded", "1m05s")
+    assert len(row) <= columns + 20
+    assert ("warehouse-management/nightly-integration-tests" in words) is (columns > 80)
+    assert "tests" in words[3] or "…" in words[3]
+
+
+def test_errors_are_folded_between_words(screen: Screen) -> None:
+    shown = screen.show("jobs", "show", "nothing-of-that-name-that-anybody-knows-of", columns=60)
+    assert "of' not\r\n       found\r\n" in shown
+
+
+def test_a_board_keeps_its_rows_after_ctrl_c(screen: Screen, shop: Shop) -> None:
+    shop.put(job("job-1"), job("job-2", metadata={"pipeline_job_id": "test"}))
+    child = screen.start("jobs", "watch", "job-1", "job-2")
+    child.expect_exact("compile")
+    child.expect_exact("test")
+    child.sendintr()
+    child.expect_exact("interrupted;")
+    assert "compile" in str(child.before).rpartition("\x1b[2K")[2], "what was drawn last is not wiped out"
+    assert end(child) == ExitCode.INTERRUPTED
