@@ -28,6 +28,19 @@ def confirm(session: Session, question: str) -> None:
         _expect(session, f"{question} context {name} is protected; type its name to go on: ", (name,))
 
 
+def confirm_work(session: Session, question: str, *, is_lost: bool) -> None:
+    """Ask *question* before a command that may end work which runs: on a terminal, if work *is_lost*.
+
+    Where nobody can be asked the command goes on, since that is what it is for. In a protected context it always asks, as
+    `confirm` does.
+
+    Raises:
+        Failure: As `confirm`.
+    """
+    if session.settings.protected or (is_lost and _can_ask(session)):
+        confirm(session, question)
+
+
 def ask(session: Session, question: str) -> None:
     """Ask *question* before something on this machine is destroyed; `--yes` answers it.
 

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
-from cictl.cli.app.confirmation import confirm
+from cictl.cli.app.confirmation import confirm, confirm_work
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.commands.options import CancelOnInterrupt, Follow, Wait
 from cictl.cli.names import MAX_JOBS, find_agent
 from cictl.cli.output.table import Result
+from cictl.cli.short_ids import short_id
 from cictl.cli.tables.agents import agent_result, agents_result
 from cictl.wire.agents import Action, Agent, AgentActionResponse
 
@@ -58,11 +59,15 @@ def activate_agent(context: typer.Context, agent: AgentName) -> None:
     _set_deactivated(Session.of(context), agent, wanted=False)
 
 
-@app.command("deactivate", cls=Command, epilog="cictl agents deactivate build-1")
+@app.command(
+    "deactivate",
+    cls=DestructiveCommand,
+    epilog="cictl agents deactivate build-1\ncictl agents deactivate build-1 --yes",
+)
 def deactivate_agent(context: typer.Context, agent: AgentName) -> None:
     """Stop an agent from leasing jobs; cancels its active job.
 
-    The agent's process goes on. `cictl agents activate` reverses it.
+    Asks on a terminal when the agent has a job. The agent's process goes on. `cictl agents activate` reverses it.
     """
     _set_deactivated(Session.of(context), agent, wanted=True)
 
@@ -203,8 +208,19 @@ def _set_deactivated(session: Session, text: str, *, wanted: bool) -> None:
             requested=False, agent_id=agent.agent_id, message=f"already {'deactivated' if wanted else 'active'}"
         )
     else:
+        if wanted:
+            _confirm_deactivation(session, agent)
         answer = session.client.agent_action(agent.agent_id, action)
     _show(session, agent, answer, done=action + "d")
+
+
+def _confirm_deactivation(session: Session, agent: Agent) -> None:
+    """Say which jobs the deactivation cancels, and ask; a reference server ignores the filters."""
+    found = session.client.list_jobs(max_jobs=MAX_JOBS, status="active", agent=agent.agent_id).job_executions
+    held = [j for j in found if j.status.is_active and j.leased_by_agent_id == agent.agent_id]
+    if held:
+        session.note(f"this cancels {', '.join(short_id(job) for job in held)}, which {agent.agent_id} has")
+    confirm_work(session, f"deactivate {agent.agent_id}?", is_lost=bool(held))
 
 
 def _order(session: Session, text: str, action: Action, *, words: str) -> None:

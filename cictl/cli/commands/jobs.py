@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
+from cictl.cli.app.confirmation import confirm_work
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.app.words import STATUSES
@@ -162,17 +163,19 @@ def show_log(
 
 @app.command(
     "cancel",
-    cls=Command,
+    cls=DestructiveCommand,
     epilog="cictl jobs cancel 41/test\ncictl jobs cancel 41 42/lint\n"
     "cictl jobs list --status queued -o name | cictl jobs cancel -",
 )
 def cancel_jobs(context: typer.Context, jobs: JobIds) -> None:
     """Cancel jobs; one that is over stays as it is.
 
-    A run's number stands for all of its jobs. Of several jobs the exit code is that of the worst failure.
+    A run's number stands for all of its jobs. Of several jobs the exit code is that of the worst failure. On the server of a
+    protected context it asks.
     """
     session = Session.of(context)
     session.refuse_if_readonly(f"cancel {' '.join(jobs)}")
+    confirm_work(session, f"cancel {' '.join(jobs)}?", is_lost=False)
     several = Several(session, jobs)
     done = []
     for job_id in several.find(find_job_ids):

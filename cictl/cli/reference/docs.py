@@ -92,8 +92,8 @@ contexts:
 
 `cictl context set`, `use` and `delete` write it, readable by its owner only (comments in it are lost), and
 `cictl context show --origins` tells which setting came from where. A context's token is sent to that context's server
-only. On the server of a protected context, what destroys asks for the context's name, and `--yes` alone does not do: a
-script gives `--context NAME --yes`.
+only. On the server of a protected context, what destroys asks for the context's name, as do `agents deactivate` and `jobs
+cancel`, and `--yes` alone does not do: a script gives `--context NAME --yes`.
 """
 
 _WAITING = """## Waiting

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from cictl_testing.shop import Shop
+from cictl_testing.shop import Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from tests.cli.conftest import Run
@@ -261,3 +261,12 @@ def test_a_protected_context_asks_for_its_name_on_a_terminal(
     child.expect(pexpect.EOF)
     child.close()
     assert (len(shop.projects()), child.exitstatus) == (left, left)
+
+
+@pytest.mark.parametrize("command", [("agents", "deactivate", "build-1"), ("jobs", "cancel", "job-1")])
+def test_a_protected_context_guards_running_work(guarded: Run, shop: Shop, command: tuple[str, ...]) -> None:
+    shop.put(job("job-1"))
+    ran = guarded(*command)
+    assert (ran.code, "--context prod --yes" in ran.err) == (ExitCode.USAGE, True)
+    assert (shop.agent("build-1").deactivated, shop.job("job-1").status) == (False, "queued")
+    assert guarded(*command, "--context", "prod", "--yes").code == 0

@@ -137,3 +137,16 @@ def test_a_board_keeps_its_rows_after_ctrl_c(screen: Screen, shop: Shop) -> None
     child.expect_exact("interrupted;")
     assert "compile" in str(child.before).rpartition("\x1b[2K")[2], "what was drawn last is not wiped out"
     assert end(child) == ExitCode.INTERRUPTED
+
+
+def test_deactivating_a_busy_agent_says_what_ends_and_asks(screen: Screen, shop: Shop) -> None:
+    facts = {"run_number": "41"}
+    shop.put(job("job-1", JobStatus.RUNNING, leased_by_agent_id="build-1", metadata=facts))
+    child = screen.start("agents", "deactivate", "build-1")
+    child.expect_exact("this cancels 41/compile, which build-1 has")
+    child.expect_exact("deactivate build-1? [y/N]")
+    child.sendline("n")
+    assert end(child) == ExitCode.ERROR
+    assert not shop.agent("build-1").deactivated
+    assert "[y/N]" not in screen.show("agents", "deactivate", "build-1", "--yes")
+    assert "[y/N]" not in screen.show("agents", "deactivate", "build-2"), "an idle one is not worth a question"
