@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -15,6 +16,9 @@ _LOOK_SECONDS = 0.1
 
 def run_agent(
     server: Annotated[str, typer.Option(metavar="URL", help="The server; else CICTL_SERVER_URL.")] = "",
+    context: Annotated[
+        str, typer.Option("--context", metavar="NAME", help="A named server of the context file, with its token.")
+    ] = "",
     agent_id: Annotated[
         str, typer.Option("--id", metavar="NAME", help="This agent's name; else CICTL_AGENT_ID, else agent-HOSTNAME.")
     ] = "",
@@ -50,6 +54,8 @@ def run_agent(
       cictl run-agent --server http://ci.example.com:8112 --id builder-1 --slots 4
 
       cictl run-agent --label gpu=a100 --label zone=eu
+
+      cictl run-agent --context prod
     """
     import logging
     import os
@@ -81,8 +87,9 @@ def run_agent(
         )
         if problem := updater.begin():
             _fail(ConfigError(problem))
+        server, token_file, env = of_context(context, server=server, token_file=token_file)
         config = load_config(
-            os.environ,
+            env,
             server=server,
             agent_id=agent_id,
             work_dir=work_dir,
@@ -103,6 +110,29 @@ def run_agent(
     typer.echo("stopped", err=True)
     if agent.exit_code:
         raise typer.Exit(agent.exit_code)
+
+
+def of_context(name: str, *, server: str, token_file: Path | None) -> tuple[str, Path | None, Mapping[str, str]]:
+    """Return the server, the file with the token, and the environment that the context *name* makes of the given ones.
+
+    An option wins over the context, and the context's token goes to the context's server only.
+    """
+    import os
+
+    from cictl.cli.app.contexts import SettingsError, read_contexts
+    from cictl_agent.config import ConfigError
+
+    if not name:
+        return server, token_file, os.environ
+    try:
+        context = read_contexts(os.environ).get(name)
+    except SettingsError as error:
+        raise ConfigError(f"{error}; {error.hint}" if error.hint else str(error)) from error
+    if token_file is not None or server.rstrip("/") not in ("", context.server.rstrip("/")):
+        return server or context.server, token_file, os.environ
+    env = {**os.environ, "CICTL_TOKEN": context.token} if context.token else os.environ
+    own_file = Path(context.token_file).expanduser() if context.token_file and not context.token else None
+    return context.server, own_file, env
 
 
 def _run_until_signal(agent: Agent) -> None:

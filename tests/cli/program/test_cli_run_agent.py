@@ -1,0 +1,37 @@
+"""`cictl run-agent`: where it takes its server and its token from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cictl.cli.commands.here.run_agent import of_context
+from cictl_agent.config import ConfigError
+from tests.cli.conftest import Run
+
+ELSEWHERE = "http://ci.example.com"
+
+
+@pytest.fixture
+def prod(run: Run, tmp_path: Path) -> Path:
+    """A context with a token in a file."""
+    token = tmp_path / "token"
+    token.write_text("secret")
+    assert run("context", "set", "prod", "--server", "http://127.0.0.1:1", "--token-file", str(token)).code == 0
+    return token
+
+
+def test_a_context_gives_server_and_token(prod: Path) -> None:
+    server, token_file, _ = of_context("prod", server="", token_file=None)
+    assert (server, token_file) == ("http://127.0.0.1:1", prod)
+
+
+def test_a_token_of_a_context_goes_to_its_server_only(prod: Path) -> None:
+    server, token_file, _ = of_context("prod", server=ELSEWHERE, token_file=None)
+    assert (server, token_file) == (ELSEWHERE, None)
+
+
+def test_an_unknown_context_is_told(prod: Path) -> None:
+    with pytest.raises(ConfigError, match="no context 'test'"):
+        of_context("test", server="", token_file=None)
