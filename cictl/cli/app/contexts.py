@@ -146,7 +146,8 @@ def read_contexts(env: Mapping[str, str]) -> ContextFile:
     import yaml
 
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        # Texts stay what they are: as YAML 1.1 a token 0123 would be a number, and a name `on` a truth value.
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader) or {}  # noqa: S506 - makes texts only
         contexts = {str(name): _parse_context(str(name), value) for name, value in _contexts_of(document).items()}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
         reason = str(error).replace("\n", " ")
@@ -171,11 +172,14 @@ def _parse_context(name: str, value: Any) -> Context:
         raise ValueError(f"context {name} has unknown keys: {', '.join(sorted(map(str, unknown)))}")
     if not value.get("server"):
         raise ValueError(f"context {name} has no server")
-    protected = value.get("protected") or False
-    if not isinstance(protected, bool):
+    texts = {key: item for key, item in value.items() if key != "protected"}
+    for key, text in value.items():
+        if not isinstance(text, str):
+            raise TypeError(f"context {name}: {key} is one line of text")
+    protected = value.get("protected") or "false"
+    if protected not in ("true", "false"):
         raise TypeError(f"context {name}: protected is true or false")
-    texts = {key: str(item) for key, item in value.items() if key != "protected" and item is not None}
-    return Context(name=name, **texts, protected=protected)
+    return Context(name=name, **texts, protected=protected == "true")
 
 
 def _written(context: Context) -> dict[str, Any]:

@@ -62,7 +62,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
     "vault": CommandEntry(
-        "cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add remove test."
+        "cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add delete test."
     ),
     "update": CommandEntry(
         "cictl.cli.commands.update", "app", "Versions of the server: check tags status apply rollback."
@@ -113,6 +113,10 @@ cictl jobs list --status failed -o json
 """
 
 
+_WIDEST_HELP = 1000
+"""Help is as wide as the terminal; click by itself would end it at 80 columns."""
+
+
 class Program(LazyGroup):
     """The command `cictl` itself."""
 
@@ -143,7 +147,7 @@ def build_program() -> Program:
         epilog=_EXAMPLES,
         no_args_is_help=True,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST_HELP},
     )
 
 

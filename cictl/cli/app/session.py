@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -127,7 +128,7 @@ class Session:
     def server_options(self) -> str:
         """The options that a suggested command needs to reach the same server as this one."""
         given = [option for option in ("server", "context") if self.options.get(option)]
-        return "".join(f" --{option} {self.options[option]}" for option in given)
+        return "".join(f" --{option} {shlex.quote(str(self.options[option]))}" for option in given)
 
     def show_done(self, result: Result[Any], text: str) -> None:
         """End a command that changed something: data if asked for, and *text* on stderr."""

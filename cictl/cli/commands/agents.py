@@ -11,7 +11,7 @@ from cictl.cli.app.confirmation import confirm, confirm_work
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
-from cictl.cli.commands.options import CancelOnInterrupt, Follow, Wait
+from cictl.cli.commands.options import CancelOnInterrupt, Follow, Timeout, Wait
 from cictl.cli.names import MAX_JOBS, find_agent
 from cictl.cli.output.table import Result
 from cictl.cli.short_ids import short_id
@@ -150,7 +150,7 @@ def update_agent(context: typer.Context, agent: AgentName) -> None:
     "exec",
     cls=Command,
     epilog="cictl agents exec build-1 --follow -- uname -a\ncictl agents exec build-1 --wait -- 'make clean; make'\n"
-    "cictl agents exec win-1 --shell powershell --timeout 60 -- Get-Disk\n"
+    "cictl agents exec win-1 --shell powershell --time-limit 60 -- Get-Disk\n"
     "cictl agents exec build-1 --follow -- - < check.sh",
 )
 def exec_script(
@@ -162,14 +162,12 @@ def exec_script(
     shell: Annotated[
         str, typer.Option("--shell", metavar="SHELL", help="posix, cmd or powershell; default: the agent's first.")
     ] = "",
-    timeout: Annotated[
-        int, typer.Option("--timeout", metavar="SECONDS", min=1, help="Stop the script after this long.")
+    time_limit: Annotated[
+        int, typer.Option("--time-limit", metavar="SECONDS", min=1, help="Stop the script after this long.")
     ] = 600,
     wait: Wait = False,
     follow: Follow = False,
-    wait_timeout: Annotated[
-        float | None, typer.Option("--wait-timeout", metavar="SECONDS", min=0, help="Stop waiting; exit code 8.")
-    ] = None,
+    timeout: Timeout = None,
     cancel_on_interrupt: CancelOnInterrupt = False,
 ) -> None:
     """Run a script on one agent, as a job outside all projects.
@@ -183,8 +181,8 @@ def exec_script(
 
     session = Session.of(context)
     text = session.stdin.read() if script == ["-"] else " ".join(script)
-    waiting = Waiting(wait=wait, follow=follow, timeout=wait_timeout, cancel_on_interrupt=cancel_on_interrupt)
-    run_script(session, agent, Script(text=text, shell=shell, timeout_seconds=timeout), waiting=waiting)
+    waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
+    run_script(session, agent, Script(text=text, shell=shell, timeout_seconds=time_limit), waiting=waiting)
 
 
 def _started_by_hand(agent: Agent) -> Failure:

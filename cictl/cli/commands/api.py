@@ -28,28 +28,36 @@ TIMEOUT_SECONDS = 150.0
 _READS = ("GET", "HEAD")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None}
+_OUTSIDE = ("healthz", "readyz", "metrics")
+"""What the server answers outside of `/api/v1`."""
+
 _CURSOR = "next_cursor"
 
 
 @with_examples(
-    "cictl api GET jobs -f status=failed -f max=10 --paginate --query 'job_executions[].id'\n"
-    "cictl api POST jobs/job-17954/cancel\n"
-    "cictl api POST pipelines/7/run-selection -f source_ref=main -F dry_run=true\n"
+    "cictl api GET jobs -d status=failed -d max=10 --paginate --query 'job_executions[].id'\n"
+    "cictl api POST jobs/job-1795541225174704000/cancel\n"
+    "cictl api POST pipelines/7/run-selection -d source_ref=main -D dry_run=true\n"
     "cictl api POST heartbeat --input heartbeat.json\n"
     "cictl api GET /healthz"
 )
 def api(
     context: typer.Context,
     method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST or DELETE.")],
-    path: Annotated[str, typer.Argument(metavar="PATH", help="Below /api/v1, or whole with a slash before it.")],
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH", help="Such as projects or /projects, below /api/v1; or whole, such as /healthz."
+        ),
+    ],
     texts: Annotated[
         list[str] | None,
-        typer.Option("-f", "--field", metavar="KEY=VALUE", help="A text of the body, or of the query."),
+        typer.Option("-d", "--field", metavar="KEY=VALUE", help="A text of the body, or of the query."),
     ] = None,
     typed: Annotated[
         list[str] | None,
         typer.Option(
-            "-F", "--typed-field", metavar="KEY=VALUE", help="The same; true, false, null, numbers are those."
+            "-D", "--typed-field", metavar="KEY=VALUE", help="The same; true, false, null, numbers are those."
         ),
     ] = None,
     body_file: Annotated[
@@ -182,9 +190,11 @@ def _joined(pages: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(path: str) -> str:
-    if path.startswith("/") or "://" in path:
+    if "://" in path:
         return path
-    return f"/{path}" if path.startswith("api/") else f"/api/v1/{path}"
+    bare = path.lstrip("/")
+    is_whole = bare.startswith("api/") or re.split(r"[/?]", bare, maxsplit=1)[0] in _OUTSIDE
+    return f"/{bare}" if is_whole else f"/api/v1/{bare}"
 
 
 def _input(session: Session, name: str) -> bytes:
@@ -199,7 +209,7 @@ def _fields(texts: Sequence[str], typed: Sequence[str]) -> dict[str, Any]:
         for pair in pairs:
             key, sign, text = pair.partition("=")
             if not key or not sign:
-                raise usage(f"not a field: {pair!r}", hint="write it like -f source_ref=main")
+                raise usage(f"not a field: {pair!r}", hint="write it like -d source_ref=main")
             if key in fields:
                 raise usage(f"the field {key} is given twice")
             fields[key] = value_of(text)

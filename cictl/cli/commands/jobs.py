@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
+import msgspec
 import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
@@ -22,8 +23,9 @@ from cictl.cli.jobs.several import Several
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import MAX_JOBS
 from cictl.cli.outcome import outcome
+from cictl.cli.output.table import Result
 from cictl.cli.short_ids import newest_of_each, run_ids, short_id
-from cictl.cli.tables.jobs import enqueued_result, job_result, jobs_result
+from cictl.cli.tables.jobs import enqueued_result, job_result, jobs_result, summary_result
 from cictl.wire.jobs import JobExecution, LoggedStep
 from cictl_client import Client
 
@@ -220,7 +222,8 @@ def rerun_jobs(
             again.append(job)
     waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
     if again and waiting.wanted:
-        code = Follower(session, [job.id for job in again], waiting=waiting).run()
+        show = _rerun_result if several.is_single else summary_result
+        code = Follower(session, [job.id for job in again], waiting=waiting, result=show).run()
         raise typer.Exit(max(code, several.code))
     if again:
         session.note(f"follow with: {attach_command(session, [short_id(job) for job in again], '')}")
@@ -336,6 +339,11 @@ def _end(session: Session, several: Several, jobs: Sequence[JobExecution], *, sh
     if shows or session.wants_data:
         session.show(enqueued_result(jobs[0]) if several.is_single and jobs else jobs_result(list(jobs)))
     raise typer.Exit(several.code)
+
+
+def _rerun_result(jobs: Sequence[JobExecution]) -> Result[JobExecution]:
+    """Return the one new job of a rerun, as it is shown without a wait too."""
+    return enqueued_result(msgspec.structs.replace(jobs[0], output=""))
 
 
 def _cancel(client: Client, job_id: str) -> tuple[JobExecution, str]:

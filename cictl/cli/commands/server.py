@@ -29,7 +29,7 @@ def restart(
     context: typer.Context,
     wait: Annotated[bool, typer.Option("--wait", help="Return once the server answers again.")] = False,
     wait_timeout: Annotated[
-        float, typer.Option("--wait-timeout", metavar="SECONDS", min=0, help="Stop waiting; exit code 8.")
+        float, typer.Option("--timeout", metavar="SECONDS", min=0, help="Stop waiting; exit code 8.")
     ] = 120.0,
 ) -> None:
     """Restart the server; jobs that run go on.

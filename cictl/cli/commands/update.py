@@ -20,7 +20,7 @@ NoWait = Annotated[
 ]
 WaitTimeout = Annotated[
     float,
-    typer.Option("--wait-timeout", metavar="SECONDS", min=0, help="Stop waiting; the update goes on. Exit code 8."),
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="Stop waiting; the update goes on. Exit code 8."),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -136,21 +137,21 @@ def add(
     session.show_done(result, _saved_text(known, saved))
 
 
-@app.command("remove", cls=DestructiveCommand, epilog="cictl vault remove pantry\ncictl vault remove 3 --yes")
-def remove(context: typer.Context, connection: ConnectionName) -> None:
-    """Remove a Vault connection; steps that name it fail from then on.
+@app.command("delete", cls=DestructiveCommand, epilog="cictl vault delete pantry\ncictl vault delete 3 --yes")
+def delete(context: typer.Context, connection: ConnectionName) -> None:
+    """Delete a Vault connection; steps that name it fail from then on.
 
     Asks on a terminal, and needs --yes elsewhere.
     """
     session = Session.of(context)
-    session.refuse_if_readonly(f"remove vault connection {connection}")
+    session.refuse_if_readonly(f"delete vault connection {connection}")
     found = find_connection(session.client, connection)
     users = f"; jobs of {_listed(found.used_by)} will fail" if found.used_by else "; no pipeline uses it"
-    session.note(f"this removes vault connection {found.name} (id {found.id}, {found.url}){users}")
-    confirm(session, f"remove vault connection {found.name}?")
+    session.note(f"this deletes vault connection {found.name} (id {found.id}, {found.url}){users}")
+    confirm(session, f"delete vault connection {found.name}?")
     answer = session.client.delete_vault_connection(found.id)
     result = Result(message=answer, rows=[answer], columns=(), name=lambda _: found.name)
-    session.show_done(result, f"removed vault connection {found.name} (id {found.id})")
+    session.show_done(result, f"deleted vault connection {found.name} (id {found.id})")
 
 
 @app.command(
@@ -248,7 +249,7 @@ def _check_complete(request: VaultConnectionRequest) -> None:
 
 def _saved_text(old: VaultConnection | None, new: VaultConnection) -> str:
     if old is None:
-        return f"added vault connection {new.name} (id {new.id}); `cictl vault test {new.name}` tries it"
+        return f"added vault connection {new.name} (id {new.id}); `cictl vault test {shlex.quote(new.name)}` tries it"
     changes = [
         f"{field}: {_word(getattr(old, field))} -> {_word(getattr(new, field))}"
         for field in msgspec.structs.asdict(new)

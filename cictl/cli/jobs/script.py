@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import msgspec
 import typer
 
 from cictl.cli.app.failures import usage
@@ -11,8 +14,9 @@ from cictl.cli.app.session import Session
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import find_agent
 from cictl.cli.output.table import Column, Result
-from cictl.cli.short_ids import SCRIPT
+from cictl.cli.short_ids import SCRIPT, quoted
 from cictl.wire.agents import Agent, QueuedScript
+from cictl.wire.jobs import JobExecution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +43,13 @@ def run_script(session: Session, name: str, script: Script, *, waiting: Waiting)
     name = _short_id(queued)
     session.note(f"queued {name} for {queued.agent_id}")
     if agent.deactivated:
-        session.note(f"{agent.agent_id} is deactivated; `cictl agents activate {agent.agent_id}` lets it begin")
+        session.note(
+            f"{agent.agent_id} is deactivated; `cictl agents activate {quoted([agent.agent_id])}` lets it begin"
+        )
     if waiting.wanted:
-        raise typer.Exit(Follower(session, [queued.job_execution_id], waiting=waiting).run())
-    session.show(_result(queued))
+        show = partial(_result, queued)
+        raise typer.Exit(Follower(session, [queued.job_execution_id], waiting=waiting, result=show).run())
+    session.show(_result(queued, [session.client.get_job(queued.job_execution_id)]))
     session.note(f"follow with: {attach_command(session, [name], '', logs=True)}")
 
 
@@ -57,15 +64,22 @@ def _short_id(queued: QueuedScript) -> str:
     return f"{queued.run_number}/{SCRIPT}" if queued.run_number else queued.job_execution_id
 
 
-def _result(queued: QueuedScript) -> Result[QueuedScript]:
+class StartedScript(QueuedScript):
+    """What `agents exec` shows: the server's answer, with the execution as it is at the end of the command."""
+
+    job_executions: list[JobExecution] = msgspec.field(default_factory=list)
+
+
+def _result(queued: QueuedScript, jobs: Sequence[JobExecution]) -> Result[QueuedScript]:
+    fields = {name: getattr(queued, name) for name in QueuedScript.__struct_fields__}
     return Result(
-        message=queued,
+        message=StartedScript(**fields, job_executions=[msgspec.structs.replace(job, output="") for job in jobs]),
         rows=[queued],
         columns=(
             Column("ID", _short_id),
             Column("AGENT", lambda q: q.agent_id),
             Column("SHELL", lambda q: q.shell),
-            Column("TIMEOUT", lambda q: f"{q.timeout_seconds} s"),
+            Column("TIME LIMIT", lambda q: f"{q.timeout_seconds} s"),
         ),
         name=lambda q: q.job_execution_id,
     )

@@ -26,6 +26,7 @@ from cictl.cli.logs.view import LogOptions, LogView
 from cictl.cli.logs.writer import LogWriter
 from cictl.cli.output.outage import DeadlineReached, Outage
 from cictl.cli.output.table import Result
+from cictl.cli.output.text import is_terminal
 from cictl.cli.short_ids import label as label_of
 from cictl.cli.short_ids import label_in_chain, quoted, short_id
 from cictl.cli.tables.jobs import state_text, summary_result
@@ -247,7 +248,13 @@ class Follower:
 
     def _view(self, source: LogSource) -> LogView:
         label = self._labels[source.job_id]
-        return LogView(source, LogOptions(), partial(self._writer.feed, label), at_end=partial(self._writer.end, label))
+        return LogView(
+            source,
+            LogOptions(),
+            partial(self._writer.feed, label),
+            at_end=partial(self._writer.end, label),
+            ends_line=is_terminal(self._session.stderr if self._session.wants_data else self._session.stdout),
+        )
 
     def _open(self) -> list[str]:
         return [i for i in self._ids if i not in self._states or not self._states[i].status.is_terminal]

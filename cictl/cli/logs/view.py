@@ -17,10 +17,10 @@ from cictl.cli.logs.excerpt import ExcerptSink
 from cictl.cli.logs.filter import LogFilter, Sink
 from cictl.cli.logs.part import LogParts, Part, instant_of
 from cictl.cli.logs.source import LogSource
-from cictl.cli.logs.writer import LogWriter
+from cictl.cli.logs.writer import LineEnd, LogWriter
 from cictl.cli.outcome import outcome, result_code
 from cictl.cli.output.outage import lost_text
-from cictl.cli.output.text import write_bytes
+from cictl.cli.output.text import is_terminal, write_bytes
 from cictl.cli.short_ids import label, label_in_chain, quoted, short_id
 from cictl.wire.jobs import JobExecution, JobStatus, LoggedStep
 from cictl_client import LogChunk
@@ -104,11 +104,25 @@ class LogView:
     """
 
     def __init__(
-        self, source: LogSource, wanted: LogOptions, sink: Sink, *, at_end: Callable[[], None] = _nothing
+        self,
+        source: LogSource,
+        wanted: LogOptions,
+        sink: Sink,
+        *,
+        at_end: Callable[[], None] = _nothing,
+        ends_line: bool = False,
     ) -> None:
+        """Prepare.
+
+        Args:
+            at_end: Called when all is written.
+            ends_line: End the last line if the log does not, so that a terminal's prompt begins a line.
+        """
         self._source = source
         self._wanted = wanted
         self._parts = LogParts(source)
+        self._line_end = LineEnd(sink) if ends_line else None
+        sink = self._line_end or sink
         self._excerpt = ExcerptSink(sink, FAILED_LINES) if wanted.is_excerpt else None
         sink = self._excerpt.feed if self._excerpt else sink
         self._filter = LogFilter(sink, raw=wanted.raw, pattern=wanted.pattern, timestamps=wanted.timestamps)
@@ -187,6 +201,8 @@ class LogView:
         self._filter.close()
         if self._excerpt is not None:
             self._excerpt.close()
+        if self._line_end is not None:
+            self._line_end.close()
         self._at_end()
 
 
@@ -196,7 +212,7 @@ def follow_log(session: Session, job_id: str, wanted: LogOptions) -> ExitCode:
     Of a step: 0 when the next one begins.
     """
     source = _source(session, job_id)
-    view = LogView(source, wanted, partial(write_bytes, session.stdout))
+    view = LogView(source, wanted, partial(write_bytes, session.stdout), ends_line=is_terminal(session.stdout))
     try:
         if view.follow():
             return ExitCode.OK
@@ -217,7 +233,9 @@ def show_log(session: Session, job_id: str, wanted: LogOptions) -> None:
     job = session.client.get_job(job_id) if wanted.failed else None
     if job is not None and not _has_failed(session, job):
         return
-    view = LogView(_source(session, job_id), wanted, partial(write_bytes, session.stdout))
+    view = LogView(
+        _source(session, job_id), wanted, partial(write_bytes, session.stdout), ends_line=is_terminal(session.stdout)
+    )
     is_found = view.write_once()
     session.note(view.left_out(short_id(job) if job else job_id))
     _expect(is_found, wanted)

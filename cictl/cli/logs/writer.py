@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TextIO
 
 from cictl.cli.output.text import write_bytes
 
 MAX_HELD = 65_536
 """The most bytes of an unfinished line that are held back; a longer line is cut."""
+
+
+class LineEnd:
+    """A sink that ends the last line, if the log did not."""
+
+    def __init__(self, sink: Callable[[bytes], None]) -> None:
+        self._sink = sink
+        self._is_open = False
+
+    def __call__(self, data: bytes) -> None:
+        self._sink(data)
+        self._is_open = not data.endswith(b"\n") if data else self._is_open
+
+    def close(self) -> None:
+        """End the line that is open."""
+        if self._is_open:
+            self(b"\n")
 
 
 class LogWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -62,7 +63,7 @@ def show_eligible_agents(session: Session, target: Target, request: RunRequest, 
         if not answer.eligible_agent_ids:
             raise _no_agent(
                 f"no agent could take all {_count(answer.pending_jobs)} of {target.full_name}",
-                hint=f"`cictl {_group(target)} preview {target.full_name}` shows what each job needs",
+                hint=f"`cictl {_group(target)} preview {shlex.quote(target.full_name)}` shows what each job needs",
             )
     else:
         session.show(_eligible_result(answer, []))
@@ -129,7 +130,7 @@ def _nothing_selected(target: Target) -> Failure:
         f"a run would be refused: the selection leaves nothing of {target.full_name}",
         exit_code=ExitCode.ERROR,
         code="invalid_request",
-        hint=f"`cictl {_group(target)} show {target.project.name}/{target.name}` shows the jobs and matrix entries",
+        hint=f"`cictl {_group(target)} show {shlex.quote(f'{target.project.name}/{target.name}')}` shows the jobs and matrix entries",
     )
 
 

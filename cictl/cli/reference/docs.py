@@ -120,8 +120,8 @@ there, as in a virtual environment that is not active, `man -M PREFIX/share/man 
 
 _RAW = """## The API itself
 
-`cictl api METHOD PATH` sends any request: `jobs` is `/api/v1/jobs`, `/healthz` is just that. `-f KEY=VALUE` is a text,
-`-F KEY=VALUE` is typed where the value is `true`, `false`, `null` or a number; they become the query of a GET and the JSON
+`cictl api METHOD PATH` sends any request: `jobs` and `/jobs` are `/api/v1/jobs`, `/healthz` is just that. `-d KEY=VALUE` is a text,
+`-D KEY=VALUE` is typed where the value is `true`, `false`, `null` or a number; they become the query of a GET and the JSON
 body of anything else, and `--input FILE` is a body as it stands. The answer is printed as it comes, byte for byte in a
 pipe. `--paginate` follows `next_cursor` and shows all pages as one; `--query` and `-o` work as everywhere, and a refusal
 has the same exit code as from any other command.

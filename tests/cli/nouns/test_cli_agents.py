@@ -195,15 +195,17 @@ def test_show_tells_how_an_update_stands(cli: Run, shop: Shop, fields: dict[str,
 
 @pytest.mark.parametrize("words", [("df -h; uptime",), ("df", "-h;", "uptime")], ids=["one word", "several"])
 def test_exec_queues_a_script(cli: Run, shop: Shop, words: tuple[str, ...]) -> None:
-    ran = cli("agents", "exec", "build-1", "--timeout", "9", "-o", "name", "--", *words)
+    ran = cli("agents", "exec", "build-1", "--time-limit", "9", "-o", "name", "--", *words)
     assert (ran.code, ran.out) == (0, "job-2\n")
     assert "follow with: cictl jobs logs -f 1/script" in ran.err
     asked = {"action": "run-script", "script": "df -h; uptime", "shell": "posix", "timeout_seconds": 9}
     assert shop.gate.sent == [("POST /api/v1/agents/build-1/actions", asked)]
 
 
-def test_exec_as_json_is_the_api_shape(cli: Run, shop: Shop) -> None:
-    assert cli("agents", "exec", "build-1", "-o", "json", "--", "id").json() == {
+def test_exec_as_json_is_the_api_shape_and_the_job(cli: Run, shop: Shop) -> None:
+    shown = cli("agents", "exec", "build-1", "-o", "json", "--", "id").json()
+    assert [found["id"] for found in shown.pop("job_executions")] == ["job-2"]
+    assert shown == {
         "queued": True,
         "agent_id": "build-1",
         "job_execution_id": "job-2",
@@ -256,7 +258,7 @@ def test_exec_that_is_followed_ends_as_the_script_did(
 
 
 def test_exec_stops_waiting_when_told(cli: Run, shop: Shop) -> None:
-    ran = cli("agents", "exec", "build-1", "--wait", "--wait-timeout", "0.1", "--", "id")
+    ran = cli("agents", "exec", "build-1", "--wait", "--timeout", "0.1", "--", "id")
     assert ran.code == ExitCode.TIMED_OUT
     assert "cictl jobs watch 1/script" in ran.err
 

@@ -270,7 +270,7 @@ def test_readonly_refuses_changes(run: Run, data: Path, monkeypatch: pytest.Monk
 
 def test_compact_empties_the_journal(run: Run, tmp_path: Path) -> None:
     workplace = Workplace(tmp_path)
-    workplace.ok("api", "POST", "heartbeat", "-f", "agent_id=a", "-f", "os=linux", "-f", "arch=amd64")
+    workplace.ok("api", "POST", "heartbeat", "-d", "agent_id=a", "-d", "os=linux", "-d", "arch=amd64")
     workplace.server.kill()
     workplace.close()
     assert (tmp_path / "data" / "state.journal").stat().st_size > 0

@@ -182,7 +182,7 @@ def test_one_need_not_wait(it: Updatable, run: Run) -> None:
 
 
 def test_a_wait_that_is_too_long(it: Updatable, run: Run) -> None:
-    ran = run("update", "apply", "--yes", "--wait-timeout", "0", "-o", "json")
+    ran = run("update", "apply", "--yes", "--timeout", "0", "-o", "json")
     assert ran.code == ExitCode.TIMED_OUT
     assert ran.error()["hint"] == "`cictl update status` tells how it stands"
     assert manifest.find_pending(it.layout), "it goes on"
@@ -270,6 +270,6 @@ def test_a_restart_is_waited_for(it: Updatable, run: Run) -> None:
 
 
 def test_a_server_that_does_not_come_back(it: Updatable, run: Run) -> None:
-    ran = run("server", "restart", "--wait", "--wait-timeout", "0", "--yes")
+    ran = run("server", "restart", "--wait", "--timeout", "0", "--yes")
     assert ran.code == ExitCode.TIMED_OUT
     assert "the server does not answer again yet" in ran.err

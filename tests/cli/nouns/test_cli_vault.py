@@ -100,31 +100,31 @@ class TestAdding:
 class TestRemoving:
     def test_who_uses_it_is_told_and_yes_is_needed(self, run: Run, pantry: RunningServer) -> None:
         use_in_pipelines(pantry)
-        ran = run("vault", "remove", "pan")
+        ran = run("vault", "delete", "pan")
         assert ran.code == ExitCode.USAGE
         assert "jobs of shop/build will fail" in ran.err
         assert run("vault", "list", "-o", "name").out == "pantry\n"
-        ran = run("vault", "remove", "pan", "--yes")
+        ran = run("vault", "delete", "pan", "--yes")
         assert (ran.code, ran.out) == (0, "")
-        assert ran.err.endswith("removed vault connection pantry (id 1)\n")
+        assert ran.err.endswith("deleted vault connection pantry (id 1)\n")
         assert run("vault", "list", "-o", "name").out == ""
 
     def test_the_answer_as_json(self, run: Run, pantry: RunningServer) -> None:
         use_in_pipelines(pantry)
-        removed = run("vault", "remove", "1", "--yes", "-o", "json").json()
+        removed = run("vault", "delete", "1", "--yes", "-o", "json").json()
         assert removed == {"deleted": True, "id": 1, "used_by": ["shop/build"]}
 
     @pytest.mark.usefixtures("pantry")
     def test_one_that_is_not_there(self, run: Run) -> None:
-        ran = run("vault", "remove", "pantri", "--yes")
+        ran = run("vault", "delete", "pantri", "--yes")
         assert ran.code == ExitCode.NOT_FOUND
         assert "did you mean pantry?" in ran.err
 
     def test_on_a_terminal_it_asks(self, run: Run, pantry: RunningServer, home: Path) -> None:
         use_in_pipelines(pantry)
-        child = typing(os.environ["CICTL_SERVER_URL"], home, "vault", "remove", "pantry")
+        child = typing(os.environ["CICTL_SERVER_URL"], home, "vault", "delete", "pantry")
         child.expect_exact("jobs of shop/build will fail")
-        child.expect_exact("remove vault connection pantry? [y/N] ")
+        child.expect_exact("delete vault connection pantry? [y/N] ")
         child.sendline("n")
         assert end(child) == ExitCode.ERROR
         assert run("vault", "list", "-o", "name").out == "pantry\n"

@@ -54,7 +54,7 @@ def test_bytes_stay_bytes(scripted: AnsweringServer) -> None:
 def test_fields_of_a_get_are_its_query(cli: Run, shop: Shop) -> None:
     shop.put(job("job-1", JobStatus.FAILED))
     shop.put(job("job-2"))
-    ran = cli("api", "GET", "jobs", "-f", "status=failed", "-F", "max=10")
+    ran = cli("api", "GET", "jobs", "-d", "status=failed", "-D", "max=10")
     assert [j["id"] for j in ran.json()["job_executions"]] == ["job-1"]
     assert shop.gate.requests == ["GET /api/v1/jobs?status=failed&max=10"]
 
@@ -62,8 +62,8 @@ def test_fields_of_a_get_are_its_query(cli: Run, shop: Shop) -> None:
 def test_fields_of_a_post_are_its_body(run: Run, scripted: AnsweringServer) -> None:
     scripted.on("POST /api/v1/things", reply(ALICE, status=201))
     typed = ["t=true", "f=false", "n=null", "i=-12", "d=1.5", "s=1.5.2", "o=01", "w=True"]
-    argv = [word for pair in typed for word in ("-F", pair)]
-    assert run("api", "POST", "things", "-f", "true=true", "-f", "e=a=b", "-f", "empty=", *argv).json() == ALICE
+    argv = [word for pair in typed for word in ("-D", pair)]
+    assert run("api", "POST", "things", "-d", "true=true", "-d", "e=a=b", "-d", "empty=", *argv).json() == ALICE
     assert json.loads(scripted.seen[0].body) == {
         "true": "true", "e": "a=b", "empty": "", "t": True, "f": False, "n": None, "i": -12, "d": 1.5, "s": "1.5.2", "o": "01", "w": "True",
     }  # fmt: skip
@@ -124,7 +124,7 @@ def test_an_event_stream_comes_as_it_is(run: Run, scripted: AnsweringServer) -> 
 def test_paginate_joins_all_pages(run: Run, scripted: AnsweringServer) -> None:
     pages = [{"items": [1, 2], "next_cursor": "b", "kind": "x"}, {"items": None, "next_cursor": "c"}, {"items": [3]}]
     scripted.on("GET /api/v1/things", *(reply(page) for page in pages))
-    assert run("api", "GET", "things", "-f", "max=2", "--paginate").json() == {"items": [1, 2, 3], "kind": "x"}
+    assert run("api", "GET", "things", "-d", "max=2", "--paginate").json() == {"items": [1, 2, 3], "kind": "x"}
     assert [seen.query for seen in scripted.seen] == [
         {"max": "2"},
         {"max": "2", "cursor": "b"},
@@ -145,18 +145,18 @@ def test_paginate_does_not_go_in_circles(run: Run, scripted: AnsweringServer) ->
 
 def test_paginate_reads_the_pages_of_a_whole_server(run: Run, server: RunningServer) -> None:
     ids = [server.enqueue() for _ in range(5)]
-    ran = run("api", "GET", "jobs?status=queued", "-F", "max=2", "--paginate", "--query", "job_executions[].id")
+    ran = run("api", "GET", "jobs?status=queued", "-D", "max=2", "--paginate", "--query", "job_executions[].id")
     assert sorted(ran.json()) == sorted(ids)
 
 
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
-        pytest.param(("GET", "jobs", "-f", "status"), "not a field: 'status'", id="no value"),
-        pytest.param(("GET", "jobs", "-f", "=x"), "not a field", id="no key"),
-        pytest.param(("GET", "jobs", "-f", "a=1", "-F", "a=2"), "a is given twice", id="twice"),
+        pytest.param(("GET", "jobs", "-d", "status"), "not a field: 'status'", id="no value"),
+        pytest.param(("GET", "jobs", "-d", "=x"), "not a field", id="no key"),
+        pytest.param(("GET", "jobs", "-d", "a=1", "-D", "a=2"), "a is given twice", id="twice"),
         pytest.param(("GET", "jobs", "--input", "x"), "--input goes with", id="a GET has no body"),
-        pytest.param(("POST", "x", "--input", "x", "-f", "a=1"), "--input goes with", id="input and fields"),
+        pytest.param(("POST", "x", "--input", "x", "-d", "a=1"), "--input goes with", id="input and fields"),
         pytest.param(("POST", "x", "--paginate"), "--paginate goes with GET", id="pages of a POST"),
         pytest.param(("jobs", ""), "not a request", id="no path"),
         pytest.param(("GET", "jobs", "-o", "name"), "needs --query", id="names of what"),
@@ -217,3 +217,8 @@ def test_a_terminal_gets_indented_json_without_control_characters(scripted: Answ
     scripted.on("GET /api/v1/things", reply({"name": "alice\x85", "list": [1]}))
     text = Screen(scripted.url, home).show("api", "GET", "things", env={"TERM": "dumb"})
     assert text.splitlines() == ["{", '  "name": "alice",', '  "list": [', "    1", "  ]", "}"]
+
+
+@pytest.mark.parametrize("path", ["projects", "/projects", "api/v1/projects", "/api/v1/projects"])
+def test_a_path_is_found_below_the_api(shown: Run, path: str) -> None:
+    assert [project["name"] for project in shown("api", "GET", path).json()["projects"]] == ["shop"]

@@ -93,7 +93,7 @@ ROWS = [
     Row("jobs watch job-1", "jobs watch job-9"),
     Row("vault list"),
     Row("vault add pantry --namespace x", writes=True),
-    Row("vault remove pantry --yes", "vault remove nothing --yes", writes=True),
+    Row("vault delete pantry --yes", "vault delete nothing --yes", writes=True),
     Row("vault test pantry", "vault test nothing"),
     Row("update check"),
     Row("update tags"),
@@ -102,7 +102,7 @@ ROWS = [
     Row("update rollback --yes", writes=True),
     Row("server restart --yes", writes=True),
     Row("api GET agents", "api GET agents/nobody"),
-    Row("api POST agents/build-1/actions -f action=activate", writes=True),
+    Row("api POST agents/build-1/actions -d action=activate", writes=True),
 ]
 
 ELSEWHERE = {

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cictl.cli.app.contexts import SettingsError
+from cictl.cli.app.contexts import SettingsError, read_contexts
 from cictl.cli.app.settings import load_settings
 from cictl.wire.words import DEFAULT_SERVER
+from tests.cli.conftest import Run
 
 
 def write_config(home: Path, text: str) -> dict[str, str]:
@@ -112,3 +113,13 @@ def test_user_info_is_not_shown(tmp_path: Path) -> None:
 def test_missing_token_file_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="CICTL_TOKEN_FILE"):
         load_settings({"XDG_CONFIG_HOME": str(tmp_path), "CICTL_TOKEN_FILE": str(tmp_path / "none")})
+
+
+def test_settings_of_a_context_are_texts(run: Run, tmp_path: Path) -> None:
+    """YAML 1.1 takes `0123` for a number, and `on` for a truth value."""
+    file = tmp_path / "config" / "cictl" / "config.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("current: on\ncontexts:\n  on: {server: 'http://127.0.0.1:1', token: 0123, protected: true}\n")
+    [found] = read_contexts({"XDG_CONFIG_HOME": str(tmp_path / "config")}).contexts.values()
+    assert (found.name, found.token, found.protected) == ("on", "0123", True)
+    assert run("context", "list", "-o", "name").out == "on\n"

@@ -12,6 +12,7 @@ from cictl_testing.shop import LONG_AGO, Shop, job
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
+from tests.cli.conftest import Run
 
 
 def test_table_is_coloured_with_relative_times(screen: Screen) -> None:
@@ -150,3 +151,15 @@ def test_deactivating_a_busy_agent_says_what_ends_and_asks(screen: Screen, shop:
     assert not shop.agent("build-1").deactivated
     assert "[y/N]" not in screen.show("agents", "deactivate", "build-1", "--yes")
     assert "[y/N]" not in screen.show("agents", "deactivate", "build-2"), "an idle one is not worth a question"
+
+
+def test_a_log_ends_with_a_newline_on_a_terminal_only(screen: Screen, shop: Shop, cli: Run) -> None:
+    shop.put(job("job-1", JobStatus.SUCCEEDED), log=b"no end")
+    assert screen.show("jobs", "logs", "job-1").endswith("no end\r\n")
+    assert screen.show("jobs", "logs", "-f", "job-1").endswith("no end\r\n")
+    assert cli("jobs", "logs", "job-1").out == "no end"
+
+
+def test_help_is_as_wide_as_the_terminal(screen: Screen) -> None:
+    sentence = "A run's number stands for all of its jobs. Of several jobs the exit code is that of the worst failure."
+    assert sentence in screen.show("jobs", "cancel", "--help", columns=150)
