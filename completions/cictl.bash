@@ -10,14 +10,14 @@ _cictl_node() {
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --no-auth --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --header-seconds --peer-connections --log-level --debug -h --help"
-        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --header-seconds --peer-connections --log-level"
+        options="--host --port --data-dir --no-auth --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --log-level --debug -h --help"
+        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
         commands=""
-        options="--server --id --work-dir --token-file --slots --label --log-level --debug -h --help"
-        valued="--server --id --work-dir --token-file --slots --label --log-level"
+        options="--server --context --id --work-dir --token-file --log-level --debug -h --help"
+        valued="--server --context --id --work-dir --token-file --log-level"
         arguments="" repeated=""
         ;;
     "cictl demo")
@@ -76,7 +76,7 @@ _cictl_node() {
         ;;
     "cictl agents deactivate")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="agents" repeated=""
         ;;
@@ -112,8 +112,8 @@ _cictl_node() {
         ;;
     "cictl agents exec")
         commands=""
-        options="--shell --timeout --wait -f --follow --wait-timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-        valued="--shell --timeout --wait-timeout -o --output --query --server --context"
+        options="--shell --time-limit --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        valued="--shell --time-limit --timeout -o --output --query --server --context"
         arguments="agents -" repeated=""
         ;;
     "cictl projects")
@@ -274,7 +274,7 @@ _cictl_node() {
         ;;
     "cictl jobs cancel")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="jobs" repeated="jobs"
         ;;
@@ -333,7 +333,7 @@ _cictl_node() {
         arguments="jobs" repeated="jobs"
         ;;
     "cictl vault")
-        commands="list add remove test"
+        commands="list add delete test"
         options="-y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="" repeated=""
@@ -350,7 +350,7 @@ _cictl_node() {
         valued="--url --role-id --secret-id-env --approle-mount --namespace --kv-mount --kv-version --ca-file -o --output --query --server --context"
         arguments="vault-connections" repeated=""
         ;;
-    "cictl vault remove")
+    "cictl vault delete")
         commands=""
         options="-y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
@@ -388,14 +388,14 @@ _cictl_node() {
         ;;
     "cictl update apply")
         commands=""
-        options="--version --no-wait --wait-timeout -y --yes -o --output --query --server --context --debug -h --help"
-        valued="--version --wait-timeout -o --output --query --server --context"
+        options="--version --no-wait --timeout -y --yes -o --output --query --server --context --debug -h --help"
+        valued="--version --timeout -o --output --query --server --context"
         arguments="" repeated=""
         ;;
     "cictl update rollback")
         commands=""
-        options="--no-wait --wait-timeout -y --yes -o --output --query --server --context --debug -h --help"
-        valued="--wait-timeout -o --output --query --server --context"
+        options="--no-wait --timeout -y --yes -o --output --query --server --context --debug -h --help"
+        valued="--timeout -o --output --query --server --context"
         arguments="-" repeated=""
         ;;
     "cictl server")
@@ -406,14 +406,14 @@ _cictl_node() {
         ;;
     "cictl server restart")
         commands=""
-        options="--wait --wait-timeout -y --yes -o --output --query --server --context --debug -h --help"
-        valued="--wait-timeout -o --output --query --server --context"
+        options="--wait --timeout -y --yes -o --output --query --server --context --debug -h --help"
+        valued="--timeout -o --output --query --server --context"
         arguments="" repeated=""
         ;;
     "cictl api")
         commands=""
-        options="-f --field -F --typed-field --input --paginate -y --yes -o --output --query --server --context --debug -h --help"
-        valued="-f --field -F --typed-field --input -o --output --query --server --context"
+        options="-d --field -D --typed-field --input --paginate -y --yes -o --output --query --server --context --debug -h --help"
+        valued="-d --field -D --typed-field --input -o --output --query --server --context"
         arguments="methods -" repeated=""
         ;;
     "cictl store")

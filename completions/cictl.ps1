@@ -17,7 +17,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
-                , @('vault', 'Vaults that jobs take secrets from: list add remove test.');
+                , @('vault', 'Vaults that jobs take secrets from: list add delete test.');
                 , @('update', 'Versions of the server: check tags status apply rollback.');
                 , @('server', 'The server itself: restart.');
                 , @('api', 'Call the API itself, as it is.');
@@ -53,13 +53,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--vault-url', 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]');
                 , @('--max-artifacts', 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]');
                 , @('--max-artifact-files', 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]');
-                , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
-                , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
                 , @('--log-level', 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--header-seconds', '--peer-connections', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -67,16 +65,15 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--server', 'The server; else CICTL_SERVER_URL.');
+                , @('--context', 'A named server of the context file, with its token.');
                 , @('--id', 'This agent''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.');
                 , @('--work-dir', 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.');
                 , @('--token-file', 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.');
-                , @('--slots', 'How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.');
-                , @('--label', 'Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.');
                 , @('--log-level', 'debug, info, warning or error. [default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--server', '--id', '--work-dir', '--token-file', '--slots', '--label', '--log-level')
+            valued = @('--server', '--context', '--id', '--work-dir', '--token-file', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -170,7 +167,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('activate', 'Let a deactivated agent lease jobs again.');
                 , @('deactivate', 'Stop an agent from leasing jobs; cancels its active job.');
                 , @('refresh-tools', 'Let an agent look again which tools it has, even while it works.');
-                , @('restart', 'Let an agent restart itself, once its jobs are over.');
+                , @('restart', 'Let an agent restart itself, once its job is over.');
                 , @('wipe-cache', 'Let an agent delete all its caches, once its job is over.');
                 , @('flush-history', 'Delete the jobs that an agent has finished, and its workspaces.');
                 , @('update', 'Let an agent update itself to the server''s version, once its job is over.');
@@ -240,6 +237,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl agents deactivate' = @{
             commands = @()
             options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
@@ -335,11 +334,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--shell', 'posix, cmd or powershell; default: the agent''s first.');
-                , @('--timeout', 'Stop the script after this long. [default: 600; x>=1]');
+                , @('--time-limit', 'Stop the script after this long. [default: 600; x>=1]');
                 , @('--wait', 'Wait for the end; the exit code is the result.');
                 , @('-f', 'Wait, and show the logs as they grow.');
                 , @('--follow', 'Wait, and show the logs as they grow.');
-                , @('--wait-timeout', 'Stop waiting; exit code 8. [x>=0]');
+                , @('--timeout', 'Stop waiting; exit code 8. [x>=0]');
                 , @('--cancel-on-interrupt', 'Let Ctrl-C cancel the jobs instead of leaving them.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
@@ -349,7 +348,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--shell', '--timeout', '--wait-timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--shell', '--time-limit', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('agents', '')
             repeated = ''
         }
@@ -841,7 +840,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--tail', 'Only the last N lines. [x>=0]');
                 , @('--since', 'Only what came since then: 15m, 2h, or an ISO 8601 time.');
                 , @('--step', 'Only this step''s part: its number, or how its command or its test''s name begins.');
-                , @('--failed', 'Only the failed step''s part, of jobs that failed.');
+                , @('--failed', 'Where the failed step tells of errors, of jobs that failed.');
                 , @('--grep', 'Only lines in which this is found.');
                 , @('-t', 'Put the time before each line.');
                 , @('--timestamps', 'Put the time before each line.');
@@ -862,6 +861,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl jobs cancel' = @{
             commands = @()
             options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
@@ -1033,7 +1034,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @(
                 , @('list', 'List the Vault connections, and the pipelines that use them.');
                 , @('add', 'Add a Vault connection, or change one; what is not named stays as it is.');
-                , @('remove', 'Remove a Vault connection; steps that name it fail from then on.');
+                , @('delete', 'Delete a Vault connection; steps that name it fail from then on.');
                 , @('test', 'Let the server log in to the Vault, and read a secret if one is named.');)
             options = @(
                 , @('-y', 'Do not ask; go on.');
@@ -1088,7 +1089,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             arguments = @('vault-connections')
             repeated = ''
         }
-        'cictl vault remove' = @{
+        'cictl vault delete' = @{
             commands = @()
             options = @(
                 , @('-y', 'Do not ask; go on.');
@@ -1200,7 +1201,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--version', 'Such as v1.2.3; default: the latest release.');
                 , @('--no-wait', 'Return once the version is staged; `cictl update status` tells the rest.');
-                , @('--wait-timeout', 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]');
+                , @('--timeout', 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]');
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -1211,7 +1212,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--version', '--wait-timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--version', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1219,7 +1220,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--no-wait', 'Return once the version is staged; `cictl update status` tells the rest.');
-                , @('--wait-timeout', 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]');
+                , @('--timeout', 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]');
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -1230,7 +1231,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--wait-timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('')
             repeated = ''
         }
@@ -1256,7 +1257,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--wait', 'Return once the server answers again.');
-                , @('--wait-timeout', 'Stop waiting; exit code 8. [default: 120.0; x>=0]');
+                , @('--timeout', 'Stop waiting; exit code 8. [default: 120.0; x>=0]');
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -1267,16 +1268,16 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--wait-timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
         'cictl api' = @{
             commands = @()
             options = @(
-                , @('-f', 'A text of the body, or of the query.');
+                , @('-d', 'A text of the body, or of the query.');
                 , @('--field', 'A text of the body, or of the query.');
-                , @('-F', 'The same; true, false, null, numbers are those.');
+                , @('-D', 'The same; true, false, null, numbers are those.');
                 , @('--typed-field', 'The same; true, false, null, numbers are those.');
                 , @('--input', 'Send this file as the body; - is standard input.');
                 , @('--paginate', 'Follow next_cursor, and show all pages as one.');
@@ -1290,7 +1291,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-f', '--field', '-F', '--typed-field', '--input', '-o', '--output', '--query', '--server', '--context')
+            valued = @('-d', '--field', '-D', '--typed-field', '--input', '-o', '--output', '--query', '--server', '--context')
             arguments = @('methods', '')
             repeated = ''
         }

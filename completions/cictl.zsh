@@ -4,21 +4,21 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' 'projects:Projects: list show import reload delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'vault:Vaults that jobs take secrets from: list add remove test.' 'update:Versions of the server: check tags status apply rollback.' 'server:The server itself: restart.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore compact export.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
+        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' 'projects:Projects: list show import reload delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'vault:Vaults that jobs take secrets from: list add delete test.' 'update:Versions of the server: check tags status apply rollback.' 'server:The server itself: restart.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore compact export.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
         options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=() repeated=""
         ;;
     "cictl serve")
         commands=()
-        options=('--host:Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Listen beyond loopback although nothing authenticates callers.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--default-timeout:Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]' '--vault-url:Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' '--max-artifacts:How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]' '--max-artifact-files:How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]' '--header-seconds:How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]' '--peer-connections:Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]' '--log-level:debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --header-seconds --peer-connections --log-level"
+        options=('--host:Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Listen beyond loopback although nothing authenticates callers.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--default-timeout:Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]' '--vault-url:Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' '--max-artifacts:How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]' '--max-artifact-files:How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]' '--log-level:debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --log-level"
         arguments=() repeated=""
         ;;
     "cictl run-agent")
         commands=()
-        options=('--server:The server; else CICTL_SERVER_URL.' '--id:This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' '--work-dir:Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' '--token-file:A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' '--slots:How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.' '--label:Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--server --id --work-dir --token-file --slots --label --log-level"
+        options=('--server:The server; else CICTL_SERVER_URL.' '--context:A named server of the context file, with its token.' '--id:This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' '--work-dir:Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' '--token-file:A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' '--log-level:debug, info, warning or error. [default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--server --context --id --work-dir --token-file --log-level"
         arguments=() repeated=""
         ;;
     "cictl demo")
@@ -52,7 +52,7 @@ _cictl_node() {
         arguments=(targets) repeated=""
         ;;
     "cictl agents")
-        commands=('list:List the agents.' 'show:Show one agent, its capabilities and its recent log.' 'activate:Let a deactivated agent lease jobs again.' 'deactivate:Stop an agent from leasing jobs; cancels its active job.' 'refresh-tools:Let an agent look again which tools it has, even while it works.' 'restart:Let an agent restart itself, once its jobs are over.' 'wipe-cache:Let an agent delete all its caches, once its job is over.' 'flush-history:Delete the jobs that an agent has finished, and its workspaces.' 'update:Let an agent update itself to the server'\''s version, once its job is over.' 'exec:Run a script on one agent, as a job outside all projects.')
+        commands=('list:List the agents.' 'show:Show one agent, its capabilities and its recent log.' 'activate:Let a deactivated agent lease jobs again.' 'deactivate:Stop an agent from leasing jobs; cancels its active job.' 'refresh-tools:Let an agent look again which tools it has, even while it works.' 'restart:Let an agent restart itself, once its job is over.' 'wipe-cache:Let an agent delete all its caches, once its job is over.' 'flush-history:Delete the jobs that an agent has finished, and its workspaces.' 'update:Let an agent update itself to the server'\''s version, once its job is over.' 'exec:Run a script on one agent, as a job outside all projects.')
         options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=() repeated=""
@@ -77,7 +77,7 @@ _cictl_node() {
         ;;
     "cictl agents deactivate")
         commands=()
-        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=(agents) repeated=""
         ;;
@@ -113,8 +113,8 @@ _cictl_node() {
         ;;
     "cictl agents exec")
         commands=()
-        options=('--shell:posix, cmd or powershell; default: the agent'\''s first.' '--timeout:Stop the script after this long. [default: 600; x>=1]' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--wait-timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--shell --timeout --wait-timeout -o --output --query --server --context"
+        options=('--shell:posix, cmd or powershell; default: the agent'\''s first.' '--time-limit:Stop the script after this long. [default: 600; x>=1]' '--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--shell --time-limit --timeout -o --output --query --server --context"
         arguments=(agents -) repeated=""
         ;;
     "cictl projects")
@@ -269,13 +269,13 @@ _cictl_node() {
         ;;
     "cictl jobs logs")
         commands=()
-        options=('--run:All jobs of this run: 41, @last, shop/build@last.' '-f:Go on until the job is over.' '--follow:Go on until the job is over.' '--tail:Only the last N lines. [x>=0]' '--since:Only what came since then: 15m, 2h, or an ISO 8601 time.' '--step:Only this step'\''s part: its number, or how its command or its test'\''s name begins.' '--failed:Only the failed step'\''s part, of jobs that failed.' '--grep:Only lines in which this is found.' '-t:Put the time before each line.' '--timestamps:Put the time before each line.' '--offset:Begin at this byte. [default: 0; x>=0]' '--raw:Leave terminal control sequences in.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('--run:All jobs of this run: 41, @last, shop/build@last.' '-f:Go on until the job is over.' '--follow:Go on until the job is over.' '--tail:Only the last N lines. [x>=0]' '--since:Only what came since then: 15m, 2h, or an ISO 8601 time.' '--step:Only this step'\''s part: its number, or how its command or its test'\''s name begins.' '--failed:Where the failed step tells of errors, of jobs that failed.' '--grep:Only lines in which this is found.' '-t:Put the time before each line.' '--timestamps:Put the time before each line.' '--offset:Begin at this byte. [default: 0; x>=0]' '--raw:Leave terminal control sequences in.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--run --tail --since --step --grep --offset -o --output --query --server --context"
         arguments=(jobs) repeated=""
         ;;
     "cictl jobs cancel")
         commands=()
-        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=(jobs) repeated="jobs"
         ;;
@@ -334,7 +334,7 @@ _cictl_node() {
         arguments=(jobs) repeated="jobs"
         ;;
     "cictl vault")
-        commands=('list:List the Vault connections, and the pipelines that use them.' 'add:Add a Vault connection, or change one; what is not named stays as it is.' 'remove:Remove a Vault connection; steps that name it fail from then on.' 'test:Let the server log in to the Vault, and read a secret if one is named.')
+        commands=('list:List the Vault connections, and the pipelines that use them.' 'add:Add a Vault connection, or change one; what is not named stays as it is.' 'delete:Delete a Vault connection; steps that name it fail from then on.' 'test:Let the server log in to the Vault, and read a secret if one is named.')
         options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=() repeated=""
@@ -351,7 +351,7 @@ _cictl_node() {
         valued="--url --role-id --secret-id-env --approle-mount --namespace --kv-mount --kv-version --ca-file -o --output --query --server --context"
         arguments=(vault-connections) repeated=""
         ;;
-    "cictl vault remove")
+    "cictl vault delete")
         commands=()
         options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
@@ -389,14 +389,14 @@ _cictl_node() {
         ;;
     "cictl update apply")
         commands=()
-        options=('--version:Such as v1.2.3; default: the latest release.' '--no-wait:Return once the version is staged; `cictl update status` tells the rest.' '--wait-timeout:Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--version --wait-timeout -o --output --query --server --context"
+        options=('--version:Such as v1.2.3; default: the latest release.' '--no-wait:Return once the version is staged; `cictl update status` tells the rest.' '--timeout:Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--version --timeout -o --output --query --server --context"
         arguments=() repeated=""
         ;;
     "cictl update rollback")
         commands=()
-        options=('--no-wait:Return once the version is staged; `cictl update status` tells the rest.' '--wait-timeout:Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--wait-timeout -o --output --query --server --context"
+        options=('--no-wait:Return once the version is staged; `cictl update status` tells the rest.' '--timeout:Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--timeout -o --output --query --server --context"
         arguments=(-) repeated=""
         ;;
     "cictl server")
@@ -407,14 +407,14 @@ _cictl_node() {
         ;;
     "cictl server restart")
         commands=()
-        options=('--wait:Return once the server answers again.' '--wait-timeout:Stop waiting; exit code 8. [default: 120.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--wait-timeout -o --output --query --server --context"
+        options=('--wait:Return once the server answers again.' '--timeout:Stop waiting; exit code 8. [default: 120.0; x>=0]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--timeout -o --output --query --server --context"
         arguments=() repeated=""
         ;;
     "cictl api")
         commands=()
-        options=('-f:A text of the body, or of the query.' '--field:A text of the body, or of the query.' '-F:The same; true, false, null, numbers are those.' '--typed-field:The same; true, false, null, numbers are those.' '--input:Send this file as the body; - is standard input.' '--paginate:Follow next_cursor, and show all pages as one.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="-f --field -F --typed-field --input -o --output --query --server --context"
+        options=('-d:A text of the body, or of the query.' '--field:A text of the body, or of the query.' '-D:The same; true, false, null, numbers are those.' '--typed-field:The same; true, false, null, numbers are those.' '--input:Send this file as the body; - is standard input.' '--paginate:Follow next_cursor, and show all pages as one.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-d --field -D --typed-field --input -o --output --query --server --context"
         arguments=(methods -) repeated=""
         ;;
     "cictl store")
