@@ -134,7 +134,8 @@ def test_warnings_are_shown_by_show_and_at_the_end_of_a_wait(cli: Run, queue: Sh
 
 
 def test_warnings_of_a_big_run_are_counted(cli: Run, shop: Shop) -> None:
-    shop.put(*(job(f"job-{n}", SUCCEEDED, warnings=["one", "two"]) for n in range(300, 314)))
+    names = {f"job-{n}": {"matrix_name": f"n{n}"} for n in range(300, 314)}
+    shop.put(*(job(i, SUCCEEDED, warnings=["one", "two"], metadata=facts) for i, facts in names.items()))
     ran = cli("jobs", "watch", "--run", "run-1")
     assert ran.err.count(": warning: ") == 20
     assert "8 more warnings; `cictl jobs show JOB`" in ran.err

@@ -84,8 +84,8 @@ def test_options_reach_the_server(cli: Run, one: Shop) -> None:
 
 
 def test_a_job_takes_its_needs_along_unless_it_is_to_run_alone(cli: Run, shop: Shop) -> None:
-    assert "enqueued 2 jobs of shop/build/test" in cli("run", "shop/build/test").err
-    assert "enqueued 1 job of shop/build/test" in cli("run", "shop/build/test", "--only").err
+    assert "run 1 of shop/build/test: 2 jobs" in cli("run", "shop/build/test").err
+    assert "run 2 of shop/build/test: 1 job\n" in cli("run", "shop/build/test", "--only").err
     shown = cli("pipelines", "preview", "shop/build/test", "-o", "name").out
     assert shown.splitlines() == ["compile", "test/linux"]
     assert cli("pipelines", "preview", "shop/build/test", "--only", "-o", "name").out == "test/linux\n"
