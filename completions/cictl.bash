@@ -10,14 +10,14 @@ _cictl_node() {
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --no-auth --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --log-level --debug -h --help"
-        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --log-level"
+        options="--host --port --data-dir --no-auth --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --header-seconds --peer-connections --log-level --debug -h --help"
+        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --header-seconds --peer-connections --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
         commands=""
-        options="--server --context --id --work-dir --token-file --log-level --debug -h --help"
-        valued="--server --context --id --work-dir --token-file --log-level"
+        options="--server --context --id --work-dir --token-file --slots --label --log-level --debug -h --help"
+        valued="--server --context --id --work-dir --token-file --slots --label --log-level"
         arguments="" repeated=""
         ;;
     "cictl demo")

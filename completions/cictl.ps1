@@ -53,11 +53,13 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--vault-url', 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]');
                 , @('--max-artifacts', 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]');
                 , @('--max-artifact-files', 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]');
+                , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
+                , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
                 , @('--log-level', 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--header-seconds', '--peer-connections', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -69,11 +71,13 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--id', 'This agent''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.');
                 , @('--work-dir', 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.');
                 , @('--token-file', 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.');
+                , @('--slots', 'How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.');
+                , @('--label', 'Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.');
                 , @('--log-level', 'debug, info, warning or error. [default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--server', '--context', '--id', '--work-dir', '--token-file', '--log-level')
+            valued = @('--server', '--context', '--id', '--work-dir', '--token-file', '--slots', '--label', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -167,7 +171,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('activate', 'Let a deactivated agent lease jobs again.');
                 , @('deactivate', 'Stop an agent from leasing jobs; cancels its active job.');
                 , @('refresh-tools', 'Let an agent look again which tools it has, even while it works.');
-                , @('restart', 'Let an agent restart itself, once its job is over.');
+                , @('restart', 'Let an agent restart itself, once its jobs are over.');
                 , @('wipe-cache', 'Let an agent delete all its caches, once its job is over.');
                 , @('flush-history', 'Delete the jobs that an agent has finished, and its workspaces.');
                 , @('update', 'Let an agent update itself to the server''s version, once its job is over.');
