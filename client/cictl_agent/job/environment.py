@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from cictl.base.urls import without_user_info
 from cictl.wire.jobs import JobExecution
-from cictl.wire.variables import all_names, variables_of
 from cictl.wire.vault import SECRET_ID_PREFIXES
 from cictl_agent.config import AgentConfig
+from cictl_agent.job.variables import all_names, variables_of
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE
 

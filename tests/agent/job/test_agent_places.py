@@ -15,12 +15,12 @@ from cictl_testing.agents.thread import gone
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import JobExecution, JobStatus
-from cictl.wire.variables import variables_of
 from cictl_agent.capabilities import base_capabilities
 from cictl_agent.config import AgentConfig, ConfigError, load_config
 from cictl_agent.job.caches import Cache, cache_environment, cache_name, close_caches, measure, open_caches
 from cictl_agent.job.environment import job_environment
 from cictl_agent.job.requirements import unmet_tools
+from cictl_agent.job.variables import variables_of
 from cictl_agent.job.workspace import prepare_workspace, workspace_name
 from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.platforms import this_platform

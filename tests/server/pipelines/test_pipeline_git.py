@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from cictl.project_file import VcsSource
 from cictl.wire.jobs import JobExecution, Source
-from cictl.wire.variables import OF_RUN
+from cictl_agent.job.variables import OF_RUN
 
 PROJECT = """\
 version: 1

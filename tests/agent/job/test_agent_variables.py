@@ -9,7 +9,7 @@ import pytest
 
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl.wire.metadata import JobMetadata
-from cictl.wire.variables import OF_JOB, OF_RUN, variables_of
+from cictl_agent.job.variables import OF_JOB, OF_RUN, variables_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "project-file.md"
 
