@@ -99,7 +99,7 @@ def test_an_interrupted_log_goes_on_at_the_byte_where_it_was_left(workplace: Wor
     for gate in ("gate-1", "gate-2"):
         pass_gate(workplace, gate)
     assert again.wait() == 0, again.output
-    seen = logs.output.partition("\ninterrupted; ")[0] + again.output
+    seen = logs.output.partition("interrupted; ")[0] + again.output
     assert numbered(seen) == list(range(1, 1001))
 
 
