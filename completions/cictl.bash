@@ -46,7 +46,7 @@ _cictl_node() {
         ;;
     "cictl run")
         commands=""
-        options="--matrix --matrix-index --only --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
         arguments="targets" repeated=""
         ;;
@@ -178,7 +178,7 @@ _cictl_node() {
         ;;
     "cictl pipelines run")
         commands=""
-        options="--matrix --matrix-index --only --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
         arguments="pipeline-targets" repeated=""
         ;;
@@ -226,7 +226,7 @@ _cictl_node() {
         ;;
     "cictl chains run")
         commands=""
-        options="--matrix --matrix-index --only --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
         arguments="chains" repeated=""
         ;;

@@ -143,6 +143,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
+                , @('--reload', 'Load the project''s file again first.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--agent', 'Run every job on this agent.');
@@ -538,6 +539,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
+                , @('--reload', 'Load the project''s file again first.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--agent', 'Run every job on this agent.');
@@ -690,6 +692,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
+                , @('--reload', 'Load the project''s file again first.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--agent', 'Run every job on this agent.');

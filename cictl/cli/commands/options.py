@@ -33,6 +33,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Skip the steps that the
 Offline = Annotated[
     bool, typer.Option("--offline", help="Build the commit and version of an earlier run; the server asks no remote.")
 ]
+Reload = Annotated[bool, typer.Option("--reload", help="Load the project's file again first.")]
 Ref = Annotated[str, typer.Option("--ref", metavar="REF", help="Branch, tag or commit instead of the pipeline's own.")]
 AgentOption = Annotated[str, typer.Option("--agent", metavar="AGENT", help="Run every job on this agent.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code is the result.")]

@@ -22,12 +22,13 @@ from cictl.cli.commands.options import (
     Offline,
     Only,
     Ref,
+    Reload,
     Timeout,
     Wait,
     needs,
 )
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
-from cictl.cli.names import MAX_JOBS, Target, find_agent, find_target
+from cictl.cli.names import MAX_JOBS, Target, find_agent, find_project, find_target
 from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Result
 from cictl.cli.short_ids import short_id
@@ -39,7 +40,7 @@ from cictl_client import Client
 RUN_EXAMPLES = """
 cictl run shop/build
 cictl run shop/build/test --matrix linux --ref feature-1 --follow
-cictl run shop/build --wait --timeout 600 -o json
+cictl run shop/build --reload --wait --timeout 600 -o json
 """
 
 _HELP = """Run a pipeline, one of its jobs, or a chain.
@@ -67,6 +68,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
         matrix: Matrix = "",
         matrix_index: MatrixIndex = None,
         only: Only = False,
+        reload: Reload = False,
         dry_run: DryRun = False,
         ref: Ref = "",
         agent: AgentOption = "",
@@ -85,7 +87,11 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
             needs=needs(only),
         )
         waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
-        _start(Session.of(context), target, request, agent=agent, waiting=waiting, chains=chains, pipelines=pipelines)
+        session = Session.of(context)
+        session.refuse_if_readonly(f"run {target}")
+        if reload:
+            _reload_project_of(session, target, chains=chains, pipelines=pipelines)
+        _start(session, target, request, agent=agent, waiting=waiting, chains=chains, pipelines=pipelines)
 
     run.__doc__ = text
     return run
@@ -107,7 +113,6 @@ def _start(
     pipelines: bool,
 ) -> None:
     """Enqueue what *text* names; with a wait, end the command with the result's exit code."""
-    session.refuse_if_readonly(f"run {text}")
     target = find_target(session.client, text, chains=chains, pipelines=pipelines)
     pin = find_agent(session.client, agent).agent_id if agent else ""
     request = msgspec.structs.replace(request, pipeline_job_id=target.job, agent_id=pin)
@@ -125,6 +130,17 @@ def _start(
     jobs = _enqueued(session.client, answer)
     session.show(_run_result(answer, jobs))
     session.note(f"follow with: {attach_command(session, [short_id(job) for job in jobs], run_id)}")
+
+
+def _reload_project_of(session: Session, text: str, *, chains: bool, pipelines: bool) -> None:
+    """Load the file of the project that *text* names; what is to be run may be new in it."""
+    name, slash, _ = text.partition("/")
+    if slash:
+        project = find_project(session.client, name)
+    else:
+        project = find_target(session.client, text, chains=chains, pipelines=pipelines).project
+    with told_when_slow(session, reading_text(f"the repository of {project.name}", limit="a minute or two")):
+        session.client.reload_project(project.id)
 
 
 def _enqueued_text(target: Target, answer: RunResponse) -> str:

@@ -132,6 +132,15 @@ def test_preview_of_an_unknown_branch_says_so(run: Run, server: RunningServer, r
     assert "nowhere" in ran.error()["message"]
 
 
+def test_a_run_may_load_the_project_first(run: Run, server: RunningServer, repository: Path) -> None:
+    text = (repository / "cictl.yaml").read_text()
+    (repository / "cictl.yaml").write_text(text.replace("build", "renamed"))
+    git(repository, "commit", "-aqm", "rename")
+    assert run("run", "shop/renamed").code == ExitCode.NOT_FOUND
+    ran = run("run", "shop/renamed", "--reload")
+    assert (ran.code, "run --reload" in ran.err) == (ExitCode.OK, False), ran.err
+
+
 def test_preview_of_a_job_shows_what_it_needs_too(run: Run, server: RunningServer, repository: Path) -> None:
     assert run("pipelines", "preview", "shop/build/test", "-o", "name").out.splitlines()[-1] == "test"
     assert run("pipelines", "preview", "shop/build/test", "--only", "-o", "name").out == "test\n"

@@ -320,7 +320,7 @@ def test_a_run_of_a_commit_with_another_project_file_says_so(server: RunningServ
     newer = origin.commit({"cictl.yaml": text + "# edited\n"})[:10]
     stale = (
         f"commit {newer} has another cictl.yaml than the one that is loaded, which is of {loaded};"
-        " `cictl projects reload shop` loads it"
+        " `cictl projects reload shop` or `cictl run --reload` loads it"
     )
     assert warnings(server, ids["build"]) == [stale]
     server.post("/api/v1/projects/1/reload")

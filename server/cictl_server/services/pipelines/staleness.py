@@ -33,7 +33,7 @@ class StaleDefinitions:
         if blob == project.loaded_blob:
             return ()
         loaded = f"the one that is loaded, which is of {project.loaded_commit[:10]}"
-        reload = f"`cictl projects reload {project.name}` loads it"
+        reload = f"`cictl projects reload {project.name}` or `cictl run --reload` loads it"
         return (f"commit {source.commit[:10]} has another {project.config_file} than {loaded}; {reload}",)
 
     def _blob(self, project: ProjectRecord, source: SourceContext) -> str:
