@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+import msgspec
+
 from cictl.wire.codec import Message
 
 PROBLEM_JSON = "application/problem+json"
@@ -61,6 +63,15 @@ class Code(StrEnum):
     UPDATE_FAILED = "update_failed", 500, Outcome.ERROR
 
 
+class FileFinding(Message):
+    """One thing that is wrong in a project file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+
 class Problem(Message):
     """An error answer for clients that accept JSON.
 
@@ -68,6 +79,7 @@ class Problem(Message):
         title: What went wrong, on one line. The plain answer has the same text.
         status: The HTTP status code.
         hint: What to try next.
+        findings: With the code `invalid_project_file`, what is wrong, and where.
         log_size: With the code `log_gap`, how many bytes of the log the server holds.
     """
 
@@ -76,4 +88,5 @@ class Problem(Message):
     code: Code
     type: str = "about:blank"
     hint: str = ""
+    findings: list[FileFinding] = msgspec.field(default_factory=list)
     log_size: int | None = None

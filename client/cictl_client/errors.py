@@ -28,12 +28,14 @@ ClientError
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
+
+import msgspec
 
 from cictl.base.urls import without_user_info
 from cictl.wire.codec import DecodeError, Message, decode
-from cictl.wire.problems import PROBLEM_JSON, Code
+from cictl.wire.problems import PROBLEM_JSON, Code, FileFinding
 
 E = TypeVar("E", bound="ClientError")
 
@@ -105,7 +107,17 @@ class InvalidRequest(ApiError):
 
 
 class InvalidProject(InvalidRequest):
+    """A project file is missing or breaks rules.
+
+    Attributes:
+        findings: What is wrong with the file, and where; empty from a reference server.
+    """
+
     code = Code.INVALID_PROJECT_FILE
+
+    def __init__(self, message: str, *, status: int, hint: str = "", findings: Sequence[FileFinding] = ()) -> None:
+        super().__init__(message, status=status, hint=hint)
+        self.findings = list(findings)
 
 
 class UpdateUnavailable(InvalidRequest):
@@ -220,6 +232,7 @@ class _Problem(Message):
     detail: str = ""
     code: str = ""
     hint: str = ""
+    findings: list[FileFinding] = msgspec.field(default_factory=list)
     log_size: int | None = None
 
 
@@ -243,6 +256,8 @@ def error_of(status: int, content_type: str, body: bytes) -> ApiError:
     kind = _BY_CODE.get(problem.code) or _kind_by_status(status)
     if issubclass(kind, LogGap):
         return kind(message, status=status, hint=problem.hint, log_size=problem.log_size or 0)
+    if issubclass(kind, InvalidProject):
+        return kind(message, status=status, hint=problem.hint, findings=problem.findings)
     return kind(message, status=status, hint=problem.hint)
 
 

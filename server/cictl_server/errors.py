@@ -18,9 +18,10 @@ CictlError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from errno import EDQUOT, ENOSPC
 
-from cictl.wire.problems import Code
+from cictl.wire.problems import Code, FileFinding
 
 FULL = frozenset({ENOSPC, EDQUOT})
 """The numbers of system errors that mean that a disk has no space."""
@@ -56,7 +57,17 @@ def no_agent_id() -> InvalidRequest:
 
 
 class InvalidProject(InvalidRequest):
+    """A project file is missing or breaks rules.
+
+    Attributes:
+        findings: What is wrong with the file, and where; empty if it could not be read.
+    """
+
     code = Code.INVALID_PROJECT_FILE
+
+    def __init__(self, message: str, *, hint: str = "", findings: Sequence[FileFinding] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = list(findings)
 
 
 class UpdateUnavailable(InvalidRequest):

@@ -9,6 +9,8 @@ The client is not imported here: its classes are known by name, so that commands
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.output.plain import plain
@@ -22,15 +24,26 @@ class Failure(Exception):
         code: Stable word for machines; the server's own where the server refused.
         hint: The next thing to try; empty when the message says it all.
         status: HTTP status, or 0 when no answer was involved.
+        findings: What is wrong in a project file, with `file`, `line`, `column` and `message`.
     """
 
-    def __init__(self, message: str, *, exit_code: ExitCode, code: str, hint: str = "", status: int = 0) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        exit_code: ExitCode,
+        code: str,
+        hint: str = "",
+        status: int = 0,
+        findings: Sequence[dict[str, Any]] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.exit_code = exit_code
         self.code = code
         self.hint = hint
         self.status = status
+        self.findings = list(findings)
 
     def as_text(self, *, width: int | None = None) -> str:
         """Return the lines for people, and the `try:` line if there is a hint.
@@ -39,12 +52,22 @@ class Failure(Exception):
             width: Of the terminal, at which the message is folded between words. A hint is a command to copy, and stays
                 one line; so does all of it in a pipe.
         """
-        text = folded("error: ", plain(self.message), width=width)
+        # As `cictl lint` writes them, so that editors and people find the places.
+        places = "".join(plain("{file}:{line}:{column}: {message}".format_map(each)) + "\n" for each in self.findings)
+        text = places + folded("error: ", plain(self._counted or self.message), width=width)
         return text + (f"try: {plain(self.hint)}\n" if self.hint else "")
+
+    @property
+    def _counted(self) -> str:
+        """How many findings there are, instead of a message that has them all in one line."""
+        if not self.findings:
+            return ""
+        return f"{self.findings[0]['file']} has {len(self.findings)} problem{'s' * (len(self.findings) != 1)}"
 
     def as_json(self) -> str:
         """Return the one JSON object for machines."""
         error = {"code": self.code, "message": self.message, "hint": self.hint, "status": self.status}
+        error |= {"findings": self.findings} if self.findings else {}
         return json.dumps({"error": error}, ensure_ascii=False) + "\n"
 
 
@@ -113,4 +136,8 @@ def failure_of(error: Exception, *, server: str) -> Failure:
         code=str(code or next((_CODES[name] for name in names if name in _CODES), "error")),
         hint=str(getattr(error, "hint", "") or known_hint),
         status=int(getattr(error, "status", 0) or 0),
+        findings=[
+            {name: getattr(found, name) for name in ("file", "line", "column", "message")}
+            for found in getattr(error, "findings", ())
+        ],
     )

@@ -11,7 +11,7 @@ import falcon
 from cictl.wire.codec import DecodeError, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.words import NO_ROUTE
-from cictl_server.errors import FULL, ROOM_HINT, CictlError, InvalidRequest, LogGap
+from cictl_server.errors import FULL, ROOM_HINT, CictlError, InvalidProject, InvalidRequest, LogGap
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,11 @@ def _handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError
     if error.code is Code.NO_CAPACITY:
         resp.set_header("Retry-After", _RETRY_AFTER_SECONDS)
     log_size = error.log_size if isinstance(error, LogGap) else None
-    answer(req, resp, Problem(title=str(error), status=status, code=error.code, hint=error.hint, log_size=log_size))
+    findings = error.findings if isinstance(error, InvalidProject) else []
+    problem = Problem(
+        title=str(error), status=status, code=error.code, hint=error.hint, findings=findings, log_size=log_size
+    )
+    answer(req, resp, problem)
 
 
 def _handle_undecodable(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.files import git, make_repository
 from cictl_testing.processes import eventually
+from cictl_testing.server import RunningServer
 from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -95,6 +96,22 @@ def test_refused_import_shows_the_reason(shown: Run, showcase: Shop) -> None:
     ran = shown("projects", "import", "https://nowhere.example.com/x.git")
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")
     assert "git fetch failed: no such host" in ran.err
+
+
+def test_what_is_wrong_in_an_imported_file_is_shown_as_lint_shows_it(
+    run: Run, server: RunningServer, tmp_path: Path
+) -> None:
+    text = "version: 1\nproject: {name: x}\npipelines: [{id: a, depends_on: [b], jobs: []}]\n"
+    make_repository(tmp_path / "broken", {"cictl.yaml": text})
+    linted = run("lint", str(tmp_path / "broken" / "cictl.yaml")).out.splitlines()
+    ran = run("projects", "import", str(tmp_path / "broken"))
+    assert ran.code == ExitCode.ERROR
+    *places, error, hint = ran.err.splitlines()
+    assert [line.rpartition("/")[2] for line in linted] == places
+    assert error == f"error: cictl.yaml has {len(places)} problems"
+    assert hint.startswith("try: `cictl lint FILE`")
+    found = run("projects", "import", str(tmp_path / "broken"), "-o", "json").error()["findings"]
+    assert [(each["file"], each["line"]) for each in found] == [("cictl.yaml", 3)] * len(places)
 
 
 def test_reload(cli: Run) -> None:

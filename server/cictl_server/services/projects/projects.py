@@ -11,6 +11,8 @@ from cictl.base.clock import Clock
 from cictl.base.names.git_names import SELF
 from cictl.base.urls import without_user_info
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse
+from cictl.project_file.findings import MAX_SHOWN
+from cictl.wire.problems import FileFinding
 from cictl.wire.projects import ImportRequest, ImportResponse, ProjectDetail, ProjectSummary
 from cictl_server.errors import Conflict, GitFailed, InvalidProject, InvalidRequest
 from cictl_server.services.projects.git import RemoteFailed, check_ref, check_repository
@@ -155,7 +157,12 @@ class ProjectService:
         try:
             definition = parse(text, config_file=name)
         except ProjectFileError as error:
-            raise InvalidProject(str(error), hint="`cictl lint FILE` checks a file without a server") from error
+            findings = [
+                FileFinding(file=name, line=found.line, column=found.column, message=found.message)
+                for found in error.findings[:MAX_SHOWN]
+            ]
+            hint = "`cictl lint FILE` checks a file without a server"
+            raise InvalidProject(str(error), hint=hint, findings=findings) from error
         return _Loaded(
             repo_url=repo_url,
             repo_ref=repo_ref or branch,
