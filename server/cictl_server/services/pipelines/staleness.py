@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 
 from cictl_server.errors import GitFailed, NoCapacity
@@ -33,7 +34,7 @@ class StaleDefinitions:
         if blob == project.loaded_blob:
             return ()
         loaded = f"the one that is loaded, which is of {project.loaded_commit[:10]}"
-        reload = f"`cictl projects reload {project.name}` or `cictl run --reload` loads it"
+        reload = f"`cictl projects reload {shlex.quote(project.name)}` or `cictl run --reload` loads it"
         return (f"commit {source.commit[:10]} has another {project.config_file} than {loaded}; {reload}",)
 
     def _blob(self, project: ProjectRecord, source: SourceContext) -> str:
