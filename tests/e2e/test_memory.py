@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import os
 import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -79,8 +80,10 @@ def test_an_artifact_of_2_gb(workplace: Workplace, job: JobExecution) -> None:
             zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
             archive.open("big.bin", "w", force_zip64=True) as entry,
         ):
+            # A zip that unpacks to more than 200 times its size is refused.
+            block = (os.urandom(16 << 10) + bytes(48 << 10)) * (MIB >> 16)
             for _ in range(size // MIB):
-                entry.write(bytes(MIB))
+                entry.write(block)
         body.seek(0)
         [stored] = client.upload_artifacts_zip(job.id, "a", body)
         assert stored.size_bytes == size

@@ -76,7 +76,7 @@ def test_steps_find_their_variables_directory_caches_and_network(site: Site, mar
     written = (site.workspace / "own", site.work_dir / "cache/deps/own")
     assert {path.stat().st_uid for path in written} == {os.getuid()}
     own_network = site.engine.ask("run", "--rm", IMAGE, "sh", "-c", interfaces)
-    assert f"\n{own_network}[run] Step 3\n" in job.text
+    assert f"\n{own_network}[run] Step 3: " in job.text
     assert job.text.endswith("".join(f"out{n}\nerr{n}\n" for n in range(1, 3001)))
     assert none_left(mark)
 
@@ -117,10 +117,13 @@ def test_user_whom_the_image_does_not_know_has_a_home(site: Site) -> None:
     assert job.text.endswith("kept\n")
 
 
-@pytest.mark.parametrize(("script", "code"), [("nonesuch-command", 127), ("kill -9 $$", 137)])
-def test_failing_step_fails_the_job_with_its_code(site: Site, script: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("script", "code", "meaning"),
+    [("nonesuch-command", 127, "command not found"), ("kill -9 $$", 137, "128 + SIGKILL")],
+)
+def test_failing_step_fails_the_job_with_its_code(site: Site, script: str, code: int, meaning: str) -> None:
     last = site.run(script).last
-    assert (last.error, last.exit_code) == (f"exit status {code}", code)
+    assert (last.error, last.exit_code) == (f"exit status {code} ({meaning})", code)
 
 
 def test_cancel_in_the_middle_leaves_nothing(site: Site, mark: str) -> None:

@@ -252,7 +252,9 @@ def test_an_upload_that_takes_too_long_ends(
 def test_failed_upload_fails_a_good_job(server: ScriptedServer, run: RunJob) -> None:
     server.fail_next("artifacts", status=413, times=9, text="too big")
     last = run(script="echo x > f", artifact_globs=["f"]).last
-    assert (last.status, last.error, last.exit_code) == ("failed", "artifact upload failed: too big", None)
+    assert (last.status, last.exit_code) == ("failed", None)
+    assert last.error.startswith("artifact upload failed: ")
+    assert "413; raise its limit for the size of requests" in last.error
 
 
 @pytest.mark.weakness("A12.9b")
@@ -302,7 +304,7 @@ def test_files_that_move_are_not_mentioned_where_that_is_not_wanted(server: Scri
 def test_missing_dependency_fails_the_job(server: ScriptedServer, run: RunJob) -> None:
     server.fail_next("job-x/artifacts", status=404, text="no such job")
     last = run(env={"CIWI_DEP_ARTIFACT_JOB_IDS": "job-x"}).last
-    assert last.error == "dependency artifact download failed: job-x: no such job"
+    assert last.error.startswith("dependency artifact download failed: job-x: ")
 
 
 def test_caches_live_on_and_are_measured(run: RunJob) -> None:

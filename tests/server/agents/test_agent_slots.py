@@ -135,6 +135,7 @@ def test_an_agent_with_a_free_slot_is_not_busy_to_explain(server: RunningServer)
 def test_a_busy_agent_is_asked_to_update_if_it_has_several_slots(
     server: RunningServer, slots: int, is_asked: bool
 ) -> None:
+    server.find_releases(CICTL_UPDATE_REPO="shop/cictl")
     server.enqueue()
     begin(server, 1)
     usual: dict[str, Any] = {

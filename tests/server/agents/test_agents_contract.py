@@ -30,6 +30,7 @@ class Stage:
 
 @pytest.fixture
 def stage(server: RunningServer) -> Stage:
+    server.find_releases(CICTL_UPDATE_REPO="shop/cictl")
     server.heartbeat("a", capabilities={"executor": "script", "shells": "posix", "updater": "cictl-wheel"})
     server.heartbeat("ä #?%")
     over, held, free = (server.enqueue() for _ in range(3))
