@@ -160,7 +160,9 @@ class JobRun:
         """End what the steps left running, and say what that was."""
         self.processes.kill_all()
         self.processes.leftovers.finish()
-        if killed := [f"{name} ({pid})" for pid, name in self.processes.killed.items()]:
+        # Of a container job only the engine's own helpers can be left here; its processes went with the container.
+        named = {} if self.job.facts.container_image else self.processes.killed
+        if killed := [f"{name} ({pid})" for pid, name in named.items()]:
             more = f" and {len(killed) - _MOST_NAMED} more" if len(killed) > _MOST_NAMED else ""
             self.log.line(f"[run] killed at the job's end: {', '.join(killed[:_MOST_NAMED])}{more}")
 
