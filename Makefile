@@ -34,9 +34,10 @@ check: lint types ## Lint, types, import contracts
 bench: $(VENV)/dev ## Measure, as ratios within one run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-docs: $(VENV)/dev ## Generate the references of CLI and API, manual pages, completions, installers
+docs: $(VENV)/dev ## Generate the references of CLI, API and client, manual pages, completions, installers
 	$(BIN)/python -m cictl.cli.reference.docs
 	$(BIN)/python -m cictl_server.apidoc.reference > docs/api.md
+	$(BIN)/python -m cictl.cli.reference.client docs/client.md
 	$(BIN)/python install/assemble.py
 
 build: $(VENV)/dev ## Build sdist and wheel into dist/

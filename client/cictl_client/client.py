@@ -15,6 +15,7 @@ from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.logs import LogCalls
 from cictl_client.calls.pipelines import PipelineCalls
 from cictl_client.calls.projects import ProjectCalls
+from cictl_client.calls.runs import RunCalls
 from cictl_client.calls.server import ServerCalls
 from cictl_client.calls.updates import UpdateCalls
 from cictl_client.calls.vault import VaultCalls
@@ -24,6 +25,7 @@ from cictl_client.transport import Transport
 
 
 class Client(
+    RunCalls,  # before those that it is made of
     AgentCalls,
     AgentProtocolCalls,
     ArtifactCalls,
@@ -72,11 +74,19 @@ class Client(
         """The server's URL, without user info and without a slash at its end."""
         return self._transport.base_url
 
+    def __repr__(self) -> str:
+        return f"Client({self.base_url!r})"
+
+    def __dir__(self) -> list[str]:
+        """Return the names that are for users: an interpreter offers these."""
+        return sorted(name for name in super().__dir__() if not name.startswith("_"))
+
     def server_now(self) -> datetime:
         """Return the time on the server as its last answer told it; that of this machine before the first."""
         return self._transport.clock.now()
 
     def close(self) -> None:
+        """Close the connections."""
         self._transport.close()
 
     def __enter__(self) -> Client:

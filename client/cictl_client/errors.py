@@ -5,6 +5,7 @@ ClientError
 │   └── ForeignAnswer      something before the server answered in its place
 ├── UnexpectedAnswer       an answer of the server that makes no sense
 ├── WaitTimedOut           the execution goes on; only the waiting ended
+├── AmbiguousName          several pipelines or chains have the name
 └── ApiError               the server said no; status, code, hint
     ├── InvalidRequest
     │   ├── InvalidProject
@@ -83,11 +84,26 @@ class WaitTimedOut(ClientError):
         super().__init__(f"{job_id} is not over after {seconds:g} s; it goes on")
 
 
+class AmbiguousName(ClientError):
+    """Several pipelines or chains have a name.
+
+    Attributes:
+        name: The name.
+        candidates: Each that has it, as `shop/build (pipeline 7)`; the number is the id for `run_pipeline` or `run_chain`.
+    """
+
+    def __init__(self, name: str, candidates: Sequence[str]) -> None:
+        self.name = name
+        self.candidates = tuple(candidates)
+        super().__init__(f"{name!r} is ambiguous: {', '.join(candidates)}")
+
+
 class ApiError(ClientError):
     """The server refused.
 
     Attributes:
-        status: The HTTP status; 0 when the request could not be sent, as with a token that no header can carry.
+        status: The HTTP status; 0 when no request could be sent, as with a token that no header can carry, or a name that
+            nothing has.
         code: A stable word. A reference server sends none; it follows from the status then.
         message: The server's text.
         hint: What to try next; may be empty.

@@ -86,6 +86,7 @@ EXIT_CODES: dict[str, ExitCode] = {
     "ForeignAnswer": ExitCode.UNREACHABLE,
     "UnexpectedAnswer": ExitCode.SERVER_ERROR,
     "WaitTimedOut": ExitCode.TIMED_OUT,
+    "AmbiguousName": ExitCode.USAGE,
     "ClientError": ExitCode.ERROR,
 }
 """The exit codes of errors without an error code of the server, by the name of the client's class."""
@@ -95,6 +96,7 @@ _CODES = {
     "ForeignAnswer": "foreign_answer",
     "UnexpectedAnswer": "unexpected_answer",
     "WaitTimedOut": "wait_timed_out",
+    "AmbiguousName": "ambiguous",
 }
 
 _HINTS = {

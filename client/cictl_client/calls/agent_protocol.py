@@ -22,6 +22,7 @@ class AgentProtocolCalls(Calls):
     """The calls of an agent. The client repeats none of them: the agent knows better when to."""
 
     def heartbeat(self, request: HeartbeatRequest, *, timeout: float = 3.0) -> HeartbeatResponse:
+        """Report that an agent is alive and what it has, and return the server's orders."""
         return self._transport.post(HeartbeatResponse, "/api/v1/heartbeat", encode(request), timeout=timeout)
 
     def lease(self, request: LeaseRequest, *, timeout: float = 5.0) -> LeaseResponse:
@@ -47,9 +48,11 @@ class AgentProtocolCalls(Calls):
         return self._transport.post(ArtifactList, path, body, headers=headers, timeout=timeout).artifacts or []
 
     def upload_artifacts_json(self, job_id: str, request: ArtifactUpload) -> list[Artifact]:
+        """Replace the artifacts of an execution by the files in a request; for a server without zips."""
         path = f"{job_path(job_id)}/artifacts"
         return self._transport.post(ArtifactList, path, encode(request), timeout=_UPLOAD_SECONDS).artifacts or []
 
     def upload_tests(self, job_id: str, request: TestReportUpload) -> TestReport:
+        """Store the results of an execution's tests, and its coverage."""
         path = f"{job_path(job_id)}/tests"
         return self._transport.post(TestReportResponse, path, encode(request), timeout=_UPLOAD_SECONDS).report

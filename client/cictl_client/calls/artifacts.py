@@ -17,6 +17,7 @@ class ArtifactCalls(Calls):
     """The artifacts of executions, one by one or all in a zip."""
 
     def list_artifacts(self, job_id: str) -> list[Artifact]:
+        """Return what an execution kept; `download_artifact` and `fetch_artifact` take one of these."""
         return self._transport.get(ArtifactList, f"{job_path(job_id)}/artifacts").artifacts or []
 
     def download_artifact(self, artifact: Artifact, sink: IO[bytes], *, progress: Progress | None = None) -> int:

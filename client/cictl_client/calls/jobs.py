@@ -101,6 +101,7 @@ class JobCalls(Calls):
         return self._transport.get(Explanation, f"{job_path(job_id)}/explain")
 
     def get_test_report(self, job_id: str) -> TestReport:
+        """Return the results of an execution's tests, and its coverage."""
         return self._transport.get(TestReportResponse, f"{job_path(job_id)}/tests").report
 
     def wait_for_job(
@@ -124,11 +125,23 @@ class JobCalls(Calls):
             WaitTimedOut: *timeout* passed; the execution goes on.
             NotFound: There is no such execution, or it was deleted.
         """
-        changes = JobChanges(lambda is_over: follow_events(self._transport, deadline=is_over), [job_id])
+        [final] = self._wait_for_all([job_id], timeout=timeout, on_state=on_state, on_reconnect=on_reconnect, poll=poll)
+        return final
+
+    def _wait_for_all(
+        self,
+        job_ids: Sequence[str],
+        *,
+        timeout: float | None,
+        on_state: Callable[[JobState], None] | None,
+        on_reconnect: OnReconnect | None,
+        poll: float,
+    ) -> list[JobState]:
+        changes = JobChanges(lambda is_over: follow_events(self._transport, deadline=is_over), job_ids)
         try:
-            return following.wait_for_job(
-                lambda: self.get_job_state(job_id),
-                job_id,
+            return following.wait_for_jobs(
+                self.get_job_state,
+                job_ids,
                 timeout=timeout,
                 on_state=on_state,
                 on_reconnect=on_reconnect,

@@ -25,6 +25,7 @@ class ProjectCalls(Calls):
         return self._transport.get(ProjectList, "/api/v1/projects").projects
 
     def get_project(self, project_id: int) -> ProjectDetail:
+        """Return one project with its pipelines, jobs and steps."""
         return self._transport.get(ProjectResponse, f"/api/v1/projects/{project_id}").project
 
     def import_project(self, request: ImportRequest) -> ImportResponse:
@@ -32,9 +33,11 @@ class ProjectCalls(Calls):
         return self._mutations.post(ImportResponse, "/api/v1/projects/import", encode(request), timeout=GIT_SECONDS)
 
     def reload_project(self, project_id: int) -> ImportResponse:
+        """Read the project file of a project anew; raise as `import_project` does."""
         return self._mutations.post(ImportResponse, f"/api/v1/projects/{project_id}/reload", timeout=GIT_SECONDS)
 
     def delete_project(self, project_id: int) -> None:
+        """Delete a project with its definitions."""
         self._mutations.delete(f"/api/v1/projects/{project_id}")
 
     def get_project_icon(self, project_id: int) -> RawResponse:

@@ -15,12 +15,15 @@ class ServerCalls(Calls):
     """The server's health and state, and what happens on it."""
 
     def health(self) -> Health:
+        """Return whether the server is well; it needs no token."""
         return self._transport.get(Health, "/healthz")
 
     def server_info(self) -> ServerInfo:
+        """Return the server's name, version and features."""
         return self._transport.get(ServerInfo, SERVER_INFO)
 
     def runtime_state(self) -> RuntimeState:
+        """Return how many agents are there, and what the server lacks."""
         return self._transport.get(RuntimeState, "/api/v1/runtime-state")
 
     def events(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from cictl_client.transport import Transport
 
 _POLL_SECONDS = 0.5
+_LOOKS_A_SECOND = 100
+"""How often a wait for many executions asks for a state, where the server tells of no change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,35 +138,47 @@ def has_no_route(error: NotFound) -> bool:
     return error.message == words.NO_ROUTE
 
 
-def wait_for_job(
-    get_state: Callable[[], JobState],
-    job_id: str,
+def wait_for_jobs(
+    get_state: Callable[[str], JobState],
+    job_ids: Sequence[str],
     *,
     timeout: float | None,
     on_state: Callable[[JobState], None] | None,
     on_reconnect: OnReconnect | None,
-    pause_for: Callable[[float], object],
+    pause_for: Callable[[float], Collection[str]],
     poll: float,
-) -> JobState:
-    """Poll until the execution is over, and return its final state; *pause_for* waits between two looks."""
+) -> list[JobState]:
+    """Poll until the executions are over, and return their final states, in the order of *job_ids*.
+
+    Args:
+        pause_for: Waits between two looks, for so many seconds at most, and returns the ids that are to be looked at then.
+    """
     until = None if timeout is None else time.monotonic() + timeout
     pause = Pause()
-    last: JobState | None = None
-    while True:
+    states: dict[str, JobState] = {}
+    unfinished = list(dict.fromkeys(job_ids))
+    due = list(unfinished)
+    while unfinished:
+        if not due:
+            seconds = max(poll, len(unfinished) / _LOOKS_A_SECOND)
+            changed = pause_for(min(seconds, _left(unfinished[0], until, timeout)))
+            due = [job_id for job_id in unfinished if job_id in changed]
+            continue
         try:
-            state = get_state()
+            state = get_state(due[0])
         except TRANSIENT as error:
             if on_reconnect is not None:
                 on_reconnect(error)
-            pause.wait(longest=_left(job_id, until, timeout))
+            pause.wait(longest=_left(due[0], until, timeout))
             continue
         pause.reset()
-        if on_state is not None and state != last:
+        job_id = due.pop(0)
+        if on_state is not None and state != states.get(job_id):
             on_state(state)
-        last = state
+        states[job_id] = state
         if state.status.is_terminal:
-            return state
-        pause_for(min(poll, _left(job_id, until, timeout)))
+            unfinished.remove(job_id)
+    return [states[job_id] for job_id in job_ids]
 
 
 def _left(job_id: str, until: float | None, timeout: float | None) -> float:

@@ -1,0 +1,167 @@
+"""Running what has a name, and waiting for it. The calls by database id are in `pipelines`, those of one execution in `jobs`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cictl.wire.jobs import JobState
+from cictl.wire.projects import (
+    OFFLINE_CACHED,
+    ChainSummary,
+    Needs,
+    PipelineSummary,
+    ProjectSummary,
+    RunRequest,
+    RunResponse,
+)
+from cictl_client.calls.jobs import JobCalls
+from cictl_client.calls.pipelines import PipelineCalls
+from cictl_client.calls.projects import ProjectCalls
+from cictl_client.errors import AmbiguousName, NotFound
+from cictl_client.retry import OnReconnect
+
+
+class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
+    """Runs, by the names of what runs."""
+
+    def run(
+        self,
+        target: str,
+        *,
+        ref: str = "",
+        matrix: str = "",
+        only: bool = False,
+        agent: str = "",
+        dry_run: bool = False,
+        offline: bool = False,
+    ) -> RunResponse:
+        """Enqueue a run of what *target* names, and return it at once; `wait` waits for its end.
+
+        Args:
+            target: `PROJECT/PIPELINE`, `PROJECT/PIPELINE/JOB`, `PROJECT/CHAIN`, or the name of a pipeline or a chain alone if
+                no other has it. Names are whole.
+            ref: Branch, tag or commit instead of the pipeline's own.
+            matrix: Name of the one matrix entry of the job that is to run.
+            only: Leave out the jobs that the job in *target* needs; otherwise they run too.
+            agent: Id of the agent that has to take every job.
+            dry_run: Skip the steps that the project file marks for it.
+            offline: Build the commit and version of an earlier run; the server asks no remote.
+
+        Raises:
+            NotFound: Nothing has this name; the message tells names that are close to it.
+            AmbiguousName: Several pipelines or chains have it.
+        """
+        found = _find(self.list_projects(), target)
+        if found.job:
+            self._check_job(found)
+        request = RunRequest(
+            pipeline_job_id=found.job,
+            matrix_name=matrix,
+            dry_run=dry_run,
+            source_ref=ref,
+            agent_id=agent,
+            execution_mode=OFFLINE_CACHED if offline else "",
+            needs=Needs.DROP if only else Needs.ADD,
+        )
+        enqueue = self.run_chain if found.is_chain else self.run_pipeline
+        return enqueue(found.definition.id, request)
+
+    def wait(
+        self,
+        run: RunResponse | Sequence[str],
+        *,
+        timeout: float | None = None,
+        on_state: Callable[[JobState], None] | None = None,
+        on_reconnect: OnReconnect | None = None,
+        poll: float = 0.5,
+    ) -> list[JobState]:
+        """Return the final states of a run's executions, in its order, as soon as all are over, through outages.
+
+        Args:
+            run: What `run` and the other calls that run something return, or the ids of executions.
+            timeout: Seconds for all together; None waits without limit.
+            on_state: Called with each new state of each execution.
+            on_reconnect: Called with each passing error.
+            poll: Seconds between two looks, where the server's events tell of no change before. Looks at many executions are
+                further apart.
+
+        Raises:
+            WaitTimedOut: *timeout* passed; it names the first execution that goes on.
+            NotFound: One of the executions does not exist, or was deleted.
+        """
+        if isinstance(run, RunResponse):
+            job_ids: Sequence[str] = run.job_execution_ids
+        else:
+            job_ids = [run] if isinstance(run, str) else run
+        return self._wait_for_all(job_ids, timeout=timeout, on_state=on_state, on_reconnect=on_reconnect, poll=poll)
+
+    def _check_job(self, target: _Target) -> None:
+        """Raise `NotFound` if the pipeline of *target* has no such job."""
+        pipelines = self.get_project(target.project.id).pipelines
+        jobs = [job.id for pipeline in pipelines if pipeline.id == target.definition.id for job in pipeline.jobs]
+        if target.job not in jobs:
+            raise _unknown(f"job of {target.project.name}/{target.name}", target.job, jobs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """What can be run: a pipeline or a chain of a project, and perhaps one job of it."""
+
+    project: ProjectSummary
+    definition: PipelineSummary | ChainSummary
+    job: str = ""
+
+    @property
+    def is_chain(self) -> bool:
+        return isinstance(self.definition, ChainSummary)
+
+    @property
+    def name(self) -> str:
+        return self.definition.chain_id if isinstance(self.definition, ChainSummary) else self.definition.pipeline_id
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.project.name}/{self.name}"
+
+    def named(self, text: str) -> _Target | None:
+        """Return this, with the job that *text* names; None if *text* names something else."""
+        if text in (self.name, self.full_name):
+            return self
+        start, job = text[: len(self.full_name) + 1], text[len(self.full_name) + 1 :]
+        if self.is_chain or start != f"{self.full_name}/" or not job:
+            return None
+        return _Target(project=self.project, definition=self.definition, job=job)
+
+
+def _definitions(
+    projects: Sequence[ProjectSummary],
+) -> Iterator[tuple[ProjectSummary, PipelineSummary | ChainSummary]]:
+    for project in projects:
+        yield from ((project, pipeline) for pipeline in project.pipelines)
+        yield from ((project, chain) for chain in project.pipeline_chains)
+
+
+def _find(projects: Sequence[ProjectSummary], text: str) -> _Target:
+    """Return the one pipeline or chain that *text* names.
+
+    Raises:
+        NotFound: There is none.
+        AmbiguousName: There are several.
+    """
+    targets = [_Target(project=project, definition=definition) for project, definition in _definitions(projects)]
+    found = [named for target in targets if (named := target.named(text)) is not None]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise AmbiguousName(
+            text, [f"{t.full_name} ({'chain' if t.is_chain else 'pipeline'} {t.definition.id})" for t in found]
+        )
+    raise _unknown("pipeline or chain", text, [name for t in targets for name in (t.full_name, t.name)])
+
+
+def _unknown(noun: str, text: str, names: Sequence[str]) -> NotFound:
+    close = difflib.get_close_matches(text, dict.fromkeys(names), n=3)
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
+    return NotFound(f"no {noun} has the name {text!r}{meant}", status=0)
