@@ -37,7 +37,7 @@ def shown(installed: Machine, releases: ReleaseServer, wheels: Mapping[str, byte
     publish(releases, "v1.1.0", wheels)
     installed.add_program("sudo", 'exec env "$@"')
     installed.add_program("cictl", f'exec {installed.root}/usr/local/bin/cictl "$@"')
-    installed.cictl("api", "POST", "heartbeat", "-f", "agent_id=known", "-f", "os=linux", "-f", "arch=amd64")
+    installed.cictl("api", "POST", "heartbeat", "-d", "agent_id=known", "-d", "os=linux", "-d", "arch=amd64")
     return installed
 
 
@@ -77,7 +77,7 @@ def test_back_up_and_restore(shown: Machine) -> None:
     assert "sound" in follow(shown, "Look at the data")
     assert "known" in (shown.place / "admin" / "cictl.json").read_text()
     follow(shown, "Back up")
-    shown.cictl("api", "POST", "heartbeat", "-f", "agent_id=late", "-f", "os=linux", "-f", "arch=amd64")
+    shown.cictl("api", "POST", "heartbeat", "-d", "agent_id=late", "-d", "os=linux", "-d", "arch=amd64")
     follow(shown, "Restore")
     assert shown.cictl("agents", "list", "-o", "name") == "known"
 

@@ -88,7 +88,7 @@ def test_upgrade_keeps_settings_and_data(
 ) -> None:
     settings = installed.settings()
     settings.write_text(settings.read_text() + '# mine\nVAULT_SECRET="a b"\n')
-    installed.cictl("api", "POST", "heartbeat", "-f", "agent_id=known", "-f", "os=linux", "-f", "arch=amd64")
+    installed.cictl("api", "POST", "heartbeat", "-d", "agent_id=known", "-d", "os=linux", "-d", "arch=amd64")
     publish(releases, "v1.1.0", wheels)
     before = installed.main_pid(SERVER)
     installed.ok("install-server")
@@ -128,7 +128,7 @@ def test_an_upgrade_that_does_not_serve_is_taken_back(
 def test_data_that_the_former_version_cannot_read_is_put_back(
     installed: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]
 ) -> None:
-    installed.cictl("api", "POST", "heartbeat", "-f", "agent_id=known", "-f", "os=linux", "-f", "arch=amd64")
+    installed.cictl("api", "POST", "heartbeat", "-d", "agent_id=known", "-d", "os=linux", "-d", "arch=amd64")
     publish(releases, "v1.3.0", wheels)
     done = installed.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="2")
     assert "v1.0.0 can't read what v1.3.0 wrote" in done.stderr
@@ -157,7 +157,7 @@ def test_uninstall_keeps_settings_and_data(installed: Machine) -> None:
 
 
 def test_install_after_uninstall_finds_everything_again(installed: Machine) -> None:
-    installed.cictl("api", "POST", "heartbeat", "-f", "agent_id=known", "-f", "os=linux", "-f", "arch=amd64")
+    installed.cictl("api", "POST", "heartbeat", "-d", "agent_id=known", "-d", "os=linux", "-d", "arch=amd64")
     installed.ok("uninstall-server")
     installed.ok("install-server")
     assert installed.cictl("agents", "list", "-o", "name") == "known"

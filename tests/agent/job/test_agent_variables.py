@@ -11,7 +11,7 @@ from cictl.wire.jobs import JobExecution, JobStatus
 from cictl.wire.metadata import JobMetadata
 from cictl_agent.job.variables import OF_JOB, OF_RUN, variables_of
 
-PAGE = Path(__file__).parents[2] / "docs" / "project-file.md"
+PAGE = Path(__file__).parents[3] / "docs" / "project-file.md"
 
 
 def variables(*entries: tuple[str, str]) -> dict[str, str]:
