@@ -30,13 +30,22 @@ def asked() -> list[str]:
 
 
 @pytest.fixture
-def it(tmp_path: Path, run: Run, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Updatable]:
+def turn() -> threading.Lock:
+    """Held while a request is handled: whoever restarts the server takes it, as a server ends its requests before it leaves."""
+    return threading.Lock()
+
+
+@pytest.fixture
+def it(
+    tmp_path: Path, run: Run, asked: list[str], turn: threading.Lock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Updatable]:
     """A server on a port, which stays the same through its restarts; `run` calls it."""
     made = Updatable.create(tmp_path)
 
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         asked.append(environ["PATH_INFO"])
-        answer: Iterable[bytes] = create_app(made.server.services)(environ, start)
+        with turn:
+            answer: Iterable[bytes] = create_app(made.server.services)(environ, start)
         return answer
 
     http = ThreadedServer(app)
@@ -47,13 +56,14 @@ def it(tmp_path: Path, run: Run, asked: list[str], monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def updater(it: Updatable) -> Iterator[Callable[[Status, str], None]]:
+def updater(it: Updatable, turn: threading.Lock) -> Iterator[Callable[[Status, str], None]]:
     """Lets an updater wait for a request and end it so."""
     threads: list[threading.Thread] = []
 
     def work(status: Status, message: str) -> None:
         eventually(lambda: manifest.find_pending(it.layout), what="the request")
-        it.finish(status, message)
+        with turn:
+            it.finish(status, message)
 
     def start(status: Status, message: str) -> None:
         threads.append(threading.Thread(target=work, args=(status, message)))
