@@ -130,6 +130,8 @@ def show_log(
     --failed shows at most 60 lines: those around the errors of the step that failed, and its end; it says how many it left out. With
     --grep, --tail or --since it looks at the whole step.
 
+    With -o json each line is an object with `job_id`, `time_utc` and `text`: in one document, or one a line with --follow.
+
     With --follow the exit code is the job's result: 0 succeeded, 3 failed, 4 cancelled; of a --step it is 0 once the next one begins. A broken connection is taken up where it broke off. Without --follow, --grep ends with 1 when it found nothing.
     """
     from cictl.cli.logs import view as logs

@@ -15,29 +15,41 @@ MAX_LINE = 1 << 20
 _NO_TIME = " " * len("2026-01-31T12:00:00Z")
 
 Sink = Callable[[bytes], None]
+LineSink = Callable[[list[bytes], datetime | None], None]
+"""Takes lines, with their newlines, and the time when they came to the server, if it is known."""
+
+
+def stamped(sink: Sink) -> LineSink:
+    """Return what writes each line to *sink* behind its time."""
+
+    def take(lines: list[bytes], time: datetime | None) -> None:
+        stamp = f"{iso(time) if time else _NO_TIME} ".encode()
+        sink(b"".join(stamp + line for line in lines))
+
+    return take
 
 
 class LogFilter:
     """Takes the bytes of one log in their order, and hands on what is to be shown of them.
 
-    Without a pattern and without times, bytes go on as they come; otherwise whole lines do.
+    Without a pattern and without *by_line*, bytes go on as they come; otherwise whole lines do.
 
     Args:
         raw: Leave terminal control sequences in.
         pattern: Only the lines in which it is found.
-        timestamps: Put in front of each line when its first byte came to the server.
+        by_line: Takes the lines instead of *sink*; the time of a line is that of its first byte.
 
     Attributes:
         found: Whether any line was handed on.
     """
 
     def __init__(
-        self, sink: Sink, *, raw: bool, pattern: re.Pattern[str] | None = None, timestamps: bool = False
+        self, sink: Sink, *, raw: bool, pattern: re.Pattern[str] | None = None, by_line: LineSink | None = None
     ) -> None:
         self._sink = sink
         self._cleaner = None if raw else LogCleaner()
         self._pattern = pattern
-        self._timestamps = timestamps
+        self._by_line = by_line
         self._held = b""
         self._held_since: datetime | None = None
         self.found = False
@@ -57,7 +69,7 @@ class LogFilter:
     def _take(self, data: bytes, received: datetime | None) -> None:
         if not data:
             return
-        if self._pattern is None and not self._timestamps:
+        if self._pattern is None and self._by_line is None:
             self.found = True
             self._sink(data)
             return
@@ -72,19 +84,17 @@ class LogFilter:
 
     def _hand_on(self, lines: list[bytes], first: datetime | None, rest: datetime | None) -> None:
         """Hand on the chosen ones of *lines*; the first came at *first*, all others at *rest*."""
-        if not lines:
-            return
-        shown = self._chosen(lines[:1], self._stamp(first))
-        shown += self._chosen(lines[1:], self._stamp(rest))
-        if shown:
-            self.found = True
-            self._sink(b"".join(shown))
+        self._pass(lines[:1], first)
+        self._pass(lines[1:], rest)
 
-    def _chosen(self, lines: list[bytes], stamp: bytes) -> list[bytes]:
+    def _pass(self, lines: list[bytes], time: datetime | None) -> None:
         if self._pattern is not None:
             search = self._pattern.search
             lines = [line for line in lines if search(line.decode(errors="replace").rstrip("\r\n"))]
-        return [stamp + line for line in lines] if stamp else lines
-
-    def _stamp(self, time: datetime | None) -> bytes:
-        return f"{iso(time) if time else _NO_TIME} ".encode() if self._timestamps else b""
+        if not lines:
+            return
+        self.found = True
+        if self._by_line is not None:
+            self._by_line(lines, time)
+        else:
+            self._sink(b"".join(lines))

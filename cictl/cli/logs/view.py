@@ -14,11 +14,13 @@ from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.logs.excerpt import ExcerptSink
-from cictl.cli.logs.filter import LogFilter, Sink
+from cictl.cli.logs.filter import LineSink, LogFilter, Sink, stamped
 from cictl.cli.logs.part import LogParts, Part, instant_of
+from cictl.cli.logs.records import LogLine, as_records, lines_result, to_json_line
 from cictl.cli.logs.source import LogSource
 from cictl.cli.logs.writer import LineEnd, LogWriter
 from cictl.cli.outcome import outcome, result_code
+from cictl.cli.output.data import Format
 from cictl.cli.output.outage import lost_text
 from cictl.cli.output.text import is_terminal, write_bytes
 from cictl.cli.short_ids import label, label_in_chain, quoted, short_id
@@ -110,12 +112,14 @@ class LogView:
         sink: Sink,
         *,
         at_end: Callable[[], None] = _nothing,
+        by_line: LineSink | None = None,
         ends_line: bool = False,
     ) -> None:
         """Prepare.
 
         Args:
             at_end: Called when all is written.
+            by_line: Takes the lines as data instead of *sink*: whole, without an excerpt.
             ends_line: End the last line if the log does not, so that a terminal's prompt begins a line.
         """
         self._source = source
@@ -123,9 +127,11 @@ class LogView:
         self._parts = LogParts(source)
         self._line_end = LineEnd(sink) if ends_line else None
         sink = self._line_end or sink
-        self._excerpt = ExcerptSink(sink, FAILED_LINES) if wanted.is_excerpt else None
+        self._excerpt = ExcerptSink(sink, FAILED_LINES) if wanted.is_excerpt and by_line is None else None
         sink = self._excerpt.feed if self._excerpt else sink
-        self._filter = LogFilter(sink, raw=wanted.raw, pattern=wanted.pattern, timestamps=wanted.timestamps)
+        by_line = by_line or (stamped(sink) if wanted.timestamps else None)
+        self._is_timed = by_line is not None
+        self._filter = LogFilter(sink, raw=wanted.raw, pattern=wanted.pattern, by_line=by_line)
         self._at_end = at_end
         self.position = 0
         self._step: LoggedStep | None = None
@@ -142,7 +148,7 @@ class LogView:
         """Write the log as far as it has grown, and tell whether there was anything to write."""
         part = self._part(wait=False) or Part()
         self._step = part.step
-        pieces = self._source.timed_pieces if self._wanted.timestamps else self._source.pieces
+        pieces = self._source.timed_pieces if self._is_timed else self._source.pieces
         for chunk in pieces(start=part.start, end=part.end):
             self._feed(chunk, part.end)
         self._close()
@@ -172,7 +178,7 @@ class LogView:
         self.position = part.start
         end = part.end
         if end is None or part.start < end:
-            for chunk in self._source.follow(start=part.start, times=self._wanted.timestamps, is_stopped=is_stopped):
+            for chunk in self._source.follow(start=part.start, times=self._is_timed, is_stopped=is_stopped):
                 if is_stopped is not None and is_stopped():
                     return False
                 # Where a step ends is known only once the next one has begun, so each chunk may be its last.
@@ -209,10 +215,16 @@ class LogView:
 def follow_log(session: Session, job_id: str, wanted: LogOptions) -> ExitCode:
     """Write the log of one job as it grows, and return the job's result when it is over.
 
-    Of a step: 0 when the next one begins.
+    Of a step: 0 when the next one begins. With `-o json` each line is an object.
+
+    Raises:
+        Failure: The format can't show what goes on.
     """
-    source = _source(session, job_id)
-    view = LogView(source, wanted, partial(write_bytes, session.stdout), ends_line=is_terminal(session.stdout))
+    if session.wants_data and (session.options.get("query") or session.output != Format.JSON):
+        raise usage("--follow goes with text and -o json only")
+    write = partial(write_bytes, session.stdout)
+    by_line = as_records(job_id, lambda line: write(to_json_line(line))) if session.wants_data else None
+    view = LogView(_source(session, job_id), wanted, write, by_line=by_line, ends_line=is_terminal(session.stdout))
     try:
         if view.follow():
             return ExitCode.OK
@@ -231,7 +243,11 @@ def show_log(session: Session, job_id: str, wanted: LogOptions) -> None:
         Failure: `--grep` found nothing.
     """
     job = session.client.get_job(job_id) if wanted.failed else None
-    if job is not None and not _has_failed(session, job):
+    is_wanted = job is None or _has_failed(session, job)
+    if session.wants_data:
+        _show_lines(session, [job_id] if is_wanted else [], wanted)
+        return
+    if not is_wanted:
         return
     view = LogView(
         _source(session, job_id), wanted, partial(write_bytes, session.stdout), ends_line=is_terminal(session.stdout)
@@ -252,7 +268,9 @@ def show_logs(session: Session, jobs: list[JobExecution], wanted: LogOptions) ->
         jobs = [job for job in jobs if job.status is JobStatus.FAILED]
         if not jobs:
             session.note("no job of the run has failed")
-            return
+    if session.wants_data:
+        _show_lines(session, [job.id for job in jobs], wanted)
+        return
     name = label if len({job.facts.pipeline_run_id for job in jobs}) == 1 else label_in_chain
     writer = LogWriter(session.stdout, labelled=len(jobs) > 1)
     is_found = False
@@ -262,6 +280,16 @@ def show_logs(session: Session, jobs: list[JobExecution], wanted: LogOptions) ->
         is_found = view.write_once() or is_found
         session.note(view.left_out(short_id(job)))
     _expect(is_found, wanted)
+
+
+def _show_lines(session: Session, job_ids: list[str], wanted: LogOptions) -> None:
+    """Show the wanted lines of some logs as data, in one document."""
+    lines: list[LogLine] = []
+    for job_id in job_ids:
+        view = LogView(_source(session, job_id), wanted, lambda _: None, by_line=as_records(job_id, lines.append))
+        view.write_once()
+    _expect(bool(lines), wanted)
+    session.show(lines_result(lines))
 
 
 def _source(session: Session, job_id: str) -> LogSource:

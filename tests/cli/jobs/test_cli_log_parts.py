@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cictl_testing.server import RunningServer
 from cictl_testing.shop import Shop, job
+from msgspec import to_builtins
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
@@ -87,6 +89,53 @@ def test_timestamps(run: Run, server: RunningServer, worked: Working) -> None:
     earlier, first = last - timedelta(seconds=60), last - timedelta(seconds=120)
     expected = [(first, "prepared"), (first, "one"), (first, "fetched"), (earlier, "cc a.c"), (last, "error: a.c")]
     assert (ran.code, ran.out) == (0, "".join(f"{iso(time)} {line}\n" for time, line in expected))
+
+
+def test_lines_as_data(run: Run, server: RunningServer, worked: Working) -> None:
+    ran = run("jobs", "logs", worked.id, "--step", "2", "-o", "json")
+    last = server.clock.now
+    assert ran.json() == {
+        "lines": [
+            {"job_id": worked.id, "time_utc": to_builtins(last - timedelta(seconds=60)), "text": "cc a.c"},
+            {"job_id": worked.id, "time_utc": to_builtins(last), "text": "error: a.c"},
+        ]
+    }
+    assert run("jobs", "logs", worked.id, "--failed", "--query", "lines[].text").json() == ["cc a.c", "error: a.c"]
+
+
+def test_lines_of_a_run_as_data(run: Run, server: RunningServer, worked: Working) -> None:
+    ran = run("jobs", "logs", "--run", "@last", "-o", "json", "--grep", "one|error")
+    assert [(line["job_id"], line["text"]) for line in ran.json()["lines"]] == [
+        (worked.id, "one"),
+        (worked.id, "error: a.c"),
+    ]
+    assert run("jobs", "logs", "--run", "@last", "-o", "name").out == f"{worked.id}\n"
+
+
+def test_lines_as_data_where_none_are_wanted(run: Run, server: RunningServer) -> None:
+    working = Working(server).says("one\n")
+    ran = run("jobs", "logs", working.id, "--failed", "-o", "json")
+    assert (ran.code, ran.json()) == (0, {"lines": []})
+    ran = run("jobs", "logs", working.id, "--grep", "two", "-o", "json")
+    assert ran.code == ExitCode.ERROR
+
+
+def test_followed_lines_are_an_object_each(run: Run, worked: Working) -> None:
+    ran = run("jobs", "logs", "-f", worked.id, "-o", "json")
+    assert [json.loads(line)["text"] for line in ran.out.splitlines()] == [
+        "prepared",
+        "one",
+        "fetched",
+        "cc a.c",
+        "error: a.c",
+    ]
+    assert ran.code == ExitCode.FAILED
+
+
+@pytest.mark.parametrize("options", [("-o", "yaml"), ("-o", "name"), ("--query", "lines")])
+def test_what_cannot_go_on_is_refused(run: Run, worked: Working, options: tuple[str, ...]) -> None:
+    ran = run("jobs", "logs", "-f", worked.id, *options)
+    assert (ran.code, ran.out) == (ExitCode.USAGE, "")
 
 
 def test_timestamps_of_a_part(run: Run, server: RunningServer, worked: Working) -> None:
