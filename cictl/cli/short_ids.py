@@ -6,18 +6,15 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from cictl.wire.metadata import JobMetadata
+from cictl.wire.short_ids import job_name, short_id_of
 
 if TYPE_CHECKING:  # shell completion reads short ids too, and must start quickly
     from cictl.wire.jobs import JobExecution
 
-SCRIPT = "script"
-"""The name of a job that is an ad-hoc script."""
-
 
 def label(job: JobExecution) -> str:
     """Return `job/matrix`, for the lines of a run; the id where an execution has no job name."""
-    return _job_name(job.facts) or job.id
+    return job_name(job.facts) or job.id
 
 
 def label_in_chain(job: JobExecution) -> str:
@@ -31,19 +28,6 @@ def short_id(job: JobExecution) -> str:
     In a chain run the pipeline stands before the job. A rerun ends in `:2`, the next one in `:3`.
     """
     return short_id_of(job.facts) or job.id
-
-
-def short_id_of(facts: JobMetadata) -> str:
-    """Return the short id of the execution with these *facts*; empty where its run has no number."""
-    if not facts.run_number:
-        return ""
-    return f"{facts.run_number}/{name_in_run(facts)}" + (f":{facts.attempt}" if facts.attempt else "")
-
-
-def name_in_run(facts: JobMetadata) -> str:
-    """Return `[PIPELINE/]JOB[/MATRIX]`, which all executions of a job in its run share."""
-    name = _job_name(facts) or SCRIPT
-    return f"{facts.pipeline_id}/{name}" if facts.chain_run_id else name
 
 
 def run_ids(job: JobExecution) -> list[str]:
@@ -64,8 +48,3 @@ def newest_of_each(jobs: Iterable[JobExecution]) -> list[JobExecution]:
 def quoted(names: Sequence[str]) -> str:
     """Return *names* as words of a command that can be pasted into a shell."""
     return shlex.join(names)
-
-
-def _job_name(facts: JobMetadata) -> str:
-    matrix = facts.matrix_name or facts.matrix_index
-    return f"{facts.pipeline_job_id}/{matrix}" if matrix else facts.pipeline_job_id

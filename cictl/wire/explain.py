@@ -43,10 +43,12 @@ class Blocker(Message):
     Attributes:
         need: The job of the same run, or the pipeline of the same chain, that is waited for.
         job_execution_id: Empty when no execution of that name exists any more.
+        short_id: What people call it, such as `41/test`; its id where it has no such name.
     """
 
     need: str
     job_execution_id: str = ""
+    short_id: str = ""
     status: JobStatus | None = None
     pipeline_id: str = ""
     pipeline_job_id: str = ""
@@ -77,6 +79,7 @@ class AgentFit(Message):
     Attributes:
         last_seen_utc: Its last sign of life. An agent is offline when that is more than a minute ago.
         busy_with: Id of the execution that it holds.
+        busy_with_short_id: What people call that execution.
         fixed_tools: It never looks for tools that the server asks about, only for those that it knows by itself.
     """
 
@@ -86,6 +89,7 @@ class AgentFit(Message):
     offline: bool = False
     deactivated: bool = False
     busy_with: str = ""
+    busy_with_short_id: str = ""
     fixed_tools: bool = False
     unmet: list[UnmetRequirement] = msgspec.field(default_factory=list)
 

@@ -164,7 +164,7 @@ def _definitions(source: Source, keys: Mapping[str, str]) -> Iterator[Name]:
 
 def _jobs(source: Source, begin: str) -> Iterator[Name]:
     """Yield short ids; long ones where a run has no number, or where one is being typed."""
-    from cictl.cli.short_ids import short_id_of
+    from cictl.wire.short_ids import short_id_of
 
     for job in source.items(f"jobs?max={MAX_JOBS}", "job_executions"):
         facts = _facts(job)

@@ -93,7 +93,10 @@ def _blockers(found: Explanation) -> Iterator[Line]:
     names = [f"{b.need}/{b.matrix_name}" if b.matrix_name else b.need for b in shown]
     width = max(len(name) for name in names)
     for name, blocker in zip(names, shown, strict=True):
-        yield f"  {name:<{width}}  ", f"{blocker.status or 'gone'} {blocker.job_execution_id}".rstrip()
+        yield (
+            f"  {name:<{width}}  ",
+            f"{blocker.status or 'gone'} {blocker.short_id or blocker.job_execution_id}".rstrip(),
+        )
     yield from _rest(len(found.blocked_by) - len(shown))
 
 
@@ -112,7 +115,7 @@ def _obstacles(agent: AgentFit, tell: Tell) -> Iterator[str]:
     if agent.offline:
         yield f"offline, last heard of {tell(agent.last_seen_utc)}"
     if agent.busy_with:
-        yield f"busy with {agent.busy_with}"
+        yield f"busy with {agent.busy_with_short_id or agent.busy_with}"
 
 
 def _rest(count: int) -> Iterator[Line]:

@@ -14,9 +14,10 @@ from cictl.cli.app.session import Session
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import find_agent
 from cictl.cli.output.table import Column, Result
-from cictl.cli.short_ids import SCRIPT, quoted
+from cictl.cli.short_ids import quoted
 from cictl.wire.agents import Agent, QueuedScript
 from cictl.wire.jobs import JobExecution
+from cictl.wire.short_ids import SCRIPT
 
 
 @dataclass(frozen=True, kw_only=True)

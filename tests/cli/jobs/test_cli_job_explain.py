@@ -69,7 +69,10 @@ def test_its_commands_reach_the_same_server(run: Run, server: RunningServer, mon
     server.cancel(job_id)
     url = os.environ["CICTL_SERVER_URL"]
     monkeypatch.delenv("CICTL_SERVER_URL")
-    assert f"      cictl jobs rerun {job_id} --server {url}\n" in run("jobs", "explain", job_id, "--server", url).out
+    assert (
+        f"      cictl jobs rerun {server.short_id(job_id)} --server {url}\n"
+        in run("jobs", "explain", job_id, "--server", url).out
+    )
     assert "      cictl run-agent\n" in run("jobs", "explain", server.enqueue(), "--server", url).out
 
 
@@ -78,8 +81,8 @@ def test_what_a_blocked_job_waits_for(run: Run, server: RunningServer) -> None:
     server.heartbeat("a")
     server.running()
     out = run("jobs", "explain", test_id).out
-    assert f"\nWaits for:\n  compile  running {compile_id}\n" in out
-    assert f"      cictl jobs watch {compile_id}\n" in out
+    assert f"\nWaits for:\n  compile  running {server.short_id(compile_id)}\n" in out
+    assert f"      cictl jobs watch {server.short_id(compile_id)}\n" in out
 
 
 def test_a_busy_agent_and_who_goes_first(run: Run, server: RunningServer) -> None:
@@ -87,8 +90,8 @@ def test_a_busy_agent_and_who_goes_first(run: Run, server: RunningServer) -> Non
     server.heartbeat("a")
     server.running()
     out = run("jobs", "explain", job_id).out
-    assert f"agent a fits, but is busy with {busy_with}; 1 older job goes first." in out
-    assert f"  a  busy with {busy_with}\n" in out
+    assert f"agent a fits, but is busy with {server.short_id(busy_with)}; 1 older job goes first." in out
+    assert f"  a  busy with {server.short_id(busy_with)}\n" in out
 
 
 def test_a_running_job_and_a_job_that_is_over(run: Run, server: RunningServer) -> None:
@@ -99,7 +102,7 @@ def test_a_running_job_and_a_job_that_is_over(run: Run, server: RunningServer) -
     server.report(job_id, "failed", error="make failed")
     out = run("jobs", "explain", job_id).out
     assert "it failed on agent a: make failed." in out
-    assert f"      cictl jobs rerun {job_id}\n" in out
+    assert f"      cictl jobs rerun {server.short_id(job_id)}\n" in out
 
 
 def test_a_cancelled_job(run: Run, server: RunningServer) -> None:
@@ -111,7 +114,7 @@ def test_a_cancelled_job(run: Run, server: RunningServer) -> None:
 def test_ended_by_another_job(run: Run, server: RunningServer) -> None:
     compile_id, test_id = server.run(server.define(CHAIN))
     server.cancel(compile_id)
-    assert f"\nEnded by:\n  compile  failed {compile_id}\n" in run("jobs", "explain", test_id).out
+    assert f"\nEnded by:\n  compile  failed {server.short_id(compile_id)}\n" in run("jobs", "explain", test_id).out
 
 
 def test_json_is_the_api_shape(run: Run, server: RunningServer) -> None:

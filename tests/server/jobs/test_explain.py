@@ -232,9 +232,12 @@ def test_an_idle_agent_that_is_switched_off_comes_before_waiting_for_a_busy_one(
     held = server.enqueue()
     server.running("busy")
     found = explain(server, server.enqueue())
-    assert found.summary == f"2 agents fit, but none is free: busy is busy with {held}; off is deactivated"
-    assert [fix.text for fix in found.fixes] == ["activate agent off", f"or wait for {held}"]
-    assert commands(found) == ["cictl agents activate off", f"cictl jobs watch {held}"]
+    assert (
+        found.summary
+        == f"2 agents fit, but none is free: busy is busy with {server.short_id(held)}; off is deactivated"
+    )
+    assert [fix.text for fix in found.fixes] == ["activate agent off", f"or wait for {server.short_id(held)}"]
+    assert commands(found) == ["cictl agents activate off", f"cictl jobs watch {server.short_id(held)}"]
 
 
 def test_an_agent_that_drains_is_busy_until_its_jobs_are_over(server: RunningServer) -> None:
@@ -276,9 +279,9 @@ def test_busy_agents_and_older_jobs(server: RunningServer) -> None:
     server.run(server.define(NEEDS_GO))  # none of the agents would take it first
     found = explain(server, server.enqueue())
     assert (found.reason, found.older_jobs) == (Reason.AGENT_BUSY, 1)
-    assert found.summary == f"2 agents fit, but none is free: a is busy with {held[0]}"
+    assert found.summary == f"2 agents fit, but none is free: a is busy with {server.short_id(held[0])}"
     assert [agent.busy_with for agent in found.agents] == held
-    assert commands(found) == [f"cictl jobs watch {held[0]}"]
+    assert commands(found) == [f"cictl jobs watch {server.short_id(held[0])}"]
 
 
 def test_blocked_by_what_waits_itself(server: RunningServer) -> None:
@@ -288,7 +291,7 @@ def test_blocked_by_what_waits_itself(server: RunningServer) -> None:
     assert (found.reason, found.summary) == (Reason.BLOCKED, "it waits for a (queued)")
     [blocker] = found.blocked_by
     assert (blocker.need, blocker.job_execution_id, blocker.status) == ("a", a, JobStatus.QUEUED)
-    assert commands(found) == [f"cictl jobs explain {a}"]
+    assert commands(found) == [f"cictl jobs explain {server.short_id(a)}"]
 
 
 def test_blocked_by_what_runs(server: RunningServer) -> None:
@@ -297,7 +300,7 @@ def test_blocked_by_what_runs(server: RunningServer) -> None:
     server.running("a")
     found = explain(server, b)
     assert found.summary == "it waits for a (running)"
-    assert commands(found) == [f"cictl jobs watch {a}"]
+    assert commands(found) == [f"cictl jobs watch {server.short_id(a)}"]
 
 
 def test_of_a_matrix_only_unfinished_rows_block(server: RunningServer) -> None:
@@ -313,14 +316,17 @@ def test_a_failed_row_will_end_what_waits(server: RunningServer) -> None:
     server.finish("failed")
     found = explain(server, b)
     assert found.summary == "it waits for m (failed, queued)"
-    assert commands(found)[:2] == [f"cictl jobs explain {x}", f"cictl jobs explain {y}"]
+    assert commands(found)[:2] == [
+        f"cictl jobs explain {server.short_id(x)}",
+        f"cictl jobs explain {server.short_id(y)}",
+    ]
 
 
 def test_a_blocked_execution_tells_what_would_stop_it_later(server: RunningServer) -> None:
     server.heartbeat("a")
     jobs = CHAIN.replace("needs: [a]", 'needs: [a], requires: {tools: {go: "*"}}')
     a, b = server.run(server.define(jobs))
-    assert commands(explain(server, b)) == [f"cictl jobs explain {a}", "cictl agents refresh-tools a"]
+    assert commands(explain(server, b)) == [f"cictl jobs explain {server.short_id(a)}", "cictl agents refresh-tools a"]
 
 
 def test_of_a_chain_unfinished_pipelines_block(server: RunningServer) -> None:
@@ -376,7 +382,7 @@ def test_states_that_do_not_wait(server: RunningServer) -> None:
     server.report(job_id, "running", current_step="Step 1/1: make")
     running = explain(server, job_id)
     assert (running.reason, running.since_utc, running.current_step) == ("running", server.clock(), "Step 1/1: make")
-    assert commands(running) == [f"cictl jobs logs -f {job_id}"]
+    assert commands(running) == [f"cictl jobs logs -f {server.short_id(job_id)}"]
     server.clock.step(3)
     server.report(job_id, "succeeded")
     over = explain(server, job_id)
@@ -406,7 +412,10 @@ def test_a_failed_execution(server: RunningServer) -> None:
     server.report(job_id, "failed", error="Step 1/1 failed", exit_code=2)
     found = explain(server, job_id)
     assert (found.reason, found.summary) == (Reason.FAILED, "it failed on agent a: Step 1/1 failed")
-    assert commands(found) == [f"cictl jobs logs {job_id} --tail 50", f"cictl jobs rerun {job_id}"]
+    assert commands(found) == [
+        f"cictl jobs logs {server.short_id(job_id)} --tail 50",
+        f"cictl jobs rerun {server.short_id(job_id)}",
+    ]
 
 
 def test_a_cancelled_execution(server: RunningServer) -> None:
@@ -414,7 +423,7 @@ def test_a_cancelled_execution(server: RunningServer) -> None:
     server.cancel(job_id)
     found = explain(server, job_id)
     assert (found.cause, found.summary) == (Cause.CANCELLED, "it was cancelled by a user")
-    assert commands(found) == [f"cictl jobs rerun {job_id}"]
+    assert commands(found) == [f"cictl jobs rerun {server.short_id(job_id)}"]
 
 
 def test_a_deactivated_agents_execution(server: RunningServer) -> None:
@@ -433,7 +442,7 @@ def test_an_execution_whose_agent_was_lost(server: RunningServer) -> None:
     server.services.jobs.expiry.run_once()
     found = explain(server, job_id)
     assert found.cause is Cause.AGENT_LOST
-    assert commands(found) == ["cictl agents show a", f"cictl jobs rerun {job_id}"]
+    assert commands(found) == ["cictl agents show a", f"cictl jobs rerun {server.short_id(job_id)}"]
 
 
 def test_an_execution_that_a_failed_one_took_along(server: RunningServer) -> None:
@@ -442,4 +451,8 @@ def test_an_execution_that_a_failed_one_took_along(server: RunningServer) -> Non
     found = explain(server, b)
     assert found.summary == "it never ran: required job a failed"
     assert [blocker.job_execution_id for blocker in found.blocked_by] == [a]
-    assert commands(found) == [f"cictl jobs explain {a}", f"cictl jobs rerun {a}", "cictl run shop/build"]
+    assert commands(found) == [
+        f"cictl jobs explain {server.short_id(a)}",
+        f"cictl jobs rerun {server.short_id(a)}",
+        "cictl run shop/build",
+    ]

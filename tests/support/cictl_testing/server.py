@@ -14,6 +14,7 @@ from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
 from cictl.wire.codec import decode, encode
 from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.projects import RunRequest, RunResponse
+from cictl.wire.short_ids import short_id_of
 from cictl_server.app import create_app
 from cictl_server.services import Services
 from cictl_server.services.updates.process import ServerProcess
@@ -122,6 +123,10 @@ class RunningServer:
         job = self.running(agent_id)
         assert self.report(job.id, status, agent_id).status_code == 200
         return self.job(job.id)
+
+    def short_id(self, job_id: str) -> str:
+        """Return what people call the execution."""
+        return short_id_of(self.job(job_id).facts)
 
     def job(self, job_id: str) -> JobExecution:
         return self.read(JobResponse, f"/api/v1/jobs/{job_id}").job_execution

@@ -1,7 +1,8 @@
-"""Looking up an execution, and checking which agent may send files for it."""
+"""Looking up an execution, naming it, and checking which agent may send files for it."""
 
 from __future__ import annotations
 
+from cictl.wire.short_ids import short_id_of
 from cictl_server.errors import Conflict, NotFound
 from cictl_server.services.core.ids import job_number
 from cictl_server.store.contract import View
@@ -16,6 +17,11 @@ def check_holder(job: JobRecord, agent_id: str) -> None:
     """
     if job.agent_id and job.agent_id != agent_id:
         raise Conflict("job is leased by another agent")
+
+
+def short_id(job: JobRecord) -> str:
+    """Return what people call *job*, such as `41/test`; its id where its run has no number."""
+    return short_id_of(job.facts) or job.id
 
 
 def get_job(view: View, job_id: str) -> JobRecord:

@@ -64,7 +64,6 @@ class Jobs:
             lists=JobListService(store=store, matching=matching),
             explain=ExplainService(
                 store=store,
-                jobs=jobs,
                 presence=presence,
                 wanted_tools=fleet.wanted_tools,
                 pause=pause,

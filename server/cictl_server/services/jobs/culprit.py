@@ -11,32 +11,40 @@ from cictl_server.store.records import FailedDependency, JobRecord
 
 def blocked_by(view: View, job: JobRecord) -> BlockedBy:
     """Return whether *job* ended because another execution failed, and that execution if it still exists."""
-    if job.status is not JobStatus.FAILED or job.started is not None:
-        return BlockedBy(blocked=False)
-    failed = job.failed_dependency or _told_by_text(job.error)
+    failed = _failed_dependency(job)
     if failed is None:
         return BlockedBy(blocked=False)
-    return BlockedBy(blocked=True, dependency=_culprit(view, job, failed))
-
-
-def _culprit(view: View, job: JobRecord, failed: FailedDependency) -> Dependency | None:
-    """Return the newest execution that failed and that *job* waited for."""
-    if failed.pipeline_job_id:
-        siblings = view.jobs.of_run(job.facts.pipeline_run_id)
-        named = [j for j in siblings if j.facts.pipeline_job_id == failed.pipeline_job_id]
-    else:
-        siblings = view.jobs.of_chain_run(job.facts.chain_run_id)
-        named = [j for j in siblings if j.facts.pipeline_id == failed.pipeline_id]
-    culprit = next((j for j in reversed(named) if j.status is JobStatus.FAILED), None)
+    culprit = find_culprit(view, job)
     if culprit is None:
-        return None
-    return Dependency(
+        return BlockedBy(blocked=True)
+    dependency = Dependency(
         job_execution_id=culprit.id,
         pipeline_id=culprit.facts.pipeline_id,
         pipeline_job_id=culprit.facts.pipeline_job_id,
         matrix_name=culprit.facts.matrix_name,
         reason=failed.reason,
     )
+    return BlockedBy(blocked=True, dependency=dependency)
+
+
+def find_culprit(view: View, job: JobRecord) -> JobRecord | None:
+    """Return the newest execution that failed and ended *job*, which waited for it; None if there is none (any more)."""
+    failed = _failed_dependency(job)
+    if failed is None:
+        return None
+    if failed.pipeline_job_id:
+        siblings = view.jobs.of_run(job.facts.pipeline_run_id)
+        named = [j for j in siblings if j.facts.pipeline_job_id == failed.pipeline_job_id]
+    else:
+        siblings = view.jobs.of_chain_run(job.facts.chain_run_id)
+        named = [j for j in siblings if j.facts.pipeline_id == failed.pipeline_id]
+    return next((j for j in reversed(named) if j.status is JobStatus.FAILED), None)
+
+
+def _failed_dependency(job: JobRecord) -> FailedDependency | None:
+    if job.status is not JobStatus.FAILED or job.started is not None:
+        return None
+    return job.failed_dependency or _told_by_text(job.error)
 
 
 # Records from before the field `failed_dependency` tell it only by the contract's error text.

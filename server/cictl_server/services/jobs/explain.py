@@ -12,14 +12,14 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.explain import COUNTED_JOBS, AgentFit, Blocker, Explanation, Fix, Reason
-from cictl.wire.jobs import Cause, Dependency, JobStatus
+from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.requirements import meets_all
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.wanted_tools import WantedTools
-from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.lookup import get_job, short_id
 from cictl_server.services.history.past_runs import deciding
-from cictl_server.services.jobs.jobs import JobService
+from cictl_server.services.jobs.culprit import find_culprit
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.obstacles import (
     command,
@@ -44,7 +44,6 @@ _REASONS = {
 @dataclass(frozen=True, kw_only=True)
 class ExplainService:
     store: Store
-    jobs: JobService
     presence: PresenceBook
     wanted_tools: WantedTools
     pause: LeasePause
@@ -60,9 +59,9 @@ class ExplainService:
             job = get_job(view, job_id)
             if job.status is JobStatus.QUEUED:
                 return self._waiting(job, view)
-        if job.status.is_active:
-            return self._active(job)
-        return self._ended(job)
+            if job.status.is_terminal:
+                return _ended(job, view)
+        return self._active(job)
 
     def _waiting(self, job: JobRecord, view: View) -> Explanation:
         agents = nearest_first(job, view, self.presence, self.wanted_tools.current(view))
@@ -107,23 +106,24 @@ class ExplainService:
             fixes = []
         else:
             summary = f"it runs on agent {job.agent_id}"
-            fixes = [Fix(text="follow its log", command=command("jobs", "logs", "-f", job.id))]
+            fixes = [Fix(text="follow its log", command=command("jobs", "logs", "-f", short_id(job)))]
         if is_away:
             summary += "; nothing was heard of that agent for more than a minute"
             fixes.append(Fix(text="look at the agent", command=command("agents", "show", job.agent_id)))
         return msgspec.structs.replace(_explanation(job), summary=summary, fixes=fixes)
 
-    def _ended(self, job: JobRecord) -> Explanation:
-        place = f" on agent {job.agent_id}" if job.agent_id else ""
-        if job.status is JobStatus.SUCCEEDED:
-            return msgspec.structs.replace(_explanation(job), summary=f"it succeeded{place}")
-        culprit = self.jobs.blocked_by(job.id).dependency
-        return msgspec.structs.replace(
-            _explanation(job),
-            summary=_failure(job, place),
-            blocked_by=[_culprit(culprit)] if culprit else [],
-            fixes=list(_remedies(job, culprit)),
-        )
+
+def _ended(job: JobRecord, view: View) -> Explanation:
+    place = f" on agent {job.agent_id}" if job.agent_id else ""
+    if job.status is JobStatus.SUCCEEDED:
+        return msgspec.structs.replace(_explanation(job), summary=f"it succeeded{place}")
+    culprit = find_culprit(view, job)
+    return msgspec.structs.replace(
+        _explanation(job),
+        summary=_failure(job, place),
+        blocked_by=[_blocker(culprit.facts.pipeline_job_id, culprit)] if culprit else [],
+        fixes=list(_remedies(job, culprit)),
+    )
 
 
 def _explanation(job: JobRecord) -> Explanation:
@@ -208,14 +208,19 @@ def _unfinished(need: str, executions: list[JobRecord]) -> Iterator[Blocker]:
         yield Blocker(need=need)
     for execution in executions:
         if execution.status is not JobStatus.SUCCEEDED:
-            yield Blocker(
-                need=need,
-                job_execution_id=execution.id,
-                status=execution.status,
-                pipeline_id=execution.facts.pipeline_id,
-                pipeline_job_id=execution.facts.pipeline_job_id,
-                matrix_name=execution.facts.matrix_name,
-            )
+            yield _blocker(need, execution)
+
+
+def _blocker(need: str, execution: JobRecord) -> Blocker:
+    return Blocker(
+        need=need,
+        job_execution_id=execution.id,
+        short_id=short_id(execution),
+        status=execution.status,
+        pipeline_id=execution.facts.pipeline_id,
+        pipeline_job_id=execution.facts.pipeline_job_id,
+        matrix_name=execution.facts.matrix_name,
+    )
 
 
 def _names(blockers: list[Blocker]) -> str:
@@ -230,9 +235,9 @@ def _names(blockers: list[Blocker]) -> str:
 
 def _blocker_fixes(blockers: list[Blocker]) -> Iterator[Fix]:
     """Yield where to look next: at what failed, what is at work, and what waits itself."""
-    failed = [b.job_execution_id for b in blockers if b.status is JobStatus.FAILED]
-    waiting = [b.job_execution_id for b in blockers if b.status is JobStatus.QUEUED]
-    active = [b.job_execution_id for b in blockers if b.status is not None and b.status.is_active]
+    failed = [b.short_id for b in blockers if b.status is JobStatus.FAILED]
+    waiting = [b.short_id for b in blockers if b.status is JobStatus.QUEUED]
+    active = [b.short_id for b in blockers if b.status is not None and b.status.is_active]
     if failed:
         yield Fix(
             text=f"see why {failed[0]} failed; unless it is run again, this job ends without having run",
@@ -242,17 +247,6 @@ def _blocker_fixes(blockers: list[Blocker]) -> Iterator[Fix]:
         yield Fix(text=f"wait for {' and '.join(active[:3])}", command=command("jobs", "watch", *active[:3]))
     if waiting:
         yield Fix(text=f"see why {waiting[0]} waits itself", command=command("jobs", "explain", waiting[0]))
-
-
-def _culprit(dependency: Dependency) -> Blocker:
-    return Blocker(
-        need=dependency.pipeline_job_id,
-        job_execution_id=dependency.job_execution_id,
-        status=JobStatus.FAILED,
-        pipeline_id=dependency.pipeline_id,
-        pipeline_job_id=dependency.pipeline_job_id,
-        matrix_name=dependency.matrix_name,
-    )
 
 
 def _failure(job: JobRecord, place: str) -> str:
@@ -281,9 +275,9 @@ def _span(seconds: int) -> str:
     return next(f"{seconds // length} {unit}" for length, unit in units if seconds % length == 0)
 
 
-def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
+def _remedies(job: JobRecord, culprit: JobRecord | None) -> Iterator[Fix]:
     if culprit is not None:
-        culprit_id = culprit.job_execution_id
+        culprit_id = short_id(culprit)
         yield Fix(text=f"see why {culprit_id} failed", command=command("jobs", "explain", culprit_id))
         yield Fix(text="run that again, and this after it", command=command("jobs", "rerun", culprit_id))
     if job.started is None:
@@ -299,10 +293,10 @@ def _remedies(job: JobRecord, culprit: Dependency | None) -> Iterator[Fix]:
             yield Fix(
                 text="see where the time went; `timeout_seconds` of the job is its limit"
                 + (", else `serve --default-timeout`" if _has_default_limit(job) else ""),
-                command=command("jobs", "logs", job.id, "--tail", "50"),
+                command=command("jobs", "logs", short_id(job), "--tail", "50"),
             )
         case Cause.SECRETS_MISSING:
             yield from _vault_fixes(job, then="; with --secret PATH --key KEY, whether that can be read")
         case _:
-            yield Fix(text="read the end of its log", command=command("jobs", "logs", job.id, "--tail", "50"))
-    yield Fix(text="run it once more", command=command("jobs", "rerun", job.id))
+            yield Fix(text="read the end of its log", command=command("jobs", "logs", short_id(job), "--tail", "50"))
+    yield Fix(text="run it once more", command=command("jobs", "rerun", short_id(job)))

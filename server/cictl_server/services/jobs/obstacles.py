@@ -12,6 +12,7 @@ from cictl.wire.requirements import CONTAINER_TOOL, PRESENT, TOOL, meets
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.wanted_tools import ToolList
+from cictl_server.services.history.lookup import short_id
 from cictl_server.store.contract import View
 from cictl_server.store.records import AgentRecord, JobRecord
 
@@ -78,7 +79,7 @@ def sentence(agents: list[AgentFit]) -> str:
         return _lacking(agents)
     if reason is Reason.READY:
         return f"agent {nearest.agent_id} fits and is free: it takes the job with one of its next requests"
-    state = _SENTENCES[reason].format(busy_with=nearest.busy_with)
+    state = _SENTENCES[reason].format(busy_with=nearest.busy_with_short_id)
     fitting = sum(not agent.unmet for agent in agents)
     if fitting == 1:
         return f"agent {nearest.agent_id} fits, but {state}"
@@ -104,7 +105,7 @@ def fixes_for(agents: list[AgentFit], job: JobRecord) -> Iterator[Fix]:
     for agent_id in off[:_MOST_OFFERS]:
         yield Fix(text=f"activate agent {agent_id}", command=command("agents", "activate", agent_id))
     if off:
-        busy_with = agents[0].busy_with
+        busy_with = agents[0].busy_with_short_id
         yield Fix(text=f"or wait for {busy_with}", command=command("jobs", "watch", busy_with))
     else:
         yield from _nearest_fixes(agents[0], job)
@@ -119,7 +120,7 @@ def _nearest_fixes(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
         yield Fix(text=f"start an agent that has {_wishes(job)}", command=new_agent(job))
         return
     if any(unmet.asked for unmet in agent.unmet):
-        yield Fix(text="look again in some seconds", command=command("jobs", "explain", job.id))
+        yield Fix(text="look again in some seconds", command=command("jobs", "explain", short_id(job)))
     tools = [_tool_text(unmet.requirement.removeprefix(TOOL), unmet.want) for unmet in agent.unmet if not unmet.asked]
     if tools:
         may_be_in_vain = agent.fixed_tools and not all(unmet.have for unmet in agent.unmet)
@@ -136,9 +137,8 @@ def _nearest_fixes(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
     if agent.deactivated:
         yield Fix(text=f"activate agent {agent.agent_id}", command=command("agents", "activate", agent.agent_id))
     if agent.busy_with:
-        yield Fix(
-            text=f"wait for {agent.busy_with}, or add an agent", command=command("jobs", "watch", agent.busy_with)
-        )
+        busy_with = agent.busy_with_short_id
+        yield Fix(text=f"wait for {busy_with}, or add an agent", command=command("jobs", "watch", busy_with))
 
 
 def _lacking(agents: list[AgentFit]) -> str:
@@ -179,14 +179,16 @@ def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook
     capabilities = effective_capabilities(record, agent_id=record.agent_id)
     asked = tools.names if presence.is_asked(record.agent_id, tools.id) else ()
     held = view.jobs.active_of_agent(record.agent_id)
+    # An agent that drains begins nothing before what it runs is over.
+    is_busy = bool(held) and (len(held) >= record.slots or presence.is_draining(record.agent_id))
     return AgentFit(
         agent_id=record.agent_id,
         hostname=record.hostname,
         last_seen_utc=presence.seen_at(record.agent_id) or record.seen,
         offline=not presence.is_available(record.agent_id),
         deactivated=record.deactivated,
-        # An agent that drains begins nothing before what it runs is over.
-        busy_with=held[0].id if held and (len(held) >= record.slots or presence.is_draining(record.agent_id)) else "",
+        busy_with=held[0].id if is_busy else "",
+        busy_with_short_id=short_id(held[0]) if is_busy else "",
         fixed_tools=presence.has_fixed_tools(record.agent_id),
         unmet=list(_unmet(job.required_capabilities, capabilities, asked)),
     )
