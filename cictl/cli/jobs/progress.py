@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from cictl.base.clock import utc_now
 from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.outcome import outcome
+from cictl.cli.output.data import Format
 from cictl.cli.output.plain import plain
-from cictl.cli.output.text import duration, has_colour, shorten, style_of
+from cictl.cli.output.table import Column, Renderer, Result
+from cictl.cli.output.text import folded, has_colour, style_of
 from cictl.cli.short_ids import label
 from cictl.cli.tables.jobs import running_time, state_text
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
@@ -77,7 +78,7 @@ class LiveBoard(Board):
 
     def note(self, text: str) -> None:
         if text:
-            self._console.print(plain(text), markup=False, soft_wrap=True)
+            self._console.print(folded("", plain(text), width=self._size.width), end="", markup=False, soft_wrap=True)
 
     def saw(self, state: JobState, _line: str) -> None:
         self._picture.states[state.id] = state
@@ -120,39 +121,27 @@ class LiveBoard(Board):
 class JobsPicture:
     """The executions of a wait as a table: which step each one is at, and for how long it has been running."""
 
-    def __init__(
-        self, jobs: Sequence[JobExecution], labels: Mapping[str, str], *, now: Callable[[], datetime] = utc_now
-    ) -> None:
-        """Begin with *jobs*; *now* tells the time on the server."""
+    def __init__(self, jobs: Sequence[JobExecution], labels: Mapping[str, str], renderer: Renderer) -> None:
+        """Begin with *jobs*."""
         self.states: dict[str, JobExecution | JobState] = {job.id: job for job in jobs}
-        self._labels = labels
-        self._now = now
+        self._renderer = renderer
+        self._columns: tuple[Column[JobExecution | JobState], ...] = (
+            Column("JOB", lambda state: labels[state.id], shrinks=True),
+            Column("STATUS", outcome, least=9),
+            Column("TIME", lambda state: partial(running_time, state), least=6),
+            Column("AGENT", lambda state: state.leased_by_agent_id, shrinks=True),
+            Column("STEP", lambda state: state.error or state.current_step, folds=True),
+        )
 
     def draw(self, *, height: int, width: int = 80) -> Group:
         """Return the table; of more jobs than lines it shows those that failed or run first, and counts the rest."""
         from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
 
         lines = len(self.states) if len(self.states) < height else height - 2
         shown = set(sorted(self.states, key=lambda job_id: _urgency(self.states[job_id]))[: max(0, lines)])
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for title, least in (("JOB", 12), ("STATUS", 9), ("TIME", 6), ("AGENT", 6)):
-            table.add_column(title, no_wrap=True, min_width=least)
-        # What is left for names beside a status, a time and the beginning of a step.
-        room = max(12, (width - 32) // 2)
-        table.add_column("STEP", no_wrap=True, overflow="ellipsis", ratio=1)
-        for job_id in (job_id for job_id in self.states if job_id in shown):
-            state, word = self.states[job_id], outcome(self.states[job_id])
-            time = running_time(state, self._now())
-            texts = (
-                Text(shorten(plain(self._labels[job_id]), room)),
-                Text(word, style=style_of(word)),
-                Text("-" if time is None else duration(time)),
-                Text(shorten(plain(state.leased_by_agent_id or "-"), max(6, room // 2))),
-                Text(plain(state.error or state.current_step or "-")),
-            )
-            table.add_row(*texts)
+        rows = [state for job_id, state in self.states.items() if job_id in shown]
+        result = Result(message=None, rows=rows, columns=self._columns, name=lambda state: state.id)
+        table = self._renderer.picture(result, form=Format.TABLE, width=width)
         return Group(table, _line(self._rest(shown))) if len(shown) < len(self.states) else Group(table)
 
     def _rest(self, shown: set[str]) -> str:
@@ -243,7 +232,7 @@ def board_for(session: Session, jobs: Sequence[JobExecution], labels: Mapping[st
     runs = {job.facts.chain_run_id for job in jobs}
     is_chain = len(runs) == 1 and "" not in runs
     return LiveBoard(
-        session, session.stderr, ChainPicture(jobs) if is_chain else JobsPicture(jobs, labels, now=session.now)
+        session, session.stderr, ChainPicture(jobs) if is_chain else JobsPicture(jobs, labels, session.renderer)
     )
 
 

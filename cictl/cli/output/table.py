@@ -44,6 +44,8 @@ Cell = Still | Callable[[datetime], Still]
 _GAP = 2
 _FOLDED_WIDTH = 14
 """Columns that fold get no narrower than this."""
+_SHORTEST = 5
+"""In a picture, whose rows can't be folded, names and texts get no narrower than this."""
 
 _LEAD = r" *(?:\d+\. )?"
 
@@ -57,6 +59,7 @@ class Column(Generic[T]):
         wide: Shown with `-o wide` only.
         folds: Long text, folded into several lines where the screen is too narrow.
         shrinks: A name that is shortened in its middle where the screen is too narrow.
+        least: Its width at least, so that a picture whose times grow does not move.
     """
 
     title: str
@@ -64,6 +67,7 @@ class Column(Generic[T]):
     wide: bool = False
     folds: bool = False
     shrinks: bool = False
+    least: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +128,10 @@ class Renderer:
             self._table(result, wide=form is Format.WIDE)
 
     def note(self, text: str) -> None:
-        """Write one line to stderr; nothing when *text* is empty."""
+        """Write one line to stderr, folded between words on a narrow terminal; nothing when *text* is empty."""
         if text:
-            self.stderr.write(plain(text) + "\n")
+            width = columns_of(self.stderr, self._env) if is_terminal(self.stderr) else None
+            self.stderr.write(folded("", plain(text), width=width))
             self.stderr.flush()
 
     def table_on_stderr(self, result: Result[Any]) -> None:
@@ -168,10 +173,14 @@ class Renderer:
             self._write("".join(lines if is_first else lines[1:]))
 
     def picture(self, result: Result[Any], *, form: Format, width: int) -> Table:
-        """Return the table of *result* for a screen of that *width*, each row on one line: any cell may be shortened."""
+        """Return the table of *result* for a screen of that *width*, each row on one line: any cell may be shortened.
+
+        What is short by nature, such as a status or a time, stays whole as long as shortening the others is enough.
+        """
         columns = _columns(result, wide=form is Format.WIDE)
         rows = self._texts(result, columns, terminal=True)
         fitted = _fitted(columns, _widths(columns, rows), width)
+        fitted = _fitted(columns, fitted, width, least=_SHORTEST)
         return _drawn([replace(column, shrinks=True) for column in columns], rows, fitted)
 
     def _draw(self, result: Result[Any], *, stream: TextIO, wide: bool) -> None:
@@ -245,21 +254,25 @@ def _columns(result: Result[Any], *, wide: bool) -> tuple[Column[Any], ...]:
 
 
 def _widths(columns: Sequence[Column[Any]], rows: list[list[str]]) -> list[int]:
-    return [max(width_of(text) for text in (c.title, *(row[i] for row in rows))) for i, c in enumerate(columns)]
+    return [
+        max(c.least, *(width_of(text) for text in (c.title, *(row[i] for row in rows)))) for i, c in enumerate(columns)
+    ]
 
 
-def _fitted(columns: Sequence[Column[Any]], widths: Sequence[int], screen: int) -> list[int]:
+def _fitted(
+    columns: Sequence[Column[Any]], widths: Sequence[int], screen: int, *, least: int = _FOLDED_WIDTH
+) -> list[int]:
     """Return the widths with which all columns fit on the *screen*, as far as that loses nothing that matters.
 
     Names are shortened first, then long texts are folded; at last any cell is folded that is wider than others. What is
-    short, such as a status or a time, stays whole in any case.
+    no wider than *least*, such as a status or a time, stays whole in any case.
     """
     fitted = list(widths)
     excess = sum(fitted) + _GAP * (len(fitted) - 1) - screen
     is_name, is_text = [c.shrinks for c in columns], [c.folds for c in columns]
     for may_give in (is_name, is_text, [True] * len(columns)):
         while excess > 0:
-            givers = [i for i, gives in enumerate(may_give) if gives and fitted[i] > _FOLDED_WIDTH]
+            givers = [i for i, gives in enumerate(may_give) if gives and fitted[i] > least]
             if not givers:
                 break
             fitted[max(givers, key=fitted.__getitem__)] -= 1

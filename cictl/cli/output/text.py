@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -77,22 +78,30 @@ def shorten(text: str, width: int) -> str:
     return f"{head}…{tail}"
 
 
+_COMMAND = re.compile(r"`[^`]*`|(?<=: )cictl .*")
+_HELD_SPACE = "\0"
+"""Stands for a space at which no line may break; `plain` has removed it from what is shown."""
+
+
 def folded(lead: str, text: str, *, width: int | None) -> str:
-    """Return *lead* and *text* as lines of at most *width* columns, broken between words; without a width as one line."""
+    """Return *lead* and *text* as lines of at most *width* columns, broken between words; without a width as one line.
+
+    A command, in backquotes or after a colon at the end, stays whole: people copy it.
+    """
     if width is None or len(lead) + len(text) <= width:
         return f"{lead}{text}".rstrip() + "\n"
     import textwrap
 
     indent = " " * len(lead)
     folded = textwrap.fill(
-        text,
+        _COMMAND.sub(lambda found: found[0].replace(" ", _HELD_SPACE), text),
         width=width,
         initial_indent=lead,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return folded + "\n"
+    return folded.replace(_HELD_SPACE, " ") + "\n"
 
 
 def is_terminal(stream: TextIO) -> bool:

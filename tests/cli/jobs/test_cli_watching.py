@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 from cictl_testing.screen import Screen, end
-from cictl_testing.shop import Shop, job
+from cictl_testing.shop import LONG_AGO, Shop, job
 from rich.console import Console
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.patience import Patience
 from cictl.cli.jobs.progress import JobsPicture
+from cictl.cli.output.table import Renderer
 from cictl.wire.jobs import JobState, JobStatus
 from cictl.wire.problems import Code
 from tests.cli.conftest import HASTE, Run
@@ -170,7 +173,7 @@ def test_watched_jobs_are_a_table_that_survives_a_new_size(screen: Screen, shop:
     child.expect_exact("Step 1/2: make")
     child.setwinsize(12, 40)
     child.expect_exact("\x1b[2J\x1b[H")
-    child.expect_exact("compile")
+    child.expect_exact("running")
     for job_id in ("job-1", "job-2"):
         shop.finish(job_id)
     assert end(child) == 0
@@ -189,12 +192,16 @@ def test_ctrl_c_leaves_a_clean_screen(screen: Screen, shop: Shop) -> None:
     assert end(child) == ExitCode.INTERRUPTED
 
 
+def renderer() -> Renderer:
+    return Renderer(stdout=sys.stdout, stderr=sys.stderr, env={})
+
+
 def drawn(states: list[JobStatus], *, height: int) -> list[str]:
     jobs = [job(f"job-{n}", status, leased_by_agent_id="a" * 50) for n, status in enumerate(states)]
-    picture = JobsPicture(jobs, {each.id: each.id for each in jobs})
+    picture = JobsPicture(jobs, {each.id: each.id for each in jobs}, renderer())
     console = Console(width=40, height=24)
     with console.capture() as capture:
-        console.print(picture.draw(height=height))
+        console.print(picture.draw(height=height, width=40))
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -202,6 +209,27 @@ def test_a_table_fits_the_screen() -> None:
     lines = drawn([JobStatus.RUNNING] * 5, height=20)
     assert len(lines) == 6
     assert max(map(len, lines)) <= 40
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_a_table_never_loses_states_and_times(width: int) -> None:
+    [state] = [
+        job(
+            "job-1",
+            JobStatus.RUNNING,
+            started_utc=LONG_AGO,
+            leased_by_agent_id="a" * 50,
+            current_step="Step 1/1: " + "x" * 300,
+        )
+    ]
+    picture = JobsPicture([state], {state.id: "test-the-whole-of-the-payment-service"}, renderer())
+    console = Console(width=width, height=24)
+    with console.capture() as capture:
+        console.print(picture.draw(height=20, width=width))
+    title, row = capture.get().splitlines()
+    assert title.split() == ["JOB", "STATUS", "TIME", "AGENT", "STEP"]
+    assert re.match(r"test\S+ +running +\S+[dhms] ", row), row
+    assert "……" not in row
 
 
 def test_of_too_many_jobs_the_urgent_are_shown_and_the_rest_counted() -> None:
@@ -213,7 +241,7 @@ def test_of_too_many_jobs_the_urgent_are_shown_and_the_rest_counted() -> None:
 
 
 def test_new_states_show() -> None:
-    picture = JobsPicture([job("job-1")], {"job-1": "compile"})
+    picture = JobsPicture([job("job-1")], {"job-1": "compile"}, renderer())
     picture.states["job-1"] = JobState(id="job-1", status=JobStatus.FAILED, log_size=0, error="exit status 3")
     console = Console(width=80)
     with console.capture() as capture:

@@ -11,7 +11,7 @@ import yaml
 
 from cictl.cli.output.data import Format
 from cictl.cli.output.table import Column, Renderer, Result
-from cictl.cli.output.text import ago, duration
+from cictl.cli.output.text import ago, duration, folded
 from cictl.wire.agents import Agent, AgentList
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -129,3 +129,17 @@ def test_ago(seconds: float, text: str) -> None:
 )
 def test_duration(seconds: float, text: str) -> None:
     assert duration(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        pytest.param(
+            "gpu waits; `cictl jobs explain 3/gpu` tells", ["gpu waits;", "`cictl jobs explain 3/gpu`", "tells"]
+        ),
+        pytest.param("Attach again with: cictl jobs logs -f 3/a", ["Attach again with:", "cictl jobs logs -f 3/a"]),
+        pytest.param("a `cictl longer than the screen is`", ["a", "`cictl longer than the screen is`"], id="too long"),
+    ],
+)
+def test_no_line_breaks_inside_a_command(text: str, lines: list[str]) -> None:
+    assert folded("", text, width=30).splitlines() == lines
