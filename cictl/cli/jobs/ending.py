@@ -61,7 +61,7 @@ def _show_reason(session: Session, job: JobExecution, *, whose: str, has_log: bo
     else:
         session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {name}` shows all):")
     for line in lines:
-        session.note(f"  {line}")
+        session.renderer.note(f"  {line}", folds=False)
 
 
 def _show_warnings(session: Session, lines: Sequence[str]) -> None:

@@ -127,10 +127,14 @@ class Renderer:
         else:
             self._table(result, wide=form is Format.WIDE)
 
-    def note(self, text: str) -> None:
-        """Write one line to stderr, folded between words on a narrow terminal; nothing when *text* is empty."""
+    def note(self, text: str, *, folds: bool = True) -> None:
+        """Write one line to stderr; nothing when *text* is empty.
+
+        Args:
+            folds: Break it between words on a narrow terminal. A line of a log stays as it is.
+        """
         if text:
-            width = columns_of(self.stderr, self._env) if is_terminal(self.stderr) else None
+            width = columns_of(self.stderr, self._env) if folds and is_terminal(self.stderr) else None
             self.stderr.write(folded("", plain(text), width=width))
             self.stderr.flush()
 
