@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -164,3 +166,19 @@ def test_a_log_ends_with_a_newline_on_a_terminal_only(screen: Screen, shop: Shop
 def test_help_is_as_wide_as_the_terminal(screen: Screen) -> None:
     sentence = "A run's number stands for all of its jobs. Of several jobs the exit code is that of the worst failure."
     assert sentence in screen.show("jobs", "cancel", "--help", columns=150)
+
+
+def test_filters_and_short_ids_on_a_terminal_and_through_a_pipe(screen: Screen, shop: Shop, home: Path) -> None:
+    shop.put(
+        job("job-1", JobStatus.QUEUED, metadata={"run_number": "41"}),
+        job("job-2", JobStatus.SUCCEEDED, metadata={"run_number": "41", "pipeline_job_id": "test"}),
+    )
+    shown = screen.show("jobs", "list", "--status", "queued", "--project", "sho", "--run", "41")
+    assert "41/compile" in shown
+    assert "41/test" not in shown
+    program = f"{sys.executable} -m cictl.cli.app.main"
+    piped = f"{program} jobs list --status queued -o name | {program} jobs cancel -"
+    ran = subprocess.run(piped, shell=True, env=screen.env, cwd=home, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert ran.stderr.startswith("41/compile: ")
+    assert shop.job("job-1").status is JobStatus.FAILED

@@ -16,7 +16,7 @@ class Screen:
     """Starts the program on a terminal."""
 
     def __init__(self, url: str, home: Path) -> None:
-        self._env = {
+        self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "TERM": "xterm-256color",
@@ -29,7 +29,7 @@ class Screen:
         return pexpect.spawn(
             sys.executable,
             ["-m", "cictl.cli.app.main", *argv],
-            env={**self._env, **env},
+            env={**self.env, **env},
             cwd=str(self._home),
             dimensions=(24, columns),
             encoding="utf-8",
