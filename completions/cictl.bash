@@ -3,7 +3,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs retention vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="" repeated=""
@@ -331,6 +331,54 @@ _cictl_node() {
         options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--run --timeout -o --output --query --server --context"
         arguments="jobs" repeated="jobs"
+        ;;
+    "cictl runs")
+        commands="pin unpin"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl runs pin")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl runs unpin")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl retention")
+        commands="show set preview run"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl retention show")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl retention set")
+        commands=""
+        options="--project --keep-runs --keep-days --artifact-days --log-days --reset -o --output --query --server --context --debug -h --help"
+        valued="--project --keep-runs --keep-days --artifact-days --log-days -o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl retention preview")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl retention run")
+        commands=""
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
         ;;
     "cictl vault")
         commands="list add delete test"

@@ -17,6 +17,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
+                , @('runs', 'Runs: pin unpin.');
+                , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
                 , @('vault', 'Vaults that jobs take secrets from: list add delete test.');
                 , @('update', 'Versions of the server: check tags status apply rollback.');
                 , @('server', 'The server itself: restart.');
@@ -1036,6 +1038,144 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             valued = @('--run', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = 'jobs'
+        }
+        'cictl runs' = @{
+            commands = @(
+                , @('pin', 'Keep a run whatever its age, with its logs and artifacts.');
+                , @('unpin', 'Let a run go when its time has come: see `cictl retention show`.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl runs pin' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl runs unpin' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl retention' = @{
+            commands = @(
+                , @('show', 'Show how long runs, their logs and their artifacts are kept.');
+                , @('set', 'Change how long things are kept; what is not named stays as it is.');
+                , @('preview', 'Show what would go now.');
+                , @('run', 'Remove now what the limits say, instead of within the hour.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl retention show' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl retention set' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Of this project only; default: of all.');
+                , @('--keep-runs', 'Keep the newest N runs of each pipeline; 0: all. [x>=0]');
+                , @('--keep-days', 'Keep runs N days; 0: for ever. [x>=0]');
+                , @('--artifact-days', 'Keep artifacts N days; 0: as long as the run. [x>=0]');
+                , @('--log-days', 'Keep logs N days; 0: as long as the run. [x>=0]');
+                , @('--reset', 'Give up what was set before: take the wider limits again.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '--keep-runs', '--keep-days', '--artifact-days', '--log-days', '-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl retention preview' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl retention run' = @{
+            commands = @()
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
         }
         'cictl vault' = @{
             commands = @(

@@ -213,6 +213,8 @@ class JobExecution(Message):
         not_before_utc: When the server tries to read them again (ours).
         warnings: What its user should know although it is no failure, such as files that were not kept (ours).
         timeout_is_default: The limit is the server's, because the job states none. It is given with the lease (ours).
+        pinned: Its run is kept whatever its age (ours).
+        log_removed_utc: When retention removed its log; `artifacts_removed_utc` is the same for its artifacts (ours).
     """
 
     id: str
@@ -246,6 +248,9 @@ class JobExecution(Message):
     not_before_utc: datetime | None = None
     warnings: list[str] = msgspec.field(default_factory=list)
     timeout_is_default: bool = False
+    pinned: bool = False
+    log_removed_utc: datetime | None = None
+    artifacts_removed_utc: datetime | None = None
 
     @property
     def facts(self) -> JobMetadata:

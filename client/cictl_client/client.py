@@ -15,6 +15,7 @@ from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.logs import LogCalls
 from cictl_client.calls.pipelines import PipelineCalls
 from cictl_client.calls.projects import ProjectCalls
+from cictl_client.calls.retention import RetentionCalls
 from cictl_client.calls.runs import RunCalls
 from cictl_client.calls.server import ServerCalls
 from cictl_client.calls.updates import UpdateCalls
@@ -33,6 +34,7 @@ class Client(
     LogCalls,
     PipelineCalls,
     ProjectCalls,
+    RetentionCalls,
     ServerCalls,
     UpdateCalls,
     VaultCalls,

@@ -20,7 +20,8 @@ from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser
 from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_JOB_SECONDS, DEFAULT_WAITING_PLACES, Services
 from cictl_server.services.artifacts.limits import ArtifactLimits
-from cictl_server.services.core.pulse import INTERVAL_SECONDS
+from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SECONDS
+from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
@@ -142,6 +143,8 @@ class Server:
         maintenance = threading.Thread(target=self._maintain, name="maintenance")
         maintenance.start()
         threading.Thread(target=self._reload_projects, name="reload", daemon=True).start()
+        retention = threading.Thread(target=self._keep_in_bounds, name="retention")
+        retention.start()
         if self._advertiser is not None:
             self._advertiser.start()
         try:
@@ -151,6 +154,7 @@ class Server:
             if self._advertiser is not None:
                 self._advertiser.stop()
             maintenance.join()
+            retention.join()
             self._store.close()
 
     def stop(self) -> None:
@@ -162,12 +166,21 @@ class Server:
         self.services.projects.remotes.places.close()
 
     def _maintain(self) -> None:
-        while not self._stopping.wait(INTERVAL_SECONDS):
+        while not self._stopping.wait(MAINTENANCE_SECONDS):
             try:
                 self.services.jobs.expiry.run_once()
                 self.services.updates.update.settle()
             except Exception:  # the next pass tries again; dying silently would be worse
                 logger.exception("maintenance failed")
+
+    def _keep_in_bounds(self) -> None:
+        pause = FIRST_SECONDS
+        while not self._stopping.wait(pause):
+            pause = INTERVAL_SECONDS
+            try:
+                self.services.retention.retention.run_in_background(self._stopping)
+            except Exception:  # the next pass tries again
+                logger.exception("retention failed")
 
     def _reload_projects(self) -> None:
         try:

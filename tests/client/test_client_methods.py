@@ -58,6 +58,7 @@ from cictl.wire.projects import (
     SourceRefs,
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
+from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
 from cictl.wire.server import Health, RuntimeState, ServerInfo
 from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 from cictl.wire.vault import (
@@ -122,6 +123,9 @@ VAULT = VaultConnection(
     id=3, name="pantry", url="https://v", auth_method="approle", approle_mount="approle", role_id="r", used_by=["s/b"]
 )
 REMOVED = DeletedVaultConnection(deleted=True, id=3, used_by=["s/b"])
+KEPT = RetentionPolicies(default=RetentionPolicy(keep_runs=9, keep_days=0, artifact_days=90, log_days=0))
+GOING = RetentionCounts(runs=1, jobs=2, logs=2, artifacts=0, bytes=20)
+PIN = RunPin(run="41", pinned=False, jobs=2)
 TESTED = VaultTestResponse(ok=True, message="vault auth ok")
 
 RERUN = RerunResponse(job_execution=JOB, dependants=["job-2"])
@@ -327,6 +331,18 @@ CASES = [
         lambda c: c.list_artifacts("job-1"),
         [FILE],
     ),
+    case("retention", "GET /api/v1/retention", KEPT, Client.retention, KEPT),
+    case(
+        "change_retention",
+        "POST /api/v1/retention",
+        KEPT,
+        lambda c: c.change_retention(RetentionChange(project="shop", log_days=3)),
+        KEPT,
+        b'{"project":"shop","log_days":3}\n',
+    ),
+    case("preview_retention", "GET /api/v1/retention/preview", GOING, Client.preview_retention, GOING),
+    case("run_retention", "POST /api/v1/retention/run", GOING, Client.run_retention, GOING, b"{}"),
+    case("pin_run", "POST /api/v1/runs/41/unpin", PIN, lambda c: c.pin_run("41", pinned=False), PIN, b"{}"),
     case(
         "list_vault_connections",
         "GET /api/v1/vault/connections",

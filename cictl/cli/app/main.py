@@ -61,6 +61,10 @@ COMMANDS: dict[str, CommandEntry] = {
         "app",
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
+    "runs": CommandEntry("cictl.cli.commands.runs", "app", "Runs: pin unpin."),
+    "retention": CommandEntry(
+        "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."
+    ),
     "vault": CommandEntry(
         "cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add delete test."
     ),

@@ -11,7 +11,7 @@ import msgspec
 from cictl.base.sizes import size_text
 from cictl.cli.outcome import outcome
 from cictl.cli.output.table import Column, Result
-from cictl.cli.output.text import duration
+from cictl.cli.output.text import duration, iso
 from cictl.cli.short_ids import label, label_in_chain, run_ids, short_id
 from cictl.cli.tables.steps import step_lines
 from cictl.wire.jobs import CacheStat, JobExecution, JobList, JobResponse, JobState, JobStatus, LoggedStep
@@ -95,6 +95,11 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Error", lambda j: j.error),
     Column("Warnings", lambda j: j.warnings),
     Column("Tests", lambda j: _tests_text(j)),
+    Column("Pinned", lambda j: "yes, retention leaves the run alone" if j.pinned else ""),
+    Column("Log", lambda j: f"removed {iso(j.log_removed_utc)} by retention" if j.log_removed_utc else ""),
+    Column(
+        "Artifacts", lambda j: f"removed {iso(j.artifacts_removed_utc)} by retention" if j.artifacts_removed_utc else ""
+    ),
     Column("Caches", lambda j: [_cache_text(cache) for cache in j.cache_stats]),
     Column("Waits for", lambda j: [*j.unmet_requirements, *([j.waiting_reason] if j.waiting_reason else [])]),
     Column("Next attempt", lambda j: j.not_before_utc),

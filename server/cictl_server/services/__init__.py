@@ -23,6 +23,7 @@ from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
 from cictl_server.services.pipelines import Pipelines
 from cictl_server.services.projects import Projects
+from cictl_server.services.retention import Retention
 from cictl_server.services.secrets import Secrets
 from cictl_server.services.updates import Updates
 from cictl_server.services.updates.process import ServerProcess
@@ -50,6 +51,7 @@ class Services:
     pipelines: Pipelines
     updates: Updates
     agents: Agents
+    retention: Retention
 
     @classmethod
     def build(
@@ -103,6 +105,7 @@ class Services:
         pipelines = Pipelines.build(core, history, fleet, secrets, projects, about)
         updates = Updates.build(core, fleet, projects, jobs, tools=tools, process=process or ServerProcess())
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
+        retention = Retention.build(core, logs, artifacts, jobs)
         return cls(
             core=core,
             history=history,
@@ -116,4 +119,5 @@ class Services:
             pipelines=pipelines,
             updates=updates,
             agents=agents,
+            retention=retention,
         )

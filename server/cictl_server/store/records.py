@@ -45,6 +45,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         waiting_reason: Why its secrets could not be read at the last attempt.
         secrets_since: When the first of `secrets_attempts` attempts to read them failed.
         warnings: What its agent says that users should know although it is no failure.
+        pinned: Retention leaves its run alone.
+        log_removed: When retention removed its log; `artifacts_removed` is the same for its artifacts.
     """
 
     number: int
@@ -74,6 +76,9 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     secrets_attempts: int = 0
     warnings: list[str] = msgspec.field(default_factory=list)
     default_timeout_seconds: int = 0
+    pinned: bool = False
+    log_removed: datetime | None = None
+    artifacts_removed: datetime | None = None
 
     @classmethod
     def queued(cls, spec: JobSpec, *, number: int, created: datetime) -> JobRecord:

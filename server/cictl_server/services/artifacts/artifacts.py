@@ -33,7 +33,7 @@ from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.paths import bad_path, check_paths, clean_artifact_path, keeps_case
 from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.artifacts.zips import entry_kind, extract, open_zip, read_link
-from cictl_server.services.core.ids import job_number
+from cictl_server.services.core.ids import job_number, numbered_names
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.lookup import check_holder, get_job
 from cictl_server.services.secrets.masks import Masks
@@ -215,6 +215,10 @@ class ArtifactService:
             home, ends = self._generation(number, record.generation), _ends(record.entries)
             files |= {entry.path: home / ends.get(entry.path, entry.path) for entry in record.entries}
         return files
+
+    def stored(self) -> Iterator[tuple[int, str]]:
+        """Yield the number of each execution that has a directory here, and the directory's name."""
+        return numbered_names(self._directory)
 
     def delete(self, number: int) -> None:
         """Remove the files of an execution that was deleted."""

@@ -18,7 +18,7 @@ from cictl.wire.codec import decode
 from cictl.wire.jobs import TestSummary
 from cictl.wire.reports import REPORT_UNMASKED, TestReport, TestReportUpload
 from cictl_server.errors import NotFound, no_agent_id
-from cictl_server.services.core.ids import job_number
+from cictl_server.services.core.ids import job_number, numbered_names
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.lookup import check_holder, get_job
 from cictl_server.services.secrets.masks import Masks
@@ -69,6 +69,10 @@ class ReportFiles:
             return decode(self.path(number, TEST_REPORT_PATH).read_bytes(), TestReport)
         except FileNotFoundError:
             return None
+
+    def stored(self) -> Iterator[tuple[int, str]]:
+        """Yield the number of each execution that has a directory here, and the directory's name."""
+        return numbered_names(self._directory)
 
     def delete(self, number: int) -> None:
         """Remove the reports of an execution that was deleted."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 from cictl.base.clock import Clock
 from cictl_server.errors import NotFound
@@ -25,6 +27,13 @@ class NumberSource:
         with self._lock:
             self._last = max(self._last + 1, int(self._clock().timestamp() * 1_000_000) * 1000)
             return self._last
+
+
+def numbered_names(directory: Path) -> Iterator[tuple[int, str]]:
+    """Yield the names in *directory* that begin with the id of an execution, each with its number."""
+    for path in directory.iterdir():
+        if found := _JOB_ID.match(path.name):
+            yield int(found[0].removeprefix(_PREFIX)), path.name
 
 
 def job_number(job_id: str) -> int:

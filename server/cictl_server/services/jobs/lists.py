@@ -10,6 +10,7 @@ from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus,
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.matching import Matching
+from cictl_server.services.history.lookup import jobs_of_run
 from cictl_server.services.jobs.views import job_view
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
@@ -152,8 +153,7 @@ def _matching(view: View, where: JobFilter) -> Iterator[JobRecord]:
     before = _cursor_number(where.cursor) if where.cursor else None
     statuses = _wire_statuses(where)
     if where.run:
-        jobs_of = view.jobs
-        run = jobs_of.of_run(where.run) or jobs_of.of_chain_run(where.run) or jobs_of.of_run_number(where.run)
+        run = jobs_of_run(view.jobs, where.run)
         jobs: Iterator[JobRecord] = (
             j for j in reversed(run) if (before is None or j.number < before) and j.status in statuses
         )

@@ -46,13 +46,13 @@ class RemovalService:
             job = get_job(tx, job_id)
             if job.status not in _PENDING:
                 raise Conflict("job is not pending", hint="cancel it, or flush the history")
-            self._remove(tx, [job])
+            self.remove(tx, [job])
 
     def clear_queue(self) -> int:
         """Remove all queued and leased executions, blocked ones included, and return their number."""
         with self.store.write() as tx:
             jobs = [job for status in _PENDING for job in tx.jobs.with_status(status)]
-            self._remove(tx, jobs)
+            self.remove(tx, jobs)
         return len(jobs)
 
     def flush_history(self, *, agent_id: str | None = None) -> int:
@@ -65,10 +65,11 @@ class RemovalService:
         """
         with self.store.write() as tx:
             jobs = _unawaited(tx, _finished(tx, agent_id))
-            self._remove(tx, jobs)
+            self.remove(tx, jobs)
         return len(jobs)
 
-    def _remove(self, tx: Transaction, jobs: Iterable[JobRecord]) -> None:
+    def remove(self, tx: Transaction, jobs: Iterable[JobRecord]) -> None:
+        """Remove executions in *tx*; what waited for them is settled, and their files go after the commit."""
         removed = [(job.number, job.log_name) for job in jobs]
         for number, _ in removed:
             tx.jobs.delete(number)

@@ -54,6 +54,9 @@ def job_view(
         unmet_requirements=unmet_requirements(job, candidates or ()) if is_listed else [],
         warnings=job.warnings,
         timeout_is_default=job.limit_seconds != job.timeout_seconds,
+        pinned=job.pinned,
+        log_removed_utc=job.log_removed,
+        artifacts_removed_utc=job.artifacts_removed,
     )
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cictl.redaction import starred
 from cictl_server.errors import LogGap
+from cictl_server.services.core.ids import numbered_names
 from cictl_server.services.logs.index import LogIndex
 from cictl_server.services.secrets.masks import Mask, Masks
 
@@ -23,6 +25,7 @@ SNAPSHOT_LIMIT = 524_288
 """An agent of the reference sends at most this many bytes of a log: its tail."""
 
 _ANCHOR = 4096
+_SUFFIX = ".log"
 
 
 class LogFiles:
@@ -46,7 +49,7 @@ class LogFiles:
         self._locks = [threading.Lock() for _ in range(64)]
 
     def path(self, name: str) -> Path:
-        return self._directory / f"{name}.log"
+        return self._directory / f"{name}{_SUFFIX}"
 
     def size(self, name: str) -> int:
         """Return the size of the log in bytes; 0 if there is none."""
@@ -149,6 +152,12 @@ class LogFiles:
         """Make the log durable."""
         with suppress(FileNotFoundError), self.path(name).open("rb") as file:
             os.fsync(file.fileno())
+
+    def stored(self) -> Iterator[tuple[int, str]]:
+        """Yield the number of the execution and the name of each log."""
+        for number, name in numbered_names(self._directory):
+            if name.endswith(_SUFFIX):
+                yield number, name.removesuffix(_SUFFIX)
 
     def delete(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)

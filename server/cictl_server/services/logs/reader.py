@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cictl.wire.words import CONTROL
 from cictl_server.services.logs.files import SNAPSHOT_LIMIT, LogFiles
 from cictl_server.services.logs.index import Arrivals
 from cictl_server.store.records import JobRecord
@@ -49,7 +50,9 @@ class JobLog:
         self._stored = job.log_size
         if not job.status.is_terminal:
             self._stored = files.size(job.log_name) if is_for_agent else files.shown_size(job.log_name)
-        self._tail = self._closing()
+        if job.log_removed is not None:
+            self._stored = 0
+        self._tail = self._closing() if job.log_removed is None else _removed(job.log_removed)
 
     @property
     def size(self) -> int:
@@ -101,6 +104,10 @@ class JobLog:
             return b""
         last = self._files.read(self._job.log_name, offset=self._stored - 1, limit=1) if self._stored else b"\n"
         return (b"" if last == b"\n" else b"\n") + self._job.closing_line.encode()
+
+
+def _removed(when: datetime) -> bytes:
+    return f"{CONTROL}retention removed this log on {when:%Y-%m-%d}\n".encode()
 
 
 def _first_line(tail: bytes) -> int:

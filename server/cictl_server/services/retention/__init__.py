@@ -1,0 +1,34 @@
+"""How long finished runs, their logs and their artifacts are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl_server.services.artifacts import Artifacts
+from cictl_server.services.core import Core
+from cictl_server.services.jobs import Jobs
+from cictl_server.services.logs import Logs
+from cictl_server.services.retention.pins import PinService
+from cictl_server.services.retention.policies import PolicyService
+from cictl_server.services.retention.retention import RetentionService
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    retention: RetentionService
+    policies: PolicyService
+    pins: PinService
+
+    @classmethod
+    def build(cls, core: Core, logs: Logs, artifacts: Artifacts, jobs: Jobs) -> Retention:
+        policies = PolicyService(store=core.store)
+        retention = RetentionService(
+            store=core.store,
+            policies=policies,
+            removal=jobs.removal,
+            logs=logs.files,
+            artifacts=artifacts.artifacts,
+            reports=artifacts.report_files,
+            clock=core.clock,
+        )
+        return cls(retention=retention, policies=policies, pins=PinService(store=core.store))

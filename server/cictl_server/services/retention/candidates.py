@@ -1,0 +1,136 @@
+"""What may go: a walk over all runs, the newest first, in pieces that are read at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+
+from cictl.wire.jobs import JobStatus
+from cictl.wire.retention import RetentionPolicy
+from cictl.wire.words import DEPENDENCY_JOB_IDS
+from cictl_server.services.history.past_runs import deciding
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records import ArtifactsRecord, JobRecord
+
+_CHUNK = 200
+"""Executions that are looked at in one read of the store."""
+
+Policies = Callable[[str], RetentionPolicy]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """Something of one run that goes.
+
+    Attributes:
+        jobs: The executions of a whole run that goes; else empty.
+        logs: Executions whose logs go.
+        artifacts: The artifacts that go, by execution.
+    """
+
+    jobs: list[JobRecord] = field(default_factory=list)
+    logs: list[JobRecord] = field(default_factory=list)
+    artifacts: list[ArtifactsRecord] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        return sum(job.log_size for job in self.logs) + sum(map(bytes_of, self.artifacts))
+
+
+def bytes_of(artifacts: ArtifactsRecord) -> int:
+    return sum(entry.size_bytes for entry in artifacts.entries)
+
+
+def is_settled(view: View, jobs: list[JobRecord]) -> bool:
+    """Tell whether a run may be touched: it is over, nobody pinned it, and nothing in its chain run is unfinished."""
+    chain = jobs[0].facts.chain_run_id
+    return (
+        all(job.status.is_terminal and not job.pinned for job in jobs)
+        and not view.jobs.blocked_of_run(jobs[0].facts.pipeline_run_id)
+        and not (chain and next(view.jobs.unfinished_of_chain_run(chain), None))
+    )
+
+
+class Walk:
+    """One walk over all runs.
+
+    The newest success of each branch stays, and so do the runs whose artifacts an unfinished execution restores.
+    """
+
+    def __init__(self, store: Store, policies: Policies, *, now: datetime) -> None:
+        self._store = store
+        self._policies = policies
+        self._now = now
+        self._seen: set[str] = set()
+        self._runs: Counter[tuple[str, str]] = Counter()
+        self._succeeded: set[tuple[str, str, str]] = set()
+        self._wanted: set[str] = set()
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Yield what goes. Between two of them, the store may change."""
+        with self._store.read() as view:
+            self._wanted = _restored(view)
+        before: int | None = None
+        while True:
+            with self._store.read() as view:
+                chunk = list(islice(view.jobs.newest_first(before=before), _CHUNK))
+                found = [self._judge(view, run) for job in chunk if (run := self._new_run(view, job))]
+            yield from (candidate for candidate in found if candidate is not None)
+            if len(chunk) < _CHUNK:
+                return
+            before = chunk[-1].number
+
+    def _new_run(self, view: View, job: JobRecord) -> list[JobRecord]:
+        """Return the executions of the run of *job*, oldest first; empty if the walk has seen it."""
+        run = job.facts.pipeline_run_id or job.id
+        if run in self._seen:
+            return []
+        self._seen.add(run)
+        return view.jobs.of_run(run) if job.facts.pipeline_run_id else [job]
+
+    def _judge(self, view: View, run: list[JobRecord]) -> Candidate | None:
+        facts = run[-1].facts
+        project = facts.project_id or facts.project
+        place = self._runs[project, facts.pipeline_id]
+        self._runs[project, facts.pipeline_id] += 1
+        if self._is_newest_success(run) or not is_settled(view, run) or any(job.id in self._wanted for job in run):
+            return None
+        policy = self._policies(facts.project_id)
+        age = self._now - max(job.finished or job.created for job in run)
+        if (policy.keep_runs and place >= policy.keep_runs) or _is_past(age, policy.keep_days):
+            return Candidate(jobs=run, logs=_logs(run), artifacts=_artifacts(view, run))
+        artifacts = _artifacts(view, run) if _is_past(age, policy.artifact_days) else []
+        logs = _logs(run) if _is_past(age, policy.log_days) else []
+        return Candidate(logs=logs, artifacts=artifacts) if logs or artifacts else None
+
+    def _is_newest_success(self, run: list[JobRecord]) -> bool:
+        facts = run[-1].facts
+        if not facts.pipeline_id or any(job.status is not JobStatus.SUCCEEDED for job in deciding(run)):
+            return False
+        branch = (facts.project_id or facts.project, facts.pipeline_id, facts.pipeline_source_ref_raw)
+        is_first = branch not in self._succeeded
+        self._succeeded.add(branch)
+        return is_first
+
+
+def _is_past(age: timedelta, days: int) -> bool:
+    return bool(days) and age > timedelta(days=days)
+
+
+def _logs(run: list[JobRecord]) -> list[JobRecord]:
+    return [job for job in run if job.log_size and job.log_removed is None]
+
+
+def _artifacts(view: View, run: list[JobRecord]) -> list[ArtifactsRecord]:
+    found = (view.artifacts.find(job.number) for job in run)
+    return [record for record in found if record is not None and record.entries]
+
+
+def _restored(view: View) -> set[str]:
+    """Return the ids of the executions whose artifacts unfinished executions restore."""
+    unfinished = (status for status in JobStatus if not status.is_terminal)
+    jobs = (job for status in unfinished for job in view.jobs.with_status(status))
+    return {id_ for job in jobs for id_ in job.env.get(DEPENDENCY_JOB_IDS, "").split(",") if id_}

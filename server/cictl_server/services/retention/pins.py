@@ -1,0 +1,31 @@
+"""Pins: runs that are kept whatever their age."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from cictl.wire.retention import RunPin
+from cictl_server.errors import NotFound
+from cictl_server.services.history.lookup import jobs_of_run
+from cictl_server.store.contract import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class PinService:
+    store: Store
+
+    def set(self, run: str, *, pinned: bool) -> RunPin:
+        """Pin a run, or take the pin away; of a chain run's number or id, all its pipelines' runs.
+
+        Raises:
+            NotFound: No such run.
+        """
+        with self.store.write() as tx:
+            jobs = jobs_of_run(tx.jobs, run)
+            if not jobs:
+                raise NotFound("run")
+            for job in jobs:
+                tx.jobs.put(msgspec.structs.replace(job, pinned=pinned))
+        return RunPin(run=run, pinned=pinned, jobs=len(jobs))

@@ -1,0 +1,154 @@
+"""Removing what has been kept for long enough: in small steps, each a transaction of its own, so that nobody waits for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from cictl.base.clock import Clock
+from cictl.wire.retention import RetentionCounts
+from cictl_server.errors import Conflict
+from cictl_server.services.artifacts.artifacts import ArtifactService
+from cictl_server.services.artifacts.reports import ReportFiles
+from cictl_server.services.jobs.removal import RemovalService
+from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.retention.candidates import Candidate, Walk, is_settled
+from cictl_server.services.retention.policies import PolicyService
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records import ArtifactsRecord, JobRecord
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 3600.0
+FIRST_SECONDS = 60.0
+"""How long after the server's start the first pass begins."""
+
+_STEP_PAUSE_SECONDS = 0.01
+_REQUEST_SECONDS = 10.0
+"""How long one request may work before it answers that there is more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionService:
+    store: Store
+    policies: PolicyService
+    removal: RemovalService
+    logs: LogFiles
+    artifacts: ArtifactService
+    reports: ReportFiles
+    clock: Clock
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def preview(self) -> RetentionCounts:
+        """Return what would go now."""
+        return _total(self._candidates())
+
+    def run(self) -> RetentionCounts:
+        """Remove what may go, for some seconds at most, and return what went.
+
+        Raises:
+            Conflict: It is being done already.
+        """
+        if not self._turn.acquire(blocking=False):
+            raise Conflict("retention is at work already", hint="try again in a minute")
+        try:
+            until = time.monotonic() + _REQUEST_SECONDS
+            return self._work(lambda: time.monotonic() > until)
+        finally:
+            self._turn.release()
+
+    def run_in_background(self, stopping: threading.Event) -> None:
+        """Make one whole pass, with pauses, unless *stopping* is set or one is made already."""
+        if not self._turn.acquire(blocking=False):
+            return
+        try:
+            gone = self._work(lambda: stopping.wait(_STEP_PAUSE_SECONDS))
+            self._remove_leftovers(stopping)
+        finally:
+            self._turn.release()
+        if gone.runs or gone.logs or gone.artifacts:
+            logger.info(
+                "retention: runs=%d logs=%d artifacts=%d bytes=%d", gone.runs, gone.logs, gone.artifacts, gone.bytes
+            )
+
+    def _candidates(self) -> Iterator[Candidate]:
+        with self.store.read() as view:
+            policies = self.policies.current(view)
+        return Walk(self.store, policies, now=self.clock()).candidates()
+
+    def _work(self, is_enough: Callable[[], bool]) -> RetentionCounts:
+        gone: list[Candidate] = []
+        for candidate in self._candidates():
+            if is_enough():
+                return msgspec.structs.replace(_total(gone), is_complete=False)
+            if self._remove(candidate):
+                gone.append(candidate)
+        return _total(gone)
+
+    def _remove(self, candidate: Candidate) -> bool:
+        """Remove one candidate, and tell whether it was still free to go."""
+        numbers = {job.number for job in [*candidate.jobs, *candidate.logs]} | {a.number for a in candidate.artifacts}
+        with self.store.write() as tx:
+            jobs = [job for number in sorted(numbers) if (job := tx.jobs.find(number)) is not None]
+            if not jobs or not is_settled(tx, jobs):
+                return False
+            if candidate.jobs:
+                self.removal.remove(tx, jobs)
+            else:
+                self._strip(tx, jobs, candidate)
+        return True
+
+    def _strip(self, tx: Transaction, jobs: list[JobRecord], candidate: Candidate) -> None:
+        """Remove logs and artifacts of executions that stay. Their records say so; the files go after the commit."""
+        now = self.clock()
+        without_log = {job.number for job in candidate.logs}
+        without_artifacts = {artifacts.number for artifacts in candidate.artifacts}
+        for job in jobs:
+            tx.jobs.put(
+                msgspec.structs.replace(
+                    job,
+                    log_removed=now if job.number in without_log else job.log_removed,
+                    artifacts_removed=now if job.number in without_artifacts else job.artifacts_removed,
+                )
+            )
+        for number in without_artifacts:
+            tx.artifacts.delete(number)
+        tx.after_commit(lambda: self._delete_files(candidate.logs, candidate.artifacts))
+
+    def _delete_files(self, logs: list[JobRecord], artifacts: list[ArtifactsRecord]) -> None:
+        for job in logs:
+            self.logs.delete(job.log_name)
+        for record in artifacts:
+            self.artifacts.delete(record.number)
+
+    def _remove_leftovers(self, stopping: threading.Event) -> None:
+        """Remove files that no record names: a kill between a commit and the removal of its files leaves them."""
+        stores: list[tuple[Iterator[tuple[int, str]], Callable[[int, str], None]]] = [
+            (self.logs.stored(), lambda _, name: self.logs.delete(name)),
+            (self.artifacts.stored(), lambda number, _: self.artifacts.delete(number)),
+            (self.reports.stored(), lambda number, _: self.reports.delete(number)),
+        ]
+        for stored, delete in stores:
+            for number, name in stored:
+                if stopping.is_set():
+                    return
+                with self.store.read() as view:
+                    is_known = view.jobs.find(number) is not None
+                if not is_known:
+                    delete(number, name)
+
+
+def _total(candidates: Iterator[Candidate] | list[Candidate]) -> RetentionCounts:
+    runs = jobs = logs = artifacts = size = 0
+    for candidate in candidates:
+        runs += bool(candidate.jobs)
+        jobs += len(candidate.jobs)
+        logs += len(candidate.logs)
+        artifacts += sum(len(record.entries) for record in candidate.artifacts)
+        size += candidate.bytes
+    return RetentionCounts(runs=runs, jobs=jobs, logs=logs, artifacts=artifacts, bytes=size)
