@@ -55,13 +55,14 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--vault-url', 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]');
                 , @('--max-artifacts', 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]');
                 , @('--max-artifact-files', 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]');
+                , @('--min-free', 'Take no new runs and artifacts while less than this is free on the disk; 0 for no limit. [env var: CICTL_MIN_FREE; default: (1GiB, or 5 % of a smaller disk)]');
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
                 , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
                 , @('--log-level', 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--header-seconds', '--peer-connections', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--header-seconds', '--peer-connections', '--log-level')
             arguments = @()
             repeated = ''
         }

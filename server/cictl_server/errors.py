@@ -13,6 +13,7 @@ CictlError
 │   └── GitMissing        the server's machine has no git
 ├── UpdateFailed          a new version could not be installed, or does not work here
 ├── NoCapacity            all places for waiting requests, or for work with git, are taken
+├── DiskLow               too little room for new work
 └── StoreError            see store/contract.py
 """
 
@@ -29,6 +30,11 @@ FULL = frozenset({ENOSPC, EDQUOT})
 ROOM_HINT = (
     "make room on the disk of the data directory, and the server goes on by itself; once a little is free, "
     "`cictl jobs flush-history` removes finished jobs with their logs and artifacts"
+)
+
+
+LOW_HINT = (
+    "make room on the disk of the data directory; `cictl retention preview` tells what `cictl retention run` would free"
 )
 
 
@@ -132,6 +138,16 @@ class NoCapacity(CictlError):
 
     def __init__(self, message: str = "all places for waiting requests are taken") -> None:
         super().__init__(message, hint="try again in a few seconds")
+
+
+class DiskLow(CictlError):
+    code = Code.STORE_FULL
+
+    def __init__(self, what: str, *, free: str, wanted: str) -> None:
+        super().__init__(
+            f"too little room for a new {what}: {free} are free on the server's disk, and {wanted} should be (--min-free)",
+            hint=LOW_HINT,
+        )
 
 
 class StoreError(CictlError):

@@ -52,6 +52,7 @@ class ServerConfig:
         connections: How slow and how many clients may be.
         vault_urls: The only Vaults from which secrets may come; empty allows any.
         artifact_limits: How much a job may keep.
+        min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
         arguments: The command line without the program that starts this server again; a port chosen at 0 is added.
     """
 
@@ -67,6 +68,7 @@ class ServerConfig:
     arguments: Sequence[str] = ()
     vault_urls: Sequence[str] = ()
     artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
+    min_free: int | None = None
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     @property
@@ -122,6 +124,7 @@ class Server:
             update_tools=_tools(config),
             vault_urls=config.vault_urls,
             artifact_limits=config.artifact_limits,
+            min_free=config.min_free,
             process=self._process(config, listener),
         )
         self.services.jobs.expiry.start_up()

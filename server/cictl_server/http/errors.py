@@ -12,6 +12,7 @@ from cictl.wire.codec import DecodeError, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.words import NO_ROUTE
 from cictl_server.errors import FULL, ROOM_HINT, CictlError, InvalidProject, InvalidRequest, LogGap
+from cictl_server.store.contract import StoreFull
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def install(app: falcon.App[Any, Any], *, on_full: Callable[[], None]) -> None:
         answer(req, resp, Problem(title=text, status=507, code=Code.STORE_FULL, hint=ROOM_HINT))
 
     def handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError, params: dict[str, Any]) -> None:
-        if error.code is Code.STORE_FULL:
+        if isinstance(error, StoreFull):
             on_full()
         _handle_domain(req, resp, error, params)
 

@@ -68,6 +68,7 @@ class Services:
         process: ServerProcess | None = None,
         vault_urls: Sequence[str] = (),
         artifact_limits: ArtifactLimits | None = None,
+        min_free: int | None = None,
     ) -> Services:
         """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons).
 
@@ -76,11 +77,14 @@ class Services:
         Args:
             default_timeout_seconds: The limit of jobs that state none; 0 means none.
             update_tools: By default those of an empty environment: this installation can't update itself then.
+            min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
             process: By default one that can be neither ended nor restarted.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
         # level 1
-        core = Core.build(store, directory, clock=clock, version=version, waiting_places=waiting_places)
+        core = Core.build(
+            store, directory, clock=clock, version=version, waiting_places=waiting_places, min_free=min_free
+        )
         # level 2
         history = History.build(core)
         fleet = Fleet.build(core)

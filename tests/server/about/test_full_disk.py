@@ -6,6 +6,7 @@ import base64
 import errno
 import io
 import os
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import falcon.testing
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl_server.services.core.disk import Disk, Room
 from cictl_server.services.logs.files import LogFiles
 
 TMPFS_BYTES = 4 << 20
@@ -32,7 +34,7 @@ def small(tmp_path: Path) -> Iterator[RunningServer]:
     mount = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_BYTES}", "tmpfs", str(disk)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("nothing may be mounted here")
-    server = RunningServer(disk)
+    server = RunningServer(disk, min_free=0)
     yield server
     server.close()
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
@@ -124,3 +126,46 @@ def test_a_log_that_finds_no_space_is_kept_by_its_agent(server: RunningServer, m
         assert (refused.status_code, refused.text) == (507, "the server's disk is full: Disk quota exceeded\n")
     assert report(server, job.id).status_code == 200
     assert len(server.log(job.id)) == 100_000
+
+
+@pytest.fixture
+def low(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server that wants more room than any disk has, with an execution that an agent runs."""
+    server = RunningServer(tmp_path / "data")
+    server.enqueue()
+    server.running()
+    server.min_free = 1 << 60
+    server.restart()
+    yield server
+    server.close()
+
+
+def test_new_work_is_refused_while_there_is_little_room(low: RunningServer) -> None:
+    [job] = low.get("/api/v1/jobs").json["job_executions"]
+    refused = [
+        low.post("/api/v1/pipelines/1/run-selection", {}),
+        low.post(f"/api/v1/jobs/{job['id']}/rerun"),
+        low.post("/api/v1/agents/a/actions", {"action": "run-script", "script": "x", "shell": "posix"}),
+        upload_json(low, job["id"]),
+        upload_zip(low, job["id"]),
+    ]
+    assert [answer.status_code for answer in refused] == [507] * 5
+    assert refused[0].text.startswith("too little room for a new run: ")
+    assert "should be (--min-free)" in refused[0].text
+    assert "disk low on server" in low.get("/api/v1/runtime-state").json["reasons"]
+
+
+def test_what_runs_already_may_finish(low: RunningServer) -> None:
+    [job] = low.get("/api/v1/jobs").json["job_executions"]
+    assert report(low, job["id"]).status_code == 200
+    assert low.report(job["id"], "succeeded").status_code == 200
+    assert low.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(("total", "wanted"), [(1 << 40, 1 << 30), (10 << 30, 512 << 20)], ids=["large", "small"])
+def test_by_default_a_gibibyte_or_a_twentieth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, wanted: int
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(total, total - wanted + 1, wanted - 1))
+    assert Disk(tmp_path).room() == Room(free=wanted - 1, wanted=wanted)
+    assert not Disk(tmp_path, min_free=0).room().is_low

@@ -47,6 +47,7 @@ class RunningServer:
     version: str = "1.2.3"
     update_tools: UpdateTools | None = None
     process: ServerProcess | None = None
+    min_free: int | None = None
 
     def __post_init__(self) -> None:
         self.start()
@@ -61,6 +62,7 @@ class RunningServer:
             clock=self.clock,
             update_tools=self.update_tools,
             process=self.process,
+            min_free=self.min_free,
         )
         self.services.jobs.expiry.start_up()
         self.http = falcon.testing.TestClient(create_app(self.services), headers={"Host": "localhost"})

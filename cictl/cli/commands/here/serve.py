@@ -71,6 +71,15 @@ def serve(
             help="How many artifacts one job may keep; 0 for any number.",
         ),
     ] = 50_000,
+    min_free: Annotated[
+        str,
+        typer.Option(
+            envvar="CICTL_MIN_FREE",
+            metavar="SIZE",
+            help="Take no new runs and artifacts while less than this is free on the disk; 0 for no limit.",
+            show_default="1GiB, or 5 % of a smaller disk",
+        ),
+    ] = "",
     header_seconds: Annotated[
         float,
         typer.Option(
@@ -134,6 +143,7 @@ def serve(
         version=version,
         agent_timeout=timedelta(seconds=agent_timeout),
         artifact_limits=ArtifactLimits(files=max_artifact_files, total_bytes=_size(max_artifacts, "--max-artifacts")),
+        min_free=_size(min_free, "--min-free") if min_free else None,
         default_timeout_seconds=default_timeout,
         environ=os.environ,
         arguments=sys.argv[1:],

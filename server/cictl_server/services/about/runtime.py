@@ -39,6 +39,8 @@ class RuntimeService:
         stale = sum(ONLINE < now - s <= STALE for s in seen)
         has_git = git.is_available()
         reasons = ["disk full on server"] if self.disk.is_full() else []
+        if not reasons and self.disk.room().is_low:
+            reasons.append("disk low on server")
         if not has_git:
             reasons.append("git unavailable on server")
         if seen and not online:

@@ -26,7 +26,9 @@ class Agents:
                 store=core.store,
                 cancel=jobs.cancel,
                 removal=jobs.removal,
-                scripts=ScriptService(store=core.store, settler=history.settling, numbers=core.ids, clock=core.clock),
+                scripts=ScriptService(
+                    store=core.store, settler=history.settling, numbers=core.ids, clock=core.clock, disk=core.disk
+                ),
                 presence=fleet.presence,
                 orders=fleet.orders,
                 rollout=fleet.rollout,

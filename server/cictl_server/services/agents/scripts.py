@@ -10,6 +10,7 @@ from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.requirements import meets
 from cictl_server.errors import InvalidRequest
+from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.history.run_numbers import next_run_number, numbered
@@ -26,6 +27,7 @@ class ScriptService:
     settler: Settler
     numbers: NumberSource
     clock: Clock
+    disk: Disk
 
     def enqueue(self, agent_id: str, request: AgentActionRequest) -> QueuedScript:
         """Queue the script for that agent. It waits while the agent is deactivated.
@@ -33,12 +35,14 @@ class ScriptService:
         Raises:
             InvalidRequest: No script, no shell, or one that the agent can't run.
             NotFound: No such agent.
+            DiskLow: There is no room for new work.
         """
         script, shell = request.script.strip(), request.shell.strip().lower()
         if not script:
             raise InvalidRequest("script is required")
         if not shell:
             raise InvalidRequest("shell is required")
+        self.disk.check_room("script")
         timeout = request.timeout_seconds if request.timeout_seconds > 0 else DEFAULT_TIMEOUT_SECONDS
         with self.store.write() as tx:
             _check_ability(get_agent_record(tx, agent_id), shell)

@@ -25,7 +25,13 @@ class Artifacts:
         files = ReportFiles(directory / "reports")
         return cls(
             artifacts=ArtifactService(
-                directory / "artifacts", store=store, reports=files, presence=presence, masks=masks, limits=limits
+                directory / "artifacts",
+                store=store,
+                reports=files,
+                presence=presence,
+                masks=masks,
+                limits=limits,
+                disk=core.disk,
             ),
             reports=ReportService(files=files, store=store, presence=presence, masks=masks),
             report_files=files,

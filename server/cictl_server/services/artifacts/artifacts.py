@@ -33,6 +33,7 @@ from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.paths import bad_path, check_paths, clean_artifact_path, keeps_case
 from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.artifacts.zips import entry_kind, extract, open_zip, read_link
+from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import job_number, numbered_names
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.lookup import check_holder, get_job
@@ -83,6 +84,7 @@ class ArtifactService:
         presence: PresenceBook,
         masks: Masks,
         limits: ArtifactLimits,
+        disk: Disk,
     ) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -91,6 +93,7 @@ class ArtifactService:
         self._presence = presence
         self._masks = masks
         self._limits = limits
+        self._disk = disk
         self._locks = [threading.Lock() for _ in range(64)]
         """Uploads of one execution take turns. Its number chooses the lock; executions may share one."""
 
@@ -102,7 +105,7 @@ class ArtifactService:
         """Replace the list with *files*. Everything is checked before the first byte is written.
 
         Raises:
-            InvalidRequest, NotFound, Conflict, TooLarge: Nothing has changed then.
+            InvalidRequest, NotFound, Conflict, TooLarge, DiskLow: Nothing has changed then.
         """
         self._check_sender(job_id, agent_id)
         files = list(files)
@@ -120,7 +123,7 @@ class ArtifactService:
         """Replace the list with the entries of a zip. An empty body gives an empty list.
 
         Raises:
-            InvalidRequest, NotFound, Conflict, TooLarge: Nothing has changed then.
+            InvalidRequest, NotFound, Conflict, TooLarge, DiskLow: Nothing has changed then.
         """
         self._check_sender(job_id, agent_id)
         with tempfile.TemporaryFile(dir=self._directory) as spool:
@@ -227,6 +230,7 @@ class ArtifactService:
     def _check_sender(self, job_id: str, agent_id: str) -> None:
         if not agent_id.strip():
             raise no_agent_id()
+        self._disk.check_room("upload")
         with self._store.read() as view:
             check_holder(get_job(view, job_id), agent_id)
         self._presence.touch(agent_id)

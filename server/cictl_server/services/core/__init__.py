@@ -30,7 +30,9 @@ class Core:
     idempotency: IdempotencyService
 
     @classmethod
-    def build(cls, store: Store, directory: Path, *, clock: Clock, version: str, waiting_places: int) -> Core:
+    def build(
+        cls, store: Store, directory: Path, *, clock: Clock, version: str, waiting_places: int, min_free: int | None
+    ) -> Core:
         with store.read() as view:
             last = view.jobs.last_number()
         hub, ids = Hub(places=waiting_places), NumberSource(clock, last=last)
@@ -38,7 +40,7 @@ class Core:
             store=store,
             clock=clock,
             version=version,
-            disk=Disk(directory),
+            disk=Disk(directory, min_free=min_free),
             hub=hub,
             ids=ids,
             events=EventLog(hub, first=ids.next()),

@@ -1,18 +1,47 @@
-"""Whether the disk of the data directory is full: noted where a write fails, forgotten once one succeeds again."""
+"""Whether there is room on the disk of the data directory.
+
+It is full when a write failed for want of space, until one succeeds again. Before that it is low: then what can wait is refused,
+so that what runs already can finish.
+"""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+from cictl.base.sizes import size_text
+from cictl_server.errors import DiskLow
+
 _NEEDED_BYTES = 1 << 16
+_MIN_FREE_BYTES = 1 << 30
+_MIN_FREE_SHARE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """Free bytes, and how many there must be for new work."""
+
+    free: int
+    wanted: int
+
+    @property
+    def is_low(self) -> bool:
+        return self.free < self.wanted
 
 
 class Disk:
     """The disk below one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, min_free: int | None = None) -> None:
+        """Look at the disk of *directory*.
+
+        Args:
+            min_free: Bytes that must be free for new work, 0 for none; by default 1 GiB, or 5 % of a smaller disk.
+        """
         self._directory = directory
+        self._min_free = min_free
         self._is_full = False
 
     def note_full(self) -> None:
@@ -24,6 +53,25 @@ class Disk:
         if self._is_full:
             self._is_full = not self._takes_more()
         return self._is_full
+
+    def room(self) -> Room:
+        """Return how much room there is, and how much there should be."""
+        usage = shutil.disk_usage(self._directory)
+        wanted = min(_MIN_FREE_BYTES, int(usage.total * _MIN_FREE_SHARE)) if self._min_free is None else self._min_free
+        return Room(free=usage.free, wanted=wanted)
+
+    def check_room(self, what: str) -> None:
+        """Return if there is room for new work.
+
+        Args:
+            what: Such as `run`, for the text.
+
+        Raises:
+            DiskLow: There is not.
+        """
+        room = self.room()
+        if room.is_low:
+            raise DiskLow(what, free=size_text(room.free), wanted=size_text(room.wanted))
 
     def _takes_more(self) -> bool:
         try:

@@ -60,7 +60,7 @@ class Jobs:
         return cls(
             jobs=jobs,
             cancel=CancelService(store=store, settler=settler, logs=files, clock=clock),
-            rerun=RerunService(store=store, settler=settler, numbers=core.ids, clock=clock),
+            rerun=RerunService(store=store, settler=settler, numbers=core.ids, clock=clock, disk=core.disk),
             lists=JobListService(store=store, matching=matching),
             explain=ExplainService(
                 store=store,

@@ -10,6 +10,7 @@ from cictl.base.clock import Clock
 from cictl.wire.jobs import RerunResponse
 from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import Conflict
+from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.past_runs import row_of
@@ -26,6 +27,7 @@ class RerunService:
     settler: Settler
     numbers: NumberSource
     clock: Clock
+    disk: Disk
 
     def rerun(self, job_id: str) -> RerunResponse:
         """Enqueue the same work again, as a new execution of the same run. The newest execution of a job decides there.
@@ -37,7 +39,9 @@ class RerunService:
         Raises:
             NotFound: No such execution.
             Conflict: It never started and still waits, or what it waited for has not been run again.
+            DiskLow: There is no room for new work.
         """
+        self.disk.check_room("rerun")
         with self.store.write() as tx:
             job = get_job(tx, job_id)
             again = self._enqueue(tx, self._rerunnable(tx, job), attempt=_attempts(tx, job) + 1)

@@ -35,7 +35,12 @@ class Pipelines:
         preparer = Preparer(store=store, remotes=remotes, stale_definitions=StaleDefinitions(remotes), numbers=numbers)
         return cls(
             runs=RunService(
-                store=store, settler=history.settling, preparer=preparer, numbers=numbers, clock=core.clock
+                store=store,
+                settler=history.settling,
+                preparer=preparer,
+                numbers=numbers,
+                clock=core.clock,
+                disk=core.disk,
             ),
             previews=PreviewService(preparer=preparer, matching=fleet.matching, runtime=about.runtime),
             definition_views=InspectService(store=store, preparer=preparer, vault_tests=secrets.testing),

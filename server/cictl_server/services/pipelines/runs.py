@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cictl.base.clock import Clock
 from cictl.wire.projects import RunRequest, RunResponse
+from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
@@ -21,21 +22,24 @@ class RunService:
     preparer: Preparer
     numbers: NumberSource
     clock: Clock
+    disk: Disk
 
     def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline, or of the selected part.
 
         Raises:
-            NotFound, InvalidRequest, GitFailed: As `Preparer.pipeline`; nothing is enqueued then.
+            NotFound, InvalidRequest, GitFailed, DiskLow: As `Preparer.pipeline`; nothing is enqueued then.
         """
+        self.disk.check_room("run")
         return self._enqueue(self.preparer.pipeline(pipeline_db_id, request, run_mode(request)))
 
     def run_chain(self, chain_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of every pipeline of a chain.
 
         Raises:
-            NotFound, InvalidRequest, GitFailed: As `Preparer.chain`; nothing is enqueued then.
+            NotFound, InvalidRequest, GitFailed, DiskLow: As `Preparer.chain`; nothing is enqueued then.
         """
+        self.disk.check_room("run")
         return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)))
 
     def _enqueue(self, prepared: Prepared) -> RunResponse:
