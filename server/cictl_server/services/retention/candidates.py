@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import TypeVar
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.retention import RetentionPolicy
@@ -15,9 +16,11 @@ from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ArtifactsRecord, JobRecord
 
-_CHUNK = 200
-"""Executions that are looked at in one read of the store."""
+_CHUNK = 50
+"""Executions that are looked at in one read of the store; others wait for that long."""
+_UNFINISHED = frozenset(status for status in JobStatus if not status.is_terminal)
 
+T = TypeVar("T")
 Policies = Callable[[str], RetentionPolicy]
 
 
@@ -71,17 +74,27 @@ class Walk:
 
     def candidates(self) -> Iterator[Candidate]:
         """Yield what goes. Between two of them, the store may change."""
-        with self._store.read() as view:
-            self._wanted = _restored(view)
+        for ids in self._each(lambda _, job: _restored(job), statuses=_UNFINISHED):
+            self._wanted.update(ids)
+        yield from self._each(self._look)
+
+    def _each(
+        self, look: Callable[[View, JobRecord], T | None], *, statuses: frozenset[JobStatus] | None = None
+    ) -> Iterator[T]:
+        """Yield what *look* finds in each execution, the newest first, without holding the store for long."""
         before: int | None = None
         while True:
             with self._store.read() as view:
-                chunk = list(islice(view.jobs.newest_first(before=before), _CHUNK))
-                found = [self._judge(view, run) for job in chunk if (run := self._new_run(view, job))]
-            yield from (candidate for candidate in found if candidate is not None)
+                chunk = list(islice(view.jobs.newest_first(before=before, statuses=statuses), _CHUNK))
+                found = [look(view, job) for job in chunk]
+            yield from (one for one in found if one is not None)
             if len(chunk) < _CHUNK:
                 return
             before = chunk[-1].number
+
+    def _look(self, view: View, job: JobRecord) -> Candidate | None:
+        run = self._new_run(view, job)
+        return self._judge(view, run) if run else None
 
     def _new_run(self, view: View, job: JobRecord) -> list[JobRecord]:
         """Return the executions of the run of *job*, oldest first; empty if the walk has seen it."""
@@ -129,8 +142,6 @@ def _artifacts(view: View, run: list[JobRecord]) -> list[ArtifactsRecord]:
     return [record for record in found if record is not None and record.entries]
 
 
-def _restored(view: View) -> set[str]:
-    """Return the ids of the executions whose artifacts unfinished executions restore."""
-    unfinished = (status for status in JobStatus if not status.is_terminal)
-    jobs = (job for status in unfinished for job in view.jobs.with_status(status))
-    return {id_ for job in jobs for id_ in job.env.get(DEPENDENCY_JOB_IDS, "").split(",") if id_}
+def _restored(job: JobRecord) -> list[str]:
+    """Return the ids of the executions whose artifacts *job* restores."""
+    return [id_ for id_ in job.env.get(DEPENDENCY_JOB_IDS, "").split(",") if id_]
