@@ -3,7 +3,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs retention vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs retention secrets vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="" repeated=""
@@ -377,6 +377,36 @@ _cictl_node() {
     "cictl retention run")
         commands=""
         options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl secrets")
+        commands="list set remove rotate-key"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl secrets list")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl secrets set")
+        commands=""
+        options="--project --branch --from-file -o --output --query --server --context --debug -h --help"
+        valued="--project --branch --from-file -o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl secrets remove")
+        commands=""
+        options="--project -y --yes -o --output --query --server --context --debug -h --help"
+        valued="--project -o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl secrets rotate-key")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="" repeated=""
         ;;

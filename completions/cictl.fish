@@ -3,7 +3,7 @@
 function __cictl_node
     switch $argv[1]
         case 'cictl'
-            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' projects 'Projects: list show import reload delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' runs 'Runs: pin unpin.' retention 'How long runs, logs and artifacts are kept: show set preview run.' vault 'Vaults that jobs take secrets from: list add delete test.' update 'Versions of the server: check tags status apply rollback.' server 'The server itself: restart.' api 'Call the API itself, as it is.' store 'The server'\''s data: check backup restore compact export.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
+            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.' projects 'Projects: list show import reload delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' runs 'Runs: pin unpin.' retention 'How long runs, logs and artifacts are kept: show set preview run.' secrets 'Secrets that the server keeps for jobs: list set remove rotate-key.' vault 'Vaults that jobs take secrets from: list add delete test.' update 'Versions of the server: check tags status apply rollback.' server 'The server itself: restart.' api 'Call the API itself, as it is.' store 'The server'\''s data: check backup restore compact export.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
             set -g __cictl_options --version 'Show the version and exit.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context
             set -g __cictl_arguments
@@ -377,6 +377,36 @@ function __cictl_node
         case 'cictl retention run'
             set -g __cictl_commands
             set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl secrets'
+            set -g __cictl_commands list 'List the secrets that the server keeps; values are never shown.' set 'Store a secret for the steps of jobs, or another value of it.' remove 'Remove a secret; jobs that name it fail from then on.' rotate-key 'Seal all secrets with a new key, and forget the old one.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl secrets list'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl secrets set'
+            set -g __cictl_commands
+            set -g __cictl_options --project 'The secret of this project; default: of all projects.' --branch 'Only for runs of this branch, such as main or '\''release/*'\''; may be repeated. Empty: of all again.' --from-file 'Take the value from this file, as it is.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --project --branch --from-file -o --output --query --server --context
+            set -g __cictl_arguments -
+            set -g __cictl_repeated ''
+        case 'cictl secrets remove'
+            set -g __cictl_commands
+            set -g __cictl_options --project 'The secret of this project; default: of all projects.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --project -o --output --query --server --context
+            set -g __cictl_arguments -
+            set -g __cictl_repeated ''
+        case 'cictl secrets rotate-key'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context
             set -g __cictl_arguments
             set -g __cictl_repeated ''

@@ -19,6 +19,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
                 , @('runs', 'Runs: pin unpin.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
+                , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
                 , @('vault', 'Vaults that jobs take secrets from: list add delete test.');
                 , @('update', 'Versions of the server: check tags status apply rollback.');
                 , @('server', 'The server itself: restart.');
@@ -1166,6 +1167,93 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl secrets' = @{
+            commands = @(
+                , @('list', 'List the secrets that the server keeps; values are never shown.');
+                , @('set', 'Store a secret for the steps of jobs, or another value of it.');
+                , @('remove', 'Remove a secret; jobs that name it fail from then on.');
+                , @('rotate-key', 'Seal all secrets with a new key, and forget the old one.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl secrets list' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl secrets set' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'The secret of this project; default: of all projects.');
+                , @('--branch', 'Only for runs of this branch, such as main or ''release/*''; may be repeated. Empty: of all again.');
+                , @('--from-file', 'Take the value from this file, as it is.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '--branch', '--from-file', '-o', '--output', '--query', '--server', '--context')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl secrets remove' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'The secret of this project; default: of all projects.');
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl secrets rotate-key' = @{
+            commands = @()
+            options = @(
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');

@@ -17,6 +17,7 @@ from cictl_client.calls.pipelines import PipelineCalls
 from cictl_client.calls.projects import ProjectCalls
 from cictl_client.calls.retention import RetentionCalls
 from cictl_client.calls.runs import RunCalls
+from cictl_client.calls.secrets import SecretCalls
 from cictl_client.calls.server import ServerCalls
 from cictl_client.calls.updates import UpdateCalls
 from cictl_client.calls.vault import VaultCalls
@@ -35,6 +36,7 @@ class Client(
     PipelineCalls,
     ProjectCalls,
     RetentionCalls,
+    SecretCalls,
     ServerCalls,
     UpdateCalls,
     VaultCalls,

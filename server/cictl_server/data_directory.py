@@ -29,7 +29,7 @@ REPLACED = "replaced-"
 
 _STATE = frozenset({SNAPSHOT, JOURNAL, f"{SNAPSHOT}-new", f"{JOURNAL}-new", "lock", RESTORING})
 _NEW = "restore-new"
-_NOT_EXPORTED = {"answers"}
+_NOT_EXPORTED = {"answers", "secrets"}
 _HIDDEN = "***"
 
 

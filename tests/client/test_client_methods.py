@@ -59,6 +59,7 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
+from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretList, SecretRequest, SecretResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo
 from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 from cictl.wire.vault import (
@@ -126,6 +127,9 @@ REMOVED = DeletedVaultConnection(deleted=True, id=3, used_by=["s/b"])
 KEPT = RetentionPolicies(default=RetentionPolicy(keep_runs=9, keep_days=0, artifact_days=90, log_days=0))
 GOING = RetentionCounts(runs=1, jobs=2, logs=2, artifacts=0, bytes=20)
 PIN = RunPin(run="41", pinned=False, jobs=2)
+SECRET = Secret(id=3, name="deploy", created_utc=datetime.now(UTC), updated_utc=datetime.now(UTC))
+UNSET = DeletedSecret(deleted=True, id=3, name="deploy")
+ROTATED = RotatedKey(key_id="0a1b2c3d", secrets=2)
 TESTED = VaultTestResponse(ok=True, message="vault auth ok")
 
 RERUN = RerunResponse(job_execution=JOB, dependants=["job-2"])
@@ -343,6 +347,17 @@ CASES = [
     case("preview_retention", "GET /api/v1/retention/preview", GOING, Client.preview_retention, GOING),
     case("run_retention", "POST /api/v1/retention/run", GOING, Client.run_retention, GOING, b"{}"),
     case("pin_run", "POST /api/v1/runs/41/unpin", PIN, lambda c: c.pin_run("41", pinned=False), PIN, b"{}"),
+    case("list_secrets", "GET /api/v1/secrets", SecretList(secrets=[SECRET]), Client.list_secrets, [SECRET]),
+    case(
+        "set_secret",
+        "POST /api/v1/secrets",
+        SecretResponse(secret=SECRET),
+        lambda c: c.set_secret(SecretRequest(name="deploy", value="x")),
+        SECRET,
+        b'{"name":"deploy","value":"x"}\n',
+    ),
+    case("delete_secret", "DELETE /api/v1/secrets/3", UNSET, lambda c: c.delete_secret(3), UNSET),
+    case("rotate_secrets_key", "POST /api/v1/secrets/rotate-key", ROTATED, Client.rotate_secrets_key, ROTATED, b"{}"),
     case(
         "list_vault_connections",
         "GET /api/v1/vault/connections",

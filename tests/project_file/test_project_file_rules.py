@@ -211,12 +211,6 @@ VERSIONING_RULES = [
     ),
     pytest.param(
         "pipeline",
-        versioning(TOKEN.replace("auto_bump:", "§auto_bump:") + "'{{ secret.n }}'"),
-        [f"{V}.auto_bump_vault is required when auto_bump_vcs_token uses secret placeholders"],
-        id="16-placeholder-without-vault",
-    ),
-    pytest.param(
-        "pipeline",
         versioning(
             f"{TOKEN}§'{{{{secret.a}}}}{{{{ secret.n }}}}{{{{secret.a}}}}'\n"
             f"    auto_bump_vault: {{connection: c, secrets: [{SECRET}]}}"
@@ -481,12 +475,6 @@ STEP_RULES = [
         "- test: {command: §'c {{ secret.n }}', report: r}",
         [f'{T}.command uses secret "n", but secrets are resolved only in step env'],
         id="W5-secret-in-test",
-    ),
-    pytest.param(
-        "step",
-        "- §run: x\n  env: {A: '{{ secret.n }}', B: '{{ secret.m }}'}",
-        [f"{S}.vault is required when env uses secret placeholders"],
-        id="W5-env-without-vault",
     ),
     pytest.param(
         "step",

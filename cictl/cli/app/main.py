@@ -65,6 +65,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "retention": CommandEntry(
         "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."
     ),
+    "secrets": CommandEntry(
+        "cictl.cli.commands.secrets", "app", "Secrets that the server keeps for jobs: list set remove rotate-key."
+    ),
     "vault": CommandEntry(
         "cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add delete test."
     ),

@@ -68,10 +68,7 @@ def _check_bump_vault(versioning: VersioningShape, path: str, collector: Collect
     vault = versioning.auto_bump_vault
     names = secret_names(versioning.auto_bump_vcs_token)
     if vault is None:
-        if names:
-            problem = "is required when auto_bump_vcs_token uses secret placeholders"
-            collector.add(f"{path}.auto_bump_vault", problem)
-        return
+        return  # they are the server's own
     check_vault(vault, f"{path}.auto_bump_vault", collector)
     if not has_token:
         collector.add(f"{path}.auto_bump_vault", "requires auto_bump_vcs_token to be set")

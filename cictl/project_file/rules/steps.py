@@ -72,9 +72,7 @@ def _check_env_secrets(step: Step, path: str, collector: Collector) -> None:
             collector.add(join_key(f"{path}.env", key), "has a malformed secret placeholder; write {{ secret.NAME }}")
     used = {key: names for key, value in step.env.items() if (names := secret_names(value))}
     if step.vault is None:
-        if used:
-            collector.add(f"{path}.vault", "is required when env uses secret placeholders")
-        return
+        return  # they are the server's own
     for key, names in used.items():
         for name in undeclared(names, step.vault):
             problem = f"references secret {quote(name)} which is not declared in vault.secrets"

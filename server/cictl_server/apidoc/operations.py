@@ -22,7 +22,7 @@ from cictl_server.http.parameters import Parameter
 Route = tuple[str, type[Any], str]
 """Path, resource, and the suffix of its responders' names."""
 
-NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id"})
+NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id", "secret_id"})
 """The path parameters that are database ids."""
 
 _METHODS = ("get", "post", "put", "delete", "head")

@@ -88,7 +88,7 @@ class Services:
         # level 2
         history = History.build(core)
         fleet = Fleet.build(core)
-        secrets = Secrets.build(core, vault_urls=vault_urls)
+        secrets = Secrets.build(core, directory, vault_urls=vault_urls)
         projects = Projects.build(core, directory)
         # level 3
         logs = Logs.build(secrets, directory)

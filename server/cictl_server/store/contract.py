@@ -32,6 +32,7 @@ from cictl_server.store.records import (
     PipelineRecord,
     ProjectRecord,
     Record,
+    SecretRecord,
     SettingRecord,
     VaultConnectionRecord,
 )
@@ -230,6 +231,7 @@ class View(ABC):
     settings: Table[str, SettingRecord]
     answers: Table[str, AnswerRecord]
     vault_connections: NumberedTable[VaultConnectionRecord]
+    secrets: NumberedTable[SecretRecord]
 
 
 class Transaction(View):

@@ -215,6 +215,26 @@ class VaultConnectionRecord(Record, frozen=True, kw_only=True):
     updated: datetime
 
 
+class SecretRecord(Record, frozen=True, kw_only=True):
+    """A secret of the server's own. Its value is sealed; the key is not in the store.
+
+    Attributes:
+        project_id: The project whose jobs may use it; 0 for those of all projects.
+        key_id: Which key sealed it.
+        sealed: Nonce and ciphertext, in base64.
+        branches: Names and patterns of the branches whose runs may use it; empty for all.
+    """
+
+    id: int
+    name: str
+    project_id: int = 0
+    key_id: str
+    sealed: str
+    branches: list[str] = msgspec.field(default_factory=list)
+    created: datetime
+    updated: datetime
+
+
 class AnswerRecord(Record, frozen=True, kw_only=True):
     """The answer to a request with an `Idempotency-Key`.
 

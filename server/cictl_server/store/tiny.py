@@ -35,6 +35,7 @@ from cictl_server.store.records import (
     PipelineRecord,
     ProjectRecord,
     Record,
+    SecretRecord,
     SettingRecord,
     VaultConnectionRecord,
 )
@@ -271,6 +272,7 @@ class _Transaction(Transaction):
         self.settings = _Named(engine, "settings", SettingRecord, key=lambda setting: setting.key)
         self.answers = _Named(engine, "answers", AnswerRecord, key=lambda answer: answer.key)
         self.vault_connections = _Numbered(engine, "vault_connections", VaultConnectionRecord, key=lambda c: c.id)
+        self.secrets = _Numbered(engine, "secrets", SecretRecord, key=lambda secret: secret.id)
         self.actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:

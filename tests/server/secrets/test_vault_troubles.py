@@ -184,7 +184,7 @@ class TestOutages:
         message = server.lease().message
         told = server.get(f"/api/v1/jobs/{job_id}/explain").json
         assert told["summary"] == f"it never ran: {message}", "on no agent, although one asked for it"
-        assert [fix["command"] for fix in told["fixes"]] == ["cictl vault test pantry", f"cictl jobs rerun {job_id}"]
+        assert [fix["command"] for fix in told["fixes"]] == ["cictl vault test pantry", "cictl jobs rerun 1/j"]
 
     def test_a_queue_full_of_them_costs_one_attempt(self, server: RunningServer, vault: OpenBao) -> None:
         """The others learn from the first that the Vault is out."""

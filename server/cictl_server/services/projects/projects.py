@@ -107,7 +107,7 @@ class ProjectService:
             return self._store_loaded(tx, loaded, now, given_name=now.given_name)
 
     def delete_project(self, project_id: int) -> None:
-        """Remove a project and its definitions; executions stay.
+        """Remove a project, its definitions and its secrets; executions stay.
 
         Raises:
             NotFound: No such project.
@@ -118,6 +118,8 @@ class ProjectService:
                 tx.pipelines.delete(pipeline.id)
             for chain in tx.chains.of_project(project_id):
                 tx.chains.delete(chain.id)
+            for secret in [secret for secret in tx.secrets.iter_all() if secret.project_id == project_id]:
+                tx.secrets.delete(secret.id)
             tx.projects.delete(project_id)
             tx.after_commit(lambda: self.icons.put(project_id, None))
 

@@ -134,7 +134,7 @@ def _is_past(age: timedelta, days: int) -> bool:
 
 
 def _logs(run: list[JobRecord]) -> list[JobRecord]:
-    return [job for job in run if job.log_size and job.log_removed is None]
+    return [job for job in run if job.log_size]
 
 
 def _artifacts(view: View, run: list[JobRecord]) -> list[ArtifactsRecord]:

@@ -112,6 +112,7 @@ class RetentionService:
             tx.jobs.put(
                 msgspec.structs.replace(
                     job,
+                    log_size=0 if job.number in without_log else job.log_size,
                     log_removed=now if job.number in without_log else job.log_removed,
                     artifacts_removed=now if job.number in without_artifacts else job.artifacts_removed,
                 )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cictl_server.services.core import Core
 from cictl_server.services.secrets.lease_secrets import SecretService
 from cictl_server.services.secrets.masks import Masks
+from cictl_server.services.secrets.own.sealing import KeyRing
+from cictl_server.services.secrets.own.secrets import OwnSecretService
 from cictl_server.services.secrets.sensitive import SensitiveValues
 from cictl_server.services.secrets.vault.connections import VaultConnectionService
 from cictl_server.services.secrets.vault.outages import Outages
@@ -24,9 +27,10 @@ class Secrets:
     connections: VaultConnectionService
     testing: VaultTestService
     lease_secrets: SecretService
+    own: OwnSecretService
 
     @classmethod
-    def build(cls, core: Core, *, vault_urls: Sequence[str]) -> Secrets:
+    def build(cls, core: Core, directory: Path, *, vault_urls: Sequence[str]) -> Secrets:
         store, clock = core.store, core.clock
         sensitive = SensitiveValues()
         tokens, outages = TokenCache(clock), Outages(clock)
@@ -34,10 +38,12 @@ class Secrets:
         connections = VaultConnectionService(
             store=store, tokens=tokens, outages=outages, allowed_urls=vault_urls, clock=clock
         )
+        own = OwnSecretService(store=store, keys=KeyRing(directory, os.environ), clock=clock)
         return cls(
             sensitive=sensitive,
             masks=Masks(sensitive),
             connections=connections,
             testing=VaultTestService(store=store, connections=connections, access=access, clock=clock),
-            lease_secrets=SecretService(store=store, access=access, tokens=tokens, outages=outages),
+            lease_secrets=SecretService(store=store, access=access, tokens=tokens, outages=outages, own=own),
+            own=own,
         )

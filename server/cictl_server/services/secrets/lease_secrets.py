@@ -1,4 +1,4 @@
-"""The secrets of an execution: read from Vault at its lease, put into the environments of its steps, never stored."""
+"""The secrets of an execution: read at its lease, from Vault or from what the server keeps itself, put into the environments of its steps, never stored."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from cictl.base.job_parts import SecretRef
+from cictl.base.names.git_names import branch_of
 from cictl.project_file import replace_secrets, secret_names
 from cictl.project_file.findings import quote
 from cictl.redaction import url_secrets
 from cictl.wire.jobs import Step
+from cictl_server.services.secrets.own.secrets import OwnSecretService, SecretMissing
 from cictl_server.services.secrets.tokens import literal_token
 from cictl_server.services.secrets.vault.connections import find_by_name
 from cictl_server.services.secrets.vault.errors import VaultProblem, VaultRefused, VaultUnavailable
@@ -77,12 +79,13 @@ class SecretService:
     access: VaultAccess
     tokens: TokenCache
     outages: Outages
+    own: OwnSecretService
 
     def find_outage(self, job: JobRecord, view: View) -> Outage | None:
         """Return the outage of a Vault that *job* needs, None for none. Costs nothing when no Vault is out."""
         if not self.outages.any or not needs_secrets(job):
             return None
-        for name in dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job)):
+        for name in dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job) if step.vault_connection):
             connection = find_by_name(view, name)
             if connection is not None and (outage := self.outages.find(connection)):
                 return outage
@@ -90,6 +93,8 @@ class SecretService:
 
     def resolve(self, job: JobRecord) -> ResolvedSteps:
         """Read the secrets of *job* within `LEASE_SECONDS`, each path in Vault once.
+
+        A step with a `vault` block has all of its secrets from there, any other step from the server itself.
 
         Must not be called in a transaction, because it waits for the network.
 
@@ -100,7 +105,8 @@ class SecretService:
         try:
             with self.store.read() as view:
                 needs = list(_needs(job, view))
-        except VaultRefused as error:
+                own = dict(self._own_values(job, view))
+        except (VaultRefused, SecretMissing) as error:
             raise SecretsRefused(f"{PREFIX}{error}") from error
         reader = VaultReader(self.access, self.tokens, seconds=LEASE_SECONDS)
         try:
@@ -111,7 +117,21 @@ class SecretService:
             self._note_answers([reader.waits_for])
             raise SecretsRefused(f"{PREFIX}{error}") from error
         self._note_answers(need.connection for need in needs)
-        return _resolved(job, values)
+        return _resolved(job, values | own)
+
+    def _own_values(self, job: JobRecord, view: View) -> Iterable[tuple[tuple[int, str], str]]:
+        """Yield step number and name, and the value, of each secret that the server keeps itself.
+
+        Raises:
+            SecretMissing: It can't be had.
+        """
+        facts = job.facts
+        project_id = int(facts.project_id or 0)
+        branch = branch_of(facts.pipeline_source_ref_raw)
+        for step, number in _using(job):
+            if not step.vault_connection.strip():
+                for name in _names_in(step):
+                    yield (number, name), self.own.value(view, name, project_id=project_id, branch=branch)
 
     def _note_answers(self, connections: Iterable[VaultConnectionRecord | None]) -> None:
         for connection in connections:
@@ -155,7 +175,7 @@ def _using(job: JobRecord) -> Iterable[tuple[Step, int]]:
 
 
 def _needs(job: JobRecord, view: View) -> Iterable[_Need]:
-    """Yield the secrets that must be read.
+    """Yield the secrets that must be read from Vault.
 
     Raises:
         VaultRefused: A step asks for something that is not configured.
@@ -165,15 +185,20 @@ def _needs(job: JobRecord, view: View) -> Iterable[_Need]:
     for step, number in _using(job):
         name = step.vault_connection.strip()
         if not name:
-            raise VaultRefused(f"step {number} uses secret placeholders but has no vault.connection")
+            continue
         connection = find_by_name(view, name)
         if connection is None:
             raise VaultRefused(f"resolve vault connection {quote(name)}: vault connection not found")
         declared = {secret.name.strip(): secret for secret in step.vault_secrets}
-        for wanted in dict.fromkeys(name for value in step.env.values() for name in secret_names(value)):
+        for wanted in _names_in(step):
             if wanted not in declared:
                 raise VaultRefused(f"step {number} secret {quote(wanted)} is not configured in step vault.secrets")
             yield _Need(number=number, name=wanted, connection=connection, secret=declared[wanted])
+
+
+def _names_in(step: Step) -> Iterable[str]:
+    """Return the names of the secrets that *step* uses, each once."""
+    return dict.fromkeys(name for value in step.env.values() for name in secret_names(value))
 
 
 def _read_all(reader: VaultReader, needs: Iterable[_Need]) -> dict[tuple[int, str], str]:

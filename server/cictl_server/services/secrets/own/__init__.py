@@ -1,0 +1,1 @@
+"""Secrets that the server keeps itself, sealed."""

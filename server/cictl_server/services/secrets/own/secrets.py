@@ -1,0 +1,182 @@
+"""Secrets of the server's own: set, listed, removed, read for a job. A value goes out to the agent of a job alone."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from cictl.base.clock import Clock
+from cictl.project_file.findings import quote
+from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretRequest
+from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.services.secrets.own.sealing import CannotOpen, KeyRing, Sealed, SealingKey
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records import ProjectRecord, SecretRecord
+
+MAX_VALUE_BYTES = 64 << 10
+"""Linux takes at most 128 KiB in one variable of a process."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_BRANCH = re.compile(r"[!-~]{1,200}")
+_MOST_BRANCHES = 50
+
+
+class SecretMissing(Exception):
+    """A job can't have a secret. The text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnSecretService:
+    store: Store
+    keys: KeyRing
+    clock: Clock
+    _changing: threading.Lock = field(default_factory=threading.Lock)
+    """Held while keys are used to seal: a key must not be forgotten between sealing and storing."""
+
+    def list_secrets(self) -> list[Secret]:
+        """Return what is known of all secrets, by name; never a value."""
+        with self.store.read() as view:
+            found = [_view(view, record) for record in view.secrets.iter_all()]
+        return sorted(found, key=lambda secret: (secret.name, secret.project))
+
+    def set(self, request: SecretRequest) -> Secret:
+        """Store a secret, or another value of it. `branches` that are absent stay as they are.
+
+        Raises:
+            InvalidRequest: Name, value or branches can't be accepted.
+            NotFound: No such project.
+            BadSealingKey: The key is none.
+        """
+        _check(request)
+        now = self.clock()
+        with self._changing:
+            key = self.keys.sealing()
+            with self.store.write() as tx:
+                project_id = _project(tx, request.project).id if request.project else 0
+                known = find(tx, request.name, project_id)
+                branches = request.branches if request.branches is not None else known.branches if known else []
+                sealed = key.seal(request.value, bound_to=_bound_to(request.name, project_id))
+                record = SecretRecord(
+                    id=known.id if known else tx.secrets.next_id(),
+                    name=request.name,
+                    project_id=project_id,
+                    key_id=sealed.key_id,
+                    sealed=sealed.text,
+                    branches=branches,
+                    created=known.created if known else now,
+                    updated=now,
+                )
+                tx.secrets.put(record)
+                return _view(tx, record)
+
+    def delete(self, secret_id: int) -> DeletedSecret:
+        """Remove a secret.
+
+        Raises:
+            NotFound: No such secret.
+        """
+        with self.store.write() as tx:
+            record = tx.secrets.find(secret_id)
+            if record is None:
+                raise NotFound("secret", hint="`cictl secrets list` shows them")
+            tx.secrets.delete(secret_id)
+        return DeletedSecret(deleted=True, id=secret_id, name=record.name)
+
+    def rotate_key(self) -> RotatedKey:
+        """Seal all secrets anew with another key, then forget the old one. A kill in between loses nothing.
+
+        Raises:
+            Conflict: The keys are given, and there is no new one among them.
+            InvalidRequest: A secret can't be opened. Nothing has changed then.
+        """
+        with self._changing:
+            key = self.keys.begin_rotation()
+            with self.store.write() as tx:
+                records = list(tx.secrets.iter_all())
+                for record in records:
+                    tx.secrets.put(self._sealed_anew(record, key))
+            self.keys.end_rotation()
+        return RotatedKey(key_id=key.id, secrets=len(records))
+
+    def value(self, view: View, name: str, *, project_id: int, branch: str) -> str:
+        """Return the value for a job of a project: the project's own secret, else that of all projects.
+
+        Raises:
+            SecretMissing: There is none, it is for other branches, or it can't be opened.
+        """
+        record = (find(view, name, project_id) if project_id else None) or find(view, name, 0)
+        if record is None:
+            raise SecretMissing(f"secret {quote(name)} is not set; `cictl secrets set {name}` sets it")
+        if record.branches and not any(fnmatchcase(branch, pattern) for pattern in record.branches):
+            raise SecretMissing(
+                f"secret {quote(name)} is for {_listed(record.branches)} only, and this run builds "
+                + (f"branch {branch}" if branch else "no branch that is known")
+            )
+        try:
+            return self._open(record)
+        except CannotOpen as error:
+            raise SecretMissing(f"secret {quote(name)} can't be opened: {error}") from error
+
+    def _open(self, record: SecretRecord) -> str:
+        sealed = Sealed(key_id=record.key_id, text=record.sealed)
+        return self.keys.opening(record.key_id).open(sealed, bound_to=_bound_to(record.name, record.project_id))
+
+    def _sealed_anew(self, record: SecretRecord, key: SealingKey) -> SecretRecord:
+        try:
+            value = self._open(record)
+        except CannotOpen as error:
+            hint = f"set it again, or remove it: `cictl secrets remove {record.name}`"
+            raise InvalidRequest(f"secret {quote(record.name)} can't be opened: {error}", hint=hint) from error
+        sealed = key.seal(value, bound_to=_bound_to(record.name, record.project_id))
+        return msgspec.structs.replace(record, key_id=sealed.key_id, sealed=sealed.text)
+
+
+def find(view: View, name: str, project_id: int) -> SecretRecord | None:
+    """Return the secret that belongs to the project, or with 0 to all projects."""
+    return next((s for s in view.secrets.iter_all() if (s.name, s.project_id) == (name, project_id)), None)
+
+
+def _bound_to(name: str, project_id: int) -> str:
+    """Return what a sealed value is bound to, so that nobody who writes to the store can move it to another name."""
+    return f"{project_id}/{name}"
+
+
+def _check(request: SecretRequest) -> None:
+    if not _NAME.fullmatch(request.name):
+        raise InvalidRequest("name must have 1 to 128 letters, digits, `_` or `-`")
+    size = len(request.value.encode(errors="replace"))
+    if not request.value.strip():
+        raise InvalidRequest("value must not be blank")
+    if size > MAX_VALUE_BYTES or "\0" in request.value:
+        raise InvalidRequest(f"value must have at most {MAX_VALUE_BYTES} bytes, none of them NUL")
+    branches = request.branches or []
+    if len(branches) > _MOST_BRANCHES or not all(_BRANCH.fullmatch(branch) for branch in branches):
+        raise InvalidRequest(f"branches must be at most {_MOST_BRANCHES} names or patterns such as release/*")
+
+
+def _project(view: View, name: str) -> ProjectRecord:
+    found = next((p for p in view.projects.iter_all() if name in (str(p.id), p.name)), None)
+    if found is None:
+        raise NotFound("project")
+    return found
+
+
+def _view(view: View, record: SecretRecord) -> Secret:
+    project = view.projects.find(record.project_id) if record.project_id else None
+    return Secret(
+        id=record.id,
+        name=record.name,
+        project_id=record.project_id,
+        project=project.name if project else "",
+        branches=record.branches,
+        created_utc=record.created,
+        updated_utc=record.updated,
+    )
+
+
+def _listed(patterns: list[str]) -> str:
+    return f"branch {patterns[0]}" if len(patterns) == 1 else f"branches {', '.join(patterns)}"
