@@ -37,10 +37,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -75,13 +76,14 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--id', 'This agent''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.');
                 , @('--work-dir', 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.');
                 , @('--token-file', 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.');
+                , @('--ca-file', 'Trust the certificates in this PEM file alone; else CICTL_CA_FILE.');
                 , @('--slots', 'How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.');
                 , @('--label', 'Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.');
                 , @('--log-level', 'debug, info, warning or error. [default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--server', '--context', '--id', '--work-dir', '--token-file', '--slots', '--label', '--log-level')
+            valued = @('--server', '--context', '--id', '--work-dir', '--token-file', '--ca-file', '--slots', '--label', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -106,10 +108,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -121,10 +124,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -162,10 +166,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('targets')
             repeated = ''
         }
@@ -189,10 +194,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -206,10 +212,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -221,10 +228,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -236,10 +244,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -253,10 +262,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -268,10 +278,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -283,10 +294,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -300,10 +312,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -317,10 +330,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -332,10 +346,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -354,10 +369,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--shell', '--time-limit', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--shell', '--time-limit', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents', '')
             repeated = ''
         }
@@ -377,10 +393,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -392,10 +409,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -407,10 +425,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }
@@ -426,10 +445,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--ref', '--file', '--replace', '--as', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--ref', '--file', '--replace', '--as', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -441,10 +461,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }
@@ -458,10 +479,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }
@@ -475,10 +497,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--to', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--to', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }
@@ -499,10 +522,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -515,10 +539,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -530,10 +555,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipelines')
             repeated = ''
         }
@@ -558,10 +584,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -579,10 +606,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -594,10 +622,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipelines')
             repeated = ''
         }
@@ -614,10 +643,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -629,10 +659,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipelines')
             repeated = ''
         }
@@ -652,10 +683,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -668,10 +700,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -683,10 +716,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -711,10 +745,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -732,10 +767,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -747,10 +783,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -767,10 +804,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -797,10 +835,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -820,10 +859,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--status', '--project', '--pipeline', '--agent', '--run', '--limit', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--status', '--project', '--pipeline', '--agent', '--run', '--limit', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -835,10 +875,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -862,10 +903,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--run', '--tail', '--since', '--step', '--grep', '--offset', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--run', '--tail', '--since', '--step', '--grep', '--offset', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -879,10 +921,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -899,10 +942,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -916,10 +960,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -933,10 +978,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -950,10 +996,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -965,10 +1012,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -986,10 +1034,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--prefix', '-O', '-C', '--directory', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--prefix', '-O', '-C', '--directory', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs', '')
             repeated = ''
         }
@@ -1001,10 +1050,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -1016,10 +1066,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -1034,10 +1085,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--run', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--run', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -1053,10 +1105,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1068,10 +1121,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1083,10 +1137,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1104,10 +1159,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1119,10 +1175,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1140,10 +1197,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '--keep-runs', '--keep-days', '--artifact-days', '--log-days', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '--keep-runs', '--keep-days', '--artifact-days', '--log-days', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1155,10 +1213,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1172,10 +1231,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1193,10 +1253,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1208,10 +1269,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1226,10 +1288,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '--branch', '--from-file', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '--branch', '--from-file', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1244,10 +1307,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1259,10 +1323,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1280,10 +1345,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1295,10 +1361,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1335,10 +1402,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('vault-connections')
             repeated = ''
         }
@@ -1358,10 +1426,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--secret', '--key', '--mount', '--kv-version', '--secret-id-file', '--secret-id-var', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--secret', '--key', '--mount', '--kv-version', '--secret-id-file', '--secret-id-var', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('vault-connections')
             repeated = ''
         }
@@ -1380,10 +1449,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1395,10 +1465,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1410,10 +1481,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1425,10 +1497,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1445,10 +1518,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--version', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--version', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1464,10 +1538,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1482,10 +1557,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1501,10 +1577,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1524,10 +1601,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-d', '--field', '-D', '--typed-field', '--input', '-o', '--output', '--query', '--server', '--context')
+            valued = @('-d', '--field', '-D', '--typed-field', '--input', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('methods', '')
             repeated = ''
         }
@@ -1546,10 +1624,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1640,10 +1719,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1680,6 +1760,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--token-file', 'Read the token from this file, at each command.');
                 , @('--token-stdin', 'Store the token that comes on standard input.');
                 , @('--no-token', 'Forget the token.');
+                , @('--ca-file', 'Trust the certificates in this PEM file alone.');
+                , @('--client-cert', 'Show this certificate (PEM), which may hold its key.');
+                , @('--client-key', 'The key of --client-cert.');
                 , @('--protected', 'What destroys asks for the context''s name.');
                 , @('--unprotected', 'What destroys asks for the context''s name.');
                 , @('--use', 'Use it from now on.');
@@ -1689,7 +1772,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--server', '--token-file', '-o', '--output', '--query')
+            valued = @('--server', '--token-file', '--ca-file', '--client-cert', '--client-key', '-o', '--output', '--query')
             arguments = @('contexts')
             repeated = ''
         }
@@ -1717,10 +1800,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('contexts')
             repeated = ''
         }
@@ -1736,10 +1820,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }

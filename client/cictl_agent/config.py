@@ -12,6 +12,7 @@ from pathlib import Path
 from cictl.base.environment import find_setting, setting
 from cictl.base.names.labels import LabelError, parse_labels
 from cictl.base.urls import split_http, without_user_info
+from cictl.base.web.trust import NO_FILES, TlsFiles, tls_files
 from cictl.wire.words import DEFAULT_SERVER
 from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.platforms import Platform
@@ -37,6 +38,7 @@ class AgentConfig:
     Attributes:
         server_url: Base URL; its user info, if any, becomes Basic authentication.
         work_dir: Absolute. Holds workspaces, caches and logs that are not delivered yet; one agent at a time uses it.
+        tls: The certificates to trust, and to show to the server.
         labels: What the operator says that it offers, by key; jobs ask for them in `runs_on`.
         looks_for_tools: Whether it looks for tools that the server asks about.
         trace_shell: Whether steps run under `set -x`; jobs with secrets never do.
@@ -52,6 +54,7 @@ class AgentConfig:
     work_dir: Path
     server_url: str = DEFAULT_SERVER
     token: str | None = field(default=None, repr=False)
+    tls: TlsFiles = NO_FILES
     labels: Mapping[str, str] = field(default_factory=dict)
     looks_for_tools: bool = True
     trace_shell: bool = False
@@ -92,6 +95,7 @@ def load_config(
     agent_id: str = "",
     work_dir: Path | None = None,
     token_file: Path | None = None,
+    ca_file: Path | None = None,
     slots: int | None = None,
     labels: Sequence[str] = (),
     service: Service | None = None,
@@ -112,6 +116,7 @@ def load_config(
         agent_id=agent_id or setting(env, "AGENT_ID") or default_agent_id(directory),
         work_dir=directory,
         token=_token(env, token_file),
+        tls=_tls(env, ca_file),
         labels=_labels(env, labels),
         looks_for_tools=_flag(env, "AGENT_LOOK_FOR_TOOLS", default=True),
         trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=False),
@@ -154,6 +159,18 @@ def default_agent_id(work_dir: Path) -> str:
     if work_dir == DEFAULT_WORK_DIR.absolute():
         return name
     return f"{name}-{hashlib.sha256(str(work_dir).encode()).hexdigest()[:_DIGEST_LENGTH]}"
+
+
+def _tls(env: Mapping[str, str], ca_file: Path | None) -> TlsFiles:
+    """Return the files for TLS.
+
+    Raises:
+        ConfigError: A file is not there.
+    """
+    try:
+        return tls_files(env, ca_file=str(ca_file or ""))
+    except ValueError as error:
+        raise ConfigError(f"{error} (--ca-file, CICTL_CA_FILE, CICTL_CLIENT_CERT, CICTL_CLIENT_KEY)") from error
 
 
 def _slots(env: Mapping[str, str], stated: int | None) -> int:

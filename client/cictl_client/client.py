@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from cictl.base.web.trust import NO_FILES, TlsFiles
 from cictl_client.answers import RawResponse
 from cictl_client.calls.agent_protocol import AgentProtocolCalls
 from cictl_client.calls.agents import AgentCalls
@@ -55,7 +56,15 @@ class Client(
     the server's answer makes no sense, and a subclass of `ApiError` when the server refuses. Job ids are strings such as `job-1795417944657170849`.
     """
 
-    def __init__(self, base_url: str, *, token: str | None = None, timeout: float = 30.0, retries: int = 3) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 3,
+        tls: TlsFiles = NO_FILES,
+    ) -> None:
         """Prepare; the first call connects.
 
         Args:
@@ -65,12 +74,13 @@ class Client(
             retries: How often GET and DELETE are repeated after a broken connection or 502, 503, 504. Unless it is 0, a
                 request that changes something and whose answer was lost is repeated for 15 s, too, if the server
                 promises not to do it twice. Requests of agents are never repeated.
+            tls: The authorities to trust instead of the usual ones, and the certificate to show.
 
         Raises:
             Unreachable: *base_url* is not an http or https URL.
             Unauthenticated: No header can carry *token*.
         """
-        self._transport = Transport(base_url, token=token, timeout=timeout, retries=retries)
+        self._transport = Transport(base_url, token=token, timeout=timeout, retries=retries, tls=tls)
         self._mutations = Mutations(self._transport, repeats=retries > 0)
 
     @property

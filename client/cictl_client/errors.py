@@ -24,6 +24,7 @@ ClientError
     └── ServerError
         ├── StoreFailed
         │   └── StoreFull
+        ├── DiskLow        too little room for new work
         └── UpdateFailed
 """
 
@@ -206,6 +207,12 @@ class StoreFailed(ServerError):
 
 class StoreFull(StoreFailed):
     code = Code.STORE_FULL
+
+
+class DiskLow(ServerError):
+    """There is too little room on the server's disk for new work; what runs may finish."""
+
+    code = Code.DISK_LOW
 
 
 class UpdateFailed(ServerError):

@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 from cictl.base.urls import origin, split_http, without_user_info
 from cictl.base.web.causes import cause_of
 from cictl.base.web.probe import FAILURES, ask
+from cictl.base.web.trust import NO_FILES, TlsFiles
 from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
 from cictl_client.answers import REDIRECTS, Asked, RawResponse, read_as, refusal_of
 from cictl_client.calls.paths import SERVER_INFO
@@ -25,12 +26,15 @@ T = TypeVar("T")
 class Probe:
     """A client of one server that opens a connection for each question, and leaves none open."""
 
-    def __init__(self, base_url: str, *, token: str | None = None, timeout: float = 10.0) -> None:
+    def __init__(
+        self, base_url: str, *, token: str | None = None, timeout: float = 10.0, tls: TlsFiles = NO_FILES
+    ) -> None:
         """Prepare; each question connects anew.
 
         Args:
             base_url: User info in it becomes Basic authentication.
             timeout: Seconds for connecting and for each wait for bytes.
+            tls: Whom to trust, and what to show.
 
         Raises:
             Unreachable: *base_url* is not an http or https URL.
@@ -38,6 +42,7 @@ class Probe:
         """
         self._address = Address.of(base_url, token=token)
         self._timeout = timeout
+        self._tls = tls
 
     def health(self) -> Health:
         return self.get(Health, "/healthz")
@@ -83,7 +88,7 @@ class Probe:
             headers["Authorization"] = authorization
         begun, shown = time.monotonic(), without_user_info(url)
         try:
-            reply = ask(url, headers=headers, timeout=self._timeout)
+            reply = ask(url, headers=headers, timeout=self._timeout, tls=self._tls)
         except FAILURES as error:
             logger.debug("GET %s %s %.0f ms", shown, type(error).__name__, milliseconds(begun))
             raise Unreachable(self._address.base_url, cause_of(error)) from error

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from cictl.base.urls import split_http, without_user_info
 from cictl.base.web.causes import cause_of
+from cictl.base.web.trust import NO_FILES, TlsFiles
 from cictl.wire.problems import PROBLEM_JSON
 from cictl.wire.server import ServerInfo
 from cictl_client.answers import (
@@ -78,13 +79,16 @@ class Transport:
         knows_marks: Whether the last answer of the server had the mark of a cictl server (`answers`).
     """
 
-    def __init__(self, base_url: str, *, token: str | None, timeout: float, retries: int) -> None:
+    def __init__(
+        self, base_url: str, *, token: str | None, timeout: float, retries: int, tls: TlsFiles = NO_FILES
+    ) -> None:
         """Prepare a session.
 
         Args:
             base_url: User info in it becomes Basic authentication, and is cut off.
             timeout: Seconds for connecting, and for each wait for bytes.
             retries: How often GET, HEAD and DELETE are repeated after a broken connection, 502, 503 or 504.
+            tls: Whom to trust, and what to show.
 
         Raises:
             Unreachable: *base_url* is not an http or https URL.
@@ -97,7 +101,9 @@ class Transport:
         self.knows_marks = False
         self.clock = ServerClock()
         self._timeout = timeout
-        self._session = Session(retries=retries, redirects=MAX_REDIRECTS)
+        self._session = Session(ca_file=tls.ca_file, retries=retries, redirects=MAX_REDIRECTS)
+        if tls.client_cert:
+            self._session.cert = (tls.client_cert, tls.client_key) if tls.client_key else tls.client_cert
         self._session.headers["Accept"] = ACCEPT
         self._session.headers["User-Agent"] = "cictl"
         if address.authorization:

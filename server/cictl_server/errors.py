@@ -141,7 +141,7 @@ class NoCapacity(CictlError):
 
 
 class DiskLow(CictlError):
-    code = Code.STORE_FULL
+    code = Code.DISK_LOW
 
     def __init__(self, what: str, *, free: str, wanted: str) -> None:
         super().__init__(

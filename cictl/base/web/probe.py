@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, unquote, urlunsplit
 
 from cictl.base.urls import split_http
 from cictl.base.web.proxies import proxy_for
+from cictl.base.web.trust import NO_FILES, TlsFiles
 
 FAILURES = (OSError, HTTPException, ValueError)
 """What `ask` raises when no answer comes or the URL is unusable."""
@@ -35,12 +36,15 @@ class _Way(NamedTuple):
     headers: Mapping[str, str]
 
 
-def ask(url: str, *, headers: Mapping[str, str], timeout: float, limit: int | None = None) -> Reply:
+def ask(
+    url: str, *, headers: Mapping[str, str], timeout: float, limit: int | None = None, tls: TlsFiles = NO_FILES
+) -> Reply:
     """GET *url*, and close the connection.
 
     Args:
         timeout: Seconds for connecting and for each wait for bytes.
         limit: How many bytes of the body are read at most; None for all.
+        tls: Whom to trust, and what to show.
 
     Raises:
         OSError, HTTPException: No answer came.
@@ -48,7 +52,8 @@ def ask(url: str, *, headers: Mapping[str, str], timeout: float, limit: int | No
     """
     parts = split_http(url)
     proxy = proxy_for(url)
-    connection, target, more = _through(split_http(proxy), parts, timeout) if proxy else _direct(parts, timeout)
+    way = _through(split_http(proxy), parts, timeout, tls) if proxy else _direct(parts, timeout, tls)
+    connection, target, more = way
     try:
         try:
             connection.request("GET", target, headers={**headers, **more, "Connection": "close"})
@@ -63,22 +68,22 @@ def ask(url: str, *, headers: Mapping[str, str], timeout: float, limit: int | No
         connection.close()
 
 
-def _direct(parts: SplitResult, timeout: float) -> _Way:
-    return _Way(_connection(parts, timeout), _target(parts), {})
+def _direct(parts: SplitResult, timeout: float, tls: TlsFiles) -> _Way:
+    return _Way(_connection(parts, timeout, tls), _target(parts), {})
 
 
-def _through(proxy: SplitResult, parts: SplitResult, timeout: float) -> _Way:
+def _through(proxy: SplitResult, parts: SplitResult, timeout: float, tls: TlsFiles) -> _Way:
     """Return the way through *proxy*: by a tunnel for https, by asking for the whole URL otherwise."""
     login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}" if proxy.username else ""
     known = {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"} if login else {}
-    connection = _connection(proxy._replace(scheme=parts.scheme), timeout)
+    connection = _connection(proxy._replace(scheme=parts.scheme), timeout, tls)
     if parts.scheme == "http":
         return _Way(connection, urlunsplit(parts._replace(fragment="")), known)
     connection.set_tunnel(parts.hostname or "", parts.port, headers=known)
     return _Way(connection, _target(parts), {})
 
 
-def _connection(parts: SplitResult, timeout: float) -> HTTPConnection:
+def _connection(parts: SplitResult, timeout: float, tls: TlsFiles) -> HTTPConnection:
     host = parts.hostname or ""
     if parts.scheme == "http":
         return HTTPConnection(host, parts.port, timeout=timeout)
@@ -86,7 +91,9 @@ def _connection(parts: SplitResult, timeout: float) -> HTTPConnection:
 
     from cictl.base.web.trust import authorities
 
-    trusted = ssl.create_default_context(cafile=authorities())
+    trusted = ssl.create_default_context(cafile=tls.ca_file or authorities())
+    if tls.client_cert:
+        trusted.load_cert_chain(tls.client_cert, tls.client_key or None)
     return HTTPSConnection(host, parts.port, timeout=timeout, context=trusted)
 
 

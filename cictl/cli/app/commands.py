@@ -69,6 +69,9 @@ def _server_options() -> list[TyperOption]:
     return [
         _option("server", "--server", metavar="URL", help="The server; else CICTL_SERVER_URL, else the context."),
         _option("context", "--context", metavar="NAME", help="A named server of the context file."),
+        _option(
+            "ca_file", "--ca-file", metavar="FILE", help="Trust these certificates (PEM) alone; else CICTL_CA_FILE."
+        ),
     ]
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from cictl.base.web.trust import TlsFiles
+
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@-]*"
 
 
@@ -42,6 +44,7 @@ class Context:
     Attributes:
         token: Stored here, or else in `token_file`, or nowhere.
         protected: A command that destroys something asks for the context's name.
+        ca_file: The certificates to trust; `client_cert` and `client_key` are what this client shows.
     """
 
     name: str
@@ -49,6 +52,13 @@ class Context:
     token: str = field(default="", repr=False)
     token_file: str = ""
     protected: bool = False
+    ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+
+    @property
+    def tls(self) -> TlsFiles:
+        return TlsFiles(ca_file=self.ca_file, client_cert=self.client_cert, client_key=self.client_key)
 
 
 class ContextFile(NamedTuple):

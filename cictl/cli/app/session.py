@@ -31,7 +31,7 @@ class Session:
     """What a command may use: streams, environment, options, settings, client.
 
     Attributes:
-        options: The shared options by name (`output`, `query`, `server`, `context`, `debug`, `yes`), as far as given;
+        options: The shared options by name (`output`, `query`, `server`, `context`, `ca_file`, `debug`, `yes`), as far as given;
             one behind the command wins over one before it.
     """
 
@@ -74,7 +74,7 @@ class Session:
         from cictl.cli.app.contexts import SettingsError
         from cictl.cli.app.settings import load_settings
 
-        flags = {"server": self.options.get("server") or "", "context": self.options.get("context") or ""}
+        flags = {name: str(self.options.get(name) or "") for name in ("server", "context", "ca_file")}
         try:
             settings = load_settings(self.env, **flags)
         except SettingsError as error:
@@ -94,7 +94,13 @@ class Session:
 
         self._log_if_debugging()
         retries = self.patience.retries if retries is None else retries
-        client = Client(self.settings.server, token=self.settings.token, timeout=timeout, retries=retries)
+        client = Client(
+            self.settings.server,
+            token=self.settings.token,
+            timeout=timeout,
+            retries=retries,
+            tls=self.settings.tls,
+        )
         self._clients.append(client)
         return client
 
@@ -103,7 +109,7 @@ class Session:
         from cictl_client.probe import Probe
 
         self._log_if_debugging()
-        return Probe(self.settings.server, token=self.settings.token)
+        return Probe(self.settings.server, token=self.settings.token, tls=self.settings.tls)
 
     def _log_if_debugging(self) -> None:
         if self.debug and self._log_handler is None:
@@ -127,8 +133,8 @@ class Session:
     @property
     def server_options(self) -> str:
         """The options that a suggested command needs to reach the same server as this one."""
-        given = [option for option in ("server", "context") if self.options.get(option)]
-        return "".join(f" --{option} {shlex.quote(str(self.options[option]))}" for option in given)
+        given = [option for option in ("server", "context", "ca_file") if self.options.get(option)]
+        return "".join(f" --{option.replace('_', '-')} {shlex.quote(str(self.options[option]))}" for option in given)
 
     def show_done(self, result: Result[Any], text: str) -> None:
         """End a command that changed something: data if asked for, and *text* on stderr."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cictl.base.environment import find_setting
 from cictl.base.urls import split_http, without_user_info
+from cictl.base.web.trust import NO_FILES, TlsFiles, tls_files
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts
 from cictl.wire.words import DEFAULT_SERVER
 
@@ -25,6 +26,7 @@ class Settings:
         token_source: Where the token came from; empty without one.
         protected: The protected context that has this server, whoever named the server; else empty.
         warnings: Lines to tell the user once.
+        tls: The certificates to trust and to show.
     """
 
     server: str
@@ -35,6 +37,7 @@ class Settings:
     token_source: str = ""
     protected: str = ""
     warnings: tuple[str, ...] = ()
+    tls: TlsFiles = NO_FILES
 
     @property
     def shown_server(self) -> str:
@@ -42,10 +45,10 @@ class Settings:
         return without_user_info(self.server)
 
 
-def load_settings(env: Mapping[str, str], *, server: str = "", context: str = "") -> Settings:
-    """Return the settings for the flags *server* and *context* (empty: not given).
+def load_settings(env: Mapping[str, str], *, server: str = "", context: str = "", ca_file: str = "") -> Settings:
+    """Return the settings for the flags *server*, *context* and *ca_file* (empty: not given).
 
-    The token of a context goes to the server of that context only: with another URL it is left out.
+    The token and the certificates of a context go to the server of that context only: with another URL they are left out.
 
     Raises:
         SettingsError: An unusable URL, an unreadable file, an unknown context.
@@ -53,7 +56,14 @@ def load_settings(env: Mapping[str, str], *, server: str = "", context: str = ""
     file = read_contexts(env)
     chosen, context_source = _context(env, file, context=context, needed=not server)
     url, source = _server(env, server=server, named=bool(context), chosen=chosen)
-    token, token_source = _token(env, chosen if chosen and url == chosen.server else None)
+    own = chosen if chosen and url == chosen.server else None
+    token, token_source = _token(env, own)
+    try:
+        tls = tls_files(env, ca_file=ca_file, otherwise=own.tls if own else NO_FILES)
+    except ValueError as error:
+        raise SettingsError(
+            str(error), hint="see --ca-file, CICTL_CA_FILE, CICTL_CLIENT_CERT and CICTL_CLIENT_KEY"
+        ) from error
     warning = file.permission_warning()
     return Settings(
         server=checked_url(url, source),
@@ -64,6 +74,7 @@ def load_settings(env: Mapping[str, str], *, server: str = "", context: str = ""
         token_source=token_source,
         protected=file.protecting(url),
         warnings=(warning,) if warning else (),
+        tls=tls,
     )
 
 

@@ -198,6 +198,18 @@ def test_deleting_the_one_in_use_leaves_none(two: Run) -> None:
     assert settings(two)["server"] == ("http://127.0.0.1:8112", "default")
 
 
+def test_files_of_tls_have_origins_too(two: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca, own = tmp_path / "ca.pem", tmp_path / "own.pem"
+    for path in (ca, own):
+        path.touch()
+    assert two("context", "set", "prod", "--ca-file", str(ca)).code == 0
+    monkeypatch.setenv("CICTL_CLIENT_CERT", str(own))
+    shown = settings(two)
+    assert shown["ca_file"] == (str(ca), "context prod")
+    assert shown["client_cert"] == (str(own), "CICTL_CLIENT_CERT")
+    assert two("context", "set", "prod", "--ca-file", "nowhere.pem").code == ExitCode.USAGE
+
+
 def test_show_names_origins(two: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CICTL_TOKEN", TOKEN)
     monkeypatch.setenv("CICTL_READONLY", "1")

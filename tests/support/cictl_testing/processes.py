@@ -112,7 +112,7 @@ class Workplace:
         """Start the server; its processes, and all others, have what is in *environment* besides the usual."""
         self.directory = directory
         self.data = directory / "data"
-        self._extra = environment or {}
+        self.extra = environment or {}
         self.url = ""
         self._children: list[Process] = []
         self.server = self.start_server()
@@ -166,4 +166,4 @@ class Workplace:
     def _environment(self) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_"))}
         home = {"XDG_CONFIG_HOME": str(self.directory / "config"), "NO_COLOR": "1"}
-        return {**clean, **home, "CICTL_SERVER_URL": self.url, **self._extra}
+        return {**clean, **home, "CICTL_SERVER_URL": self.url, **self.extra}

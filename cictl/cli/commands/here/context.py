@@ -106,6 +106,16 @@ def set_context(
         bool, typer.Option("--token-stdin", help="Store the token that comes on standard input.")
     ] = False,
     no_token: Annotated[bool, typer.Option("--no-token", help="Forget the token.")] = False,
+    ca_file: Annotated[
+        Path | None, typer.Option("--ca-file", metavar="FILE", help="Trust the certificates in this PEM file alone.")
+    ] = None,
+    client_cert: Annotated[
+        Path | None,
+        typer.Option("--client-cert", metavar="FILE", help="Show this certificate (PEM), which may hold its key."),
+    ] = None,
+    client_key: Annotated[
+        Path | None, typer.Option("--client-key", metavar="FILE", help="The key of --client-cert.")
+    ] = None,
     protected: Annotated[
         bool | None,
         typer.Option("--protected/--unprotected", help="What destroys asks for the context's name."),
@@ -128,6 +138,7 @@ def set_context(
         address = checked_url(server, "--server") if server else ""
         new = old or Context(name=name, server=address)
         new = replace(new, server=address or new.server, protected=new.protected if protected is None else protected)
+        new = _with_files(new, ca_file=ca_file, client_cert=client_cert, client_key=client_key)
         new = _with_token(session, new, token_file=token_file, from_stdin=token_stdin, forget=no_token)
         changed = file.with_context(new)
     changed = changed.using(name) if use else changed
@@ -195,7 +206,19 @@ def _settings(session: Session) -> list[Setting]:
         ("output", session.output, _output_origin(session)),
         ("readonly", "true" if session.is_readonly else "false", "CICTL_READONLY" if readonly else ""),
     ]
+    rows += [
+        (name, path, _file_origin(session, name))
+        for name in ("ca_file", "client_cert", "client_key")
+        if (path := getattr(found.tls, name))
+    ]
     return [Setting(name=name, value=value, origin=origin or "default") for name, value, origin in rows]
+
+
+def _file_origin(session: Session, name: str) -> str:
+    if session.options.get(name):
+        return f"--{name.replace('_', '-')}"
+    variable = f"CICTL_{name.upper()}"
+    return variable if session.env.get(variable) else f"context {session.settings.context}"
 
 
 def _output_origin(session: Session) -> str:
@@ -218,6 +241,17 @@ def _with_token(
             raise SettingsError("no token came on standard input")
         return replace(context, token=token, token_file="")
     return replace(context, token="", token_file="") if forget else context
+
+
+def _with_files(context: Context, **files: Path | None) -> Context:
+    """Return *context* with the files that the options name; they must be there."""
+    given = {name: str(path.expanduser().absolute()) for name, path in files.items() if path is not None}
+    changed = replace(context, **given)  # type: ignore[arg-type]  # all three are texts
+    try:
+        changed.tls.check()
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    return changed
 
 
 @contextmanager

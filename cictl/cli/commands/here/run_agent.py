@@ -29,6 +29,10 @@ def run_agent(
     token_file: Annotated[
         Path | None, typer.Option(help="A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.")
     ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Trust the certificates in this PEM file alone; else CICTL_CA_FILE."),
+    ] = None,
     slots: Annotated[
         int | None,
         typer.Option("--slots", metavar="N", help="How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1."),
@@ -94,6 +98,7 @@ def run_agent(
             agent_id=agent_id,
             work_dir=work_dir,
             token_file=token_file,
+            ca_file=ca_file,
             slots=slots,
             labels=label or (),
             service=service,
@@ -130,7 +135,8 @@ def of_context(name: str, *, server: str, token_file: Path | None) -> tuple[str,
         raise ConfigError(f"{error}; {error.hint}" if error.hint else str(error)) from error
     if token_file is not None or server.rstrip("/") not in ("", context.server.rstrip("/")):
         return server or context.server, token_file, os.environ
-    env = {**os.environ, "CICTL_TOKEN": context.token} if context.token else os.environ
+    own = {"CICTL_TOKEN": context.token} if context.token else {}
+    env = {**context.tls.variables(), **os.environ, **own}
     own_file = Path(context.token_file).expanduser() if context.token_file and not context.token else None
     return context.server, own_file, env
 

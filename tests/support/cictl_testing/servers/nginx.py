@@ -29,7 +29,8 @@ http {{
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{tls};
+{settings}
 {locations}
     }}
 }}
@@ -43,19 +44,22 @@ class Nginx:
         url: Where it listens; below it each location has a path of its own.
     """
 
-    def __init__(self, directory: Path, upstream: str, locations: dict[str, str]) -> None:
+    def __init__(self, directory: Path, upstream: str, locations: dict[str, str], *, tls: str = "") -> None:
         """Start it, and wait until it accepts connections.
 
         Args:
             upstream: URL of the server behind it.
             locations: By name of the path, the settings there.
+            tls: The settings of TLS; empty for plain HTTP.
         """
         assert PROGRAM is not None
         directory.mkdir()
         self._port = free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._port}"
         blocks = [f"location /{name}/ {{ proxy_pass {upstream}/; {more} }}" for name, more in locations.items()]
-        text = _CONFIGURATION.format(directory=directory, port=self._port, locations="\n".join(blocks))
+        text = _CONFIGURATION.format(
+            directory=directory, port=self._port, tls=" ssl" * bool(tls), settings=tls, locations="\n".join(blocks)
+        )
         (directory / "nginx.conf").write_text(text)
         command = [
             PROGRAM,
