@@ -508,14 +508,14 @@ _cictl_node() {
         ;;
     "cictl store backup")
         commands=""
-        options="--data-dir -o --output --query --debug -h --help"
-        valued="--data-dir -o --output --query"
+        options="--data-dir --key-file -o --output --query --debug -h --help"
+        valued="--data-dir --key-file -o --output --query"
         arguments="-" repeated=""
         ;;
     "cictl store restore")
         commands=""
-        options="--data-dir -y --yes -o --output --query --debug -h --help"
-        valued="--data-dir -o --output --query"
+        options="--data-dir --key-file -y --yes -o --output --query --debug -h --help"
+        valued="--data-dir --key-file -o --output --query"
         arguments="-" repeated=""
         ;;
     "cictl store compact")

@@ -508,14 +508,14 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl store backup'
             set -g __cictl_commands
-            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --data-dir -o --output --query
+            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' --key-file 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir --key-file -o --output --query
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl store restore'
             set -g __cictl_commands
-            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --data-dir -o --output --query
+            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' --key-file 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir --key-file -o --output --query
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl store compact'

@@ -509,14 +509,14 @@ _cictl_node() {
         ;;
     "cictl store backup")
         commands=()
-        options=('--data-dir:The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--data-dir -o --output --query"
+        options=('--data-dir:The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--key-file:A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--data-dir --key-file -o --output --query"
         arguments=(-) repeated=""
         ;;
     "cictl store restore")
         commands=()
-        options=('--data-dir:The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--data-dir -o --output --query"
+        options=('--data-dir:The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--key-file:A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--data-dir --key-file -o --output --query"
         arguments=(-) repeated=""
         ;;
     "cictl store compact")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
+import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,13 +18,16 @@ from typing import Any
 import filelock
 from tinydb.table import Document
 
+from cictl.base.beneath import NotBeneath, beneath, leads_out
 from cictl.base.durable import sync_directory
 from cictl.base.urls import without_user_info
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
 from cictl_server.store.contract import StoreLocked, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, is_in_use, open_copy
 from cictl_server.store.engine import RESTORING
+from cictl_server.store.signature import SIGNATURE, differences, digests_of, read_key, sign, signed_digests
 from cictl_server.store.tiny import TinyStore
+from cictl_server.store.trees import TreeCopy, copy_tree
 
 REPLACED = "replaced-"
 """Prefix of the folder that keeps what a restore replaced."""
@@ -57,12 +62,14 @@ class Copied:
 
     Attributes:
         files: Logs, artifacts, reports and icons; the state is not counted.
+        left_out: A text for each entry that was not taken, and for each artifact that nobody will get.
         replaced: The folder into which a restore moved the old content; None if there was none.
     """
 
     state: CopiedState
     files: int
     size_bytes: int
+    left_out: list[str]
     replaced: Path | None = None
 
 
@@ -85,13 +92,13 @@ def examine(directory: Path) -> Examined:
             state=state,
             records={name: len(rows) for name, rows in _tables(store).items()},
             jobs={status.value: count for status, count in view.jobs.count_by_status().items()},
-            problems=[] if in_use else list(_missing_files(directory, view)),
+            problems=[*_strays(view), *([] if in_use else _missing_files(directory, view))],
             is_in_use=in_use,
         )
 
 
-def back_up(directory: Path, target: Path) -> Copied:
-    """Copy the data to *target*, a new or empty folder, also while a server runs.
+def back_up(directory: Path, target: Path, *, key_file: Path | None = None) -> Copied:
+    """Copy the data to *target*, a new or empty folder, also while a server runs. The key in *key_file* signs the copy.
 
     The state is copied before the files, because a file exists before the state names it. A job that is deleted meanwhile
     may be in the copy without its files.
@@ -99,10 +106,11 @@ def back_up(directory: Path, target: Path) -> Copied:
     Raises:
         NotFound: There is no database.
         Conflict: *target* holds something.
-        InvalidRequest: *target* is inside the data directory.
+        InvalidRequest: *target* is inside the data directory, or *key_file* has no key.
         StoreTooNew, StoreCorrupt: The data is not sound.
     """
     _must_have_state(directory)
+    key = read_key(key_file) if key_file else b""
     if target.resolve().is_relative_to(directory.resolve()):
         raise InvalidRequest(f"{target} is inside {directory}", hint="choose a folder elsewhere, best on another disk")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -110,7 +118,10 @@ def back_up(directory: Path, target: Path) -> Copied:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        copied = _copy_all(directory, part)
+        copied, _ = _copy_all(directory, part)
+        if key:
+            sign(part, key)
+        _flush_disks()
         part.replace(target)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -119,30 +130,36 @@ def back_up(directory: Path, target: Path) -> Copied:
     return copied
 
 
-def restore(directory: Path, source: Path, *, now: datetime) -> Copied:
+def restore(directory: Path, source: Path, *, now: datetime, key_file: Path | None = None) -> Copied:
     """Replace the content of *directory* by the backup *source*. The old content is moved into a folder in it.
 
-    The backup is copied and read through before anything is moved.
+    The backup is copied and read through before anything is moved. With *key_file*, what was copied is also compared with
+    the signature of that key.
 
     Raises:
         NotFound: *source* is not a backup.
+        InvalidRequest: *source* is not as its signature says, or *key_file* has no key.
         StoreLocked: A server uses *directory*.
         StoreTooNew, StoreCorrupt: The backup is not sound.
     """
     _must_have_state(source)
     if source.resolve() == directory.resolve():
         raise InvalidRequest(f"{source} is the data directory itself")
+    signed = signed_digests(source, read_key(key_file)) if key_file else None
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _left_to_its_owner(directory), _held(directory):
         new = directory / _NEW
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         try:
-            copied = _copy_all(source, new)
+            copied, digests = _copy_all(source, new)
+            if signed is not None:
+                _check_signed(source, {**digests_of(new), **digests}, signed)
+            _flush_disks()
             replaced = _swap(directory, new, aside=directory / f"{REPLACED}{now:%Y%m%dT%H%M%S%fZ}")
         finally:
             shutil.rmtree(new, ignore_errors=True)
-    return Copied(state=copied.state, files=copied.files, size_bytes=copied.size_bytes, replaced=replaced)
+    return dataclasses.replace(copied, replaced=replaced)
 
 
 def compact(directory: Path) -> Compacted:
@@ -197,67 +214,66 @@ def _tables(store: TinyStore) -> dict[str, list[Document]]:
     return {name: store.db.table(name).all() for name in sorted(store.db.tables() - _NOT_EXPORTED)}
 
 
+def _strays(view: View) -> Iterator[str]:
+    """Yield a text for each artifact whose stored path leads out of the folder of its upload; it is never handed out."""
+    for record in view.artifacts.iter_all():
+        for entry in record.entries:
+            if leads_out(entry.path):
+                yield f"artifact {entry.path!r} of job-{record.number} leads out of its folder"
+
+
 def _missing_files(directory: Path, view: View) -> Iterator[str]:
     """Yield a text for each loss of a finished execution: log bytes that count, acknowledged artifacts."""
     for job in view.jobs.iter_all():
-        size = _size(directory / "logs" / f"{job.log_name}.log")
+        size = _size(directory / "logs", f"{job.log_name}.log")
         if job.status.is_terminal and size < job.log_size:
             yield f"the log of {job.id} has {size} of {job.log_size} bytes"
     for record in view.artifacts.iter_all():
-        home = directory / "artifacts" / f"job-{record.number}" / str(record.generation)
+        home = directory / "artifacts"
         for entry in record.entries:
-            if entry.link:  # it has no bytes; the file at its end is an entry of its own
+            if entry.link or leads_out(entry.path):  # a link has no bytes; the file at its end is an entry of its own
                 continue
-            size = _size(home / entry.path)
+            size = _size(home, f"job-{record.number}/{record.generation}/{entry.path}")
             if size != entry.size_bytes:
                 yield f"artifact {entry.path} of job-{record.number} has {size} of {entry.size_bytes} bytes"
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
+def _size(root: Path, path: str) -> int:
+    """Return how many bytes the plain file *path* below *root* has; 0 if there is none."""
+    try:
+        place = beneath(root, path)
+    except NotBeneath:
+        return 0
+    return place.stat().st_size if place.is_file() else 0
 
 
-def _copy_all(source: Path, target: Path) -> Copied:
-    """Copy state and files into *target*, and read the copied state through."""
+def _copy_all(source: Path, target: Path) -> tuple[Copied, dict[str, str]]:
+    """Copy state and files into *target*, and read the copied state through.
+
+    Also return the digests of the state as it came: to read it through may write it anew.
+    """
     state = copy_state(source, target)
-    with open_copy(target, source=source):
-        pass
-    files = size = 0
+    digests = digests_of(target)
+    copy = TreeCopy()
+    with open_copy(target, source=source) as store, store.read() as view:
+        copy.left_out.extend(_strays(view))
     for path in sorted(source.iterdir()):
         if path.name not in _STATE and not _is_apart(path):
-            more, bytes_ = _copy_tree(path, target / path.name)
-            files, size = files + more, size + bytes_
+            copy_tree(path, target / path.name, copy, name=path.name)
     (target / "lock").unlink(missing_ok=True)
+    size = copy.size_bytes + state.snapshot_bytes + state.journal_bytes
+    return Copied(state=state, files=copy.files, size_bytes=size, left_out=copy.left_out), digests
+
+
+def _check_signed(source: Path, found: Mapping[str, str], signed: Mapping[str, str]) -> None:
+    if wrong := list(differences(found, signed)):
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise InvalidRequest(f"{source} is not as it was signed: {wrong[0]}{more}", hint="nothing was restored")
+
+
+def _flush_disks() -> None:
     if sys.platform != "win32":
         os.sync()
-    return Copied(state=state, files=files, size_bytes=size + state.snapshot_bytes + state.journal_bytes)
-
-
-def _copy_tree(source: Path, target: Path) -> tuple[int, int]:
-    """Copy a file or folder, and return the number of files and bytes. What vanishes meanwhile is skipped."""
-    files = size = 0
-    for folder, names, entries in os.walk(source):
-        names[:] = [name for name in names if not name.startswith("upload-")]  # uploads that are not acknowledged
-        place = target / Path(folder).relative_to(source)
-        place.mkdir(mode=0o700, exist_ok=True)
-        for name in entries:
-            copied = _copy_file(Path(folder) / name, place / name)
-            files, size = files + (copied is not None), size + (copied or 0)
-    if source.is_file():
-        copied = _copy_file(source, target)
-        files, size = files + (copied is not None), size + (copied or 0)
-    return files, size
-
-
-def _copy_file(source: Path, target: Path) -> int | None:
-    """Copy one plain file and return its size; None if it is gone or not a plain file."""
-    try:
-        if source.is_symlink() or not source.is_file():
-            return None
-        shutil.copy2(source, target)
-    except FileNotFoundError:
-        return None
-    return target.stat().st_size
 
 
 def _swap(directory: Path, new: Path, *, aside: Path) -> Path | None:
@@ -283,8 +299,8 @@ def _swap(directory: Path, new: Path, *, aside: Path) -> Path | None:
 
 
 def _is_apart(path: Path) -> bool:
-    """Tell whether *path* is left out of backups: files of updates and of earlier restores."""
-    return path.name in ("updates", _NEW) or path.name.startswith(REPLACED)
+    """Tell whether *path* is left out of backups: files of updates and of earlier restores, and a backup's signature."""
+    return path.name in ("updates", _NEW, SIGNATURE) or path.name.startswith(REPLACED)
 
 
 @contextmanager
@@ -309,11 +325,17 @@ def _left_to_its_owner(directory: Path) -> Iterator[None]:
         if sys.platform != "win32" and os.geteuid() == 0:
             owner = directory.stat()
             for path in directory.rglob("*"):
-                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+                if not _has_other_names(path):  # which may be another user's file: nothing here makes such names
+                    os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _has_other_names(path: Path) -> bool:
+    info = path.lstat()
+    return stat.S_ISREG(info.st_mode) and info.st_nlink > 1
 
 
 def _state_bytes(directory: Path) -> int:
-    return _size(directory / SNAPSHOT) + _size(directory / JOURNAL)
+    return _size(directory, SNAPSHOT) + _size(directory, JOURNAL)
 
 
 def _without_secrets(value: Any, *, key: str = "") -> Any:

@@ -20,6 +20,7 @@ from cictl_server.store.contract import StoreCorrupt, StoreTooNew
 from cictl_server.store.engine import RESTORING
 from cictl_server.store.journal import scan
 from cictl_server.store.tiny import TinyStore
+from cictl_server.store.trees import NotPlain, read_plain
 
 SNAPSHOT, JOURNAL = "state.json", "state.journal"
 
@@ -51,7 +52,7 @@ def copy_state(source: Path, target: Path) -> CopiedState:
     """Copy the state in *source* into the directory *target*, durably, without looking at documents.
 
     Raises:
-        StoreTooNew, StoreCorrupt: As when a server opens it.
+        StoreTooNew, StoreCorrupt: As when a server opens it, and for a state that is no plain file.
         OSError: A file can't be read or written.
     """
     if (source / RESTORING).exists():
@@ -116,9 +117,11 @@ def is_in_use(directory: Path) -> bool:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_plain(path)
     except FileNotFoundError:
         return None
+    except NotPlain as error:
+        raise StoreCorrupt(str(path), f"it is {error}") from error
 
 
 def _write(path: Path, content: bytes) -> None:

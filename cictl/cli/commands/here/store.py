@@ -36,6 +36,17 @@ DataDir = Annotated[
     ),
 ]
 
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help="A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.",
+    ),
+]
+
+_MOST_TOLD = 20
+
 
 class StoreReport(Message):
     """What `store check -o json` shows.
@@ -61,13 +72,19 @@ class StoreReport(Message):
 
 
 class StoreCopy(Message):
-    """What `store backup -o json` and `store restore -o json` show; `replaced` is where the former content is now."""
+    """What `store backup -o json` and `store restore -o json` show.
+
+    Attributes:
+        left_out: A text for each entry that was not taken, such as `logs/job-1.log is a link`.
+        replaced: Where the former content is now.
+    """
 
     source: str
     target: str
     transactions: int
     files: int
     size_bytes: int
+    left_out: list[str] = msgspec.field(default_factory=list)
     replaced: str = ""
 
 
@@ -111,37 +128,52 @@ def check_store(context: typer.Context, data_dir: DataDir = None) -> None:
         raise typer.Exit(ExitCode.ERROR)
 
 
-@app.command("backup", cls=LocalCommand, epilog="cictl store backup /mnt/backup/cictl-$(date +%F)")
+@app.command(
+    "backup",
+    cls=LocalCommand,
+    epilog="cictl store backup /mnt/backup/cictl-$(date +%F)\n"
+    "cictl store backup /mnt/backup/cictl-monday --key-file ~/backup.key",
+)
 def back_up_store(
     context: typer.Context,
     target: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Where to: a folder that is not there yet, or empty.")
     ],
     data_dir: DataDir = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Copy the data, also while the server runs.
 
     The copy holds every change that was acknowledged before it began, is read through before it is called good, and is a
-    data directory itself: `cictl serve --data-dir FOLDER` serves it.
+    data directory itself: `cictl serve --data-dir FOLDER` serves it. Plain files alone are copied; what else is there, such
+    as links, is named and left out.
     """
     from cictl_server import data_directory
 
     session = Session.of(context)
     directory = _directory(data_dir)
     with _failures():
-        copied = data_directory.back_up(directory, target)
+        copied = data_directory.back_up(directory, target, key_file=key_file)
+    _tell_left_out(session, copied)
     session.show_done(_copy_result(directory, target, copied), f"backed up {directory} to {target}: {_amount(copied)}")
 
 
-@app.command("restore", cls=LocalDestructiveCommand, epilog="cictl store restore /mnt/backup/cictl-monday --yes")
+@app.command(
+    "restore",
+    cls=LocalDestructiveCommand,
+    epilog="cictl store restore /mnt/backup/cictl-monday --yes\n"
+    "cictl store restore /mnt/backup/cictl-monday --key-file ~/backup.key",
+)
 def restore_store(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that `store backup` wrote.")],
     data_dir: DataDir = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Put a backup in the place of a stopped server's data.
 
-    What is there now is kept in a folder beside it. Asks on a terminal, and needs --yes elsewhere.
+    What is there now is kept in a folder beside it. Links and other things that are no plain files are named and left out.
+    With --key-file nothing is restored that this key did not sign. Asks on a terminal, and needs --yes elsewhere.
     """
     from cictl_server import data_directory
 
@@ -151,7 +183,8 @@ def restore_store(
     session.note(f"this replaces what {directory} holds by {source}; the present content is kept beside it")
     ask(session, f"restore {source}?")
     with _failures():
-        copied = data_directory.restore(directory, source, now=datetime.now(tz=UTC))
+        copied = data_directory.restore(directory, source, now=datetime.now(tz=UTC), key_file=key_file)
+    _tell_left_out(session, copied)
     kept = f"; what was there is in {copied.replaced}" if copied.replaced else ""
     session.show_done(_copy_result(source, directory, copied), f"restored {source}: {_amount(copied)}{kept}")
 
@@ -276,9 +309,17 @@ def _copy_result(source: Path, target: Path, copied: Copied) -> Result[StoreCopy
         transactions=copied.state.sequence,
         files=copied.files,
         size_bytes=copied.size_bytes,
+        left_out=copied.left_out,
         replaced=str(copied.replaced or ""),
     )
     return Result(message=copy, rows=[copy], columns=(), name=lambda c: c.target)
+
+
+def _tell_left_out(session: Session, copied: Copied) -> None:
+    for text in copied.left_out[:_MOST_TOLD]:
+        session.note(f"warning: left out: {text}")
+    if len(copied.left_out) > _MOST_TOLD:
+        session.note(f"warning: left out: {len(copied.left_out) - _MOST_TOLD} more; -o json names all")
 
 
 def _amount(copied: Copied) -> str:

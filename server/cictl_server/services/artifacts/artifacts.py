@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from cictl.base.beneath import NotBeneath, beneath
 from cictl.base.names.artifact_paths import (
     BAD_NAME_ERRORS,
     BadArtifactPath,
@@ -164,17 +165,20 @@ class ArtifactService:
         with self._store.read() as view:
             record = view.artifacts.find(number)
         entry = next((e for e in record.entries if e.path == path), None) if record else None
-        if record and entry:
-            end = _ends(record.entries).get(path, path) if entry.link else path
-            file = self._generation(number, record.generation) / end
-        elif path in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH):
-            file = self._reports.path(number, path)
-        else:
-            raise NotFound("artifact")
         try:
-            return StoredFile(path=file, name=Path(path).name, size=file.stat().st_size)
+            if record and entry:
+                end = _ends(record.entries).get(path, path) if entry.link else path
+                file = self._file(record, end)
+            elif path in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH):
+                file = self._reports.path(number, path)
+            else:
+                raise NotFound("artifact")
+            info = file.stat()
         except FileNotFoundError:
             raise NotFound("artifact") from None
+        if not stat.S_ISREG(info.st_mode):
+            raise NotFound("artifact")
+        return StoredFile(path=file, name=Path(path).name, size=info.st_size)
 
     @contextmanager
     def archive(self, job_id: str, *, prefix: str = "", with_links: bool = False) -> Iterator[IO[bytes]]:
@@ -197,7 +201,7 @@ class ArtifactService:
         with tempfile.TemporaryFile(dir=self._directory) as spool:
             with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED) as archive:
                 for artifact in artifacts:
-                    if artifact.path in links:
+                    if artifact.path in links and artifact.path in files:
                         archive.writestr(link_entry(artifact.path), link_text(artifact.path, artifact.link))
                         continue
                     with suppress(FileNotFoundError, KeyError):  # replaced or removed since it was listed
@@ -215,13 +219,23 @@ class ArtifactService:
             record = view.artifacts.find(number)
         files = dict(self._reports.existing(number))
         if record:
-            home, ends = self._generation(number, record.generation), _ends(record.entries)
-            files |= {entry.path: home / ends.get(entry.path, entry.path) for entry in record.entries}
+            ends = _ends(record.entries)
+            for entry in record.entries:
+                with suppress(NotBeneath):
+                    files[entry.path] = self._file(record, ends.get(entry.path, entry.path))
         return files
 
     def stored(self) -> Iterator[tuple[int, str]]:
         """Yield the number of each execution that has a directory here, and the directory's name."""
         return numbered_names(self._directory)
+
+    def _file(self, record: ArtifactsRecord, path: str) -> Path:
+        """Return where an artifact's content is.
+
+        Raises:
+            NotBeneath: It is no plain file in the folder of its upload: whoever wrote the record was not this server.
+        """
+        return beneath(self._directory, f"job-{record.number}/{record.generation}/{path}")
 
     def delete(self, number: int) -> None:
         """Remove the files of an execution that was deleted."""
@@ -305,7 +319,7 @@ class ArtifactService:
             )
             for path in upload.paths
         ]
-        home = self._directory / f"job-{number}"
+        home = beneath(self._directory, f"job-{number}")
         with self._locks[number // 1000 % len(self._locks)]:
             home.mkdir(mode=0o700, exist_ok=True)
             with self._store.read() as view:

@@ -6,12 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from cictl.base.beneath import NotBeneath, beneath
 from cictl.redaction import masked_message
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
 from cictl.wire.codec import decode
@@ -33,12 +34,20 @@ class ReportFiles:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, number: int, name: str) -> Path:
-        return self._directory / f"job-{number}" / name
+        """Return where a report is.
+
+        Raises:
+            NotBeneath: A link or something else is in its place.
+        """
+        return beneath(self._directory, f"job-{number}/{name}")
 
     def existing(self, number: int) -> list[tuple[str, Path]]:
         """Return name and path of the reports that an execution has."""
-        candidates = [(name, self.path(number, name)) for name in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH)]
-        return [(name, path) for name, path in candidates if path.is_file()]
+        found = []
+        for name in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH):
+            with suppress(NotBeneath):
+                found.append((name, self.path(number, name)))
+        return [(name, path) for name, path in found if path.is_file()]
 
     @contextmanager
     def replacing(self, number: int, report: TestReport) -> Iterator[Callable[[], None]]:
@@ -46,7 +55,7 @@ class ReportFiles:
 
         The slow part is done before the caller's transaction; the function only renames, and is called inside it.
         """
-        home = self._directory / f"job-{number}"
+        home = beneath(self._directory, f"job-{number}")
         home.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home) as directory:
             contents = {TEST_REPORT_PATH: report, COVERAGE_REPORT_PATH: report.coverage}

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cictl.base.beneath import beneath
 from cictl.redaction import starred
 from cictl_server.errors import LogGap
 from cictl_server.services.core.ids import numbered_names
@@ -49,7 +50,12 @@ class LogFiles:
         self._locks = [threading.Lock() for _ in range(64)]
 
     def path(self, name: str) -> Path:
-        return self._directory / f"{name}{_SUFFIX}"
+        """Return where the log is.
+
+        Raises:
+            NotBeneath: A link or something else is in its place, as after a restore by hand; to readers it is not there.
+        """
+        return beneath(self._directory, f"{name}{_SUFFIX}")
 
     def size(self, name: str) -> int:
         """Return the size of the log in bytes; 0 if there is none."""
@@ -160,7 +166,7 @@ class LogFiles:
                 yield number, name.removesuffix(_SUFFIX)
 
     def delete(self, name: str) -> None:
-        self.path(name).unlink(missing_ok=True)
+        (self._directory / f"{name}{_SUFFIX}").unlink(missing_ok=True)
         self.index.delete(name)
 
     def _note_growth(self, size: int) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from cictl.base.beneath import NotBeneath, beneath
 from cictl.wire.jobs import LoggedStep
 
 GRANULARITY = timedelta(seconds=1)
@@ -42,7 +43,17 @@ class LogIndex:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, name: str) -> Path:
-        return self._directory / f"{name}.index"
+        """Return where the index is.
+
+        Raises:
+            NotBeneath: A link or something else is in its place.
+        """
+        return beneath(self._directory, f"{name}.index")
+
+    def exists(self, name: str) -> bool:
+        with suppress(NotBeneath):
+            return self.path(name).exists()
+        return False
 
     def note_arrival(self, name: str, *, offset: int, now: datetime) -> None:
         """Note that the bytes from *offset* on arrive *now*. Bytes that arrive again keep their first time."""
@@ -102,10 +113,10 @@ class LogIndex:
 
     def arrivals(self, name: str) -> Arrivals:
         """Return a reader of the times."""
-        return Arrivals(name, self.path(name))
+        return Arrivals(name, self)
 
     def delete(self, name: str) -> None:
-        self.path(name).unlink(missing_ok=True)
+        (self._directory / f"{name}.index").unlink(missing_ok=True)
 
     def _open(self, name: str) -> int:
         return os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -127,9 +138,9 @@ class LogIndex:
 class Arrivals:
     """The arrival times of one log, read forward in step with a reader of a log that may still grow."""
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, index: LogIndex) -> None:
         self.name = name
-        self._path = path
+        self._index = index
         self._position = 0
         self._ahead: deque[_IndexLine] = deque()
         self._now: _IndexLine | None = None
@@ -147,7 +158,7 @@ class Arrivals:
         return (_instant(self._now.ms) if self._now else None), until
 
     def _read_on(self) -> None:
-        with suppress(FileNotFoundError), self._path.open("rb") as file:
+        with suppress(FileNotFoundError), self._index.path(self.name).open("rb") as file:
             file.seek(self._position)
             for line in file:
                 if not line.endswith(b"\n"):

@@ -77,7 +77,7 @@ class JobLog:
 
         If the times are unknown, return 0: too much is better than too little.
         """
-        if not self._files.index.path(self._job.log_name).exists():
+        if not self._files.index.exists(self._job.log_name):
             return 0
         offset = self._files.index.offset_since(self._job.log_name, instant)
         if offset is not None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cictl.base.beneath import beneath
 from cictl_server.errors import GitFailed
 from cictl_server.services.projects.remotes import FetchedCommit, TreeFile
 
@@ -45,7 +46,7 @@ class IconFiles:
 
     def find(self, project_id: int) -> Icon | None:
         try:
-            data = self._path(project_id).read_bytes()
+            data = beneath(self._directory, f"project-{project_id}").read_bytes()
         except FileNotFoundError:
             return None
         media_type = _sniffed(data)
@@ -61,7 +62,9 @@ class IconFiles:
                 path.unlink(missing_ok=True)
                 return
             partial = path.with_suffix(".partial")
-            partial.write_bytes(data)
+            partial.unlink(missing_ok=True)
+            with partial.open("xb") as file:  # never through a link
+                file.write(data)
             partial.replace(path)
         except OSError as error:
             logger.warning("icon not kept project=%d: %s", project_id, error)
