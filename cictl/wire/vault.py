@@ -44,7 +44,9 @@ class VaultConnection(Message):
 class VaultConnectionRequest(Message):
     """`POST vault/connections`: a new connection, or changes to the one with this name.
 
-    An absent key keeps what is stored. A blank value means the default. A new connection needs the first four keys.
+    An absent key keeps what is stored. A blank value means the default. A new connection needs the first four keys. What says
+    to whom the secret id goes (`url`, `ca_file`, `namespace`, `auth_method`, `approle_mount`) changes only together with
+    `role_id` and `secret_id_env`.
     """
 
     name: str = ""

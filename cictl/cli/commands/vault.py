@@ -71,7 +71,7 @@ def list_connections(context: typer.Context) -> None:
     cls=Command,
     epilog="cictl vault add pantry --url https://vault.example.com --role-id ID --secret-id-env CICTL_VAULT_PANTRY\n"
     "cictl vault add pantry --kv-mount secret --kv-version 2\n"
-    'cictl vault add pantry --namespace ""',
+    'cictl vault add pantry --namespace "" --role-id ID --secret-id-env CICTL_VAULT_PANTRY',
 )
 def add(
     context: typer.Context,
@@ -111,8 +111,9 @@ def add(
 ) -> None:
     """Add a Vault connection, or change one; what is not named stays as it is.
 
-    The secret id itself is never given to cictl: the server reads it from its own environment when it logs in. An empty
-    value, such as --namespace "", brings a default back.
+    The secret id itself is never given to cictl: the server reads it from its own environment when it logs in. Another
+    --url, --ca-file, --namespace or --approle-mount sends it elsewhere, so give --role-id and --secret-id-env again with
+    it. An empty value, such as --namespace "", brings a default back.
     """
     session = Session.of(context)
     session.refuse_if_readonly(f"add vault connection {name}")
@@ -130,6 +131,8 @@ def add(
     known = {c.name: c for c in session.client.list_vault_connections()}.get(request.name)
     if known is None:
         _check_complete(request)
+    else:
+        _check_login_is_given(known, request)
     saved = session.client.save_vault_connection(request)
     result = Result(
         message=VaultConnectionResponse(connection=saved), rows=[saved], columns=_COLUMNS, name=lambda c: c.name
@@ -244,6 +247,24 @@ def _check_complete(request: VaultConnectionRequest) -> None:
         raise usage(
             f"a new vault connection needs {_listed(missing)}: {request.name}",
             hint="`cictl vault list` shows those that there are",
+        )
+
+
+def _check_login_is_given(known: VaultConnection, request: VaultConnectionRequest) -> None:
+    """Ask again for role and variable where the secret id would go elsewhere, as the server does."""
+    where = {
+        "--url": (known.url, request.url),
+        "--ca-file": (known.ca_file, request.ca_file),
+        "--namespace": (known.namespace, request.namespace),
+        "--approle-mount": (known.approle_mount, request.approle_mount),
+    }
+    moved = [option for option, (old, new) in where.items() if new is not None and new.strip() != old]
+    needed = {"--role-id": request.role_id, "--secret-id-env": request.secret_id_env}
+    missing = [option for option, value in needed.items() if value is None]
+    if moved and missing:
+        raise usage(
+            f"another {_listed(moved)} sends the secret id of {known.name} elsewhere: give {' and '.join(missing)} again",
+            hint=f"it is --role-id {known.role_id} --secret-id-env {known.secret_id_env} now",
         )
 
 

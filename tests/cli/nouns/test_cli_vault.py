@@ -41,6 +41,12 @@ def use_in_pipelines(server: RunningServer) -> None:
     server.define(f'[{{id: work, steps: [{{run: "true", env: {{T: "{{{{ secret.t }}}}"}}, {secrets}}}]}}]')
 
 
+def with_login(run: Run, change: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the options *change* with the role and variable that the connection has, before them, so that they win."""
+    [known] = run("vault", "list", "-o", "json").json()["connections"]
+    return ("--role-id", known["role_id"], "--secret-id-env", known["secret_id_env"], *change)
+
+
 def typing(url: str, home: Path, *argv: str) -> pexpect.spawn[str]:
     """Start the program on a terminal that is wide and dumb."""
     return Screen(url, home).start(*argv, columns=200, env={"TERM": "dumb"})
@@ -64,13 +70,25 @@ class TestAdding:
 
     def test_a_change_says_what_changed_and_keeps_the_rest(self, run: Run) -> None:
         run("vault", "add", "pantry", *NEW, "--namespace", "team")
-        ran = run("vault", "add", "pantry", "--url", "https://other.example.com", "--namespace", "")
+        ran = run("vault", "add", "pantry", "--url", "https://other.example.com", "--namespace", "", *NEW[2:])
         assert ran.err == (
             "changed vault connection pantry (id 1): url: https://vault.example.com -> https://other.example.com; "
             "namespace: team -> none\n"
         )
         [connection] = run("vault", "list", "-o", "json").json()["connections"]
         assert (connection["role_id"], connection["url"]) == ("ci", "https://other.example.com")
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [("--url", "https://evil.test"), ("--ca-file", "/e.pem"), ("--namespace", "e"), ("--approle-mount", "e")],
+    )
+    def test_another_address_needs_the_login_again(self, run: Run, option: str, value: str) -> None:
+        run("vault", "add", "pantry", *NEW)
+        before = run("vault", "list", "-o", "json").out
+        ran = run("vault", "add", "pantry", option, value, "--role-id", "ci")
+        assert (ran.code, run("vault", "list", "-o", "json").out) == (ExitCode.USAGE, before)
+        assert f"another {option} sends the secret id of pantry elsewhere: give --secret-id-env again" in ran.err
+        assert "try: it is --role-id ci --secret-id-env CICTL_VAULT_PANTRY now" in ran.err
 
     def test_the_same_again_is_fine(self, run: Run) -> None:
         run("vault", "add", "pantry", *NEW)
@@ -184,7 +202,7 @@ class TestTrying:
         self, run: Run, change: tuple[str, ...], argv: tuple[str, ...], said: str
     ) -> None:
         if change:
-            assert run("vault", "add", "pantry", *change).code == 0
+            assert run("vault", "add", "pantry", *with_login(run, change)).code == 0
         ran = run("vault", "test", "pantry", *argv)
         assert (ran.code, ran.out) == (ExitCode.ERROR, "")
         first, second = ran.err.splitlines()
@@ -192,7 +210,7 @@ class TestTrying:
         assert second.startswith("try: ")
 
     def test_a_vault_that_speaks_no_tls(self, run: Run, pantry: RunningServer, openbao: OpenBao) -> None:
-        run("vault", "add", "pantry", "--url", openbao.url.replace("http:", "https:"))
+        run("vault", "add", "pantry", *with_login(run, ("--url", openbao.url.replace("http:", "https:"))))
         assert "no TLS connection to https://127.0.0.1" in run("vault", "test", "pantry").err
 
     @pytest.mark.parametrize("argv", [("--key", "k"), ("--secret", "s"), ("--mount", "m"), ("--kv-version", "1")])

@@ -68,7 +68,8 @@ def test_absent_fields_keep_what_is_stored_and_blank_ones_mean_the_default(serve
     save(server, namespace="team", kv_default_mount="kv", kv_default_version=1, ca_file="/etc/ca.pem")
     page = save(server, auth_method="approle", approle_mount="ci")
     assert (page["namespace"], page["kv_default_version"], page["ca_file"]) == ("team", 1, "/etc/ca.pem")
-    changed = server.post(ROUTE, {"name": "pantry", "role_id": "other", "namespace": "", "kv_default_version": 0})
+    login = {"role_id": "other", "secret_id_env": GOOD["secret_id_env"]}
+    changed = server.post(ROUTE, {"name": "pantry", **login, "namespace": "", "kv_default_version": 0})
     assert changed.json["connection"] == {
         **GOOD,
         "id": 1,
@@ -79,6 +80,43 @@ def test_absent_fields_keep_what_is_stored_and_blank_ones_mean_the_default(serve
         "kv_default_version": 2,
         "ca_file": "/etc/ca.pem",
     }
+
+
+ELSEWHERE = {
+    "url": "https://evil.example.test",
+    "ca_file": "/tmp/evil.pem",
+    "namespace": "evil",
+    "approle_mount": "evil",
+}
+
+
+@pytest.mark.parametrize("field", ELSEWHERE)
+@pytest.mark.parametrize("given", ["nothing", "role_id", "secret_id_env"])
+def test_a_secret_goes_nowhere_else_unless_the_request_names_it(server: RunningServer, field: str, given: str) -> None:
+    save(server)
+    before = listed(server)
+    login = {given: GOOD[given]} if given in GOOD else {}
+    refused = server.post(ROUTE, {"name": "pantry", field: ELSEWHERE[field], **login})
+    assert refused.status_code == 400
+    assert refused.text.startswith(f"a change of {field} needs ")
+    assert listed(server) == before
+    assert save(server, **{field: ELSEWHERE[field]})[field] == ELSEWHERE[field]
+
+
+def test_the_address_stays_where_it_is_named_again_and_other_fields_need_no_login(server: RunningServer) -> None:
+    save(server)
+    same = {"name": "pantry", "url": f" {GOOD['url']} ", "approle_mount": "", "kv_default_mount": "secret"}
+    assert server.post(ROUTE, same).json["connection"]["kv_default_mount"] == "secret"
+
+
+def test_a_moved_connection_never_hands_its_secret_id_to_the_new_place(
+    server: RunningServer, vault: ScriptedVault
+) -> None:
+    """The place where a caller wants the secret listens, and the server is asked to test the connection."""
+    save(server, url="http://127.0.0.1:1", secret_id_env=VARIABLE)
+    server.post(ROUTE, {"name": "pantry", "url": vault.url})
+    server.post(f"{ROUTE}/1/test", {})
+    assert vault.asked == []
 
 
 @pytest.mark.weakness("V9")

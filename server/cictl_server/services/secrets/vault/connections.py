@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -26,6 +26,9 @@ _APPROLE = "approle"
 _NEWEST_KV = 2
 _DEFAULTS: dict[str, object] = {"auth_method": _APPROLE, "approle_mount": _APPROLE, "kv_default_version": _NEWEST_KV}
 _MOUNTS = ("approle_mount", "kv_default_mount")
+_WHERE = ("url", "ca_file", "namespace", "auth_method", "approle_mount")
+"""The fields that say to whom the secret id goes."""
+_LOGIN = ("role_id", "secret_id_env")
 _VARIABLE = re.compile(f"(?:{'|'.join(SECRET_ID_PREFIXES)})[A-Za-z0-9_]+")
 _LONGEST = 4096
 
@@ -60,7 +63,8 @@ class VaultConnectionService:
         """Store a new connection, or change the one with the same name. All text is trimmed.
 
         Raises:
-            InvalidRequest: A field is missing or can't be accepted.
+            InvalidRequest: A field is missing or can't be accepted, or the secret id would go elsewhere and the request does
+                not name it.
         """
         changes = _changes(request)
         now = self.clock()
@@ -71,6 +75,8 @@ class VaultConnectionService:
                 stored = VaultConnectionRecord(id=number, name=changes["name"], created=now, updated=now)
             record = msgspec.structs.replace(stored, updated=now, **changes)
             self._check(record)
+            if stored.url:
+                _check_login_is_given(stored, record, changes)
             tx.vault_connections.put(record)
         self._forget(record.id)
         return _shown(record)
@@ -117,6 +123,21 @@ class VaultConnectionService:
                 "url is not one of the Vault addresses that this server allows",
                 hint="start the server with this address among its --vault-url",
             )
+
+
+def _check_login_is_given(stored: VaultConnectionRecord, record: VaultConnectionRecord, given: Container[str]) -> None:
+    """Refuse to send a secret elsewhere for somebody who does not say which one: it was entrusted to the former address.
+
+    Raises:
+        InvalidRequest: The change needs the role and the secret id's variable in the same request.
+    """
+    moved = [field for field in _WHERE if getattr(stored, field) != getattr(record, field)]
+    missing = [field for field in _LOGIN if field not in given]
+    if moved and missing:
+        raise InvalidRequest(
+            f"a change of {', '.join(moved)} needs {' and '.join(missing)} in the same request",
+            hint="it sends the secret id elsewhere: say again which role and which variable are meant",
+        )
 
 
 def find_by_name(view: View, name: str) -> VaultConnectionRecord | None:
