@@ -5,6 +5,7 @@ from __future__ import annotations
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
+from cictl.cli.output.plain import plain
 
 
 def confirm(session: Session, question: str) -> None:
@@ -59,7 +60,7 @@ def _can_ask(session: Session) -> bool:
 
 
 def _expect(session: Session, prompt: str, answers: tuple[str, ...]) -> None:
-    session.stderr.write(prompt)
+    session.stderr.write(plain(prompt))
     session.stderr.flush()
     if session.stdin.readline().strip() not in answers:
         raise Failure("nothing was changed", exit_code=ExitCode.ERROR, code="declined")

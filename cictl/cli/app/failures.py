@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from cictl.base.characters import escaped
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.output.plain import plain
 from cictl.cli.output.text import folded
@@ -68,7 +69,7 @@ class Failure(Exception):
         """Return the one JSON object for machines."""
         error = {"code": self.code, "message": self.message, "hint": self.hint, "status": self.status}
         error |= {"findings": self.findings} if self.findings else {}
-        return json.dumps({"error": error}, ensure_ascii=False) + "\n"
+        return escaped(json.dumps({"error": error}, ensure_ascii=False)) + "\n"
 
 
 def usage(message: str, *, hint: str = "") -> Failure:

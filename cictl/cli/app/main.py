@@ -210,7 +210,9 @@ def _report(session: Session, error: Exception, *, as_json: bool) -> int:
     if session.debug:
         import traceback
 
-        session.stderr.write("".join(traceback.format_exception(error)))
+        from cictl.base.characters import escaped_lines
+
+        session.stderr.write(escaped_lines("".join(traceback.format_exception(error))))
     failure = _failure(session, error)
     if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
         session.stderr.write(f"{error}\n")

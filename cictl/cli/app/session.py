@@ -170,8 +170,10 @@ def _log_requests(stream: TextIO) -> logging.Handler:
     """Send what the client logs, which never holds a token, to *stream*."""
     import logging
 
+    from cictl.base.log_output import LogFormatter
+
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("debug: %(message)s"))
+    handler.setFormatter(LogFormatter("debug: %(message)s"))
     logger = logging.getLogger("cictl_client")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(handler)

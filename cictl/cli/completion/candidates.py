@@ -46,10 +46,12 @@ def names_in_time(kind: str, words: Sequence[str], env: Mapping[str, str]) -> li
     """Return the names of *kind* that begin with the last of *words*; none when the server is away or slow."""
     begin = words[-1]
     found = dict(_contexts(env) if kind == "contexts" else _asked(_KINDS[kind], words, env))
-    # A name that a terminal can't show as it is would not be what it looks like.
-    return [
-        (name, plain(text)) for name, text in found.items() if name.startswith(begin) and name and plain(name) == name
-    ]
+    return [(name, plain(text)) for name, text in found.items() if name.startswith(begin) and _can_be_typed(name)]
+
+
+def _can_be_typed(name: str) -> bool:
+    """Tell whether a name is what it looks like on a terminal, and no option of the command that it is offered for."""
+    return bool(name) and not name.startswith("-") and plain(name) == name
 
 
 def _asked(ask: Ask, words: Sequence[str], env: Mapping[str, str]) -> list[Name]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from cictl.base.characters import escaped, escaped_lines
 from cictl.cli.output.plain import plain
 
 
@@ -19,10 +20,20 @@ class Format(StrEnum):
 
 
 def to_json(message: object) -> str:
-    """Return *message* as indented JSON with its newline."""
+    r"""Return *message* as indented JSON with its newline.
+
+    What could steer a terminal is written as `\uXXXX`, into pipes too: programs read the same text, and so does who looks on.
+    """
     import msgspec
 
-    return msgspec.json.format(msgspec.json.encode(message), indent=2).decode() + "\n"
+    return escaped_lines(msgspec.json.format(msgspec.json.encode(message), indent=2).decode()) + "\n"
+
+
+def to_json_line(message: object) -> str:
+    """Return *message* as JSON on one line with its newline, as `to_json` writes it."""
+    import msgspec
+
+    return escaped(msgspec.json.encode(message).decode()) + "\n"
 
 
 def as_builtins(message: object) -> Any:
@@ -32,9 +43,19 @@ def as_builtins(message: object) -> Any:
 
 
 def to_yaml(value: Any) -> str:
+    """Return *value* as YAML. A text that could steer a terminal is quoted, with such characters as `\\uXXXX`."""
     import yaml
 
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False))
+    class Dumper(yaml.SafeDumper):
+        """Quotes the texts that `escaped_lines` is going to change, since nothing else may hold escapes."""
+
+    def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        style = '"' if escaped_lines(text) != text else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, represent)
+    dumped = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    return escaped_lines(str(dumped))
 
 
 def queried(message: object, query: str, form: Format) -> str:

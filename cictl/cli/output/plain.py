@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from cictl.base.characters import STEERING
+
 _PENDING_LIMIT = 4096
 """Bytes of an unfinished escape sequence that are held back; a longer one is not a sequence."""
 
@@ -12,15 +14,17 @@ _ESCAPES = rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[PX\]^_](?s:.{0,4096}?)(?:\x07|\x1b\\|
 # The same introducers as single C1 characters, in UTF-8.
 _C1 = rb"\xc2\x9b[0-?]*[ -/]*[@-~]|\xc2[\x90\x98\x9d-\x9f](?s:.{0,4096}?)(?:\x07|\x1b\\|\xc2\x9c)"
 _SEQUENCES = re.compile(_ESCAPES + b"|" + _C1)
-# What is left of them, every C0 but tab and newline, and DEL.
-_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
+# What is left of them, every C0 but tab and newline, and DEL; and what turns the direction of writing (`STEERING`), in UTF-8.
+_TURNS = rb"\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|" + _TURNS)
 _UNFINISHED = re.compile(
-    rb"(?:\x1b(?:\[[0-?]*[ -/]*|[PX\]^_](?s:.*)|[ -/]*)|\xc2(?:\x9b[0-?]*[ -/]*|[\x90\x98\x9d-\x9f](?s:.*))?|\r)\Z"
+    rb"(?:\x1b(?:\[[0-?]*[ -/]*|[PX\]^_](?s:.*)|[ -/]*)|\xc2(?:\x9b[0-?]*[ -/]*|[\x90\x98\x9d-\x9f](?s:.*))?"
+    rb"|\xd8|\xe2[\x80\x81]?|\r)\Z"
 )
-_SUSPECT = bytes(byte for byte in range(32) if byte not in b"\t\n") + b"\x7f\xc2"
+_SUSPECT = bytes(byte for byte in range(32) if byte not in b"\t\n") + b"\x7f\xc2\xd8\xe2"
 """Every sequence and every control has at least one of these bytes."""
 
-_NAME_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_NAME_CONTROLS = re.compile(f"[{STEERING}]")
 
 
 def plain(text: str) -> str:

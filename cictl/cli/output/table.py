@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
 from cictl.base.clock import utc_now
-from cictl.cli.output.data import Format, as_builtins, queried, to_json, to_yaml
+from cictl.cli.output.data import Format, as_builtins, queried, to_json, to_json_line, to_yaml
 from cictl.cli.output.plain import plain
 from cictl.cli.output.text import (
     ago,
@@ -161,10 +161,8 @@ class Renderer:
 
         With JSON each row is one object on one line.
         """
-        import msgspec
-
         if form is Format.JSON:
-            self._write("".join(f"{msgspec.json.encode(row).decode()}\n" for row in rows))
+            self._write("".join(map(to_json_line, rows)))
         elif form is Format.NAME:
             self._write("".join(f"{plain(result.name(row))}\n" for row in rows))
         elif not result.rows:

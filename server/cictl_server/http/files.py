@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import falcon
 
+from cictl.base.characters import without_steering
 from cictl_server.errors import InvalidRequest
 from cictl_server.http.conditional import is_known, is_unmodified
 from cictl_server.services.artifacts.artifacts import StoredFile
@@ -58,7 +59,7 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) ->
     resp.set_headers(
         {
             "Accept-Ranges": "bytes",
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(stored.name, safe='')}",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{_download_name(stored.name)}",
             "Content-Security-Policy": "sandbox; default-src 'none'",
             "ETag": etag,
             "Last-Modified": format_datetime(modified, usegmt=True),
@@ -85,6 +86,11 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) ->
     file = stack.enter_context(stored.path.open("rb"))
     file.seek(part.start)
     resp.set_stream(FileStream(file, stack, length=len(part)), len(part))
+
+
+def _download_name(name: str) -> str:
+    """Return what a browser may call the file (RFC 5987). A name that changes its direction would hide its real ending."""
+    return quote(without_steering(name, instead="_"), safe="")
 
 
 def _range(req: falcon.Request, etag: str, *, size: int) -> range | None:

@@ -15,6 +15,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.servers.answers import AnsweringServer, Reply, reply
 from cictl_testing.shop import Shop, job
 
+from cictl.base.characters import escaped_lines
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code
@@ -214,9 +215,22 @@ def test_a_protected_context_guards_every_write(run: Run, shop: Shop) -> None:
 
 
 def test_a_terminal_gets_indented_json_without_control_characters(scripted: AnsweringServer, home: Path) -> None:
-    scripted.on("GET /api/v1/things", reply({"name": "alice\x85", "list": [1]}))
+    scripted.on("GET /api/v1/things", reply({"name": "alice\x85\u202e", "list": [1]}))
     text = Screen(scripted.url, home).show("api", "GET", "things", env={"TERM": "dumb"})
-    assert text.splitlines() == ["{", '  "name": "alice",', '  "list": [', "    1", "  ]", "}"]
+    assert text.splitlines() == ["{", '  "name": "alice\\u0085\\u202e",', '  "list": [', "    1", "  ]", "}"]
+
+
+@pytest.mark.parametrize("output", [(), ("-o", "json")], ids=["text", "json"])
+def test_what_a_server_says_steers_no_terminal_with_debug(
+    scripted: AnsweringServer, run: Run, output: tuple[str, ...]
+) -> None:
+    problem = {"title": "no\x1b[2J\x9b31m \u202egood\r", "status": 400, "code": "invalid_request"}
+    said = json.dumps(problem).encode()
+    scripted.on("GET /api/v1/things", Reply(status=400, parts=(said,), kind="application/problem+json"))
+    ran = run("api", "GET", "things", "--debug", *output)
+    assert ran.code == ExitCode.ERROR
+    assert "good" in ran.err.partition("Traceback")[2]
+    assert escaped_lines(ran.err) == ran.err
 
 
 @pytest.mark.parametrize("path", ["projects", "/projects", "api/v1/projects", "/api/v1/projects"])

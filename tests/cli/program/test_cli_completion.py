@@ -95,9 +95,19 @@ def test_numbered_jobs_are_offered_by_their_short_ids(cli: Run, shop: Shop, env:
 
 def test_names_that_no_terminal_can_show_are_left_out(showcase: Shop, env: dict[str, str]) -> None:
     mac = showcase.agent("mac")
-    agents = [msgspec.structs.replace(mac, agent_id=i) for i in ("ok", "", "a\nb", "a\tb", "a\x1b[31m", "ü")]
+    agents = [
+        msgspec.structs.replace(mac, agent_id=i) for i in ("ok", "", "a\nb", "a\tb", "a\x1b[31m", "a\u202eb", "ü", "ü-")
+    ]
     showcase.gate.answer("GET /api/v1/agents", AgentList(agents=agents))
-    assert names("agents", "", env) == ["ok", "ü"]
+    assert names("agents", "", env) == ["ok", "ü", "ü-"]
+
+
+@pytest.mark.parametrize("begin", ["", "-", "--"])
+def test_names_that_would_be_options_are_left_out(showcase: Shop, env: dict[str, str], begin: str) -> None:
+    mac = showcase.agent("mac")
+    agents = [msgspec.structs.replace(mac, agent_id=i) for i in ("--server=http://evil.test", "-y", "ok")]
+    showcase.gate.answer("GET /api/v1/agents", AgentList(agents=agents))
+    assert names("agents", begin, env) == (["ok"] if not begin else [])
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ ROWS = [
     Row("secrets list"),
     Row("secrets rotate-key", writes=True),
     Row("vault list"),
-    Row("vault add pantry --namespace x", writes=True),
+    Row("vault add pantry --kv-mount x", writes=True),
     Row("vault delete pantry --yes", "vault delete nothing --yes", writes=True),
     Row("vault test pantry", "vault test nothing"),
     Row("update check"),

@@ -17,6 +17,7 @@ from cictl.cli.output.plain import LogCleaner, plain
         pytest.param("\x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\", "link", id="hyperlink"),
         pytest.param("a\nb\rc\td", "a b c d", id="one line"),
         pytest.param("safe\u202egnp", "safe gnp", id="direction override"),
+        pytest.param("a\u200fb\u061cc", "a b c", id="direction marks"),
         pytest.param("\x9b31mx", "x", id="C1 introducer"),
         pytest.param("héllo ✓ 日本", "héllo ✓ 日本", id="other scripts stay"),
         pytest.param("bad\udcff", "bad?", id="unpaired surrogate"),
@@ -41,6 +42,8 @@ def clean(*chunks: bytes) -> bytes:
         pytest.param([b"a\r", b"\nb"], b"a\nb", id="line end over chunks"),
         pytest.param([b"\xc3", b"\xa9 \xc2", b"\xa9"], "é ©".encode(), id="letters over chunks"),
         pytest.param([b"\x00\x08a\tb\x7f"], b"a\tb", id="other controls"),
+        pytest.param([b"a\xe2\x80", b"\xaeb\xe2", b"\x81\xa6c\xd8", b"\x9cd"], b"abcd", id="directions over chunks"),
+        pytest.param([b"\xe2", b"\x9c\x93 \xd8", b"\xa7"], "✓ \u0627".encode(), id="like directions over chunks"),
         pytest.param([b"end\x1b["], b"end[", id="unfinished at the end"),
         pytest.param([b"\x1bP" + b"x" * 10_000 + b"\n"], b"x" * 10_000 + b"\n", id="endless string control"),
     ],
@@ -50,7 +53,7 @@ def test_log_cleaner_strips_streams(chunks: list[bytes], shown: bytes) -> None:
 
 
 def test_any_cut_of_a_log_gives_the_same_text() -> None:
-    log = b"a\x1b[31mb\x1b]0;t\x1b\\c\r\nd\xc2\x9b1me\xe2\x9c\x93\x1b(Bf\rg"
+    log = b"a\x1b[31mb\x1b]0;t\x1b\\c\r\nd\xc2\x9b1me\xe2\x9c\x93\x1b(Bf\rg\xe2\x80\xaeh"
     whole = clean(log)
     assert all(clean(log[:cut], log[cut:]) == whole for cut in range(len(log)))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import yaml
 
-from cictl.cli.output.data import Format
+from cictl.base.characters import escaped_lines
+from cictl.cli.output.data import Format, to_yaml
 from cictl.cli.output.table import Column, Renderer, Result
 from cictl.cli.output.text import ago, duration, folded
 from cictl.wire.agents import Agent, AgentList
@@ -49,6 +52,37 @@ def test_pipe_gets_plain_aligned_columns_with_iso_times() -> None:
     assert shown(result("a", "build-1"), Format.TABLE) == (
         "AGENT    SEEN\na        2026-01-02T03:01:05Z\nbuild-1  2026-01-02T03:01:05Z\n"
     )
+
+
+STEERING = "a\x1b[2J\x9b31m\x7f\x85b\u202ec\u2028d\u200f\u2066\te\nf 日本"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(("form", "load"), [(Format.JSON, json.loads), (Format.YAML, yaml.safe_load)])
+@pytest.mark.parametrize("query", ["", "agents[0]"])
+def test_data_is_equal_in_value_and_steers_no_terminal(
+    form: Format, load: Callable[[str], Any], query: str, terminal: bool
+) -> None:
+    text = shown(result(STEERING), form, query=query, terminal=terminal)
+    data = load(text) if query else load(text)["agents"][0]
+    assert data["agent_id"] == STEERING
+    assert escaped_lines(text) == text
+    assert "日本" in text
+
+
+def test_a_key_is_as_harmless_as_a_value() -> None:
+    text = to_yaml({STEERING: {"k": STEERING}})
+    assert (yaml.safe_load(text), escaped_lines(text)) == ({STEERING: {"k": STEERING}}, text)
+
+
+def test_rows_of_json_that_come_one_by_one_steer_nothing() -> None:
+    stdout = Terminal()
+    listed = result(STEERING)
+    Renderer(stdout=stdout, stderr=io.StringIO(), env={}).show_more(
+        listed, listed.rows, form=Format.JSON, is_first=True
+    )
+    assert json.loads(stdout.getvalue())["agent_id"] == STEERING
+    assert escaped_lines(stdout.getvalue()) == stdout.getvalue()
 
 
 def test_names_are_never_cut_in_a_pipe() -> None:

@@ -459,6 +459,13 @@ def test_downloads_cannot_run_in_a_browser(server: RunningServer, job: JobExecut
     assert "sandbox" in headers["Content-Security-Policy"]
 
 
+def test_the_name_of_a_download_shows_its_real_ending(server: RunningServer, job: JobExecution) -> None:
+    """A browser would show `invoice\u202efdp.exe` as `invoiceexe.pdf`."""
+    upload(server, job.id, {"out/invoice\u202efdp\x9b.exe": b"1"})
+    answer = server.get(f"/artifacts/{job.id}/out/invoice%E2%80%AEfdp%C2%9B.exe")
+    assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''invoice_fdp_.exe"
+
+
 def test_reports_are_added_to_the_list(server: RunningServer, job: JobExecution) -> None:
     report: dict[str, Any] = {"total": 2, "passed": 1, "failed": 1, "skipped": 0, "coverage": {"format": "lcov"}}
     answer = server.post(f"/api/v1/jobs/{job.id}/tests", {"agent_id": "a", "report": report})
