@@ -9,8 +9,11 @@ import msgspec
 
 from cictl.wire.codec import Message
 
-REPORT_UNMASKED = frozenset({"status", "format"})
-"""Fields of a report, at any depth, that are not searched for secrets: their values are words of the protocol."""
+REPORT_WORDS = {
+    "status": frozenset({"pass", "fail", "skip", "unknown"}),
+    "format": frozenset({"go-test-json", "junit-xml", "junit", "go-coverprofile", "lcov", "cobertura", "jacoco"}),
+}
+"""The words of the protocol in a report's fields, at any depth. A secret of the same letters does not mask them."""
 
 
 class TestCase(Message):

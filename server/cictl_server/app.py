@@ -9,6 +9,7 @@ import falcon
 from cictl_server.front import Callers, Existence, Guard, Marking, Slashes
 from cictl_server.http import errors
 from cictl_server.http.idempotency import Idempotency
+from cictl_server.http.masking import Masking
 from cictl_server.resources import (
     agents,
     artifacts,
@@ -111,6 +112,7 @@ def create_app(services: Services, *, is_loopback: bool = True) -> Application:
             Guard(is_loopback=is_loopback),
             Slashes(),
             Existence(services),
+            Masking(services.secrets.masks),
             Idempotency(services.core.idempotency),
         ]
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from cictl.base.clock import Clock
 from cictl.redaction import Redactor, masked_message, url_secrets
 from cictl.wire.jobs import Cause, JobExecution, JobStatus, StatusRequest
-from cictl.wire.reports import REPORT_UNMASKED, TestReportUpload
+from cictl.wire.reports import REPORT_WORDS, TestReportUpload
 from cictl.wire.words import CONTROL, Feature
 from cictl_agent.config import AgentConfig
 from cictl_agent.job import caches, requirements
@@ -365,7 +365,7 @@ class JobRun:
         steps = self._steps
         if steps is None:
             return
-        report = masked_message(combine(steps.suites, steps.coverage), self.log.redact, keep=REPORT_UNMASKED)
+        report = masked_message(combine(steps.suites, steps.coverage), self.log.redact, words=REPORT_WORDS)
         if report.total or report.coverage:
             request = TestReportUpload(agent_id=self.config.agent_id, report=report)
             try:

@@ -8,15 +8,18 @@ from typing import Any
 
 import falcon
 
+from cictl.redaction import masked_message
 from cictl.wire.codec import DecodeError, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.words import NO_ROUTE
 from cictl_server.errors import FULL, ROOM_HINT, CictlError, InvalidProject, InvalidRequest, LogGap
+from cictl_server.http.masking import redact_for
 from cictl_server.store.contract import StoreFull
 
 logger = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = "2"
+_FIXED = frozenset({"type"})
 
 
 def install(app: falcon.App[Any, Any], *, on_full: Callable[[], None]) -> None:
@@ -28,7 +31,7 @@ def install(app: falcon.App[Any, Any], *, on_full: Callable[[], None]) -> None:
             return
         on_full()
         text = f"the server's disk is full: {error.strerror or error}"
-        logger.error("request failed method=%s path=%s: %s", req.method, req.path, text)
+        _log(req, text)
         answer(req, resp, Problem(title=text, status=507, code=Code.STORE_FULL, hint=ROOM_HINT))
 
     def handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError, params: dict[str, Any]) -> None:
@@ -46,7 +49,7 @@ def install(app: falcon.App[Any, Any], *, on_full: Callable[[], None]) -> None:
 def _handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError, _params: dict[str, Any]) -> None:
     status = error.code.status
     if status >= 500 and error.code is not Code.NO_CAPACITY:
-        logger.error("request failed method=%s path=%s: %s", req.method, req.path, error)
+        _log(req, str(error))
     if error.code is Code.NO_CAPACITY:
         resp.set_header("Retry-After", _RETRY_AFTER_SECONDS)
     log_size = error.log_size if isinstance(error, LogGap) else None
@@ -92,14 +95,27 @@ def _set_allow(resp: falcon.Response) -> None:
 
 
 def _handle_fault(req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, Any]) -> None:
-    logger.error("request failed method=%s path=%s", req.method, req.path, exc_info=error)
+    logger.error("request failed method=%s path=%s", req.method, req.path, exc_info=error, extra=_masked(req))
     answer(
         req, resp, Problem(title="internal error", status=500, code=Code.INTERNAL, hint="the server's log has details")
     )
 
 
+def _log(req: falcon.Request, text: str) -> None:
+    logger.error("request failed method=%s path=%s: %s", req.method, req.path, text, extra=_masked(req))
+
+
+def _masked(req: falcon.Request) -> dict[str, object]:
+    """Return what tells the log's format (`cictl.base.log_output`) to mask the record."""
+    return {"redact": redact_for(req)}
+
+
 def answer(req: falcon.Request, resp: falcon.Response, problem: Problem) -> None:
-    """Write *problem* as JSON if the client accepts that, else as text: front ends of the reference show it as it is."""
+    """Write *problem* as JSON if the client accepts that, else as text: front ends of the reference show it as it is.
+
+    Secrets in it are masked.
+    """
+    problem = masked_message(problem, redact_for(req), keep=_FIXED)
     resp.status = problem.status
     resp.set_header("X-Content-Type-Options", "nosniff")
     if _wants_json(req):

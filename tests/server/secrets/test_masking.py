@@ -17,9 +17,11 @@ from cictl_testing.server import RunningServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cictl.base.log_output import LogFormatter
+from cictl.base.names.artifact_paths import link_entry
 from cictl.redaction import Cover
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
-from cictl.wire.jobs import CacheStat, Source, Step, StepEvent
+from cictl.wire.jobs import CacheStat, Source, StatusRequest, Step, StepEvent
 from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.logs.files import SNAPSHOT_LIMIT, LogFiles
@@ -220,6 +222,96 @@ def test_everything_else_of_a_report_is_masked(server: RunningServer, job_id: st
     assert (job.error, job.runtime_capabilities) == ("exit status 1: ***", {"host.tool.x": "***"})
     assert server.get(f"/api/v1/jobs/{job_id}/steps").json["steps"][0]["name"] == "say ***"
     assert SECRET.encode() not in stored(server)
+
+
+KEPT = {"Idempotency-Key": "k"}
+"""Makes the server keep its answer for a day."""
+
+REFUSED = {
+    "leads out": "../hunter22",
+    "cut within the secret": "/" + "x" * 493 + "hunter22",
+    "escaped as in JSON": '/"hunter22"\n',
+    "encoded": "../aHVudGVyMjI=",
+    "too deep": "d/" * 80 + "hunter22",
+}
+
+
+@pytest.mark.parametrize("path", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("accept", ["text/plain", "application/json"])
+def test_a_secret_in_a_refused_artifact_is_neither_answered_nor_kept(
+    server: RunningServer, job_id: str, path: str, accept: str
+) -> None:
+    file = ArtifactData(path=path, data_base64="")
+    upload = ArtifactUpload(agent_id="a", artifacts=[file])
+    answer = server.post(f"/api/v1/jobs/{job_id}/artifacts", upload, headers={**KEPT, "Accept": accept})
+    assert answer.status_code == 400
+    assert SECRET[:-1] not in answer.text
+    assert SECRET[:-1].encode() not in stored(server)
+    assert b"aHVudGVyMjI" not in stored(server) + answer.content
+
+
+def test_errors_about_data_and_zips_are_masked(server: RunningServer, job_id: str) -> None:
+    route = f"/api/v1/jobs/{job_id}/artifacts"
+    data = ArtifactUpload(agent_id="a", artifacts=[ArtifactData(path="hunter22.txt", data_base64="%")])
+    zips = [damaged_zip(), zip_with_link("hunter22" * 600), zip_with_link("../../hunter22")]
+    answers = [server.post(route, data, headers=KEPT)]
+    for number, body in enumerate(zips):
+        headers = {"Idempotency-Key": str(number), "X-CICTL-Agent-ID": "a"}
+        answers.append(server.http.simulate_post(f"{route}/upload-zip", body=body, headers=headers))
+    assert [answer.status_code for answer in answers] == [400] * 4
+    assert [answer.text for answer in answers if SECRET in answer.text] == []
+    assert SECRET.encode() not in stored(server)
+
+
+def damaged_zip() -> bytes:
+    """Return a zip whose only file has other bytes than its checksum says."""
+    with zipfile.ZipFile(out := io.BytesIO(), "w") as archive:
+        archive.writestr("dir/hunter22", b"content")
+    return out.getvalue().replace(b"content", b"contemt", 1)
+
+
+def zip_with_link(text: str) -> bytes:
+    with zipfile.ZipFile(out := io.BytesIO(), "w") as archive:
+        archive.writestr(link_entry("dir/hunter22"), text)
+    return out.getvalue()
+
+
+def test_a_fault_writes_no_secret_into_the_servers_log(
+    server: RunningServer, job_id: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no way to keep hunter22")
+
+    monkeypatch.setattr(server.services.artifacts.artifacts, "upload_files", fail)
+    answer = server.post(f"/api/v1/jobs/{job_id}/artifacts", ArtifactUpload(agent_id="a", artifacts=[]))
+    [record] = caplog.records
+    text = LogFormatter().format(record)
+    assert (answer.status_code, SECRET in text) == (500, False)
+    assert "no way to keep ***" in text
+
+
+def test_words_of_the_protocol_stay_and_other_texts_in_their_places_are_masked(
+    server: RunningServer, job_id: str
+) -> None:
+    server.services.secrets.sensitive.remember(job_id, ["skip"])
+    suite = TestSuite(format="hunter22", cases=[TestCase(status="skip"), TestCase(status="hunter22")])
+    report = TestReport(total=2, suites=[suite], coverage=Coverage(format="hunter22+lcov"))
+    upload = TestReportUpload(agent_id="a", report=report)
+    assert server.post(f"/api/v1/jobs/{job_id}/tests", upload, headers=KEPT).status_code == 200
+    shown = server.get(f"/api/v1/jobs/{job_id}/tests").json["report"]
+    [suite_shown] = shown["suites"]
+    assert [case["status"] for case in suite_shown["cases"]] == ["skip", "***"]
+    assert (suite_shown["format"], shown["coverage"]["format"]) == ("***", "***+lcov")
+    assert SECRET.encode() not in stored(server)
+
+
+def test_an_answer_that_is_kept_does_not_hold_the_beginning_of_a_secret(server: RunningServer, job_id: str) -> None:
+    report = StatusRequest(agent_id="a", status="running", output_append="key hunter2", output_offset=0)
+    answer = server.post(f"/api/v1/jobs/{job_id}/status", report, headers=KEPT)
+    execution = answer.json["job_execution"]
+    assert (execution["output"], execution["log_size"]) == ("key ", 11)
+    append(server, job_id, "2\n", offset=11)
+    assert b"hunter2" not in stored(server)
 
 
 def test_reports_of_tests_and_coverage_are_masked(server: RunningServer, job_id: str) -> None:

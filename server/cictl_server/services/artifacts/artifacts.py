@@ -268,7 +268,7 @@ class ArtifactService:
         links = {}
         for info, path in zip(entries, paths, strict=True):
             if entry_kind(info) == stat.S_IFLNK:
-                links[path] = self._target(job_id, info.filename, read_link(archive, info))
+                links[path] = self._target(job_id, path, read_link(archive, info, path))
             elif entry_kind(info) != stat.S_IFREG:
                 raise bad_path(path, "it is a special file")
         ends = ends_of_links(links, set(paths) - links.keys())
@@ -279,16 +279,20 @@ class ArtifactService:
     def _target(self, job_id: str, link: str, text: str) -> str:
         """Return the path that a link leads to, as `_names` gives it."""
         try:
-            [path] = self._names(job_id, [link_target(clean_artifact_path(link), text)])
+            [path] = self._names(job_id, [link_target(link, text)])
         except BadArtifactPath as error:
             raise bad_path(link, str(error)) from error
         return path
 
     def _names(self, job_id: str, paths: list[str]) -> list[str]:
-        """Return the paths of uploaded files, cleaned and with secrets masked. The contents of files are not masked."""
+        """Return the paths of uploaded files, cleaned and with secrets masked. The contents of files are not masked.
+
+        They are masked before as well, because a refusal shows the path as it came, and only its beginning.
+        """
         mask = self._masks.of(job_id)
-        cleaned = [clean_artifact_path(path) for path in paths]
-        return cleaned if mask is None else [mask.redact_name(path) for path in cleaned]
+        if mask is None:
+            return [clean_artifact_path(path) for path in paths]
+        return [mask.redact_name(clean_artifact_path(mask.redact_name(path))) for path in paths]
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from cictl.redaction import masked_message
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
 from cictl.wire.codec import decode
 from cictl.wire.jobs import TestSummary
-from cictl.wire.reports import REPORT_UNMASKED, TestReport, TestReportUpload
+from cictl.wire.reports import REPORT_WORDS, TestReport, TestReportUpload
 from cictl_server.errors import NotFound, no_agent_id
 from cictl_server.services.core.ids import job_number, numbered_names
 from cictl_server.services.fleet.presence import PresenceBook
@@ -117,7 +117,7 @@ class ReportService:
         check_holder(job, request.agent_id)
         report = request.report
         if mask := self.masks.of(job.id):
-            report = masked_message(report, mask.redact, keep=REPORT_UNMASKED)
+            report = masked_message(report, mask.redact, words=REPORT_WORDS)
         summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
         with self.files.replacing(job.number, report) as take_over, self.store.write() as tx:
             job = get_job(tx, job_id)

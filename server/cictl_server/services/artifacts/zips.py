@@ -60,14 +60,14 @@ def entry_kind(info: zipfile.ZipInfo) -> int:
     return stat.S_IFMT(info.external_attr >> 16) or stat.S_IFREG
 
 
-def read_link(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
-    """Return the text of an entry that is a link.
+def read_link(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> str:
+    """Return the text of an entry that is the link *path*.
 
     Raises:
         InvalidRequest: It is damaged, or longer than any path.
     """
     if info.file_size > _LONGEST_LINK:
-        raise bad_path(info.filename, "the link is too long")
+        raise bad_path(path, "the link is too long")
     with reading_zip(), archive.open(info) as source:
         return source.read(_LONGEST_LINK).decode()
 

@@ -63,7 +63,7 @@ class ReportingService:
         """Reports of one execution take turns. Its number chooses the lock; executions may share one."""
 
     def report(self, job_id: str, request: StatusRequest) -> JobExecution:
-        """Apply a status report and return the resulting execution, its log's end included.
+        """Apply a status report and return the resulting execution, its log's end included as far as it may be shown.
 
         The log is written before the status: a terminal status is stored only when every byte of the log is durable.
 
@@ -73,8 +73,8 @@ class ReportingService:
             LogGap: The log bytes leave a gap, or the server holds fewer than a terminal report says.
         """
         job = self._apply(job_id, request)
-        log = JobLog(self._logs, job, is_for_agent=True)
-        return job_view(job, output=log.output(), log_size=log.size)
+        size = JobLog(self._logs, job, is_for_agent=True).size
+        return job_view(job, output=JobLog(self._logs, job).output(), log_size=size)
 
     def report_minimal(self, job_id: str, request: StatusRequest) -> JobState:
         """Apply a status report like `report`, and return the state alone."""

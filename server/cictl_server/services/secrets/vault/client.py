@@ -10,6 +10,7 @@ from urllib.parse import quote as percent_encoded
 import msgspec
 
 from cictl.project_file.findings import quote
+from cictl.redaction import Redactor
 from cictl_server.services.secrets.vault.errors import TokenRefused, VaultProblem, VaultRefused, VaultUnavailable
 from cictl_server.services.secrets.vault.rendering import render
 from cictl_server.services.secrets.vault.tokens import Login
@@ -154,8 +155,8 @@ def _decoded(body: bytes | msgspec.Raw, type_: Any, *, what: str) -> Any:
 
 
 def _shown(body: bytes, *, hidden: str) -> str:
-    """Return the beginning of an answer on one line. If it repeats the secret that was sent, that is masked."""
-    text = " ".join(body.decode(errors="replace").replace(hidden, "***").split())
+    """Return the beginning of an answer on one line. If it repeats the secret that was sent, in any form, that is masked."""
+    text = " ".join(Redactor([hidden]).redact(body.decode(errors="replace")).split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
