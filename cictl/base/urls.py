@@ -39,6 +39,17 @@ def without_user_info(url: str, *, instead: str = "") -> str:
     return before + (instead if user_info else "") + after
 
 
+def without_login(url: str) -> str:
+    """Return the URL of a repository as it may be shown: without its user info, of which the user of an ssh URL stays.
+
+    Over HTTP a user alone may be a token. Of `ssh://git@host/x` he is a part of the address.
+    """
+    before, user_info, after = _around_user_info(url)
+    user = user_info.removesuffix("@").partition(":")[0]
+    is_address = before.casefold() not in ("http://", "https://")
+    return before + (f"{user}@" if is_address and user_info else "") + after
+
+
 def user_info_of(url: str) -> str:
     """Return the `user:password` of *url*, not decoded; empty if it has none."""
     return _around_user_info(url)[1].removesuffix("@")

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.base.urls import origin, split_http, user_info_of, without_user_info, without_user_infos
+from cictl.base.urls import (
+    origin,
+    split_http,
+    user_info_of,
+    without_login,
+    without_user_info,
+    without_user_infos,
+)
 
 
 @pytest.mark.parametrize("url", ["http://h", "https://user:word@h:1/path?query#part", "http://[::1]:8112", "HTTP://H"])
@@ -68,3 +75,20 @@ def test_what_is_hidden_can_be_marked() -> None:
 
 def test_a_text_may_mention_several() -> None:
     assert without_user_infos("from http://a:b@h/x to https://c@i: no") == "from http://h/x to https://i: no"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:word@h/x", "https://h/x"),
+        ("HTTPS://t0k@h/x", "HTTPS://h/x"),
+        ("ssh://git@h/x", "ssh://git@h/x"),
+        ("ssh://git:word@h/x", "ssh://git@h/x"),
+        ("git@h:team/x", "git@h:team/x"),
+        ("/srv/a@b", "/srv/a@b"),
+        ("file:///srv/a@b", "file:///srv/a@b"),
+        ("", ""),
+    ],
+)
+def test_a_repository_is_shown_without_its_login(url: str, shown: str) -> None:
+    assert without_login(url) == shown

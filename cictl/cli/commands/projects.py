@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cictl.base.urls import without_login
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode
@@ -82,7 +83,7 @@ def import_project(
     The same URL, ref and file again update the project in place. If a project of another repository has the name already, nothing is imported.
     """
     session = Session.of(context)
-    session.refuse_if_readonly(f"import {url}")
+    session.refuse_if_readonly(f"import {without_login(url)}")
     if replace or name:
         _check_names(session)
     place = as_sent(url)
@@ -172,7 +173,7 @@ def _count(number: int, noun: str) -> str:
 
 def _import_text(verb: str, answer: ImportResponse) -> str:
     at = f"@{answer.repo_ref}" if answer.repo_ref else ""
-    return f"{verb} {answer.project_name}: {_count(answer.pipelines, 'pipeline')} from {answer.repo_url}{at}"
+    return f"{verb} {answer.project_name}: {_count(answer.pipelines, 'pipeline')} from {without_login(answer.repo_url)}{at}"
 
 
 def _import_result(answer: ImportResponse) -> Result[ImportResponse]:

@@ -118,8 +118,10 @@ def _agents(source: Source, _begin: str) -> Iterator[Name]:
 
 
 def _projects(source: Source, _begin: str) -> Iterator[Name]:
+    from cictl.base.urls import without_login
+
     for project in source.items("projects", "projects"):
-        yield _text(project, "name"), _text(project, "repo_url")
+        yield _text(project, "name"), without_login(_text(project, "repo_url"))
 
 
 def _pipelines(source: Source, _begin: str) -> Iterator[Name]:

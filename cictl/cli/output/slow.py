@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cictl.base.urls import without_user_info
+from cictl.base.urls import without_login
 
 if TYPE_CHECKING:
     from cictl.cli.app.session import Session
@@ -30,4 +30,4 @@ def reading_text(repository: str, *, limit: str) -> str:
     """Return what is said of a server that asks a remote, by its URL or what else names it; nothing if it asks none."""
     if not repository:
         return ""
-    return f"waiting for the server to read {without_user_info(repository)}, for {limit} at most"
+    return f"waiting for the server to read {without_login(repository)}, for {limit} at most"

@@ -14,6 +14,7 @@ from cictl.cli.names import Target, find_agent
 from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Column, Line, Result
 from cictl.cli.tables.agents import AGENT_COLUMNS
+from cictl.cli.tables.sources import source_text
 from cictl.wire.agents import Agent
 from cictl.wire.projects import (
     EligibleAgents,
@@ -137,7 +138,7 @@ def _nothing_selected(target: Target) -> Failure:
 def _lines(target: Target, answer: PreviewResponse) -> Iterator[Line]:
     version = f" as version {answer.version}" if answer.version else ""
     yield "", f"A dry run of {target.full_name} would enqueue {_count(len(answer.pending_jobs))}{version}."
-    sources = list(dict.fromkeys(_source(job) for job in answer.pending_jobs))
+    sources = list(dict.fromkeys(source_text(job.source_repo, job.source_ref) for job in answer.pending_jobs))
     if answer.pending_jobs:
         yield from _facts(answer, sources)
     for job in answer.pending_jobs:
@@ -162,7 +163,7 @@ def _facts(answer: PreviewResponse, sources: Sequence[str]) -> Iterator[Line]:
 
 def _job_lines(job: PendingJob, answer: PreviewResponse, *, with_source: bool) -> Iterator[Line]:
     if with_source:
-        yield "  source     ", _source(job) or "none"
+        yield "  source     ", source_text(job.source_repo, job.source_ref) or "none"
     if job.required_capabilities:
         yield "  requires   ", ", ".join(_requirement(*item) for item in sorted(job.required_capabilities.items()))
     agents = agents_of(job, answer)
@@ -190,10 +191,6 @@ def _step_lines(step: PreviewStep) -> Iterator[Line]:
     yield from (("             ", line) for line in shown[1:])
     if len(lines) > SHOWN_LINES:
         yield "             ", f"and {len(lines) - SHOWN_LINES} more lines; `-o json` has all"
-
-
-def _source(job: PendingJob) -> str:
-    return f"{job.source_repo}@{job.source_ref}" if job.source_ref else job.source_repo
 
 
 def _requirement(key: str, value: str) -> str:

@@ -13,6 +13,7 @@ from cictl.cli.outcome import outcome
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration, iso
 from cictl.cli.short_ids import label, label_in_chain, run_ids, short_id
+from cictl.cli.tables.sources import source_text
 from cictl.cli.tables.steps import step_lines
 from cictl.wire.jobs import CacheStat, JobExecution, JobList, JobResponse, JobState, JobStatus, LoggedStep
 from cictl.wire.reports import TestCase, TestReport, TestReportResponse
@@ -83,7 +84,7 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Job", label),
     Column("Run", lambda j: " ".join(run_ids(j)[:2])),
     Column("Version", lambda j: j.facts.pipeline_version),
-    Column("Source", lambda j: f"{j.source.repo}@{j.source.ref}" if j.source else ""),
+    Column("Source", lambda j: source_text(j.source.repo, j.source.ref) if j.source else ""),
     Column("Agent", lambda j: j.leased_by_agent_id),
     Column("Created", lambda j: j.created_utc),
     Column("Started", lambda j: j.started_utc),

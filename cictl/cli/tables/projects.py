@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cictl.base.urls import without_login
 from cictl.cli.output.table import Column, Result
 from cictl.cli.tables.runnables import job_names
 from cictl.wire.projects import (
@@ -19,7 +20,7 @@ PROJECT_COLUMNS: tuple[Column[ProjectSummary], ...] = (
     Column("CHAINS", lambda p: len(p.pipeline_chains)),
     Column("LOADED", lambda p: p.updated_utc),
     Column("COMMIT", lambda p: p.loaded_commit[:12]),
-    Column("REPOSITORY", lambda p: p.repo_url, wide=True),
+    Column("REPOSITORY", lambda p: without_login(p.repo_url), wide=True),
     Column("FILE", lambda p: p.config_file, wide=True),
 )
 
@@ -38,7 +39,7 @@ def projects_result(projects: list[ProjectSummary]) -> Result[ProjectSummary]:
 PROJECT_DETAILS: tuple[Column[ProjectDetail], ...] = (
     Column("Project", lambda p: p.name),
     Column("Id", lambda p: p.id),
-    Column("Repository", lambda p: p.repo_url),
+    Column("Repository", lambda p: without_login(p.repo_url)),
     Column("Ref", lambda p: p.repo_ref + (" (the default branch)" if p.follows_default else "")),
     Column("File", lambda p: p.config_file),
     Column("Commit", lambda p: p.loaded_commit),

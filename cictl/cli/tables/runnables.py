@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cictl.cli.names import Target
 from cictl.cli.output.table import Column, Result
+from cictl.cli.tables.sources import source_text
 from cictl.wire.codec import Message
 from cictl.wire.projects import (
     ChainSummary,
@@ -41,7 +42,7 @@ PIPELINE_COLUMNS: tuple[Column[ListedPipeline], ...] = (
     Column("TRIGGER", lambda p: p.trigger),
     Column("DEPENDS ON", lambda p: p.depends_on, folds=True),
     Column("DRY RUN", lambda p: "yes" if p.supports_dry_run else "no"),
-    Column("SOURCE", lambda p: f"{p.source_repo}@{p.source_ref}" if p.source_ref else p.source_repo, wide=True),
+    Column("SOURCE", lambda p: source_text(p.source_repo, p.source_ref), wide=True),
 )
 
 
@@ -75,7 +76,7 @@ def pipeline_result(project: str, pipeline: PipelineDetail) -> Result[PipelineDe
             Column("Id", lambda p: p.id),
             Column("Trigger", lambda p: p.trigger),
             Column("Depends on", lambda p: ", ".join(p.depends_on)),
-            Column("Source", lambda p: f"{p.source_repo}@{p.source_ref}" if p.source_ref else p.source_repo),
+            Column("Source", lambda p: source_text(p.source_repo, p.source_ref)),
             Column("Jobs", lambda p: [line for job in p.jobs for line in _job_lines(job)]),
         ),
         name=lambda p: f"{project}/{p.pipeline_id}",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cictl_testing.files import git, make_repository
 from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
+from cictl_testing.servers.git_server import GitServer
 from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -168,3 +170,39 @@ def test_typo_is_answered_with_a_suggestion(shown: Run, group: str, verb: str) -
 @pytest.mark.parametrize(("group", "verb"), NAMING)
 def test_pipeline_is_no_chain_and_chain_no_pipeline(shown: Run, group: str, verb: str) -> None:
     assert shown(group, verb, "release" if group == "pipelines" else "shop/deploy").code == ExitCode.NOT_FOUND
+
+
+SHOWING = [
+    ("projects", "list"),
+    ("projects", "show", "secretive"),
+    ("pipelines", "show", "secretive/p"),
+    ("pipelines", "list"),
+    ("pipelines", "preview", "secretive/p"),
+    ("jobs", "list"),
+]
+"""What shows where a project comes from."""
+
+
+@pytest.fixture
+def url_with_login(tmp_path: Path) -> Iterator[str]:
+    """The URL of a repository that a git server gives to those who log in."""
+    (tmp_path / "root").mkdir()
+    served = GitServer(tmp_path / "root")
+    text = "version: 1\nproject: {name: secretive}\npipelines: [{id: p, vcs_source: {repo: self}, jobs: [{id: j, steps: [{run: x}]}]}]"
+    served.publish(make_repository(tmp_path / "work", {"cictl.yaml": text}), "x")
+    yield f"{served.url_with_login}/x.git"
+    served.close()
+
+
+def test_the_login_in_a_url_is_never_shown(run: Run, server: RunningServer, url_with_login: str) -> None:
+    server.heartbeat(capabilities={"executor": "script", "shells": "posix"})
+    lines = [
+        ("projects", "import", url_with_login),
+        ("projects", "import", url_with_login, "-o", "json"),
+        ("projects", "reload", "secretive"),
+        *((*line, "-o", form) for line in SHOWING for form in ("wide", "json", "yaml")),
+    ]
+    for line in lines:
+        ran = run(*line)
+        assert ran.code == ExitCode.OK, ran.err
+        assert "s3cret" not in ran.out + ran.err

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from msgspec.structs import replace
+
+from cictl.base.urls import without_login
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_server.services.fleet.matching import Candidate, unmet_requirements
 from cictl_server.services.secrets.tokens import without_token
@@ -24,13 +27,15 @@ def job_view(
     Args:
         candidates: Agents that could take a job now; a queued execution shows what they lack. With None, as in the
             answers to agents and to changes, that and the test summary are left out.
-        is_leased: The view goes to the agent that is to execute it, which needs the token of an automatic bump.
+        is_leased: The view goes to the agent that is to execute it, which needs the token of an automatic bump, and the login
+            in the URL of its repository.
     """
     is_listed = candidates is not None
     spec = job.planned()
     spec["required_capabilities"] = job.required_capabilities or None
     spec["timeout_seconds"] = job.limit_seconds
-    spec["step_plan"] = job.step_plan if is_leased else without_token(job.step_plan)
+    if not is_leased:
+        spec |= _without_logins(job)
     return JobExecution(
         **spec,
         id=job.id,
@@ -58,6 +63,16 @@ def job_view(
         log_removed_utc=job.log_removed,
         artifacts_removed_utc=job.artifacts_removed,
     )
+
+
+def _without_logins(job: JobRecord) -> dict[str, object]:
+    """Return what of the plan others than the agent that executes it see in another way. Metadata and variables have the URL too."""
+    plan: dict[str, object] = {"step_plan": without_token(job.step_plan)}
+    if job.source is None or (shown := without_login(job.source.repo)) == job.source.repo:
+        return plan
+    for name, texts in (("metadata", job.metadata), ("env", job.env)):
+        plan[name] = {key: shown if text == job.source.repo else text for key, text in texts.items()}
+    return {**plan, "source": replace(job.source, repo=shown)}
 
 
 def job_state(job: JobRecord, *, log_size: int) -> JobState:

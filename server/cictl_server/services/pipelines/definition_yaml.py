@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cictl.base.urls import without_login
 from cictl.project_file import Job, Pipeline, Step, VaultUse, VcsSource, Versioning
 from cictl_server.services.secrets.tokens import visible_token
 
@@ -28,7 +29,7 @@ def pipeline_yaml(pipeline: Pipeline) -> str:
 
 
 def _source(source: VcsSource) -> _Node:
-    node = _present(repo=source.repo, ref=source.ref, submodules=source.submodules, lfs=source.lfs)
+    node = _present(repo=without_login(source.repo), ref=source.ref, submodules=source.submodules, lfs=source.lfs)
     if source.depth != 1:
         node["depth"] = source.depth
     if source.tags is not None:

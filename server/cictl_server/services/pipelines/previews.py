@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from cictl.base.urls import without_login
 from cictl.wire.jobs import JobSpec, Step
 from cictl.wire.projects import (
     EligibleAgents,
@@ -119,7 +120,7 @@ def _pending(job: JobSpec, candidates: list[Candidate]) -> PendingJob:
         pipeline_id=facts.pipeline_id,
         matrix_name=facts.matrix_name,
         required_capabilities=required,
-        source_repo=job.source.repo if job.source else "",
+        source_repo=without_login(job.source.repo) if job.source else "",
         source_ref=job.source.ref if job.source else "",
         step_count=len(job.step_plan),
         step_plan=[_step(step) for step in job.step_plan],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from cictl.base.names.git_names import branch_of
-from cictl.base.urls import without_user_info
+from cictl.base.urls import without_login
 from cictl.project_file import Pipeline
 from cictl.wire.projects import SourceRef, SourceRefs
 from cictl_server.errors import GitFailed, InvalidRequest
@@ -57,9 +57,9 @@ class SourceRefService:
         repo = check_repository(pipeline.vcs_source.repo, field="vcs_source.repo")
         names = sorted(self._names(repo, project_id, pipeline), key=lambda name: (name.casefold(), name.encode()))
         if not names:
-            raise InvalidRequest(f"no remote branches found in {without_user_info(repo)}")
+            raise InvalidRequest(f"no remote branches found in {without_login(repo)}")
         return SourceRefs(
-            source_repo=repo,
+            source_repo=without_login(repo),
             refs=[SourceRef(name=name, ref=_PREFIX + name) for name in names],
             default_ref=_PREFIX + _default(names, pipeline.vcs_source.ref.strip().removeprefix(_PREFIX)),
         )
@@ -70,7 +70,7 @@ class SourceRefService:
         except GitFailed as error:
             known = self._known(repo, project_id, pipeline)
             if not known:
-                raise GitFailed(f"list source refs from {without_user_info(repo)}: {error}", hint=error.hint) from error
+                raise GitFailed(f"list source refs from {without_login(repo)}: {error}", hint=error.hint) from error
             return known
         with self._lock:
             self._last[repo] = names

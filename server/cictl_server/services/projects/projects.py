@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cictl.base.clock import Clock
 from cictl.base.names.git_names import SELF
-from cictl.base.urls import without_user_info
+from cictl.base.urls import without_login
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse
 from cictl.project_file.findings import MAX_SHOWN
 from cictl.wire.problems import FileFinding
@@ -198,7 +198,7 @@ class ProjectService:
         tx.after_commit(lambda: self.icons.put(project.id, loaded.icon))
         return ImportResponse(
             project_name=project.name,
-            repo_url=project.repo_url,
+            repo_url=without_login(project.repo_url),
             repo_ref=project.repo_ref,
             config_file=project.config_file,
             pipelines=len(loaded.definition.pipelines),
@@ -238,7 +238,7 @@ def _check_name(tx: Transaction, name: str, repo_url: str) -> None:
     other = find_namesake(tx, name, repo_url)
     if other is not None:
         raise Conflict(
-            f'the name "{name}" is taken by project {other.id}, from {without_user_info(other.repo_url)}',
+            f'the name "{name}" is taken by project {other.id}, from {without_login(other.repo_url)}',
             hint=f"--replace {other.id} moves that project here and keeps its history; --as NAME gives this one another name",
         )
 

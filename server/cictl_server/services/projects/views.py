@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cictl.base.urls import without_login
 from cictl.project_file import Job, Pipeline, Step
 from cictl.wire.projects import (
     ChainSummary,
@@ -14,6 +15,7 @@ from cictl.wire.projects import (
     StepDetail,
     VersioningDetail,
 )
+from cictl_server.services.projects.identity import identity
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 
 
@@ -23,10 +25,10 @@ def project_summary(
     return ProjectSummary(
         id=project.id,
         name=project.name,
-        config_path=project.identity,
+        config_path=identity(without_login(project.repo_url), project.repo_ref, project.config_file),
         updated_utc=project.updated,
         pipelines=[_pipeline_summary(p) for p in pipelines],
-        repo_url=project.repo_url,
+        repo_url=without_login(project.repo_url),
         repo_ref=project.repo_ref,
         config_file=project.config_file,
         loaded_commit=project.loaded_commit,
@@ -40,7 +42,7 @@ def project_detail(project: ProjectRecord, pipelines: list[PipelineRecord], chai
         id=project.id,
         name=project.name,
         updated_utc=project.updated,
-        repo_url=project.repo_url,
+        repo_url=without_login(project.repo_url),
         repo_ref=project.repo_ref,
         config_file=project.config_file,
         loaded_commit=project.loaded_commit,
@@ -57,7 +59,7 @@ def _pipeline_summary(record: PipelineRecord) -> PipelineSummary:
         pipeline_id=pipeline.id,
         trigger=pipeline.trigger,
         depends_on=pipeline.depends_on,
-        source_repo=pipeline.vcs_source.repo if pipeline.vcs_source else "",
+        source_repo=without_login(pipeline.vcs_source.repo) if pipeline.vcs_source else "",
         source_ref=pipeline.vcs_source.ref if pipeline.vcs_source else "",
         supports_dry_run=_supports_dry_run(pipeline),
     )
@@ -89,7 +91,7 @@ def _pipeline_detail(record: PipelineRecord) -> PipelineDetail:
         jobs=[_job_detail(job) for job in pipeline.jobs],
         trigger=pipeline.trigger,
         depends_on=pipeline.depends_on,
-        source_repo=pipeline.vcs_source.repo if pipeline.vcs_source else "",
+        source_repo=without_login(pipeline.vcs_source.repo) if pipeline.vcs_source else "",
         source_ref=pipeline.vcs_source.ref if pipeline.vcs_source else "",
     )
 
