@@ -188,14 +188,15 @@ def _newest(client: Client, target: Target | None = None, *, most: int = MAX_JOB
     if target is None:
         return client.list_jobs(max_jobs=most, split_runs=True).job_executions
     pipeline = "" if target.is_chain else target.name
-    return client.list_jobs(max_jobs=most, project=target.project.name, pipeline=pipeline).job_executions
+    return client.list_jobs(max_jobs=most, project=target.project_filter, pipeline=pipeline).job_executions
 
 
 def _is_of(target: Target) -> Callable[[JobExecution], bool]:
     def is_of(job: JobExecution) -> bool:
         facts = job.facts
         own = facts.pipeline_chain_id if target.is_chain else facts.pipeline_id
-        return (facts.project, own) == (target.project.name, target.name) and target.job in ("", facts.pipeline_job_id)
+        project = facts.project_id if target.namesakes else facts.project
+        return (project, own) == (target.project_filter, target.name) and target.job in ("", facts.pipeline_job_id)
 
     return is_of
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from cictl.base.urls import without_login
 from cictl.cli.app.failures import Failure, not_found, usage
 from cictl.wire.agents import Agent
 from cictl.wire.projects import ChainSummary, PipelineSummary, ProjectSummary
@@ -20,11 +21,16 @@ MAX_JOBS = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What can be run: a pipeline or a chain of a project, and perhaps one job of it."""
+    """What can be run: a pipeline or a chain of a project, and perhaps one job of it.
+
+    Attributes:
+        namesakes: The other projects of the same name: only an id tells this one from them.
+    """
 
     project: ProjectSummary
     definition: PipelineSummary | ChainSummary
     job: str = ""
+    namesakes: tuple[ProjectSummary, ...] = ()
 
     @property
     def is_chain(self) -> bool:
@@ -40,6 +46,11 @@ class Target:
     @property
     def full_name(self) -> str:
         return f"{self.project.name}/{self.name}" + (f"/{self.job}" if self.job else "")
+
+    @property
+    def project_filter(self) -> str:
+        """What narrows a list of jobs to the project: its name, which jobs of its deleted forerunners bear too, or its id."""
+        return str(self.project.id) if self.namesakes else self.project.name
 
 
 def choose(text: str, candidates: Sequence[T], *, names: Callable[[T], Sequence[str]], noun: str, listing: str) -> T:
@@ -81,20 +92,44 @@ def find_agent(client: Client, text: str) -> Agent:
 
 
 def find_project(client: Client, text: str) -> ProjectSummary:
-    """Return the project with the id or the name *text*; a name wins over an id."""
+    """Return the project with the id or the name *text*, or whose name begins so.
+
+    Raises:
+        Failure: There is none (exit code 5), or several that are called so, even if one of them by its id (2).
+    """
     projects = client.list_projects()
-    if text.isdigit() and text not in [p.name for p in projects]:
-        by_id = [p for p in projects if p.id == int(text)]
-        if by_id:
-            return by_id[0]
-    same_name = [p for p in projects if p.name == text]
-    if len(same_name) > 1:
-        raise ambiguous(text, [f"{p.name} (id {p.id}, {p.repo_ref or p.config_path})" for p in same_name], "project")
-    return choose(text, projects, names=lambda p: (p.name,), noun="project", listing="cictl projects list")
+    found = projects_called(projects, text) or [p for p in projects if text and p.name.startswith(text)]
+    if len(found) > 1:
+        raise _shared(text, found)
+    if not found:
+        raise unknown(text, [p.name for p in projects], "project", "cictl projects list")
+    return found[0]
+
+
+def projects_called(projects: Sequence[ProjectSummary], text: str) -> list[ProjectSummary]:
+    """Return the one project that has *text* as its name or id, as a list; an empty one if none has.
+
+    Raises:
+        Failure: Several have. Whoever imports a project chooses its name, so a name alone must not decide between them.
+    """
+    found = [p for p in projects if text in (p.name, str(p.id))]
+    if len(found) > 1:
+        raise _shared(text, found)
+    return found
+
+
+def _shared(text: str, projects: Sequence[ProjectSummary]) -> Failure:
+    shown = [
+        f"{p.name} (id {p.id}, {without_login(p.repo_url)}{f'@{p.repo_ref}' if p.repo_ref else ''})" for p in projects
+    ]
+    return ambiguous(text, shown, "project")
 
 
 def find_target(client: Client, text: str, *, chains: bool = True, pipelines: bool = True) -> Target:
-    """Return what *text* names: `PROJECT/PIPELINE[/JOB]`, `PROJECT/CHAIN`, a unique pipeline or chain, a database id."""
+    """Return what *text* names: `PROJECT/PIPELINE[/JOB]`, `PROJECT/CHAIN`, a unique pipeline or chain, a database id.
+
+    PROJECT may be the id of a project, and has to be where several have its name.
+    """
     targets = list_targets(client, chains=chains, pipelines=pipelines)
     noun = " or ".join(["pipeline"] * pipelines + ["chain"] * chains)
     listing = f"cictl {'pipelines' if pipelines else 'chains'} list"
@@ -107,6 +142,7 @@ def find_target(client: Client, text: str, *, chains: bool = True, pipelines: bo
     for matches in (_exactly, _by_project_prefix, _by_prefixes):
         found = [t for t in (matches(target, text) for target in targets) if t is not None]
         if found:
+            _check_one_project(targets, found, text)
             return _with_job(client, _only(found, text, noun))
     of_project = [t.full_name for t in targets if t.project.name == text]
     if of_project:
@@ -118,14 +154,31 @@ def find_target(client: Client, text: str, *, chains: bool = True, pipelines: bo
 def list_targets(client: Client, *, chains: bool = True, pipelines: bool = True, of_project: str = "") -> list[Target]:
     """Return the pipelines and chains that are wanted, of all projects or of the project *of_project*."""
     targets = []
-    for project in [find_project(client, of_project)] if of_project else client.list_projects():
+    projects = client.list_projects()
+    for project in [find_project(client, of_project)] if of_project else projects:
         definitions: list[PipelineSummary | ChainSummary] = []
         if pipelines:
             definitions += project.pipelines
         if chains:
             definitions += project.pipeline_chains
-        targets += [Target(project=project, definition=d) for d in definitions]
+        namesakes = tuple(p for p in projects if p.name == project.name and p.id != project.id)
+        targets += [Target(project=project, definition=d, namesakes=namesakes) for d in definitions]
     return targets
+
+
+def _check_one_project(targets: list[Target], found: list[Target], text: str) -> None:
+    """Check that the project before the slash is one, even where only one of its namesakes has such a pipeline or chain.
+
+    Raises:
+        Failure: It is not.
+    """
+    if "/" not in text:
+        return
+    for target in found:
+        if target.namesakes and not text.startswith(f"{target.project.id}/"):
+            raise _shared(target.project.name, [target.project, *target.namesakes])
+    projects = {target.project.id: target.project for target in targets}
+    projects_called(list(projects.values()), text.partition("/")[0])
 
 
 def _only(found: list[Target], text: str, noun: str) -> Target:
@@ -144,7 +197,7 @@ def _exactly(target: Target, text: str) -> Target | None:
         if text == full:
             return target
         if text.startswith(full + "/") and not target.is_chain:
-            return Target(project=target.project, definition=target.definition, job=text.removeprefix(full + "/"))
+            return replace(target, job=text.removeprefix(full + "/"))
     return None
 
 
@@ -162,7 +215,7 @@ def _by_prefixes(target: Target, text: str) -> Target | None:
     if job and target.is_chain:
         return None
     if project and name and target.project.name.startswith(project) and target.name.startswith(name):
-        return Target(project=target.project, definition=target.definition, job=job)
+        return replace(target, job=job)
     return None
 
 
@@ -174,4 +227,4 @@ def _with_job(client: Client, target: Target) -> Target:
     jobs = [job.id for p in pipelines if p.pipeline_id == target.name for job in p.jobs]
     listing = f"cictl pipelines show {target.project.name}/{target.name}"
     job = choose(target.job, jobs, names=lambda j: (j,), noun="job", listing=listing)
-    return Target(project=target.project, definition=target.definition, job=job)
+    return replace(target, job=job)

@@ -86,11 +86,12 @@ class WaitTimedOut(ClientError):
 
 
 class AmbiguousName(ClientError):
-    """Several pipelines or chains have a name.
+    """Several pipelines or chains have a name, or several projects.
 
     Attributes:
         name: The name.
-        candidates: Each that has it, as `shop/build (pipeline 7)`; the number is the id for `run_pipeline` or `run_chain`.
+        candidates: Each that has it, as `shop/build (pipeline 7)` or `project shop (id 3)`; the number of a pipeline or a
+            chain is the id for `run_pipeline` or `run_chain`.
     """
 
     def __init__(self, name: str, candidates: Sequence[str]) -> None:

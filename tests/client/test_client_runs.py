@@ -110,6 +110,15 @@ def test_an_ambiguous_name_lists_what_has_it(rules: RunningServer, client: Clien
     assert caught.value.candidates == tuple(f"shop/build (pipeline {number})" for number in ids)
 
 
+def test_a_name_of_two_projects_names_no_pipeline_of_one_of_them(rules: RunningServer, client: Client) -> None:
+    rules.define_project(SHOP)
+    rules.define_project("pipelines: [{id: deploy, jobs: [{id: j, steps: [{run: x}]}]}]")
+    with pytest.raises(AmbiguousName) as caught:
+        client.run("shop/deploy")
+    assert caught.value.candidates == ("project shop (id 1)", "project shop (id 2)")
+    assert client.list_jobs().job_executions == []
+
+
 def test_a_wait_that_is_too_long_names_what_goes_on(rules: RunningServer, client: Client) -> None:
     rules.define_project(SHOP)
     job_ids = client.run("shop/build").job_execution_ids

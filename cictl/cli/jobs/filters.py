@@ -31,7 +31,10 @@ def find_filters(client: Client, *, project: str, pipeline: str, agent: str, run
 
 
 def _project(client: Client, text: str) -> str:
-    """Return the name, which jobs of a project that was deleted and imported again bear too; or the id that was typed."""
+    """Return the name, which jobs of a project that was deleted and imported again bear too; or the id that was typed.
+
+    `find_project` refuses a name that several projects have.
+    """
     project = find_project(client, text)
     return text if text == str(project.id) else project.name
 
@@ -44,7 +47,7 @@ def _pipeline(client: Client, text: str, project: str) -> dict[str, str]:
         if failure.exit_code is not ExitCode.NOT_FOUND or not _has_jobs(client, "pipeline", text):
             raise
         return {"pipeline": text}
-    return {"project": target.project.name, "pipeline": target.name}
+    return {"project": target.project_filter, "pipeline": target.name}
 
 
 def _found_or_past(client: Client, kind: str, text: str, find: Callable[[], str]) -> str:

@@ -41,7 +41,7 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
 
         Args:
             target: `PROJECT/PIPELINE`, `PROJECT/PIPELINE/JOB`, `PROJECT/CHAIN`, or the name of a pipeline or a chain alone if
-                no other has it. Names are whole.
+                no other has it. Names are whole. Where several projects have one name, `run_pipeline` takes an id.
             ref: Branch, tag or commit instead of the pipeline's own.
             matrix: Name of the one matrix entry of the job that is to run.
             only: Leave out the jobs that the job in *target* needs; otherwise they run too.
@@ -51,7 +51,7 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
 
         Raises:
             NotFound: Nothing has this name; the message tells names that are close to it.
-            AmbiguousName: Several pipelines or chains have it.
+            AmbiguousName: Several pipelines or chains have it, or several projects the name before the slash.
         """
         found = _find(self.list_projects(), target)
         if found.job:
@@ -152,13 +152,25 @@ def _find(projects: Sequence[ProjectSummary], text: str) -> _Target:
     """
     targets = [_Target(project=project, definition=definition) for project, definition in _definitions(projects)]
     found = [named for target in targets if (named := target.named(text)) is not None]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    if len(found) > 1:
         raise AmbiguousName(
             text, [f"{t.full_name} ({'chain' if t.is_chain else 'pipeline'} {t.definition.id})" for t in found]
         )
+    if found:
+        _check_one_project(projects, found[0], text)
+        return found[0]
     raise _unknown("pipeline or chain", text, [name for t in targets for name in (t.full_name, t.name)])
+
+
+def _check_one_project(projects: Sequence[ProjectSummary], found: _Target, text: str) -> None:
+    """Check that no other project has the name in *text*, even one without such a pipeline: its importer chose the name.
+
+    Raises:
+        AmbiguousName: One has.
+    """
+    called = [project for project in projects if project.name == found.project.name]
+    if len(called) > 1 and text != found.name:
+        raise AmbiguousName(text, [f"project {project.name} (id {project.id})" for project in called])
 
 
 def _unknown(noun: str, text: str, names: Sequence[str]) -> NotFound:

@@ -55,7 +55,14 @@ class JobsResource:
     def __init__(self, services: Services) -> None:
         self._lists = services.jobs.lists
 
-    @api(answers={200: (JobList, JobPage, JobSummary), 400: "an unknown status or cursor"}, query=_LIST_QUERY)
+    @api(
+        answers={
+            200: (JobList, JobPage, JobSummary),
+            400: "an unknown status or cursor",
+            409: "several projects have the name `project`",
+        },
+        query=_LIST_QUERY,
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List executions, newest first.
 

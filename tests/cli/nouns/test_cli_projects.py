@@ -206,3 +206,71 @@ def test_the_login_in_a_url_is_never_shown(run: Run, server: RunningServer, url_
         ran = run(*line)
         assert ran.code == ExitCode.OK, ran.err
         assert "s3cret" not in ran.out + ran.err
+
+
+@pytest.fixture
+def namesakes(run: Run, server: RunningServer, tmp_path: Path) -> None:
+    """A project `shop`, id 1, and another repository whose project is called so too and has one pipeline more, id 2."""
+    server.heartbeat(capabilities={"executor": "script", "shells": "posix"})
+    jobs = "vcs_source: {repo: self}, jobs: [{id: j, steps: [{run: x}]}]"
+    for name, pipelines in (("mine", ["build"]), ("theirs", ["build", "deploy"])):
+        listed = "".join(f"\n  - {{id: {pipeline}, {jobs}}}" for pipeline in pipelines)
+        text = f"version: 1\nproject: {{name: shop}}\npipelines:{listed}\n"
+        url = str(make_repository(tmp_path / name, {"cictl.yaml": text}))
+        assert server.post("/api/v1/projects/import", {"repo_url": url}).status_code == 201
+
+
+@pytest.mark.usefixtures("namesakes")
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("run", "shop/deploy"),
+        ("run", "sh/depl"),
+        ("run", "shop/build"),
+        ("run", "shop/deploy/j"),
+        ("pipelines", "show", "shop/deploy"),
+        ("pipelines", "preview", "shop/deploy"),
+        ("jobs", "list", "--pipeline", "shop/deploy"),
+        ("jobs", "list", "--project", "shop"),
+        ("jobs", "show", "shop/deploy@last"),
+        ("projects", "show", "shop"),
+        ("projects", "show", "sh"),
+        ("projects", "reload", "shop"),
+        ("projects", "delete", "shop", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_two_projects_have_is_refused_with_both_ids(
+    run: Run, line: tuple[str, ...], tmp_path: Path
+) -> None:
+    ran = run(*line)
+    assert ran.code == ExitCode.USAGE
+    assert f"shop (id 1, {tmp_path}/mine@main)" in ran.err
+    assert f"shop (id 2, {tmp_path}/theirs@main)" in ran.err
+    assert run("jobs", "list", "-o", "name").out == ""
+    assert len(run("projects", "list", "-o", "json").json()["projects"]) == 2
+
+
+@pytest.mark.usefixtures("namesakes")
+def test_ids_tell_namesakes_apart(run: Run) -> None:
+    for project in ("1", "2"):
+        assert run("run", f"{project}/build").code == ExitCode.OK
+    facts = [job["metadata"] for job in run("jobs", "list", "-o", "json").json()["job_executions"]]
+    assert [(each["project_id"], each["pipeline_id"]) for each in facts] == [("2", "build"), ("1", "build")]
+    for project in ("1", "2"):
+        shown = run("jobs", "show", f"{project}/build@last", "-o", "json").json()["job_execution"]
+        assert shown["metadata"]["project_id"] == project
+        [listed] = run("jobs", "list", "--pipeline", f"{project}/build", "-o", "json").json()["job_executions"]
+        assert listed["id"] == shown["id"]
+
+
+def test_a_project_that_takes_the_id_of_another_as_its_name_is_refused(
+    run: Run, server: RunningServer, tmp_path: Path
+) -> None:
+    for name in ("shop", "1"):
+        text = f"version: 1\nproject: {{name: '{name}'}}\npipelines: [{{id: p{name}, jobs: [{{id: j, steps: [{{run: x}}]}}]}}]"
+        run("projects", "import", str(make_repository(tmp_path / name, {"cictl.yaml": text})))
+    for line in (("projects", "delete", "1", "--yes"), ("run", "1/p1"), ("run", "1/pshop")):
+        ran = run(*line)
+        assert (ran.code, "shop (id 1, " in ran.err, "1 (id 2, " in ran.err) == (ExitCode.USAGE, True, True)
+    assert "p1 (id 2)" in run("projects", "show", "2").out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
+import msgspec
 import pytest
 from cictl_testing.server import RunningServer
 
@@ -95,7 +96,7 @@ def test_filters(server: RunningServer) -> None:
         "agent=b": [first],
         f"run={run}": [second],
         f"run={run}&status=running": [],
-        "project=shop": [second, first],
+        "project=2": [second],
         "project=1": [first],
         "project=none": [],
         "pipeline=build&status=queued": [second],
@@ -229,3 +230,22 @@ class TestUnmetRequirements:
         server.heartbeat("a", capabilities={"gpu": "a100"})
         server.heartbeat("b", capabilities={"tool.go": "1.22"})
         assert self.unmet(server, "runs_on: {gpu: a100}, requires: {tools: {go: '*'}},") == ["tool go unavailable"]
+
+
+def test_a_name_that_several_projects_have_narrows_no_list(server: RunningServer) -> None:
+    first, second = server.enqueue(), server.enqueue()
+    answer = server.get("/api/v1/jobs?project=shop", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+    where = "https://git.example.test/shop.git"
+    assert answer.json["title"] == f'several projects are called "shop": 1 ({where}), 2 ({where})'
+    assert (ids(listed(server, "project=1")), ids(listed(server, "project=2"))) == ([first], [second])
+
+
+def test_a_project_that_is_called_like_the_id_of_another_narrows_no_list(server: RunningServer) -> None:
+    server.enqueue()
+    with server.store.write() as tx:
+        other = tx.projects.find(1)
+        assert other is not None
+        tx.projects.put(msgspec.structs.replace(other, id=tx.projects.next_id(), name="1"))
+    assert server.get("/api/v1/jobs?project=1").status_code == 409
+    assert len(listed(server, "project=shop")["job_executions"]) == 1

@@ -12,6 +12,7 @@ from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import jobs_of_run
 from cictl_server.services.jobs.views import job_view
+from cictl_server.services.projects.lookup import check_one_project
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
 
@@ -67,8 +68,11 @@ class JobListService:
 
         Raises:
             InvalidRequest: An unknown status, or a cursor that no list gave.
+            Conflict: Several projects bear the name.
         """
         with self.store.read() as view:
+            if where.project:
+                check_one_project(view, where.project)
             if where.is_empty:
                 window = _Window.of(where.cursor, view)
                 jobs, following = _capped(view, limit, window)
