@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cictl.base.git_settings import with_settings
+from cictl.base.names.git_names import ref_fault, repository_fault
 from cictl.base.urls import without_user_info
 from cictl.wire.jobs import Source
 from cictl_agent.job.failures import JobFailed
@@ -92,9 +93,9 @@ class Checkout:
             Interrupted: The job was stopped.
         """
         repo, ref = self.source.repo.strip(), self.source.ref.strip()
-        for what, text in (("repository", repo), ("ref", ref)):
-            if text.startswith("-"):
-                raise JobFailed(f"checkout failed: {what} {text!r} looks like an option")
+        for what, fault in (("repository", repository_fault(repo)), ("ref", ref and ref_fault(ref))):
+            if fault:
+                raise JobFailed(f"checkout failed: the {what} {fault}")
         self.log.line(f"[checkout] repo={without_user_info(repo)} ref={ref or '(default branch)'}")
         if self.source.lfs:
             self._check_lfs()

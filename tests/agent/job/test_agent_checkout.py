@@ -121,12 +121,20 @@ def test_missing_repository_fails(check_out: CheckOut, tmp_path: Path) -> None:
 @pytest.mark.weakness("A12.5a")
 @pytest.mark.parametrize(
     ("repo", "ref"),
-    [("--upload-pack=touch pwned", ""), ("{origin}", "--upload-pack=touch pwned"), ("{origin}", "-b")],
+    [
+        ("--upload-pack=touch pwned", ""),
+        ("ext::touch pwned", ""),
+        ("{origin}", "--upload-pack=touch pwned"),
+        ("{origin}", "-b"),
+        ("{origin}", "+refs/*:refs/*"),
+        ("{origin}", "main:refs/heads/other"),
+        ("{origin}", "main~1"),
+    ],
 )
-def test_options_in_disguise_never_reach_git(
+def test_options_and_recipes_in_disguise_never_reach_git(
     check_out: CheckOut, origin: Path, repo: str, ref: str, log: JobLog
 ) -> None:
-    with pytest.raises(JobFailed, match="looks like an option"):
+    with pytest.raises(JobFailed, match=r"^checkout failed: the re"):
         check_out(repo.format(origin=origin), ref)
     assert content(log) == ""
 

@@ -154,7 +154,7 @@ def test_a_remote_that_is_gone(server: RunningServer, origin: Origin, bump: str,
     ids = imported(server, origin, bump=bump)
     origin.hide()
     *_, failure, done = resolve(server, ids["build"])
-    text = 'fetch source ref "main" for version resolution: exit status 128'
+    text = f'fetch source ref "main" for version resolution: {origin.url} is no git repository'
     assert failure[:2] == ("version", "error")
     assert failure[2].startswith(prefix + text)
     assert done[:2] == ("done", ending)
@@ -301,14 +301,16 @@ def test_a_run_says_which_commit_it_takes_and_whether_that_is_old(server: Runnin
     ]
     origin.hide()
     [unknown] = warnings(server, ids["publish"])
-    assert unknown.startswith(f"publish takes commit {built} from build; whether main has moved on is unknown: exit")
+    assert unknown.startswith(
+        f"publish takes commit {built} from build; whether main has moved on is unknown: {origin.url} "
+    )
 
 
 def test_a_run_says_that_it_is_unpinned(server: RunningServer, origin: Origin) -> None:
     ids = imported(server, origin)
     origin.hide()
     [unpinned] = warnings(server, ids["build"])
-    assert unpinned.startswith("main stands for no commit yet, so each job finds its own: exit status 128; fatal: ")
+    assert unpinned.startswith(f"main stands for no commit yet, so each job finds its own: {origin.url} is no git ")
 
 
 def test_a_run_of_a_commit_with_another_project_file_says_so(server: RunningServer, origin: Origin) -> None:

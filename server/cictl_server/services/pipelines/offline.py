@@ -13,7 +13,7 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import Unsatisfied, satisfying_run
 from cictl_server.services.pipelines.dependencies import Inherited
 from cictl_server.services.pipelines.planning import SourceContext
-from cictl_server.services.projects.git import check_ref
+from cictl_server.services.projects.git import check_ref, check_repository
 from cictl_server.store.contract import View
 
 
@@ -36,10 +36,11 @@ def cached_source(
     """Return the source of the dependencies, or else of the pipeline's own newest successful run.
 
     Raises:
-        InvalidRequest: A versioned pipeline without an earlier run, or a `source_ref` that is not the cached one.
+        InvalidRequest: A versioned pipeline without an earlier run, a `source_ref` that is not the cached one, or a ref that
+            is no name.
     """
-    repo = pipeline.vcs_source.repo.strip() if pipeline.vcs_source else ""
-    ref = pipeline.vcs_source.ref.strip() if pipeline.vcs_source else ""
+    repo = check_repository(pipeline.vcs_source.repo, field="vcs_source.repo") if pipeline.vcs_source else ""
+    ref = check_ref(pipeline.vcs_source.ref, field="vcs_source.ref") if pipeline.vcs_source else ""
     wanted = check_ref(request.source_ref, field="source_ref")
     if inherited.version:
         source = SourceContext(

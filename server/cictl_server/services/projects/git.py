@@ -6,6 +6,7 @@ stands before the others. What a remote sends is bounded by the kernel (`ulimit`
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -18,8 +19,11 @@ from cictl.base import children
 from cictl.base.children import Stop
 from cictl.base.git_settings import with_settings
 from cictl.base.names.git_names import PROTOCOLS, ref_fault, repository_fault
-from cictl.base.urls import without_user_info, without_user_infos
+from cictl.base.urls import without_login, without_user_infos
+from cictl.redaction import Redactor, url_secrets
 from cictl_server.errors import GitFailed, GitMissing, InvalidRequest
+
+logger = logging.getLogger(__name__)
 
 REMOTE = "source"
 """The name of the only remote of a temporary repository. Its URL is in git's environment, not on a command line that all see."""
@@ -51,25 +55,17 @@ _PLACES = frozenset(
 
 _PUBLIC_HOST = "https://github.com/"
 _WITHOUT_CONFIG = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-_WANTS_LOGIN = ("authentication failed", "could not read username", "terminal prompts disabled")
-_NO_ACCESS = (*_WANTS_LOGIN, "could not read password", "permission denied", "error: 401", "error: 403")
-_NO_REPOSITORY = ("does not appear to be a git repository", "repository not found", "error: 404", "does not exist")
-_NO_ANSWER = (
-    "connection refused",
-    "connection reset",
-    "connection timed out",
-    "could not resolve host",
-    "couldn't connect",
-    "failed to connect",
-    "network is unreachable",
-    "no route to host",
-    "operation too slow",
-    "operation timed out",
-    "temporary failure in name resolution",
-    "unable to connect",
-    "unable to look up",
-    "returned error: 5",
+_NO_ACCESS = (
+    "authentication failed",
+    "could not read username",
+    "could not read password",
+    "terminal prompts disabled",
+    "permission denied",
+    "error: 401",
+    "error: 403",
 )
+_NO_REPOSITORY = ("does not appear to be a git repository", "' not found", "repository not found", "error: 404")
+_NO_COMMIT = ("not our ref", "couldn't find remote ref", "unadvertised object")
 
 
 def is_available() -> bool:
@@ -109,6 +105,10 @@ class RemoteFailed(GitFailed):
     """A remote could not be asked, or does not have what it was asked for."""
 
 
+class _WantsLogin(RemoteFailed):
+    """The remote does not let the server's user in."""
+
+
 class Git:
     """Runs git in one temporary bare repository, whose remote `REMOTE` is *repo*."""
 
@@ -117,6 +117,7 @@ class Git:
         self._repo = repo
         self._stop = stop
         self._environment = _environment(repo)
+        self._has_answered = False
         self._tries_without_config = repo.casefold().startswith(_PUBLIC_HOST)
         self.run("init", "-q", "--bare", "--template=", seconds=30)
 
@@ -141,7 +142,7 @@ class Git:
             except subprocess.TimeoutExpired:
                 raise _TookTooLong("git took too long") from None
             if done.returncode:
-                raise GitFailed(f"exit status {done.returncode}\n{_end_of(err) or 'git said nothing'}")
+                raise GitFailed(f"exit status {done.returncode}\n{self._end_of(err) or 'git said nothing'}")
             if out.seek(0, os.SEEK_END) > _LARGEST_OUTPUT:
                 raise GitFailed(f"git {arguments[0]} wrote more than {_LARGEST_OUTPUT >> 20} MiB")
             out.seek(0)
@@ -163,63 +164,102 @@ class Git:
                 return self._ask(arguments, deadline=deadline, seconds=seconds)
             except RemoteFailed as error:
                 self._environment = usual
-                if not any(words in str(error).casefold() for words in _WANTS_LOGIN):
+                if not isinstance(error, _WantsLogin):
                     raise
         return self._ask(arguments, deadline=deadline, seconds=seconds)
+
+    def list_refs(self, *arguments: str, seconds: float) -> list[str]:
+        """Run `ls-remote` with *arguments*, and return its lines.
+
+        Raises:
+            RemoteFailed: As for `ask`. Any web server lists no refs, so an empty list over HTTP counts as no answer.
+        """
+        listed = self.ask("ls-remote", *arguments, seconds=seconds)
+        if (
+            not listed
+            and self._is_web
+            and not self._has_answered
+            and not self.ask("ls-remote", REMOTE, seconds=seconds)
+        ):
+            raise self._explained("it lists no refs")
+        self._has_answered = True
+        return listed.decode(errors="replace").splitlines()
 
     def _ask(self, arguments: tuple[str, ...], *, deadline: float, seconds: float) -> bytes:
         try:
             return self.run(*arguments, seconds=deadline - time.monotonic())
         except _TookTooLong:
-            raise self._unreachable(f"it took longer than the limit of {seconds:g} s") from None
+            raise self._explained(f"it took longer than the limit of {seconds:g} s") from None
         except GitMissing:
             raise
         except GitFailed as error:
             raise self._explained(str(error)) from error
 
-    def _explained(self, text: str) -> RemoteFailed:
-        """Return the failure in our words where its kind is known, with git's own words behind."""
-        folded = text.casefold()
+    def _explained(self, detail: str) -> RemoteFailed:
+        """Return the failure in our words. Git's own go into the log.
+
+        A caller may name any address. So a closed port, a silent one, an unknown host and a server that is none of git look
+        the same to him, or else he could look around in the server's network.
+        """
+        logger.warning("remote failed repository=%s: %s", self._shown, detail)
+        folded = detail.casefold()
         if self._is_full():
             return RemoteFailed(
                 f"{self._shown} sent more than {LARGEST_FETCH >> 20} MiB for one commit without its files",
                 hint="a remote that can filter (`uploadpack.allowFilter`) sends only what is needed",
             )
-        if any(words in folded for words in _NO_ANSWER):
-            return self._unreachable(text)
-        return RemoteFailed(text, hint=self._hint(folded))
+        if any(words in folded for words in _NO_COMMIT):
+            return RemoteFailed(
+                "couldn't find remote ref", hint="the remote has no such commit, or does not hand it out"
+            )
+        if self._has_answered:
+            return RemoteFailed(f"{self._shown} answered, but could not be read", hint="the server's log says why")
+        if self._is_local or any(words in folded for words in _NO_REPOSITORY):
+            return RemoteFailed(
+                f"{self._shown} is no git repository that the server's user may read",
+                hint="check the URL; a path is looked up on the server's machine",
+            )
+        if any(words in folded for words in _NO_ACCESS):
+            return _WantsLogin(
+                f"{self._shown} wants a login",
+                hint="give the server's user access: its git credential helper or ssh agent",
+            )
+        empty = "; over HTTP an empty repository looks the same: push a first commit" if self._is_web else ""
+        return RemoteFailed(
+            f"{self._shown} can't be reached",
+            hint=f"`git ls-remote {self._shown}` on the server's machine says why, as does the server's log{empty}",
+        )
 
     def _is_full(self) -> bool:
         """Tell whether what came reached the limit: git itself only says that its input ended."""
         packs = (self._directory / "objects" / "pack").glob("*")
         return any(pack.stat().st_size >= LARGEST_FETCH for pack in packs)
 
-    def _unreachable(self, detail: str) -> RemoteFailed:
-        return RemoteFailed(
-            f"{self._shown} can't be reached: {detail}",
-            hint=f"the server's machine has to reach it: try `git ls-remote {self._shown}` there",
-        )
+    @property
+    def _is_web(self) -> bool:
+        return self._repo.casefold().startswith(("http://", "https://"))
 
-    def _hint(self, folded: str) -> str:
-        if any(words in folded for words in _NO_ACCESS):
-            return "give the server's user access: its git credential helper or ssh agent"
-        if any(words in folded for words in _NO_REPOSITORY):
-            return "check the URL; a path is looked up on the server's machine"
-        return ""
+    @property
+    def _is_local(self) -> bool:
+        """Whether the repository is on the server's own disk, of which a caller must not learn what is there."""
+        scheme, separator, _ = self._repo.partition("://")
+        is_short_ssh = ":" in self._repo.partition("/")[0]
+        return scheme.casefold() == "file" if separator else not is_short_ssh
+
+    def _end_of(self, output: IO[bytes]) -> str:
+        """Return the end of what git complained of, without the login of the repository."""
+        size = output.seek(0, os.SEEK_END)
+        output.seek(max(0, size - _MOST_COMPLAINT))
+        text = output.read().decode(errors="replace").strip()
+        return without_user_infos(Redactor(url_secrets(self._repo)).redact(text))
 
     @property
     def _shown(self) -> str:
-        return without_user_info(self._repo)
+        return without_login(self._repo)
 
 
 def _limited() -> list[str]:
     return ["sh", "-c", _LIMITED, "git", str(LARGEST_FETCH // 512), str(_LARGEST_MEMORY // 1024)]
-
-
-def _end_of(output: IO[bytes]) -> str:
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - _MOST_COMPLAINT))
-    return without_user_infos(output.read().decode(errors="replace").strip())
 
 
 def _environment(repo: str) -> dict[str, str]:

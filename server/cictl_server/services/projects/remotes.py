@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl.base.children import Stop
-from cictl.base.names.git_names import is_commit, is_short_commit
+from cictl.base.names.git_names import is_commit, is_short_commit, ref_fault
 from cictl_server.errors import GitFailed
-from cictl_server.services.projects.git import REMOTE, Git, RemoteFailed
+from cictl_server.services.projects.git import REMOTE, Git, RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.git_places import GitPlaces
 
 QUESTION_SECONDS = 20.0
@@ -120,7 +120,8 @@ class FetchedCommit:
 class Remotes:
     """Every question to a remote goes through here, and so takes a place of `places`.
 
-    Each method raises `GitFailed` when the remote can't be read, and `NoCapacity` when too many are asked at once.
+    Each method raises `GitFailed` when the remote can't be read, `NoCapacity` when too many are asked at once, and
+    `InvalidRequest` when git could take the name of the repository or the ref for something else.
     """
 
     places: GitPlaces
@@ -133,6 +134,7 @@ class Remotes:
             seconds: Limit of each question to the remote.
             stop: Ends it early, from another thread.
         """
+        ref = check_ref(ref, field="ref")
         with self._repository(repo, stop) as git:
             resolved = _resolve(git, ref, seconds=seconds)
             if is_commit(ref):
@@ -150,6 +152,7 @@ class Remotes:
         stop: Stop | None = None,
     ) -> Iterator[FetchedCommit]:
         """Fetch one commit of *repo*, without its files, into a temporary repository. The arguments are as for `resolve`."""
+        ref = check_ref(ref, field="ref")
         with self._repository(repo, stop) as git:
             resolved = _resolve(git, ref, seconds=question_seconds)
             _fetch(git, resolved.name, leaves_out="blob:none", seconds=seconds)
@@ -157,13 +160,15 @@ class Remotes:
             yield FetchedCommit(git=git, commit=commit.decode().strip(), branch=resolved.branch)
 
     def list_branches(self, repo: str, *, seconds: float = QUESTION_SECONDS) -> list[str]:
-        """Return the names of the branches."""
+        """Return the names of the branches, without those that git itself would not make."""
         with self._repository(repo, None) as git:
-            lines = git.ask("ls-remote", "--heads", REMOTE, seconds=seconds).decode(errors="replace").splitlines()
-        return [line.partition(f"\t{_HEADS}")[2] for line in lines if f"\t{_HEADS}" in line]
+            lines = git.list_refs("--heads", REMOTE, seconds=seconds)
+        names = (line.partition(f"\t{_HEADS}")[2] for line in lines if f"\t{_HEADS}" in line)
+        return [name for name in names if not ref_fault(name)]
 
     @contextmanager
     def _repository(self, repo: str, stop: Stop | None) -> Iterator[Git]:
+        repo = check_repository(repo, field="repository")
         with self.places.take(stop) as ends, tempfile.TemporaryDirectory(prefix="cictl-git-") as directory:
             yield Git(Path(directory), repo, stop=ends)
 
@@ -189,7 +194,7 @@ def _resolve(git: Git, ref: str, *, seconds: float) -> Resolved:
 
 def _default(git: Git, *, seconds: float) -> Resolved:
     commit = branch = ""
-    for line in git.ask("ls-remote", "--symref", REMOTE, "HEAD", seconds=seconds).decode(errors="replace").splitlines():
+    for line in git.list_refs("--symref", REMOTE, "HEAD", seconds=seconds):
         value, _, name = line.partition("\t")
         if name != "HEAD":
             continue
@@ -197,6 +202,8 @@ def _default(git: Git, *, seconds: float) -> Resolved:
             branch = value.removeprefix(f"ref: {_HEADS}") if value.startswith(f"ref: {_HEADS}") else ""
         else:
             commit = value
+    if branch and ref_fault(branch):
+        raise RemoteFailed("the remote's default branch has a name that no branch can have", hint="name one with --ref")
     if not commit:
         raise RemoteFailed(
             "the remote has no default branch with a commit", hint="push a first commit, or name a branch with --ref"
@@ -220,7 +227,7 @@ def _expanded(git: Git, short: str, *, seconds: float) -> str:
 
 def _refs(git: Git, *patterns: str, seconds: float) -> dict[str, str]:
     """Return the refs of the remote and what they point at. A tag object has a second entry, `NAME^{}`, for its commit."""
-    lines = git.ask("ls-remote", REMOTE, *patterns, seconds=seconds).decode(errors="replace").splitlines()
+    lines = git.list_refs(REMOTE, *patterns, seconds=seconds)
     return {name: value for value, _, name in (line.partition("\t") for line in lines)}
 
 
