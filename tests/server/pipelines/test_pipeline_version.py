@@ -127,6 +127,12 @@ def test_a_dependency_that_does_not_hold(server: RunningServer, origin: Origin) 
     ]
 
 
+def test_a_version_file_is_measured_before_it_is_read(server: RunningServer, origin: Origin) -> None:
+    ids = imported(server, origin, version="1.4.2" + " " * 1024)
+    text = 'version not resolved: read version file "release/VERSION": "release/VERSION" has 1029 bytes; at most 1024 are read'
+    assert text in [message for _, _, message in resolve(server, ids["build"])]
+
+
 BAD = 'version file "release/VERSION" must contain semver core (x.y.z), got "1.4-rc"'
 BUMP = ", auto_bump: patch, auto_bump_vcs_token: t"
 

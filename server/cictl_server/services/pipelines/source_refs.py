@@ -16,6 +16,7 @@ from cictl_server.services.projects.remotes import Remotes
 from cictl_server.store.contract import Store
 
 _PREFIX = "refs/heads/"
+_MOST_REMEMBERED = 64
 
 
 class SourceRefService:
@@ -73,6 +74,9 @@ class SourceRefService:
                 raise GitFailed(f"list source refs from {without_login(repo)}: {error}", hint=error.hint) from error
             return known
         with self._lock:
+            self._last.pop(repo, None)
+            while len(self._last) >= _MOST_REMEMBERED:
+                del self._last[next(iter(self._last))]
             self._last[repo] = names
         return names
 

@@ -18,6 +18,8 @@ from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 logger = logging.getLogger(__name__)
 
 _SEMVER_CORE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_LARGEST_VERSION = 1024
+"""Bytes of a version file; a version has about ten."""
 _SECONDS = 30.0
 _LOOK_SECONDS = 10.0
 """How long a remote may take to say whether a branch has moved on, which the run does not depend on."""
@@ -175,7 +177,7 @@ def version_in(tree: FetchedCommit, file: str) -> str:
         InvalidRequest: It is not `x.y.z`.
     """
     try:
-        content = tree.show(file)
+        content = tree.show(file, limit=_LARGEST_VERSION)
     except GitFailed as error:
         raise GitFailed(f'read version file "{file}": {error}') from error
     return read_version(content, file)

@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -34,6 +36,8 @@ _SAFE = (
     "-c", "fetch.fsckObjects=false",
     "-c", "fetch.unpackLimit=1",  # whatever comes is one file, so the limit on files is the limit on all of it
     "-c", "core.bigFileThreshold=4m",  # larger ones are streamed, not held in memory
+    "-c", "core.deltaBaseCacheLimit=16m",
+    "-c", "pack.threads=1",
     "-c", "gc.auto=0",
     "-c", "http.lowSpeedLimit=1000",
     "-c", "http.lowSpeedTime=30",
@@ -41,8 +45,13 @@ _SAFE = (
 
 LARGEST_FETCH = 1 << 30
 """How many bytes one answer of a remote may have."""
-_LARGEST_MEMORY = 1 << 30
+_LARGEST_MEMORY = 384 << 20
+"""How many bytes each process of git may have. A few bytes of a pack can stand for an object of any size, as deltas of a small
+one, and git puts it together in memory."""
 _LARGEST_OUTPUT = 32 << 20
+_LARGEST_LIST = 8 << 20
+"""How many bytes of refs a remote may list: about 100,000 branches."""
+_BLOCK = 1 << 18
 _MOST_COMPLAINT = 8192
 
 # `ulimit -f` counts blocks of 512 bytes (POSIX), `-d` counts KiB. Where the server itself has a lower limit, that one stays.
@@ -65,7 +74,10 @@ _NO_ACCESS = (
     "error: 403",
 )
 _NO_REPOSITORY = ("does not appear to be a git repository", "' not found", "repository not found", "error: 404")
+_NO_MEMORY = "out of memory"
 _NO_COMMIT = ("not our ref", "couldn't find remote ref", "unadvertised object")
+
+_FILTERS = "a remote that can filter (`uploadpack.allowFilter`) sends only what is needed"
 
 
 def is_available() -> bool:
@@ -101,6 +113,10 @@ class _TookTooLong(GitFailed):
     """It was killed because its time was over."""
 
 
+class _WroteTooMuch(GitFailed):
+    """Its output is larger than the limit."""
+
+
 class RemoteFailed(GitFailed):
     """A remote could not be asked, or does not have what it was asked for."""
 
@@ -121,18 +137,41 @@ class Git:
         self._tries_without_config = repo.casefold().startswith(_PUBLIC_HOST)
         self.run("init", "-q", "--bare", "--template=", seconds=30)
 
-    def run(self, *arguments: str, seconds: float) -> bytes:
+    def run(self, *arguments: str, seconds: float, limit: int = _LARGEST_OUTPUT) -> bytes:
         """Return git's standard output.
 
         Raises:
-            GitFailed: It failed, was stopped, wrote too much, or took longer than *seconds*. The text of a failure is git's own.
+            GitFailed: It failed, was stopped, wrote more than *limit* bytes, or took longer than *seconds*. The text of a
+                failure is git's own.
         """
+        with self._output(arguments, seconds=seconds, files=LARGEST_FETCH) as out:
+            if out.seek(0, os.SEEK_END) > limit:
+                raise _WroteTooMuch(f"git {arguments[0]} wrote more than {limit >> 20} MiB")
+            out.seek(0)
+            return out.read()
+
+    def each(self, *arguments: str, seconds: float) -> Iterator[bytes]:
+        """Yield the pieces between the NULs that git writes. They are never all in memory: a small tree may list millions.
+
+        Raises:
+            GitFailed: As in `run`. git is killed once it has written `_LARGEST_OUTPUT`.
+        """
+        with self._output(arguments, seconds=seconds, files=_LARGEST_OUTPUT) as out:
+            out.seek(0)
+            rest = b""
+            while block := out.read(_BLOCK):
+                *pieces, rest = (rest + block).split(b"\0")
+                yield from pieces
+
+    @contextmanager
+    def _output(self, arguments: tuple[str, ...], *, seconds: float, files: int) -> Iterator[IO[bytes]]:
+        """Run git, and yield the file with what it wrote. No file that it writes may have more than *files* bytes."""
         if not is_available():
             raise GitMissing
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             try:
                 done = children.run(
-                    [*_limited(), *_SAFE, "-C", str(self._directory), *arguments],
+                    [*_limited(files), *_SAFE, "-C", str(self._directory), *arguments],
                     env=self._environment,
                     seconds=seconds,
                     stdout=out,
@@ -143,12 +182,9 @@ class Git:
                 raise _TookTooLong("git took too long") from None
             if done.returncode:
                 raise GitFailed(f"exit status {done.returncode}\n{self._end_of(err) or 'git said nothing'}")
-            if out.seek(0, os.SEEK_END) > _LARGEST_OUTPUT:
-                raise GitFailed(f"git {arguments[0]} wrote more than {_LARGEST_OUTPUT >> 20} MiB")
-            out.seek(0)
-            return out.read()
+            yield out
 
-    def ask(self, *arguments: str, seconds: float) -> bytes:
+    def ask(self, *arguments: str, seconds: float, limit: int = _LARGEST_OUTPUT) -> bytes:
         """Run a git that talks to the remote, as `run`.
 
         From GitHub, try first without the host's git configuration: it may rewrite URLs to ssh, which needs a key.
@@ -161,12 +197,12 @@ class Git:
             self._tries_without_config = False
             usual, self._environment = self._environment, {**self._environment, **_WITHOUT_CONFIG}
             try:
-                return self._ask(arguments, deadline=deadline, seconds=seconds)
+                return self._ask(arguments, deadline=deadline, seconds=seconds, limit=limit)
             except RemoteFailed as error:
                 self._environment = usual
                 if not isinstance(error, _WantsLogin):
                     raise
-        return self._ask(arguments, deadline=deadline, seconds=seconds)
+        return self._ask(arguments, deadline=deadline, seconds=seconds, limit=limit)
 
     def list_refs(self, *arguments: str, seconds: float) -> list[str]:
         """Run `ls-remote` with *arguments*, and return its lines.
@@ -174,46 +210,58 @@ class Git:
         Raises:
             RemoteFailed: As for `ask`. Any web server lists no refs, so an empty list over HTTP counts as no answer.
         """
-        listed = self.ask("ls-remote", *arguments, seconds=seconds)
-        if (
-            not listed
-            and self._is_web
-            and not self._has_answered
-            and not self.ask("ls-remote", REMOTE, seconds=seconds)
-        ):
+        listed = self.ask("ls-remote", *arguments, seconds=seconds, limit=_LARGEST_LIST)
+        if not (listed or self._has_answered) and self._is_web and not self._has_refs(seconds):
             raise self._explained("it lists no refs")
         self._has_answered = True
         return listed.decode(errors="replace").splitlines()
 
-    def _ask(self, arguments: tuple[str, ...], *, deadline: float, seconds: float) -> bytes:
+    def _has_refs(self, seconds: float) -> bool:
+        return bool(self.ask("ls-remote", REMOTE, seconds=seconds, limit=_LARGEST_LIST))
+
+    def _ask(self, arguments: tuple[str, ...], *, deadline: float, seconds: float, limit: int) -> bytes:
         try:
-            return self.run(*arguments, seconds=deadline - time.monotonic())
+            return self.run(*arguments, seconds=deadline - time.monotonic(), limit=limit)
         except _TookTooLong:
             raise self._explained(f"it took longer than the limit of {seconds:g} s") from None
+        except _WroteTooMuch as error:
+            raise RemoteFailed(f"{self._shown} lists more than {limit >> 20} MiB of refs") from error
         except GitMissing:
             raise
         except GitFailed as error:
             raise self._explained(str(error)) from error
 
     def _explained(self, detail: str) -> RemoteFailed:
-        """Return the failure in our words. Git's own go into the log.
+        """Return the failure in our words. Git's own go into the log."""
+        logger.warning("remote failed repository=%s: %s", self._shown, detail)
+        folded = detail.casefold()
+        return self._refused(folded) or (self._broken_off() if self._has_answered else self._not_read(folded))
+
+    def _refused(self, folded: str) -> RemoteFailed | None:
+        """Return the failure if what the remote sent is too much, or lacks what it was asked for; only a remote of git says that."""
+        if self._is_full():
+            return RemoteFailed(
+                f"{self._shown} sent more than {LARGEST_FETCH >> 20} MiB for one commit without its files",
+                hint=_FILTERS,
+            )
+        if _NO_MEMORY in folded:
+            return RemoteFailed(
+                f"{self._shown} has an object that takes more than {_LARGEST_MEMORY >> 20} MiB of memory", hint=_FILTERS
+            )
+        if any(words in folded for words in _NO_COMMIT):
+            hint = "the remote has no such commit, or does not hand it out"
+            return RemoteFailed("couldn't find remote ref", hint=hint)
+        return None
+
+    def _broken_off(self) -> RemoteFailed:
+        return RemoteFailed(f"{self._shown} answered, but could not be read", hint="the server's log says why")
+
+    def _not_read(self, folded: str) -> RemoteFailed:
+        """Return the failure of a remote that has not shown yet that it is one.
 
         A caller may name any address. So a closed port, a silent one, an unknown host and a server that is none of git look
         the same to him, or else he could look around in the server's network.
         """
-        logger.warning("remote failed repository=%s: %s", self._shown, detail)
-        folded = detail.casefold()
-        if self._is_full():
-            return RemoteFailed(
-                f"{self._shown} sent more than {LARGEST_FETCH >> 20} MiB for one commit without its files",
-                hint="a remote that can filter (`uploadpack.allowFilter`) sends only what is needed",
-            )
-        if any(words in folded for words in _NO_COMMIT):
-            return RemoteFailed(
-                "couldn't find remote ref", hint="the remote has no such commit, or does not hand it out"
-            )
-        if self._has_answered:
-            return RemoteFailed(f"{self._shown} answered, but could not be read", hint="the server's log says why")
         if self._is_local or any(words in folded for words in _NO_REPOSITORY):
             return RemoteFailed(
                 f"{self._shown} is no git repository that the server's user may read",
@@ -258,8 +306,8 @@ class Git:
         return without_login(self._repo)
 
 
-def _limited() -> list[str]:
-    return ["sh", "-c", _LIMITED, "git", str(LARGEST_FETCH // 512), str(_LARGEST_MEMORY // 1024)]
+def _limited(files: int) -> list[str]:
+    return ["sh", "-c", _LIMITED, "git", str(files // 512), str(_LARGEST_MEMORY // 1024)]
 
 
 def _environment(repo: str) -> dict[str, str]:

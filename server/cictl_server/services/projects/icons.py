@@ -6,6 +6,7 @@ import hashlib
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from heapq import nsmallest
 from pathlib import Path
 
 from cictl.base.beneath import beneath
@@ -79,11 +80,11 @@ def find_icon(tree: FetchedCommit) -> bytes | None:
     The largest file wins, then the one nearest to the root, then the first by path. Its content must be an image.
     """
     with suppress(GitFailed):  # a project without an icon works as well
-        candidates = sorted((file for file in tree.files() if _may_be_icon(file.path)), key=_depth)[:_TRIED]
+        candidates = nsmallest(_TRIED, (file for file in tree.files() if _may_be_icon(file.path)), key=_depth)
         tree.bring(candidates)
         sizes = {file.path: tree.size(file) for file in candidates}
         for file in sorted(candidates, key=lambda file: -sizes[file.path]):
-            if 0 < sizes[file.path] <= _LARGEST and _sniffed(data := tree.read(file)):
+            if 0 < sizes[file.path] <= _LARGEST and _sniffed(data := tree.read(file, limit=_LARGEST)):
                 return data
     return None
 

@@ -97,19 +97,19 @@ class FetchedCommit:
             raise GitFailed(f'"{file.path}" has {size} bytes; at most {limit} are read')
         return self.git.run("cat-file", "blob", file.blob, seconds=_LOCAL_SECONDS)
 
-    def show(self, path: str) -> bytes:
+    def show(self, path: str, *, limit: int = FILE_LIMIT) -> bytes:
         """Return the content of the file at *path*.
 
         Raises:
-            GitFailed: There is none, it is too large, or it can't be had.
+            GitFailed: There is none, it is larger than *limit* bytes, or it can't be had.
         """
         file = self.find(path)
         if file is None:
             raise GitFailed(f'the commit has no file "{path}"')
-        return self.read(file)
+        return self.read(file, limit=limit)
 
     def _entries(self, *command: str) -> Iterator[tuple[str, TreeFile]]:
-        for entry in self.git.run(*command, seconds=_LOCAL_SECONDS).split(b"\0"):
+        for entry in self.git.each(*command, seconds=_LOCAL_SECONDS):
             head, _, path = entry.partition(b"\t")
             match head.decode().split():
                 case [mode, "blob", blob]:
