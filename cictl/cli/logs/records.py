@@ -49,8 +49,3 @@ def lines_result(lines: list[LogLine]) -> Result[LogLine]:
         name=lambda line: line.job_id,
         names=tuple(dict.fromkeys(line.job_id for line in lines)),
     )
-
-
-def to_json_line(line: LogLine) -> bytes:
-    """Return *line* as JSON in one line."""
-    return msgspec.json.encode(line) + b"\n"

@@ -16,11 +16,11 @@ from cictl.cli.app.session import Session
 from cictl.cli.logs.excerpt import ExcerptSink
 from cictl.cli.logs.filter import LineSink, LogFilter, Sink, stamped
 from cictl.cli.logs.part import LogParts, Part, instant_of
-from cictl.cli.logs.records import LogLine, as_records, lines_result, to_json_line
+from cictl.cli.logs.records import LogLine, as_records, lines_result
 from cictl.cli.logs.source import LogSource
 from cictl.cli.logs.writer import LineEnd, LogWriter
 from cictl.cli.outcome import outcome, result_code
-from cictl.cli.output.data import Format
+from cictl.cli.output.data import Format, to_json_line
 from cictl.cli.output.outage import lost_text
 from cictl.cli.output.text import is_terminal, write_bytes
 from cictl.cli.short_ids import label, label_in_chain, quoted, short_id
@@ -223,7 +223,7 @@ def follow_log(session: Session, job_id: str, wanted: LogOptions) -> ExitCode:
     if session.wants_data and (session.options.get("query") or session.output != Format.JSON):
         raise usage("--follow goes with text and -o json only")
     write = partial(write_bytes, session.stdout)
-    by_line = as_records(job_id, lambda line: write(to_json_line(line))) if session.wants_data else None
+    by_line = as_records(job_id, lambda line: write(to_json_line(line).encode())) if session.wants_data else None
     view = LogView(_source(session, job_id), wanted, write, by_line=by_line, ends_line=is_terminal(session.stdout))
     try:
         if view.follow():

@@ -13,6 +13,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.shop import Shop, job
 from msgspec import to_builtins
 
+from cictl.base.characters import escaped_lines
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.logs.filter import MAX_LINE, LogFilter
@@ -118,6 +119,16 @@ def test_lines_as_data_where_none_are_wanted(run: Run, server: RunningServer) ->
     assert (ran.code, ran.json()) == (0, {"lines": []})
     ran = run("jobs", "logs", working.id, "--grep", "two", "-o", "json")
     assert ran.code == ExitCode.ERROR
+
+
+@pytest.mark.parametrize("follow", [(), ("-f",)], ids=["at once", "followed"])
+def test_lines_as_data_steer_no_terminal(run: Run, server: RunningServer, follow: tuple[str, ...]) -> None:
+    text = "a\x1b[2J\x9b31m\u202eb"
+    working = Working(server).says(f"{text}\n").ends("succeeded")
+    ran = run("jobs", "logs", working.id, "--raw", *follow, "-o", "json")
+    [line] = [json.loads(ran.out)] if follow else ran.json()["lines"]
+    assert line["text"] == text
+    assert escaped_lines(ran.out) == ran.out
 
 
 def test_followed_lines_are_an_object_each(run: Run, worked: Working) -> None:
