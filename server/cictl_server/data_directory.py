@@ -22,6 +22,7 @@ from cictl.base.beneath import NotBeneath, beneath, leads_out
 from cictl.base.durable import sync_directory
 from cictl.base.urls import without_user_info
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
+from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.store.contract import StoreLocked, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, is_in_use, open_copy
 from cictl_server.store.engine import RESTORING
@@ -299,8 +300,11 @@ def _swap(directory: Path, new: Path, *, aside: Path) -> Path | None:
 
 
 def _is_apart(path: Path) -> bool:
-    """Tell whether *path* is left out of backups: files of updates and of earlier restores, and a backup's signature."""
-    return path.name in ("updates", _NEW, SIGNATURE) or path.name.startswith(REPLACED)
+    """Tell whether *path* stays where it is: files of updates and of earlier restores, a signature, and the key of secrets.
+
+    A backup with the key would open the secrets in it, and a restore must not take away the key that opens them.
+    """
+    return path.name in ("updates", _NEW, SIGNATURE, SECRETS_KEY) or path.name.startswith(REPLACED)
 
 
 @contextmanager

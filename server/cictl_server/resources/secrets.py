@@ -23,7 +23,12 @@ class SecretsResource:
 
     @api(
         request=SecretRequest,
-        answers={201: SecretResponse, 400: "a field can't be accepted", 404: "unknown project"},
+        answers={
+            201: SecretResponse,
+            400: "a field can't be accepted",
+            404: "unknown project",
+            409: "several projects have the name `project`",
+        },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Store a secret, or another value of the one with this name and project."""

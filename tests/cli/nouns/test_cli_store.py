@@ -201,6 +201,16 @@ def test_restore_brings_back_the_backup_and_keeps_the_rest(run: Run, data: Path,
     assert run("store", "check").code == ExitCode.OK
 
 
+def test_the_key_of_secrets_is_in_no_backup_and_stays_at_a_restore(run: Run, data: Path, tmp_path: Path) -> None:
+    key = data / "secrets.key"
+    key.write_text("hunter2\n")
+    run("store", "backup", str(tmp_path / "backup"))
+    assert not list((tmp_path / "backup").rglob("*secrets.key*"))
+    (tmp_path / "backup" / "secrets.key").write_text("somebody else's\n")
+    assert run("store", "restore", str(tmp_path / "backup"), "--yes").code == ExitCode.OK
+    assert key.read_text() == "hunter2\n"
+
+
 def test_restore_into_an_empty_place_moves_a_server(run: Run, data: Path, tmp_path: Path) -> None:
     run("store", "backup", str(tmp_path / "backup"))
     ran = run("store", "restore", str(tmp_path / "backup"), "--yes", "--data-dir", str(tmp_path / "new" / "data"))

@@ -55,6 +55,14 @@ def test_a_step_gets_the_value_and_nothing_on_disk_has_it(server: RunningServer)
     assert leased(server, 1).step_plan[0].env == {"TOKEN": f"a {VALUE} b"}, "it survives a restart"
 
 
+def test_a_name_that_two_projects_have_gets_no_secret(server: RunningServer) -> None:
+    for _ in range(2):
+        server.define(USES)
+    answer = server.post("/api/v1/secrets", {"name": "deploy", "value": VALUE, "project": "shop"})
+    assert (answer.status_code, "1 (https://" in answer.text, "2 (https://" in answer.text) == (409, True, True)
+    assert put(server, project="2")["project_id"] == 2
+
+
 def test_a_list_tells_no_values(server: RunningServer) -> None:
     put(server)
     answer = server.get("/api/v1/secrets")

@@ -9,10 +9,10 @@ from itertools import islice
 from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus, JobSummary, is_cancellation
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.ids import job_number
+from cictl_server.services.core.project_names import find_project_called
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import jobs_of_run
 from cictl_server.services.jobs.views import job_view
-from cictl_server.services.projects.lookup import check_one_project
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
 
@@ -72,7 +72,7 @@ class JobListService:
         """
         with self.store.read() as view:
             if where.project:
-                check_one_project(view, where.project)
+                find_project_called(view, where.project)  # refuses a name that would mix the jobs of several
             if where.is_empty:
                 window = _Window.of(where.cursor, view)
                 jobs, following = _capped(view, limit, window)

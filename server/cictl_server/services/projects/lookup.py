@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cictl.base.urls import without_login
-from cictl_server.errors import Conflict, NotFound
+from cictl_server.errors import NotFound
 from cictl_server.store.contract import View
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 
@@ -18,18 +17,6 @@ def get_project(view: View, project_id: int) -> ProjectRecord:
     if project is None:
         raise NotFound("project", hint="`cictl projects list` shows them")
     return project
-
-
-def check_one_project(view: View, text: str) -> None:
-    """Check that *text* is the name or id of one project at most: whoever imports a project chooses its name.
-
-    Raises:
-        Conflict: Several are called so; the text has their ids.
-    """
-    called = [project for project in view.projects.iter_all() if text in (project.name, str(project.id))]
-    if len(called) > 1:
-        ids = ", ".join(f"{p.id} ({without_login(p.repo_url)})" for p in called)
-        raise Conflict(f'several projects are called "{text}": {ids}', hint="name one of them by its id")
 
 
 def get_pipeline(view: View, pipeline_db_id: int) -> PipelineRecord:

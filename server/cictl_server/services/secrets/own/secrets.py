@@ -13,6 +13,7 @@ from cictl.base.clock import Clock
 from cictl.project_file.findings import quote
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretRequest
 from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.services.core.project_names import find_project_called
 from cictl_server.services.secrets.own.sealing import CannotOpen, KeyRing, Sealed, SealingKey
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ProjectRecord, SecretRecord
@@ -49,6 +50,7 @@ class OwnSecretService:
         Raises:
             InvalidRequest: Name, value or branches can't be accepted.
             NotFound: No such project.
+            Conflict: Several projects have the name.
             BadSealingKey: The key is none.
         """
         _check(request)
@@ -159,7 +161,7 @@ def _check(request: SecretRequest) -> None:
 
 
 def _project(view: View, name: str) -> ProjectRecord:
-    found = next((p for p in view.projects.iter_all() if name in (str(p.id), p.name)), None)
+    found = find_project_called(view, name)
     if found is None:
         raise NotFound("project")
     return found

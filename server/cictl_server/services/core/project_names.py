@@ -1,0 +1,22 @@
+"""Which project a caller means by a name or an id."""
+
+from __future__ import annotations
+
+from cictl.base.urls import without_login
+from cictl_server.errors import Conflict
+from cictl_server.store.contract import View
+from cictl_server.store.records import ProjectRecord
+
+
+def find_project_called(view: View, text: str) -> ProjectRecord | None:
+    """Return the project whose name or id is *text*; None if there is none.
+
+    Raises:
+        Conflict: Several are called so. Whoever imports a project chooses its name, so no name decides between them; the text
+            has their ids.
+    """
+    called = [project for project in view.projects.iter_all() if text in (project.name, str(project.id))]
+    if len(called) > 1:
+        ids = ", ".join(f"{project.id} ({without_login(project.repo_url)})" for project in called)
+        raise Conflict(f'several projects are called "{text}": {ids}', hint="name one of them by its id")
+    return called[0] if called else None
