@@ -70,7 +70,7 @@ def test_explain_tells_that_agents_are_being_asked(server: RunningServer) -> Non
     found = explain(server, job_id)
     assert found.reason is Reason.UNMET_REQUIREMENTS
     assert found.summary == "agents are being asked whether they have python3 >= 1; new answers within some seconds"
-    assert found.fixes == [Fix(text="look again in some seconds", command=f"cictl jobs explain {job_id}")]
+    assert found.fixes == [Fix(text="look again in some seconds", command="cictl jobs explain 1/work")]
     assert [(agent.agent_id, agent.unmet[0].asked) for agent in found.agents] == [("new", True), ("old", False)]
     assert found.agents[0].unmet[0].text == "python3 >= 1 is being asked for"
 
