@@ -12,6 +12,7 @@ ClientError
     │   └── UpdateUnavailable   the server's installation can't update itself
     ├── Unauthenticated
     ├── Forbidden
+    ├── HostNotAllowed     the server does not answer for the host in its URL
     ├── NotFound
     ├── MethodNotAllowed
     ├── Conflict
@@ -152,6 +153,12 @@ class Forbidden(ApiError):
     code = Code.FORBIDDEN
 
 
+class HostNotAllowed(ApiError):
+    """The server does not answer for the host in its URL; the message names the option that lets it."""
+
+    code = Code.HOST_NOT_ALLOWED
+
+
 class NotFound(ApiError):
     code = Code.NOT_FOUND
 
@@ -243,6 +250,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     405: MethodNotAllowed,
     409: Conflict,
     413: TooLarge,
+    421: HostNotAllowed,
     429: NoCapacity,
     503: NoCapacity,
     507: StoreFull,

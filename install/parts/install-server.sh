@@ -103,6 +103,11 @@ own_settings() {
     add_setting CICTL_UPDATER_UNIT cictl-updater.service
     add_setting CICTL_CONTAINER 0 # a container that has systemd is kept up to date like a machine
     add_setting CICTL_UPDATE_HEALTH_TIMEOUT "${CICTL_UPDATE_HEALTH_TIMEOUT:-}"
+    grep -q CICTL_PUBLIC_URL "$NEW_SETTINGS" || cat >>"$NEW_SETTINGS" <<'NAMES'
+# Behind a proxy the address that browsers show, and other names under which the server is asked, separated by blanks.
+#CICTL_PUBLIC_URL="https://ci.example.com"
+#CICTL_ALLOWED_HOSTS="ci.lan"
+NAMES
     grep -q CICTL_VAULT_ "$NEW_SETTINGS" || cat >>"$NEW_SETTINGS" <<'VAULT'
 # Secrets of jobs from Vault or OpenBao: the secret id, in a variable that `cictl vault add --secret-id-env` names,
 # and the addresses that it may go to, separated by blanks. Then: systemctl restart cictl

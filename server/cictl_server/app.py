@@ -8,8 +8,10 @@ import falcon
 
 from cictl_server.front import Callers, Existence, Guard, Marking, Slashes
 from cictl_server.http import errors
+from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.idempotency import Idempotency
 from cictl_server.http.masking import Masking
+from cictl_server.http.origin import OriginRule
 from cictl_server.resources import (
     agents,
     artifacts,
@@ -98,18 +100,18 @@ ROUTES: tuple[tuple[str, type[Any], str], ...] = (
 """Path, resource, and the suffix of the responders' names if one resource serves several paths."""
 
 
-def create_app(services: Services, *, is_loopback: bool = True) -> Application:
+def create_app(services: Services, *, origin_rule: OriginRule | None = None) -> Application:
     """Return the WSGI application that serves *services*.
 
     Args:
-        is_loopback: The server is reachable from this machine only, so other names in Host headers are refused.
+        origin_rule: Who may send requests; by default, who asks on this machine for a loopback name.
     """
     app: Application = falcon.App(
         middleware=[
             Marking(services),
             metrics.Measuring(services),
             Callers(),
-            Guard(is_loopback=is_loopback),
+            Guard(origin_rule or OriginRule(OwnHosts())),
             Slashes(),
             Existence(services),
             Masking(services.secrets.masks),

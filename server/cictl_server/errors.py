@@ -4,6 +4,8 @@ CictlError
 ├── InvalidRequest        a field is missing or wrong
 │   ├── InvalidProject    a project file that cannot be accepted
 │   └── UpdateUnavailable this installation can't update itself
+├── Forbidden             who asks may not do this; a page of another site, see http/origin.py
+├── HostNotAllowed        the request is for a host that this server is not
 ├── NotFound              no such agent, project, pipeline, job …
 ├── Conflict              the state of things forbids it
 │   ├── LogGap            log bytes that do not follow what is stored
@@ -82,6 +84,20 @@ class UpdateUnavailable(InvalidRequest):
 
 class UpdateFailed(CictlError):
     code = Code.UPDATE_FAILED
+
+
+class Forbidden(CictlError):
+    code = Code.FORBIDDEN
+
+
+class HostNotAllowed(CictlError):
+    code = Code.HOST_NOT_ALLOWED
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"this server does not answer for {host}: start it with --allowed-host {host} if it should",
+            hint="or use the address of the server's machine in the URL, on that machine 127.0.0.1",
+        )
 
 
 class NotFound(CictlError):

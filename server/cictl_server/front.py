@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from urllib.parse import SplitResult, urlsplit
-
 import falcon
 
 from cictl.wire import words
-from cictl.wire.problems import Code
-from cictl_server.errors import CictlError, InvalidRequest, NotFound
+from cictl_server.errors import NotFound
 from cictl_server.http import media
+from cictl_server.http.origin import OriginRule
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.resources.vault import VaultTestResource
 from cictl_server.services import Services
 from cictl_server.services.core.callers import note_caller
 
-_PROBED = frozenset({"/healthz", "/readyz"})
-"""Paths that are answered to a probe which sends no Host."""
-_NEVER_IN_HOST = re.compile(r"[\s,@]")
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
 _CONNECTIONS = "/api/v1/vault/connections/"
 _LOOSE_PREFIXES = (
     *(f"/api/v1/{noun}/" for noun in ("agents", "jobs", "projects", "pipelines", "pipeline-chains")),
     _CONNECTIONS,
 )
-
-
-class ForbiddenOrigin(CictlError):
-    code = Code.FORBIDDEN
 
 
 class Marking:
@@ -47,44 +35,13 @@ class Marking:
 class Guard:
     """Refuses requests that a browser was tricked into sending, and OPTIONS."""
 
-    def __init__(self, *, is_loopback: bool) -> None:
-        """With *is_loopback*, check the Host header too: a page could reach the server by DNS rebinding."""
-        self._is_loopback = is_loopback
+    def __init__(self, rule: OriginRule) -> None:
+        self._rule = rule
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
-        given = req.get_header("Host")
-        host = _split(f"http://{given or ''}", header="Host")
-        if host.netloc != (given or ""):
-            raise _not_a_host("Host")
-        is_probe = given is None and req.path in _PROBED  # no page can make a browser leave the header out
-        if self._is_loopback and not is_probe and not is_loopback_name(host.hostname or ""):
-            raise ForbiddenOrigin("this server answers to localhost only", hint="use 127.0.0.1 or localhost in the URL")
+        self._rule.check(req.method, req.path, req.get_header)
         if req.method == "OPTIONS":
             raise falcon.HTTPMethodNotAllowed([])
-        origin = req.get_header("Origin") or ""
-        is_change = bool(origin) and req.method not in _SAFE_METHODS
-        if is_change and _split(origin, header="Origin").netloc.casefold() != host.netloc.casefold():
-            raise ForbiddenOrigin("cross-origin requests may not change anything")
-
-
-def _split(url: str, *, header: str) -> SplitResult:
-    """Split the *url* that a header holds.
-
-    Raises:
-        InvalidRequest: It is none, or the header was sent twice, which makes a list of it.
-    """
-    try:
-        parts = urlsplit(url)
-        is_usable = (parts.port or 0) >= 0 and not _NEVER_IN_HOST.search(parts.netloc)
-    except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise _not_a_host(header)
-    return parts
-
-
-def _not_a_host(header: str) -> InvalidRequest:
-    return InvalidRequest(f"{header} must name one host, and a port up to 65535 if any")
 
 
 class Callers:
@@ -111,17 +68,6 @@ class Slashes:
             req.path = prefix + rest
         elif prefix != _CONNECTIONS:
             raise falcon.HTTPNotFound  # the noun and a slash name nothing
-
-
-def is_loopback_name(host: str) -> bool:
-    """Tell whether *host*, a name or an address without a port, means this machine only."""
-    bare = host.strip("[]").casefold()
-    if bare in ("localhost", "localhost.localdomain"):
-        return True
-    try:
-        return ipaddress.ip_address(bare).is_loopback
-    except ValueError:
-        return False
 
 
 class Existence:

@@ -15,7 +15,8 @@ from cictl.wire.words import DEFAULT_PORT
 from cictl_server.app import create_app
 from cictl_server.connections import ConnectionLimits
 from cictl_server.errors import InvalidRequest
-from cictl_server.front import is_loopback_name
+from cictl_server.http.hosts import OwnHosts, is_loopback_name
+from cictl_server.http.origin import OriginRule
 from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser
 from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_JOB_SECONDS, DEFAULT_WAITING_PLACES, Services
@@ -50,6 +51,8 @@ class ServerConfig:
         default_timeout_seconds: The limit of jobs that state none; 0 means none.
         environ: Settings of updates (where releases come from, how this installation is managed) and of mDNS.
         connections: How slow and how many clients may be.
+        allowed_hosts: Names under which the server is asked, besides its own; see `OwnHosts`.
+        public_url: Where browsers find the server if that is behind a proxy.
         vault_urls: The only Vaults from which secrets may come; empty allows any.
         artifact_limits: How much a job may keep.
         min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
@@ -66,6 +69,8 @@ class ServerConfig:
     default_timeout_seconds: int = DEFAULT_JOB_SECONDS
     environ: Mapping[str, str] = field(default_factory=dict)
     arguments: Sequence[str] = ()
+    allowed_hosts: Sequence[str] = ()
+    public_url: str = ""
     vault_urls: Sequence[str] = ()
     artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
     min_free: int | None = None
@@ -91,18 +96,18 @@ class Server:
         """Open the data directory and bind the address.
 
         Raises:
-            InvalidRequest: The address is not loopback and `no_auth` is not set, or the URL of a Vault is bad.
+            InvalidRequest: The address is not loopback and `no_auth` is not set, or a URL or an allowed host is bad.
             StoreError: The data can't be opened.
             OSError: The address can't be bound.
         """
-        is_loopback = is_loopback_name(config.host)
-        if not is_loopback and not config.no_auth:
+        if not config.no_auth and not is_loopback_name(config.host):
             raise InvalidRequest(
                 f"refusing to listen on {config.host}: everybody who reaches it could run commands on your agents",
                 hint="bind to 127.0.0.1, or pass --no-auth if the network itself is trusted",
             )
         for vault_url in config.vault_urls:
             check_url(vault_url)
+        self._hosts, rule = _origin_rule(config)
         self._stopping = threading.Event()
         self.is_restart_wanted = False
         listener = _bind(config.host, config.port)
@@ -130,7 +135,7 @@ class Server:
         self.services.jobs.expiry.start_up()
         self.services.updates.update.adopt()
         self._httpd = Httpd(
-            create_app(self.services, is_loopback=is_loopback),
+            create_app(self.services, origin_rule=rule),
             listener,
             threads=config.waiting_places + SPARE_THREADS,
             limits=config.connections,
@@ -148,6 +153,7 @@ class Server:
         threading.Thread(target=self._reload_projects, name="reload", daemon=True).start()
         retention = threading.Thread(target=self._keep_in_bounds, name="retention")
         retention.start()
+        threading.Thread(target=self._hosts.learn_full_name, name="full name", daemon=True).start()
         if self._advertiser is not None:
             self._advertiser.start()
         try:
@@ -212,6 +218,14 @@ def _tools(config: ServerConfig) -> UpdateTools:
         return UpdateTools.from_environment(config.environ, version=config.version, data_dir=config.data_dir)
     except ReleaseError as error:
         raise InvalidRequest(str(error), hint="correct the CICTL_UPDATE_ settings") from error
+
+
+def _origin_rule(config: ServerConfig) -> tuple[OwnHosts, OriginRule]:
+    hosts = OwnHosts(bound=config.host, allowed=config.allowed_hosts)
+    try:
+        return hosts, OriginRule(hosts, public_url=config.public_url)
+    except ValueError as error:
+        raise InvalidRequest(f"--public-url: {error}", hint="write it as https://ci.example.com") from error
 
 
 def _url(host: str, port: int) -> str:

@@ -28,7 +28,8 @@ NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id"
 _METHODS = ("get", "post", "put", "delete", "head")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
-FORBIDDEN = "a `Host` that is not this machine on a loopback address, or a change from another origin"
+FORBIDDEN = "the page of another site sent it"
+OTHER_HOST = "the `Host` is neither this server nor allowed"
 FAULT = "a fault of the server or its disk; nothing was changed"
 DISK_FULL = "the disk is full; nothing was changed"
 TOO_LARGE = "the body is larger than the server takes"
@@ -99,6 +100,7 @@ class Operation:
             yield 400, BAD_KEY
             yield 409, KEY_IN_USE
         yield 403, FORBIDDEN
+        yield 421, OTHER_HOST
         if request is not None:
             yield 413, TOO_LARGE
         yield 500, FAULT

@@ -58,6 +58,7 @@ SHOWN: Rows = [
     (ExitCode.NOT_FOUND, ("agents", "show", "nobody"), lambda _: None),
     (ExitCode.NOT_ALLOWED, IMPORT, refusal(POST_IMPORT, 401, Code.UNAUTHENTICATED)),
     (ExitCode.NOT_ALLOWED, IMPORT, refusal(POST_IMPORT, 403, Code.FORBIDDEN)),
+    (ExitCode.NOT_ALLOWED, IMPORT, refusal(POST_IMPORT, 421, Code.HOST_NOT_ALLOWED)),
     (ExitCode.CONFLICT, IMPORT, refusal(POST_IMPORT, 409, Code.CONFLICT)),
     (ExitCode.CONFLICT, IMPORT, refusal(POST_IMPORT, 409, Code.AGENT_ID_IN_USE)),
     (ExitCode.CONFLICT, APPLY, refusal(POST_APPLY, 400, Code.UPDATE_UNAVAILABLE)),

@@ -114,7 +114,7 @@ def test_tls_is_refused_at_once(tmp_path: Path) -> None:
     [
         pytest.param("GET /healthz HTTP/1.0\r\n\r\n", 200, id="probe-without-host"),
         pytest.param("GET /readyz HTTP/1.0\r\n\r\n", 200, id="readiness-without-host"),
-        pytest.param("GET /api/v1/agents HTTP/1.0\r\n\r\n", 403, id="other-without-host"),
+        pytest.param("GET /api/v1/agents HTTP/1.0\r\n\r\n", 400, id="other-without-host"),
         pytest.param("GET /healthz HTTP/1.0\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400, id="two-hosts"),
         pytest.param("GET /healthz HTTP/1.0\r\nHost: localhost:x\r\n\r\n", 400, id="bad-port"),
         pytest.param("GET /healthz HTTP/1.0\r\nHost: localhost:99999\r\n\r\n", 400, id="large-port"),

@@ -168,7 +168,7 @@ def test_a_fault_is_told_without_its_details(
 
 @pytest.mark.parametrize("host", ["evil.example", "10.0.0.1", "127.0.0.1.evil.example"])
 def test_other_hosts_are_refused_on_loopback(server: RunningServer, host: str) -> None:
-    assert server.get("/healthz", headers={"Host": host}).status_code == 403
+    assert server.get("/healthz", headers={"Host": host}).status_code == 421
 
 
 @pytest.mark.parametrize("host", ["localhost:8112", "127.0.0.1", "[::1]:8112"])

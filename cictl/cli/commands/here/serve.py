@@ -34,6 +34,24 @@ def serve(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Listen beyond loopback although nothing authenticates callers.")
     ] = False,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CICTL_ALLOWED_HOSTS",
+            metavar="NAME",
+            help="Answer under this name too, as a proxy or another machine asks for; .example.com means all names below. "
+            "May be repeated. The variable holds several, separated by blanks.",
+        ),
+    ] = None,
+    public_url: Annotated[
+        str,
+        typer.Option(
+            envvar="CICTL_PUBLIC_URL",
+            metavar="URL",
+            help="The address that browsers show, if a proxy with another one is in front: https://ci.example.com.",
+            show_default=False,
+        ),
+    ] = "",
     agent_timeout: Annotated[
         int, typer.Option(min=10, metavar="SECONDS", help="Give up on the jobs of an agent silent for this long.")
     ] = 60,
@@ -139,6 +157,8 @@ def serve(
         port=port,
         no_auth=no_auth,
         connections=ConnectionLimits(header_seconds=header_seconds, of_peer=peer_connections),
+        allowed_hosts=allowed_host or (),
+        public_url=public_url,
         vault_urls=vault_url or (),
         version=version,
         agent_timeout=timedelta(seconds=agent_timeout),

@@ -1,0 +1,115 @@
+"""Which requests a browser may have been tricked into sending. Knows no framework, so that it can be asked at any time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import SplitResult, urlsplit
+
+from cictl.base import urls
+from cictl_server.errors import Forbidden, HostNotAllowed, InvalidRequest
+from cictl_server.http.hosts import OwnHosts
+
+Header = Callable[[str], str | None]
+"""Returns the value of the header with a name, in any case; None if it was not sent."""
+
+_PROBED = frozenset({"/healthz", "/readyz"})
+"""Paths that are answered to a probe which sends no Host."""
+_AUTHORITY = re.compile(r"[!-~]{1,300}")
+_NEVER_IN_AUTHORITY = re.compile(r"[,@]")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_FOREIGN_SITES = frozenset({"cross-site", "same-site"})
+"""Values of `Sec-Fetch-Site` for pages of others. `same-site` says just that host or its parent is ours, not the port."""
+
+
+class ForeignPage(Forbidden):
+    """A page of another site made a browser send the request."""
+
+    def __init__(self, origin: str | None) -> None:
+        super().__init__(
+            f"refused: {origin or 'the page that sent this'} is not of this server",
+            hint="if it is, behind a proxy, start the server with --public-url and the address that browsers show",
+        )
+
+
+class OriginRule:
+    """Refuses requests under a name that is not ours, and those that pages of other sites send.
+
+    A browser tells of itself: by `Origin`, and by `Sec-Fetch-Site` if the address is https or loopback. Programs send neither.
+    """
+
+    def __init__(self, hosts: OwnHosts, *, public_url: str = "") -> None:
+        """Serve *hosts*.
+
+        Args:
+            public_url: Where browsers find this server if that is behind a proxy; pages from there are our own.
+
+        Raises:
+            ValueError: It is no http or https URL.
+        """
+        self._hosts = hosts
+        self._public = urls.split_http(public_url) if public_url else None
+
+    def check(self, method: str, path: str, header: Header) -> None:
+        """Let a request pass, or say why it is refused. Its body is not needed.
+
+        Raises:
+            InvalidRequest: `Host` or `Origin` is malformed, or there is no `Host`.
+            HostNotAllowed: The request is for another host.
+            ForeignPage: A page of another site sent it, and it could do harm.
+        """
+        host = _host(path, header("Host"))
+        if host is not None and not self._answers_for(host.hostname or ""):
+            raise HostNotAllowed(host.hostname or "")
+        origin = _split(given, header="Origin") if (given := header("Origin")) else None
+        if method in _SAFE_METHODS:
+            return
+        is_foreign = header("Sec-Fetch-Site") in _FOREIGN_SITES
+        if is_foreign or (origin is not None and not self._is_own(origin, host)):
+            raise ForeignPage(header("Origin"))
+
+    def _answers_for(self, name: str) -> bool:
+        return name in self._hosts or (self._public is not None and name == self._public.hostname)
+
+    def _is_own(self, origin: SplitResult, host: SplitResult | None) -> bool:
+        return origin.scheme in ("http", "https") and urls.origin(origin) in self._own_origins(host)
+
+    def _own_origins(self, host: SplitResult | None) -> set[tuple[str, str, int]]:
+        """Return the origins of our own pages, as seen by who asked for *host*: the public URL, and what was asked."""
+        public = self._public
+        if public is None:
+            return {urls.origin(host)} if host else set()
+        # A proxy may pass the host without its port, as nginx's `$host`.
+        if host is None or (host.hostname == public.hostname and host.port in (None, public.port)):
+            return {urls.origin(public)}
+        return {urls.origin(public), urls.origin(host)}
+
+
+def _host(path: str, given: str | None) -> SplitResult | None:
+    """Return the split `Host` as a URL, or None for a probe without one: no page makes a browser leave the header out."""
+    if given is None and path in _PROBED:
+        return None
+    parts = _split(f"http://{given or ''}", header="Host")
+    if not given or parts.netloc != given:
+        raise _not_a_host("Host")
+    return parts
+
+
+def _split(url: str, *, header: str) -> SplitResult:
+    """Split the *url* that a header holds.
+
+    Raises:
+        InvalidRequest: It is none, or the header was sent twice, which makes a list of it.
+    """
+    try:
+        parts = urlsplit(url)
+        is_usable = (parts.port or 0) >= 0 and bool(_AUTHORITY.fullmatch(url))
+    except ValueError:
+        is_usable = False
+    if not is_usable or _NEVER_IN_AUTHORITY.search(parts.netloc):
+        raise _not_a_host(header)
+    return parts
+
+
+def _not_a_host(header: str) -> InvalidRequest:
+    return InvalidRequest(f"{header} must name one host, and a port up to 65535 if any")
