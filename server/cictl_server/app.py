@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import falcon
+from falcon.routing import CompiledRouter
 
 from cictl_server.front import Callers, Existence, Guard, Marking, Slashes
 from cictl_server.http import errors
@@ -106,17 +107,19 @@ def create_app(services: Services, *, origin_rule: OriginRule | None = None) -> 
     Args:
         origin_rule: Who may send requests; by default, who asks on this machine for a loopback name.
     """
+    router = CompiledRouter()
     app: Application = falcon.App(
+        router=router,
         middleware=[
             Marking(services),
             metrics.Measuring(services),
             Callers(),
-            Guard(origin_rule or OriginRule(OwnHosts())),
+            Guard(origin_rule or OriginRule(OwnHosts()), router),
             Slashes(),
             Existence(services),
             Masking(services.secrets.masks),
             Idempotency(services.core.idempotency),
-        ]
+        ],
     )
     errors.install(app, on_full=services.core.disk.note_full)
     app.req_options.keep_blank_qs_values = True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import falcon
+from falcon.routing import CompiledRouter
 
 from cictl.wire import words
+from cictl_server.apidoc.describe import find_description
 from cictl_server.errors import NotFound
 from cictl_server.http import media
-from cictl_server.http.origin import OriginRule
+from cictl_server.http.origin import Header, OriginRule
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.resources.vault import VaultTestResource
 from cictl_server.services import Services
@@ -35,11 +37,26 @@ class Marking:
 class Guard:
     """Refuses requests that a browser was tricked into sending, and OPTIONS."""
 
-    def __init__(self, rule: OriginRule) -> None:
+    def __init__(self, rule: OriginRule, router: CompiledRouter) -> None:
         self._rule = rule
+        self._router = router
+
+    def check(self, method: str, path: str, header: Header) -> None:
+        """Let a request pass, or say why it is refused. Only its header is needed.
+
+        Raises:
+            CictlError: As `OriginRule.check` has it.
+        """
+        self._rule.check(method, path, header, costs_work=self._costs_work(method, path))
+
+    def _costs_work(self, method: str, path: str) -> bool:
+        found = self._router.find(tidy(path))
+        responder = found[1].get(method) if found else None
+        description = find_description(responder)
+        return description is not None and description.costs_work
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
-        self._rule.check(req.method, req.path, req.get_header)
+        self.check(req.method, req.path, req.get_header)
         if req.method == "OPTIONS":
             raise falcon.HTTPMethodNotAllowed([])
 
@@ -57,17 +74,18 @@ class Callers:
 
 
 class Slashes:
-    """Removes slashes around what follows some nouns; the contract has this for these nouns only."""
+    """Takes paths as `tidy` leaves them."""
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
-        prefix = next((p for p in _LOOSE_PREFIXES if req.path.startswith(p)), None)
-        if prefix is None:
-            return
-        rest = req.path.removeprefix(prefix).strip("/")
-        if rest:
-            req.path = prefix + rest
-        elif prefix != _CONNECTIONS:
+        req.path = tidy(req.path)
+        if req.path in _LOOSE_PREFIXES and req.path != _CONNECTIONS:
             raise falcon.HTTPNotFound  # the noun and a slash name nothing
+
+
+def tidy(path: str) -> str:
+    """Remove the slashes around what follows some nouns; the contract has this for these nouns only."""
+    prefix = next((p for p in _LOOSE_PREFIXES if path.startswith(p)), None)
+    return path if prefix is None else prefix + path.removeprefix(prefix).strip("/")
 
 
 class Existence:

@@ -16,6 +16,7 @@ from cictl_server.http.parameters import Parameter
 F = TypeVar("F", bound=Callable[..., None])
 
 _ATTRIBUTE = "__api__"
+_NO_LINK = "a link of another site led here"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +41,18 @@ Request = type[Message] | Content
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What `api` was told about a responder."""
+    """What `api` was told about a responder.
+
+    Attributes:
+        costs_work: An answer needs git, another server or much computing, or it holds a place for waiting requests. The page
+            of another site may not start that, not even by a link.
+    """
 
     request: Request | None
     answers: Mapping[int, AnswerShape]
     query: tuple[Parameter, ...]
     headers: tuple[Parameter, ...]
+    costs_work: bool
 
 
 def api(
@@ -54,13 +61,18 @@ def api(
     request: Request | None = None,
     query: Sequence[Parameter] = (),
     headers: Sequence[Parameter] = (),
+    costs_work: bool = False,
 ) -> Callable[[F], F]:
     """Describe a responder.
 
     `operations` adds what all routes share: refused hosts and origins, faults, a full disk, malformed and oversized
     bodies, and ids in the path that are not numbers.
     """
-    description = Description(request=request, answers=answers, query=tuple(query), headers=tuple(headers))
+    if costs_work:
+        answers = {**answers, 403: _NO_LINK}
+    description = Description(
+        request=request, answers=answers, query=tuple(query), headers=tuple(headers), costs_work=costs_work
+    )
 
     def describe(responder: F) -> F:
         setattr(responder, _ATTRIBUTE, description)
@@ -69,13 +81,19 @@ def api(
     return describe
 
 
+def find_description(responder: Any) -> Description | None:
+    """Return what `api` was told about *responder*; None for one that falcon made, which refuses a method."""
+    found: Description | None = getattr(responder, _ATTRIBUTE, None)
+    return found
+
+
 def description_of(responder: Any) -> Description:
     """Return what `api` was told about *responder*.
 
     Raises:
         LookupError: It has no description; the text says where to put one.
     """
-    found: Description | None = getattr(responder, _ATTRIBUTE, None)
+    found = find_description(responder)
     if found is None:
         raise LookupError(f"{responder.__qualname__} lacks @api(...): see cictl_server/apidoc/describe.py")
     return found

@@ -24,6 +24,7 @@ from cictl_server.apidoc.operations import (
     KEY_IN_USE,
     MALFORMED,
     NO_NUMBER,
+    OTHER_HOST,
     TOO_LARGE,
     Operation,
     attributes,
@@ -71,6 +72,7 @@ _SHARED = (
     (405, "a wrong method"),
     (409, KEY_IN_USE),
     (413, TOO_LARGE),
+    (421, OTHER_HOST),
     (500, FAULT),
     (507, DISK_FULL),
 )

@@ -50,8 +50,11 @@ class OriginRule:
         self._hosts = hosts
         self._public = urls.split_http(public_url) if public_url else None
 
-    def check(self, method: str, path: str, header: Header) -> None:
+    def check(self, method: str, path: str, header: Header, *, costs_work: bool = False) -> None:
         """Let a request pass, or say why it is refused. Its body is not needed.
+
+        Args:
+            costs_work: Reading this costs the server more than a look into its store.
 
         Raises:
             InvalidRequest: `Host` or `Origin` is malformed, or there is no `Host`.
@@ -62,11 +65,13 @@ class OriginRule:
         if host is not None and not self._answers_for(host.hostname or ""):
             raise HostNotAllowed(host.hostname or "")
         origin = _split(given, header="Origin") if (given := header("Origin")) else None
-        if method in _SAFE_METHODS:
-            return
         is_foreign = header("Sec-Fetch-Site") in _FOREIGN_SITES
-        if is_foreign or (origin is not None and not self._is_own(origin, host)):
-            raise ForeignPage(header("Origin"))
+        if method in _SAFE_METHODS and not costs_work:
+            is_refused = is_foreign and not _is_link(header)
+        else:
+            is_refused = is_foreign or (origin is not None and not self._is_own(origin, host))
+        if is_refused:
+            raise ForeignPage(given)
 
     def _answers_for(self, name: str) -> bool:
         return name in self._hosts or (self._public is not None and name == self._public.hostname)
@@ -83,6 +88,11 @@ class OriginRule:
         if host is None or (host.hostname == public.hostname and host.port in (None, public.port)):
             return {urls.origin(public)}
         return {urls.origin(public), urls.origin(host)}
+
+
+def _is_link(header: Header) -> bool:
+    """Tell whether somebody follows a link: the answer fills the window, and no page can read it."""
+    return header("Sec-Fetch-Mode") == "navigate" and header("Sec-Fetch-Dest") in (None, "document")
 
 
 def _host(path: str, given: str | None) -> SplitResult | None:

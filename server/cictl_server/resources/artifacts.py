@@ -87,7 +87,7 @@ class JobArtifactsArchiveResource:
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts.artifacts
 
-    @api(answers={200: _ZIP}, query=[_LINKS])
+    @api(answers={200: _ZIP}, query=[_LINKS], costs_work=True)
     def on_get_all(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Download all artifacts as a zip, which is empty if there are none."""
         self._send(req, resp, job_id, prefix="", name=_download_name(job_id))
@@ -95,6 +95,7 @@ class JobArtifactsArchiveResource:
     @api(
         answers={200: _ZIP, 400: "a bad prefix", 404: "nothing is there"},
         query=[Parameter(name="prefix", text="A path of a file or directory, required."), _LINKS],
+        costs_work=True,
     )
     def on_get_prefix(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Download the file `prefix`, or the files below it, as a zip."""

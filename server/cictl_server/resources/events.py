@@ -33,6 +33,7 @@ class EventsResource:
             503: "all places for waiting requests are taken",
         },
         headers=[Parameter(name=words.LAST_EVENT_ID, text="Go on after this event.")],
+        costs_work=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Follow the changes of executions and agents. A comment comes every 15 s."""

@@ -97,12 +97,18 @@ class SourceRefsResource:
     def __init__(self, services: Services) -> None:
         self._refs = services.pipelines.source_refs
 
-    @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown", 503: _GIT_IS_BUSY})
+    @api(
+        answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown", 503: _GIT_IS_BUSY},
+        costs_work=True,
+    )
     def on_get_pipeline(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """List the branches from which a pipeline can be run."""
         media.write(resp, self._refs.of_pipeline(_pipeline(pipeline_id)))
 
-    @api(answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown", 503: _GIT_IS_BUSY})
+    @api(
+        answers={200: SourceRefs, 400: "a remote that can't be read", 404: "unknown", 503: _GIT_IS_BUSY},
+        costs_work=True,
+    )
     def on_get_chain(self, _req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
         """List the branches from which a chain can be run: those of its first pipeline."""
         media.write(resp, self._refs.of_chain(_chain(chain_id)))
@@ -120,7 +126,8 @@ class VersionResolveResource:
             200: Content(media=(EVENT_STREAM,), text="one VersionStep an event"),
             404: "unknown",
             503: "all places for waiting requests are taken",
-        }
+        },
+        costs_work=True,
     )
     def on_get(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Resolve the version of a pipeline, with an event for each step.

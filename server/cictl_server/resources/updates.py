@@ -72,7 +72,10 @@ class UpdateTagsResource:
     def __init__(self, services: Services) -> None:
         self._updates = services.updates.update
 
-    @api(answers={200: UpdateTags, 400: "the releases can't be had, and no other version is installed"})
+    @api(
+        answers={200: UpdateTags, 400: "the releases can't be had, and no other version is installed"},
+        costs_work=True,
+    )
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """List the versions that can be installed: those with a release, and those that are installed already."""
         media.write(resp, self._updates.list_tags())

@@ -5,11 +5,16 @@ from __future__ import annotations
 import socket
 
 import pytest
+from cictl_testing.server import RunningServer
 
+from cictl_server.apidoc.operations import operations
+from cictl_server.app import ROUTES
 from cictl_server.errors import CictlError, HostNotAllowed, InvalidRequest
 from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.origin import ForeignPage, OriginRule
 
+_ONE = dict.fromkeys(("job_id", "pipeline_id", "chain_id", "project_id", "agent_id", "connection_id", "path"), "1")
+"""What stands for the ids in a path."""
 LOOPBACK, NETWORK = "127.0.0.1", "0.0.0.0"
 PUBLIC = "https://ci.example.com"
 
@@ -128,3 +133,56 @@ def test_a_browser_tells_whose_page_it_is(site: str, why: type[CictlError] | Non
 def test_programs_tell_nothing() -> None:
     assert refusal(host="10.0.0.1:8112") is None
     assert refusal() is InvalidRequest
+
+
+IMAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+FRAME = {**LINK, "Sec-Fetch-Dest": "iframe"}
+TYPED = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+SCRIPT = {"Origin": "http://evil.example"}
+
+WORK = [
+    "/api/v1/events",
+    "/api/v1/jobs/{job_id}/artifacts/download",
+    "/api/v1/jobs/{job_id}/artifacts/download-all",
+    "/api/v1/pipeline-chains/{chain_id}/source-refs",
+    "/api/v1/pipelines/{pipeline_id}/source-refs",
+    "/api/v1/pipelines/{pipeline_id}/version-resolve",
+    "/api/v1/update/tags",
+]
+READS = [each.path for each in operations(ROUTES) if each.method == "get"]
+
+
+def test_what_costs_work_is_marked() -> None:
+    """Whoever marks another route adds it here; whoever adds one that asks git or another server marks it."""
+    assert sorted(one.path for one in operations(ROUTES) if one.description.costs_work) == WORK
+
+
+def refused(server: RunningServer, sender: dict[str, str]) -> set[str]:
+    """Return the paths that a page can't read which sends these headers."""
+    statuses = {path: server.get(path.format_map(_ONE), headers=sender).status_code for path in READS}
+    return {path for path, status in statuses.items() if status == 403}
+
+
+@pytest.mark.parametrize(
+    "sender", [IMAGE, FRAME, {**IMAGE, "Sec-Fetch-Site": "same-site"}], ids=["image", "frame", "port"]
+)
+def test_no_part_of_another_page_is_read_from_here(server: RunningServer, sender: dict[str, str]) -> None:
+    assert refused(server, sender) == set(READS)
+
+
+@pytest.mark.parametrize("sender", [LINK, SCRIPT], ids=["link", "script without fetch metadata"])
+def test_work_is_not_begun_for_another_page(server: RunningServer, sender: dict[str, str]) -> None:
+    """A link leads to everything else."""
+    assert refused(server, sender) == set(WORK)
+
+
+def test_slashes_hide_no_work(server: RunningServer) -> None:
+    assert server.get("/api/v1/pipelines//1/source-refs//", headers=LINK).status_code == 403
+
+
+@pytest.mark.parametrize("sender", [OWN_PAGE, TYPED, {}], ids=["own page", "typed", "program"])
+def test_work_is_done_for_everybody_else(server: RunningServer, sender: dict[str, str]) -> None:
+    [job_id] = server.run(server.define('[{id: work, steps: [{run: "true"}]}]'))
+    assert server.get(f"/api/v1/jobs/{job_id}/artifacts/download-all", headers=sender).status_code == 200
