@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import requests
 from cictl_testing.processes import Workplace, eventually
 from cictl_testing.servers.nginx import Nginx, needs_nginx
 
@@ -25,6 +26,18 @@ pytestmark = needs_nginx
 @pytest.fixture
 def nginx(workplace: Workplace) -> Iterator[Nginx]:
     started = Nginx(workplace.directory / "nginx", workplace.url, LOCATIONS)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def public(workplace: Workplace) -> Iterator[Nginx]:
+    """An nginx before a server that is told what browsers show: that nginx ends TLS is seen by them alone."""
+    told = ("--public-url", "https://ci.example.com")
+    server = workplace.background("serve", "--port", "0", "--data-dir", str(workplace.directory / "public"), *told)
+    upstream = server.wait_for_line(" serves ").partition(" serves ")[2].split(",")[0]
+    ways = {"passing": "proxy_set_header Host $http_host;", "stripping": "proxy_set_header Host $host;", "own": ""}
+    started = Nginx(workplace.directory / "public-nginx", upstream, ways)
     yield started
     started.stop()
 
@@ -80,3 +93,21 @@ def test_a_command_that_does_not_wait_says_whose_page_it_is(workplace: Workplace
     missing = workplace.cictl("--server", f"{nginx.url}/nowhere", "jobs", "list")
     assert missing.returncode == 9
     assert "an nginx page: 404" in missing.stderr
+
+
+@pytest.mark.parametrize("way", ["passing", "stripping", "own"])
+def test_pages_behind_tls_may_change_things_and_others_may_not(public: Nginx, way: str) -> None:
+    """The status by origin, for a page at the address that browsers show."""
+
+    def status(origin: str) -> int:
+        headers = {"Host": "ci.example.com", "Origin": origin}
+        return requests.post(f"{public.url}/{way}/api/v1/jobs/clear-queue", headers=headers, timeout=60).status_code
+
+    assert status("https://ci.example.com") == 200
+    assert status("http://ci.example.com") == 403
+    assert status("https://evil.example") == 403
+
+
+def test_another_name_is_not_answered_behind_it(public: Nginx) -> None:
+    refused = requests.get(f"{public.url}/passing/healthz", headers={"Host": "evil.example"}, timeout=60)
+    assert (refused.status_code, "--allowed-host evil.example" in refused.text) == (421, True)
