@@ -15,6 +15,7 @@ from typing import Any
 from waitress.channel import HTTPChannel
 
 from cictl_server.errors import FULL
+from cictl_server.malformed import ErrorAnswer, Parser, error_headers
 
 _TLS_HANDSHAKE = b"\x16\x03"
 """How a client begins that speaks TLS (RFC 8446, 5.1)."""
@@ -23,10 +24,7 @@ _BODY_GRACE_SECONDS = 60.0
 _LEAST_BODY_SPEED = 1024
 """Bytes a second that a body must bring on average, once its grace is over."""
 
-_REFUSAL = (
-    "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
-    "Connection: close\r\nContent-Length: {length}\r\n\r\n{text}\n"
-)
+_REFUSAL = "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{text}\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +45,13 @@ class ConnectionLimits:
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """One connection, and since when its client has been in the state in which it is."""
 
-    def __init__(self, *args: Any, limits: ConnectionLimits, **options: Any) -> None:
+    parser_class = Parser
+    error_task_class = ErrorAnswer
+
+    def __init__(self, *args: Any, limits: ConnectionLimits, instance_id: str, **options: Any) -> None:
+        """Take a connection; *instance_id* marks the answers that no application makes."""
         self.limits = limits
+        self.instance_id = instance_id
         self._is_new = True
         self._idle_since = time.monotonic()
         self._header_since: float | None = self._idle_since
@@ -108,7 +111,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def _refuse(self, status: str, text: str) -> None:
         """Answer without a request, and close."""
-        answer = _REFUSAL.format(status=status, length=len(text) + 1, text=text).encode()
+        headers = "".join(f"{name}: {value}\r\n" for name, value in error_headers(self.instance_id).items())
+        answer = _REFUSAL.format(status=status, headers=headers, length=len(text) + 1, text=text).encode()
         with self.outbuf_lock:
             self.outbufs[-1].append(answer)
             self.current_outbuf_count += len(answer)

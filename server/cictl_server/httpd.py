@@ -31,11 +31,13 @@ class Httpd:
         *,
         threads: int,
         limits: ConnectionLimits | None = None,
+        instance_id: str = "",
         **options: Any,
     ) -> None:
         """Prepare; connections wait in the socket's queue until `run`.
 
         Args:
+            instance_id: Marks the answers that the application doesn't make, as it marks its own.
             options: waitress's adjustments, by name.
         """
         self._stopping = threading.Event()
@@ -51,7 +53,7 @@ class Httpd:
             clear_untrusted_proxy_headers=True,
             **options,
         )
-        self._server.channel_class = partial(Channel, limits=limits)
+        self._server.channel_class = partial(Channel, limits=limits, instance_id=instance_id)
         self._swept_at = time.monotonic()
 
     def run(self) -> None:

@@ -139,6 +139,7 @@ class Server:
             listener,
             threads=config.waiting_places + SPARE_THREADS,
             limits=config.connections,
+            instance_id=self.services.about.runtime.instance_id,
             max_request_body_size=config.body_limit,
             channel_timeout=120,
             channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits

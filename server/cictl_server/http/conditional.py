@@ -14,7 +14,7 @@ def is_unmodified(req: falcon.Request, modified: datetime) -> bool:
         return False
     try:
         since = parsedate_to_datetime(req.get_header("If-Modified-Since") or "")
-    except ValueError:
+    except (ValueError, OverflowError):  # the second for numbers that no date has
         return False
     return modified.replace(microsecond=0) <= (since if since.tzinfo else since.replace(tzinfo=UTC))
 

@@ -115,7 +115,7 @@ def test_requests_by_route_and_status(server: RunningServer) -> None:
     assert found["cictl_http_requests_total", ("GET", "/api/v1/jobs/{job_id}", "404")] == 2
     assert found["cictl_http_requests_total", ("GET", "", "404")] == 2
     assert found["cictl_http_requests_total", ("other", "/healthz", "400")] == 1
-    assert found["cictl_http_requests_total", ("GET", "", "403")] == 1
+    assert found["cictl_http_requests_total", ("GET", "", "421")] == 1
     assert found["cictl_http_request_seconds_count", ("GET", "/api/v1/jobs/{job_id}")] == 2
 
 
