@@ -9,6 +9,7 @@ ClientError
 └── ApiError               the server said no; status, code, hint
     ├── InvalidRequest
     │   ├── InvalidProject
+    │   ├── IdempotencyKeyReused   a repeat that is none: another query or body
     │   └── UpdateUnavailable   the server's installation can't update itself
     ├── Unauthenticated
     ├── Forbidden
@@ -137,6 +138,12 @@ class InvalidProject(InvalidRequest):
     def __init__(self, message: str, *, status: int, hint: str = "", findings: Sequence[FileFinding] = ()) -> None:
         super().__init__(message, status=status, hint=hint)
         self.findings = list(findings)
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The key came before, with another query or body."""
+
+    code = Code.IDEMPOTENCY_KEY_REUSED
 
 
 class UpdateUnavailable(InvalidRequest):

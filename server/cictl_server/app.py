@@ -7,7 +7,7 @@ from typing import Any
 import falcon
 from falcon.routing import CompiledRouter
 
-from cictl_server.front import Callers, Existence, Guard, Marking, Slashes
+from cictl_server.front import Callers, Existence, Guard, Marking, Marks, Slashes
 from cictl_server.http import errors
 from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.idempotency import Idempotency
@@ -108,17 +108,18 @@ def create_app(services: Services, *, origin_rule: OriginRule | None = None) -> 
         origin_rule: Who may send requests; by default, who asks on this machine for a loopback name.
     """
     router = CompiledRouter()
+    marks = Marks(router)
     app: Application = falcon.App(
         router=router,
         middleware=[
             Marking(services),
             metrics.Measuring(services),
             Callers(),
-            Guard(origin_rule or OriginRule(OwnHosts()), router),
+            Guard(origin_rule or OriginRule(OwnHosts()), marks),
             Slashes(),
-            Existence(services),
             Masking(services.secrets.masks),
-            Idempotency(services.core.idempotency),
+            Idempotency(services.core.idempotency, takes_key=marks.takes_key),
+            Existence(services),
         ],
     )
     errors.install(app, on_full=services.core.disk.note_full)

@@ -3,6 +3,7 @@
 CictlError
 ├── InvalidRequest        a field is missing or wrong
 │   ├── InvalidProject    a project file that cannot be accepted
+│   ├── IdempotencyKeyReused  a repeat that is none: another query or body
 │   └── UpdateUnavailable this installation can't update itself
 ├── Forbidden             who asks may not do this; a page of another site, see http/origin.py
 ├── HostNotAllowed        the request is for a host that this server is not
@@ -76,6 +77,16 @@ class InvalidProject(InvalidRequest):
     def __init__(self, message: str, *, hint: str = "", findings: Sequence[FileFinding] = ()) -> None:
         super().__init__(message, hint=hint)
         self.findings = list(findings)
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    code = Code.IDEMPOTENCY_KEY_REUSED
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this Idempotency-Key was sent before with another query or body",
+            hint="a repeat must be the same request; give another request a new key",
+        )
 
 
 class UpdateUnavailable(InvalidRequest):

@@ -6,7 +6,7 @@ import falcon
 from falcon.routing import CompiledRouter
 
 from cictl.wire import words
-from cictl_server.apidoc.describe import find_description
+from cictl_server.apidoc.describe import Description, find_description
 from cictl_server.errors import NotFound
 from cictl_server.http import media
 from cictl_server.http.origin import Header, OriginRule
@@ -15,6 +15,7 @@ from cictl_server.resources.vault import VaultTestResource
 from cictl_server.services import Services
 from cictl_server.services.core.callers import note_caller
 
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
 _CONNECTIONS = "/api/v1/vault/connections/"
 _LOOSE_PREFIXES = (
     *(f"/api/v1/{noun}/" for noun in ("agents", "jobs", "projects", "pipelines", "pipeline-chains")),
@@ -34,12 +35,31 @@ class Marking:
         resp.set_header(words.CICTL_SERVER, self._instance_id)
 
 
+class Marks:
+    """What the description of a route says of its requests (`apidoc/describe.py`)."""
+
+    def __init__(self, router: CompiledRouter) -> None:
+        self._router = router
+
+    def costs_work(self, method: str, path: str) -> bool:
+        found = self._find(method, path)
+        return found is not None and found.costs_work
+
+    def takes_key(self, method: str, path: str) -> bool:
+        found = self._find(method, path)
+        return found is not None and found.takes_key and method not in _SAFE_METHODS
+
+    def _find(self, method: str, path: str) -> Description | None:
+        found = self._router.find(tidy(path))
+        return find_description(found[1].get(method)) if found else None
+
+
 class Guard:
     """Refuses requests that a browser was tricked into sending, and OPTIONS."""
 
-    def __init__(self, rule: OriginRule, router: CompiledRouter) -> None:
+    def __init__(self, rule: OriginRule, marks: Marks) -> None:
         self._rule = rule
-        self._router = router
+        self._marks = marks
 
     def check(self, method: str, path: str, header: Header) -> None:
         """Let a request pass, or say why it is refused. Only its header is needed.
@@ -47,13 +67,7 @@ class Guard:
         Raises:
             CictlError: As `OriginRule.check` has it.
         """
-        self._rule.check(method, path, header, costs_work=self._costs_work(method, path))
-
-    def _costs_work(self, method: str, path: str) -> bool:
-        found = self._router.find(tidy(path))
-        responder = found[1].get(method) if found else None
-        description = find_description(responder)
-        return description is not None and description.costs_work
+        self._rule.check(method, path, header, costs_work=self._marks.costs_work(method, path))
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         self.check(req.method, req.path, req.get_header)

@@ -46,6 +46,9 @@ class Description:
     Attributes:
         costs_work: An answer needs git, another server or much computing, or it holds a place for waiting requests. The page
             of another site may not start that, not even by a link.
+        takes_key: A change that is done once for an `Idempotency-Key`. The key is ignored where nothing changes, where the answer
+            holds secrets, which must not be stored, and for uploads: a repeat replaces the first one by the same, and
+            their bodies are too large to be compared before the work begins.
     """
 
     request: Request | None
@@ -53,6 +56,7 @@ class Description:
     query: tuple[Parameter, ...]
     headers: tuple[Parameter, ...]
     costs_work: bool
+    takes_key: bool
 
 
 def api(
@@ -62,6 +66,7 @@ def api(
     query: Sequence[Parameter] = (),
     headers: Sequence[Parameter] = (),
     costs_work: bool = False,
+    takes_key: bool = True,
 ) -> Callable[[F], F]:
     """Describe a responder.
 
@@ -71,7 +76,12 @@ def api(
     if costs_work:
         answers = {**answers, 403: _NO_LINK}
     description = Description(
-        request=request, answers=answers, query=tuple(query), headers=tuple(headers), costs_work=costs_work
+        request=request,
+        answers=answers,
+        query=tuple(query),
+        headers=tuple(headers),
+        costs_work=costs_work,
+        takes_key=takes_key,
     )
 
     def describe(responder: F) -> F:

@@ -16,7 +16,6 @@ from cictl.base.job_parts import JobPart
 from cictl.wire import words
 from cictl.wire.codec import Message
 from cictl_server.apidoc.describe import AnswerShape, Description, description_of
-from cictl_server.http.idempotency import KEYLESS
 from cictl_server.http.parameters import Parameter
 
 Route = tuple[str, type[Any], str]
@@ -36,7 +35,8 @@ TOO_LARGE = "the body is larger than the server takes"
 MALFORMED = "the body is not JSON of this form"
 NO_NUMBER = "an id is not a positive number"
 BAD_KEY = "the `Idempotency-Key` is longer than 255 characters, or not printable"
-KEY_IN_USE = "the first request with this `Idempotency-Key` is being answered, or was interrupted"
+KEY_IN_USE = "the first request with this `Idempotency-Key` is being answered, was interrupted, or had an answer too large to keep"
+KEY_REUSED = "the first request with this `Idempotency-Key` had another query or body"
 
 IDEMPOTENCY_KEY = Parameter(
     name=words.IDEMPOTENCY_KEY,
@@ -79,7 +79,7 @@ class Operation:
 
     @property
     def _takes_key(self) -> bool:
-        return self._changes_something and self.path not in KEYLESS
+        return self._changes_something and self.description.takes_key
 
     @property
     def answers(self) -> dict[int, AnswerShape]:
@@ -99,6 +99,7 @@ class Operation:
         if self._takes_key:
             yield 400, BAD_KEY
             yield 409, KEY_IN_USE
+            yield 422, KEY_REUSED
         yield 403, FORBIDDEN
         yield 421, OTHER_HOST
         if request is not None:

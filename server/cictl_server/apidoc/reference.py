@@ -22,6 +22,7 @@ from cictl_server.apidoc.operations import (
     FAULT,
     FORBIDDEN,
     KEY_IN_USE,
+    KEY_REUSED,
     MALFORMED,
     NO_NUMBER,
     OTHER_HOST,
@@ -52,7 +53,10 @@ An error is plain text by default: the message and a newline. Clients that send 
 {codes}
 
 A POST or DELETE may carry an `Idempotency-Key` of up to 255 characters: a repeat with the same key to the same address
-gets the first one's answer, with `Idempotency-Replayed: true`, for 24 hours, also over a restart; nothing is done twice.
+gets the first one's answer, with `Idempotency-Replayed: true`, for 24 hours, also over a restart; nothing is done twice. Each client address has
+keys of its own. A request with a known key and another query or body is no repeat, and gets 422. Of an answer of more than 64 KiB it is only kept that it was
+given; the repeat gets 409. When one address has 5,000 answers or 8 MiB of them, or all have 20,000 or 32 MiB, the oldest are forgotten. Answers of 404 and
+5xx are not kept.
 
 What every route can answer is not repeated below:
 
@@ -73,6 +77,7 @@ _SHARED = (
     (409, KEY_IN_USE),
     (413, TOO_LARGE),
     (421, OTHER_HOST),
+    (422, KEY_REUSED),
     (500, FAULT),
     (507, DISK_FULL),
 )

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+from collections.abc import Callable
+
 import falcon
 
 from cictl.wire import words
 from cictl_server.errors import InvalidRequest
-from cictl_server.services.core.idempotency import IdempotencyService
+from cictl_server.http.media import BODY_LIMIT
+from cictl_server.services.core.idempotency import IdempotencyService, KeyedRequest
 
-_METHODS = frozenset({"POST", "DELETE"})
 _LONGEST = 255
-
-KEYLESS = frozenset({"/api/v1/agent/lease"})
-"""Paths where the key is ignored. The answer to a lease holds secrets, which must not be stored; it has `request_id`."""
+_NOT_FOUND = 404
 
 
 class Idempotency:
     """Answers repeats before they reach a resource, and stores answers for repeats.
 
-    An answer of 5xx is not stored: after a fault of the server, a repeat tries again.
+    An answer of 404 or 5xx is not stored: nothing was changed, and a repeat tries again.
     """
 
-    def __init__(self, service: IdempotencyService) -> None:
+    def __init__(self, service: IdempotencyService, *, takes_key: Callable[[str, str], bool]) -> None:
+        """Look after the routes of which *takes_key* says so, by method and path; on others the key is ignored."""
         self._service = service
+        self._takes_key = takes_key
 
-    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, _resource: object, _params: dict[str, str]
+    ) -> None:
         key = req.get_header(words.IDEMPOTENCY_KEY)
-        if not key or req.method not in _METHODS or req.path in KEYLESS:
+        if not key or not self._takes_key(req.method, req.path):
             return
         if len(key) > _LONGEST or not key.isprintable():
             raise InvalidRequest(f"{words.IDEMPOTENCY_KEY} must be up to {_LONGEST} printable characters")
-        begun = self._service.begin(req.method, req.path, key)
+        begun = self._service.begin(_keyed(req, key))
         if isinstance(begun, str):
-            req.context.idempotency_key = begun
+            req.context.idempotency_id = begun
             return
         resp.status = begun.status
         if begun.content_type:
@@ -42,11 +48,34 @@ class Idempotency:
         resp.complete = True
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: object, _succeeded: bool) -> None:
-        key = getattr(req.context, "idempotency_key", None)
-        if key is None:
+        answer_id = getattr(req.context, "idempotency_id", None)
+        if answer_id is None:
             return
-        if resp.status_code >= 500:
-            self._service.abandon(key)
+        if resp.status_code == _NOT_FOUND or resp.status_code >= 500:
+            self._service.abandon(answer_id)
             return
         body = (resp.data or b"").decode(errors="replace")
-        self._service.finish(key, status=resp.status_code, content_type=resp.content_type or "", body=body)
+        self._service.finish(answer_id, status=resp.status_code, content_type=resp.content_type or "", body=body)
+
+
+def caller_of(req: falcon.Request) -> str:
+    """Return who sends the request: the address of its connection."""
+    return req.remote_addr
+
+
+def _keyed(req: falcon.Request, key: str) -> KeyedRequest:
+    return KeyedRequest(
+        caller=caller_of(req),
+        method=req.method,
+        path=req.path,
+        key=key,
+        query=req.query_string,
+        body_digest=_body_digest(req),
+    )
+
+
+def _body_digest(req: falcon.Request) -> str:
+    """Read the body, and leave it for the responder. More than `BODY_LIMIT` is cut off: the responder refuses it anyway."""
+    body = req.stream.read(BODY_LIMIT + 1)
+    req.env["wsgi.input"] = req.stream = io.BytesIO(body)
+    return hashlib.sha256(body).hexdigest()

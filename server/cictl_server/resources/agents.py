@@ -43,6 +43,7 @@ class LeaseResource:
     @api(
         request=LeaseRequest,
         answers={200: LeaseResponse, 400: "no `agent_id`", 409: "another process has this id"},
+        takes_key=False,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Ask for work; the answer comes after up to `wait_seconds`."""

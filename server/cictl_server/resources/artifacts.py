@@ -49,6 +49,7 @@ class JobArtifactsResource:
             413: "more than the server's limits; the text names the limit",
             503: "too many uploads at once",
         },
+        takes_key=False,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files of the body."""
@@ -69,6 +70,7 @@ class JobArtifactsZipResource:
         answers={200: ArtifactList, **_REFUSED, 413: "more than the server's limits; the text names the limit"},
         query=[Parameter(name="agent_id", text="The agent, unless the header names it.")],
         headers=[Parameter(name=words.AGENT_ID, text="The agent that sends the files.")],
+        takes_key=False,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files in a zip; an empty body means none.

@@ -59,13 +59,21 @@ class PreviewResource:
     def __init__(self, services: Services) -> None:
         self._previews = services.pipelines.previews
 
-    @api(request=PreviewRequest, answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY})
+    @api(
+        request=PreviewRequest,
+        answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY},
+        takes_key=False,
+    )
     def on_post_pipeline(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Show what a dry run of a pipeline would enqueue; nothing is stored."""
         number = _pipeline(pipeline_id)
         media.write(resp, self._previews.preview_pipeline(number, media.read(req, PreviewRequest)))
 
-    @api(request=PreviewRequest, answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY})
+    @api(
+        request=PreviewRequest,
+        answers={200: PreviewResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY},
+        takes_key=False,
+    )
     def on_post_chain(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
         """Show what a dry run of a chain would enqueue; nothing is stored."""
         number = _chain(chain_id)
@@ -78,13 +86,13 @@ class EligibleAgentsResource:
     def __init__(self, services: Services) -> None:
         self._previews = services.pipelines.previews
 
-    @api(request=RunRequest, answers={200: EligibleAgents, 400: _UNRUNNABLE, 404: "unknown"})
+    @api(request=RunRequest, answers={200: EligibleAgents, 400: _UNRUNNABLE, 404: "unknown"}, takes_key=False)
     def on_post_pipeline(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """List the agents that could take every execution of a run."""
         number = _pipeline(pipeline_id)
         media.write(resp, self._previews.eligible_for_pipeline(number, media.read(req, RunRequest)))
 
-    @api(request=RunRequest, answers={200: EligibleAgents, 400: _UNRUNNABLE, 404: "unknown"})
+    @api(request=RunRequest, answers={200: EligibleAgents, 400: _UNRUNNABLE, 404: "unknown"}, takes_key=False)
     def on_post_chain(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
         """List the agents that could take every execution of a chain run."""
         number = _chain(chain_id)

@@ -132,6 +132,7 @@ class ProjectInspectResource:
             404: "no such pipeline",
             503: "too many secrets are being tried, or " + _GIT_IS_BUSY,
         },
+        takes_key=False,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
         """Show a pipeline or a job as YAML, as the scripts of a run, or as the secrets that its steps name."""

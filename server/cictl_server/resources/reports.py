@@ -31,6 +31,7 @@ class JobTestsResource:
             409: "another agent's execution",
             503: "too many reports at once",
         },
+        takes_key=False,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Store the test report, and return it."""

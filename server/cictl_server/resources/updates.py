@@ -20,7 +20,7 @@ class UpdateCheckResource:
     def __init__(self, services: Services) -> None:
         self._updates = services.updates.update
 
-    @api(answers={200: UpdateCheck})
+    @api(answers={200: UpdateCheck}, takes_key=False)
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Look for a newer release.
 

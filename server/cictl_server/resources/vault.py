@@ -65,6 +65,7 @@ class VaultTestResource:
             404: "unknown, or another method",
             503: "too many are being tried; `Retry-After` says when to come again",
         },
+        takes_key=False,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
         """Log in, and read a secret if one is named; the answer tells a failure. Nothing is kept."""

@@ -239,12 +239,18 @@ class AnswerRecord(Record, frozen=True, kw_only=True):
     """The answer to a request with an `Idempotency-Key`.
 
     Attributes:
-        key: Digest of method, path and the client's key.
+        key: Digest of the caller, method, path and the client's key.
+        caller: Who sent the request; empty in what was written before callers were told.
+        content: Digest of its query and body; empty in the same records.
         status: HTTP status; 0 while there is no answer yet.
+        omitted_bytes: The size of a body that was too large to be kept; 0 for one that is in `body`.
     """
 
     key: str
     created: datetime
+    caller: str = ""
+    content: str = ""
     status: int = 0
     content_type: str = ""
     body: str = ""
+    omitted_bytes: int = 0

@@ -4,25 +4,60 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
 
 from cictl.base.clock import Clock
+from cictl.base.urls import without_user_infos
 from cictl.wire.problems import BEING_ANSWERED
-from cictl_server.errors import Conflict
+from cictl_server.errors import Conflict, IdempotencyKeyReused
+from cictl_server.services.core.kept_answers import KeptAnswers
 from cictl_server.store.contract import Store
 from cictl_server.store.records import AnswerRecord
 
 LIFETIME = timedelta(hours=24)
 """How long an answer is kept."""
 
+LONGEST_BODY = 64 << 10
+"""The largest answer in bytes that is kept whole. Of a larger one it is kept that it was given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyedRequest:
+    """A request with a key.
+
+    Attributes:
+        caller: Who sent it; others may use the same key for requests of their own.
+        key: The client's key.
+        query: As it was sent, without `?`.
+        body_digest: SHA-256 of the body.
+    """
+
+    caller: str
+    method: str
+    path: str
+    key: str
+    query: str = ""
+    body_digest: str = ""
+
+    @property
+    def answer_id(self) -> str:
+        """The id of its answer. Requests that differ in one of these are different requests."""
+        return _digest(self.caller, self.method, self.path, self.key)
+
+    @property
+    def content(self) -> str:
+        """A digest of all else. A repeat has the same."""
+        return _digest(self.query, self.body_digest)
+
 
 class IdempotencyService:
-    """Remembers answers by key.
+    """Remembers answers by caller, address and key.
 
-    The key is stored before the work begins, so a request never runs twice, even if the server dies in between. A stored
-    key without an answer means: being answered if it is in `_running`, else interrupted. Both are changed under one lock,
+    A request is stored before its work begins, so it never runs twice, even if the server dies in between. One that is stored
+    without an answer is being answered if it is in `_running`, else it was interrupted. Both are changed under one lock,
     taken before the transaction: a repeat that came between the two changes would be told the wrong one.
     """
 
@@ -31,49 +66,101 @@ class IdempotencyService:
         self._clock = clock
         self._running: set[str] = set()
         self._lock = threading.Lock()
+        self._kept = KeptAnswers()
+        with store.read() as view:
+            for answer in sorted(view.answers.iter_all(), key=lambda answer: answer.created):
+                self._kept.put(answer.key, caller=answer.caller, size=_size(answer.body))
 
-    def begin(self, method: str, path: str, client_key: str) -> AnswerRecord | str:
-        """Return the answer of an earlier request with this key; if there is none, the key for `finish` or `abandon`.
+    def begin(self, request: KeyedRequest) -> AnswerRecord | str:
+        """Return the answer that an earlier request got; if there was none, the id for `finish` or `abandon`.
 
         Raises:
-            Conflict: The earlier request is still being answered, or a stop of the server interrupted it.
+            IdempotencyKeyReused: The earlier request had another query or body.
+            Conflict: The earlier request is still being answered, a stop of the server interrupted it, or its answer was
+                too large to be kept.
         """
-        key = hashlib.sha256(f"{method} {path} {client_key}".encode()).hexdigest()
-        with self._lock, self._store.write() as tx:
-            known = tx.answers.find(key)
-            if known is None:
-                tx.answers.put(AnswerRecord(key=key, created=self._clock()))
-                self._running.add(key)
-                return key
-            if known.status:
-                return known
-            if key in self._running:
-                raise Conflict(BEING_ANSWERED, hint="repeat it in a second")
+        answer_id = request.answer_id
+        with self._lock:
+            with self._store.read() as view:
+                known = view.answers.find(answer_id)
+            if known is not None:
+                return self._answer_again(known, request)
+            self._make_room(request.caller)
+            with self._store.write() as tx:
+                tx.answers.put(
+                    AnswerRecord(key=answer_id, caller=request.caller, content=request.content, created=self._clock())
+                )
+            self._kept.put(answer_id, caller=request.caller, size=0)
+            self._running.add(answer_id)
+        return answer_id
+
+    def finish(self, answer_id: str, *, status: int, content_type: str, body: str) -> None:
+        """Store the answer for repeats. In that of a refusal, URLs lose their user info as in everything that is stored."""
+        if status >= 400:
+            body = without_user_infos(body)
+        size = _size(body)
+        kept, omitted = (body, 0) if size <= LONGEST_BODY else ("", size)
+        with self._lock:
+            with self._store.write() as tx:
+                self._running.discard(answer_id)
+                known = tx.answers.find(answer_id)
+                if known is None:
+                    return
+                tx.answers.put(
+                    msgspec.structs.replace(
+                        known, status=status, content_type=content_type, body=kept, omitted_bytes=omitted
+                    )
+                )
+            self._kept.put(answer_id, caller=known.caller, size=_size(kept))
+
+    def abandon(self, answer_id: str) -> None:
+        """Forget a request that changed nothing, so that a repeat may try again."""
+        with self._lock:
+            self._running.discard(answer_id)
+            self._forget([answer_id])
+
+    def expire(self) -> None:
+        """Forget the answers that are older than `LIFETIME`."""
+        limit = self._clock() - LIFETIME
+        with self._store.read() as view:
+            old = [answer.key for answer in view.answers.iter_all() if answer.created < limit]
+        with self._lock:
+            self._forget(old)
+
+    def _answer_again(self, known: AnswerRecord, request: KeyedRequest) -> AnswerRecord:
+        if known.content != request.content:
+            raise IdempotencyKeyReused
+        if known.omitted_bytes:
+            raise Conflict(
+                f"the request with this Idempotency-Key was answered with {known.status}; "
+                f"the {known.omitted_bytes} bytes of that answer were too many to be kept",
+                hint="look at what it did; then use a new key",
+            )
+        if known.status:
+            return known
+        if known.key in self._running:
+            raise Conflict(BEING_ANSWERED, hint="repeat it in a second")
         raise Conflict(
             "a request with this Idempotency-Key was interrupted",
             hint="look whether it took effect; then use a new key",
         )
 
-    def finish(self, key: str, *, status: int, content_type: str, body: str) -> None:
-        """Store the answer for repeats."""
-        with self._lock, self._store.write() as tx:
-            self._running.discard(key)
-            known = tx.answers.find(key)
-            if known is not None:
-                tx.answers.put(msgspec.structs.replace(known, status=status, content_type=content_type, body=body))
+    def _make_room(self, caller: str) -> None:
+        self._forget(self._kept.too_many(caller, needed=self._running))
 
-    def abandon(self, key: str) -> None:
-        """Forget a request that changed nothing, so that a repeat may try again."""
-        with self._lock, self._store.write() as tx:
-            self._running.discard(key)
-            tx.answers.delete(key)
+    def _forget(self, answer_ids: list[str]) -> None:
+        if not answer_ids:
+            return
+        with self._store.write() as tx:
+            for answer_id in answer_ids:
+                tx.answers.delete(answer_id)
+        self._kept.remove(answer_ids)
 
-    def expire(self) -> None:
-        """Forget the keys that are older than `LIFETIME`."""
-        limit = self._clock() - LIFETIME
-        with self._store.read() as view:
-            old = [answer.key for answer in view.answers.iter_all() if answer.created < limit]
-        if old:
-            with self._store.write() as tx:
-                for key in old:
-                    tx.answers.delete(key)
+
+def _digest(*parts: str) -> str:
+    """Return a digest of *parts* that tells where each ends."""
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def _size(body: str) -> int:
+    return len(body.encode())

@@ -1,0 +1,88 @@
+"""How many answers are kept for `Idempotency-Key`, and whose must go when there are too many."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+_ROOM = 0.9
+"""What is left of a bound once room was made, so that not every further request has to make room again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """The most answers, and the most bytes of their bodies."""
+
+    answers: int
+    bytes: int
+
+
+OF_ALL = Bound(answers=20_000, bytes=32 << 20)
+OF_CALLER = Bound(answers=5_000, bytes=8 << 20)
+
+
+class KeptAnswers:
+    """The ids and sizes of all kept answers, in memory, so that counting never walks through the store."""
+
+    def __init__(self) -> None:
+        self._callers: dict[str, str] = {}
+        self._all = _Shelf(OF_ALL)
+        self._of: defaultdict[str, _Shelf] = defaultdict(lambda: _Shelf(OF_CALLER))
+
+    def put(self, answer_id: str, *, caller: str, size: int) -> None:
+        """Count an answer of *size* bytes, or its new size."""
+        self._callers[answer_id] = caller
+        self._all.put(answer_id, size)
+        self._of[caller].put(answer_id, size)
+
+    def remove(self, answer_ids: Iterable[str]) -> None:
+        for answer_id in answer_ids:
+            caller = self._callers.pop(answer_id, None)
+            if caller is None:
+                continue
+            self._all.remove(answer_id)
+            self._of[caller].remove(answer_id)
+            if not self._of[caller]:
+                del self._of[caller]
+
+    def too_many(self, caller: str, *, needed: Collection[str]) -> list[str]:
+        """Return the answers that must go before *caller* gets another one: the oldest of its own, then of all.
+
+        Args:
+            needed: Those of requests that are being answered; they stay.
+        """
+        own = self._of[caller].too_many(needed) if caller in self._of else []
+        return list(dict.fromkeys([*own, *self._all.too_many(needed)]))
+
+
+class _Shelf:
+    """The sizes of answers by id, oldest first."""
+
+    def __init__(self, bound: Bound) -> None:
+        self._bound = bound
+        self._sizes: dict[str, int] = {}
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def put(self, answer_id: str, size: int) -> None:
+        self._bytes += size - self._sizes.get(answer_id, 0)
+        self._sizes[answer_id] = size
+
+    def remove(self, answer_id: str) -> None:
+        self._bytes -= self._sizes.pop(answer_id)
+
+    def too_many(self, needed: Collection[str]) -> list[str]:
+        count, size = len(self._sizes), self._bytes
+        if count < self._bound.answers and size < self._bound.bytes:
+            return []
+        leaving = []
+        for answer_id, each in self._sizes.items():
+            if count <= self._bound.answers * _ROOM and size <= self._bound.bytes * _ROOM:
+                break
+            if answer_id not in needed:
+                leaving.append(answer_id)
+                count, size = count - 1, size - each
+        return leaving
