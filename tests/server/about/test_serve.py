@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from cictl_testing.processes import eventually
 
 from cictl.base import children
@@ -26,8 +28,8 @@ from cictl_server.store.records import PipelineRecord, ProjectRecord
 
 
 @contextmanager
-def running(directory: Path, *, waiting_places: int = 4) -> Iterator[Server]:
-    server = Server(ServerConfig(data_dir=directory, port=0, waiting_places=waiting_places))
+def running(directory: Path, *, waiting_places: int = 4, **options: Any) -> Iterator[Server]:
+    server = Server(ServerConfig(data_dir=directory, port=0, waiting_places=waiting_places, **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -191,4 +193,30 @@ def test_addresses_of_vaults_that_are_none_are_told_at_the_start(tmp_path: Path)
         Server(
             ServerConfig(data_dir=tmp_path, port=0, vault_urls=["https://one.example.test,https://two.example.test"])
         )
+    assert not list(tmp_path.iterdir())
+
+
+def test_beyond_loopback_it_answers_under_its_own_names(tmp_path: Path) -> None:
+    """A page that was bound anew to the server's address cleared its queue: it was of the `Host` that it asked for."""
+    with running(tmp_path, host="0.0.0.0", no_auth=True, allowed_hosts=["ci.lan"]) as server:
+        url = f"http://127.0.0.1:{server.url.rpartition(':')[2]}/api/v1/jobs/clear-queue"
+
+        def status(host: str) -> int:
+            return requests.post(url, headers={"Host": host, "Origin": f"http://{host}"}, timeout=60).status_code
+
+        assert status("evil.example") == 421
+        assert [status(host) for host in ("ci.lan", "192.0.2.1", "localhost", socket.gethostname())] == [200] * 4
+        eventually(lambda: status(socket.getfqdn()) == 200, what="the machine's full name")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        pytest.param({"allowed_hosts": ["ci.lan", "http://ci.lan"]}, "not 'http://ci.lan'", id="allowed-host"),
+        pytest.param({"public_url": "ci.example.com"}, "--public-url: not an http or https URL", id="public-url"),
+    ],
+)
+def test_names_that_are_none_are_told_at_the_start(tmp_path: Path, options: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidRequest, match=text):
+        Server(ServerConfig(data_dir=tmp_path, port=0, **options))
     assert not list(tmp_path.iterdir())

@@ -69,7 +69,7 @@ class IdempotencyService:
         self._kept = KeptAnswers()
         with store.read() as view:
             for answer in sorted(view.answers.iter_all(), key=lambda answer: answer.created):
-                self._kept.put(answer.key, caller=answer.caller, size=_size(answer.body))
+                self._kept.add(answer.key, caller=answer.caller, created=answer.created, size=_size(answer.body))
 
     def begin(self, request: KeyedRequest) -> AnswerRecord | str:
         """Return the answer that an earlier request got; if there was none, the id for `finish` or `abandon`.
@@ -86,11 +86,10 @@ class IdempotencyService:
             if known is not None:
                 return self._answer_again(known, request)
             self._make_room(request.caller)
+            now = self._clock()
             with self._store.write() as tx:
-                tx.answers.put(
-                    AnswerRecord(key=answer_id, caller=request.caller, content=request.content, created=self._clock())
-                )
-            self._kept.put(answer_id, caller=request.caller, size=0)
+                tx.answers.put(AnswerRecord(key=answer_id, caller=request.caller, content=request.content, created=now))
+            self._kept.add(answer_id, caller=request.caller, created=now, size=0)
             self._running.add(answer_id)
         return answer_id
 
@@ -111,7 +110,7 @@ class IdempotencyService:
                         known, status=status, content_type=content_type, body=kept, omitted_bytes=omitted
                     )
                 )
-            self._kept.put(answer_id, caller=known.caller, size=_size(kept))
+            self._kept.resize(answer_id, _size(kept))
 
     def abandon(self, answer_id: str) -> None:
         """Forget a request that changed nothing, so that a repeat may try again."""
@@ -121,11 +120,8 @@ class IdempotencyService:
 
     def expire(self) -> None:
         """Forget the answers that are older than `LIFETIME`."""
-        limit = self._clock() - LIFETIME
-        with self._store.read() as view:
-            old = [answer.key for answer in view.answers.iter_all() if answer.created < limit]
         with self._lock:
-            self._forget(old)
+            self._forget(self._kept.older_than(self._clock() - LIFETIME))
 
     def _answer_again(self, known: AnswerRecord, request: KeyedRequest) -> AnswerRecord:
         if known.content != request.content:

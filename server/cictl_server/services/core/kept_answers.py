@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
 
 _ROOM = 0.9
 """What is left of a bound once room was made, so that not every further request has to make room again."""
@@ -22,29 +24,44 @@ OF_ALL = Bound(answers=20_000, bytes=32 << 20)
 OF_CALLER = Bound(answers=5_000, bytes=8 << 20)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Origin:
+    caller: str
+    created: datetime
+
+
 class KeptAnswers:
-    """The ids and sizes of all kept answers, in memory, so that counting never walks through the store."""
+    """What must be known of all kept answers to bound them, in memory, so that nothing walks through the store."""
 
     def __init__(self) -> None:
-        self._callers: dict[str, str] = {}
+        self._origins: dict[str, _Origin] = {}
         self._all = _Shelf(OF_ALL)
         self._of: defaultdict[str, _Shelf] = defaultdict(lambda: _Shelf(OF_CALLER))
 
-    def put(self, answer_id: str, *, caller: str, size: int) -> None:
-        """Count an answer of *size* bytes, or its new size."""
-        self._callers[answer_id] = caller
+    def add(self, answer_id: str, *, caller: str, created: datetime, size: int) -> None:
+        """Count an answer of *size* bytes, which is younger than all that were added before."""
+        self._origins[answer_id] = _Origin(caller=caller, created=created)
+        self.resize(answer_id, size)
+
+    def resize(self, answer_id: str, size: int) -> None:
+        """Note that an answer now has *size* bytes."""
         self._all.put(answer_id, size)
-        self._of[caller].put(answer_id, size)
+        self._of[self._origins[answer_id].caller].put(answer_id, size)
+
+    def older_than(self, limit: datetime) -> list[str]:
+        """Return the answers that were begun before *limit*."""
+        old = takewhile(lambda each: each[1].created < limit, self._origins.items())
+        return [answer_id for answer_id, _ in old]
 
     def remove(self, answer_ids: Iterable[str]) -> None:
         for answer_id in answer_ids:
-            caller = self._callers.pop(answer_id, None)
-            if caller is None:
-                continue
+            origin = self._origins.pop(answer_id, None)
+            if origin is None:
+                continue  # it grew too old meanwhile
             self._all.remove(answer_id)
-            self._of[caller].remove(answer_id)
-            if not self._of[caller]:
-                del self._of[caller]
+            self._of[origin.caller].remove(answer_id)
+            if not self._of[origin.caller]:
+                del self._of[origin.caller]
 
     def too_many(self, caller: str, *, needed: Collection[str]) -> list[str]:
         """Return the answers that must go before *caller* gets another one: the oldest of its own, then of all.
