@@ -107,7 +107,7 @@ class HostNotAllowed(CictlError):
     def __init__(self, host: str) -> None:
         super().__init__(
             f"this server does not answer for {host}: start it with --allowed-host {host} if it should",
-            hint="or use the address of the server's machine in the URL, on that machine 127.0.0.1",
+            hint="put the address of its machine into the URL, or on that machine itself 127.0.0.1",
         )
 
 
