@@ -18,8 +18,8 @@ _PROBED = frozenset({"/healthz", "/readyz"})
 _AUTHORITY = re.compile(r"[!-~]{1,300}")
 _NEVER_IN_AUTHORITY = re.compile(r"[,@]")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_FOREIGN_SITES = frozenset({"cross-site", "same-site"})
-"""Values of `Sec-Fetch-Site` for pages of others. `same-site` says just that host or its parent is ours, not the port."""
+_OWN_SITES = frozenset({"same-origin", "none"})
+"""Values of `Sec-Fetch-Site` for our own pages, and for what somebody typed. `same-site` is a page of another port or host."""
 
 
 class ForeignPage(Forbidden):
@@ -65,7 +65,7 @@ class OriginRule:
         if host is not None and not self._answers_for(host.hostname or ""):
             raise HostNotAllowed(host.hostname or "")
         origin = _split(given, header="Origin") if (given := header("Origin")) else None
-        is_foreign = header("Sec-Fetch-Site") in _FOREIGN_SITES
+        is_foreign = header("Sec-Fetch-Site") not in (None, *_OWN_SITES)
         if method in _SAFE_METHODS and not costs_work:
             is_refused = is_foreign and not _is_link(header)
         else:

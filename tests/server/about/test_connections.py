@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from cictl_testing.processes import eventually
+from cictl_testing.servers.threads import ThreadedServer
 
 from cictl_client import Client, Unreachable
 from cictl_client.probe import Probe
@@ -107,6 +108,19 @@ def test_tls_is_refused_at_once(tmp_path: Path) -> None:
             client.health()
         with pytest.raises(Unreachable, match="it speaks no TLS"):
             Probe(url).health()
+
+
+def test_a_fault_below_the_application_has_the_form_of_all_errors() -> None:
+    def broken(_environ: object, _start: object) -> object:
+        raise RuntimeError("secret detail")
+
+    server = ThreadedServer(broken)
+    try:
+        told = answer_to(("127.0.0.1", server.port), b"GET / HTTP/1.0\r\n\r\n")
+    finally:
+        server.stop()
+    assert told.startswith("HTTP/1.0 500 ")
+    assert told.endswith("\r\n\r\ninternal error\n")
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import falcon.testing
 import pytest
-from cictl_testing.server import RunningServer
+from cictl_testing.server import RunningServer, SteppedClock
 
 from cictl.wire.codec import encode
 from cictl_server.services.core.idempotency import LONGEST_BODY, KeyedRequest
-from cictl_server.services.core.kept_answers import OF_ALL, OF_CALLER
+from cictl_server.services.core.kept_answers import OF_ALL, OF_CALLER, KeptAnswers
 from cictl_server.store.records import AnswerRecord
 
 
@@ -206,6 +206,17 @@ def test_a_caller_has_room_for_so_many(server: RunningServer, pipeline: int) -> 
     assert len(left) == OF_CALLER.answers * 9 // 10 + 2
     assert {"0", "499"}.isdisjoint(answer.key for answer in left)
     assert {"500", "4999"} <= {answer.key for answer in left}
+
+
+def test_requests_that_are_being_answered_need_their_place() -> None:
+    kept_answers, now = KeptAnswers(), SteppedClock()()
+    for number in range(OF_CALLER.answers):
+        kept_answers.add(str(number), caller="c", created=now, size=1)
+    leaving = kept_answers.too_many("c", needed={"0", "2"})
+    assert leaving[:3] == ["1", "3", "4"]
+    assert kept_answers.too_many("d", needed=()) == []
+    kept_answers.remove(leaving)
+    assert kept_answers.too_many("c", needed={"0", "2"}) == []
 
 
 def test_all_callers_have_room_for_so_much(server: RunningServer, pipeline: int) -> None:
