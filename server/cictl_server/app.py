@@ -7,7 +7,7 @@ from typing import Any
 import falcon
 from falcon.routing import CompiledRouter
 
-from cictl_server.front import Callers, Existence, Guard, Marking, Marks, Slashes
+from cictl_server.front import Callers, Existence, Guard, Marking, RouteMarks, Slashes
 from cictl_server.http import errors
 from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.idempotency import Idempotency
@@ -108,7 +108,7 @@ def create_app(services: Services, *, origin_rule: OriginRule | None = None) -> 
         origin_rule: Who may send requests; by default, who asks on this machine for a loopback name.
     """
     router = CompiledRouter()
-    marks = Marks(router)
+    marks = RouteMarks(router)
     app: Application = falcon.App(
         router=router,
         middleware=[

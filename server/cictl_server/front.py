@@ -35,7 +35,7 @@ class Marking:
         resp.set_header(words.CICTL_SERVER, self._instance_id)
 
 
-class Marks:
+class RouteMarks:
     """What the description of a route says of its requests (`apidoc/describe.py`)."""
 
     def __init__(self, router: CompiledRouter) -> None:
@@ -57,7 +57,7 @@ class Marks:
 class Guard:
     """Refuses requests that a browser was tricked into sending, and OPTIONS."""
 
-    def __init__(self, rule: OriginRule, marks: Marks) -> None:
+    def __init__(self, rule: OriginRule, marks: RouteMarks) -> None:
         self._rule = rule
         self._marks = marks
 

@@ -15,7 +15,8 @@ Header = Callable[[str], str | None]
 
 _PROBED = frozenset({"/healthz", "/readyz"})
 """Paths that are answered to a probe which sends no Host."""
-_AUTHORITY = re.compile(r"[!-~]{1,300}")
+_USABLE = re.compile(r"[!-~]{1,300}")
+"""Neither blanks nor letters beyond ASCII; a name has 253 characters at most (RFC 1035, 2.3.4)."""
 _NEVER_IN_AUTHORITY = re.compile(r"[,@]")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
@@ -64,7 +65,8 @@ class OriginRule:
         host = _host(path, header("Host"))
         if host is not None and not self._answers_for(host.hostname or ""):
             raise HostNotAllowed(host.hostname or "")
-        origin = _split(given, header="Origin") if (given := header("Origin")) else None
+        given = header("Origin")
+        origin = _split(given, header="Origin") if given else None
         is_foreign = header("Sec-Fetch-Site") not in (None, *_OWN_SITES)
         if method in _SAFE_METHODS and not costs_work:
             is_refused = is_foreign and not _is_link(header)
@@ -113,7 +115,7 @@ def _split(url: str, *, header: str) -> SplitResult:
     """
     try:
         parts = urlsplit(url)
-        is_usable = (parts.port or 0) >= 0 and bool(_AUTHORITY.fullmatch(url))
+        is_usable = (parts.port or 0) >= 0 and bool(_USABLE.fullmatch(url))
     except ValueError:
         is_usable = False
     if not is_usable or _NEVER_IN_AUTHORITY.search(parts.netloc):
