@@ -19,7 +19,7 @@ from cictl.wire import words
 _TEXTS: Mapping[int, str] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this server takes",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "the header of the request is larger than this server takes",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "internal error",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "a fault ended this answer; the log of the server has details",
     HTTPStatus.NOT_IMPLEMENTED: "this Transfer-Encoding is not supported: send chunked, or a Content-Length",
 }
 

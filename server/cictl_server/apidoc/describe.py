@@ -47,7 +47,7 @@ class Description:
         costs_work: An answer needs git, another server or much computing, or it holds a place for waiting requests. The page
             of another site may not start that, not even by a link.
         takes_key: A change that is done once for an `Idempotency-Key`. The key is ignored where nothing changes, where the answer
-            holds secrets, which must not be stored, and for uploads: a repeat replaces the first one by the same, and
+            or the body holds secrets, which must not be stored, and for uploads: a repeat replaces the first one by the same, and
             their bodies are too large to be compared before the work begins.
     """
 

@@ -29,6 +29,7 @@ class SecretsResource:
             404: "unknown project",
             409: "several projects have the name `project`",
         },
+        takes_key=False,  # not even a digest of a value is stored, by which short ones could be guessed
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Store a secret, or another value of the one with this name and project."""

@@ -120,7 +120,7 @@ def test_a_fault_below_the_application_has_the_form_of_all_errors() -> None:
     finally:
         server.stop()
     assert told.startswith("HTTP/1.0 500 ")
-    assert told.endswith("\r\n\r\ninternal error\n")
+    assert told.endswith("\r\n\r\na fault ended this answer; the log of the server has details\n")
 
 
 @pytest.mark.parametrize(
