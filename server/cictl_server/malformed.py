@@ -25,9 +25,13 @@ _TEXTS: Mapping[int, str] = {
 
 
 def error_headers(instance_id: str) -> dict[str, str]:
-    """Return the headers of an error that no application answers; *instance_id* marks it as the server's own."""
-    mark = {words.CICTL_SERVER: instance_id} if instance_id else {}
-    return {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff", **mark}
+    """Return the headers of an error that no application answers; *instance_id* marks it as the server's own.
+
+    Without one they are those of any web server: clients know errors of the contract by `nosniff`.
+    """
+    headers = {"Content-Type": "text/plain; charset=utf-8"}
+    mark = {"X-Content-Type-Options": "nosniff", words.CICTL_SERVER: instance_id}
+    return headers | mark if instance_id else headers
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
