@@ -174,6 +174,7 @@ def test_a_blank_in_the_key_moves_nothing_into_the_path(server: RunningServer) -
         pytest.param("POST", "/api/v1/update/check", id="check"),
         pytest.param("POST", "/api/v1/agent/lease", id="secrets in the answer"),
         pytest.param("POST", "/api/v1/jobs/job-1/artifacts/upload-zip", id="upload"),
+        pytest.param("POST", "/api/v1/secrets", id="secret in the body"),
     ],
 )
 def test_answers_of_what_changed_nothing_are_not_kept(
