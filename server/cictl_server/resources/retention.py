@@ -36,7 +36,7 @@ class RetentionPreviewResource:
     def __init__(self, services: Services) -> None:
         self._retention = services.retention.retention
 
-    @api(answers={200: RetentionCounts})
+    @api(answers={200: RetentionCounts}, costs_work=True)
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Return what would go now."""
         media.write(resp, self._retention.preview())

@@ -149,6 +149,7 @@ WORK = [
     "/api/v1/pipeline-chains/{chain_id}/source-refs",
     "/api/v1/pipelines/{pipeline_id}/source-refs",
     "/api/v1/pipelines/{pipeline_id}/version-resolve",
+    "/api/v1/retention/preview",
     "/api/v1/update/tags",
 ]
 READS = [each.path for each in operations(ROUTES) if each.method == "get"]
