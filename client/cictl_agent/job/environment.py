@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from cictl.base.urls import without_user_info
+from cictl.base.urls import without_user_infos
 from cictl.wire.jobs import JobExecution
-from cictl.wire.vault import SECRET_ID_PREFIXES
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.variables import all_names, variables_of
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE
 
-_PRIVATE = ("CIWI_GITHUB_TOKEN", "CICTL_GITHUB_TOKEN")
-_PRIVATE_PREFIXES = ("CICTL_TOKEN", *SECRET_ID_PREFIXES)
-"""Vault's secret ids belong to the server, but an agent that is started in the server's environment inherits them."""
+_OURS = re.compile(r"(CICTL|CIWI)_(?P<name>.+)", re.IGNORECASE)
+_PRIVATE = re.compile(r"(VAULT_|UPDATE_|TOKEN)|.*(TOKEN|SECRET|PASSWORD|CREDENTIAL|PRIVATE_KEY)", re.IGNORECASE)
+"""What may hold a credential of the agent, without its prefix: its token, those of release servers, and whatever has such a name.
+Vault's secret ids belong to the server, but an agent that is started in the server's environment inherits them."""
+_INDEXES = frozenset(
+    {
+        "PIP_EXTRA_INDEX_URL",
+        "PIP_FIND_LINKS",
+        "PIP_INDEX_URL",
+        "UV_DEFAULT_INDEX",
+        "UV_EXTRA_INDEX_URL",
+        "UV_FIND_LINKS",
+        "UV_INDEX",
+        "UV_INDEX_URL",
+    }
+)
+"""Variables of package managers with one URL or several, which may hold a login."""
 _OF_A_REPOSITORY = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -34,17 +48,24 @@ _OF_A_REPOSITORY = frozenset(
 """Variables that name a repository. An agent that a git hook starts has them, and with them every git of its jobs would work
 on the hook's repository. How git connects (`GIT_SSH_COMMAND`, `GIT_SSL_CAINFO`, …) is still the agent's to say."""
 
-_SERVER_URLS = ("CICTL_SERVER_URL", "CIWI_SERVER_URL")
-
 
 def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the agent's environment without its credentials, and without the repository and the job it was started in."""
-    left_out = {*_PRIVATE, *_OF_A_REPOSITORY, *all_names()}
-    kept = {k: v for k, v in env.items() if k not in left_out and not k.startswith(_PRIVATE_PREFIXES)}
-    for name in _SERVER_URLS:
-        if name in kept:
-            kept[name] = without_user_info(kept[name])
-    return kept
+    """Return the agent's environment without its credentials, and without the repository and the job it was started in.
+
+    URLs of servers and of package indexes lose their logins.
+    """
+    left_out = {*_OF_A_REPOSITORY, *all_names()}
+    return {name: _public(name, value) for name, value in env.items() if name not in left_out and not _is_private(name)}
+
+
+def _is_private(name: str) -> bool:
+    ours = _OURS.fullmatch(name)
+    return ours is not None and _PRIVATE.match(ours["name"]) is not None
+
+
+def _public(name: str, value: str) -> str:
+    """Return a variable's value, without logins if it has URLs of ours or of an index."""
+    return without_user_infos(value) if name in _INDEXES or _OURS.fullmatch(name) else value
 
 
 def job_environment(

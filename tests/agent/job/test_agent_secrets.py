@@ -192,3 +192,29 @@ def test_what_goes_into_a_container_is_on_no_disk(tmp_path: Path) -> None:
         assert is_on_disk is not hasattr(os, "memfd_create")
         assert list(tmp_path.iterdir()) == []
         assert os.read(file.fileno(), 100) == b"export TOKEN=hunter22\n"
+
+
+@pytest.mark.usefixtures("agent")
+def test_no_step_sees_a_credential_of_the_agent(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    login = "https://robot:hunter22@packages.example.com/simple"
+    for name in (
+        "CICTL_TOKEN",
+        "CICTL_UPDATE_INDEX_URL",
+        "CIWI_UPDATE_FIND_LINKS",
+        "CICTL_GITHUB_TOKEN",
+        "CICTL_GITLAB_TOKEN",
+        "CICTL_DEPLOY_PASSWORD",
+        "CICTL_VAULT_MAIN",
+        "CICTL_SERVER_URL",
+        "CICTL_MIRROR",
+        "PIP_INDEX_URL",
+        "UV_INDEX",
+    ):
+        monkeypatch.setenv(name, login)
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", f"{login} {login}")
+    job = server.finished(server.enqueue(script="env"))
+    seen = dict(line.partition("=")[::2] for line in job.text.splitlines())
+    assert "hunter22" not in job.text
+    assert seen["PIP_INDEX_URL"] == seen["CICTL_MIRROR"] == "https://packages.example.com/simple"
+    assert seen["PIP_EXTRA_INDEX_URL"] == " ".join([seen["PIP_INDEX_URL"]] * 2)
+    assert {name for name in seen if name.startswith(("CICTL_UPDATE", "CICTL_TOKEN", "CICTL_VAULT"))} == set()
