@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from cictl.base.web.arriving import arriving
 from cictl.base.web.trust import NO_FILES, TlsFiles
 from cictl_client.answers import RawResponse
 from cictl_client.calls.agent_protocol import AgentProtocolCalls
@@ -23,7 +24,6 @@ from cictl_client.calls.server import ServerCalls
 from cictl_client.calls.updates import UpdateCalls
 from cictl_client.calls.vault import VaultCalls
 from cictl_client.retry import Mutations
-from cictl_client.streams import arriving
 from cictl_client.transport import Transport
 
 

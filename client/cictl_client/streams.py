@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cictl.base.web.arriving import arriving
 from cictl.wire import words
 from cictl.wire.problems import PROBLEM_JSON
 from cictl_client.errors import Unreachable
 
 if TYPE_CHECKING:
-    import requests
     import sseclient
 
     from cictl_client.transport import Transport
 
 SILENCE_SECONDS = 40.0
 """The server sends at least a comment every 15 s, so a silence this long means a dead connection."""
-
-_BLOCK = 1 << 16
 
 
 class NoStream(Exception):
@@ -58,27 +56,6 @@ def open_events(
             yield from sseclient.SSEClient(_until(deadline, arriving(response))).events()
         except ValueError as error:
             raise Unreachable(transport.base_url, "the connection broke") from error
-
-
-def arriving(response: requests.Response) -> Iterator[bytes]:
-    """Yield the bytes of a body as they arrive.
-
-    requests waits for a whole block, or for the end, unless the body comes in chunks. Some proxies pass none on.
-
-    Raises:
-        requests.ConnectionError: The connection broke, or stayed silent for too long.
-    """
-    import requests
-    from urllib3.exceptions import HTTPError
-
-    try:
-        if response.raw.chunked:
-            yield from response.raw.stream(_BLOCK, decode_content=True)
-        else:
-            while block := response.raw.read1(_BLOCK, decode_content=True):
-                yield block
-    except HTTPError as error:
-        raise requests.ConnectionError(error) from error
 
 
 def _until(deadline: Callable[[], bool] | None, blocks: Iterator[bytes]) -> Iterator[bytes]:

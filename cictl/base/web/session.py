@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import ProxyManager
 from urllib3.exceptions import InvalidHeader, MaxRetryError, ReadTimeoutError, SSLError
 from urllib3.util import Retry
 
+from cictl.base.web.cutoff import Cutoff, pools_watched_by
 from cictl.base.web.proxies import proxies_for
 from cictl.base.web.trust import chosen_authorities
 
@@ -31,7 +33,15 @@ _CONNECTIONS = 32
 class Session(requests.Session):
     """A session that authenticates only as its requests say, never by `.netrc` or the user info of a URL."""
 
-    def __init__(self, *, asks_outside: bool = False, ca_file: str = "", retries: int = 0, redirects: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        asks_outside: bool = False,
+        ca_file: str = "",
+        retries: int = 0,
+        redirects: int = 0,
+        cutoff: Cutoff | None = None,
+    ) -> None:
         """Connect lazily.
 
         Args:
@@ -39,13 +49,15 @@ class Session(requests.Session):
             ca_file: File of the certificate authorities to trust instead of all others.
             retries: How often a safe request is repeated: see `SafeRetry`.
             redirects: How many redirects to follow, unless a request says to follow none.
+            cutoff: Ends whatever the session does when its moment comes. Its owner closes it.
         """
         super().__init__()
         self.trust_env = False
         self.auth = _unchanged
         self.verify = ca_file or (chosen_authorities() if asks_outside else "") or True  # as `authorities` says
         self.max_redirects = redirects
-        adapter = HTTPAdapter(max_retries=SafeRetry.of(retries) if retries else 0, pool_maxsize=_CONNECTIONS)
+        repeats = SafeRetry.of(retries) if retries else 0
+        adapter = _Adapter(cutoff, max_retries=repeats, pool_maxsize=_CONNECTIONS)
         for scheme in ("http://", "https://"):
             self.mount(scheme, adapter)
 
@@ -62,6 +74,25 @@ class Session(requests.Session):
         Even if it follows none, requests looks up where the answer leads, and reads its whole body for that.
         """
         return super().get_redirect_target(resp) if self.max_redirects else None
+
+
+class _Adapter(HTTPAdapter):
+    """Makes the connections of a session, directly or through a proxy, such that a cutoff watches them."""
+
+    def __init__(self, cutoff: Cutoff | None, **settings: Any) -> None:
+        self._pools = pools_watched_by(cutoff) if cutoff else {}
+        super().__init__(**settings)
+
+    def init_poolmanager(self, *args: Any, **settings: Any) -> None:
+        super().init_poolmanager(*args, **settings)
+        if self._pools:
+            self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: Any, **settings: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **settings)
+        if self._pools and isinstance(manager, ProxyManager):  # and not through SOCKS, which has connections of its own
+            manager.pool_classes_by_scheme = self._pools
+        return manager
 
 
 class SafeRetry(Retry):

@@ -7,24 +7,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urljoin
 
 from cictl.base.backoff import Backoff
 from cictl.base.urls import origin, split_http, without_user_info
+from cictl.base.web.arriving import arriving
 from cictl.base.web.causes import cause_of
 
 if TYPE_CHECKING:
     import requests
+
+    from cictl.base.web.cutoff import Cutoff
 
 T = TypeVar("T")
 
 USER_AGENT = "cictl-updater"
 
 ATTEMPTS = 3
-"""How often a request is tried that ends in 429, 5xx, a time limit or a broken connection."""
+"""How often a request is tried that ends in 429, 5xx, silence or a broken connection."""
 
 CACHE_SECONDS = 60.0
 """How long an answer is reused without asking. After that, the server is asked whether it changed."""
@@ -34,8 +36,11 @@ _HOPS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_MODIFIED = 304
 _TOO_MANY_REQUESTS = 429
-_BLOCK = 1 << 16
 _SILENCE_SECONDS = 20.0
+"""How long a server may send no byte at all. It also has so long for all the headers of an answer."""
+_LEAST_SPEED = 1 << 10
+"""How many bytes a second a body must have brought on average, once it took `_GRACE_SECONDS`."""
+_GRACE_SECONDS = 10.0
 _SHOWN_BYTES = 300
 
 
@@ -111,7 +116,7 @@ class Web:
 
         Args:
             limit: The most bytes that the body may have.
-            seconds: How long one attempt may take.
+            seconds: How long all attempts together may take, however the bytes trickle.
 
         Raises:
             RefusedError: The status is not success.
@@ -123,7 +128,7 @@ class Web:
         # With the ETag an unchanged page is answered with 304, which has no body and does not count against the rate limit
         # of GitHub's API.
         headers = {"Accept": accept, **({"If-None-Match": known.etag} if known and known.etag else {})}
-        page, etag = self._patiently(lambda: self._read(url, headers, known, limit=limit, seconds=seconds))
+        page, etag = self._patiently(lambda left: self._read(url, headers, known, limit=limit, seconds=left), seconds)
         self._cache[url, accept] = _Cached(page, etag, self._clock())
         return page
 
@@ -133,27 +138,34 @@ class Web:
         Raises:
             RefusedError, WebError: As for `get`. No file is left.
         """
-        return self._patiently(lambda: self._save(url, into, accept=accept, limit=limit, seconds=seconds))
+        return self._patiently(lambda left: self._save(url, into, accept=accept, limit=limit, seconds=left), seconds)
 
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Return the result of *ask*, which is tried up to three times, with pauses of 1 and 2 seconds."""
-        for attempt in range(1, ATTEMPTS):
+    def _patiently(self, ask: Callable[[float], T], seconds: float) -> T:
+        """Return the result of *ask*, which is tried up to three times, with pauses of 1 and 2 seconds.
+
+        Args:
+            ask: Takes the seconds that are left.
+            seconds: How long all of it may take.
+        """
+        ends_at = self._clock() + seconds
+        attempt = 1
+        while True:
             try:
-                return ask()
-            except _PassingError:
-                self._pause(_BACKOFF.after(attempt))
-        try:
-            return ask()
-        except _PassingError as passing:
-            raise passing.reason from passing
+                return ask(ends_at - self._clock())
+            except _PassingError as passing:
+                pause = _BACKOFF.after(attempt)
+                if attempt == ATTEMPTS or self._clock() + pause >= ends_at:
+                    raise passing.reason from passing
+            self._pause(pause)
+            attempt += 1
 
     def _read(
         self, url: str, headers: Mapping[str, str], known: _Cached | None, *, limit: int, seconds: float
     ) -> tuple[Page, str]:
-        with self._open(url, headers, seconds=seconds) as (response, final_url, deadline):
+        with self._open(url, headers, seconds=seconds) as (response, final_url):
             if response.status_code == _NOT_MODIFIED and known:
                 return known.page, known.etag
-            body = b"".join(self._blocks(response, limit=limit, deadline=deadline))
+            body = b"".join(self._blocks(response, limit=limit))
             page = Page(body, response.headers.get("Content-Type", ""), final_url)
             return page, response.headers.get("ETag", "")
 
@@ -162,10 +174,10 @@ class Web:
         digest = hashlib.sha256()
         try:
             with (
-                self._open(url, {"Accept": accept}, seconds=seconds) as (response, _, deadline),
+                self._open(url, {"Accept": accept}, seconds=seconds) as (response, _),
                 part.open("wb") as out,
             ):
-                for block in self._blocks(response, limit=limit, deadline=deadline):
+                for block in self._blocks(response, limit=limit):
                     digest.update(block)
                     out.write(block)
             part.replace(into)
@@ -174,24 +186,35 @@ class Web:
         return digest.hexdigest()
 
     @contextmanager
-    def _open(
-        self, url: str, headers: Mapping[str, str], *, seconds: float
-    ) -> Iterator[tuple[requests.Response, str, float]]:
-        """Send a request and follow redirects. Yield the successful answer, its body unread, its final URL and its deadline."""
+    def _open(self, url: str, headers: Mapping[str, str], *, seconds: float) -> Iterator[tuple[requests.Response, str]]:
+        """Send a request and follow redirects. Yield the successful answer, its body unread, and its final URL.
+
+        Raises:
+            WebError: The time was over before the context ended. What was read until then may be cut off.
+        """
         import requests
 
-        deadline = self._clock() + seconds
-        try:
-            response, final_url = self._follow(url, headers)
-            with response:
-                self._refuse(response)
-                yield response, final_url, deadline
-        except requests.RequestException as error:
-            raise _PassingError(WebError(f"{without_user_info(_parts(url).netloc)}: {cause_of(error)}")) from error
+        from cictl.base.web.cutoff import Cutoff
 
-    def _follow(self, url: str, headers: Mapping[str, str]) -> tuple[requests.Response, str]:
+        began = self._clock()
+        late = WebError(f"{without_user_info(_parts(url).netloc)}: timed out")
+        with Cutoff(min(seconds, _SILENCE_SECONDS)) as cutoff, _new_session(cutoff) as session:
+            try:
+                response, final_url = self._follow(session, url, headers)
+                with response:
+                    cutoff.move(seconds - (self._clock() - began))
+                    self._refuse(response)
+                    yield response, final_url
+            except requests.RequestException as error:
+                if not cutoff.has_come:
+                    reason = WebError(f"{without_user_info(_parts(url).netloc)}: {cause_of(error)}")
+                    raise _PassingError(reason) from error
+            if cutoff.has_come:
+                raise late
+
+    def _follow(self, session: requests.Session, url: str, headers: Mapping[str, str]) -> tuple[requests.Response, str]:
         for _ in range(_HOPS + 1):
-            response = self._ask(url, headers)
+            response = self._ask(session, url, headers)
             target = response.headers.get("Location", "")
             if response.status_code not in _REDIRECTS or not target:
                 return response, url
@@ -199,29 +222,17 @@ class Web:
             url = _joined(url, target)
         raise WebError("too many redirects")
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+    def _ask(self, session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
         import requests
 
         _parts(url)
         sent = self._headers(url, headers)
         try:
-            return self._session.get(url, headers=sent, timeout=_SILENCE_SECONDS, allow_redirects=False, stream=True)
+            return session.get(url, headers=sent, timeout=_SILENCE_SECONDS, allow_redirects=False, stream=True)
         except requests.RequestException:
             raise
         except OSError as error:  # such as a file of certificates that is not there
             raise WebError(str(error)) from error
-
-    @cached_property
-    def _session(self) -> requests.Session:
-        from http.cookiejar import DefaultCookiePolicy
-
-        from cictl.base.web.session import Session
-
-        session = Session(asks_outside=True)
-        session.headers.clear()
-        session.headers["Accept-Encoding"] = "identity"
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        return session
 
     def _headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
         """Add our name, and the token if *url* is on its server. A redirect may lead to any server."""
@@ -238,15 +249,29 @@ class Web:
             raise _PassingError(refused)
         raise refused
 
-    def _blocks(self, response: requests.Response, *, limit: int, deadline: float) -> Iterator[bytes]:
-        got = 0
-        for block in response.iter_content(_BLOCK):
+    def _blocks(self, response: requests.Response, *, limit: int) -> Iterator[bytes]:
+        began, got = self._clock(), 0
+        for block in arriving(response):
             got += len(block)
             if got > limit:
                 raise WebError(f"the answer is larger than {limit} bytes")
-            if self._clock() > deadline:
-                raise _PassingError(WebError("timed out"))
+            spent = self._clock() - began
+            if spent > _GRACE_SECONDS and got < spent * _LEAST_SPEED:
+                raise WebError(f"the answer comes too slowly: {got} bytes in {spent:.0f} seconds")
             yield block
+
+
+def _new_session(cutoff: Cutoff) -> requests.Session:
+    """Return a session for one exchange, so that *cutoff* watches all its connections."""
+    from http.cookiejar import DefaultCookiePolicy
+
+    from cictl.base.web.session import Session
+
+    session = Session(asks_outside=True, cutoff=cutoff)
+    session.headers.clear()
+    session.headers["Accept-Encoding"] = "identity"
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return session
 
 
 def _parts(url: str) -> SplitResult:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.servers.dripping import DrippingServer
 from cictl_testing.servers.openbao import SECRET_ID, VARIABLE
 from cictl_testing.servers.scripted_vault import TOKEN, Said, ScriptedVault, kv2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cictl_server.services.secrets.vault.client import VaultClient
 from cictl_server.services.secrets.vault.errors import VaultRefused, VaultUnavailable
 from cictl_server.services.secrets.vault.reading import within
 from cictl_server.services.secrets.vault.rendering import render
+from cictl_server.store.records import VaultConnectionRecord
 
 JOB = """[{id: s, steps: [{run: "true", env: {T: "{{ secret.t }}", U: "{{ secret.u }}"}, vault: {connection: pantry,
             secrets: [{name: t, path: a b/c?d, key: k}, {name: u, path: a b/c?d, key: l}]}}]}]"""
@@ -270,3 +275,15 @@ def test_any_text_arrives_as_it_is(text: str, is_escaped: bool) -> None:
 @given(number=st.integers())
 def test_any_whole_number_arrives_with_all_its_digits(number: int) -> None:
     assert render(msgspec.Raw(str(number).encode()), key="k") == str(number)
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX-Header: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_vault_that_drips_is_left_when_the_time_is_over(beginning: bytes) -> None:
+    now = datetime.now(UTC)
+    with DrippingServer(beginning) as vault:
+        connection = VaultConnectionRecord(id=1, name="pantry", url=vault.url, created=now, updated=now)
+        client = VaultClient(connection, ends_at=time.monotonic() + 0.3)
+        with pytest.raises(VaultUnavailable, match=r"^send vault request: no answer in time$"):
+            client.login(SECRET_ID)
+        client.close()
+        assert vault.lost.wait(timeout=30)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import requests
 
 from cictl.base.web.causes import innermost
+from cictl.base.web.cutoff import Cutoff
 from cictl.base.web.session import Session
 from cictl_server.services.secrets.vault.errors import VaultProblem, VaultRefused, VaultUnavailable
 from cictl_server.store.records import VaultConnectionRecord
@@ -34,13 +35,15 @@ class Transport:
         """Send nothing yet.
 
         Args:
-            ends_at: When to give up, by `time.monotonic`.
+            ends_at: When to give up, by `time.monotonic`, however the bytes of an answer trickle.
         """
         self._connection = connection
         self._ends_at = ends_at
-        self._session = Session(asks_outside=True, ca_file=connection.ca_file)
+        self._cutoff = Cutoff(ends_at - time.monotonic())
+        self._session = Session(asks_outside=True, ca_file=connection.ca_file, cutoff=self._cutoff)
 
     def close(self) -> None:
+        self._cutoff.close()
         self._session.close()
 
     def call(self, method: str, path: str, *, token: str = "", json: object = None) -> tuple[int, bytes]:
@@ -65,7 +68,9 @@ class Transport:
             ) as response:
                 status, body = response.status_code, _body(response)
         except (requests.RequestException, OSError, ValueError) as error:
-            raise _transport_problem(error) from error
+            raise _late() if self._cutoff.has_come else _transport_problem(error) from error
+        if self._cutoff.has_come:
+            raise _late()
         if status == requests.codes.ok and len(body) >= ANSWER_LIMIT:
             raise VaultRefused(f"decode vault response: it has more than the {ANSWER_LIMIT >> 10} KiB that are read")
         return status, body
@@ -85,12 +90,16 @@ def _transport_problem(error: Exception) -> VaultProblem:
     """Return `VaultUnavailable` for what may pass, else `VaultRefused`: wrong addresses, CA files, certificates."""
     reason = innermost(error)
     if isinstance(error, requests.Timeout):
-        return VaultUnavailable("send vault request: no answer in time")
+        return _late()
     if isinstance(reason, ssl.SSLCertVerificationError):
         return VaultRefused(f"send vault request: {reason.verify_message or reason}")
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return VaultUnavailable(f"send vault request: {_said(reason)}")
     return VaultRefused(f"create vault request: {_said(error)}")
+
+
+def _late() -> VaultUnavailable:
+    return VaultUnavailable("send vault request: no answer in time")
 
 
 def _said(error: BaseException) -> str:
