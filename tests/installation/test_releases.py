@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from cictl_testing.servers.release_server import REPOSITORY, ReleaseServer
 
 from cictl.installation.releases.github import GithubSource
 from cictl.installation.releases.index import SimpleSource
-from cictl.installation.releases.release import ReleaseError, ReleaseSource, read_checksums
+from cictl.installation.releases.release import Asset, ReleaseError, ReleaseSource, read_checksums
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl.installation.releases.sources import open_source
 from cictl.installation.releases.web import Web, WebError
@@ -21,6 +22,10 @@ WHEEL = "cictl-1.2.3-py3-none-any.whl"
 LOCK = "cictl-1.2.3-requirements.txt"
 FILES = {WHEEL: b"wheel of 1.2.3", LOCK: b"falcon==4.0.0 --hash=sha256:00\n"}
 API = f"/repos/{REPOSITORY}"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 class Time:
@@ -73,7 +78,7 @@ def test_the_latest_release_with_its_files(github: GithubSource, releases: Relea
     assert (release.tag, release.page_url) == ("v1.2.3", f"{releases.url}/releases/v1.2.3")
     fetched = github.fetch(release, tmp_path / "v1.2.3")
     assert fetched.wheel.read_bytes() == FILES[WHEEL]
-    assert fetched.wheel_sha256 == hashlib.sha256(FILES[WHEEL]).hexdigest()
+    assert fetched.wheel_sha256 == sha256(FILES[WHEEL])
     assert fetched.requirements is not None
     assert fetched.requirements.read_bytes() == FILES[LOCK]
     assert sorted(path.name for path in (tmp_path / "v1.2.3").iterdir()) == sorted(FILES)
@@ -352,6 +357,47 @@ def test_wheels_of_an_index_that_are_not_for_here(simple: SimpleSource, releases
     releases.requires_python["v1.2.3"] = ">=3.11"
     releases.publish("v2.0.2", {"cictl-2.0.2-cp311-cp311-win_arm64.whl": b"", "cictl-x.whl": b""})
     assert simple.list_tags() == ["v1.2.3", "v1.2.2"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("cictl-9.0.0-1/../../../../escaped-py3-none-any.whl", id="up"),
+        pytest.param("cictl-9.0.0-py3-none-any./../../../escaped.whl", id="up in a tag"),
+        pytest.param("cictl-9.0.0-1\\..\\..\\escaped-py3-none-any.whl", id="up on Windows"),
+        pytest.param("cictl-9.0.0-1..-py3-none-any.whl", id="two dots"),
+        pytest.param("cictl-9.0.0\n-py3-none-any.whl", id="newline"),
+        pytest.param("cictl-9.0.0\x1b[2J-py3-none-any.whl", id="escape"),
+        pytest.param("cictl_tools-9.0.0-py3-none-any.whl", id="another project"),
+        pytest.param("requests-9.0.0-py3-none-any.whl", id="a project of others"),
+    ],
+)
+def test_a_file_of_an_index_with_another_name_is_no_candidate(
+    releases: ReleaseServer, time: Time, tmp_path: Path, name: str
+) -> None:
+    files = [
+        {"filename": name, "url": "/assets/v1.2.2/cictl-1.2.2-py3-none-any.whl", "hashes": {"sha256": "0" * 64}},
+        {"filename": WHEEL, "url": f"/assets/v1.2.3/{WHEEL}", "hashes": {"sha256": sha256(FILES[WHEEL])}},
+    ]
+    releases.replies["/simple/cictl/"] = json.dumps({"files": files}).encode()
+    source = SimpleSource(settings(releases), web(time))
+    assert source.list_tags() == ["v1.2.3"]
+    folder = tmp_path / "a" / "b" / "c" / "download"
+    assert source.fetch(source.latest(), folder).wheel == folder / WHEEL
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [folder / WHEEL]
+
+
+@pytest.mark.parametrize("name", ["../a.whl", "a/b.whl", "a\\b.whl", "..", ".hidden", "a\0b", "a b", "", "-r"])
+def test_no_file_of_a_release_leads_out_of_its_folder(name: str) -> None:
+    with pytest.raises(ReleaseError, match="a file with an unusable name"):
+        Asset(name, "http://127.0.0.1/a")
+
+
+def test_the_name_of_another_package_in_the_index_is_a_setting(releases: ReleaseServer, time: Time) -> None:
+    releases.publish("v3.0.0", {"acme_cictl-3.0.0-py3-none-any.whl": b"ours"})
+    releases.replies["/simple/Acme.cictl/"] = releases.answer("/simple/cictl/", {})[2]
+    source = SimpleSource(settings(releases, package="Acme.cictl"), web(time))
+    assert source.list_tags() == ["v3.0.0"]
 
 
 def test_an_index_without_checksums(simple: SimpleSource, releases: ReleaseServer) -> None:

@@ -20,6 +20,7 @@ from cictl.installation.releases.release import (
     FetchedRelease,
     Release,
     ReleaseError,
+    is_file_name,
     verify,
 )
 from cictl.installation.releases.settings import ReleaseSettings
@@ -121,8 +122,34 @@ class SimpleSource:
             files = _files(page)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ReleaseError(f"decode {label}: {error}") from error
-        found = [candidate for file in files if (candidate := _candidate(file, page.url))]
+        found = [candidate for file in files if (candidate := self._candidate(file, page.url))]
         return sorted(found, key=lambda candidate: candidate.order, reverse=True)
+
+    def _candidate(self, file: _File, base: str) -> _Candidate | None:
+        """Return *file* as a candidate.
+
+        None if it is no wheel of a released version of our package, has a name that leads out of a folder, is yanked, or can't
+        run here.
+        """
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+        from packaging.tags import sys_tags
+        from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+        # `parse_wheel_filename` takes `cictl-1.2.3-1/../x-py3-none-any.whl`, and blanks and newlines around a version.
+        if file.yanked is not False or not is_file_name(file.filename):
+            return None
+        try:
+            name, version, _, tags = parse_wheel_filename(file.filename)
+            tag = Tag.of_package(str(version))
+            pythons = SpecifierSet(file.requires_python or "")
+        except (InvalidWheelFilename, InvalidSpecifier, ValueError):
+            return None
+        python = ".".join(str(number) for number in sys.version_info[:3])
+        if name != canonicalize_name(self._settings.package):
+            return None
+        if not pythons.contains(python, prereleases=True) or tags.isdisjoint(sys_tags()):
+            return None
+        return _Candidate(tag, Asset(file.filename, urljoin(base, file.url), file.hashes.get("sha256", "").lower()))
 
 
 def _files(page: Page) -> list[_File]:
@@ -132,26 +159,6 @@ def _files(page: Page) -> list[_File]:
     links.feed(page.body.decode(errors="replace"))
     links.close()
     return links.files
-
-
-def _candidate(file: _File, base: str) -> _Candidate | None:
-    """Return *file* as a candidate; None if it is no wheel of a released version, is yanked, or can't run here."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.tags import sys_tags
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-    if file.yanked is not False:
-        return None
-    try:
-        _, version, _, tags = parse_wheel_filename(file.filename)
-        tag = Tag.of_package(str(version))
-        pythons = SpecifierSet(file.requires_python or "")
-    except (InvalidWheelFilename, InvalidSpecifier, ValueError):
-        return None
-    python = ".".join(str(number) for number in sys.version_info[:3])
-    if not pythons.contains(python, prereleases=True) or tags.isdisjoint(sys_tags()):
-        return None
-    return _Candidate(tag, Asset(file.filename, urljoin(base, file.url), file.hashes.get("sha256", "").lower()))
 
 
 class _Links(HTMLParser):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,23 @@ TEXT_LIMIT = 512 << 10
 API_SECONDS = 20.0
 TEXT_SECONDS = 30.0
 WHEEL_SECONDS = 120.0
-"""How long one attempt may take."""
+"""How long an answer may take, with all attempts at it."""
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+"""The names that wheels, lists and signatures have: no slash, no control character, no dot at the beginning."""
+
+
+_SHOWN = 200
+"""How many characters of a bad name an error shows."""
 
 
 class ReleaseError(Exception):
     """A release could not be found or fetched. The text is for the user."""
+
+
+def is_file_name(name: str) -> bool:
+    """Tell whether a file of a release may have this name."""
+    return _FILE_NAME.fullmatch(name) is not None and ".." not in name
 
 
 @dataclass(frozen=True)
@@ -28,12 +41,20 @@ class Asset:
     """One file of a release.
 
     Attributes:
+        name: Of the file below the folder of downloads.
         sha256: In hex, if the source gives it with the file. Empty if it is in a list of checksums.
+
+    Raises:
+        ReleaseError: *name* could lead to another folder.
     """
 
     name: str
     url: str
     sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if not is_file_name(self.name):
+            raise ReleaseError(f"the release has a file with an unusable name: {self.name[:_SHOWN]!r}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +66,7 @@ class Release:
         page_url: A page for people.
         requirements: The list of pinned dependencies; None if the release has none.
         checksums: The list of SHA-256 sums; None if the release has none.
+        signature: Of that list; None if the release is not signed.
     """
 
     tag: str
@@ -52,6 +74,7 @@ class Release:
     wheel: Asset
     requirements: Asset | None = None
     checksums: Asset | None = None
+    signature: Asset | None = None
 
 
 @dataclass(frozen=True)
