@@ -40,10 +40,13 @@ class PipSettings:
         return cls(setting(environ, "UPDATE_INDEX_URL"), setting(environ, "UPDATE_FIND_LINKS"))
 
     def arguments(self) -> list[str]:
-        index = (
-            ["--no-index"] if self.index_url == "none" else ["--index-url", self.index_url] if self.index_url else []
-        )
+        """Return the options of pip that show no login."""
+        index = ["--no-index"] if self.index_url == "none" else []
         return [*index, *(["--find-links", self.find_links] if self.find_links else [])]
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables of pip. Everybody on the machine can read options, and the index may need a login."""
+        return {"PIP_INDEX_URL": self.index_url} if self.index_url not in ("", "none") else {}
 
 
 class Environment:
@@ -88,14 +91,14 @@ class Environment:
             pip = [sys.executable, "-m", "pip", "--python", str(self._folder)]
         else:
             pip = [str(self._folder / "bin" / "python"), "-m", "pip"]
-        options = ["--isolated", "--disable-pip-version-check", "--no-color"]
+        options = ["--disable-pip-version-check", "--no-color"]
         self._run(f"pip {command}", [*pip, *options, command, *arguments])
 
     def _run(self, what: str, command: Sequence[str]) -> None:
         try:
             done = children.run(
                 command,
-                env=clean_environment(os.environ),
+                env={**clean_environment(os.environ), **self._settings.variables()},
                 cwd=self._folder.parent,
                 stderr=subprocess.STDOUT,
                 seconds=max(1.0, self._deadline - time.monotonic()),
@@ -110,8 +113,8 @@ class Environment:
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return *environ* without the variables that change what pip installs or what Python imports.
 
-    `--isolated` is not enough: pip still reads the configuration files of the machine. Proxies and certificates stay
-    (`HTTPS_PROXY`, `REQUESTS_CA_BUNDLE`, `SSL_CERT_FILE`).
+    pip's `--isolated` would not do: pip still reads the configuration files of the machine then, and no variable of ours.
+    Proxies and certificates stay (`HTTPS_PROXY`, `REQUESTS_CA_BUNDLE`, `SSL_CERT_FILE`).
     """
     kept = {key: value for key, value in environ.items() if not key.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))}
     return {**kept, "PIP_CONFIG_FILE": os.devnull}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import email
 import os
 import platform
 import shutil
 import sys
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from typing import Protocol
 
 from cictl.installation.environments import BuildFailed, Environment, PipSettings
 from cictl.installation.layout import InstallRecord, Layout
+from cictl.installation.wheel import PINNED, Wheel, WheelError, read_wheel
 
 _LONGEST_PATH = 120
 """A script's first line holds the path of its interpreter, and Linux before 5.1 reads only 127 bytes of it."""
@@ -40,7 +39,7 @@ class PreflightError(StageError):
 
 
 class VerifiedWheel(Protocol):
-    """A verified download. `requirements` is the list of pinned dependencies."""
+    """A verified download. `requirements` is the list of pinned dependencies, if it is a file of its own."""
 
     @property
     def wheel(self) -> Path: ...
@@ -77,9 +76,9 @@ def stage(
 ) -> StagedVersion:
     """Install *fetched* as the version *tag*. The caller holds the layout's lock.
 
-    The dependencies are those of the pinned list, checked by their hashes. Without a list they are what the wheel
-    requires. Settings of pip in the environment or in files do not count. The record is written last, so an interrupted
-    installation stays incomplete.
+    The dependencies are those of the pinned list, checked by their hashes: the release's list, else the one in the wheel.
+    Settings of pip in the environment or in files do not count. The record is written last, so an interrupted installation
+    stays incomplete.
 
     Args:
         on_phase: Called with `build` when the installation begins.
@@ -93,13 +92,19 @@ def stage(
         return reused
     if tag == layout.current():
         raise PreflightError(f"{tag} is in use, and its files are not as they were installed")
-    _check_wheel(fetched.wheel, tag)
+    try:
+        wheel = read_wheel(fetched.wheel)
+    except WheelError as error:
+        raise PreflightError(str(error)) from error
+    _check_wheel(wheel, tag)
+    pinned = _pinned(wheel, fetched.requirements)
     _check_place(layout, folder)
     on_phase("build")
     try:
         layout.versions.mkdir(parents=True, exist_ok=True)
         layout.remove(tag)
-        _build(Environment(folder, pip), fetched, constraints=folder.with_name(f".{tag}.txt"))
+        scratch = folder.with_name(f".{tag}.txt")
+        _build(Environment(folder, pip), wheel, fetched.wheel_sha256, pinned=pinned, scratch=scratch)
         os.sync()  # thousands of files that pip does not flush; the record must not outlive them in a power cut
         layout.write_record(
             InstallRecord(
@@ -124,39 +129,45 @@ def find_staged(layout: Layout, tag: str) -> StagedVersion | None:
     return StagedVersion(tag, layout.folder(tag), record.sha256, was_reused=True)
 
 
-def _build(environment: Environment, fetched: VerifiedWheel, *, constraints: Path) -> None:
+def _build(environment: Environment, wheel: Wheel, sha256: str, *, pinned: bytes, scratch: Path) -> None:
     environment.create()
-    if fetched.requirements is not None:
-        environment.install(["--require-hashes", "-r", str(fetched.requirements)])
     try:
-        constraints.write_text(f"{fetched.wheel.resolve().as_uri()} --hash=sha256:{fetched.wheel_sha256}\n")
-        environment.install(["--require-hashes", "--no-deps", "-r", str(constraints)])
+        if pinned:
+            scratch.write_bytes(pinned)
+            environment.install(["--require-hashes", "-r", str(scratch)])
+        scratch.write_text(f"{wheel.path.resolve().as_uri()} --hash=sha256:{sha256}\n")
+        environment.install(["--require-hashes", "--no-deps", "-r", str(scratch)])
     finally:
-        constraints.unlink(missing_ok=True)
-    if fetched.requirements is None:
-        environment.install([str(fetched.wheel)])
+        scratch.unlink(missing_ok=True)
     environment.check()
 
 
-def _check_wheel(wheel: Path, tag: str) -> None:
-    """Refuse a wheel of another version than *tag*, or one that does not support this Python."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion, Version
+def _pinned(wheel: Wheel, requirements: Path | None) -> bytes:
+    """Return the list of pinned dependencies: the release's own, else the one in the wheel. Empty if there are none to pin.
 
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-            metadata = email.message_from_bytes(archive.read(name))
-        found = Version(metadata["Version"] or "")
-        needed = SpecifierSet(metadata["Requires-Python"] or "")
-        wanted = Version(tag)
-    except (zipfile.BadZipFile, StopIteration, OSError, InvalidVersion, InvalidSpecifier) as error:
-        raise PreflightError(f"{wheel.name} is no wheel of {tag}") from error
-    if found != wanted:
-        raise PreflightError(f"{wheel.name} is version {found}, not {tag}")
-    if not needed.contains(platform.python_version(), prereleases=True):
+    Raises:
+        PreflightError: The wheel has dependencies, and no list.
+    """
+    if requirements is not None:
+        return requirements.read_bytes()
+    if not wheel.has_dependencies:
+        return b""
+    if wheel.pinned is None:
+        raise PreflightError(
+            f"{wheel.path.name} has no list of its dependencies with their hashes ({PINNED}), and the release has none"
+        )
+    return wheel.pinned
+
+
+def _check_wheel(wheel: Wheel, tag: str) -> None:
+    """Refuse a wheel of another version than *tag*, or one that does not support this Python."""
+    from packaging.version import Version
+
+    if wheel.version != Version(tag):
+        raise PreflightError(f"{wheel.path.name} is version {wheel.version}, not {tag}")
+    if not wheel.pythons.contains(platform.python_version(), prereleases=True):
         here = ".".join(str(part) for part in sys.version_info[:2])
-        raise PreflightError(f"release {tag} needs Python {needed}, this environment has {here}")
+        raise PreflightError(f"release {tag} needs Python {wheel.pythons}, this environment has {here}")
 
 
 def _check_place(layout: Layout, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,21 +103,62 @@ def test_a_changed_file_makes_a_version_incomplete(staged: Layout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("requires", "has_lock", "sha256", "problem"),
+    ("requires", "sha256", "problem"),
     [
-        pytest.param(["helpful"], True, "0" * 64, "DO NOT MATCH THE HASHES", id="another dependency"),
-        pytest.param(["missing"], True, "", "requires missing", id="an incomplete list"),
-        pytest.param(["missing"], False, "", "No matching distribution found for missing", id="no dependency"),
+        pytest.param(["helpful"], "0" * 64, "DO NOT MATCH THE HASHES", id="another dependency"),
+        pytest.param(["missing"], "", "requires missing", id="an incomplete list"),
     ],
 )
 def test_a_failed_build_leaves_nothing(
-    layout: Layout, links: Path, tmp_path: Path, requires: list[str], has_lock: bool, sha256: str, problem: str
+    layout: Layout, links: Path, tmp_path: Path, requires: list[str], sha256: str, problem: str
 ) -> None:
     wheel = stub_wheel(tmp_path / "fetched", TAG, requires=requires)
-    lock = lock_of(links, sha256) if has_lock else None
     with pytest.raises(StageError, match=rf"^stage update: .*{problem}"):
-        stage(layout, fetched(wheel, lock), TAG, pip=offline(links))
+        stage(layout, fetched(wheel, lock_of(links, sha256)), TAG, pip=offline(links))
     assert list(layout.versions.iterdir()) == []
+
+
+def test_dependencies_without_hashes_are_not_installed(layout: Layout, links: Path, tmp_path: Path) -> None:
+    wheel = stub_wheel(tmp_path / "fetched", TAG, requires=["helpful"])
+    with pytest.raises(PreflightError, match="has no list of its dependencies with their hashes"):
+        stage(layout, fetched(wheel), TAG, pip=offline(links))
+    assert list(layout.versions.iterdir()) == []
+
+
+def test_the_list_in_the_wheel_pins_its_dependencies(layout: Layout, links: Path, tmp_path: Path) -> None:
+    """A newer release of a dependency, which nobody has vetted, is not taken."""
+    pinned = lock_of(links).read_bytes()
+    build_wheel(links, "helpful", "1.1", {"helpful.py": b"ANSWER = 0\n"})
+    wheel = build_wheel(
+        tmp_path, "cictl", package_version(TAG), {"cictl/installation/requirements.txt": pinned}, requires=["helpful"]
+    )
+    folder = stage(layout, fetched(wheel), TAG, pip=offline(links)).folder
+    assert [path.name for path in folder.glob("lib/python*/site-packages/helpful-*")] == ["helpful-1.0.dist-info"]
+
+
+@pytest.mark.parametrize(
+    ("name", "mebibytes", "problem"),
+    [
+        pytest.param("big.bin", 501, "more than 500 MiB unpacked", id="bomb"),
+        pytest.param("cictl/installation/requirements.txt", 5, "is no wheel", id="endless list"),
+    ],
+)
+def test_a_wheel_that_unpacks_to_too_much_is_refused(
+    layout: Layout, tmp_path: Path, name: str, mebibytes: int, problem: str
+) -> None:
+    wheel = stub_wheel(tmp_path, TAG)
+    with zipfile.ZipFile(wheel, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open(name, "w") as file:
+        for _ in range(mebibytes):
+            file.write(bytes(1 << 20))
+    with pytest.raises(PreflightError, match=f"^preflight failed: .* {problem}"):
+        stage(layout, fetched(wheel), TAG, pip=PipSettings(index_url="none"))
+    assert list(layout.versions.iterdir()) == []
+
+
+def test_a_file_that_is_no_wheel_is_told(layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "cictl-2.0.0rc1-py3-none-any.whl").write_bytes(b"no zip")
+    with pytest.raises(PreflightError, match=r"^preflight failed: cictl-2.0.0rc1-py3-none-any.whl is no wheel$"):
+        stage(layout, fetched(next(tmp_path.glob("*.whl"))), TAG, pip=PipSettings())
 
 
 def test_a_wheel_that_changed_after_it_was_verified_is_not_installed(layout: Layout, tmp_path: Path) -> None:
@@ -192,4 +234,6 @@ def test_a_version_that_cannot_be_asked_counts_as_able_to_open_the_data(layout: 
 def test_settings_of_pip() -> None:
     settings = {"CICTL_UPDATE_INDEX_URL": "https://example.com/simple", "CIWI_UPDATE_FIND_LINKS": "/srv/wheels"}
     pip = PipSettings.from_environment(settings)
-    assert pip.arguments() == ["--index-url", "https://example.com/simple", "--find-links", "/srv/wheels"]
+    assert pip.variables() == {"PIP_INDEX_URL": "https://example.com/simple"}
+    assert pip.arguments() == ["--find-links", "/srv/wheels"]
+    assert PipSettings(index_url="none").arguments() == ["--no-index"]
