@@ -30,6 +30,7 @@ Settings, from the environment; all but the last four are kept in /etc/default/c
   CICTL_UPDATE_PACKAGE             name in the index (cictl)
   CICTL_UPDATE_CHECKSUM_ASSET      the release's list of SHA-256 sums (cictl-checksums.txt)
   CICTL_UPDATE_REQUIRE_CHECKSUM    false accepts a release without one
+  CICTL_UPDATE_PUBLIC_KEY          the Ed25519 key that must have signed the release
   CICTL_UPDATE_HEALTH_TIMEOUT      seconds for the server to become healthy (60)
   CICTL_PYTHON                     the interpreter to build with
   CICTL_SYSTEMCTL_PATH             the systemctl to use
@@ -150,7 +151,8 @@ make_account() {
 fetch() { # download one release into $TEMPORARY and verify it; sets TAG, WHEEL, SHA256
     cat >"$TEMPORARY/fetch.py" <<'PYTHON'
 """Download one release and verify it; print tag, wheel and SHA-256. The token goes to the API's host and no other."""
-import hashlib, html.parser, json, os, re, sys, time, urllib.error, urllib.parse, urllib.request
+import base64, email, hashlib, html.parser, io, json, os, re, signal, subprocess, sys, time, urllib.error, urllib.parse
+import urllib.request, zipfile
 
 into, wanted = sys.argv[1:]
 get = os.environ.get
@@ -167,13 +169,28 @@ def package_version(tag):
     return found[1] + ({"alpha": "a", "beta": "b", "rc": "rc"}[found[2]] + found[3] if found[2] else "")
 
 
+def too_slow(*_):
+    fail("the release server is too slow: no whole answer in three minutes")
+
+
+signal.signal(signal.SIGALRM, too_slow)
+
+
 def download(url, accept, limit):
+    signal.alarm(180)  # for the whole of it: the time limit of a socket begins anew with each byte
+    try:
+        return patiently(url, accept, limit)
+    finally:
+        signal.alarm(0)
+
+
+def patiently(url, accept, limit):
     request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "cictl-installer"})
     if get("TOKEN") and urllib.parse.urlsplit(url)[:2] == urllib.parse.urlsplit(base)[:2]:
         request.add_unredirected_header("Authorization", "Bearer " + get("TOKEN"))
     for pause in (1, 2, None):
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
+            with urllib.request.urlopen(request, timeout=20) as answer:
                 body = answer.read(limit + 1)
             return body if len(body) <= limit else fail(f"{url} is larger than {limit >> 20} MiB")
         except urllib.error.HTTPError as error:
@@ -233,6 +250,61 @@ def from_index():
     return tag, files | ({"cictl-checksums.txt": lambda: f"{digest} {name}".encode()} if digest else {})
 
 
+def write(name, body):
+    with open(os.path.join(into, name), "wb") as out:
+        out.write(body)
+
+
+def pinned_in(body):
+    """Return the list of dependencies with their hashes that a wheel holds; None if it has no dependencies."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        names = archive.namelist()
+        metadata = next(name for name in names if name.endswith(".dist-info/METADATA"))
+        needed = email.message_from_bytes(archive.read(metadata)).get_all("Requires-Dist") or []
+        if all("extra ==" in one for one in needed):
+            return None
+        if PINNED not in names:
+            fail(f"{wheel} has no list of its dependencies with their hashes ({PINNED}), and the release has none")
+        return archive.read(PINNED)
+
+
+def of_base64(text):
+    try:
+        return base64.b64decode(b"".join(text.split()), validate=True)
+    except ValueError:
+        return b""
+
+
+def check_signature(text):
+    """Check the signature of the list of checksums. Python has no Ed25519 of its own, so openssl does it."""
+    name = f"{listed}.sig"
+    if name not in files:
+        fail(f'release {tag} is not signed, and CICTL_UPDATE_PUBLIC_KEY is set (expected "{name}")')
+    signature, key = files[name](), get("PUBLIC_KEY")
+    if len(signature) != 64:
+        signature = of_base64(signature)
+    if not os.path.exists(key):
+        raw = of_base64(key.encode())
+        if len(raw) != 32:
+            fail("CICTL_UPDATE_PUBLIC_KEY is no Ed25519 public key: name a PEM file, or write the key's 32 bytes in base64")
+        der = base64.b64encode(bytes.fromhex("302a300506032b6570032100") + raw).decode()
+        key = os.path.join(into, "release.pub")
+        write("release.pub", f"-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n".encode())
+    write("checksums", text)
+    write("checksums.sig", signature)
+    files_of = ["-in", os.path.join(into, "checksums"), "-sigfile", os.path.join(into, "checksums.sig")]
+    command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", key, *files_of]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    except FileNotFoundError:
+        fail("CICTL_UPDATE_PUBLIC_KEY is set, and openssl is not there to check the signature: apt install openssl")
+    if done.returncode:
+        fail(f"signature verification failed: {name} is not by the key of CICTL_UPDATE_PUBLIC_KEY, or {listed} was changed")
+
+
+PINNED = "cictl/installation/requirements.txt"
+if get("PUBLIC_KEY") and source != "github":
+    fail("CICTL_UPDATE_PUBLIC_KEY is set, and an index of packages has no signatures: use CICTL_UPDATE_SOURCE=github")
 tag, files = {"github": from_github, "simple": from_index}[source]()
 version = package_version(tag)
 if wanted and tag != wanted:
@@ -243,42 +315,49 @@ if wheel not in files:
 listed = next((name for name in (get("CHECKSUM_ASSET"), "checksums.txt") if name in files), None)
 if listed is None and get("REQUIRE_CHECKSUM") != "false":
     fail(f'release {tag} has no checksum asset (expected "{get("CHECKSUM_ASSET")}")')
-rows = [line.split() for line in files[listed]().decode().splitlines()] if listed else []
+text = files[listed]() if listed else b""
+if get("PUBLIC_KEY"):
+    check_signature(text)
+rows = [line.split() for line in text.decode().splitlines()]
 sums = {row[-1].lstrip("*"): row[0].lower() for row in rows if len(row) > 1 and not row[0].startswith("#")}
-for name in filter(files.__contains__, (wheel, lock)):
+for name in filter(files.__contains__, (lock, wheel)):
     body = files[name]()
     found = hashlib.sha256(body).hexdigest()
     if sums.get(name) != found and listed:
         fail(f"checksum verification failed: {name} has {found}, expected {sums.get(name)}")
-    with open(os.path.join(into, "requirements.txt" if name == lock else name), "wb") as out:
-        out.write(body)
-    if name == wheel:
-        print(tag, wheel, found)
+    write("requirements.txt" if name == lock else name, body)
+pinned = None if lock in files else pinned_in(body)
+if pinned:
+    write("requirements.txt", pinned)
+print(tag, wheel, found)
 PYTHON
     found=$(
         SOURCE=$(chosen UPDATE_SOURCE github) API_BASE=$(chosen UPDATE_API_BASE https://api.github.com) \
             REPOSITORY=$(chosen UPDATE_REPO '') TOKEN=$(chosen GITHUB_TOKEN '') \
             INDEX_URL=$(chosen UPDATE_INDEX_URL '') FIND_LINKS=$(chosen UPDATE_FIND_LINKS '') \
             PACKAGE=$(chosen UPDATE_PACKAGE cictl) CHECKSUM_ASSET=$(chosen UPDATE_CHECKSUM_ASSET cictl-checksums.txt) \
-            REQUIRE_CHECKSUM=$(chosen UPDATE_REQUIRE_CHECKSUM true) \
+            REQUIRE_CHECKSUM=$(chosen UPDATE_REQUIRE_CHECKSUM true) PUBLIC_KEY=$(chosen UPDATE_PUBLIC_KEY '') \
             "$PYTHON" -I "$TEMPORARY/fetch.py" "$TEMPORARY" "$VERSION"
     ) || exit 1
     TAG=${found%% *} SHA256=${found##* } WHEEL=${found#* }
     WHEEL=${WHEEL%% *}
 }
 
-pip_install() { # ARGUMENT...: nothing but what is passed here has a say in where packages come from
+pip_install() ( # ARGUMENT...: nothing but what is passed here has a say in where packages come from
     index=$(chosen UPDATE_INDEX_URL '') links=$(chosen UPDATE_FIND_LINKS '')
+    for name in $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/\1/p'); do
+        unset "$name"
+    done
     case $index in
     '') ;;
     none) set -- --no-index "$@" ;;
-    *) set -- --index-url "$index" "$@" ;;
+    *) export PIP_INDEX_URL="$index" ;; # no option: everybody on the machine can read those, and there may be a login in it
     esac
     [ -z "$links" ] || set -- --find-links "$links" "$@"
-    # shellcheck disable=SC2046  # names of variables have no blanks
-    as_service env $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/-u \1/p') PIP_CONFIG_FILE=/dev/null PYTHONDONTWRITEBYTECODE= \
-        "$VERSIONS/$TAG/bin/python" -m pip install -q --no-input --no-cache-dir --disable-pip-version-check --only-binary :all: "$@" >&2
-}
+    export PIP_CONFIG_FILE=/dev/null PYTHONDONTWRITEBYTECODE=
+    as_service "$VERSIONS/$TAG/bin/python" -m pip install -q --no-input --no-cache-dir --disable-pip-version-check \
+        --only-binary :all: "$@" >&2
+)
 
 build() { # one environment in its final place; its record is written last, so an interrupted one is built anew
     record=$VERSIONS/$TAG/.cictl-install.json
@@ -295,7 +374,6 @@ build() { # one environment in its final place; its record is written last, so a
     [ ! -f "$TEMPORARY/requirements.txt" ] || pip_install --require-hashes -r "$TEMPORARY/requirements.txt"
     printf 'file://%s --hash=sha256:%s\n' "$TEMPORARY/$WHEEL" "$SHA256" >"$TEMPORARY/wheel.txt"
     pip_install --require-hashes --no-deps -r "$TEMPORARY/wheel.txt"
-    [ -f "$TEMPORARY/requirements.txt" ] || pip_install "$TEMPORARY/$WHEEL"
     told=$(as_service "$VERSIONS/$TAG/bin/python" -m pip check --disable-pip-version-check 2>&1) || die "$TAG: $told"
     told=$(as_service "$VERSIONS/$TAG/bin/cictl" --version)
     same_version "${told##* }" || die "$TAG says that it is ${told##* }"
@@ -333,7 +411,7 @@ write_settings() { # keep what is there, add what is missing; secrets may be in 
     [ ! -f "$SETTINGS" ] || cat "$SETTINGS" >"$NEW_SETTINGS"
     own_settings
     for key in UPDATE_SOURCE UPDATE_API_BASE UPDATE_REPO UPDATE_INDEX_URL UPDATE_FIND_LINKS UPDATE_PACKAGE \
-        UPDATE_CHECKSUM_ASSET UPDATE_REQUIRE_CHECKSUM GITHUB_TOKEN; do
+        UPDATE_CHECKSUM_ASSET UPDATE_REQUIRE_CHECKSUM UPDATE_PUBLIC_KEY GITHUB_TOKEN; do
         add_setting "CICTL_$key" "$(chosen "$key" '')"
     done
     own 640 "root:$ACCOUNT" "$NEW_SETTINGS"

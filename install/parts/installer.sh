@@ -115,25 +115,28 @@ PYTHON
             REPOSITORY=$(chosen UPDATE_REPO '') TOKEN=$(chosen GITHUB_TOKEN '') \
             INDEX_URL=$(chosen UPDATE_INDEX_URL '') FIND_LINKS=$(chosen UPDATE_FIND_LINKS '') \
             PACKAGE=$(chosen UPDATE_PACKAGE cictl) CHECKSUM_ASSET=$(chosen UPDATE_CHECKSUM_ASSET cictl-checksums.txt) \
-            REQUIRE_CHECKSUM=$(chosen UPDATE_REQUIRE_CHECKSUM true) \
+            REQUIRE_CHECKSUM=$(chosen UPDATE_REQUIRE_CHECKSUM true) PUBLIC_KEY=$(chosen UPDATE_PUBLIC_KEY '') \
             "$PYTHON" -I "$TEMPORARY/fetch.py" "$TEMPORARY" "$VERSION"
     ) || exit 1
     TAG=${found%% *} SHA256=${found##* } WHEEL=${found#* }
     WHEEL=${WHEEL%% *}
 }
 
-pip_install() { # ARGUMENT...: nothing but what is passed here has a say in where packages come from
+pip_install() ( # ARGUMENT...: nothing but what is passed here has a say in where packages come from
     index=$(chosen UPDATE_INDEX_URL '') links=$(chosen UPDATE_FIND_LINKS '')
+    for name in $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/\1/p'); do
+        unset "$name"
+    done
     case $index in
     '') ;;
     none) set -- --no-index "$@" ;;
-    *) set -- --index-url "$index" "$@" ;;
+    *) export PIP_INDEX_URL="$index" ;; # no option: everybody on the machine can read those, and there may be a login in it
     esac
     [ -z "$links" ] || set -- --find-links "$links" "$@"
-    # shellcheck disable=SC2046  # names of variables have no blanks
-    as_service env $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/-u \1/p') PIP_CONFIG_FILE=/dev/null PYTHONDONTWRITEBYTECODE= \
-        "$VERSIONS/$TAG/bin/python" -m pip install -q --no-input --no-cache-dir --disable-pip-version-check --only-binary :all: "$@" >&2
-}
+    export PIP_CONFIG_FILE=/dev/null PYTHONDONTWRITEBYTECODE=
+    as_service "$VERSIONS/$TAG/bin/python" -m pip install -q --no-input --no-cache-dir --disable-pip-version-check \
+        --only-binary :all: "$@" >&2
+)
 
 build() { # one environment in its final place; its record is written last, so an interrupted one is built anew
     record=$VERSIONS/$TAG/.cictl-install.json
@@ -150,7 +153,6 @@ build() { # one environment in its final place; its record is written last, so a
     [ ! -f "$TEMPORARY/requirements.txt" ] || pip_install --require-hashes -r "$TEMPORARY/requirements.txt"
     printf 'file://%s --hash=sha256:%s\n' "$TEMPORARY/$WHEEL" "$SHA256" >"$TEMPORARY/wheel.txt"
     pip_install --require-hashes --no-deps -r "$TEMPORARY/wheel.txt"
-    [ -f "$TEMPORARY/requirements.txt" ] || pip_install "$TEMPORARY/$WHEEL"
     told=$(as_service "$VERSIONS/$TAG/bin/python" -m pip check --disable-pip-version-check 2>&1) || die "$TAG: $told"
     told=$(as_service "$VERSIONS/$TAG/bin/cictl" --version)
     same_version "${told##* }" || die "$TAG says that it is ${told##* }"
@@ -188,7 +190,7 @@ write_settings() { # keep what is there, add what is missing; secrets may be in 
     [ ! -f "$SETTINGS" ] || cat "$SETTINGS" >"$NEW_SETTINGS"
     own_settings
     for key in UPDATE_SOURCE UPDATE_API_BASE UPDATE_REPO UPDATE_INDEX_URL UPDATE_FIND_LINKS UPDATE_PACKAGE \
-        UPDATE_CHECKSUM_ASSET UPDATE_REQUIRE_CHECKSUM GITHUB_TOKEN; do
+        UPDATE_CHECKSUM_ASSET UPDATE_REQUIRE_CHECKSUM UPDATE_PUBLIC_KEY GITHUB_TOKEN; do
         add_setting "CICTL_$key" "$(chosen "$key" '')"
     done
     own 640 "root:$ACCOUNT" "$NEW_SETTINGS"

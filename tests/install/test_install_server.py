@@ -12,7 +12,6 @@ from cictl_testing.installs.machine import SERVER, Machine, publish
 from cictl_testing.installs.wheels import SOURCE
 from cictl_testing.processes import eventually
 from cictl_testing.servers.release_server import ReleaseServer
-from filelock import BaseFileLock
 
 from cictl.installation.layout import Layout
 
@@ -223,7 +222,7 @@ def test_a_wheel_with_another_checksum_is_refused_before_anything_is_done(
 
 def test_a_server_error_is_tried_again(machine: Machine, releases: ReleaseServer) -> None:
     releases.faults["/assets/"] = [503]
-    with held_lock(machine):
+    with machine.held_lock():
         machine.run("install-server")
     assert releases.paths().count("/assets/v1.0.0/cictl-1.0.0-requirements.txt") == 1
     assert len(releases.paths()) == 5
@@ -235,7 +234,7 @@ def test_the_token_goes_to_no_other_host(
     elsewhere = ReleaseServer()
     publish(elsewhere, "v1.0.0", wheels)
     releases.assets_at = elsewhere.url
-    with held_lock(machine):
+    with machine.held_lock():
         machine.run("install-server", CICTL_GITHUB_TOKEN="s3cret")
     elsewhere.close()
     assert all(seen.headers["authorization"] == "Bearer s3cret" for seen in releases.seen)
@@ -245,18 +244,11 @@ def test_the_token_goes_to_no_other_host(
 
 def test_nothing_is_installed_while_an_update_is_under_way(installed: Machine) -> None:
     before = installed.main_pid(SERVER)
-    with held_lock(installed):
+    with installed.held_lock():
         done = installed.run("install-server")
     assert done.returncode == 1
     assert "an update is under way" in done.stderr
     assert installed.main_pid(SERVER) == before
-
-
-def held_lock(machine: Machine) -> BaseFileLock:
-    """Hold the lock of updates: the installer then fetches and verifies, and goes no further."""
-    home = machine.root / "opt/cictl"
-    home.mkdir(parents=True, exist_ok=True)
-    return Layout(home, home).lock()
 
 
 @pytest.mark.parametrize("script", ["install-server", "install-agent", "uninstall-server", "uninstall-agent"])

@@ -24,6 +24,7 @@ from cictl.installation.releases.release import (
     verify,
 )
 from cictl.installation.releases.settings import NO_REPOSITORY, ReleaseSettings
+from cictl.installation.releases.signatures import SETTING, SUFFIX, Verifier
 from cictl.installation.releases.web import RefusedError, Web, WebError
 from cictl.installation.versions import Tag, find_tag
 
@@ -59,11 +60,20 @@ class _Tag(msgspec.Struct, frozen=True):
 
 
 class GithubSource:
-    """The releases of a repository. Each has a wheel, a list of checksums and perhaps a list of pinned requirements."""
+    """The releases of a repository.
 
-    def __init__(self, settings: ReleaseSettings, web: Web) -> None:
+    Each has a wheel, a list of checksums, and perhaps a list of pinned requirements and a signature of the checksums.
+    """
+
+    def __init__(self, settings: ReleaseSettings, web: Web, verifier: Verifier | None = None) -> None:
+        """Ask nothing yet.
+
+        Args:
+            verifier: Checks the signatures, which every release must have then.
+        """
         self._settings = settings
         self._web = web
+        self._verifier = verifier
         self._base = f"{settings.api_base}/repos/{quote(settings.repository)}"
 
     def latest(self) -> Release:
@@ -84,9 +94,12 @@ class GithubSource:
     def fetch(self, release: Release, into: Path) -> FetchedRelease:
         into.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = [asset for asset in (release.wheel, release.requirements) if asset]
+        sums = self._checksums(release)
         try:
             digests = [self._download(asset, into / asset.name) for asset in files]
-            self._verify(release, [into / asset.name for asset in files])
+            if sums is not None:
+                for asset in files:
+                    verify(sums, into / asset.name)
         except ReleaseError:
             for asset in files:
                 (into / asset.name).unlink(missing_ok=True)
@@ -110,8 +123,12 @@ class GithubSource:
         checksums = found.find(expected, _OTHER_CHECKSUMS)
         if checksums is None and self._settings.requires_checksum:
             raise ReleaseError(f'latest release has no checksum asset (expected "{expected}")')
+        signature = found.find(checksums.name + SUFFIX) if checksums else None
+        if self._verifier and signature is None:
+            wanted = (checksums.name if checksums else expected) + SUFFIX
+            raise ReleaseError(f'release {tag} is not signed, and {SETTING} is set (expected "{wanted}")')
         requirements = found.find(f"cictl-{tag.package_version}-requirements.txt")
-        return Release(str(tag), found.html_url, wheel, requirements, checksums)
+        return Release(str(tag), found.html_url, wheel, requirements, checksums, signature)
 
     def _pages(self, path: str, type_: type[list[T]]) -> list[T]:
         found: list[T] = []
@@ -142,14 +159,19 @@ class GithubSource:
         except WebError as error:
             raise ReleaseError(f"download update asset: {error}") from error
 
-    def _verify(self, release: Release, files: list[Path]) -> None:
+    def _checksums(self, release: Release) -> dict[str, str] | None:
+        """Return the sums of the release's files; None if it has no list. The list's signature is right, if one is wanted."""
         if release.checksums is None:
-            return
-        url = release.checksums.url
+            return None
+        content = self._text(release.checksums, what="checksum")
+        if self._verifier:
+            assert release.signature is not None, "releases without one were refused"
+            signature = self._text(release.signature, what="signature")
+            self._verifier.check(content, signature, name=release.checksums.name)
+        return read_checksums(content.decode(errors="replace"))
+
+    def _text(self, asset: Asset, *, what: str) -> bytes:
         try:
-            page = self._web.get(url, accept=_BYTES, limit=TEXT_LIMIT, seconds=TEXT_SECONDS)
+            return self._web.get(asset.url, accept=_BYTES, limit=TEXT_LIMIT, seconds=TEXT_SECONDS).body
         except WebError as error:
-            raise ReleaseError(f"download checksum asset: {error}") from error
-        sums = read_checksums(page.body.decode(errors="replace"))
-        for path in files:
-            verify(sums, path)
+            raise ReleaseError(f"download {what} asset: {error}") from error

@@ -23,6 +23,7 @@ class ReleaseSettings:
         package: The project's name in the index.
         checksum_asset: Name of the list of checksums among a release's files.
         requires_checksum: Whether a release without checksums is refused.
+        public_key: The Ed25519 key that must have signed each release, as `Verifier.of` takes it; empty for any release.
     """
 
     source: str = "github"
@@ -33,6 +34,7 @@ class ReleaseSettings:
     package: str = "cictl"
     checksum_asset: str = "cictl-checksums.txt"
     requires_checksum: bool = True
+    public_key: str = ""
 
     @property
     def has_wheels(self) -> bool:
@@ -47,7 +49,7 @@ class ReleaseSettings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> ReleaseSettings:
         """Read `CICTL_UPDATE_SOURCE`, `…_API_BASE`, `…_REPO`, `…_INDEX_URL`, `…_PACKAGE`, `…_CHECKSUM_ASSET`,
-        `…_REQUIRE_CHECKSUM` and `CICTL_GITHUB_TOKEN`, else their `CIWI_` twins, else the defaults."""
+        `…_REQUIRE_CHECKSUM`, `…_PUBLIC_KEY` and `CICTL_GITHUB_TOKEN`, else their `CIWI_` twins, else the defaults."""
         return cls(
             source=setting(environ, "UPDATE_SOURCE") or cls.source,
             api_base=(setting(environ, "UPDATE_API_BASE") or cls.api_base).rstrip("/"),
@@ -57,4 +59,5 @@ class ReleaseSettings:
             package=setting(environ, "UPDATE_PACKAGE") or cls.package,
             checksum_asset=setting(environ, "UPDATE_CHECKSUM_ASSET") or cls.checksum_asset,
             requires_checksum=setting(environ, "UPDATE_REQUIRE_CHECKSUM") != "false",
+            public_key=setting(environ, "UPDATE_PUBLIC_KEY"),
         )

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import tinydb
+from filelock import BaseFileLock
 
 import cictl
 import cictl_agent
 import cictl_client
 import cictl_server
+from cictl.installation.layout import Layout
 from cictl_testing.installs import copies, service_manager
 from cictl_testing.installs.copies import copy
 from cictl_testing.installs.wheels import SOURCE, build_wheel, package_version
@@ -114,6 +116,12 @@ class Machine:
         done = self.run(script, *arguments, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def held_lock(self) -> BaseFileLock:
+        """Hold the lock of updates: the installer then fetches and verifies, and goes no further."""
+        home = self.root / "opt/cictl"
+        home.mkdir(parents=True, exist_ok=True)
+        return Layout(home, home).lock()
 
     def cictl(self, *arguments: str) -> str:
         """Run the installed program against the installed server."""
