@@ -29,7 +29,12 @@ class SecretRef(JobPart, frozen=True, kw_only=True):
 
 
 class CacheSpec(JobPart, frozen=True, kw_only=True):
-    """A directory that an agent keeps between jobs, and the variable that holds its path."""
+    """A directory that an agent keeps between jobs, and the variable that holds its path.
+
+    Attributes:
+        shared: Whether all projects use it that say so too. Otherwise it is the project's own.
+    """
 
     id: str = msgspec.field(default_factory=str)
     env: str = ""
+    shared: bool = False

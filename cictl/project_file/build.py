@@ -62,7 +62,7 @@ def _versioning(versioning: schema.VersioningShape) -> definition.Versioning:
 
 
 def _job(job: schema.JobShape) -> definition.Job:
-    declared = [CacheSpec(id=cache.id.strip(), env=cache.env.strip()) for cache in job.caches]
+    declared = [CacheSpec(id=cache.id.strip(), env=cache.env.strip(), shared=cache.shared) for cache in job.caches]
     return definition.Job(
         id=job.id,
         needs=_trimmed(job.needs),

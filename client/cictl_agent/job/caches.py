@@ -1,5 +1,8 @@
 """Caches: directories that outlive jobs. Opening them for a job, measuring and deleting them.
 
+Each project has caches of its own: what one project's jobs leave in a cache, another project's jobs must not run. They share
+those that both of their files call `shared`. Those of a project are in `.projects/PROJECT/ID`, shared ones in `ID`.
+
 Jobs that run at the same time on one agent may want the same cache. Most tools expect to be alone in a directory, so a job has
 a cache to itself: while another job has it, the next one gets a second directory of the same id, and so on. Each of them
 stays, so it is warm the next time. The caches of tools that lock them on their own are shared by all jobs.
@@ -7,6 +10,7 @@ stays, so it is warm the next time. The caches of tools that lock them on their 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -21,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import CacheStat
+from cictl.wire.metadata import JobMetadata
 from cictl_agent.system.beneath import make_marker
 from cictl_agent.system.paths import is_link
 from cictl_agent.system.platforms import Platform
@@ -29,7 +34,9 @@ from cictl_agent.system.trees import remove_tree
 _MARKER = ".ciwi-cache-touch"
 _FALLBACK_DIR = ".ciwi-cache"
 _LOCKS_DIR = ".locks"
-"""No cache has this name: `cache_name` leaves no dot at the beginning."""
+_PROJECTS_DIR = ".projects"
+"""No cache has one of these names: `cache_name` leaves no dot at the beginning."""
+_NAME_LENGTH = 60
 _CCACHE_SECONDS = 10
 
 
@@ -69,19 +76,35 @@ class Cache:
     lock: FileLock | None = field(default=None, repr=False, compare=False)
 
 
-def open_caches(specs: Iterable[CacheSpec], *, cache_dir: Path, execution_dir: Path, platform: Platform) -> list[Cache]:
+def open_caches(
+    specs: Iterable[CacheSpec], *, cache_dir: Path, project: str, execution_dir: Path, platform: Platform
+) -> list[Cache]:
     """Find or create a directory for each cache that has an id and a variable. Call `close_caches` when the job is over.
 
     A directory that can't be used is replaced by one inside the execution directory: the job then runs without its cache.
 
+    Args:
+        project: The folder of the job's project, as `project_folder` names it.
+
     Raises:
         OSError: The replacement can't be created either.
     """
+    own = cache_dir / _PROJECTS_DIR / platform.file_name(project)
     return [
-        _open(spec, platform.file_name(cache_name(spec.id)), cache_dir, execution_dir)
+        _open(spec, platform.file_name(cache_name(spec.id)), cache_dir if spec.shared else own, execution_dir)
         for spec in specs
         if spec.id and spec.env
     ]
+
+
+def project_folder(facts: JobMetadata) -> str:
+    """Return the name of the folder with the caches of a job's project.
+
+    The server's number and name of the project tell whose they are. The repository that the job checks out would not: a
+    project file can name that of another project.
+    """
+    identity = hashlib.sha256(f"{facts.project_id}/{facts.project}".encode()).hexdigest()[:12]
+    return f"{cache_name(facts.project or 'none')[:_NAME_LENGTH]}-{identity}"
 
 
 def cache_environment(caches: Iterable[Cache]) -> dict[str, str]:
@@ -121,7 +144,7 @@ def measure(cache: Cache, *, is_late: Late = lambda: False) -> CacheStat:
 
 
 def wipe_caches(cache_dir: Path) -> None:
-    """Delete the contents of all caches."""
+    """Delete the contents of all caches, those of all projects and shared ones."""
     remove_tree(cache_dir)
     cache_dir.mkdir(parents=True, exist_ok=True)
 

@@ -217,7 +217,11 @@ class JobRun:
             platform=self.platform,
         )
         self._caches = caches.open_caches(
-            job.caches, cache_dir=self.config.cache_dir, execution_dir=self.directory, platform=self.platform
+            job.caches,
+            cache_dir=self.config.cache_dir,
+            project=caches.project_folder(job.facts),
+            execution_dir=self.directory,
+            platform=self.platform,
         )
         for cache in self._caches:
             self.log.line(f"[cache] {cache.spec.id}: {cache.source} {cache.path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_container_is_started_with_what_the_job_wants(run: RunJob, engine: Stand
     run(script="true", metadata=metadata, caches=[CacheSpec(id="deps", env="DEPS")])
     [call] = engine.called("run")
     [workspace] = agent.config.workspaces_dir.iterdir()
-    cache = agent.config.cache_dir / "deps"
+    [cache] = agent.config.cache_dir.glob(".projects/*/deps")
     options = ["--name", NAME, "--stop-timeout", "0", "-w", "/w", "--user", "7:8", "--device", "/dev/null"]
     groups = ["--group-add", "video", "--group-add", "44"]
     mounts = [f"type=bind,source={workspace},target=/w", f"type=bind,source={cache},target={cache}"]
@@ -129,7 +130,7 @@ def test_only_the_jobs_variables_reach_the_steps(run: RunJob, monkeypatch: pytes
     )
     assert "<job step it's\nnew>\n<true>" in job.text
     assert "\nGOFLAGS=-v\n" in job.text
-    assert "cache/deps\n" in job.text.partition("\nDEPS=")[2]
+    assert re.search(r"\nDEPS=.*/cache/\.projects/.*/deps\n", job.text)
     assert "\ndotted.name=d\n" in job.text
     assert "FROM_AGENT" not in job.text
 

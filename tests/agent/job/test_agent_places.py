@@ -15,9 +15,19 @@ from cictl_testing.agents.thread import gone
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import JobExecution, JobStatus
+from cictl.wire.metadata import JobMetadata
 from cictl_agent.capabilities import base_capabilities
 from cictl_agent.config import AgentConfig, ConfigError, load_config
-from cictl_agent.job.caches import Cache, cache_environment, cache_name, close_caches, measure, open_caches
+from cictl_agent.job.caches import (
+    Cache,
+    cache_environment,
+    cache_name,
+    close_caches,
+    measure,
+    open_caches,
+    project_folder,
+    wipe_caches,
+)
 from cictl_agent.job.environment import job_environment
 from cictl_agent.job.requirements import unmet_tools
 from cictl_agent.job.variables import variables_of
@@ -185,7 +195,7 @@ def test_cache_that_cannot_be_made_falls_back_into_the_execution_directory(tmp_p
     blocked = tmp_path / "file"
     blocked.touch()
     [cache] = open_caches(
-        [CacheSpec(id="c", env="C")], cache_dir=blocked, execution_dir=tmp_path / "x", platform=Linux()
+        [CacheSpec(id="c", env="C")], cache_dir=blocked, project="p", execution_dir=tmp_path / "x", platform=Linux()
     )
     assert (cache.source, cache.path) == ("fallback", tmp_path / "x" / ".ciwi-cache" / "c")
     assert measure(cache).error
@@ -193,7 +203,7 @@ def test_cache_that_cannot_be_made_falls_back_into_the_execution_directory(tmp_p
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "directory"])
 def test_a_cache_whose_marker_became_something_else_opens(tmp_path: Path, kind: str) -> None:
-    marker = tmp_path / "cache" / "c" / ".ciwi-cache-touch"
+    marker = tmp_path / "cache" / ".projects" / "p" / "c" / ".ciwi-cache-touch"
     marker.parent.mkdir(parents=True)
     if kind == "pipe":
         os.mkfifo(marker)
@@ -202,7 +212,11 @@ def test_a_cache_whose_marker_became_something_else_opens(tmp_path: Path, kind: 
     else:
         marker.mkdir()
     [cache] = open_caches(
-        [CacheSpec(id="c", env="C")], cache_dir=tmp_path / "cache", execution_dir=tmp_path / "job", platform=Linux()
+        [CacheSpec(id="c", env="C")],
+        cache_dir=tmp_path / "cache",
+        project="p",
+        execution_dir=tmp_path / "job",
+        platform=Linux(),
     )
     assert (cache.error, cache.path) == ("", marker.parent)
     assert marker.is_file()
@@ -211,7 +225,10 @@ def test_a_cache_whose_marker_became_something_else_opens(tmp_path: Path, kind: 
 
 
 def test_caches_without_a_variable_are_left_out(tmp_path: Path) -> None:
-    assert open_caches([CacheSpec(id="c")], cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux()) == []
+    assert (
+        open_caches([CacheSpec(id="c")], cache_dir=tmp_path, project="p", execution_dir=tmp_path, platform=Linux())
+        == []
+    )
 
 
 def test_caches_are_counted_by_kind(tmp_path: Path) -> None:
@@ -220,19 +237,19 @@ def test_caches_are_counted_by_kind(tmp_path: Path) -> None:
         CacheSpec(id="ccache", env="D"),
         CacheSpec(id="y", env="Y"),
     ]
-    opened = open_caches(specs, cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux())
+    opened = open_caches(specs, cache_dir=tmp_path, project="p", execution_dir=tmp_path, platform=Linux())
     (opened[2].path / "sub").mkdir()
     (opened[2].path / "sub" / "f").write_bytes(b"12345")
     assert [measure(cache).type for cache in opened] == ["fetchcontent", "ccache", "generic"]
     stat = measure(opened[2])
     assert (stat.files, stat.directories, stat.size_bytes) == (2, 1, 5)
-    assert cache_environment(opened)["Y"] == str(tmp_path / "y")
+    assert cache_environment(opened)["Y"] == str(tmp_path / ".projects" / "p" / "y")
 
 
 def test_jobs_at_once_never_share_a_cache_that_its_tool_does_not_lock(tmp_path: Path) -> None:
     def opened() -> Cache:
         specs = [CacheSpec(id="deps", env="DEPS_DIR")]
-        [cache] = open_caches(specs, cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux())
+        [cache] = open_caches(specs, cache_dir=tmp_path, project="p", execution_dir=tmp_path, platform=Linux())
         return cache
 
     first, second = opened(), opened()
@@ -250,13 +267,45 @@ def test_jobs_at_once_never_share_a_cache_that_its_tool_does_not_lock(tmp_path: 
 def test_jobs_at_once_share_a_cache_that_its_tool_locks(tmp_path: Path, variable: str) -> None:
     specs = [CacheSpec(id="go-mod", env=variable)]
     for _ in range(2):
-        [cache] = open_caches(specs, cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux())
+        [cache] = open_caches(specs, cache_dir=tmp_path, project="p", execution_dir=tmp_path, platform=Linux())
         assert (cache.path.name, cache.lock) == ("go-mod", None)
+
+
+def test_projects_have_caches_of_their_own_unless_both_share(tmp_path: Path) -> None:
+    def opened(project: JobMetadata, *, shared: bool) -> Cache:
+        spec = CacheSpec(id="deps", env="GOMODCACHE", shared=shared)
+        [cache] = open_caches(
+            [spec], cache_dir=tmp_path, project=project_folder(project), execution_dir=tmp_path / "x", platform=Linux()
+        )
+        return cache
+
+    shop, other = (JobMetadata({"project_id": str(n), "project": "../shop"}) for n in (1, 2))
+    (opened(shop, shared=False).path / "tool").write_text("evil")
+    (opened(shop, shared=True).path / "tool").write_text("vetted")
+    assert opened(shop, shared=False).source == "hit"
+    assert opened(other, shared=False).source == "miss"
+    assert not (opened(other, shared=False).path / "tool").exists()
+    assert (opened(other, shared=True).path / "tool").read_text() == "vetted"
+    paths = {opened(project, shared=shared).path for project in (shop, other) for shared in (True, False)}
+    assert len(paths) == 3
+    assert all(path.resolve().is_relative_to(tmp_path) for path in paths)
+
+
+def test_caches_of_all_projects_from_before_are_nobodys_and_can_be_wiped(tmp_path: Path) -> None:
+    (tmp_path / "deps").mkdir()
+    (tmp_path / "deps" / "old").touch()
+    [cache] = open_caches(
+        [CacheSpec(id="deps", env="D")], cache_dir=tmp_path, project="p", execution_dir=tmp_path, platform=Linux()
+    )
+    assert cache.source == "miss"
+    close_caches([cache])
+    wipe_caches(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_counting_a_cache_ends_when_its_time_is_over(tmp_path: Path) -> None:
     [cache] = open_caches(
-        [CacheSpec(id="big", env="GOCACHE")], cache_dir=tmp_path, execution_dir=tmp_path, platform=Linux()
+        [CacheSpec(id="big", env="GOCACHE")], cache_dir=tmp_path, project="p", execution_dir=tmp_path, platform=Linux()
     )
     for number in range(20):
         (cache.path / f"f{number}").write_bytes(b"12345")

@@ -26,6 +26,7 @@ pipelines:
       - id: rows
         needs: [lint]
         timeout_seconds: 9
+        caches: [{id: sdk, env: SDK, shared: true}]
         matrix: {include: [{name: red, v: "010"}, {name: blue}]}
         steps:
           - test: {command: "t {{name}}", report: r.xml, format: junit-xml}

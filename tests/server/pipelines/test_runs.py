@@ -15,7 +15,7 @@ from cictl.wire.jobs import JobList, Source
 JOBS = """[
   {id: lint, runs_on: {os: linux, executor: script, shell: posix, container_image: "img:1"},
    requires: {tools: {git: ">=2"}, container: {tools: {cmake: "*"}}}, timeout_seconds: 9, artifacts: [out/*],
-   caches: [{id: deps, env: DEPS}], steps: [{run: "lint {{name}}", env: {A: "b"}}]},
+   caches: [{id: deps, env: DEPS}, {id: sdk, env: SDK, shared: true}], steps: [{run: "lint {{name}}", env: {A: "b"}}]},
   {id: test, needs: [lint], matrix: {include: [{name: one, v: "1"}, {name: two, v: "{{name}}"}]},
    steps: [{run: "deploy {{name}}", skip_dry_run: true}, {test: {command: "t {{v}}", report: r.xml, format: junit-xml}}]}
 ]"""
@@ -36,7 +36,7 @@ def test_an_execution_carries_everything_its_agent_needs(server: RunningServer) 
         "requires.container.tool.cmake": "*",
     }
     assert (lint.timeout_seconds, lint.artifact_globs, lint.source) == (9, ["out/*"], None)
-    assert [(c.id, c.env) for c in lint.caches] == [("deps", "DEPS")]
+    assert [(c.id, c.env, c.shared) for c in lint.caches] == [("deps", "DEPS", False), ("sdk", "SDK", True)]
     assert [(s.index, s.total, s.name, s.env) for s in lint.step_plan] == [(1, 1, "step 1", {"A": "b"})]
     assert lint.metadata["runtime_probe.container_image"] == "img:1"
     assert lint.metadata["pipeline_job_index"] == "0"

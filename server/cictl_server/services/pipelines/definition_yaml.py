@@ -53,7 +53,7 @@ def _job(job: Job) -> _Node:
         **_present(requires=requires),
         "timeout_seconds": job.timeout_seconds,
         "artifacts": list(job.artifacts),
-        **_present(caches=[{"id": cache.id, "env": cache.env} for cache in job.caches]),
+        **_present(caches=[_present(id=cache.id, env=cache.env, shared=cache.shared) for cache in job.caches]),
         "matrix": {"include": [dict(row) for row in job.matrix]},
         "steps": [_step(step) for step in job.steps],
     }
