@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from cictl_agent.config import AgentConfig, ConfigError
 from cictl_agent.system.platforms import Platform
+from cictl_agent.system.private import FILE_MODE, make_private_folder, open_private
 from cictl_agent.system.trees import remove_tree
 
 _ID_FILE = "work-dir.id"
@@ -23,11 +24,12 @@ def claimed(config: AgentConfig, platform: Platform) -> Iterator[str]:
     Raises:
         ConfigError: The directory can't be used, or another agent uses it.
     """
-    lock = FileLock(config.work_dir / "agent.lock")
+    lock = FileLock(config.work_dir / "agent.lock", mode=FILE_MODE)
     try:
-        config.work_dir.mkdir(parents=True, exist_ok=True)
+        make_private_folder(config.work_dir)
         lock.acquire(timeout=0)
         _clear_spool(config, platform)
+        make_private_folder(config.spool_dir)
         work_dir_id = _id_of(config.work_dir)
     except Timeout as error:
         raise ConfigError(
@@ -55,5 +57,6 @@ def _id_of(work_dir: Path) -> str:
     if known.isalnum():
         return known
     made = uuid.uuid4().hex
-    file.write_text(f"{made}\n")
+    with open_private(file) as out:
+        out.write(f"{made}\n".encode())
     return made

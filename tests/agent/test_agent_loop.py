@@ -176,6 +176,25 @@ def test_wipes_wait_for_the_running_job_and_come_before_the_restart(server: Scri
     eventually(lambda: not list(agent.config.workspaces_dir.glob("*")), what="the flush")
 
 
+def test_only_the_agents_account_can_read_its_work_directory(server: ScriptedServer, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    (work / "spool").mkdir(parents=True)
+    for folder in (work, work / "spool"):
+        folder.chmod(0o777)
+    (work / "agent.lock").touch()
+    (work / "work-dir.id").write_text("c0ffee\n")
+    for file in (work / "agent.lock", work / "work-dir.id"):
+        file.chmod(0o666)
+    agent = AgentThread(server, work)
+    try:
+        job = server.finished(server.enqueue(script=f"stat -c '%a %n' {work} {work}/spool {work}/*.* {work}/spool/*"))
+    finally:
+        agent.stop()
+    modes = {Path(line[4:]).name: line[:3] for line in job.text.splitlines() if line[:3].isdecimal()}
+    assert {name: mode for name, mode in modes.items() if mode != "600"} == {"work": "700", "spool": "700"}
+    assert {"agent.lock", "work-dir.id", f"{job.execution.id}.log"} <= modes.keys()
+
+
 def test_work_directory_belongs_to_one_agent(server: ScriptedServer, agent: AgentThread) -> None:
     eventually(lambda: server.heartbeats, what="the first agent")
     config = AgentConfig(agent_id="b", work_dir=agent.config.work_dir, server_url=server.url)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from cictl.redaction import Redactor
+from cictl_agent.system.private import make_private_folder, open_private
 
 
 class JobLog:
@@ -20,11 +21,11 @@ class JobLog:
 
     def __init__(self, path: Path, redactor: Redactor) -> None:
         """Create an empty log at *path*, replacing what was there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         self._path = path
         self._redactor = redactor
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._file = path.open("wb", buffering=0)
+        self._file = open_private(path)
         self._reader = path.open("rb", buffering=0)
         self._lock = threading.Lock()
         self._hash = hashlib.sha256()
