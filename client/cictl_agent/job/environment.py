@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-from cictl.base.urls import without_user_infos
 from cictl.wire.jobs import JobExecution
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.variables import all_names, variables_of
+from cictl_agent.system.credentials import without_credentials
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE
 
-_OURS = re.compile(r"(CICTL|CIWI)_(?P<name>.+)", re.IGNORECASE)
-_PRIVATE = re.compile(r"(VAULT_|UPDATE_|TOKEN)|.*(TOKEN|SECRET|PASSWORD|CREDENTIAL|PRIVATE_KEY)", re.IGNORECASE)
-"""What may hold a credential of the agent, without its prefix: its token, those of release servers, and whatever has such a name.
-Vault's secret ids belong to the server, but an agent that is started in the server's environment inherits them."""
-_INDEXES = frozenset(
-    {
-        "PIP_EXTRA_INDEX_URL",
-        "PIP_FIND_LINKS",
-        "PIP_INDEX_URL",
-        "UV_DEFAULT_INDEX",
-        "UV_EXTRA_INDEX_URL",
-        "UV_FIND_LINKS",
-        "UV_INDEX",
-        "UV_INDEX_URL",
-    }
-)
-"""Variables of package managers with one URL or several, which may hold a login."""
 _OF_A_REPOSITORY = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -50,22 +32,9 @@ on the hook's repository. How git connects (`GIT_SSH_COMMAND`, `GIT_SSL_CAINFO`,
 
 
 def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the agent's environment without its credentials, and without the repository and the job it was started in.
-
-    URLs of servers and of package indexes lose their logins.
-    """
+    """Return the agent's environment without its credentials, and without the repository and the job it was started in."""
     left_out = {*_OF_A_REPOSITORY, *all_names()}
-    return {name: _public(name, value) for name, value in env.items() if name not in left_out and not _is_private(name)}
-
-
-def _is_private(name: str) -> bool:
-    ours = _OURS.fullmatch(name)
-    return ours is not None and _PRIVATE.match(ours["name"]) is not None
-
-
-def _public(name: str, value: str) -> str:
-    """Return a variable's value, without logins if it has URLs of ours or of an index."""
-    return without_user_infos(value) if name in _INDEXES or _OURS.fullmatch(name) else value
+    return {name: value for name, value in without_credentials(env).items() if name not in left_out}
 
 
 def job_environment(

@@ -27,7 +27,8 @@ from cictl_agent.system.process_groups import JobGroups, PosixGroups, TaskkillGr
 JOB_VARIABLE = "CICTL_JOB_EXECUTION_ID"
 """Set in the environment of every process of a job, so that strays are found by it."""
 
-_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_PR_SET_DUMPABLE = 4  # linux/prctl.h
+_PR_SET_CHILD_SUBREAPER = 36
 _KILL_SECONDS = 1.0
 _TICK_SECONDS = 0.01
 _TEND_SECONDS = 0.05
@@ -48,6 +49,13 @@ def adopt_orphans() -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def hide_memory() -> None:
+    """Let no other process of this account, such as a step, read this one's memory and environment. Only Linux can."""
+    # What it starts is not hidden: that ends with the program that a child becomes. Root can read everything.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def reset_ignored_signals() -> None:

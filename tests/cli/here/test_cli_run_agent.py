@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,15 +24,15 @@ def prod(run: Run, tmp_path: Path) -> Path:
 
 
 def test_a_context_gives_server_and_token(prod: Path) -> None:
-    server, token_file, _ = of_context("prod", server="", token_file=None)
+    server, token_file, _ = of_context("prod", os.environ, server="", token_file=None)
     assert (server, token_file) == ("http://127.0.0.1:1", prod)
 
 
 def test_a_token_of_a_context_goes_to_its_server_only(prod: Path) -> None:
-    server, token_file, _ = of_context("prod", server=ELSEWHERE, token_file=None)
+    server, token_file, _ = of_context("prod", os.environ, server=ELSEWHERE, token_file=None)
     assert (server, token_file) == (ELSEWHERE, None)
 
 
 def test_an_unknown_context_is_told(prod: Path) -> None:
     with pytest.raises(ConfigError, match="no context 'test'"):
-        of_context("test", server="", token_file=None)
+        of_context("test", os.environ, server="", token_file=None)

@@ -70,28 +70,33 @@ def run_agent(
     from cictl_agent.agent import Agent
     from cictl_agent.config import ConfigError, find_service, find_work_dir, load_config
     from cictl_agent.envfile import load_env_file
+    from cictl_agent.system.credentials import put_away, without_credentials
     from cictl_agent.system.platforms import this_platform
-    from cictl_agent.system.processes import adopt_orphans, reset_ignored_signals
+    from cictl_agent.system.processes import adopt_orphans, hide_memory, reset_ignored_signals
     from cictl_agent.updating import find_updater
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
+    given = put_away(os.environ, server=server)
+    settings, server = given.variables, given.server
+    hide_memory()
     log_output.begin(level)
     platform = this_platform()
     try:
-        load_env_file(os.environ, platform.env_file(os.environ))
-        service = find_service(os.environ, platform)
+        load_env_file(settings, platform.env_file(settings))
+        os.environ.update(without_credentials(settings))
+        service = find_service(settings, platform)
         updater = find_updater(
-            os.environ,
+            settings,
             service=service,
             version=running_tag(),
             prefix=Path(sys.prefix),
-            work_dir=find_work_dir(os.environ, work_dir),
+            work_dir=find_work_dir(settings, work_dir),
         )
         if problem := updater.begin():
             _fail(ConfigError(problem))
-        server, token_file, env = of_context(context, server=server, token_file=token_file)
+        server, token_file, env = of_context(context, settings, server=server, token_file=token_file)
         config = load_config(
             env,
             server=server,
@@ -117,26 +122,26 @@ def run_agent(
         raise typer.Exit(agent.exit_code)
 
 
-def of_context(name: str, *, server: str, token_file: Path | None) -> tuple[str, Path | None, Mapping[str, str]]:
+def of_context(
+    name: str, environ: Mapping[str, str], *, server: str, token_file: Path | None
+) -> tuple[str, Path | None, Mapping[str, str]]:
     """Return the server, the file with the token, and the environment that the context *name* makes of the given ones.
 
     An option wins over the context, and the context's token goes to the context's server only.
     """
-    import os
-
     from cictl.cli.app.contexts import SettingsError, read_contexts
     from cictl_agent.config import ConfigError
 
     if not name:
-        return server, token_file, os.environ
+        return server, token_file, environ
     try:
-        context = read_contexts(os.environ).get(name)
+        context = read_contexts(environ).get(name)
     except SettingsError as error:
         raise ConfigError(f"{error}; {error.hint}" if error.hint else str(error)) from error
     if token_file is not None or server.rstrip("/") not in ("", context.server.rstrip("/")):
-        return server or context.server, token_file, os.environ
+        return server or context.server, token_file, environ
     own = {"CICTL_TOKEN": context.token} if context.token else {}
-    env = {**context.tls.variables(), **os.environ, **own}
+    env = {**context.tls.variables(), **environ, **own}
     own_file = Path(context.token_file).expanduser() if context.token_file and not context.token else None
     return context.server, own_file, env
 
