@@ -8,7 +8,9 @@ SELECTION := $(filter -k% --lf --last-failed tests/% ./tests/%,$(ARGS))
 WORKERS ?= $(if $(SELECTION),0,5)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check bench docs build clean
+.PHONY: help demo test lint types check bench docs lock build clean
+# Packages come by their hashes, so cictl itself, which has none, is installed without them: with what builds it, also by its hash.
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 
 help: ## Show the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -40,8 +42,11 @@ docs: $(VENV)/dev ## Generate the references of CLI, API and client, manual page
 	$(BIN)/python -m cictl.cli.reference.client docs/client.md
 	$(BIN)/python install/assemble.py
 
+lock: $(VENV)/dev ## Renew the lists of pinned packages; ARGS=--upgrade takes the newest
+	$(BIN)/python install/lock.py $(ARGS)
+
 build: $(VENV)/dev ## Build sdist and wheel into dist/
-	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m build --no-isolation --outdir dist .
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -54,12 +59,13 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || \
 	    { rm -rf $(VENV); echo "error: no virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 
-$(VENV)/runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/runtime: pyproject.toml cictl/installation/requirements.txt build-requirements.txt | $(VENV)/bin/python
 	@echo "Installing cictl and what it needs"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@$(PIP) --require-hashes -r cictl/installation/requirements.txt -r build-requirements.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/dev: $(VENV)/runtime
+$(VENV)/dev: constraints.txt $(VENV)/runtime
 	@echo "Installing what the tests and checks need"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PIP) --require-hashes -r constraints.txt
 	@touch $@
