@@ -23,9 +23,10 @@ test: $(VENV)/dev ## Run every test, side by side, in about ten minutes; ARGS=-k
 	@echo "$(if $(filter 0,$(WORKERS)),One after the other; WORKERS=5 for,$(WORKERS)) side by side"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
 
-lint: $(VENV)/dev ## Check style, format and import contracts
+lint: $(VENV)/dev ## Check style, format, what could be turned against us, and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit -q -c pyproject.toml -r cictl server client install
 	$(BIN)/lint-imports
 
 types: $(VENV)/dev ## Check types

@@ -181,6 +181,10 @@ def too_slow(*_):
 signal.signal(signal.SIGALRM, too_slow)
 
 
+def of_web(url):
+    return urllib.parse.urlsplit(url).scheme in ("http", "https")
+
+
 def download(url, accept, limit):
     signal.alarm(180)  # for the whole of it: the time limit of a socket begins anew with each byte
     try:
@@ -195,7 +199,7 @@ def patiently(url, accept, limit):
         request.add_unredirected_header("Authorization", "Bearer " + get("TOKEN"))
     for pause in (1, 2, None):
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=20) as answer:  # nosec B310 # of_web, or the folder that was named
                 body = answer.read(limit + 1)
             return body if len(body) <= limit else fail(f"{url} is larger than {limit >> 20} MiB")
         except urllib.error.HTTPError as error:
@@ -217,6 +221,7 @@ def from_github():
     return release["tag_name"], {
         asset["name"]: lambda url=asset["url"]: download(url, "application/octet-stream", 100 << 20)
         for asset in release["assets"]
+        if of_web(asset["url"])
     }
 
 
@@ -237,7 +242,7 @@ def from_index():
     if get("INDEX_URL") != "none":
         root = f"{(get('INDEX_URL') or 'https://pypi.org/simple').rstrip('/')}/{get('PACKAGE')}/"
         links.feed(download(root, "text/html", 2 << 20).decode())
-        links.found = [urllib.parse.urljoin(root, link) for link in links.found]
+        links.found = list(filter(of_web, (urllib.parse.urljoin(root, link) for link in links.found)))
     if folder and os.path.isdir(folder):
         links.found += ["file://" + os.path.abspath(os.path.join(folder, name)) for name in os.listdir(folder)]
     form = re.compile(r"/cictl-(\d+\.\d+\.\d+)(?:(a|b|rc)(\d+))?-py3-none-any\.whl(?:#sha256=([0-9a-f]{64}))?$")

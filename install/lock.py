@@ -38,13 +38,13 @@ def main() -> None:
 
 def _compile(output: str, *arguments: str, needed: str = "") -> None:
     command = [*_COMPILE, "--output-file", output, *arguments]
-    subprocess.run(command, cwd=ROOT, env=_environment(), input=needed, text=True, check=True)
+    subprocess.run(command, cwd=ROOT, env=_environment(), input=needed, text=True, check=True)  # noqa: S603 - our words, run by developers
 
 
 def _environment() -> dict[str, str]:
     """Return the environment, with the index of pip's configuration for uv, which does not read that."""
     asked = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
-    index = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    index = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - our words, run by developers
     return {**os.environ, **({"UV_DEFAULT_INDEX": index} if index else {})}
 
 

@@ -30,7 +30,7 @@ class Backoff:
         doublings = min(max(failures - 1, 0), _MOST_DOUBLINGS)
         seconds = min(self.first * 2.0**doublings, self.most)
         # This random number only spreads load. It may be guessed.
-        return seconds * random.uniform(1 - self.jitter, 1) if self.jitter else seconds  # noqa: S311
+        return seconds * random.uniform(1 - self.jitter, 1) if self.jitter else seconds  # noqa: S311 # nosec B311 # no secret
 
     def waits(self) -> Iterator[float]:
         """Yield the seconds to wait after the first failure, the second, and so on without end."""

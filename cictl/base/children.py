@@ -128,7 +128,7 @@ def run(
     groups = groups or Sessions()
     # Start and entry into `_running` are one step, so that `end_all` misses no program that has started.
     with _lock:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - a list from our own callers, and no shell
             command,
             env=env,
             cwd=cwd,

@@ -127,7 +127,7 @@ class OwnChild:
         self._bury()
         if announced(self._layout) is None:
             command = [str(self._layout.current_script), *self._arguments]
-            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - our own command line
 
     def has_lost(self) -> bool:
         """Tell whether the server has ended: nobody would restart it."""

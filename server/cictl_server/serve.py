@@ -201,7 +201,7 @@ class Server:
     def _process(self, config: ServerConfig, listener: socket.socket) -> ServerProcess:
         """Return this process as the services may see and end it."""
         host, port = listener.getsockname()[:2]
-        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - asked there, not bound
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # nosec B104 # asked there, not bound
         return ServerProcess(
             url=_url(near, port),
             arguments=[*config.arguments, *([] if config.port else ["--port", str(port)])],

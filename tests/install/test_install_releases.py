@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,3 +94,14 @@ def test_a_release_server_that_drips_does_not_hold_the_installer(machine: Machin
             check=False,
         )
     assert done.stderr.startswith("error: the release server is too slow")
+
+
+@pytest.mark.parametrize("source", ["simple", "github"])
+def test_a_release_server_names_no_file_of_this_machine(machine: Machine, releases: ReleaseServer, source: str) -> None:
+    wheel = build_wheel(machine.place, "cictl", "1.1.0", {})
+    releases.replies["/simple/cictl/"] = f'<a href="file://{wheel}#sha256={"0" * 64}">{wheel.name}</a>'.encode()
+    release = {"tag_name": "v1.1.0", "assets": [{"name": wheel.name, "url": f"file://{wheel}"}]}
+    releases.replies["/repos/shop/cictl/releases/latest"] = json.dumps(release).encode()
+    done = machine.run("install-server", CICTL_UPDATE_SOURCE=source, CICTL_UPDATE_INDEX_URL=f"{releases.url}/simple")
+    assert done.returncode == 1
+    assert "no release of cictl is there" in done.stderr or "has no compatible asset" in done.stderr

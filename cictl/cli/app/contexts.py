@@ -157,7 +157,7 @@ def read_contexts(env: Mapping[str, str]) -> ContextFile:
 
     try:
         # Texts stay what they are: as YAML 1.1 a token 0123 would be a number, and a name `on` a truth value.
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader) or {}  # noqa: S506 - makes texts only
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader) or {}  # noqa: S506 # nosec B506 # makes texts only
         contexts = {str(name): _parse_context(str(name), value) for name, value in _contexts_of(document).items()}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
         reason = str(error).replace("\n", " ")

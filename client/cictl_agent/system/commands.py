@@ -201,7 +201,7 @@ class _Running:
         # By this process's PATH: the command's own may lead elsewhere, or nowhere.
         executable = shutil.which(arguments[0]) if os.name == "posix" else None
         with processes.starting():
-            self.process: subprocess.Popen[bytes] = subprocess.Popen(
+            self.process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - running the commands of jobs is what an agent is for
                 arguments,
                 executable=executable,
                 cwd=directory,

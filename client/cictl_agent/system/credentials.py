@@ -85,7 +85,7 @@ def _begin_anew(arguments: list[str], public: Mapping[str, str], handed: Setting
     sys.stdout.flush()
     sys.stderr.flush()
     command = [sys.executable, *arguments[1:]]
-    os.execve(sys.executable, command, {**public, _HANDOVER: str(descriptor)})  # noqa: S606 - this program itself
+    os.execve(sys.executable, command, {**public, _HANDOVER: str(descriptor)})  # noqa: S606 # nosec B606 # this program itself
 
 
 def _nameless() -> int:

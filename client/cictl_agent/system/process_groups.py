@@ -82,8 +82,8 @@ class TaskkillGroups:
     def _taskkill(self, *arguments: str) -> None:
         """Run taskkill, and ignore its failure: the process may be gone, or have no window to ask politely."""
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(
-                ["taskkill", *arguments],
+            subprocess.run(  # noqa: S603 - our words and the ids of processes
+                ["taskkill", *arguments],  # noqa: S607 - found on the PATH of the service, as all tools
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

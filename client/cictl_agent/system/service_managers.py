@@ -92,7 +92,7 @@ class LaunchdService:
         domain = f"gui/{self.user_id}" if self.user_id else "system"
         command = [self.launchctl, "kickstart", "-k", f"{domain}/{self.name}"]
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - the command that the settings name
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -133,8 +133,8 @@ class WindowsService:
 
     def restart(self) -> None:
         try:
-            powershell = subprocess.Popen(
-                ["powershell", "-NoProfile", "-NonInteractive", "-Command", self.script],
+            powershell = subprocess.Popen(  # noqa: S603 - our script, with quoted names
+                ["powershell", "-NoProfile", "-NonInteractive", "-Command", self.script],  # noqa: S607 - found on the PATH of the service, as all tools
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

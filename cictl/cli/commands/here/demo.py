@@ -84,7 +84,7 @@ def _cictl(url: str, *arguments: str) -> int:
     """Run one command as a user would type it, and return its exit code."""
     typer.echo(f"\n$ cictl {shlex.join(arguments)}", err=True)
     sys.stderr.flush()
-    return subprocess.run([sys.executable, "-m", "cictl", *arguments], env=_environment(url), check=False).returncode
+    return subprocess.run([sys.executable, "-m", "cictl", *arguments], env=_environment(url), check=False).returncode  # noqa: S603 - this program
 
 
 def _measure_starts(client: Client) -> list[float]:
@@ -164,7 +164,7 @@ def _process(home: Path, command: str, *arguments: str) -> Iterator[_Child]:
     """Run a cictl command in the background, apart from the terminal's Ctrl-C; it is stopped at the end."""
     log = home / f"{command}.log"
     with log.open("wb") as sink:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - this program
             [sys.executable, "-m", "cictl", command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=sink,

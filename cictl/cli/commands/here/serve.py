@@ -207,7 +207,7 @@ def _address(host: str | None, port: int | None) -> tuple[str, int]:
     elif not (digits.isascii() and digits.isdigit() and int(digits) <= 65535):
         raise typer.BadParameter(f"{text} is not host:port, :port or port", param_hint=name)
     elif not found_host:
-        found_host = "0.0.0.0" if colon else "127.0.0.1"  # noqa: S104 - what `:port` means; it wants --no-auth
+        found_host = "0.0.0.0" if colon else "127.0.0.1"  # noqa: S104 # nosec B104 # what `:port` means; it wants --no-auth
     return host or found_host, int(digits) if port is None else port
 
 
@@ -238,7 +238,7 @@ def _start_again(*, port: int | None) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     more = [] if port is None else ["--port", str(port)]
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], *more])  # noqa: S606 - our own command line
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], *more])  # noqa: S606 # nosec B606 # our own command line
 
 
 def _fail(error: Exception, *, host: str, port: int) -> NoReturn:

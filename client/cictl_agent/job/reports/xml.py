@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from xml.etree.ElementTree import Element, ParseError, TreeBuilder
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder  # nosec B405 # defusedxml parses
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
