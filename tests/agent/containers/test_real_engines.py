@@ -73,7 +73,8 @@ def test_steps_find_their_variables_directory_caches_and_network(site: Site, mar
     assert "\ndotted.name=d\n" in job.text
     assert "\nOF_JOB=job\n" in job.text
     assert "FROM_AGENT" not in job.text
-    written = (site.workspace / "own", site.work_dir / "cache/deps/own")
+    [cache] = (site.work_dir / "cache").glob(".projects/*/deps")
+    written = (site.workspace / "own", cache / "own")
     assert {path.stat().st_uid for path in written} == {os.getuid()}
     own_network = site.engine.ask("run", "--rm", IMAGE, "sh", "-c", interfaces)
     assert f"\n{own_network}[run] Step 3: " in job.text
