@@ -416,6 +416,8 @@ class LeaseRequest(Message):
         slots: How many it has (ours).
         reads_ranges: Whether the agent reads tool constraints of several parts, such as `>=2,<3` (ours). Others get
             constraints of one part.
+        sends_token: Whether the agent sends the `lease_token` of the answer with each report and upload (ours). What it
+            leases then belongs to who has the token; what others lease belongs to who names their id.
     """
 
     agent_id: str = ""
@@ -426,12 +428,21 @@ class LeaseRequest(Message):
     slot: int = 0
     slots: int = 0
     reads_ranges: bool = False
+    sends_token: bool = False
 
 
 class LeaseResponse(Message):
+    """The answer to a request for work.
+
+    Attributes:
+        lease_token: What the agent shows in the header `Cictl-Lease-Token` to report on the execution and to send its
+            files (ours). Only for agents that say `sends_token`. The server keeps its digest alone.
+    """
+
     assigned: bool
     job_execution: JobExecution | None = None
     message: str = ""
+    lease_token: str = ""
 
 
 class DeletedJob(Message):

@@ -11,6 +11,8 @@ CICTL_SERVER = "Cictl-Server"
 """A header of each answer of a cictl server: its `instance_id`. It tells the server's answers from those of a proxy."""
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
+LEASE_TOKEN = "Cictl-Lease-Token"  # noqa: S105 - the name of a header
+"""A header of reports and uploads: the `lease_token` of the lease that gave the execution to their sender."""
 LOG_COMPLETE = "X-Log-Complete"
 LOG_OFFSET = "X-Log-Offset"
 LOG_SIZE = "X-Log-Size"

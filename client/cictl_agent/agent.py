@@ -12,7 +12,6 @@ from pathlib import Path
 from cictl.base.clock import Clock, utc_now
 from cictl.installation.versions import running_tag
 from cictl.wire.agents import GREETING, AgentProcess, HeartbeatResponse
-from cictl.wire.jobs import JobExecution
 from cictl.wire.words import NOT_A_SERVICE, Feature
 from cictl_agent.capabilities import base_capabilities
 from cictl_agent.config import AgentConfig
@@ -22,7 +21,7 @@ from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.run import JobRun
 from cictl_agent.job.workspace import Workspaces
 from cictl_agent.known_tools import KnownTools
-from cictl_agent.leasing import Asking
+from cictl_agent.leasing import Asking, Leased
 from cictl_agent.orders import Orders
 from cictl_agent.slots import Slot
 from cictl_agent.system.household import Household
@@ -170,9 +169,10 @@ class Agent:
         )
 
     def _slot(self, number: int, client: Client, asking: Asking, orders: Orders, stop: threading.Event) -> Slot:
-        def new_run(job: JobExecution, workspace: Path) -> JobRun:
+        def new_run(leased: Leased, workspace: Path) -> JobRun:
             return JobRun(
-                job=job,
+                job=leased.job,
+                lease_token=leased.token,
                 config=self._config,
                 platform=self._platform,
                 client=client,

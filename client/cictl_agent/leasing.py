@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from cictl.wire.agents import AGENT_DEACTIVATED, AgentProcess
@@ -22,6 +23,18 @@ _WAIT_SECONDS = 20
 _POLL_SECONDS = 3.0
 _HELD_SECONDS = 0.1
 _REAL_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leased:
+    """A job that the server has given to this agent.
+
+    Attributes:
+        token: Shows that it was given to this agent; empty from a server that gives no tokens.
+    """
+
+    job: JobExecution
+    token: str = field(default="", repr=False)
 
 
 class Asking:
@@ -72,7 +85,7 @@ class Asking:
         return self._features or frozenset()
 
     @contextmanager
-    def next_job(self, slot: int) -> Iterator[JobExecution | None]:
+    def next_job(self, slot: int) -> Iterator[Leased | None]:
         """Yield the next job for a slot, numbered from 1, which runs it in the context; None when the agent must stop.
 
         Where the server gives an agent one job at a time, it is still the slot's turn while the job runs.
@@ -88,7 +101,7 @@ class Asking:
         """Tell whether the server gives this agent one job at a time."""
         return self._slots > 1 and Feature.SLOTS not in self.features
 
-    def _wait_for_job(self, slot: int) -> JobExecution | None:
+    def _wait_for_job(self, slot: int) -> Leased | None:
         while not self._stop.is_set():
             if self._is_held():
                 self._stop.wait(_HELD_SECONDS)
@@ -103,7 +116,7 @@ class Asking:
                 return None
             if answer is not None and answer.assigned and answer.job_execution is not None:
                 self._pauses = _pauses()
-                return answer.job_execution
+                return Leased(job=answer.job_execution, token=answer.lease_token)
             self._pause(answer, waited=time.monotonic() - began)
         return None
 
@@ -138,6 +151,7 @@ class Asking:
             slot=slot if is_one_of_many else 0,
             slots=self._slots if is_one_of_many else 0,
             reads_ranges=True,
+            sends_token=True,
         )
         answer = self._client.lease(request)
         # The id is kept after a failure: the lost answer may have been a job, and the server gives that job again to a

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cictl.wire.jobs import JobExecution
 from cictl_agent.job.run import JobRun
 from cictl_agent.job.workspace import Workspaces, workspace_name
-from cictl_agent.leasing import Asking
+from cictl_agent.leasing import Asking, Leased
 from cictl_agent.orders import Orders
 from cictl_agent.system.interruption import StopReason
 
@@ -36,7 +35,7 @@ class Slot:
     asking: Asking
     orders: Orders
     workspaces: Workspaces
-    new_run: Callable[[JobExecution, Path], JobRun]
+    new_run: Callable[[Leased, Path], JobRun]
     file_name: Callable[[str], str]
     stop: threading.Event
     current: JobRun | None = field(default=None, init=False)
@@ -45,10 +44,10 @@ class Slot:
         """Run one job after the other, until the agent must stop."""
         is_over = False
         while not is_over:
-            with self.asking.next_job(self.number) as job:
-                is_over = job is None
-                if job is not None:
-                    self._take(job)
+            with self.asking.next_job(self.number) as leased:
+                is_over = leased is None
+                if leased is not None:
+                    self._take(leased)
             if not is_over:
                 self.orders.carry_out_if_idle()
 
@@ -57,12 +56,12 @@ class Slot:
         if current := self.current:
             current.interrupt(reason, detail)
 
-    def _take(self, job: JobExecution) -> None:
+    def _take(self, leased: Leased) -> None:
         with self.orders.floor.shared():
             if self.orders.is_restarting:
                 return  # a job that is not begun is handed out again
-            with self.workspaces.claim(self.file_name(workspace_name(job))) as workspace:
-                self._run(self.new_run(job, workspace))
+            with self.workspaces.claim(self.file_name(workspace_name(leased.job))) as workspace:
+                self._run(self.new_run(leased, workspace))
 
     def _run(self, run: JobRun) -> None:
         logger.info("job begins job=%s", run.job.id)

@@ -62,6 +62,7 @@ class JobRun:
     """One attempt at a job.
 
     Attributes:
+        lease_token: Goes with every report and upload.
         capabilities: What this agent offers, as last scanned.
         features: What the server can do beyond the contract.
         adopts_orphans, household: See `JobProcesses`.
@@ -75,6 +76,7 @@ class JobRun:
     """
 
     job: JobExecution
+    lease_token: str = field(repr=False)
     config: AgentConfig
     platform: Platform
     client: Client
@@ -125,6 +127,7 @@ class JobRun:
                 client=self.client,
                 job_id=self.job.id,
                 agent_id=self.config.agent_id,
+                lease_token=self.lease_token,
                 log=log,
                 interruption=self.interruption,
                 appends=Feature.LOG_APPEND in self.features,
@@ -358,6 +361,7 @@ class JobRun:
                 client=self.client,
                 job_id=self.job.id,
                 agent_id=self.config.agent_id,
+                lease_token=self.lease_token,
                 scratch_dir=self.config.work_dir,
                 log=self.log,
                 interruption=self.aftermath,
@@ -373,7 +377,10 @@ class JobRun:
         if report.total or report.coverage:
             request = TestReportUpload(agent_id=self.config.agent_id, report=report)
             try:
-                persist(lambda: self.client.upload_tests(self.job.id, request), self.aftermath)
+                persist(
+                    lambda: self.client.upload_tests(self.job.id, request, lease_token=self.lease_token),
+                    self.aftermath,
+                )
             except (ClientError, Interrupted) as error:
                 self.log.line(f"[tests] report upload failed: {error}")
 

@@ -48,6 +48,7 @@ class Reporter:
         client: Client,
         job_id: str,
         agent_id: str,
+        lease_token: str,
         log: JobLog,
         interruption: Interruption,
         appends: bool,
@@ -56,6 +57,7 @@ class Reporter:
         self._client = client
         self._job_id = job_id
         self._agent_id = agent_id
+        self._lease_token = lease_token
         self._log = log
         self._interruption = interruption
         self._appends = appends
@@ -255,7 +257,7 @@ class Reporter:
     def _post(self, request: StatusRequest) -> JobState:
         masked = masked_message(request, self._log.redact, keep=STATUS_UNMASKED)
         stamped = msgspec.structs.replace(masked, timestamp_utc=self._clock())
-        return self._client.report_status(self._job_id, stamped, minimal=True)
+        return self._client.report_status(self._job_id, stamped, lease_token=self._lease_token, minimal=True)
 
     def _hear(self, state: JobState) -> None:
         self.heard_at = time.monotonic()

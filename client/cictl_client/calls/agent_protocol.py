@@ -31,28 +31,57 @@ class AgentProtocolCalls(Calls):
         return self._transport.post(LeaseResponse, "/api/v1/agent/lease", encode(request), timeout=limit)
 
     def report_status(
-        self, job_id: str, request: StatusRequest, *, minimal: bool = False, timeout: float = 30.0
+        self,
+        job_id: str,
+        request: StatusRequest,
+        *,
+        lease_token: str = "",
+        minimal: bool = False,
+        timeout: float = 30.0,
     ) -> JobState:
-        """Report how an execution goes, and return its state on the server; *minimal* asks for a short answer."""
-        headers = {"Content-Type": "application/json", **({words.PREFER: words.RETURN_MINIMAL} if minimal else {})}
+        """Report how an execution goes, and return its state on the server; *minimal* asks for a short answer.
+
+        Args:
+            lease_token: As the lease gave it, here and at the uploads.
+        """
+        headers = {"Content-Type": "application/json", **_proof(lease_token)}
+        if minimal:
+            headers[words.PREFER] = words.RETURN_MINIMAL
         path = f"{job_path(job_id)}/status"
         response = self._transport.send("POST", path, body=encode(request), headers=headers, timeout=timeout)
         return following.read_state(Asked(self._transport.base_url, path), response)
 
     def upload_artifacts_zip(
-        self, job_id: str, agent_id: str, body: IO[bytes], *, timeout: float = _UPLOAD_SECONDS
+        self,
+        job_id: str,
+        agent_id: str,
+        body: IO[bytes],
+        *,
+        lease_token: str = "",
+        timeout: float = _UPLOAD_SECONDS,
     ) -> list[Artifact]:
         """Replace the artifacts of an execution by the files of a zip, which is read from *body* in blocks."""
-        headers = {"Content-Type": "application/zip", words.AGENT_ID: agent_id}
+        headers = {"Content-Type": "application/zip", words.AGENT_ID: agent_id, **_proof(lease_token)}
         path = f"{job_path(job_id)}/artifacts/upload-zip"
         return self._transport.post(ArtifactList, path, body, headers=headers, timeout=timeout).artifacts or []
 
-    def upload_artifacts_json(self, job_id: str, request: ArtifactUpload) -> list[Artifact]:
+    def upload_artifacts_json(self, job_id: str, request: ArtifactUpload, *, lease_token: str = "") -> list[Artifact]:
         """Replace the artifacts of an execution by the files in a request; for a server without zips."""
         path = f"{job_path(job_id)}/artifacts"
-        return self._transport.post(ArtifactList, path, encode(request), timeout=_UPLOAD_SECONDS).artifacts or []
+        headers = _proof(lease_token)
+        answer = self._transport.post(ArtifactList, path, encode(request), headers=headers, timeout=_UPLOAD_SECONDS)
+        return answer.artifacts or []
 
-    def upload_tests(self, job_id: str, request: TestReportUpload) -> TestReport:
+    def upload_tests(self, job_id: str, request: TestReportUpload, *, lease_token: str = "") -> TestReport:
         """Store the results of an execution's tests, and its coverage."""
         path = f"{job_path(job_id)}/tests"
-        return self._transport.post(TestReportResponse, path, encode(request), timeout=_UPLOAD_SECONDS).report
+        headers = _proof(lease_token)
+        answer = self._transport.post(
+            TestReportResponse, path, encode(request), headers=headers, timeout=_UPLOAD_SECONDS
+        )
+        return answer.report
+
+
+def _proof(lease_token: str) -> dict[str, str]:
+    """Return the header that shows which lease the sender has; none for a server that gave no token."""
+    return {words.LEASE_TOKEN: lease_token} if lease_token else {}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import falcon
 
+from cictl.wire import words
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
@@ -23,6 +25,16 @@ class Parameter:
     high: int | None = None
     default: int | None = None
     choices: tuple[str, ...] = ()
+
+
+LEASE_TOKEN = Parameter(
+    name=words.LEASE_TOKEN, text="The `lease_token` of the lease, from an agent that said `sends_token` there."
+)
+
+
+def lease_token(req: falcon.Request) -> str:
+    """Return the token by which the sender holds its execution; empty if it shows none."""
+    return req.get_header(words.LEASE_TOKEN) or ""
 
 
 def nearest(req: falcon.Request, parameter: Parameter) -> int:

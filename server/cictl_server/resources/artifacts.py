@@ -14,13 +14,18 @@ from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.http import media
 from cictl_server.http.files import FileStream, send_file
-from cictl_server.http.parameters import Parameter
+from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token
 from cictl_server.services import Services
 from cictl_server.services.artifacts.artifacts import StoredFile
 from cictl_server.services.artifacts.paths import clean_artifact_path
+from cictl_server.services.history.holder import Sender
 
 _ZIP = Content(media=("application/zip",), text="A zip of the files.")
-_REFUSED = {400: "no agent id, a bad path or bad data", 404: "unknown", 409: "another agent's execution"}
+_REFUSED = {
+    400: "no agent id, a bad path or bad data",
+    404: "unknown",
+    409: "another agent's execution or attempt, or it is over",
+}
 _LINKS = Parameter(
     name="links",
     choices=("true",),
@@ -50,12 +55,14 @@ class JobArtifactsResource:
             503: "too many uploads at once",
         },
         takes_key=False,
+        headers=[LEASE_TOKEN],
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files of the body."""
         with self._large.turn():
             upload = media.read(req, ArtifactUpload, limit=media.LARGE_BODY_LIMIT)
-            stored = self._artifacts.upload_files(job_id, agent_id=upload.agent_id, files=upload.artifacts)
+            sender = Sender(agent_id=upload.agent_id, token=lease_token(req))
+            stored = self._artifacts.upload_files(job_id, sender=sender, files=upload.artifacts)
         media.write(resp, ArtifactList(artifacts=stored or None))
 
 
@@ -69,8 +76,8 @@ class JobArtifactsZipResource:
         request=_ZIP,
         answers={200: ArtifactList, **_REFUSED, 413: "more than the server's limits; the text names the limit"},
         query=[Parameter(name="agent_id", text="The agent, unless the header names it.")],
-        headers=[Parameter(name=words.AGENT_ID, text="The agent that sends the files.")],
         takes_key=False,
+        headers=[Parameter(name=words.AGENT_ID, text="The agent that sends the files."), LEASE_TOKEN],
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files in a zip; an empty body means none.
@@ -79,7 +86,8 @@ class JobArtifactsZipResource:
         """
         agent_id = req.get_header(words.AGENT_ID) or req.get_param("agent_id") or ""
         body = cast("IO[bytes]", req.bounded_stream)
-        stored = self._artifacts.upload_zip(job_id, agent_id=agent_id, body=body)
+        sender = Sender(agent_id=agent_id, token=lease_token(req))
+        stored = self._artifacts.upload_zip(job_id, sender=sender, body=body)
         media.write(resp, ArtifactList(artifacts=stored or None))
 
 

@@ -22,7 +22,7 @@ from cictl.wire.problems import Code, Problem
 from cictl_server.apidoc.describe import api
 from cictl_server.errors import NotFound
 from cictl_server.http import errors, media
-from cictl_server.http.parameters import Parameter, nearest
+from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token, nearest
 from cictl_server.services import Services
 from cictl_server.services.jobs.lists import JobFilter
 
@@ -183,18 +183,22 @@ class JobStatusResource:
         answers={
             200: (JobResponse, JobStateResponse),
             400: "no `agent_id`, a bad status, or, by the contract, an unknown execution",
-            409: "another agent holds it, it was never leased, or log bytes leave a gap",
+            409: "another agent or attempt holds it, it was never leased, or log bytes leave a gap",
         },
-        headers=[Parameter(name=words.PREFER, text=f"`{words.RETURN_MINIMAL}` asks for a JobStateResponse.")],
+        headers=[
+            Parameter(name=words.PREFER, text=f"`{words.RETURN_MINIMAL}` asks for a JobStateResponse."),
+            LEASE_TOKEN,
+        ],
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Report the status, output and steps of an execution."""
-        report = media.read(req, StatusRequest)
+        report, token = media.read(req, StatusRequest), lease_token(req)
         try:
             if words.RETURN_MINIMAL in (req.get_header(words.PREFER) or ""):
-                media.write(resp, JobStateResponse(job_execution=self._reporting.report_minimal(job_id, report)))
+                state = self._reporting.report_minimal(job_id, report, lease_token=token)
+                media.write(resp, JobStateResponse(job_execution=state))
             else:
-                media.write(resp, JobResponse(job_execution=self._reporting.report(job_id, report)))
+                media.write(resp, JobResponse(job_execution=self._reporting.report(job_id, report, lease_token=token)))
         except NotFound as error:
             errors.answer(req, resp, Problem(title=str(error), status=400, code=Code.NOT_FOUND))
 

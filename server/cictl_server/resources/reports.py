@@ -7,6 +7,7 @@ import falcon
 from cictl.wire.reports import TestReportResponse, TestReportUpload
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
+from cictl_server.http.parameters import LEASE_TOKEN, lease_token
 from cictl_server.services import Services
 
 
@@ -28,13 +29,15 @@ class JobTestsResource:
             200: TestReportResponse,
             400: "no `agent_id`",
             404: "unknown",
-            409: "another agent's execution",
+            409: "another agent's execution or attempt, or it is over",
             503: "too many reports at once",
         },
         takes_key=False,
+        headers=[LEASE_TOKEN],
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Store the test report, and return it."""
         with self._large.turn():
             upload = media.read(req, TestReportUpload, limit=media.LARGE_BODY_LIMIT)
-            media.write(resp, TestReportResponse(report=self._reports.upload(job_id, upload)))
+            stored = self._reports.upload(job_id, upload, lease_token=lease_token(req))
+            media.write(resp, TestReportResponse(report=stored))

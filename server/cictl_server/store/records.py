@@ -38,6 +38,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         lease_request_id: `request_id` of the lease that took it.
         lease_process: Which process of its agent took it (`process_key`); empty when the agent did not tell.
         lease_slot: Which slot of that process; 0 when it has only one.
+        lease_hash: `token_hash` of the token that its last lease gave; empty when its agent sends none. A lease that ran out
+            leaves it, so that the agent that had it may still begin.
         log_size: Bytes of its log that count, once it is over; what came later is ignored.
         log_generation: How often it was requeued. Each attempt writes into a log of its own.
         closing_line: The last line of its log, by the server, kept apart from the agent's bytes.
@@ -67,6 +69,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     lease_request_id: str = ""
     lease_process: str = ""
     lease_slot: int = 0
+    lease_hash: str = ""
     log_size: int = 0
     log_generation: int = 0
     closing_line: str = ""
@@ -88,6 +91,11 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         return f"job-{self.number}"
+
+    @property
+    def is_ended_by_server(self) -> bool:
+        """Whether the server ended it, by a cancel, a time limit or the loss of its agent, and not its agent's report."""
+        return self.status.is_terminal and bool(self.closing_line)
 
     @property
     def limit_seconds(self) -> int:

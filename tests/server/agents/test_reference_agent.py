@@ -265,8 +265,8 @@ def test_lists_for_the_front_end_decode_too(wire: Wire, enqueue: Callable[[], li
     first, _ = enqueue()
     wire.post("heartbeat", GREETING)
     wire.post("agent/lease", LEASE)
-    wire.post(f"jobs/{first}/status", DONE)
     wire.post(f"jobs/{first}/tests", TESTS)
+    wire.post(f"jobs/{first}/status", DONE)
     paths = ("jobs", "jobs?view=summary&max=150", "jobs?view=queued&limit=5", "jobs?view=history&limit=5", "agents")
     for path in (*paths, "runtime-state", "agents/agent-build7", f"jobs/{first}/tests", f"jobs/{first}/blocked-by"):
         assert wire.get(path)

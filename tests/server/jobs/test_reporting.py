@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from cictl_testing.server import RunningServer
@@ -236,7 +237,7 @@ def test_an_older_tail_that_arrives_late_takes_nothing_away(server: RunningServe
     ],
 )
 def test_a_report_that_is_overtaken_never_reaches_the_log_of_the_next_agent(
-    server: RunningServer, monkeypatch: pytest.MonkeyPatch, status: str, fields: dict[str, object]
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, status: str, fields: dict[str, Any]
 ) -> None:
     job = prepare(server, "leased")
 

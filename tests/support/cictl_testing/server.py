@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import falcon.testing
 
 from cictl.project_file import parse
+from cictl.wire import words
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
 from cictl.wire.codec import decode, encode
 from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseResponse, StatusRequest
@@ -110,9 +111,11 @@ class RunningServer:
         assert job is not None
         return job
 
-    def report(self, job_id: str, status: str, agent_id: str = "a", **fields: Any) -> falcon.testing.Result:
+    def report(
+        self, job_id: str, status: str, agent_id: str = "a", *, lease_token: str = "", **fields: Any
+    ) -> falcon.testing.Result:
         request = StatusRequest(agent_id=agent_id, status=status, **fields)
-        return self.post(f"/api/v1/jobs/{job_id}/status", request)
+        return self.post(f"/api/v1/jobs/{job_id}/status", request, headers={words.LEASE_TOKEN: lease_token})
 
     def running(self, agent_id: str = "a") -> JobExecution:
         """Lease an execution and report that it runs."""

@@ -32,6 +32,7 @@ def upload(
     client: Client,
     job_id: str,
     agent_id: str,
+    lease_token: str,
     scratch_dir: Path,
     log: JobLog,
     interruption: Interruption,
@@ -49,12 +50,12 @@ def upload(
     try:
         with tempfile.TemporaryFile(dir=scratch_dir) as archive:
             _write_zip(found, archive, interruption)
-            persist(lambda: _send_zip(client, job_id, agent_id, archive), interruption)
+            persist(lambda: _send_zip(client, job_id, agent_id, lease_token, archive), interruption)
     except ApiError as error:
         if isinstance(error, (NotFound, TooLarge, *TRANSIENT)) or size > _MOST_JSON_BYTES:
             raise _failed(error) from error
         log.line(f"[artifacts] zip refused ({error}), sending JSON")
-        _send_json(found, client, job_id, agent_id)
+        _send_json(found, client, job_id, agent_id, lease_token)
     except (ClientError, OSError, ValueError, zipfile.LargeZipFile) as error:
         raise _failed(error) from error
 
@@ -83,14 +84,15 @@ def _write_zip(found: Iterable[Found], archive: IO[bytes], interruption: Interru
                 shutil.copyfileobj(source, sink, 1 << 16)
 
 
-def _send_zip(client: Client, job_id: str, agent_id: str, archive: IO[bytes]) -> None:
+def _send_zip(client: Client, job_id: str, agent_id: str, lease_token: str, archive: IO[bytes]) -> None:
     archive.seek(0)
-    client.upload_artifacts_zip(job_id, agent_id, archive)
+    client.upload_artifacts_zip(job_id, agent_id, archive, lease_token=lease_token)
 
 
-def _send_json(found: Iterable[Found], client: Client, job_id: str, agent_id: str) -> None:
+def _send_json(found: Iterable[Found], client: Client, job_id: str, agent_id: str, lease_token: str) -> None:
     try:
         files = [ArtifactData(path=f.path, data_base64=base64.b64encode(f.file.read_bytes()).decode()) for f in found]
-        client.upload_artifacts_json(job_id, ArtifactUpload(agent_id=agent_id, artifacts=files))
+        request = ArtifactUpload(agent_id=agent_id, artifacts=files)
+        client.upload_artifacts_json(job_id, request, lease_token=lease_token)
     except (ClientError, OSError) as error:
         raise _failed(error) from error

@@ -32,7 +32,8 @@ class Artifacts:
                 masks=masks,
                 limits=limits,
                 disk=core.disk,
+                clock=core.clock,
             ),
-            reports=ReportService(files=files, store=store, presence=presence, masks=masks),
+            reports=ReportService(files=files, store=store, presence=presence, masks=masks, clock=core.clock),
             report_files=files,
         )

@@ -20,6 +20,7 @@ from typing import IO
 from urllib.parse import quote
 
 from cictl.base.beneath import NotBeneath, beneath
+from cictl.base.clock import Clock
 from cictl.base.names.artifact_paths import (
     BAD_NAME_ERRORS,
     BadArtifactPath,
@@ -37,7 +38,8 @@ from cictl_server.services.artifacts.zips import entry_kind, extract, open_zip, 
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import job_number, numbered_names
 from cictl_server.services.fleet.presence import PresenceBook
-from cictl_server.services.history.lookup import check_holder, get_job
+from cictl_server.services.history.holder import Sender, check_uploader
+from cictl_server.services.history.lookup import get_job
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Store
 from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
@@ -86,6 +88,7 @@ class ArtifactService:
         masks: Masks,
         limits: ArtifactLimits,
         disk: Disk,
+        clock: Clock,
     ) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,6 +98,7 @@ class ArtifactService:
         self._masks = masks
         self._limits = limits
         self._disk = disk
+        self._clock = clock
         self._locks = [threading.Lock() for _ in range(64)]
         """Uploads of one execution take turns. Its number chooses the lock; executions may share one."""
 
@@ -102,13 +106,13 @@ class ArtifactService:
     def _keeps_case(self) -> bool:
         return keeps_case(self._directory)  # asked late: it writes, and a server must also start on a full disk
 
-    def upload_files(self, job_id: str, *, agent_id: str, files: Iterable[ArtifactData]) -> list[Artifact]:
+    def upload_files(self, job_id: str, *, sender: Sender, files: Iterable[ArtifactData]) -> list[Artifact]:
         """Replace the list with *files*. Everything is checked before the first byte is written.
 
         Raises:
             InvalidRequest, NotFound, Conflict, TooLarge, DiskLow: Nothing has changed then.
         """
-        self._check_sender(job_id, agent_id)
+        self._check_sender(job_id, sender)
         files = list(files)
         self._limits.check_files(len(files))
         paths = self._names(job_id, [f.path for f in files])
@@ -118,22 +122,22 @@ class ArtifactService:
         with self._staging() as stage:
             for path, data in decoded:
                 _write(stage / path, data)
-            return self._commit(job_id, agent_id, stage, Upload(paths=paths))
+            return self._commit(job_id, sender, stage, Upload(paths=paths))
 
-    def upload_zip(self, job_id: str, *, agent_id: str, body: IO[bytes]) -> list[Artifact]:
+    def upload_zip(self, job_id: str, *, sender: Sender, body: IO[bytes]) -> list[Artifact]:
         """Replace the list with the entries of a zip. An empty body gives an empty list.
 
         Raises:
             InvalidRequest, NotFound, Conflict, TooLarge, DiskLow: Nothing has changed then.
         """
-        self._check_sender(job_id, agent_id)
+        self._check_sender(job_id, sender)
         with tempfile.TemporaryFile(dir=self._directory) as spool:
             shutil.copyfileobj(body, spool, _BLOCK)
             size = spool.tell()
             if size == 0:
-                return self.upload_files(job_id, agent_id=agent_id, files=[])
+                return self.upload_files(job_id, sender=sender, files=[])
             with open_zip(spool, self._limits) as archive:
-                return self._unpack(job_id, agent_id, archive, size=size)
+                return self._unpack(job_id, sender, archive, size=size)
 
     def list_artifacts(self, job_id: str) -> list[Artifact]:
         """Return the artifacts in upload order. Reports that are not among them are added; the list is then sorted by path."""
@@ -241,15 +245,15 @@ class ArtifactService:
         """Remove the files of an execution that was deleted."""
         shutil.rmtree(self._directory / f"job-{number}", ignore_errors=True)
 
-    def _check_sender(self, job_id: str, agent_id: str) -> None:
-        if not agent_id.strip():
+    def _check_sender(self, job_id: str, sender: Sender) -> None:
+        if not sender.agent_id.strip():
             raise no_agent_id()
         self._disk.check_room("upload")
         with self._store.read() as view:
-            check_holder(get_job(view, job_id), agent_id)
-        self._presence.touch(agent_id)
+            check_uploader(get_job(view, job_id), sender, now=self._clock())
+        self._presence.touch(sender.agent_id)
 
-    def _unpack(self, job_id: str, agent_id: str, archive: zipfile.ZipFile, *, size: int) -> list[Artifact]:
+    def _unpack(self, job_id: str, sender: Sender, archive: zipfile.ZipFile, *, size: int) -> list[Artifact]:
         entries = [info for info in archive.infolist() if not info.filename.endswith("/")]  # is_dir() wants a name
         upload = self._read_entries(job_id, archive, entries)
         total = sum(info.file_size for info in entries)
@@ -259,7 +263,7 @@ class ArtifactService:
             for info, path in zip(entries, upload.paths, strict=True):
                 if path not in upload.links:
                     extract(archive, info, stage / path)
-            return self._commit(job_id, agent_id, stage, upload)
+            return self._commit(job_id, sender, stage, upload)
 
     def _read_entries(self, job_id: str, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> Upload:
         """Check the names and kinds of a zip's entries, and where its links lead."""
@@ -308,7 +312,7 @@ class ArtifactService:
         finally:
             shutil.rmtree(stage, ignore_errors=True)
 
-    def _commit(self, job_id: str, agent_id: str, stage: Path, upload: Upload) -> list[Artifact]:
+    def _commit(self, job_id: str, sender: Sender, stage: Path, upload: Upload) -> list[Artifact]:
         """Move the staged files into a new generation, and name it in the store.
 
         The order matters: files and names are synced to disk before the record names them, the holder is checked again in
@@ -332,7 +336,7 @@ class ArtifactService:
             stage.rename(self._generation(number, generation))
             _sync_tree(home)
             with self._store.write() as tx:
-                check_holder(get_job(tx, job_id), agent_id)
+                check_uploader(get_job(tx, job_id), sender, now=self._clock())
                 tx.artifacts.put(ArtifactsRecord(number=number, generation=generation, entries=entries))
             for old in _generations(home):
                 if old < generation:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cictl.base.beneath import NotBeneath, beneath
+from cictl.base.clock import Clock
 from cictl.redaction import masked_message
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
 from cictl.wire.codec import decode
@@ -21,7 +22,8 @@ from cictl.wire.reports import REPORT_WORDS, TestReport, TestReportUpload
 from cictl_server.errors import NotFound, no_agent_id
 from cictl_server.services.core.ids import job_number, numbered_names
 from cictl_server.services.fleet.presence import PresenceBook
-from cictl_server.services.history.lookup import check_holder, get_job
+from cictl_server.services.history.holder import Sender, check_uploader
+from cictl_server.services.history.lookup import get_job
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Store
 
@@ -101,27 +103,29 @@ class ReportService:
     store: Store
     presence: PresenceBook
     masks: Masks
+    clock: Clock
 
-    def upload(self, job_id: str, request: TestReportUpload) -> TestReport:
+    def upload(self, job_id: str, request: TestReportUpload, *, lease_token: str = "") -> TestReport:
         """Replace the report of an execution. Its counts are stored as sent.
 
         Raises:
             InvalidRequest: No agent id.
             NotFound: No such execution.
-            Conflict: Another agent holds it.
+            Conflict: Another agent, or another attempt, holds it, or it is over.
         """
         if not request.agent_id.strip():
             raise no_agent_id()
+        sender = Sender(agent_id=request.agent_id, token=lease_token)
         with self.store.read() as view:
             job = get_job(view, job_id)
-        check_holder(job, request.agent_id)
+        check_uploader(job, sender, now=self.clock())
         report = request.report
         if mask := self.masks.of(job.id):
             report = masked_message(report, mask.redact, words=REPORT_WORDS)
         summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
         with self.files.replacing(job.number, report) as take_over, self.store.write() as tx:
             job = get_job(tx, job_id)
-            check_holder(job, request.agent_id)
+            check_uploader(job, sender, now=self.clock())
             tx.jobs.put(msgspec.structs.replace(job, test_summary=summary))
             take_over()
         self.presence.touch(request.agent_id)

@@ -1,22 +1,12 @@
-"""Looking up an execution, naming it, and checking which agent may send files for it."""
+"""Looking up an execution, and naming it."""
 
 from __future__ import annotations
 
 from cictl.wire.short_ids import short_id_of
-from cictl_server.errors import Conflict, NotFound
+from cictl_server.errors import NotFound
 from cictl_server.services.core.ids import job_number
 from cictl_server.store.contract import Jobs, View
 from cictl_server.store.records import JobRecord
-
-
-def check_holder(job: JobRecord, agent_id: str) -> None:
-    """Return if *agent_id* may send files for *job*: it holds the execution or held it to its end, or nobody did.
-
-    Raises:
-        Conflict: Another agent holds or held it.
-    """
-    if job.agent_id and job.agent_id != agent_id:
-        raise Conflict("job is leased by another agent")
 
 
 def short_id(job: JobRecord) -> str:

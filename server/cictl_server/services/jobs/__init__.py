@@ -9,6 +9,7 @@ from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.history import History
+from cictl_server.services.history.lease_tokens import LeaseTokens
 from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.expiry import MaintenanceService
 from cictl_server.services.jobs.explain import ExplainService
@@ -55,6 +56,7 @@ class Jobs:
         store, clock, hub, settler, files = core.store, core.clock, core.hub, history.settling, logs.files
         presence, matching = fleet.presence, fleet.matching
         pause = LeasePause(hub, clock)
+        tokens = LeaseTokens()
         losses = LostWork(store=store, settler=settler, logs=files, clock=clock)
         jobs = JobService(store=store, logs=files, hub=hub, matching=matching)
         return cls(
@@ -78,10 +80,12 @@ class Jobs:
                 handover=Handover(
                     store=store,
                     settler=settler,
+                    tokens=tokens,
                     secrets=secrets.lease_secrets,
                     sensitive=secrets.sensitive,
                     clock=clock,
                 ),
+                tokens=tokens,
                 pause=pause,
                 hub=hub,
                 clock=clock,

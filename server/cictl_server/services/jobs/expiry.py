@@ -13,6 +13,7 @@ from cictl_server.services.core.ids import job_number
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.core.pulse import Pulse
 from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.history.holder import UPLOADS_AFTER_END
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.logs.files import LogFiles
@@ -34,7 +35,7 @@ UPLOAD_LIMIT = timedelta(minutes=10)
 The time limit of a job does not cover the upload of its artifacts, and during one the agent reports nothing. So while the
 agent is online, the server waits this much longer before it ends the execution."""
 
-SECRETS_KEPT = timedelta(minutes=10)
+SECRETS_KEPT = UPLOADS_AFTER_END
 """How long the secrets of a finished execution are remembered, to mask what its agent still sends."""
 
 _TIMED_OUT = "job timed out while running (server maintenance)"

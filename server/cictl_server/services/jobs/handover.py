@@ -18,6 +18,7 @@ from cictl.base.clock import Clock
 from cictl.wire.jobs import Cause, JobExecution, JobStatus, LeaseResponse
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
+from cictl_server.services.history.lease_tokens import LeaseTokens
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
@@ -46,10 +47,18 @@ BEING_RESOLVED = "agent already has an active job"
 
 class Handover:
     def __init__(
-        self, *, store: Store, settler: Settler, secrets: SecretService, sensitive: SensitiveValues, clock: Clock
+        self,
+        *,
+        store: Store,
+        settler: Settler,
+        tokens: LeaseTokens,
+        secrets: SecretService,
+        sensitive: SensitiveValues,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._settler = settler
+        self._tokens = tokens
         self._secrets = secrets
         self._sensitive = sensitive
         self._clock = clock
@@ -100,7 +109,7 @@ class Handover:
 
     def _given(self, job: JobRecord, view: JobExecution) -> LeaseResponse:
         logger.info("leased execution=%s agent=%s", job.id, job.agent_id)
-        return LeaseResponse(assigned=True, job_execution=view)
+        return LeaseResponse(assigned=True, job_execution=view, lease_token=self._tokens.find(job))
 
     @contextmanager
     def _only_one(self, job: JobRecord) -> Iterator[bool]:

@@ -20,6 +20,7 @@ from cictl_server.services.core.hub import QUEUE, Hub
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.processes import ProcessGuard, process_key
+from cictl_server.services.history.lease_tokens import LeaseTokens
 from cictl_server.services.history.lifecycle import Event, advance
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.handover import BEING_RESOLVED, Handover
@@ -52,6 +53,7 @@ class LeasingService:
     presence: PresenceBook
     processes: ProcessGuard
     handover: Handover
+    tokens: LeaseTokens
     pause: LeasePause
     hub: Hub
     clock: Clock
@@ -136,6 +138,9 @@ class LeasingService:
             for held in active:
                 if held in others:
                     continue
+                if held.lease_hash and not request.sends_token:
+                    # An agent that got a token would say so again: this is another program with its id.
+                    return LeaseResponse(assigned=False, message=_ACTIVE)
                 if not is_waiting and self._is_unanswered(held, request):
                     logger.info("lease offered again execution=%s agent=%s", held.id, request.agent_id)
                     return self._give_again(tx, held, request)
@@ -165,7 +170,10 @@ class LeasingService:
             default_timeout_seconds=0 if job.timeout_seconds else self.default_timeout_seconds,
             lease_process=process_key(request.process),
             lease_slot=request.slot,
+            lease_hash="",
         )
+        if request.sends_token:
+            leased = self.tokens.renew(leased)
         self.settler.put(tx, leased)
         return leased
 
@@ -196,16 +204,19 @@ class LeasingService:
 
     def _give_again(self, tx: Transaction, held: JobRecord, request: LeaseRequest) -> JobRecord:
         """Return *held* as it is leased to the slot that asks; to another process than before the lease is a new one."""
-        if not _is_of_earlier_process(held, request):
-            return held
-        given = msgspec.structs.replace(
-            held,
-            leased=self.clock(),
-            lease_request_id=request.request_id,
-            lease_process=process_key(request.process),
-            lease_slot=request.slot,
-        )
-        self.settler.put(tx, given)
+        given = held
+        if _is_of_earlier_process(held, request):
+            given = msgspec.structs.replace(
+                self.tokens.renew(held) if request.sends_token else held,
+                leased=self.clock(),
+                lease_request_id=request.request_id,
+                lease_process=process_key(request.process),
+                lease_slot=request.slot,
+            )
+        elif held.lease_hash and not self.tokens.find(held):  # this server has been started anew since
+            given = self.tokens.renew(held)
+        if given is not held:
+            self.settler.put(tx, given)
         return given
 
     def _give_up(self, tx: Transaction, held: JobRecord, request: LeaseRequest) -> bool:

@@ -23,8 +23,11 @@ from cictl.wire.jobs import (
     Step,
     StepEvent,
 )
-from cictl_server.errors import Conflict, InvalidRequest, LogGap, no_agent_id
+from cictl.wire.requirements import meets_all
+from cictl_server.errors import InvalidRequest, LogGap, no_agent_id
+from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.history.holder import Sender, held_by_another, not_leased
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
@@ -62,26 +65,26 @@ class ReportingService:
         self._turns = [threading.RLock() for _ in range(_TURNS)]
         """Reports of one execution take turns. Its number chooses the lock; executions may share one."""
 
-    def report(self, job_id: str, request: StatusRequest) -> JobExecution:
+    def report(self, job_id: str, request: StatusRequest, *, lease_token: str = "") -> JobExecution:
         """Apply a status report and return the resulting execution, its log's end included as far as it may be shown.
 
         The log is written before the status: a terminal status is stored only when every byte of the log is durable.
 
         Raises:
             InvalidRequest: No agent id, or a status that agents don't report; an unknown execution, as the contract has it.
-            Conflict: Another agent holds the execution, or it was never leased.
+            Conflict: Another agent, or another attempt, holds the execution, or it was never leased.
             LogGap: The log bytes leave a gap, or the server holds fewer than a terminal report says.
         """
-        job = self._apply(job_id, request)
+        job = self._apply(job_id, request, lease_token)
         size = JobLog(self._logs, job, is_for_agent=True).size
         return job_view(job, output=JobLog(self._logs, job).output(), log_size=size)
 
-    def report_minimal(self, job_id: str, request: StatusRequest) -> JobState:
+    def report_minimal(self, job_id: str, request: StatusRequest, *, lease_token: str = "") -> JobState:
         """Apply a status report like `report`, and return the state alone."""
-        job = self._apply(job_id, request)
+        job = self._apply(job_id, request, lease_token)
         return job_state(job, log_size=JobLog(self._logs, job, is_for_agent=True).size)
 
-    def _apply(self, job_id: str, request: StatusRequest) -> JobRecord:
+    def _apply(self, job_id: str, request: StatusRequest, lease_token: str) -> JobRecord:
         if not request.agent_id:
             raise no_agent_id()
         status = _STATUSES.get(request.status.strip().lower())
@@ -92,18 +95,19 @@ class ReportingService:
         # Two ends that come at once must not write into one log: the log of the second would stand under the status of the
         # first. So the second begins when the first is stored, and finds that the execution is over.
         with self._turns[hash(job_id) % _TURNS]:
-            while (job := self._try(job_id, request, status)) is None:
+            sender = Sender(agent_id=request.agent_id, token=lease_token)
+            while (job := self._try(job_id, request, status, sender)) is None:
                 logger.info("lease lost while a report was written execution=%s agent=%s", job_id, request.agent_id)
         return job
 
-    def _try(self, job_id: str, request: StatusRequest, status: JobStatus) -> JobRecord | None:
+    def _try(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> JobRecord | None:
         """Apply the report, or return None when the execution was requeued meanwhile.
 
         The log is written outside of the transaction, because a commit must not wait for megabytes. A requeue gives the
         execution a log of another name, so bytes of this attempt never reach the log of the next one. What was written
         into the old log is deleted, and the caller tries again with the record as it is now.
         """
-        job, is_settled = self._begin(job_id, request, status)
+        job, is_settled = self._begin(job_id, request, status, sender)
         if is_settled:
             return job
         other = self._write_log(job, request, is_last=status.is_terminal)
@@ -112,7 +116,7 @@ class ReportingService:
             if present is None or present.log_generation != job.log_generation:
                 self._logs.delete(job.log_name)
                 return None
-            if _check_owner(tx, present, request, status):
+            if _check_sender(tx, present, sender, status):
                 return present
             if other is not None:
                 self._logs.overwrite(job.log_name, other, is_last=status.is_terminal)
@@ -122,20 +126,20 @@ class ReportingService:
             logger.info("finished execution=%s status=%s agent=%s", job.id, job.status, request.agent_id)
         return job
 
-    def _begin(self, job_id: str, request: StatusRequest, status: JobStatus) -> tuple[JobRecord, bool]:
+    def _begin(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> tuple[JobRecord, bool]:
         """Return the execution as its reporter holds it, and whether it is over.
 
         An execution that nobody holds is first given to the reporter, so that only one agent ever writes into its log.
         """
         with self._store.read() as view:
             job = get_job(view, job_id)
-            is_settled = _check_owner(view, job, request, status)
+            is_settled = _check_sender(view, job, sender, status)
         self._presence.touch(request.agent_id)
         if job.status is not JobStatus.QUEUED:
             return job, is_settled
         with self._store.write() as tx:
             job = get_job(tx, job_id)
-            is_settled = _check_owner(tx, job, request, status)
+            is_settled = _check_sender(tx, job, sender, status)
             return (job if is_settled else self._store_status(tx, job, request, status)), is_settled
 
     def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> bytes | None:
@@ -221,25 +225,36 @@ def _logged(event: StepEvent, *, size: int, now: datetime) -> LoggedStep:
     return LoggedStep(index=step.index, total=step.total, name=step.name, started_utc=now, log_offset=offset)
 
 
-def _check_owner(view: View, job: JobRecord, request: StatusRequest, status: JobStatus) -> bool:
+def _check_sender(view: View, job: JobRecord, sender: Sender, status: JobStatus) -> bool:
     """Tell whether the execution is over, so that the report changes nothing.
 
     Raises:
-        Conflict: The reporter may not change this execution.
+        Conflict: The sender may not change this execution.
     """
-    is_stranger = bool(job.agent_id) and job.agent_id != request.agent_id
     if job.status.is_terminal:
-        if is_stranger and status is job.status:
-            raise Conflict("job is leased by another agent")
+        if job.agent_id and not sender.holds(job) and status is job.status:
+            raise held_by_another()
         return True
-    if is_stranger:
-        raise Conflict("job is leased by another agent")
     if job.status is JobStatus.QUEUED:
-        # Its lease ran out before its agent began. The first agent that reports it as running gets it.
-        agent = view.agents.find(request.agent_id)
-        slots = agent.slots if agent else 1
-        is_full = len(view.jobs.active_of_agent(request.agent_id)) >= slots
-        is_taken = is_full or (agent is not None and agent.deactivated)
-        if status.is_terminal or job.is_blocked or is_taken:
-            raise Conflict("job is not leased", hint="lease it first")
+        if status.is_terminal or not _may_begin(view, job, sender):
+            raise not_leased()
+    elif not sender.holds(job):
+        raise held_by_another()
     return False
+
+
+def _may_begin(view: View, job: JobRecord, sender: Sender) -> bool:
+    """Tell whether a report takes a queued execution: the sender was too late, and its lease has run out.
+
+    One that shows the token of the last lease is known by it. By the contract an agent without tokens may take any
+    execution, so the rules of a lease are applied to it again.
+    """
+    agent = view.agents.find(sender.agent_id)
+    has_place = len(view.jobs.active_of_agent(sender.agent_id)) < (agent.slots if agent else 1)
+    if job.is_blocked or not has_place or (agent is not None and agent.deactivated):
+        return False
+    if job.lease_hash:
+        return sender.has_lease(job)
+    is_reference = agent is None or agent.process is None
+    capabilities = effective_capabilities(agent, agent_id=sender.agent_id)
+    return is_reference and job.not_before is None and meets_all(job.required_capabilities, capabilities)
