@@ -49,12 +49,16 @@ pipeline_chains: [{id: all, pipelines: [build, deploy]}]
 _EXCLUDED_CHECKS = ("positive_data_acceptance", "negative_data_rejection", "use_after_free", "unsupported_method")
 
 
+_UPLOADS = ("post_job_artifacts", "post_job_artifacts_zip", "post_job_tests")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Seeds:
-    """What exists in the data that is fuzzed; `over` holds executions that have ended, `all` those and others."""
+    """What exists in the data that is fuzzed; `over` holds executions that have ended, `held` one that runs, `all` every one."""
 
     repository: str
     over: Sequence[str]
+    held: Sequence[str]
     all: Sequence[str]
 
 
@@ -86,7 +90,7 @@ def sow(directory: Path, repository: Path) -> Seeds:
         connection = VaultConnectionRequest(name=name, url=_NO_VAULT, role_id="r", secret_id_env=_VARIABLE)
         assert server.post("/api/v1/vault/connections", connection).status_code == 201
     server.close()
-    return Seeds(repository=str(repository), over=over, all=everything)
+    return Seeds(repository=str(repository), over=over, held=[running], all=everything)
 
 
 def _finished(server: RunningServer, agent_id: str) -> str:
@@ -128,6 +132,7 @@ def _configuration(seeds: Seeds) -> str:
     lists: Mapping[str, Sequence[str | int]] = {
         "jobs": seeds.all,
         "over": seeds.over,
+        "held": seeds.held,
         "agents": ["a", "b"],
         "numbers": [1],
         "statuses": ["running", "succeeded", "failed", "queued"],
@@ -161,9 +166,12 @@ def _configuration(seeds: Seeds) -> str:
         line for name, values in lists.items() for line in (f"[dictionaries.{name}]", f"values = {json.dumps(values)}")
     ]
     lines += ["[parameters]", *(f'"{key}" = {_binding(*value)}' for key, value in bindings.items())]
-    # A followed log ends with its execution, so only ended ones are asked for.
-    lines += ["[[operations]]", 'include-operation-id = "get_job_log"', "[operations.parameters]"]
-    return "\n".join([*lines, f'"path.job_id" = {_binding("over", 1.0)}']) + "\n"
+    # A followed log ends with its execution, so only ended ones are asked for; files are taken for those that run.
+    wanted = {"get_job_log": ("over", 1.0)} | dict.fromkeys(_UPLOADS, ("held", 0.8))
+    for operation, value in wanted.items():
+        lines += ["[[operations]]", f'include-operation-id = "{operation}"', "[operations.parameters]"]
+        lines.append(f'"path.job_id" = {_binding(*value)}')
+    return "\n".join(lines) + "\n"
 
 
 def _binding(name: str, probability: float) -> str:
