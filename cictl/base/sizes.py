@@ -22,6 +22,12 @@ def parse_size(text: str) -> int:
     return int(match[1]) << 10 * power
 
 
+def setting_text(count: int) -> str:
+    """Return a number of bytes as `parse_size` reads it: `1GiB`, or `1000` where no unit fits."""
+    power = next(power for power in range(len(_UNITS) - 1, -1, -1) if count % (1 << 10 * power) == 0)
+    return f"{count >> 10 * power}{_UNITS[power] if power else ''}"
+
+
 def size_text(count: int) -> str:
     """Return a number of bytes as `512 B`, `1.5 KiB`, `20.0 MiB`."""
     value = float(count)

@@ -258,7 +258,11 @@ class JobExecution(Message):
 
 
 class JobState(Message):
-    """`GET jobs/{id}?view=state`: a small answer for those who poll. The keys mean the same as in `JobExecution`."""
+    """`GET jobs/{id}?view=state`: a small answer for those who poll. The keys mean the same as in `JobExecution`.
+
+    Attributes:
+        log_is_full: The log has passed the server's limit. Nothing more of it is kept, and its agent need not send it (ours).
+    """
 
     id: str
     status: JobStatus
@@ -272,6 +276,7 @@ class JobState(Message):
     finished_utc: datetime | None = None
     waiting_reason: str = ""
     not_before_utc: datetime | None = None
+    log_is_full: bool = False
 
 
 class JobResponse(Message):

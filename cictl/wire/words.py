@@ -30,6 +30,11 @@ CONTROL = "[control] "
 """How a line of a log begins that cictl wrote, not the job."""
 
 
+def log_limit_line(size: str) -> str:
+    """Return the last line of a log that was longer than the server's limit, such as `1GiB`."""
+    return f"{CONTROL}log limit of {size} reached; the rest is not kept"
+
+
 UPDATER, CICTL_WHEEL = "updater", "cictl-wheel"
 """The capability of agents that install wheels by themselves, and its value."""
 

@@ -22,6 +22,7 @@ from cictl_server.mdns import find_advertiser
 from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_JOB_SECONDS, DEFAULT_WAITING_PLACES, Services
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SECONDS
+from cictl_server.services.logs.files import DEFAULT_LOG_LIMIT
 from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
@@ -56,6 +57,7 @@ class ServerConfig:
         vault_urls: The only Vaults from which secrets may come; empty allows any.
         artifact_limits: How much a job may keep.
         min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
+        max_log_bytes: How much of the log of one job is kept; 0 for any size.
         arguments: The command line without the program that starts this server again; a port chosen at 0 is added.
     """
 
@@ -74,6 +76,7 @@ class ServerConfig:
     vault_urls: Sequence[str] = ()
     artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
     min_free: int | None = None
+    max_log_bytes: int = DEFAULT_LOG_LIMIT
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     @property
@@ -130,6 +133,7 @@ class Server:
             vault_urls=config.vault_urls,
             artifact_limits=config.artifact_limits,
             min_free=config.min_free,
+            max_log_bytes=config.max_log_bytes,
             process=self._process(config, listener),
         )
         self.services.jobs.expiry.start_up()

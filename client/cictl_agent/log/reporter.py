@@ -65,6 +65,7 @@ class Reporter:
         self._chunk = CHUNK_BYTES
         self._sent = 0
         self._is_over = False
+        self._is_full = False
         self._is_troubled = False
         self._news = threading.Condition()
         self._pending = StatusRequest()
@@ -179,12 +180,16 @@ class Reporter:
     def _wait_for_news(self) -> bool:
         """Wait until there is something to tell; False when the job is over."""
         with self._news:
-            while not (self._closing.is_set() or self._has_pending or self._log.size != self._sent):
+            while not (self._closing.is_set() or self._has_pending or self._has_unsent()):
                 self._news.wait()
         return not self._closing.is_set()
 
+    def _has_unsent(self) -> bool:
+        """Tell whether there is more of the log; the rest of one that the server cuts off does not count."""
+        return not self._is_full and self._log.size != self._sent
+
     def _is_behind(self) -> bool:
-        return self._appends and self._log.size - self._sent >= self._chunk
+        return self._appends and not self._is_full and self._log.size - self._sent >= self._chunk
 
     def _close(self) -> None:
         """Stop the thread, and wait for its request that is under way."""
@@ -238,7 +243,9 @@ class Reporter:
 
     def _send(self, request: StatusRequest) -> None:
         """Post a report with the next piece of the log; when that arrived, the piece counts as sent."""
-        if self._appends:
+        if self._is_full:
+            arrived, fields = self._sent, {}
+        elif self._appends:
             data = self._log.read(self._sent, self._chunk)
             fields = {"output_append": data.decode(), "output_offset": self._sent} if data else {}
             arrived = self._sent + len(data)
@@ -250,7 +257,10 @@ class Reporter:
         self._is_troubled = False
         self._hear(state)
         # A server that does not know `output_append` accepts the report and ignores the piece; only its log's size tells.
-        if self._appends and not self._is_over and state.log_size < arrived:
+        if state.log_is_full and not self._is_full:
+            logger.warning("the server keeps no more of the log job=%s", self._job_id)
+            self._is_full = True
+        if self._appends and not (self._is_over or self._is_full) and state.log_size < arrived:
             logger.warning("the server does not keep log pieces, sending snapshots job=%s", self._job_id)
             self._appends = False
 

@@ -21,6 +21,7 @@ from cictl_server.services.fleet import Fleet
 from cictl_server.services.history import History
 from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
+from cictl_server.services.logs.files import DEFAULT_LOG_LIMIT
 from cictl_server.services.pipelines import Pipelines
 from cictl_server.services.projects import Projects
 from cictl_server.services.retention import Retention
@@ -69,6 +70,7 @@ class Services:
         vault_urls: Sequence[str] = (),
         artifact_limits: ArtifactLimits | None = None,
         min_free: int | None = None,
+        max_log_bytes: int = DEFAULT_LOG_LIMIT,
     ) -> Services:
         """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons).
 
@@ -76,6 +78,7 @@ class Services:
 
         Args:
             default_timeout_seconds: The limit of jobs that state none; 0 means none.
+            max_log_bytes: How much is kept of the log of one execution; 0 for any size.
             update_tools: By default those of an empty environment: this installation can't update itself then.
             min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
             process: By default one that can be neither ended nor restarted.
@@ -91,7 +94,7 @@ class Services:
         secrets = Secrets.build(core, directory, vault_urls=vault_urls)
         projects = Projects.build(core, directory)
         # level 3
-        logs = Logs.build(secrets, directory)
+        logs = Logs.build(secrets, directory, limit=max_log_bytes)
         artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
         # level 4
         jobs = Jobs.build(

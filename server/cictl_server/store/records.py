@@ -42,6 +42,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
             leaves it, so that the agent that had it may still begin.
         log_size: Bytes of its log that count, once it is over; what came later is ignored.
         log_generation: How often it was requeued. Each attempt writes into a log of its own.
+        log_limit: The limit in bytes that its log has passed: the rest is not kept. 0 while it has not.
         closing_line: The last line of its log, by the server, kept apart from the agent's bytes.
         not_before: While this is set, the queued execution can't be claimed.
         waiting_reason: Why its secrets could not be read at the last attempt.
@@ -72,6 +73,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     lease_hash: str = ""
     log_size: int = 0
     log_generation: int = 0
+    log_limit: int = 0
     closing_line: str = ""
     not_before: datetime | None = None
     waiting_reason: str = ""

@@ -11,7 +11,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
 from cictl.wire.jobs import LONGEST_WARNING, MOST_WARNINGS, JobExecution, JobStateResponse
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.files import LogFiles, Written
 
 
 def prepare(server: RunningServer, status: str) -> JobExecution:
@@ -267,11 +267,11 @@ def test_a_report_whose_lease_expires_meanwhile_goes_on_in_a_new_log(
     job = prepare(server, "leased")
     append = LogFiles.append
 
-    def expire(logs: LogFiles, name: str, data: bytes, *, offset: int) -> None:
+    def expire(logs: LogFiles, name: str, data: bytes, *, offset: int) -> Written:
         monkeypatch.undo()
         server.clock.step(45)
         server.services.jobs.expiry.run_once()
-        append(logs, name, data, offset=offset)
+        return append(logs, name, data, offset=offset)
 
     monkeypatch.setattr(LogFiles, "append", expire)
     assert server.report(job.id, "running", output_append="one", output_offset=0).status_code == 200
@@ -286,10 +286,10 @@ def test_two_that_begin_an_unowned_execution_do_not_share_its_log(
     job = prepare(server, "queued")
     append = LogFiles.append
 
-    def second(logs: LogFiles, name: str, data: bytes, *, offset: int) -> None:
+    def second(logs: LogFiles, name: str, data: bytes, *, offset: int) -> Written:
         monkeypatch.undo()
         assert server.report(job.id, "running", "b", output_append="other", output_offset=0).status_code == 409
-        append(logs, name, data, offset=offset)
+        return append(logs, name, data, offset=offset)
 
     monkeypatch.setattr(LogFiles, "append", second)
     assert server.report(job.id, "running", "a", output_append="one", output_offset=0).status_code == 200

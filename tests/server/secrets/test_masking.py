@@ -43,7 +43,7 @@ def job_id(server: RunningServer) -> str:
 
 def replace(logs: LogFiles, snapshot: bytes) -> None:
     """Store *snapshot* as a report does."""
-    other = logs.continue_by("job-1", snapshot)
+    other = logs.continue_by("job-1", snapshot).other
     if other is not None:
         logs.overwrite("job-1", other, is_last=False)
 

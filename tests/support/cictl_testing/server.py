@@ -49,6 +49,8 @@ class RunningServer:
     update_tools: UpdateTools | None = None
     process: ServerProcess | None = None
     min_free: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of `Services.build`."""
 
     def __post_init__(self) -> None:
         self.start()
@@ -64,6 +66,7 @@ class RunningServer:
             update_tools=self.update_tools,
             process=self.process,
             min_free=self.min_free,
+            **self.settings,
         )
         self.services.jobs.expiry.start_up()
         self.http = falcon.testing.TestClient(create_app(self.services), headers={"Host": "localhost"})
@@ -71,6 +74,11 @@ class RunningServer:
     def find_releases(self, **environ: str) -> None:
         """Restart as a server whose settings say where releases are."""
         self.update_tools = UpdateTools.from_environment(environ, version=self.version, data_dir=self.directory)
+        self.restart()
+
+    def restart_with(self, **settings: Any) -> None:
+        """Restart with other arguments of `Services.build`."""
+        self.settings.update(settings)
         self.restart()
 
     def close(self) -> None:

@@ -98,6 +98,14 @@ def serve(
             show_default="1GiB, or 5 % of a smaller disk",
         ),
     ] = "",
+    max_log: Annotated[
+        str,
+        typer.Option(
+            envvar="CICTL_MAX_LOG",
+            metavar="SIZE",
+            help="How much of one job's log is kept: 500MiB, 2GiB; 0 for any size.",
+        ),
+    ] = "1GiB",
     header_seconds: Annotated[
         float,
         typer.Option(
@@ -164,6 +172,7 @@ def serve(
         agent_timeout=timedelta(seconds=agent_timeout),
         artifact_limits=ArtifactLimits(files=max_artifact_files, total_bytes=_size(max_artifacts, "--max-artifacts")),
         min_free=_size(min_free, "--min-free") if min_free else None,
+        max_log_bytes=_size(max_log, "--max-log"),
         default_timeout_seconds=default_timeout,
         environ=os.environ,
         arguments=sys.argv[1:],

@@ -7,6 +7,8 @@ import threading
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from cictl.base.clock import Clock
 from cictl.redaction import masked_message
 from cictl.wire.jobs import (
@@ -32,7 +34,7 @@ from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_state, job_view
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.files import LogFiles, Written
 from cictl_server.services.logs.reader import JobLog
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Store, Transaction, View
@@ -76,13 +78,14 @@ class ReportingService:
             LogGap: The log bytes leave a gap, or the server holds fewer than a terminal report says.
         """
         job = self._apply(job_id, request, lease_token)
-        size = JobLog(self._logs, job, is_for_agent=True).size
+        size = max(JobLog(self._logs, job, is_for_agent=True).size, _dropped_until(job, request))
         return job_view(job, output=JobLog(self._logs, job).output(), log_size=size)
 
     def report_minimal(self, job_id: str, request: StatusRequest, *, lease_token: str = "") -> JobState:
         """Apply a status report like `report`, and return the state alone."""
         job = self._apply(job_id, request, lease_token)
-        return job_state(job, log_size=JobLog(self._logs, job, is_for_agent=True).size)
+        log = JobLog(self._logs, job, is_for_agent=True)
+        return job_state(job, log_size=max(log.size, _dropped_until(job, request)))
 
     def _apply(self, job_id: str, request: StatusRequest, lease_token: str) -> JobRecord:
         if not request.agent_id:
@@ -110,7 +113,7 @@ class ReportingService:
         job, is_settled = self._begin(job_id, request, status, sender)
         if is_settled:
             return job
-        other = self._write_log(job, request, is_last=status.is_terminal)
+        written = self._write_log(job, request, is_last=status.is_terminal)
         with self._store.write() as tx:
             present = tx.jobs.find(job.number)
             if present is None or present.log_generation != job.log_generation:
@@ -118,8 +121,14 @@ class ReportingService:
                 return None
             if _check_sender(tx, present, sender, status):
                 return present
-            if other is not None:
-                self._logs.overwrite(job.log_name, other, is_last=status.is_terminal)
+            is_cut = written.is_cut
+            if written.other is not None:
+                is_cut = self._logs.overwrite(job.log_name, written.other, is_last=status.is_terminal)
+            if is_cut:
+                logger.warning(
+                    "log limit reached, the rest is not kept execution=%s limit=%d", job.id, self._logs.limit
+                )
+                present = msgspec.structs.replace(present, log_limit=self._logs.limit)
             job = self._store_status(tx, present, request, status)
         if status.is_terminal:
             self._reset.discard(job.number)
@@ -142,29 +151,31 @@ class ReportingService:
             is_settled = _check_sender(tx, job, sender, status)
             return (job if is_settled else self._store_status(tx, job, request, status)), is_settled
 
-    def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> bytes | None:
-        """Append what the report brings. Return a log that replaces the stored one; None where it continues it.
+    def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> Written:
+        """Append what the report brings; bytes that are to replace the stored ones are returned.
 
-        Bytes that are appended do no harm to an execution that a cancel ends meanwhile: its record says how many count. To
+        A log that has passed its limit takes nothing more. Bytes that are appended do no harm to an execution that a cancel ends meanwhile: its record says how many count. To
         replace them would, so the caller does that once it is sure that the execution is not over.
         """
-        other: bytes | None = None
+        written = Written()
         self._write_index(job, request)
         if request.output_append:
             if request.output_offset is None or request.output_offset < 0:
                 raise InvalidRequest("output_offset is required with output_append, 0 or more")
-            self._logs.append(job.log_name, request.output_append.encode(), offset=request.output_offset)
-        elif request.output:
-            other = self._logs.continue_by(job.log_name, request.output.encode())
-        if is_last and other is None:
-            self._check_whole(job, request)
+            if not job.log_limit:
+                written = self._logs.append(job.log_name, request.output_append.encode(), offset=request.output_offset)
+        elif request.output and not job.log_limit:
+            written = self._logs.continue_by(job.log_name, request.output.encode())
+        if is_last and written.other is None:
+            if not (job.log_limit or written.is_cut):
+                self._check_whole(job, request)
             self._logs.seal(job.log_name)
-        return other
+        return written
 
     def _write_index(self, job: JobRecord, request: StatusRequest) -> None:
         """Note when the new bytes of the log arrive and where steps begin, before the bytes can be read."""
         now, size = self._clock(), self._logs.size(job.log_name)
-        if request.output_append or request.output:
+        if (request.output_append or request.output) and not job.log_limit:
             self._logs.index.note_arrival(job.log_name, offset=size, now=now)
         begun = [event for event in request.events if event.type == STEP_STARTED and event.step is not None]
         self._logs.index.note_steps(job.log_name, [_logged(event, size=size, now=now) for event in begun])
@@ -203,7 +214,7 @@ class ReportingService:
                 current_step=request.current_step.strip() or job.current_step,
                 **changes,
             )
-            if running == job:  # only the log grew, and that is written already
+            if running == tx.jobs.find(job.number):  # only the log grew, and that is written already
                 self._settler.announce(tx, job)
             else:
                 self._settler.put(tx, running)
@@ -216,6 +227,16 @@ class ReportingService:
             exit_code=request.exit_code,
         )
         return self._settler.end(tx, job, Event.FAIL if has_failed else Event.SUCCEED, ending, now=now, **changes)
+
+
+def _dropped_until(job: JobRecord, request: StatusRequest) -> int:
+    """Return where the piece of a report ends, if the log has passed its limit; else 0.
+
+    An agent that does not know `log_is_full` takes a smaller size for a server that keeps no pieces.
+    """
+    if not job.log_limit or request.output_offset is None:
+        return 0
+    return request.output_offset + len(request.output_append.encode())
 
 
 def _logged(event: StepEvent, *, size: int, now: datetime) -> LoggedStep:

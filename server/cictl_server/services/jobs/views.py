@@ -89,6 +89,7 @@ def job_state(job: JobRecord, *, log_size: int) -> JobState:
         leased_by_agent_id=job.agent_id,
         started_utc=job.started,
         finished_utc=job.finished,
+        log_is_full=bool(job.log_limit),
     )
 
 

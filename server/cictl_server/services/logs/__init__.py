@@ -14,5 +14,5 @@ class Logs:
     files: LogFiles
 
     @classmethod
-    def build(cls, secrets: Secrets, directory: Path) -> Logs:
-        return cls(files=LogFiles(directory / "logs", secrets.masks))
+    def build(cls, secrets: Secrets, directory: Path, *, limit: int) -> Logs:
+        return cls(files=LogFiles(directory / "logs", secrets.masks, limit=limit))

@@ -25,8 +25,24 @@ from cictl_server.services.secrets.masks import Mask, Masks
 SNAPSHOT_LIMIT = 524_288
 """An agent of the reference sends at most this many bytes of a log: its tail."""
 
+DEFAULT_LOG_LIMIT = 1 << 30
+"""How many bytes of one log are kept unless the server is told otherwise."""
+
 _ANCHOR = 4096
 _SUFFIX = ".log"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What became of bytes for a log.
+
+    Attributes:
+        is_cut: There were more than the limit allows. The log is final now; nothing may be written into it any more.
+        other: Bytes that don't continue the log and should replace it, covered, for `overwrite`; None where there are none.
+    """
+
+    is_cut: bool = False
+    other: bytes | None = None
 
 
 class LogFiles:
@@ -35,11 +51,13 @@ class LogFiles:
     Each byte of a secret becomes a `*`, so offsets and sizes stay those of the agent.
 
     Attributes:
+        limit: How many bytes of one log are kept; 0 for any number.
         index: When the bytes arrived, and where steps begin.
         written_bytes: By how much all logs grew since this object was made.
     """
 
-    def __init__(self, directory: Path, masks: Masks) -> None:
+    def __init__(self, directory: Path, masks: Masks, *, limit: int = DEFAULT_LOG_LIMIT) -> None:
+        self.limit = limit
         self._directory = directory
         self._masks = masks
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -90,7 +108,7 @@ class LogFiles:
         except FileNotFoundError:
             return b""
 
-    def append(self, name: str, data: bytes, *, offset: int) -> None:
+    def append(self, name: str, data: bytes, *, offset: int) -> Written:
         """Write *data* at *offset*; the part of it that is stored already is skipped.
 
         Raises:
@@ -101,14 +119,17 @@ class LogFiles:
             size = file.seek(0, os.SEEK_END)
             if offset > size:
                 raise LogGap(size)
-            fresh = data[size - offset :]
+            fresh, is_cut = _fitting(data[size - offset :], room=self.limit - size if self.limit else None)
             if mask is not None:
                 fresh = _covered(file, fresh, size=size, name=name, mask=mask)
             file.seek(size)
             file.write(fresh)
         self._note_growth(len(fresh))
+        if is_cut:
+            self._cut_open_end(name)
+        return Written(is_cut=is_cut)
 
-    def continue_by(self, name: str, snapshot: bytes) -> bytes | None:
+    def continue_by(self, name: str, snapshot: bytes) -> Written:
         """Make *snapshot*, the whole log or its last `SNAPSHOT_LIMIT` bytes, the end of the log.
 
         A snapshot that continues the stored bytes is appended. A tail is joined where it overlaps with them, so a log
@@ -122,24 +143,31 @@ class LogFiles:
             file.seek(start)
             known = file.read()
             if mask is None:
-                other = _merge(file, start, _Pieces(known=known, text=snapshot))
+                pieces = _Pieces(known=known, text=snapshot)
             else:
                 mask.forget_end(name)
-                other = _merge(file, start, _masked_pieces(known, snapshot, mask))
+                pieces = _masked_pieces(known, snapshot, mask)
+            written = _merge(file, start, pieces, limit=self.limit)
             growth = file.seek(0, os.SEEK_END) - size
         self._note_growth(growth)
-        return other
+        if written.is_cut:
+            self._cut_open_end(name)
+        return written
 
-    def overwrite(self, name: str, data: bytes, *, is_last: bool) -> None:
-        """Replace the log by what `continue_by` returned; durably if it *is_last*."""
+    def overwrite(self, name: str, data: bytes, *, is_last: bool) -> bool:
+        """Replace the log by what `continue_by` returned, durably if it *is_last*; tell whether it was cut."""
+        data, is_cut = _fitting(data, room=self.limit or None)
         with self._lock(name), self._open(name) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
             file.truncate()
             file.write(data)
         self._note_growth(max(0, len(data) - size))
+        if is_cut:
+            self._cut_open_end(name)
         if is_last:
             self.seal(name)
+        return is_cut
 
     def sha256(self, name: str) -> str:
         """Return the hex digest of the whole log."""
@@ -168,6 +196,12 @@ class LogFiles:
     def delete(self, name: str) -> None:
         (self._directory / f"{name}{_SUFFIX}").unlink(missing_ok=True)
         self.index.delete(name)
+
+    def _cut_open_end(self, name: str) -> None:
+        """Cut off what may be the beginning of a secret, now that nothing follows that could decide; no reader has seen it."""
+        size = self.shown_size(name)
+        with self._lock(name):
+            os.truncate(self.path(name), size)
 
     def _note_growth(self, size: int) -> None:
         with self._counting:
@@ -207,6 +241,16 @@ class _LogHandle:
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
+
+
+def _fitting(data: bytes, *, room: int | None) -> tuple[bytes, bool]:
+    """Return what of *data* fits into *room* bytes, in whole characters, and whether that is less than all."""
+    if room is None or len(data) <= room:
+        return data, False
+    end = max(0, room)
+    while end and data[end] & 0xC0 == 0x80:  # a byte 10xxxxxx continues a character of UTF-8
+        end -= 1
+    return data[:end], True
 
 
 def _is_whole(snapshot: bytes) -> bool:
@@ -277,10 +321,10 @@ def _masked_pieces(known: bytes, snapshot: bytes, mask: Mask) -> _Pieces:
     )
 
 
-def _merge(file: _LogHandle, start: int, pieces: _Pieces) -> bytes | None:
-    """Make the snapshot the end of the log; `pieces.known` is what the file holds from *start* on.
+def _merge(file: _LogHandle, start: int, pieces: _Pieces, *, limit: int) -> Written:
+    """Make the snapshot the end of the log, up to *limit* bytes; `pieces.known` is what the file holds from *start* on.
 
-    Return what to store instead of the whole log if the two don't join; else None.
+    If the two don't join, nothing is written.
     """
     known, text = pieces.known, pieces.text
     firm = len(known) - pieces.open_known
@@ -291,13 +335,15 @@ def _merge(file: _LogHandle, start: int, pieces: _Pieces) -> bytes | None:
         is_tail=not _is_whole(text),
     )
     if begins is None:
-        return text if pieces.fresh is None else pieces.fresh
+        return Written(other=text if pieces.fresh is None else pieces.fresh)
     begins -= pieces.head
     # Write over the stored open end too: the snapshot may show that a secret begins there, and covers it.
-    if begins + len(text) > len(known):
-        file.seek(start + firm)
-        file.write(text[firm - begins :])
-    return None
+    if begins + len(text) <= len(known):
+        return Written()
+    fresh, is_cut = _fitting(text[firm - begins :], room=limit - start - firm if limit else None)
+    file.seek(start + firm)
+    file.write(fresh)
+    return Written(is_cut=is_cut)
 
 
 def _alignment(known: bytes, snapshot: bytes, *, is_whole: bool, is_tail: bool) -> int | None:

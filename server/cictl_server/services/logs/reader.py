@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cictl.wire.words import CONTROL
+from cictl.base.sizes import setting_text
+from cictl.wire.words import CONTROL, log_limit_line
 from cictl_server.services.logs.files import SNAPSHOT_LIMIT, LogFiles
 from cictl_server.services.logs.index import Arrivals
 from cictl_server.store.records import JobRecord
@@ -100,10 +101,14 @@ class JobLog:
         return replace(piece, data=piece.data[: end - offset], received=received)
 
     def _closing(self) -> bytes:
-        if not self._job.closing_line:
+        """Return the server's own lines: that the log has passed its limit, and how the execution ended."""
+        lines = [self._job.closing_line] if self._job.closing_line else []
+        if self._job.log_limit:
+            lines.insert(0, log_limit_line(setting_text(self._job.log_limit)))
+        if not lines:
             return b""
         last = self._files.read(self._job.log_name, offset=self._stored - 1, limit=1) if self._stored else b"\n"
-        return (b"" if last == b"\n" else b"\n") + self._job.closing_line.encode()
+        return (b"" if last == b"\n" else b"\n") + "\n".join(lines).encode()
 
 
 def _removed(when: datetime) -> bytes:

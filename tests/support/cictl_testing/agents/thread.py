@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cictl_agent.agent import Agent
 from cictl_agent.config import AgentConfig
@@ -13,18 +13,24 @@ from cictl_agent.job.containers.container import ContainerUse
 from cictl_agent.system.platforms import Platform
 from cictl_agent.updating import Updater
 from cictl_testing.processes import eventually
-from cictl_testing.servers.scripted_server import ScriptedServer
 
 TEST_JOB = f"job-of-a-test-{os.getpid()}"
 """The id of a job whose processes are started without an agent; no other test run on this machine has it."""
 
 
+class Addressed(Protocol):
+    """A server, scripted or real, on a port of its own."""
+
+    @property
+    def url(self) -> str: ...
+
+
 class AgentThread:
-    """An agent for a scripted server, named `a`; unless *settings* say otherwise, it does not trace its shell."""
+    """An agent for a server, named `a`; unless *settings* say otherwise, it does not trace its shell."""
 
     def __init__(
         self,
-        server: ScriptedServer,
+        server: Addressed,
         work_dir: Path,
         *,
         platform: Platform | None = None,
