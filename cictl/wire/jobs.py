@@ -215,6 +215,7 @@ class JobExecution(Message):
         timeout_is_default: The limit is the server's, because the job states none. It is given with the lease (ours).
         pinned: Its run is kept whatever its age (ours).
         log_removed_utc: When retention removed its log; `artifacts_removed_utc` is the same for its artifacts (ours).
+        is_cut: Long texts are cut here, as in lists; `GET jobs/{id}` has them whole (ours).
     """
 
     id: str
@@ -251,6 +252,7 @@ class JobExecution(Message):
     pinned: bool = False
     log_removed_utc: datetime | None = None
     artifacts_removed_utc: datetime | None = None
+    is_cut: bool = False
 
     @property
     def facts(self) -> JobMetadata:
@@ -261,6 +263,7 @@ class JobState(Message):
     """`GET jobs/{id}?view=state`: a small answer for those who poll. The keys mean the same as in `JobExecution`.
 
     Attributes:
+        is_cut: As in `JobExecution`.
         log_is_full: The log has passed the server's limit. Nothing more of it is kept, and its agent need not send it (ours).
     """
 
@@ -277,6 +280,7 @@ class JobState(Message):
     waiting_reason: str = ""
     not_before_utc: datetime | None = None
     log_is_full: bool = False
+    is_cut: bool = False
 
 
 class JobResponse(Message):

@@ -20,12 +20,21 @@ from cictl.wire.codec import decode
 from cictl.wire.jobs import TestSummary
 from cictl.wire.reports import REPORT_WORDS, TestReport, TestReportUpload
 from cictl_server.errors import NotFound, no_agent_id
+from cictl_server.services.core.bounds import Bounds, bounded
 from cictl_server.services.core.ids import job_number, numbered_names
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, check_uploader
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Store
+
+_KEPT = Bounds(
+    text=1 << 10,
+    items=200_000,
+    low=0,
+    fields={"output": Bounds(text=64 << 10), "percent": Bounds(low=0, high=100)},
+)
+"""How much of a report is kept; docs/security.md tells it. Agents read at most that many tests and files."""
 
 
 class ReportFiles:
@@ -106,7 +115,7 @@ class ReportService:
     clock: Clock
 
     def upload(self, job_id: str, request: TestReportUpload, *, lease_token: str = "") -> TestReport:
-        """Replace the report of an execution. Its counts are stored as sent.
+        """Replace the report of an execution. Its counts are stored as sent, within bounds.
 
         Raises:
             InvalidRequest: No agent id.
@@ -122,6 +131,7 @@ class ReportService:
         report = request.report
         if mask := self.masks.of(job.id):
             report = masked_message(report, mask.redact, words=REPORT_WORDS)
+        report = bounded(report, _KEPT)
         summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
         with self.files.replacing(job.number, report) as take_over, self.store.write() as tx:
             job = get_job(tx, job_id)

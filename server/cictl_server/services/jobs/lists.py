@@ -12,7 +12,7 @@ from cictl_server.services.core.ids import job_number
 from cictl_server.services.core.project_names import find_project_called
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import jobs_of_run
-from cictl_server.services.jobs.views import job_view
+from cictl_server.services.jobs.views import listed_view
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
 
@@ -116,7 +116,7 @@ class JobListService:
 
     def _views(self, jobs: list[JobRecord]) -> list[JobExecution]:
         candidates = self.matching.candidates()
-        return [job_view(job, candidates=candidates) for job in jobs]
+        return [listed_view(job, candidates=candidates) for job in jobs]
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from cictl.wire.jobs import (
 )
 from cictl.wire.requirements import meets_all
 from cictl_server.errors import InvalidRequest, LogGap, no_agent_id
+from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, held_by_another, not_leased
@@ -41,6 +42,23 @@ from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord
 
 logger = logging.getLogger(__name__)
+
+_KEPT = Bounds(
+    text=1 << 10,
+    items=1000,
+    fields={
+        "error": Bounds(text=64 << 10),
+        "output": AS_IT_IS,  # the limit of logs is the log files' matter
+        "output_append": AS_IT_IS,
+        "output_offset": AS_IT_IS,
+        "output_size": AS_IT_IS,
+        "runtime_capabilities": Bounds(text=256, items=256),
+        "cache_stats": Bounds(
+            text=256, items=MOST_CACHE_STATS, low=0, fields={"tool_metrics": Bounds(text=128, items=32)}
+        ),
+    },
+)
+"""How much of a report is kept; docs/security.md tells it."""
 
 _TURNS = 256
 _STATUSES = {"running": JobStatus.RUNNING, "succeeded": JobStatus.SUCCEEDED, "failed": JobStatus.FAILED}
@@ -95,6 +113,7 @@ class ReportingService:
             raise InvalidRequest("status must be running, succeeded or failed")
         if mask := self._masks.of(job_id):
             request = masked_message(request, mask.redact, keep=STATUS_UNMASKED)
+        request = bounded(request, _KEPT)
         # Two ends that come at once must not write into one log: the log of the second would stand under the status of the
         # first. So the second begins when the first is stored, and finds that the execution is over.
         with self._turns[hash(job_id) % _TURNS]:
@@ -199,7 +218,7 @@ class ReportingService:
     def _store_status(self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus) -> JobRecord:
         now = self._clock()
         changes: dict[str, Any] = {
-            "cache_stats": request.cache_stats[:MOST_CACHE_STATS] or job.cache_stats,
+            "cache_stats": request.cache_stats or job.cache_stats,
             "runtime_capabilities": request.runtime_capabilities or job.runtime_capabilities,
             "warnings": [text[:LONGEST_WARNING] for text in request.warnings[:MOST_WARNINGS]] or job.warnings,
         }

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from msgspec.structs import replace
+import msgspec
 
 from cictl.base.urls import without_login
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
+from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded, cut_text
 from cictl_server.services.fleet.matching import Candidate, unmet_requirements
 from cictl_server.services.secrets.tokens import without_token
 from cictl_server.store.records import JobRecord
+
+_LISTED_TEXT = 500
+_LISTED_BYTES = 8 << 10
+_TOLD = ("error", "current_step", "waiting_reason")
+_LISTED = Bounds(
+    text=_LISTED_TEXT,
+    fields={
+        "runtime_capabilities": Bounds(text=100, items=50),
+        "cache_stats": Bounds(text=100, items=20, fields={"tool_metrics": Bounds(items=0)}),
+        "log_size": AS_IT_IS,
+    },
+)
 
 
 def job_view(
@@ -72,10 +85,30 @@ def _without_logins(job: JobRecord) -> dict[str, object]:
         return plan
     for name, texts in (("metadata", job.metadata), ("env", job.env)):
         plan[name] = {key: shown if text == job.source.repo else text for key, text in texts.items()}
-    return {**plan, "source": replace(job.source, repo=shown)}
+    return {**plan, "source": msgspec.structs.replace(job.source, repo=shown)}
+
+
+def listed_view(job: JobRecord, *, candidates: Iterable[Candidate]) -> JobExecution:
+    """Return the view of *job* for a list, whose size must not depend on what one agent or one script says.
+
+    What agents tell is cut always; the rest only where the view is large, so that usual scripts stay whole.
+    """
+    view = job_view(job, candidates=candidates)
+    changes = {name: cut_text(getattr(view, name), _LISTED_TEXT) for name in _TOLD if getattr(view, name)}
+    kept = msgspec.structs.replace(view, **changes) if changes else view
+    if len(msgspec.json.encode(kept)) > _LISTED_BYTES:
+        kept = bounded(kept, _LISTED)
+    return kept if kept is view or kept == view else msgspec.structs.replace(kept, is_cut=True)
 
 
 def job_state(job: JobRecord, *, log_size: int) -> JobState:
+    """Return the state of *job*, with long texts cut."""
+    state = _whole_state(job, log_size=log_size)
+    kept = bounded(state, _LISTED)
+    return kept if kept == state else msgspec.structs.replace(kept, is_cut=True)
+
+
+def _whole_state(job: JobRecord, *, log_size: int) -> JobState:
     return JobState(
         id=job.id,
         status=job.status,

@@ -23,6 +23,7 @@ GRANULARITY = timedelta(seconds=1)
 
 _LAST_BYTES = 2048
 _NAME_CHARACTERS = 200
+_MOST_STEPS = 1000
 
 
 class _IndexLine(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -68,7 +69,13 @@ class LogIndex:
             os.close(descriptor)
 
     def note_steps(self, name: str, steps: Iterable[LoggedStep]) -> None:
-        """Note where *steps* begin."""
+        """Note where *steps* begin. Those that are noted already, and a log's 1,001st, are left out."""
+        fresh = {step.index: step for step in reversed(list(steps)) if step.index > 0}
+        if not fresh:
+            return
+        known = {entry.index for entry in self._entries(name) if entry.index > 0}
+        room = _MOST_STEPS - len(known)
+        wanted = [fresh[index] for index in sorted(fresh.keys() - known)[:room]]
         lines = [
             _line(
                 _IndexLine(
@@ -79,7 +86,7 @@ class LogIndex:
                     name=step.name[:_NAME_CHARACTERS],
                 )
             )
-            for step in steps
+            for step in wanted
         ]
         if lines:
             descriptor = self._open(name)
