@@ -18,6 +18,8 @@ GREETING = "ciwi agent has (re)started"
 
 _SHOWN_HOST = 80
 """The most characters of a host's name that are shown: it comes from an agent and may be anything."""
+MOST_SLOTS = 100
+"""How many executions one agent can run at once."""
 MOST_WANTED_TOOLS = 200
 """How many tools a server asks its agents about."""
 
@@ -215,6 +217,14 @@ class AgentList(Message):
 
 class AgentResponse(Message):
     agent: Agent
+
+
+class RemovedAgent(Message):
+    """The answer to `DELETE agents/{id}`. `cancelled_jobs` counts what it held."""
+
+    removed: bool
+    agent_id: str
+    cancelled_jobs: int = 0
 
 
 class AgentActionRequest(Message):

@@ -55,6 +55,7 @@ class Code(StrEnum):
     TOO_LARGE = "too_large", 413, Outcome.ERROR
     HOST_NOT_ALLOWED = "host_not_allowed", 421, Outcome.NOT_ALLOWED
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", 422, Outcome.ERROR
+    LIMIT_REACHED = "limit_reached", 429, Outcome.ERROR
     INTERNAL = "internal", 500, Outcome.SERVER_ERROR
     GIT_FAILED = "git_failed", 400, Outcome.ERROR
     GIT_MISSING = "git_missing", 500, Outcome.ERROR

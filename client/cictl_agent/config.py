@@ -10,16 +10,17 @@ from functools import partial
 from pathlib import Path
 
 from cictl.base.environment import find_setting, setting
+from cictl.base.names.agent_ids import RULE, is_agent_id
 from cictl.base.names.labels import LabelError, parse_labels
 from cictl.base.urls import split_http, without_user_info
 from cictl.base.web.trust import NO_FILES, TlsFiles, tls_files
+from cictl.wire.agents import MOST_SLOTS
 from cictl.wire.words import DEFAULT_SERVER
 from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.service_managers import Service, Supervisor
 
 DEFAULT_WORK_DIR = Path(".cictl-agent/work")
-MOST_SLOTS = 100
 _BY_EXIT = "exit"
 _DIGEST_LENGTH = 8
 
@@ -103,7 +104,7 @@ def load_config(
     """Return the settings. A flag wins over `CICTL_*`, that over `CIWI_*`, that over the default.
 
     Raises:
-        ConfigError: The server's URL, the number of slots or a label is unusable, or the token file can't be read.
+        ConfigError: The server's URL, the agent's id, the number of slots or a label is unusable, or the token file can't be read.
     """
     url = (server or setting(env, "SERVER_URL") or DEFAULT_SERVER).rstrip("/")
     try:
@@ -113,7 +114,7 @@ def load_config(
     directory = find_work_dir(env, work_dir)
     return AgentConfig(
         server_url=url,
-        agent_id=agent_id or setting(env, "AGENT_ID") or default_agent_id(directory),
+        agent_id=_agent_id(agent_id or setting(env, "AGENT_ID") or default_agent_id(directory)),
         work_dir=directory,
         token=_token(env, token_file),
         tls=_tls(env, ca_file),
@@ -171,6 +172,12 @@ def _tls(env: Mapping[str, str], ca_file: Path | None) -> TlsFiles:
         return tls_files(env, ca_file=str(ca_file or ""))
     except ValueError as error:
         raise ConfigError(f"{error} (--ca-file, CICTL_CA_FILE, CICTL_CLIENT_CERT, CICTL_CLIENT_KEY)") from error
+
+
+def _agent_id(text: str) -> str:
+    if not is_agent_id(text):
+        raise ConfigError(f"the agent's id (--id, CICTL_AGENT_ID) {RULE}")
+    return text
 
 
 def _slots(env: Mapping[str, str], stated: int | None) -> int:

@@ -20,6 +20,7 @@ ClientError
     │   ├── LogGap         log_size: where the next bytes belong
     │   └── AgentIdInUse   another process has the id of this agent
     ├── TooLarge
+    ├── LimitReached       as many agents or runs as the server allows
     ├── GitFailed
     │   └── GitMissing
     ├── NoCapacity
@@ -196,6 +197,12 @@ class AgentIdInUse(Conflict):
 
 class TooLarge(ApiError):
     code = Code.TOO_LARGE
+
+
+class LimitReached(ApiError):
+    """There are as many agents or runs as the server allows; the message names its setting."""
+
+    code = Code.LIMIT_REACHED
 
 
 class GitFailed(ApiError):

@@ -12,6 +12,7 @@ CictlError
 │   ├── LogGap            log bytes that do not follow what is stored
 │   └── AgentIdInUse      another process works with the id of this agent
 ├── TooLarge              more bytes, files or entries than allowed
+├── LimitReached          there are as many agents or runs as allowed; the text names the setting
 ├── GitFailed             a repository could not be read
 │   └── GitMissing        the server's machine has no git
 ├── UpdateFailed          a new version could not be installed, or does not work here
@@ -147,6 +148,10 @@ class AgentIdInUse(Conflict):
 
 class TooLarge(CictlError):
     code = Code.TOO_LARGE
+
+
+class LimitReached(CictlError):
+    code = Code.LIMIT_REACHED
 
 
 class GitFailed(CictlError):

@@ -22,6 +22,8 @@ from cictl_server.mdns import find_advertiser
 from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_JOB_SECONDS, DEFAULT_WAITING_PLACES, Services
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SECONDS
+from cictl_server.services.fleet.limits import FleetLimits
+from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.logs.files import DEFAULT_LOG_LIMIT
 from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
@@ -57,6 +59,8 @@ class ServerConfig:
         vault_urls: The only Vaults from which secrets may come; empty allows any.
         artifact_limits: How much a job may keep.
         min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
+        run_limits: How much may wait at once.
+        fleet_limits: How many agents may be known, and for how long.
         max_log_bytes: How much of the log of one job is kept; 0 for any size.
         arguments: The command line without the program that starts this server again; a port chosen at 0 is added.
     """
@@ -76,6 +80,8 @@ class ServerConfig:
     vault_urls: Sequence[str] = ()
     artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
     min_free: int | None = None
+    run_limits: RunLimits = field(default_factory=RunLimits)
+    fleet_limits: FleetLimits = field(default_factory=FleetLimits)
     max_log_bytes: int = DEFAULT_LOG_LIMIT
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
@@ -133,6 +139,8 @@ class Server:
             vault_urls=config.vault_urls,
             artifact_limits=config.artifact_limits,
             min_free=config.min_free,
+            run_limits=config.run_limits,
+            fleet_limits=config.fleet_limits,
             max_log_bytes=config.max_log_bytes,
             process=self._process(config, listener),
         )
@@ -183,6 +191,7 @@ class Server:
         while not self._stopping.wait(MAINTENANCE_SECONDS):
             try:
                 self.services.jobs.expiry.run_once()
+                self.services.agents.removal.forget_silent()
                 self.services.updates.update.settle()
             except Exception:  # the next pass tries again; dying silently would be worse
                 logger.exception("maintenance failed")

@@ -16,6 +16,7 @@ C = "pipeline_chains[0]"
 HEAD = "version: 1\nproject: {name: orchard}\n"
 GOOD = "jobs: [{id: j, steps: [{run: x}]}]"
 SOURCE = "vcs_source: {repo: r}"
+BAD_NAME = "project.name must be printable and have at most 200 bytes"
 TWO = f"pipelines: [{{id: a, {GOOD}}}, {{id: b, {GOOD}}}]\n"
 
 FILE_RULES = [
@@ -30,6 +31,9 @@ FILE_RULES = [
         "file", f"version: 1\nproject: {{name: §' '}}\n{TWO}", ["project.name is required"], id="2-name-blank"
     ),
     pytest.param("file", f"§version: 1\n{TWO}", ["project.name is required"], id="2-project-missing"),
+    pytest.param("file", f"version: 1\nproject: {{name: §{'x' * 201}}}\n{TWO}", [BAD_NAME], id="2-name-long"),
+    pytest.param("file", f'version: 1\nproject: {{name: §"a\\eb"}}\n{TWO}', [BAD_NAME], id="2-name-control"),
+    pytest.param("file", f'version: 1\nproject: {{name: §"a\\u202eb"}}\n{TWO}', [BAD_NAME], id="2-name-bidi"),
     pytest.param(
         "file",
         f"{HEAD}pipelines: §[]\npipeline_chains: [{{id: ''}}]",

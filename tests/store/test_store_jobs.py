@@ -128,6 +128,34 @@ def test_what_is_blocked_or_not_over_is_found_by_run_and_chain_run(store: Store)
         assert numbers(view.jobs.blocked_of_chain_run("c")) == []
 
 
+def test_the_runs_of_a_queue_that_are_not_over_are_counted(store: Store) -> None:
+    first, second = ({"project": "shop", "project_id": "7", "run_number": number} for number in ("1", "2"))
+    put(
+        store,
+        make_job(1, metadata=first),
+        make_job(2, "running", metadata=first),
+        make_job(3, "failed", metadata=second),
+        make_job(4, metadata=second),
+        make_job(5, metadata={"adhoc_agent_id": "a"}),
+    )
+
+    def counted() -> tuple[int, int, int]:
+        with store.read() as view:
+            of_run, of_project = (
+                view.jobs.count_unfinished("project 7", "1"),
+                view.jobs.count_unfinished_runs("project 7"),
+            )
+            return of_run, of_project, view.jobs.count_unfinished_runs("agent a")
+
+    assert counted() == (2, 2, 1)
+    put(store, make_job(1, "failed", metadata=first), make_job(4, "succeeded", metadata=second))
+    assert counted() == (1, 1, 1)
+    with store.write() as tx:
+        tx.jobs.delete(2)
+        tx.jobs.delete(5)
+    assert counted() == (0, 0, 0)
+
+
 def test_the_oldest_waiting_execution_is_claimed_first(store: Store) -> None:
     put(
         store,

@@ -45,7 +45,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "agents": CommandEntry(
         "cictl.cli.commands.agents",
         "app",
-        "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.",
+        "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec.",
     ),
     "projects": CommandEntry("cictl.cli.commands.projects", "app", "Projects: list show import reload delete icon."),
     "pipelines": CommandEntry(

@@ -136,6 +136,35 @@ def flush_history(context: typer.Context, agent: AgentName) -> None:
     _send(session, found, Action.FLUSH_JOB_HISTORY)
 
 
+@app.command(
+    "remove",
+    cls=DestructiveCommand,
+    epilog="cictl agents remove build-1\ncictl agents remove build-1 build-2 --yes\ncictl agents remove build-1 --force",
+)
+def remove_agents(
+    context: typer.Context,
+    agents: Annotated[list[str], typer.Argument(metavar="AGENT...", help="Ids, or their beginnings.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also one that is online or has a job, which is cancelled.")
+    ] = False,
+) -> None:
+    """Forget agents that are gone; the jobs that they ran stay.
+
+    Asks on a terminal, and needs --yes elsewhere. An agent whose process lives comes back with its next heartbeat, and one
+    that was deactivated comes back deactivated. The server forgets silent agents by itself, after 30 days by default.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"remove {' '.join(agents)}")
+    found = list({agent.agent_id: agent for agent in (find_agent(session.client, text) for text in agents)}.values())
+    names = ", ".join(agent.agent_id for agent in found)
+    confirm(session, f"remove {names}?")
+    for agent in found:
+        session.client.remove_agent(agent.agent_id, force=force)
+        session.note(f"{agent.agent_id}: removed")
+    if session.wants_data:
+        session.show(agents_result(found))
+
+
 @app.command("update", cls=Command, epilog="cictl agents update build-1")
 def update_agent(context: typer.Context, agent: AgentName) -> None:
     """Let an agent update itself to the server's version, once its job is over.

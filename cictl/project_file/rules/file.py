@@ -1,5 +1,6 @@
 """The rules of a whole project file. Findings are reported in the order of the checks here."""
 
+from cictl.base.names.plain_names import RULE, is_plain_name
 from cictl.project_file.findings import Finding, quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
@@ -16,6 +17,8 @@ def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
         collector.say("version", f"unsupported config version {file.version}")
     if is_blank(file.project.name):
         collector.add("project.name", "is required")
+    elif not is_plain_name(file.project.name.strip()):
+        collector.add("project.name", RULE)
     if not file.pipelines:
         collector.add("pipelines", "must contain at least one pipeline")
         return collector.findings

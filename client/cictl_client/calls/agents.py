@@ -36,6 +36,14 @@ class AgentCalls(Calls):
         request = AgentActionRequest(action=action)
         return self._mutations.post(AgentActionResponse, actions_path(agent_id), encode(request))
 
+    def remove_agent(self, agent_id: str, *, force: bool = False) -> None:
+        """Let the server forget an agent; `Conflict` if it is online or has a job.
+
+        Args:
+            force: Remove it all the same, and cancel its jobs. If its process lives, it comes back with its next heartbeat.
+        """
+        self._mutations.delete(f"/api/v1/agents/{segment(agent_id)}{'?force=true' if force else ''}")
+
     def run_script(self, agent_id: str, script: str, *, shell: str, timeout_seconds: int = 0) -> QueuedScript:
         """Queue a script for an agent; a time limit of 0 stands for ten minutes."""
         request = AgentActionRequest(

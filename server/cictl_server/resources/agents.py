@@ -12,10 +12,12 @@ from cictl.wire.agents import (
     HeartbeatRequest,
     HeartbeatResponse,
     QueuedScript,
+    RemovedAgent,
 )
 from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
+from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
 
 
@@ -27,7 +29,12 @@ class HeartbeatResource:
 
     @api(
         request=HeartbeatRequest,
-        answers={200: HeartbeatResponse, 400: "no `agent_id`", 409: "another process has this id"},
+        answers={
+            200: HeartbeatResponse,
+            400: "no `agent_id`, or a bad one",
+            409: "another process has this id",
+            429: "the agent is unknown, and as many are known as may be",
+        },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Report that an agent is alive and what it offers; the answer carries orders."""
@@ -42,8 +49,8 @@ class LeaseResource:
 
     @api(
         request=LeaseRequest,
-        answers={200: LeaseResponse, 400: "no `agent_id`", 409: "another process has this id"},
         takes_key=False,
+        answers={200: LeaseResponse, 400: "no `agent_id`, or a bad one", 409: "another process has this id"},
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Ask for work; the answer comes after up to `wait_seconds`."""
@@ -68,11 +75,28 @@ class AgentResource:
 
     def __init__(self, services: Services) -> None:
         self._agents = services.agents.heartbeat
+        self._removal = services.agents.removal
 
-    @api(answers={200: AgentResponse, 400: "a blank id", 404: "unknown"})
+    @api(answers={200: AgentResponse, 400: "an id that no agent can have", 404: "unknown"})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
         """Show one agent."""
         media.write(resp, AgentResponse(agent=self._agents.get_agent(agent_id)))
+
+    @api(
+        answers={
+            200: RemovedAgent,
+            400: "an id that no agent can have",
+            404: "unknown",
+            409: "it is online or has a job",
+        },
+        query=[Parameter(name="force", choices=("true",), text="Remove it all the same, and cancel its jobs.")],
+    )
+    def on_delete(self, req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
+        """Forget an agent; if its process lives, it comes back with its next heartbeat.
+
+        A deactivated agent that comes back is still deactivated.
+        """
+        media.write(resp, self._removal.remove(agent_id, force=req.get_param("force") == "true"))
 
 
 class AgentActionsResource:
@@ -88,6 +112,8 @@ class AgentActionsResource:
             201: QueuedScript,
             400: "a blank or unknown action, or one that the agent or the server can't carry out",
             404: "unknown agent",
+            413: "a script that is too long",
+            429: "as many scripts wait for the agent as may",
         },
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:

@@ -139,7 +139,15 @@ class JobRerunResource:
     def __init__(self, services: Services) -> None:
         self._rerun = services.jobs.rerun
 
-    @api(answers={201: RerunResponse, 404: "unknown", 409: "never started"})
+    @api(
+        answers={
+            201: RerunResponse,
+            404: "unknown",
+            409: "never started",
+            413: "more jobs than a run may have",
+            429: "as many runs of the project are not over as may be",
+        }
+    )
     def on_post(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Enqueue a new execution of the same work, and return it. A body is ignored.
 

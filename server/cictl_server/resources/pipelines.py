@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 
 import falcon
@@ -17,13 +17,21 @@ from cictl.wire.projects import (
     SourceRefs,
 )
 from cictl.wire.words import EVENT_STREAM
-from cictl_server.apidoc.describe import Content, api
+from cictl_server.apidoc.describe import AnswerShape, Content, api
 from cictl_server.http import media, streams
 from cictl_server.services import Services
 from cictl_server.services.pipelines.version_steps import VersionEvent
 
 _UNRUNNABLE = "what can't be run"
 _GIT_IS_BUSY = "too many requests work with git; `Retry-After` says when to come again"
+_ENQUEUED: Mapping[int, AnswerShape] = {
+    201: RunResponse,
+    400: _UNRUNNABLE,
+    404: "unknown",
+    413: "more jobs than a run may have",
+    429: "as many runs of the project are not over as may be",
+    503: _GIT_IS_BUSY,
+}
 
 
 class PipelineRunResource:
@@ -32,7 +40,7 @@ class PipelineRunResource:
     def __init__(self, services: Services) -> None:
         self._runs = services.pipelines.runs
 
-    @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY})
+    @api(request=RunRequest, answers=_ENQUEUED)
     def on_post(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Enqueue a run of a pipeline, whole or in part."""
         number = _pipeline(pipeline_id)
@@ -45,7 +53,7 @@ class ChainRunResource:
     def __init__(self, services: Services) -> None:
         self._runs = services.pipelines.runs
 
-    @api(request=RunRequest, answers={201: RunResponse, 400: _UNRUNNABLE, 404: "unknown", 503: _GIT_IS_BUSY})
+    @api(request=RunRequest, answers=_ENQUEUED)
     def on_post(self, req: falcon.Request, resp: falcon.Response, chain_id: str) -> None:
         """Enqueue a run of all pipelines of a chain, or of none if one can't run; the body may be empty."""
         number = _chain(chain_id)

@@ -18,7 +18,9 @@ from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
+from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.history import History
+from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
 from cictl_server.services.logs.files import DEFAULT_LOG_LIMIT
@@ -71,6 +73,8 @@ class Services:
         artifact_limits: ArtifactLimits | None = None,
         min_free: int | None = None,
         max_log_bytes: int = DEFAULT_LOG_LIMIT,
+        fleet_limits: FleetLimits | None = None,
+        run_limits: RunLimits | None = None,
     ) -> Services:
         """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons).
 
@@ -89,8 +93,8 @@ class Services:
             store, directory, clock=clock, version=version, waiting_places=waiting_places, min_free=min_free
         )
         # level 2
-        history = History.build(core)
-        fleet = Fleet.build(core)
+        history = History.build(core, limits=run_limits or RunLimits())
+        fleet = Fleet.build(core, limits=fleet_limits or FleetLimits())
         secrets = Secrets.build(core, directory, vault_urls=vault_urls)
         projects = Projects.build(core, directory)
         # level 3

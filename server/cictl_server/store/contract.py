@@ -204,6 +204,14 @@ class Jobs(Table[int, JobRecord]):
         """Return how many executions `claimable` chooses from, at the same cost."""
 
     @abstractmethod
+    def count_unfinished(self, queue_scope: str, run_key: str) -> int:
+        """Return how many executions of one run are not over; both arguments as records have them."""
+
+    @abstractmethod
+    def count_unfinished_runs(self, queue_scope: str) -> int:
+        """Return how many runs of one queue have executions that are not over."""
+
+    @abstractmethod
     def required_tools(self) -> frozenset[str]:
         """Return the tools that queued executions require of agents; the same object until that changes."""
 

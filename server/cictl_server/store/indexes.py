@@ -67,6 +67,33 @@ class NameCounts:
             self.names = frozenset(self._counts)
 
 
+class RunCounts:
+    """How many executions of each run are not over, and how many runs of each queue."""
+
+    def __init__(self) -> None:
+        self._sizes: Counter[tuple[str, str]] = Counter()
+        self._runs: Counter[str] = Counter()
+
+    def size(self, scope: str, run: str) -> int:
+        return self._sizes.get((scope, run), 0)
+
+    def count(self, scope: str) -> int:
+        return self._runs.get(scope, 0)
+
+    def add(self, scope: str, run: str) -> None:
+        self._sizes[scope, run] += 1
+        if self._sizes[scope, run] == 1:
+            self._runs[scope] += 1
+
+    def discard(self, scope: str, run: str) -> None:
+        self._sizes[scope, run] -= 1
+        if not self._sizes[scope, run]:
+            del self._sizes[scope, run]
+            self._runs[scope] -= 1
+            if not self._runs[scope]:
+                del self._runs[scope]
+
+
 class JobIndex:
     """The indexes by status, agent, run, chain run, pipeline and requirements."""
 
@@ -82,6 +109,7 @@ class JobIndex:
         self.blocked_by_chain_run = NumberGroups()
         self.unfinished_by_chain_run = NumberGroups()
         self.by_pipeline = NumberGroups()
+        self.unfinished_runs = RunCounts()
         self.queued_tools = NameCounts()
         self._waiting = NumberGroups()
         self._postponed: SortedList[tuple[datetime | None, int]] = SortedList()
@@ -90,11 +118,15 @@ class JobIndex:
         """Update the indexes for one execution that changes from *before* to *after*; None means absent."""
         self.queued_tools.change(_queued_tools(before), _queued_tools(after))
         if before is not None:
+            if not before.status.is_terminal:
+                self.unfinished_runs.discard(before.queue_scope, before.run_key)
             for group, key in self._keys(before):
                 group.discard(key, before.number)
             if _is_postponed(before):
                 self._postponed.remove((before.not_before, before.number))
         if after is not None:
+            if not after.status.is_terminal:
+                self.unfinished_runs.add(after.queue_scope, after.run_key)
             for group, key in self._keys(after):
                 group.add(key, after.number)
             if _is_postponed(after):

@@ -110,6 +110,17 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         return f"{self.id}.{self.log_generation}" if self.log_generation else self.id
 
     @property
+    def queue_scope(self) -> str:
+        """Whose queue it is in: that of its project, or of the agent that a script is for."""
+        facts = self.facts
+        return f"project {facts.project_id or facts.project}" if facts.project else f"agent {facts.adhoc_agent_id}"
+
+    @property
+    def run_key(self) -> str:
+        """What tells its run from others of its queue."""
+        return self.facts.run_number or self.facts.pipeline_run_id or self.id
+
+    @property
     def is_blocked(self) -> bool:
         """Whether it waits for another execution; a blocked one is never leased."""
         return self.facts.needs_blocked or self.facts.chain_blocked

@@ -233,6 +233,12 @@ class _Jobs(_Rows[JobRecord], Jobs):
     def count_claimable(self) -> int:
         return self._index.count_claimable()
 
+    def count_unfinished(self, queue_scope: str, run_key: str) -> int:
+        return self._index.unfinished_runs.size(queue_scope, run_key)
+
+    def count_unfinished_runs(self, queue_scope: str) -> int:
+        return self._index.unfinished_runs.count(queue_scope)
+
     def required_tools(self) -> frozenset[str]:
         return self._index.queued_tools.names
 

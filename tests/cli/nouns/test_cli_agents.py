@@ -148,6 +148,34 @@ def test_orders_that_destroy_need_yes(cli: Run, shop: Shop, command: str, action
     assert (done.code, done.json()["agent_id"], ordered(shop)) == (0, "build-1", [("build-1", action)])
 
 
+def agent_ids(cli: Run) -> str:
+    return cli("agents", "list", "-o", "name").out
+
+
+def test_remove_needs_yes(cli: Run) -> None:
+    refused = cli("agents", "remove", "build-1")
+    assert (refused.code, agent_ids(cli)) == (ExitCode.USAGE, "build-1\nbuild-2\nmac\n")
+    assert "remove build-1? needs --yes" in refused.err
+
+
+def test_remove_several_that_are_gone(cli: Run, shop: Shop) -> None:
+    shop.server.clock.step(21)
+    done = cli("agents", "remove", "build-1", "build-2", "--yes", "-o", "json")
+    assert (done.code, done.err) == (0, "build-1: removed\nbuild-2: removed\n")
+    assert [agent["agent_id"] for agent in done.json()["agents"]] == ["build-1", "build-2"]
+    assert agent_ids(cli) == "mac\n"
+
+
+def test_remove_of_an_agent_that_is_online_needs_force(cli: Run, shop: Shop) -> None:
+    shop.beat("build-1")
+    refused = cli("agents", "remove", "build-1", "--yes")
+    assert refused.code == ExitCode.CONFLICT
+    assert "agent is online" in refused.err
+    assert "--force" in refused.err
+    assert cli("agents", "remove", "build-1", "--force", "--yes").code == 0
+    assert agent_ids(cli) == "build-2\nmac\n"
+
+
 def test_flush_history_says_what_dies(cli: Run, shop: Shop) -> None:
     shop.put(
         job("job-1", JobStatus.SUCCEEDED, leased_by_agent_id="build-1"),

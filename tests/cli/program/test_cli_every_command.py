@@ -58,6 +58,7 @@ ROWS = [
     Row("agents restart build-1", "agents restart nobody", writes=True),
     Row("agents wipe-cache build-1 --yes", "agents wipe-cache nobody --yes", writes=True),
     Row("agents flush-history build-1 --yes", "agents flush-history nobody --yes", writes=True),
+    Row("agents remove build-1 --force --yes", "agents remove nobody --yes", writes=True),
     Row("agents update build-1", "agents update nobody", writes=True),
     Row("agents exec build-1 id", "agents exec nobody id", writes=True),
     Row("projects list"),

@@ -50,6 +50,7 @@ SHOWN: Rows = [
     (ExitCode.ERROR, IMPORT, refusal(POST_IMPORT, 400, Code.INVALID_REQUEST)),
     (ExitCode.ERROR, IMPORT, refusal(POST_IMPORT, 413, Code.TOO_LARGE)),
     (ExitCode.ERROR, IMPORT, refusal(POST_IMPORT, 422, Code.IDEMPOTENCY_KEY_REUSED)),
+    (ExitCode.ERROR, IMPORT, refusal(POST_IMPORT, 429, Code.LIMIT_REACHED)),
     (
         ExitCode.ERROR,
         ("vault", "test", "pantry"),

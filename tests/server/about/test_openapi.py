@@ -113,7 +113,7 @@ class TestSchemas:
 
 def test_what_every_operation_shares_is_added(described: dict[str, Any]) -> None:
     run = described["paths"]["/api/v1/pipelines/{pipeline_id}/run-selection"]["post"]
-    assert set(run["responses"]) == {"201", "400", "403", "404", "409", "413", "421", "422", "500", "503", "507"}
+    assert set(run["responses"]) == {"201", "400", "403", "404", "409", "413", "421", "422", "429", "500", "503", "507"}
     assert "; an id is not a positive number; " in run["responses"]["400"]["description"]
     assert set(run["responses"]["404"]["content"]) == {"text/plain", "application/problem+json"}
     number, key = run["parameters"]

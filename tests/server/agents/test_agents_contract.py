@@ -32,7 +32,7 @@ class Stage:
 def stage(server: RunningServer) -> Stage:
     server.find_releases(CICTL_UPDATE_REPO="shop/cictl")
     server.heartbeat("a", capabilities={"executor": "script", "shells": "posix", "updater": "cictl-wheel"})
-    server.heartbeat("ä #?%")
+    server.heartbeat("b #?%")
     over, held, free = (server.enqueue() for _ in range(3))
     server.finish("succeeded")
     server.running()
@@ -51,7 +51,7 @@ ANSWERS: tuple[tuple[str, str, bytes, int, set[str]], ...] = (
     ("GET", "/api/v1/agents", b"", 200, {"agents"}),
     ("GET", "/api/v1/agents/a", b"", 200, {"agent"}),
     ("GET", "/api/v1/agents//a//", b"", 200, {"agent"}),
-    ("GET", "/api/v1/agents/" + quote("ä #?%"), b"", 200, {"agent"}),
+    ("GET", "/api/v1/agents/" + quote("b #?%"), b"", 200, {"agent"}),
     ("POST", "/api/v1/agents/a/actions", b'{"action":" Restart "}', 200, {"requested", "agent_id", "message"}),
     ("POST", "/api/v1/agents/a/actions/", b'{"action":"update"}', 200, {"requested", "agent_id", "target"}),
     (

@@ -270,9 +270,11 @@ class Shop:
 
     def report(self, job_id: str, report: TestReport) -> None:
         """Let the agent build-1 have sent a report of the job's tests."""
-        self.change(job_id, agent_id="build-1")
+        status = self.job(job_id).status
+        self.change(job_id, agent_id="build-1", status=JobStatus.RUNNING)
         upload = TestReportUpload(agent_id="build-1", report=report)
         assert self.server.post(f"/api/v1/jobs/{job_id}/tests", upload).status_code < 300
+        self.change(job_id, status=status)
 
     def job(self, job_id: str) -> JobExecution:
         return self.server.job(job_id)

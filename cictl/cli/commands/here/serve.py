@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 def serve(
@@ -106,6 +109,38 @@ def serve(
             help="How much of one job's log is kept: 500MiB, 2GiB; 0 for any size.",
         ),
     ] = "1GiB",
+    max_run_jobs: Annotated[
+        int,
+        typer.Option(
+            envvar="CICTL_MAX_RUN_JOBS", min=0, metavar="N", help="How many jobs one run may have; 0 for any number."
+        ),
+    ] = 1000,
+    max_queued_runs: Annotated[
+        int,
+        typer.Option(
+            envvar="CICTL_MAX_QUEUED_RUNS",
+            min=0,
+            metavar="N",
+            help="How many runs of one project may wait or run at once; 0 for any number.",
+        ),
+    ] = 1000,
+    max_agents: Annotated[
+        int,
+        typer.Option(
+            envvar="CICTL_MAX_AGENTS",
+            min=0,
+            metavar="N",
+            help="How many agents may be known; further ones are refused. 0 for any number.",
+        ),
+    ] = 1000,
+    forget_agents_after: Annotated[
+        str,
+        typer.Option(
+            envvar="CICTL_FORGET_AGENTS_AFTER",
+            metavar="TIME",
+            help="Forget agents that were silent for this long, unless deactivated: 12h, 90d; 0 for never.",
+        ),
+    ] = "30d",
     header_seconds: Annotated[
         float,
         typer.Option(
@@ -150,6 +185,8 @@ def serve(
     from cictl_server.errors import CictlError
     from cictl_server.serve import Server, ServerConfig
     from cictl_server.services.artifacts.limits import ArtifactLimits
+    from cictl_server.services.fleet.limits import FleetLimits
+    from cictl_server.services.history.run_limits import RunLimits
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
@@ -172,6 +209,10 @@ def serve(
         agent_timeout=timedelta(seconds=agent_timeout),
         artifact_limits=ArtifactLimits(files=max_artifact_files, total_bytes=_size(max_artifacts, "--max-artifacts")),
         min_free=_size(min_free, "--min-free") if min_free else None,
+        run_limits=RunLimits(jobs=max_run_jobs, queued_runs=max_queued_runs),
+        fleet_limits=FleetLimits(
+            agents=max_agents, forget_after=_duration(forget_agents_after, "--forget-agents-after")
+        ),
         max_log_bytes=_size(max_log, "--max-log"),
         default_timeout_seconds=default_timeout,
         environ=os.environ,
@@ -199,6 +240,17 @@ def _size(text: str, option: str) -> int:
     try:
         return parse_size(text)
     except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def _duration(text: str, option: str) -> timedelta:
+    from datetime import timedelta
+
+    from cictl.base.durations import parse_duration
+
+    try:
+        return timedelta(0) if text == "0" else parse_duration(text)
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
 
 

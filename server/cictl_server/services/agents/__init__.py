@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl_server.services.agents.actions import AgentActionService
 from cictl_server.services.agents.heartbeat import AgentService
+from cictl_server.services.agents.removal import AgentRemoval
 from cictl_server.services.agents.scripts import ScriptService
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
@@ -18,6 +19,7 @@ from cictl_server.services.jobs import Jobs
 class Agents:
     actions: AgentActionService
     heartbeat: AgentService
+    removal: AgentRemoval
 
     @classmethod
     def build(cls, core: Core, history: History, fleet: Fleet, jobs: Jobs, *, releases: ReleaseSettings) -> Agents:
@@ -27,7 +29,12 @@ class Agents:
                 cancel=jobs.cancel,
                 removal=jobs.removal,
                 scripts=ScriptService(
-                    store=core.store, settler=history.settling, numbers=core.ids, clock=core.clock, disk=core.disk
+                    store=core.store,
+                    settler=history.settling,
+                    numbers=core.ids,
+                    clock=core.clock,
+                    disk=core.disk,
+                    limits=history.limits,
                 ),
                 presence=fleet.presence,
                 orders=fleet.orders,
@@ -45,10 +52,21 @@ class Agents:
                 orders=fleet.orders,
                 rollout=fleet.rollout,
                 wanted_tools=fleet.wanted_tools,
+                limits=fleet.limits,
                 events=core.events,
                 hub=core.hub,
                 clock=core.clock,
                 server_version=core.version,
                 releases=releases,
+            ),
+            removal=AgentRemoval(
+                store=core.store,
+                cancel=jobs.cancel,
+                presence=fleet.presence,
+                orders=fleet.orders,
+                rollout=fleet.rollout,
+                events=core.events,
+                clock=core.clock,
+                limits=fleet.limits,
             ),
         )

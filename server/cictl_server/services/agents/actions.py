@@ -14,6 +14,7 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.services.agents.scripts import ScriptService
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import QUEUE, Hub
+from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.fleet.orders import OrderBook
 from cictl_server.services.fleet.presence import PresenceBook
@@ -44,13 +45,16 @@ class AgentActionService:
     releases: ReleaseSettings
 
     def check_id(self, agent_id: str) -> None:
-        """Refuse a blank agent id. Call it before anything else of the request is checked.
+        """Refuse an id that no agent can have. Call it before anything else of the request is checked.
 
         Raises:
-            InvalidRequest: It is blank.
+            InvalidRequest: It is one.
         """
         if not agent_id.strip():
             raise InvalidRequest("agent id is required")
+        with self.store.read() as view:
+            if view.agents.find(agent_id) is None:
+                check_agent_id(agent_id, field="agent id")
 
     def act(self, agent_id: str, request: AgentActionRequest) -> AgentActionResponse | QueuedScript:
         """Carry out an `Action`.

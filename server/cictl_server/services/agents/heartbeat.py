@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import msgspec
 
@@ -11,10 +12,12 @@ from cictl.base.clock import Clock
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl.wire.agents import GREETING, Agent, AgentProcess, HeartbeatRequest, HeartbeatResponse
 from cictl.wire.events import EventKind
-from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
+from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import QUEUE, Hub
 from cictl_server.services.core.ids import job_number
+from cictl_server.services.fleet.deactivation import take_flag
+from cictl_server.services.fleet.limits import FleetLimits, check_agent_id, kept_heartbeat
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.fleet.orders import Handout, OrderBook
 from cictl_server.services.fleet.presence import PresenceBook
@@ -28,6 +31,8 @@ from cictl_server.store.contract import Store, View
 from cictl_server.store.records import AgentRecord
 
 _STATUS_BYTES = 240
+_SEEN_STEP = timedelta(days=1)
+"""How old the stored time of an agent's last heartbeat may get. After a restart it tells who has been silent for long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,7 @@ class AgentService:
     orders: OrderBook
     rollout: Rollout
     wanted_tools: WantedTools
+    limits: FleetLimits
     events: EventLog
     hub: Hub
     clock: Clock
@@ -54,12 +60,13 @@ class AgentService:
         because the agent ends for the update before it carries them out. A process that ends gets no orders.
 
         Raises:
-            InvalidRequest: No agent id.
+            InvalidRequest: No agent id, or a bad one.
             AgentIdInUse: Another process has the id.
+            LimitReached: The agent is unknown, and no more may be known.
         """
+        check_agent_id(request.agent_id)
+        request = kept_heartbeat(request)
         agent_id = request.agent_id
-        if not agent_id:
-            raise no_agent_id()
         status = _one_line(request.restart_status)
         former = self._remember(request)
         if request.leaving:
@@ -106,21 +113,25 @@ class AgentService:
             return self._view(view, get_agent_record(view, agent_id))
 
     def _remember(self, request: HeartbeatRequest) -> AgentProcess | None:
-        """Store the agent if anything other than the time of its heartbeat changed.
+        """Store the agent if anything other than the time of its heartbeat changed, or that is a day ago.
 
         Returns:
             The process that had its id before, if that was another one.
 
         Raises:
             AgentIdInUse: That process lives.
+            LimitReached: No more agents may be known.
         """
+        now = self.clock()
         with self.store.read() as view:
             known = view.agents.find(request.agent_id)
-        if known is not None and _described(known, request) == known:
+        if known is not None and _described(known, request) == known and now - known.seen < _SEEN_STEP:
             return None
-        now = self.clock()
         with self.store.write() as tx:
-            known = tx.agents.find(request.agent_id) or AgentRecord(agent_id=request.agent_id, seen=now)
+            known = tx.agents.find(request.agent_id)
+            if known is None:
+                self.limits.check_count(tx.agents.count())
+                known = take_flag(tx, AgentRecord(agent_id=request.agent_id, seen=now))
             self.processes.admit(known, request.process)
             tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
             tx.after_commit(lambda: self.events.add(EventKind.AGENT, request.agent_id))

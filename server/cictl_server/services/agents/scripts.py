@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
+from cictl.base.sizes import size_text
 from cictl.wire.agents import AgentActionRequest, QueuedScript
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.requirements import meets
-from cictl_server.errors import InvalidRequest
+from cictl_server.errors import InvalidRequest, TooLarge
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.lookup import get_agent_record
+from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
 from cictl_server.store.contract import Store
 from cictl_server.store.records import AgentRecord, JobRecord
 
 DEFAULT_TIMEOUT_SECONDS = 600
+_LONGEST_SCRIPT = 256 << 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,7 @@ class ScriptService:
     numbers: NumberSource
     clock: Clock
     disk: Disk
+    limits: RunLimits
 
     def enqueue(self, agent_id: str, request: AgentActionRequest) -> QueuedScript:
         """Queue the script for that agent. It waits while the agent is deactivated.
@@ -36,10 +40,13 @@ class ScriptService:
             InvalidRequest: No script, no shell, or one that the agent can't run.
             NotFound: No such agent.
             DiskLow: There is no room for new work.
+            TooLarge, LimitReached: The script is too long, or too many wait for the agent.
         """
         script, shell = request.script.strip(), request.shell.strip().lower()
         if not script:
             raise InvalidRequest("script is required")
+        if len(script.encode()) > _LONGEST_SCRIPT:
+            raise TooLarge(f"script has more than {size_text(_LONGEST_SCRIPT)}", hint="let it fetch what it needs")
         if not shell:
             raise InvalidRequest("shell is required")
         self.disk.check_room("script")
@@ -54,8 +61,9 @@ class ScriptService:
                     JobMetadata.adhoc(True), JobMetadata.adhoc_agent_id(agent_id), JobMetadata.adhoc_shell(shell)
                 ),
             )
-            run_number = next_run_number(tx)
             job = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
+            self.limits.check_room(tx, job)
+            run_number = next_run_number(tx)
             self.settler.put(tx, numbered(job, run_number))
         return QueuedScript(
             queued=True,

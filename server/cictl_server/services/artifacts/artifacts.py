@@ -37,6 +37,7 @@ from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.artifacts.zips import entry_kind, extract, open_zip, read_link
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import job_number, numbered_names
+from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, check_uploader
 from cictl_server.services.history.lookup import get_job
@@ -248,6 +249,7 @@ class ArtifactService:
     def _check_sender(self, job_id: str, sender: Sender) -> None:
         if not sender.agent_id.strip():
             raise no_agent_id()
+        check_agent_id(sender.agent_id)
         self._disk.check_room("upload")
         with self._store.read() as view:
             check_uploader(get_job(view, job_id), sender, now=self._clock())

@@ -22,6 +22,7 @@ from cictl.wire.reports import REPORT_WORDS, TestReport, TestReportUpload
 from cictl_server.errors import NotFound, no_agent_id
 from cictl_server.services.core.bounds import Bounds, bounded
 from cictl_server.services.core.ids import job_number, numbered_names
+from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, check_uploader
 from cictl_server.services.history.lookup import get_job
@@ -124,6 +125,7 @@ class ReportService:
         """
         if not request.agent_id.strip():
             raise no_agent_id()
+        check_agent_id(request.agent_id)
         sender = Sender(agent_id=request.agent_id, token=lease_token)
         with self.store.read() as view:
             job = get_job(view, job_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl_server.services.core import Core
+from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.fleet.orders import OrderBook
 from cictl_server.services.fleet.presence import PresenceBook
@@ -21,9 +22,10 @@ class Fleet:
     orders: OrderBook
     rollout: Rollout
     wanted_tools: WantedTools
+    limits: FleetLimits
 
     @classmethod
-    def build(cls, core: Core) -> Fleet:
+    def build(cls, core: Core, *, limits: FleetLimits) -> Fleet:
         with core.store.read() as view:
             known = {agent.agent_id: agent.seen for agent in view.agents.iter_all()}
         presence = PresenceBook(core.clock, known)
@@ -34,4 +36,5 @@ class Fleet:
             orders=OrderBook(core.clock, core.ids),
             rollout=Rollout(core.clock),
             wanted_tools=WantedTools(),
+            limits=limits,
         )

@@ -69,6 +69,11 @@ class OrderBook:
             remaining = tuple(o for o in agent.flight.orders if o is not order)
             agent.flight = Handout(orders=remaining, id=agent.flight.id)
 
+    def forget(self, agent_id: str) -> None:
+        """Drop the orders of an agent that was removed."""
+        with self._lock:
+            self._agents.pop(agent_id, None)
+
     def confirm(self, agent_id: str, *, received: str | None, has_restart_status: bool) -> None:
         """Conclude from a heartbeat which of the orders in flight arrived.
 

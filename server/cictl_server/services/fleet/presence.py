@@ -144,6 +144,11 @@ class PresenceBook:
         with self._lock:
             self._entries.setdefault(agent_id, _Presence(seen=now)).log.append(_line(now, message))
 
+    def forget(self, agent_id: str) -> None:
+        """Forget an agent that was removed."""
+        with self._lock:
+            self._entries.pop(agent_id, None)
+
     def seen_at(self, agent_id: str) -> datetime | None:
         """Return when the agent was last heard of; None if it never was."""
         with self._lock:

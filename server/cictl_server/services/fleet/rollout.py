@@ -85,6 +85,12 @@ class Rollout:
             self._manual[agent_id] = target
             self._schedules.pop(agent_id, None)
 
+    def forget(self, agent_id: str) -> None:
+        """Drop the plans for an agent that was removed; its slot in the rollout stays taken."""
+        with self._lock:
+            self._manual.pop(agent_id, None)
+            self._schedules.pop(agent_id, None)
+
     def manual_target(self, agent_id: str) -> str:
         """Return the version that an admin ordered and the agent has not reached yet; empty for none."""
         with self._lock:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl_server.services.core import Core
+from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
 
 
 @dataclass(frozen=True, kw_only=True)
 class History:
     settling: Settler
+    limits: RunLimits
 
     @classmethod
-    def build(cls, core: Core) -> History:
-        return cls(settling=Settler(hub=core.hub, events=core.events, metrics=core.metrics))
+    def build(cls, core: Core, *, limits: RunLimits) -> History:
+        return cls(settling=Settler(hub=core.hub, events=core.events, metrics=core.metrics), limits=limits)

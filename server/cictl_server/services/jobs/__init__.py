@@ -62,7 +62,9 @@ class Jobs:
         return cls(
             jobs=jobs,
             cancel=CancelService(store=store, settler=settler, logs=files, clock=clock),
-            rerun=RerunService(store=store, settler=settler, numbers=core.ids, clock=clock, disk=core.disk),
+            rerun=RerunService(
+                store=store, settler=settler, numbers=core.ids, clock=clock, disk=core.disk, limits=history.limits
+            ),
             lists=JobListService(store=store, matching=matching),
             explain=ExplainService(
                 store=store,

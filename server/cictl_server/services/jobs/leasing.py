@@ -17,6 +17,8 @@ from cictl.wire.requirements import for_older_agents, meets_all
 from cictl.wire.updates import SERVER_IS_UPDATING
 from cictl_server.errors import NoCapacity, no_agent_id
 from cictl_server.services.core.hub import QUEUE, Hub
+from cictl_server.services.fleet.deactivation import is_deactivated
+from cictl_server.services.fleet.limits import check_agent_id, kept_lease
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.processes import ProcessGuard, process_key
@@ -68,11 +70,13 @@ class LeasingService:
             is_abandoned: Tells whether the agent closed the connection: then a waiting request claims nothing for it.
 
         Raises:
-            InvalidRequest: No agent id.
+            InvalidRequest: No agent id, or a bad one.
             AgentIdInUse: Another process has the id.
         """
         if not request.agent_id.strip():
             raise no_agent_id()
+        check_agent_id(request.agent_id)
+        request = kept_lease(request)
         wait = min(request.wait_seconds, WAIT_LIMIT_SECONDS)
         answer = self._try(request)
         if answer.assigned or wait <= 0 or answer.message != _NOTHING:
@@ -129,7 +133,7 @@ class LeasingService:
         with self.store.write() as tx:
             record = tx.agents.find(request.agent_id)
             self.processes.check(record, request.process)
-            if record is not None and record.deactivated:
+            if is_deactivated(tx, request.agent_id):
                 return LeaseResponse(assigned=False, message=AGENT_DEACTIVATED)
             if self.presence.is_draining(request.agent_id):
                 return LeaseResponse(assigned=False, message=_DRAINING)

@@ -26,8 +26,10 @@ from cictl.wire.jobs import (
     StepEvent,
 )
 from cictl.wire.requirements import meets_all
-from cictl_server.errors import InvalidRequest, LogGap, no_agent_id
+from cictl_server.errors import InvalidRequest, LogGap
 from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded
+from cictl_server.services.fleet.deactivation import is_deactivated
+from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, held_by_another, not_leased
@@ -106,8 +108,7 @@ class ReportingService:
         return job_state(job, log_size=max(log.size, _dropped_until(job, request)))
 
     def _apply(self, job_id: str, request: StatusRequest, lease_token: str) -> JobRecord:
-        if not request.agent_id:
-            raise no_agent_id()
+        check_agent_id(request.agent_id)
         status = _STATUSES.get(request.status.strip().lower())
         if status is None:
             raise InvalidRequest("status must be running, succeeded or failed")
@@ -291,7 +292,7 @@ def _may_begin(view: View, job: JobRecord, sender: Sender) -> bool:
     """
     agent = view.agents.find(sender.agent_id)
     has_place = len(view.jobs.active_of_agent(sender.agent_id)) < (agent.slots if agent else 1)
-    if job.is_blocked or not has_place or (agent is not None and agent.deactivated):
+    if job.is_blocked or not has_place or is_deactivated(view, sender.agent_id):
         return False
     if job.lease_hash:
         return sender.has_lease(job)

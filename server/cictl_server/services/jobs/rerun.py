@@ -15,6 +15,7 @@ from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.past_runs import row_of
 from cictl_server.services.history.revival import blocked_again, failed_wait, members_of_run, revived, was_dragged_along
+from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
 from cictl_server.store.contract import Store, Transaction, View
@@ -28,6 +29,7 @@ class RerunService:
     numbers: NumberSource
     clock: Clock
     disk: Disk
+    limits: RunLimits
 
     def rerun(self, job_id: str) -> RerunResponse:
         """Enqueue the same work again, as a new execution of the same run. The newest execution of a job decides there.
@@ -40,16 +42,21 @@ class RerunService:
             NotFound: No such execution.
             Conflict: It never started and still waits, or what it waited for has not been run again.
             DiskLow: There is no room for new work.
+            TooLarge, LimitReached: As `RunLimits`.
         """
         self.disk.check_room("rerun")
         with self.store.write() as tx:
             job = get_job(tx, job_id)
-            again = self._enqueue(tx, self._rerunnable(tx, job), attempt=_attempts(tx, job) + 1)
+            spec = self._rerunnable(tx, job)
+            if not tx.jobs.count_unfinished(job.queue_scope, job.run_key):
+                self.limits.check_room(tx, job)
+            again = self._enqueue(tx, spec, attempt=_attempts(tx, job) + 1)
             dependants = revived(
                 members_of_run(tx, again),
                 again,
                 enqueue=lambda old: self._enqueue(tx, old, attempt=_attempt(old) + 1),
             )
+            self.limits.check_size(tx.jobs.count_unfinished(again.queue_scope, again.run_key))
             self.settler.settle(tx, [again, *dependants], now=again.created)
             again = get_job(tx, again.id)
         return RerunResponse(job_execution=job_view(again), dependants=[dependant.id for dependant in dependants])

@@ -41,6 +41,7 @@ class Pipelines:
                 numbers=numbers,
                 clock=core.clock,
                 disk=core.disk,
+                limits=history.limits,
             ),
             previews=PreviewService(preparer=preparer, matching=fleet.matching, runtime=about.runtime),
             definition_views=InspectService(store=store, preparer=preparer, vault_tests=secrets.testing),

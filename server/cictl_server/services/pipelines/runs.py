@@ -8,6 +8,7 @@ from cictl.base.clock import Clock
 from cictl.wire.projects import RunRequest, RunResponse
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.pipelines.run_preparation import Prepared, Preparer, run_mode
@@ -23,12 +24,14 @@ class RunService:
     numbers: NumberSource
     clock: Clock
     disk: Disk
+    limits: RunLimits
 
     def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of a pipeline, or of the selected part.
 
         Raises:
             NotFound, InvalidRequest, GitFailed, DiskLow: As `Preparer.pipeline`; nothing is enqueued then.
+            TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
         return self._enqueue(self.preparer.pipeline(pipeline_db_id, request, run_mode(request)))
@@ -38,15 +41,19 @@ class RunService:
 
         Raises:
             NotFound, InvalidRequest, GitFailed, DiskLow: As `Preparer.chain`; nothing is enqueued then.
+            TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
         return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)))
 
     def _enqueue(self, prepared: Prepared) -> RunResponse:
+        self.limits.check_size(len(prepared.planned))
         jobs = [
             JobRecord.queued(planned, number=self.numbers.next(), created=self.clock()) for planned in prepared.planned
         ]
         with self.store.write() as tx:
+            if jobs:
+                self.limits.check_room(tx, jobs[0])
             run_number = next_run_number(tx)
             for job in jobs:
                 self.settler.put(tx, numbered(job, run_number))

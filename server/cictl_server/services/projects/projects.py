@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cictl.base.clock import Clock
 from cictl.base.names.git_names import SELF
+from cictl.base.names.plain_names import RULE, is_plain_name
 from cictl.base.urls import without_login
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse
 from cictl.project_file.findings import MAX_SHOWN
@@ -224,8 +225,8 @@ def _replaced(tx: Transaction, loaded: _Loaded, project_id: int) -> ProjectRecor
 
 def _given_name(text: str) -> str:
     name = text.strip()
-    if not name.isprintable() or len(name) > _LONGEST_NAME:
-        raise InvalidRequest(f"name must be printable and have at most {_LONGEST_NAME} characters")
+    if not is_plain_name(name):
+        raise InvalidRequest(f"name {RULE}")
     return name
 
 
