@@ -210,6 +210,13 @@ CASES = [
         QUEUED,
         AgentActionRequest(action="run-script", script="id", shell="posix", timeout_seconds=9),
     ),
+    case(
+        "remove_agent",
+        "DELETE /api/v1/agents/a/1",
+        b'{"removed":true}',
+        lambda c: c.remove_agent("a/1", force=True),
+        None,
+    ),
     case("list_projects", "GET /api/v1/projects", ProjectList(projects=[PROJECT]), Client.list_projects, [PROJECT]),
     case("get_project", "GET /api/v1/projects/3", ProjectResponse(project=DETAIL), lambda c: c.get_project(3), DETAIL),
     case(

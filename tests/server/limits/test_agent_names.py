@@ -76,6 +76,12 @@ def test_ids_of_our_agents_and_of_reference_agents_are_taken(server: RunningServ
     assert server.get(f"/api/v1/agents/{quote(agent_id)}").status_code == 200
 
 
+def test_a_run_is_pinned_to_no_agent_that_can_not_exist(server: RunningServer) -> None:
+    pipeline = server.define('[{id: j, steps: [{run: "true"}]}]')
+    answer = server.post(f"/api/v1/pipelines/{pipeline}/run-selection", {"agent_id": "x" * 200_000})
+    assert (answer.status_code, answer.text) == (400, f"agent_id {RULE}\n")
+
+
 def test_our_agent_does_not_start_with_a_bad_id() -> None:
     with pytest.raises(ConfigError, match=r"the agent's id .* must have 1 to 128 printable ASCII characters"):
         load_config({"CICTL_AGENT_ID": "a\tb"})

@@ -114,7 +114,7 @@ def serve(
         typer.Option(
             envvar="CICTL_MAX_RUN_JOBS", min=0, metavar="N", help="How many jobs one run may have; 0 for any number."
         ),
-    ] = 1000,
+    ] = 10_000,
     max_queued_runs: Annotated[
         int,
         typer.Option(

@@ -18,7 +18,7 @@ class RunLimits:
         queued_runs: Runs of one project; the scripts for one agent are counted in the same way.
     """
 
-    jobs: int = 1000
+    jobs: int = 10_000
     queued_runs: int = 1000
 
     def check_size(self, count: int) -> None:

@@ -14,6 +14,7 @@ from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import OFFLINE_CACHED, RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.pipelines.auto_bump import check_auto_bump, with_auto_bump
 from cictl_server.services.pipelines.chains import Member, chain_members
 from cictl_server.services.pipelines.dependencies import Inherited, inherit
@@ -88,6 +89,12 @@ def run_mode(request: RunRequest) -> Mode:
     return Mode.RUN_OFFLINE if mode else Mode.RUN
 
 
+def _check_agent(request: RunRequest) -> None:
+    """Return if the agent to which a run is pinned, if any, can exist."""
+    if agent_id := request.agent_id.strip():
+        check_agent_id(agent_id)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preparer:
     store: Store
@@ -103,6 +110,7 @@ class Preparer:
             InvalidRequest: A dependency is not satisfied, or the selection, the mode or the requested agent is impossible.
             GitFailed: `source_ref` can't be resolved.
         """
+        _check_agent(request)
         with self.store.read() as view:
             record = get_pipeline(view, pipeline_db_id)
             project = get_project(view, record.project_id)
@@ -134,6 +142,7 @@ class Preparer:
             NotFound: No such chain.
             InvalidRequest, GitFailed: As for a pipeline.
         """
+        _check_agent(request)
         with self.store.read() as view:
             chain = get_chain(view, chain_db_id)
             project = get_project(view, chain.project_id)
