@@ -107,6 +107,12 @@ def test_capabilities_are_bounded_in_number_and_length(server: RunningServer) ->
     assert not {"k" * 513, "a\nb"} & kept.keys()
 
 
+def test_capabilities_are_bounded_together(server: RunningServer) -> None:
+    server.heartbeat(capabilities={f"k{number:03}": "v" * 500 for number in range(300)})
+    kept = shown(server).capabilities or {}
+    assert list(kept) == [f"k{number:03}" for number in range((32 << 10) // 504)]
+
+
 def test_a_process_stays_the_same_however_much_of_it_is_kept(server: RunningServer) -> None:
     long: dict[str, Any] = {"pid": 1, "host": "h" * 999, "work_dir_id": "w" * 999}
     process = AgentProcess(started_utc=datetime(2026, 3, 1, 11, tzinfo=UTC), **long)

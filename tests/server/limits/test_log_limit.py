@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 
 import pytest
 from cictl_testing.server import RunningServer
@@ -63,6 +65,16 @@ def test_our_agents_are_told_to_send_no_more(server: RunningServer, job: JobExec
     append(server, job.id, "x" * (LIMIT + 1), offset=0)
     state = decode(server.get(f"/api/v1/jobs/{job.id}?view=state").content, JobStateResponse).job_execution
     assert state.log_is_full
+
+
+def test_who_follows_sees_the_line(server: RunningServer, job: JobExecution) -> None:
+    append(server, job.id, "x" * (2 * LIMIT), offset=0)
+    server.report(job.id, "succeeded")
+    events = server.get(f"/api/v1/jobs/{job.id}/log", query_string="follow=1").text
+    pieces = [json.loads(line[6:]) for line in events.splitlines() if line.startswith("data: ")]
+    followed = b"".join(base64.b64decode(piece["data_base64"]) for piece in pieces[:-1])
+    assert followed == server.log(job.id)
+    assert followed.endswith(LINE)
 
 
 def test_the_line_of_a_cancel_follows(server: RunningServer, job: JobExecution) -> None:

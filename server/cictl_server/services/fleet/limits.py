@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,6 +17,9 @@ from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded
 
 _CAPABILITIES = Bounds(text=512, items=400)
 """A label's value has up to 128 characters of four bytes. An agent looks for 200 tools at most, and has 64 labels."""
+
+_CAPABILITIES_BYTES = 32 << 10
+"""What all of them have together; the list of a thousand agents must stay readable."""
 
 _TOLD = Bounds(
     text=255,
@@ -70,8 +74,19 @@ def kept_heartbeat(request: HeartbeatRequest) -> HeartbeatRequest:
     """Return what is kept of a heartbeat: long texts cut, and nothing in names that steers a terminal."""
     kept = bounded(request, _TOLD)
     names = {name: printable(getattr(kept, name)) for name in ("hostname", "os", "arch", "version")}
-    capabilities = {key: printable(value) for key, value in kept.capabilities.items() if key.isprintable()}
-    return msgspec.structs.replace(kept, **names, capabilities=capabilities)
+    return msgspec.structs.replace(kept, **names, capabilities=_kept_capabilities(kept.capabilities))
+
+
+def _kept_capabilities(told: Mapping[str, str]) -> dict[str, str]:
+    """Return the first of what an agent offers that fit into `_CAPABILITIES_BYTES`."""
+    kept, size = dict[str, str](), 0
+    for key, value in told.items():
+        size += len(key.encode()) + len(value.encode())
+        if size > _CAPABILITIES_BYTES:
+            break
+        if key.isprintable():
+            kept[key] = printable(value)
+    return kept
 
 
 def kept_lease(request: LeaseRequest) -> LeaseRequest:
