@@ -10,8 +10,8 @@ _cictl_node() {
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --no-auth --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --header-seconds --peer-connections --log-level --debug -h --help"
-        valued="--host --port --data-dir --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --header-seconds --peer-connections --log-level"
+        options="--host --port --data-dir --no-auth --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --peer-connections --log-level --debug -h --help"
+        valued="--host --port --data-dir --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --peer-connections --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
@@ -51,7 +51,7 @@ _cictl_node() {
         arguments="targets" repeated=""
         ;;
     "cictl agents")
-        commands="list show activate deactivate refresh-tools restart wipe-cache flush-history update exec"
+        commands="list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -103,6 +103,12 @@ _cictl_node() {
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
+        ;;
+    "cictl agents remove")
+        commands=""
+        options="--force -y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="agents" repeated="agents"
         ;;
     "cictl agents update")
         commands=""

@@ -12,7 +12,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('info', 'Show the server and its state.');
                 , @('lint', 'Check a project file; needs no server.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
-                , @('agents', 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec.');
+                , @('agents', 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec.');
                 , @('projects', 'Projects: list show import reload delete icon.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
@@ -60,13 +60,18 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--max-artifacts', 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]');
                 , @('--max-artifact-files', 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]');
                 , @('--min-free', 'Take no new runs and artifacts while less than this is free on the disk; 0 for no limit. [env var: CICTL_MIN_FREE; default: (1GiB, or 5 % of a smaller disk)]');
+                , @('--max-log', 'How much of one job''s log is kept: 500MiB, 2GiB; 0 for any size. [env var: CICTL_MAX_LOG; default: 1GiB]');
+                , @('--max-run-jobs', 'How many jobs one run may have; 0 for any number. [env var: CICTL_MAX_RUN_JOBS; default: 10000; x>=0]');
+                , @('--max-queued-runs', 'How many runs of one project may wait or run at once; 0 for any number. [env var: CICTL_MAX_QUEUED_RUNS; default: 1000; x>=0]');
+                , @('--max-agents', 'How many agents may be known; further ones are refused. 0 for any number. [env var: CICTL_MAX_AGENTS; default: 1000; x>=0]');
+                , @('--forget-agents-after', 'Forget agents that were silent for this long, unless deactivated: 12h, 90d; 0 for never. [env var: CICTL_FORGET_AGENTS_AFTER; default: 30d]');
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
                 , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
                 , @('--log-level', 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--allowed-host', '--public-url', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--header-seconds', '--peer-connections', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--allowed-host', '--public-url', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--peer-connections', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -186,6 +191,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('restart', 'Let an agent restart itself, once its jobs are over.');
                 , @('wipe-cache', 'Let an agent delete all its caches, once its job is over.');
                 , @('flush-history', 'Delete the jobs that an agent has finished, and its workspaces.');
+                , @('remove', 'Forget agents that are gone; the jobs that they ran stay.');
                 , @('update', 'Let an agent update itself to the server''s version, once its job is over.');
                 , @('exec', 'Run a script on one agent, as a job outside all projects.');)
             options = @(
@@ -339,6 +345,25 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
+        }
+        'cictl agents remove' = @{
+            commands = @()
+            options = @(
+                , @('--force', 'Also one that is online or has a job, which is cancelled.');
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('agents')
+            repeated = 'agents'
         }
         'cictl agents update' = @{
             commands = @()
