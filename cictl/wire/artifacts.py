@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cictl.wire.codec import Message
+from cictl.wire.codec import Item, Message
 
 TEST_REPORT_PATH = "test-report.json"
 COVERAGE_REPORT_PATH = "coverage-report.json"
@@ -33,7 +33,7 @@ class ArtifactList(Message):
     artifacts: list[Artifact] | None
 
 
-class ArtifactData(Message):
+class ArtifactData(Item):
     path: str = ""
     data_base64: str = ""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from functools import cache
+from mmap import mmap
 from typing import Any, TypeVar, dataclass_transform, get_args
 
 import msgspec
@@ -12,6 +14,17 @@ import msgspec
 T = TypeVar("T")
 
 _INT_LIMIT = 2**63
+
+LENIENT_BYTES = 16 << 10
+"""Requests up to this length are read leniently. To read longer ones so would take seconds, and 60 times their size."""
+
+MOST_ITEMS = 300_000
+"""How many items a request may hold: tests, files of a coverage, artifacts and the like, all together."""
+
+MOST_ENTRIES = 4096
+"""How many entries each map of a long request may hold, and each list of texts."""
+
+_counting = threading.local()
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -24,6 +37,18 @@ class _MessageMeta(msgspec.StructMeta):
 
 class Message(msgspec.Struct, metaclass=_MessageMeta, frozen=True, omit_defaults=True):
     """One JSON object of the API. Fields with a default are omitted while they hold it."""
+
+
+class Item(Message):
+    """A message of which another one holds a list. They are counted while a request is decoded, so that it ends early."""
+
+    def __post_init__(self) -> None:
+        left: int | None = getattr(_counting, "left", None)
+        if left is None:
+            return
+        if left == 0:
+            raise ValueError(f"more than {MOST_ITEMS} items")
+        _counting.left = left - 1
 
 
 class DecodeError(ValueError):
@@ -57,6 +82,38 @@ def decode(body: bytes, type_: type[T]) -> T:
         return msgspec.convert(_fit({} if value is None else value, type_), type_)
     except msgspec.ValidationError as error:
         raise DecodeError(str(error)) from error
+
+
+def decode_request(body: bytes | mmap, type_: type[T]) -> T:
+    """Read *body*, which anybody may have sent, as *type_*: like `decode` if it is short, else exactly as `encode` writes it.
+
+    A long body takes time and memory for the keys of *type_* alone; everything else in it is skipped.
+
+    Raises:
+        DecodeError: As `decode` does. Also: a long body has null, half a surrogate pair, text after its value, or too many
+            items or entries.
+    """
+    if len(body) <= LENIENT_BYTES:
+        return decode(bytes(body), type_)
+    _counting.left = MOST_ITEMS
+    try:
+        message = msgspec.json.decode(body, type=type_)
+    except RecursionError as error:
+        raise DecodeError("nested too deeply") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DecodeError(str(error)) from error
+    finally:
+        _counting.left = None
+    _check_entries(message)
+    return message
+
+
+def _check_entries(message: object) -> None:
+    for name in getattr(message, "__struct_fields__", ()):
+        value = getattr(message, name)
+        is_bounded = isinstance(value, dict) or (isinstance(value, list) and isinstance(next(iter(value), None), str))
+        if is_bounded and len(value) > MOST_ENTRIES:
+            raise DecodeError(f"{name} has more than {MOST_ENTRIES} entries")
 
 
 def _first_value(body: bytes) -> Any:

@@ -11,7 +11,7 @@ import msgspec
 
 from cictl.base.job_parts import CacheSpec, SecretRef
 from cictl.wire.agents import AgentProcess
-from cictl.wire.codec import Message
+from cictl.wire.codec import Item, Message
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
 
@@ -119,7 +119,7 @@ class Step(Message):
         return text.strip().partition("\n")[0].rstrip()
 
 
-class CacheStat(Message):
+class CacheStat(Item):
     """One cache of a job: what the agent found before the job, and how large it is after it, in bytes.
 
     Attributes:
@@ -344,7 +344,7 @@ class JobSummary(Message):
 STEP_STARTED = "step.started"
 
 
-class StepEvent(Message):
+class StepEvent(Item):
     """Something that happened while an execution ran. Agents send `step.started`.
 
     Attributes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cictl.wire.codec import Message
+from cictl.wire.codec import Item, Message
 
 REPORT_WORDS = {
     "status": frozenset({"pass", "fail", "skip", "unknown"}),
@@ -16,7 +16,7 @@ REPORT_WORDS = {
 """The words of the protocol in a report's fields, at any depth. A secret of the same letters does not mask them."""
 
 
-class TestCase(Message):
+class TestCase(Item):
     """One test. `status` is pass, fail, skip or unknown; the duration is in seconds."""
 
     __test__ = False
@@ -30,7 +30,7 @@ class TestCase(Message):
     output: str = ""
 
 
-class TestSuite(Message):
+class TestSuite(Item):
     __test__ = False
 
     format: str = msgspec.field(default_factory=str)
@@ -42,7 +42,7 @@ class TestSuite(Message):
     cases: list[TestCase] = msgspec.field(default_factory=list)
 
 
-class CoverageFile(Message):
+class CoverageFile(Item):
     """Coverage of one file. lcov counts lines, Go counts statements. `percent` is from 0 to 100."""
 
     path: str = ""

@@ -168,7 +168,7 @@ class GitMissing(GitFailed):
 class NoCapacity(CictlError):
     code = Code.NO_CAPACITY
 
-    def __init__(self, message: str = "all places for waiting requests are taken") -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(message, hint="try again in a few seconds")
 
 

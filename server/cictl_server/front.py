@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import falcon
 from falcon.routing import CompiledRouter
 
 from cictl.wire import words
 from cictl_server.apidoc.describe import Description, find_description
-from cictl_server.errors import NotFound
+from cictl_server.connections import REFUSAL
+from cictl_server.errors import CictlError, NotFound
 from cictl_server.http import media
 from cictl_server.http.origin import Header, OriginRule
+from cictl_server.http.routes import Route
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.resources.vault import VaultTestResource
 from cictl_server.services import Services
@@ -85,6 +89,25 @@ class Callers:
         self, _req: falcon.Request, _resp: falcon.Response, _resource: object, _succeeded: bool
     ) -> None:
         note_caller(None)
+
+
+class Bodies:
+    """Refuses a request whose body was not taken, and tells the others how large theirs may be."""
+
+    def __init__(self, services: Services, routes: Iterable[Route]) -> None:
+        self._memory = services.core.memory
+        self._limits = {route.path: route.body for route in routes}
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        refusal: CictlError | None = req.env.get(REFUSAL)
+        if refusal is not None:
+            raise refusal
+
+    def process_resource(
+        self, req: falcon.Request, _resp: falcon.Response, _resource: object, _params: dict[str, str]
+    ) -> None:
+        req.context.body_limit = self._limits[req.uri_template or ""]
+        req.context.memory = self._memory
 
 
 class Slashes:

@@ -12,7 +12,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import create_server
 
-from cictl_server.connections import Channel, ConnectionLimits, close_slow
+from cictl_server.connections import Admit, Channel, ConnectionLimits, close_slow
 
 GRACE_SECONDS = 5
 BACKLOG = 1024
@@ -30,6 +30,7 @@ class Httpd:
         listener: socket.socket,
         *,
         threads: int,
+        admit: Admit,
         limits: ConnectionLimits | None = None,
         instance_id: str = "",
         **options: Any,
@@ -37,6 +38,7 @@ class Httpd:
         """Prepare; connections wait in the socket's queue until `run`.
 
         Args:
+            admit: Says for each request how much of its body is taken.
             instance_id: Marks the answers that the application doesn't make, as it marks its own.
             options: waitress's adjustments, by name.
         """
@@ -53,7 +55,7 @@ class Httpd:
             clear_untrusted_proxy_headers=True,
             **options,
         )
-        self._server.channel_class = partial(Channel, limits=limits, instance_id=instance_id)
+        self._server.channel_class = partial(Channel, limits=limits, admit=admit, instance_id=instance_id)
         self._swept_at = time.monotonic()
 
     def run(self) -> None:

@@ -12,14 +12,22 @@ from pathlib import Path
 
 from cictl.installation.releases.release import ReleaseError
 from cictl.wire.words import DEFAULT_PORT
-from cictl_server.app import create_app
+from cictl_server.admission import Admission
+from cictl_server.app import ROUTES, create_app
 from cictl_server.connections import ConnectionLimits
 from cictl_server.errors import InvalidRequest
 from cictl_server.http.hosts import OwnHosts, is_loopback_name
 from cictl_server.http.origin import OriginRule
+from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser
-from cictl_server.services import DEFAULT_AGENT_TIMEOUT, DEFAULT_JOB_SECONDS, DEFAULT_WAITING_PLACES, Services
+from cictl_server.services import (
+    DEFAULT_AGENT_TIMEOUT,
+    DEFAULT_DOWNLOAD_PLACES,
+    DEFAULT_JOB_SECONDS,
+    DEFAULT_WAITING_PLACES,
+    Services,
+)
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SECONDS
 from cictl_server.services.fleet.limits import FleetLimits
@@ -33,14 +41,16 @@ from cictl_server.store.tiny import TinyStore
 
 logger = logging.getLogger(__name__)
 
-SPARE_THREADS = 32
-"""Threads in addition to the waiting places. With fewer threads than busy connections waitress collapses."""
+SPARE_THREADS = 48
+"""Threads in addition to the places for waiting and for downloads. With fewer threads than busy connections waitress collapses."""
 
-_UNSENT_LIMIT = 1 << 20
-"""How many bytes of an answer are buffered for a slow client before the thread waits."""
-_BODY_LIMIT = 16 << 30
-_NO_BODY_LIMIT = 1 << 62
-"""waitress keeps bodies on disk; the resources and services have tighter limits."""
+_LEAST_ARCHIVE_LIMIT = 16 << 30
+_NO_LIMIT = 1 << 62
+"""waitress's own limit of bodies: `Admission` knows that of each route."""
+
+_HEADER_LIMIT = 64 << 10
+_BODY_IN_MEMORY = 64 << 10
+"""How much of a body that is coming is in memory; the rest is in a temporary file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +81,7 @@ class ServerConfig:
     no_auth: bool = False
     version: str = "dev"
     waiting_places: int = DEFAULT_WAITING_PLACES
+    download_places: int = DEFAULT_DOWNLOAD_PLACES
     agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT
     default_timeout_seconds: int = DEFAULT_JOB_SECONDS
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -86,11 +97,11 @@ class ServerConfig:
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     @property
-    def body_limit(self) -> int:
-        """The most bytes of a request: the largest zip of artifacts, with room for its directory."""
+    def archive_bytes(self) -> int:
+        """The most bytes of a zip of artifacts, with room for its directory."""
         if not self.artifact_limits.total_bytes:
-            return _NO_BODY_LIMIT
-        return max(_BODY_LIMIT, 2 * self.artifact_limits.total_bytes)
+            return _NO_LIMIT
+        return max(_LEAST_ARCHIVE_LIMIT, 2 * self.artifact_limits.total_bytes)
 
 
 class Server:
@@ -133,6 +144,7 @@ class Server:
             config.data_dir,
             version=config.version,
             waiting_places=config.waiting_places,
+            download_places=config.download_places,
             agent_timeout=config.agent_timeout,
             default_timeout_seconds=config.default_timeout_seconds,
             update_tools=_tools(config),
@@ -149,13 +161,17 @@ class Server:
         self._httpd = Httpd(
             create_app(self.services, origin_rule=rule),
             listener,
-            threads=config.waiting_places + SPARE_THREADS,
+            admit=Admission(self.services, ROUTES, origin_rule=rule, archive_bytes=config.archive_bytes),
+            threads=config.waiting_places + config.download_places + SPARE_THREADS,
             limits=config.connections,
             instance_id=self.services.about.runtime.instance_id,
-            max_request_body_size=config.body_limit,
+            max_request_body_size=_NO_LIMIT,
+            max_request_header_size=_HEADER_LIMIT,
+            inbuf_overflow=_BODY_IN_MEMORY,
+            recv_bytes=_BODY_IN_MEMORY,
             channel_timeout=120,
             channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
-            outbuf_high_watermark=_UNSENT_LIMIT,
+            outbuf_high_watermark=UNSENT_LIMIT,
             ident="cictl",
         )
 

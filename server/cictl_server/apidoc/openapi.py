@@ -9,14 +9,16 @@ from cictl.wire.codec import Message
 from cictl.wire.problems import PROBLEM_JSON, Problem
 from cictl.wire.server import API_VERSION
 from cictl_server.apidoc.describe import AnswerShape, Content, Request
-from cictl_server.apidoc.operations import NUMBER_IDS, Operation, Route, operations
+from cictl_server.apidoc.operations import NUMBER_IDS, Operation, operations
 from cictl_server.apidoc.schemas import Schemas
 from cictl_server.http.parameters import Parameter
+from cictl_server.http.routes import Route
 
 Json = dict[str, Any]
 
 _ABOUT = """\
-JSON in, JSON out. Bodies are read leniently: unknown keys are ignored, keys match whatever their case, null means absent.
+JSON in, JSON out. Unknown keys are ignored. Bodies up to 16 KiB are read leniently: keys match whatever their case, null means
+absent.
 In answers a key that is not required is left out while it holds its default. Instants are RFC 3339 in UTC, sizes are bytes.
 An error is plain text by default; clients whose Accept names `application/json` or `application/problem+json` get a
 `Problem` with a stable `code`."""
@@ -78,7 +80,7 @@ def _operation(operation: Operation, schemas: Schemas) -> Json:
     if operation.text:
         described["description"] = operation.text
     if operation.description.request is not None:
-        described["requestBody"] = _body(operation.description.request, schemas)
+        described["requestBody"] = _body(operation.description.request, operation.body_text, schemas)
     return described
 
 
@@ -109,10 +111,13 @@ def _parameter_schema(parameter: Parameter) -> Json:
     return schema
 
 
-def _body(request: Request, schemas: Schemas) -> Json:
+def _body(request: Request, size: str, schemas: Schemas) -> Json:
+    limit = f"At most {size}."
     if isinstance(request, Content):
-        return {"description": request.text, "required": True, "content": {media: {} for media in request.media}}
-    return {"required": True, "content": {"application/json": {"schema": schemas.request(request)}}}
+        content: Json = {media: {} for media in request.media}
+        return {"description": f"{request.text} {limit}", "required": True, "content": content}
+    content = {"application/json": {"schema": schemas.request(request)}}
+    return {"description": limit, "required": True, "content": content}
 
 
 def _response(status: int, answer: AnswerShape, schemas: Schemas) -> Json:

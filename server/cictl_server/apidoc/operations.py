@@ -9,17 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any
 
 import cictl.wire
 from cictl.base.job_parts import JobPart
 from cictl.wire import words
-from cictl.wire.codec import Message
+from cictl.wire.codec import Item, Message
 from cictl_server.apidoc.describe import AnswerShape, Description, description_of
 from cictl_server.http.parameters import Parameter
-
-Route = tuple[str, type[Any], str]
-"""Path, resource, and the suffix of its responders' names."""
+from cictl_server.http.routes import Route
 
 NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id", "secret_id"})
 """The path parameters that are database ids."""
@@ -54,6 +51,7 @@ class Operation:
         tag: The group of the operation, such as `jobs`.
         summary: The first line of the responder's docstring.
         text: The rest of it; may be empty.
+        body_text: How large a request's body may be.
     """
 
     method: str
@@ -62,6 +60,7 @@ class Operation:
     tag: str
     summary: str
     text: str
+    body_text: str
     description: Description
 
     @property
@@ -115,24 +114,24 @@ def operations(routes: Iterable[Route]) -> Iterator[Operation]:
     Raises:
         LookupError: A responder has no description.
     """
-    for path, resource, suffix in routes:
+    for route in routes:
         for method in _METHODS:
-            name = f"on_{method}_{suffix}" if suffix else f"on_{method}"
-            responder = getattr(resource, name, None)
-            if responder is not None:
-                yield _operation(_PLACEHOLDER.sub(r"{\1}", path), method, resource, suffix, responder)
+            if route.takes(method):
+                yield _operation(route, method)
 
 
-def _operation(path: str, method: str, resource: type[Any], suffix: str, responder: Any) -> Operation:
+def _operation(route: Route, method: str) -> Operation:
+    responder = getattr(route.resource, "_".join(filter(None, ("on", method, route.suffix))))
     summary, _, text = (inspect.getdoc(responder) or "").partition("\n")
-    noun = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", resource.__name__.removesuffix("Resource")).lower()
+    noun = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", route.resource.__name__.removesuffix("Resource")).lower()
     return Operation(
         method=method,
-        path=path,
-        id="_".join(filter(None, (method, noun, suffix))),
-        tag=resource.__module__.rpartition(".")[2],
+        path=_PLACEHOLDER.sub(r"{\1}", route.path),
+        id="_".join(filter(None, (method, noun, route.suffix))),
+        tag=route.resource.__module__.rpartition(".")[2],
         summary=summary.rstrip("."),
         text=text.strip(),
+        body_text=route.body_text,
         description=description_of(responder),
     )
 
@@ -144,7 +143,7 @@ def wire_types() -> Mapping[str, type[Message | JobPart]]:
         name: value
         for module in pkgutil.iter_modules(cictl.wire.__path__)
         for name, value in vars(import_module(f"cictl.wire.{module.name}")).items()
-        if isinstance(value, type) and issubclass(value, Message | JobPart) and value not in (Message, JobPart)
+        if isinstance(value, type) and issubclass(value, Message | JobPart) and value not in (Message, Item, JobPart)
     }
     return dict(sorted(found.items()))
 

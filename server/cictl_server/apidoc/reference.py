@@ -41,8 +41,8 @@ _INTRODUCTION = """\
 Generated from the code by `make docs`; do not edit. The server describes the same to programs: `GET /api/v1/openapi.json`
 is an OpenAPI 3.1 document.
 
-JSON in, JSON out, below `/api/v1`. Bodies are read leniently: unknown keys are ignored, keys match whatever their case,
-and null means absent. In answers a key that is not marked *always* is left out while it is empty, zero or false. Instants are RFC 3339 in
+JSON in, JSON out, below `/api/v1`. Unknown keys are ignored. Bodies up to 16 KiB are read leniently: keys match whatever their
+case, and null means absent. In answers a key that is not marked *always* is left out while it is empty, zero or false. Instants are RFC 3339 in
 UTC, sizes are bytes.
 
 An error is plain text by default: the message and a newline. Clients that send `Accept: application/json` or
@@ -100,7 +100,7 @@ def _route(operation: Operation) -> Iterator[str]:
     if operation.text:
         yield _linked(operation.text) + "\n"
     if description.request is not None:
-        yield f"- body: {_answer(description.request)}"
+        yield f"- body: {_answer(description.request)}; at most {operation.body_text}".replace(".; at", "; at")
     for kind, parameters in (("query", description.query), ("header", description.headers)):
         for parameter in parameters:
             yield f"- {kind} `{parameter.name}`: {_parameter(parameter)}"

@@ -16,7 +16,9 @@ import falcon
 from cictl.base.characters import without_steering
 from cictl_server.errors import InvalidRequest
 from cictl_server.http.conditional import is_known, is_unmodified
+from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.services.artifacts.artifacts import StoredFile
+from cictl_server.services.core.places import Places
 
 _BLOCK = 1 << 18
 _MOST_DIGITS = 18
@@ -45,11 +47,24 @@ class FileStream:
         self._resources.close()
 
 
-def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) -> None:
+def hold_place(resources: ExitStack, places: Places) -> None:
+    """Take one of *places* until *resources* are closed.
+
+    Raises:
+        NoCapacity: All are taken.
+    """
+    places.take_place()
+    resources.callback(places.leave_place)
+
+
+def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile, places: Places) -> None:
     """Answer with *stored* as an attachment that no browser runs. A HEAD request gets the headers alone.
 
     RFC 9110, 13 and 14: 304 for a known ETag or date, 206 for one range of bytes, 416 for a range past the end. Several ranges,
     or one that can't be parsed, give the whole file.
+
+    Raises:
+        NoCapacity: The answer is so long that a thread may have to wait for its reader, and all *places* are taken.
     """
     # Time and size instead of a digest: hashing gigabytes at each request would cost more than sending a part of them. A
     # stored file is never changed in place, a new upload makes a new file, so the pair identifies the content.
@@ -82,10 +97,12 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile) ->
     if req.method == "HEAD":
         resp.content_length = len(part)
         return
-    stack = ExitStack()
-    file = stack.enter_context(stored.path.open("rb"))
-    file.seek(part.start)
-    resp.set_stream(FileStream(file, stack, length=len(part)), len(part))
+    with ExitStack() as stack:
+        if len(part) > UNSENT_LIMIT:
+            hold_place(stack, places)
+        file = stack.enter_context(stored.path.open("rb"))
+        file.seek(part.start)
+        resp.set_stream(FileStream(file, stack.pop_all(), length=len(part)), len(part))
 
 
 def _download_name(name: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable
+from io import BufferedRandom, BytesIO
 
 import falcon
 
 from cictl.wire import words
 from cictl_server.errors import InvalidRequest
-from cictl_server.http.media import BODY_LIMIT
 from cictl_server.services.core.idempotency import IdempotencyService, KeyedRequest
 
 _LONGEST = 255
@@ -75,7 +74,12 @@ def _keyed(req: falcon.Request, key: str) -> KeyedRequest:
 
 
 def _body_digest(req: falcon.Request) -> str:
-    """Read the body, and leave it for the responder. More than `BODY_LIMIT` is cut off: the responder refuses it anyway."""
-    body = req.stream.read(BODY_LIMIT + 1)
-    req.env["wsgi.input"] = req.stream = io.BytesIO(body)
+    """Read the body, and leave it for the responder. A long one is in a file, and stays there."""
+    stream = req.env["wsgi.input"]
+    if isinstance(stream, BufferedRandom):
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        stream.seek(0)
+        return digest
+    body = req.stream.read(req.context.body_limit + 1)
+    req.env["wsgi.input"] = req.stream = BytesIO(body)
     return hashlib.sha256(body).hexdigest()

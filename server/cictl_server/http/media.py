@@ -3,65 +3,89 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from io import BufferedRandom
+from mmap import ACCESS_READ, mmap
 from typing import TypeVar
 
 import falcon
 import msgspec
 
-from cictl.wire.codec import decode, encode
-from cictl_server.errors import InvalidRequest, NoCapacity, TooLarge
+from cictl.wire.codec import Message, decode_request, encode
+from cictl_server.errors import InvalidRequest, TooLarge
 from cictl_server.http.conditional import is_known
+from cictl_server.http.routes import SMALL_BODY
+from cictl_server.services.core.memory import SharedMemory
 
 T = TypeVar("T")
 
-BODY_LIMIT = 8 << 20
-"""Limit of a JSON body in bytes. A status report needs half: escaping can make 512 KiB of a log six times as long."""
+_UNCOUNTED_BYTES = 16 << 10
+"""Bodies up to this length are decoded at once; longer ones take their share of the memory."""
 
-LARGE_BODY_LIMIT = 64 << 20
-"""Limit in bytes of a test report, and of artifacts in base64."""
-
-_LARGE_AT_ONCE = 2
-_GATE_SECONDS = 30.0
-"""Long enough for the bodies before it, and shorter than clients wait for an answer."""
+_UNPACKED = 16
+"""How many times as long as a body its decoded form may be: a map of short texts is."""
 
 _NO_STORE = {"Cache-Control": "no-store, max-age=0", "Pragma": "no-cache", "Expires": "0"}
 
 
-class LargeBodies:
-    """Bounds the memory for large bodies: few are decoded at once, and the others wait on disk."""
+class Caller(Message):
+    """What all bodies of agents have in common."""
 
-    def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(_LARGE_AT_ONCE)
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a place, and hold it during the block, in which the body is decoded and stored.
-
-        Raises:
-            NoCapacity: No place became free in time.
-        """
-        if not self._places.acquire(timeout=_GATE_SECONDS):
-            raise NoCapacity
-        try:
-            yield
-        finally:
-            self._places.release()
+    agent_id: str = ""
 
 
-def read(req: falcon.Request, type_: type[T], *, empty_is_null: bool = False, limit: int = BODY_LIMIT) -> T:
+def read(req: falcon.Request, type_: type[T], *, empty_is_null: bool = False) -> T:
     """Return the request's body as *type_*.
 
     Raises:
         DecodeError: The body is not a *type_*; it is answered as 400 `invalid JSON body`.
-        TooLarge: More than *limit* bytes.
+        TooLarge: It is longer than its route allows.
+        NoCapacity: Too many large bodies are being decoded.
     """
-    body = req.bounded_stream.read(limit + 1)
-    if len(body) > limit:
+    with _memory_for(req), _body(req) as body:
+        is_null = empty_is_null and not body[:_UNCOUNTED_BYTES].strip()
+        return decode_request(b"null" if is_null else body, type_)
+
+
+@contextmanager
+def reading(req: falcon.Request, type_: type[T], *, check: Callable[[str], None]) -> Iterator[T]:
+    """Yield the request's body as *type_*, and hold memory for it during the block, in which it is stored.
+
+    Args:
+        check: Raises an error if the agent with this id can't send such a body. A large body is decoded only afterwards.
+
+    Raises:
+        DecodeError, TooLarge, NoCapacity: As `read` does.
+    """
+    with _memory_for(req), _body(req) as body:
+        if len(body) > SMALL_BODY and (agent_id := decode_request(body, Caller).agent_id):
+            check(agent_id)
+        yield decode_request(body, type_)
+
+
+def _memory_for(req: falcon.Request) -> AbstractContextManager[None]:
+    length = req.content_length or 0
+    if length <= _UNCOUNTED_BYTES:
+        return nullcontext()
+    memory: SharedMemory = req.context.memory
+    return memory.share(length * _UNPACKED)
+
+
+@contextmanager
+def _body(req: falcon.Request) -> Iterator[bytes | mmap]:
+    """Yield the body. A long one is in a temporary file, and is not copied into memory: only what is looked at gets there."""
+    limit: int = req.context.body_limit
+    length = req.content_length or 0
+    if length > limit:
         raise TooLarge(f"the body is larger than {limit} bytes")
-    return decode(b"null" if empty_is_null and not body.strip() else body, type_)
+    stream = req.env["wsgi.input"]
+    if length <= _UNCOUNTED_BYTES or not isinstance(stream, BufferedRandom):
+        yield req.bounded_stream.read()
+        return
+    stream.flush()
+    with mmap(stream.fileno(), length, access=ACCESS_READ) as body:
+        yield body
 
 
 def write(resp: falcon.Response, message: msgspec.Struct, *, status: int = 200) -> None:

@@ -8,6 +8,10 @@ import falcon
 
 from cictl.wire.words import EVENT_STREAM
 from cictl_server.services.core.hub import Hub
+from cictl_server.services.core.places import Places
+
+UNSENT_LIMIT = 1 << 18
+"""How many bytes of an answer are buffered for a slow client before the thread waits. A longer one takes a place."""
 
 
 def follow(resp: falcon.Response, hub: Hub, events: Callable[[], Iterator[bytes]]) -> None:
@@ -22,20 +26,20 @@ def follow(resp: falcon.Response, hub: Hub, events: Callable[[], Iterator[bytes]
 
 
 class PlacedStream:
-    """The blocks of a stream that holds a waiting place from the moment it is made.
+    """The blocks of a stream that holds one of *places* from the moment it is made.
 
     The server calls `close` when the answer is over or the client has gone, even if it never read a block. A plain
     generator would not do: one that was never begun runs no `finally`, and the place would be lost.
     """
 
-    def __init__(self, hub: Hub, blocks: Callable[[], Iterator[bytes]]) -> None:
+    def __init__(self, places: Places, blocks: Callable[[], Iterator[bytes]]) -> None:
         """Take a place. *blocks* is called when the first block is needed.
 
         Raises:
             NoCapacity: All places are taken.
         """
-        hub.take_place()
-        self._hub = hub
+        places.take_place()
+        self._places = places
         self._blocks = blocks
         self._begun: Iterator[bytes] | None = None
         self._is_open = True
@@ -53,4 +57,4 @@ class PlacedStream:
             if close is not None:
                 close()
         finally:
-            self._hub.leave_place()
+            self._places.leave_place()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from functools import partial
 from typing import IO, cast
 
 import falcon
@@ -13,7 +14,7 @@ from cictl.wire.artifacts import ArtifactList, ArtifactUpload
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.http import media
-from cictl_server.http.files import FileStream, send_file
+from cictl_server.http.files import FileStream, hold_place, send_file
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token
 from cictl_server.services import Services
 from cictl_server.services.artifacts.artifacts import StoredFile
@@ -31,6 +32,7 @@ _LINKS = Parameter(
     choices=("true",),
     text="Links to files of the zip are links in it, not copies of the files.",
 )
+_NO_PLACE = {503: "too many downloads at once; `Retry-After` says when to come again"}
 _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -39,7 +41,6 @@ class JobArtifactsResource:
 
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts.artifacts
-        self._large = media.LargeBodies()
 
     @api(answers={200: ArtifactList})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
@@ -59,11 +60,14 @@ class JobArtifactsResource:
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files of the body."""
-        with self._large.turn():
-            upload = media.read(req, ArtifactUpload, limit=media.LARGE_BODY_LIMIT)
-            sender = Sender(agent_id=upload.agent_id, token=lease_token(req))
+        token = lease_token(req)
+        with media.reading(req, ArtifactUpload, check=partial(self._check, job_id, token)) as upload:
+            sender = Sender(agent_id=upload.agent_id, token=token)
             stored = self._artifacts.upload_files(job_id, sender=sender, files=upload.artifacts)
         media.write(resp, ArtifactList(artifacts=stored or None))
+
+    def _check(self, job_id: str, token: str, agent_id: str) -> None:
+        self._artifacts.check_target(job_id, Sender(agent_id=agent_id, token=token))
 
 
 class JobArtifactsZipResource:
@@ -96,14 +100,15 @@ class JobArtifactsArchiveResource:
 
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts.artifacts
+        self._places = services.core.downloads
 
-    @api(answers={200: _ZIP}, query=[_LINKS], costs_work=True)
+    @api(answers={200: _ZIP, **_NO_PLACE}, query=[_LINKS], costs_work=True)
     def on_get_all(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Download all artifacts as a zip, which is empty if there are none."""
         self._send(req, resp, job_id, prefix="", name=_download_name(job_id))
 
     @api(
-        answers={200: _ZIP, 400: "a bad prefix", 404: "nothing is there"},
+        answers={200: _ZIP, 400: "a bad prefix", 404: "nothing is there", **_NO_PLACE},
         query=[Parameter(name="prefix", text="A path of a file or directory, required."), _LINKS],
         costs_work=True,
     )
@@ -118,15 +123,12 @@ class JobArtifactsArchiveResource:
 
     def _send(self, req: falcon.Request, resp: falcon.Response, job_id: str, *, prefix: str, name: str) -> None:
         with_links = (req.get_param("links") or "").lower() == "true"
-        stack = ExitStack()
-        try:
+        with ExitStack() as stack:
+            hold_place(stack, self._places)
             archive = stack.enter_context(self._artifacts.archive(job_id, prefix=prefix, with_links=with_links))
-        except BaseException:
-            stack.close()
-            raise
+            resp.stream = FileStream(archive, stack.pop_all())
         resp.content_type = "application/zip"
         resp.set_header("Content-Disposition", f'attachment; filename="{name}"')
-        resp.stream = FileStream(archive, stack)
 
 
 class ArtifactFileResource:
@@ -134,6 +136,7 @@ class ArtifactFileResource:
 
     def __init__(self, services: Services) -> None:
         self._artifacts = services.artifacts.artifacts
+        self._places = services.core.downloads
 
     @api(
         answers={
@@ -142,16 +145,17 @@ class ArtifactFileResource:
             304: "unchanged since the ETag in If-None-Match",
             404: "unknown",
             416: "a range past the end",
+            **_NO_PLACE,
         }
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
         """Download one artifact as an attachment that no browser runs; ranges and ETags work."""
-        send_file(req, resp, self._find(job_id, path))
+        send_file(req, resp, self._find(job_id, path), self._places)
 
     @api(answers={200: "headers alone", 206: "headers alone", 304: "unchanged", 404: "unknown", 416: "past the end"})
     def on_head(self, req: falcon.Request, resp: falcon.Response, job_id: str, path: str) -> None:
         """Return the size, type and ETag of one artifact."""
-        send_file(req, resp, self._find(job_id, path))
+        send_file(req, resp, self._find(job_id, path), self._places)
 
     def _find(self, job_id: str, path: str) -> StoredFile:
         """Return the file, or answer as for an unknown path."""

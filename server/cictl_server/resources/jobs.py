@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import falcon
 
 from cictl.wire import words
@@ -24,6 +26,7 @@ from cictl_server.errors import NotFound
 from cictl_server.http import errors, media
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token, nearest
 from cictl_server.services import Services
+from cictl_server.services.history.holder import Sender
 from cictl_server.services.jobs.lists import JobFilter
 
 _MAX = Parameter(name="max", is_number=True, low=1, high=2000, default=150, text="Of how many newest executions.")
@@ -200,15 +203,23 @@ class JobStatusResource:
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Report the status, output and steps of an execution."""
-        report, token = media.read(req, StatusRequest), lease_token(req)
+        check = partial(self._check, job_id, lease_token(req))
         try:
-            if words.RETURN_MINIMAL in (req.get_header(words.PREFER) or ""):
-                state = self._reporting.report_minimal(job_id, report, lease_token=token)
-                media.write(resp, JobStateResponse(job_execution=state))
-            else:
-                media.write(resp, JobResponse(job_execution=self._reporting.report(job_id, report, lease_token=token)))
+            with media.reading(req, StatusRequest, check=check) as report:
+                self._report(req, resp, job_id, report)
         except NotFound as error:
             errors.answer(req, resp, Problem(title=str(error), status=400, code=Code.NOT_FOUND))
+
+    def _check(self, job_id: str, token: str, agent_id: str) -> None:
+        self._reporting.check_reporter(job_id, Sender(agent_id=agent_id, token=token))
+
+    def _report(self, req: falcon.Request, resp: falcon.Response, job_id: str, report: StatusRequest) -> None:
+        token = lease_token(req)
+        if words.RETURN_MINIMAL in (req.get_header(words.PREFER) or ""):
+            state = self._reporting.report_minimal(job_id, report, lease_token=token)
+            media.write(resp, JobStateResponse(job_execution=state))
+        else:
+            media.write(resp, JobResponse(job_execution=self._reporting.report(job_id, report, lease_token=token)))
 
 
 def _filter(req: falcon.Request) -> JobFilter:

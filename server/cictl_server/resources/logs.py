@@ -13,9 +13,10 @@ import msgspec
 from cictl.wire import words
 from cictl.wire.jobs import JobState, JobSteps
 from cictl_server.apidoc.describe import Content, api
-from cictl_server.errors import CictlError, InvalidRequest
+from cictl_server.errors import CictlError, InvalidRequest, NotFound
 from cictl_server.http import media, streams
 from cictl_server.http.parameters import Parameter
+from cictl_server.http.streams import UNSENT_LIMIT, PlacedStream
 from cictl_server.services import Services
 from cictl_server.services.logs.reader import LogSlice
 
@@ -38,9 +39,15 @@ class JobLogResource:
     def __init__(self, services: Services) -> None:
         self._jobs = services.jobs.jobs
         self._hub = services.core.hub
+        self._downloads = services.core.downloads
 
     @api(
-        answers={200: _LOG, 400: "a bad number", 404: "unknown", 503: "all places for waiting requests are taken"},
+        answers={
+            200: _LOG,
+            400: "a bad number",
+            404: "unknown",
+            503: "all places for waiting, or for downloads, are taken",
+        },
         query=[
             Parameter(name="offset", is_number=True, default=0, text="The first byte wanted."),
             Parameter(name="limit", is_number=True, default=_LIMIT, text="Bytes wanted at most; not for `follow`."),
@@ -65,7 +72,8 @@ class JobLogResource:
             self._follow(req, resp, job_id)
             return
         offset = self._first(req, job_id, _number(req, "offset", default=0))
-        piece = self._jobs.read_log(job_id, offset=offset, limit=min(_number(req, "limit", default=_LIMIT), _LIMIT))
+        limit = min(_number(req, "limit", default=_LIMIT), _LIMIT)
+        piece = self._jobs.read_log(job_id, offset=offset, limit=min(limit, UNSENT_LIMIT))
         resp.content_type = "text/plain; charset=utf-8"
         resp.set_headers(
             {
@@ -76,7 +84,22 @@ class JobLogResource:
                 "Cache-Control": "no-store, max-age=0",
             }
         )
-        resp.data = piece.data
+        length = max(0, min(limit, piece.size - offset))
+        if length == len(piece.data):
+            resp.data = piece.data
+        else:
+            resp.set_stream(PlacedStream(self._downloads, lambda: self._blocks(job_id, piece, length)), length)
+
+    def _blocks(self, job_id: str, piece: LogSlice, length: int) -> Iterator[bytes]:
+        """Yield *length* bytes of a log, of which *piece* is the beginning. Fewer if the log is deleted meanwhile."""
+        end = piece.offset + length
+        while piece.data:
+            yield piece.data
+            after = piece.offset + len(piece.data)
+            try:
+                piece = self._jobs.read_log(job_id, offset=after, limit=min(end - after, UNSENT_LIMIT))
+            except NotFound:
+                return
 
     def _follow(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         last = _offset(req.get_header(words.LAST_EVENT_ID) or "")

@@ -10,7 +10,7 @@ import msgspec
 
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.apidoc.openapi import document
-from cictl_server.apidoc.operations import Route
+from cictl_server.http.routes import Route
 
 
 class OpenApiResource:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import falcon
 
 from cictl.wire.reports import TestReportResponse, TestReportUpload
@@ -9,6 +11,7 @@ from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.http.parameters import LEASE_TOKEN, lease_token
 from cictl_server.services import Services
+from cictl_server.services.history.holder import Sender
 
 
 class JobTestsResource:
@@ -16,7 +19,7 @@ class JobTestsResource:
 
     def __init__(self, services: Services) -> None:
         self._reports = services.artifacts.reports
-        self._large = media.LargeBodies()
+        self._artifacts = services.artifacts.artifacts
 
     @api(answers={200: TestReportResponse})
     def on_get(self, _req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
@@ -37,7 +40,10 @@ class JobTestsResource:
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Store the test report, and return it."""
-        with self._large.turn():
-            upload = media.read(req, TestReportUpload, limit=media.LARGE_BODY_LIMIT)
-            stored = self._reports.upload(job_id, upload, lease_token=lease_token(req))
+        token = lease_token(req)
+        with media.reading(req, TestReportUpload, check=partial(self._check, job_id, token)) as upload:
+            stored = self._reports.upload(job_id, upload, lease_token=token)
             media.write(resp, TestReportResponse(report=stored))
+
+    def _check(self, job_id: str, token: str, agent_id: str) -> None:
+        self._artifacts.check_target(job_id, Sender(agent_id=agent_id, token=token))

@@ -34,6 +34,7 @@ from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.contract import Store
 
 DEFAULT_WAITING_PLACES = 64
+DEFAULT_DOWNLOAD_PLACES = 32
 DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)
 DEFAULT_JOB_SECONDS = 24 * 60 * 60
 
@@ -65,6 +66,7 @@ class Services:
         version: str,
         clock: Clock = utc_now,
         waiting_places: int = DEFAULT_WAITING_PLACES,
+        download_places: int = DEFAULT_DOWNLOAD_PLACES,
         agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
         default_timeout_seconds: int = DEFAULT_JOB_SECONDS,
         update_tools: UpdateTools | None = None,
@@ -90,7 +92,13 @@ class Services:
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
         # level 1
         core = Core.build(
-            store, directory, clock=clock, version=version, waiting_places=waiting_places, min_free=min_free
+            store,
+            directory,
+            clock=clock,
+            version=version,
+            waiting_places=waiting_places,
+            download_places=download_places,
+            min_free=min_free,
         )
         # level 2
         history = History.build(core, limits=run_limits or RunLimits())

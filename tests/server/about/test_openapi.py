@@ -17,6 +17,7 @@ from cictl_testing.server import RunningServer
 from cictl_server.apidoc.openapi import document
 from cictl_server.apidoc.operations import attributes, operations, wire_types
 from cictl_server.app import ROUTES
+from cictl_server.http.routes import Route
 from cictl_server.serve import Server, ServerConfig
 
 OPERATIONS = list(operations(ROUTES))
@@ -71,7 +72,7 @@ def test_a_responder_without_description_is_named() -> None:
             """Answer."""
 
     with pytest.raises(LookupError, match=r"Bare\.on_get lacks @api\(\.\.\.\): see cictl_server/apidoc/describe\.py"):
-        list(operations([("/bare", Bare, "")]))
+        list(operations([Route("/bare", Bare)]))
 
 
 @pytest.mark.parametrize("struct", wire_types().values(), ids=lambda struct: str(struct.__name__))

@@ -16,7 +16,7 @@ def test_the_page_is_current(pytestconfig: pytest.Config) -> None:
 
 
 def test_every_responder_is_documented() -> None:
-    for _, resource, suffix in ROUTES:
-        responders = [getattr(resource, name) for name in dir(resource) if name.startswith("on_")]
-        assert responders, resource
-        assert all(responder.__doc__ for responder in responders), (resource, suffix)
+    for route in ROUTES:
+        responders = [getattr(route.resource, name) for name in dir(route.resource) if name.startswith("on_")]
+        assert responders, route
+        assert all(responder.__doc__ for responder in responders), route

@@ -14,6 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from cictl.wire.jobs import JobExecution, LeaseRequest
+from cictl_client import Client
+from cictl_testing.files import make_repository
+
 T = TypeVar("T")
 
 DEADLINE_SECONDS = 150.0
@@ -150,6 +154,16 @@ class Workplace:
         done = self.cictl(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def held_job(self, agent_id: str = "a") -> JobExecution:
+        """Import a project, run its job, and lease that as *agent_id*; the test itself is this agent."""
+        text = "version: 1\nproject: {name: big}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: 'true'}]}]}]\n"
+        self.ok("projects", "import", str(make_repository(self.directory / "repository", {"cictl.yaml": text})))
+        self.ok("run", "big/p")
+        with Client(self.url) as client:
+            leased = client.lease(LeaseRequest(agent_id=agent_id)).job_execution
+        assert leased is not None
+        return leased
 
     def background(self, *arguments: str) -> Process:
         return self._spawn(*arguments)

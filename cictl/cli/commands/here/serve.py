@@ -150,6 +150,15 @@ def serve(
             help="How long the header of a request may take in all.",
         ),
     ] = 10.0,
+    stalled_seconds: Annotated[
+        float,
+        typer.Option(
+            envvar="CICTL_STALLED_SECONDS",
+            min=1,
+            metavar="SECONDS",
+            help="Close the connection of a client that takes no byte of an answer for this long.",
+        ),
+    ] = 30.0,
     peer_connections: Annotated[
         int,
         typer.Option(
@@ -201,7 +210,9 @@ def serve(
         host=host,
         port=port,
         no_auth=no_auth,
-        connections=ConnectionLimits(header_seconds=header_seconds, of_peer=peer_connections),
+        connections=ConnectionLimits(
+            header_seconds=header_seconds, stalled_seconds=stalled_seconds, of_peer=peer_connections
+        ),
         allowed_hosts=allowed_host or (),
         public_url=public_url,
         vault_urls=vault_url or (),

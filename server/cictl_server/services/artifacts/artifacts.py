@@ -11,7 +11,7 @@ import stat
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,6 +46,9 @@ from cictl_server.store.contract import Store
 from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
 
 _BLOCK = 1 << 20
+_PACKED_AT_ONCE = 2
+"""How many archives are packed at the same time. Each keeps a processor busy."""
+_COMPRESSION_LEVEL = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +105,7 @@ class ArtifactService:
         self._clock = clock
         self._locks = [threading.Lock() for _ in range(64)]
         """Uploads of one execution take turns. Its number chooses the lock; executions may share one."""
+        self._packing = threading.BoundedSemaphore(_PACKED_AT_ONCE)
 
     @cached_property
     def _keeps_case(self) -> bool:
@@ -139,6 +143,21 @@ class ArtifactService:
                 return self.upload_files(job_id, sender=sender, files=[])
             with open_zip(spool, self._limits) as archive:
                 return self._unpack(job_id, sender, archive, size=size)
+
+    def check_target(self, job_id: str, sender: Sender | None) -> None:
+        """Say early that nothing can be uploaded for an execution: what would be uploaded is not needed for that.
+
+        Args:
+            sender: Who uploads; None while that is unknown.
+
+        Raises:
+            NotFound: No such execution.
+            Conflict: The sender does not hold it, or it is over.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        if sender is not None:
+            check_uploader(job, sender, now=self._clock())
 
     def list_artifacts(self, job_id: str) -> list[Artifact]:
         """Return the artifacts in upload order. Reports that are not among them are added; the list is then sorted by path."""
@@ -202,17 +221,22 @@ class ArtifactService:
             if not artifacts:
                 raise NotFound("artifact directory")
         links = _ends(artifacts) if with_links else {}
-        files = self._files(job_id)
         with tempfile.TemporaryFile(dir=self._directory) as spool:
-            with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED) as archive:
-                for artifact in artifacts:
-                    if artifact.path in links and artifact.path in files:
-                        archive.writestr(link_entry(artifact.path), link_text(artifact.path, artifact.link))
-                        continue
-                    with suppress(FileNotFoundError, KeyError):  # replaced or removed since it was listed
-                        archive.write(files[artifact.path], artifact.path)
+            with self._packing:
+                self._pack(spool, artifacts, files=self._files(job_id), links=links)
             spool.seek(0)
             yield spool
+
+    def _pack(
+        self, spool: IO[bytes], artifacts: Iterable[Artifact], *, files: Mapping[str, Path], links: Container[str]
+    ) -> None:
+        with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL) as archive:
+            for artifact in artifacts:
+                if artifact.path in links and artifact.path in files:
+                    archive.writestr(link_entry(artifact.path), link_text(artifact.path, artifact.link))
+                    continue
+                with suppress(FileNotFoundError, KeyError):  # replaced or removed since it was listed
+                    archive.write(files[artifact.path], artifact.path)
 
     def _files(self, job_id: str) -> dict[str, Path]:
         """Return where each artifact and report is stored, in one go: to ask for each of many would take the square of them."""

@@ -11,7 +11,9 @@ from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.idempotency import IdempotencyService
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.core.memory import SharedMemory
 from cictl_server.services.core.metrics import Metrics
+from cictl_server.services.core.places import Places
 from cictl_server.services.core.pulse import Pulse
 from cictl_server.store.contract import Store
 
@@ -23,6 +25,8 @@ class Core:
     version: str
     disk: Disk
     hub: Hub
+    downloads: Places
+    memory: SharedMemory
     ids: NumberSource
     events: EventLog
     pulse: Pulse
@@ -31,7 +35,15 @@ class Core:
 
     @classmethod
     def build(
-        cls, store: Store, directory: Path, *, clock: Clock, version: str, waiting_places: int, min_free: int | None
+        cls,
+        store: Store,
+        directory: Path,
+        *,
+        clock: Clock,
+        version: str,
+        waiting_places: int,
+        download_places: int,
+        min_free: int | None,
     ) -> Core:
         with store.read() as view:
             last = view.jobs.last_number()
@@ -42,6 +54,8 @@ class Core:
             version=version,
             disk=Disk(directory, min_free=min_free),
             hub=hub,
+            downloads=Places(places=download_places, refusal="all places for downloads are taken"),
+            memory=SharedMemory(),
             ids=ids,
             events=EventLog(hub, first=ids.next()),
             pulse=Pulse(clock),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cictl_server.errors import NoCapacity
+from cictl_server.services.core.places import Places
 
 QUEUE = "queue"
 """Topic: an execution became leasable."""
@@ -16,13 +17,16 @@ EVENTS = "events"
 """Topic: the event log has more."""
 
 
+_ALL_TAKEN = "all places for waiting requests are taken"
+
+
 def job_topic(number: int) -> str:
     """Topic: the state or the log of one execution changed."""
     return f"job:{number}"
 
 
-class Hub:
-    """Where waiting requests and the changes they wait for meet.
+class Hub(Places):
+    """Where waiting requests and the changes they wait for meet. Its places are for them.
 
     A waiter clears its watch, looks at the state, and only then waits. The order matters: a change between the look and
     the wait sets the watch, so it is not missed. Clearing after the look would lose it.
@@ -30,26 +34,14 @@ class Hub:
 
     def __init__(self, *, places: int) -> None:
         """Allow *places* requests to wait at once; each of them holds a server thread."""
-        self._places = places
-        self._taken = 0
+        super().__init__(places=places, refusal=_ALL_TAKEN)
         self._watches: defaultdict[str, set[threading.Event]] = defaultdict(set)
-        self._lock = threading.Lock()
         self._closed = False
 
     @property
     def is_closed(self) -> bool:
         """Whether the server is stopping; waiters must return then."""
         return self._closed
-
-    @property
-    def places(self) -> int:
-        """How many requests may wait at once."""
-        return self._places
-
-    @property
-    def waiting(self) -> int:
-        """How many places are taken."""
-        return self._taken
 
     def is_watched(self, topic: str) -> bool:
         with self._lock:
@@ -81,14 +73,9 @@ class Hub:
         Raises:
             NoCapacity: All places are taken, or the server is stopping.
         """
-        with self._lock:
-            if self._closed or self._taken >= self._places:
-                raise NoCapacity
-            self._taken += 1
-
-    def leave_place(self) -> None:
-        with self._lock:
-            self._taken -= 1
+        if self._closed:
+            raise NoCapacity(_ALL_TAKEN)
+        super().take_place()
 
     def close(self) -> None:
         """Wake everybody and let nobody wait any more."""

@@ -107,6 +107,18 @@ class ReportingService:
         log = JobLog(self._logs, job, is_for_agent=True)
         return job_state(job, log_size=max(log.size, _dropped_until(job, request)))
 
+    def check_reporter(self, job_id: str, sender: Sender) -> None:
+        """Say early that a report of *sender* can't be accepted: the report is not needed for that.
+
+        Raises:
+            NotFound: No such execution.
+            Conflict: Another agent, or another attempt, holds it.
+        """
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+        if job.agent_id and not job.status.is_terminal and not sender.holds(job):
+            raise held_by_another()
+
     def _apply(self, job_id: str, request: StatusRequest, lease_token: str) -> JobRecord:
         check_agent_id(request.agent_id)
         status = _STATUSES.get(request.status.strip().lower())

@@ -114,7 +114,7 @@ class ScriptedServer:
         app = falcon.App()
         app.add_sink(self._answer, "/")
         listener = _bound(self._port)
-        self._httpd = Httpd(app, listener, threads=8)
+        self._httpd = Httpd(app, listener, admit=lambda _: 1 << 62, threads=8)
         self._thread = threading.Thread(target=self._httpd.run)
         self._thread.start()
 

@@ -22,7 +22,7 @@ class ThreadedServer:
         listener.listen()
         self.port = int(listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self._httpd = Httpd(app, listener, threads=threads)
+        self._httpd = Httpd(app, listener, admit=lambda _: 1 << 62, threads=threads)
         self._thread = threading.Thread(target=self._httpd.run, name=f"server {self.port}", daemon=True)
         self._thread.start()
 

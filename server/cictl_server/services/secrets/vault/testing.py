@@ -74,7 +74,7 @@ class VaultTestService:
     def _place(self) -> Iterator[None]:
         """Take one of the `PLACES`: a request that waits for a Vault holds a thread of the server."""
         if not self._places.acquire(blocking=False):
-            raise NoCapacity
+            raise NoCapacity("too many connections are being tested")
         try:
             yield
         finally:

@@ -1,0 +1,61 @@
+"""Who may send a body, and how large: decided when a request's header is complete, before any of its body is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import parse_qs
+
+from falcon.routing import CompiledRouter
+
+from cictl.wire import words
+from cictl_server.connections import Head
+from cictl_server.front import Guard, RouteMarks, tidy
+from cictl_server.http.origin import OriginRule
+from cictl_server.http.routes import ARCHIVE_BODY, SMALL_BODY, Route
+from cictl_server.services import Services
+from cictl_server.services.history.holder import Sender
+
+
+class Admission:
+    """Says how much of a body is taken.
+
+    It runs in the thread of the server's loop, so it looks things up and never waits. What it refuses is answered by the
+    application all the same, with an empty body: so the answer is the usual one.
+    """
+
+    def __init__(
+        self, services: Services, routes: Iterable[Route], *, origin_rule: OriginRule, archive_bytes: int
+    ) -> None:
+        """Decide for *routes*.
+
+        Args:
+            archive_bytes: The limit of a zip of artifacts.
+        """
+        self._artifacts = services.artifacts.artifacts
+        self._archive_bytes = archive_bytes
+        self._router = CompiledRouter()
+        self._routes = {route.path: route for route in routes}
+        for route in self._routes.values():
+            self._router.add_route(route.path, route.resource, suffix=route.suffix or None)
+        self._guard = Guard(origin_rule, RouteMarks(self._router))
+
+    def __call__(self, head: Head) -> int:
+        """Return how many bytes of the body are taken at most; 0 if nobody answers there.
+
+        Raises:
+            CictlError: The request is refused, whatever its body is.
+        """
+        self._guard.check(head.method, head.path, head.header)
+        found = self._router.find(tidy(head.path))
+        route = self._routes[found[3] or ""] if found else None
+        if found is None or route is None or not route.takes(head.method):
+            return 0
+        if route.is_upload and (head.length is None or head.length > SMALL_BODY):
+            self._artifacts.check_target(found[2]["job_id"], _sender(head))
+        return self._archive_bytes if route.body == ARCHIVE_BODY else route.body
+
+
+def _sender(head: Head) -> Sender | None:
+    """Return the agent that sends a zip; None for other uploads, whose body names it."""
+    agent_id = head.header(words.AGENT_ID) or parse_qs(head.query).get("agent_id", [""])[0]
+    return Sender(agent_id=agent_id, token=head.header(words.LEASE_TOKEN) or "") if agent_id else None

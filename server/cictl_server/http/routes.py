@@ -1,0 +1,53 @@
+"""One row of the route table, and how large the bodies of requests may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cictl.base.sizes import size_text
+
+KIB, MIB = 1 << 10, 1 << 20
+
+SMALL_BODY = 256 * KIB
+"""What every route takes that is not named here. A heartbeat, a lease, an order or a run needs some KiB."""
+
+STATUS_BODY = 4 * MIB
+"""Of a status report: escaping can make 512 KiB of a log six times as long, and the rest is small."""
+
+LARGE_BODY = 64 * MIB
+"""Of a test report, and of artifacts in base64. Agents take reports of that size."""
+
+ARCHIVE_BODY = 1 << 62
+"""Of a zip: as much as the server's limits of artifacts allow (`--max-artifacts`)."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path, and who answers there.
+
+    Attributes:
+        path: With placeholders, as falcon writes them: `/api/v1/jobs/{job_id}`.
+        resource: The class of its responders.
+        suffix: The end of the responders' names if one resource serves several paths.
+        body: The most bytes of a request's body. It is held before the body is taken.
+    """
+
+    path: str
+    resource: type[Any]
+    suffix: str = ""
+    body: int = SMALL_BODY
+
+    def takes(self, method: str) -> bool:
+        """Tell whether there is a responder for *method*, such as `POST`."""
+        return hasattr(self.resource, "_".join(filter(None, ("on", method.lower(), self.suffix))))
+
+    @property
+    def body_text(self) -> str:
+        """How large a body may be, for people."""
+        return "as the limits of artifacts allow" if self.body == ARCHIVE_BODY else size_text(self.body)
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether the body is so large that the execution is looked up before it is taken."""
+        return self.body >= LARGE_BODY

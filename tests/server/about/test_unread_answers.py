@@ -1,0 +1,118 @@
+"""Clients that ask for much and read nothing, or slowly, against a real server process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from cictl_testing.pressure import MIB, Calm
+from cictl_testing.processes import Workplace, eventually
+
+from cictl.wire.agents import HeartbeatRequest
+from cictl.wire.jobs import StatusRequest
+from cictl_client import Client, NoCapacity
+from cictl_server.services import DEFAULT_DOWNLOAD_PLACES
+
+ATTACKERS = 110
+STALLED_SECONDS = 3.0
+SIZE = 24 * MIB
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    environment = {"CICTL_STALLED_SECONDS": str(STALLED_SECONDS)}
+    workplace = Workplace(tmp_path_factory.mktemp("place"), environment=environment)
+    yield workplace
+    workplace.close()
+
+
+@pytest.fixture(scope="module")
+def job_id(place: Workplace) -> str:
+    """An execution with an artifact and a log that are too long for the buffers of a connection."""
+    job = place.held_job()
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("big.bin", os.urandom(SIZE))
+    packed.seek(0)
+    with Client(place.url) as client:
+        client.report_status(job.id, StatusRequest(agent_id="a", status="running"))
+        client.upload_artifacts_zip(job.id, "a", packed)
+        block = "x" * MIB
+        for number in range(8):
+            request = StatusRequest(agent_id="a", status="running", output_append=block, output_offset=number * MIB)
+            client.report_status(job.id, request, minimal=True)
+    return job.id
+
+
+def asking(stack: ExitStack, place: Workplace, path: str, *, times: int = 1, buffer: int = 4096) -> socket.socket:
+    """Ask for *path*, and read nothing. Send the request several *times* at once."""
+    connection = stack.enter_context(socket.socket())
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    connection.settimeout(60)
+    address = urlsplit(place.url)
+    connection.connect((address.hostname, address.port))
+    connection.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode() * times)
+    return connection
+
+
+def gets_everything(client: Client, job_id: str) -> bool:
+    """Tell whether a download of the artifact and of the log has a place, and both are whole."""
+    try:
+        with Path(os.devnull).open("wb") as sink:
+            size = client.download_artifact(client.list_artifacts(job_id)[0], sink)
+        return (size, len(client.read_log(job_id).data)) == (SIZE, 8 * MIB)
+    except NoCapacity:
+        return False
+
+
+PATHS = [
+    pytest.param("/artifacts/{job}/big.bin", 1, id="artifact"),
+    pytest.param("/api/v1/jobs/{job}/artifacts/download-all", 1, id="zip"),
+    pytest.param("/api/v1/jobs/{job}/log", 1, id="log"),
+    pytest.param("/api/v1/jobs/{job}/log?follow=1", 1, id="follower"),
+    pytest.param("/api/v1/jobs/{job}/log?limit=250000", 30, id="pipelined"),
+]
+
+
+@pytest.mark.parametrize(("path", "times"), PATHS)
+def test_who_reads_nothing_holds_up_nobody(place: Workplace, job_id: str, path: str, times: int) -> None:
+    """More of them than the server has threads. All are cut off, and then everything works as before."""
+    calm = Calm.of(place)
+    with ExitStack() as stack, Client(place.url, retries=0) as client:
+        for _ in range(ATTACKERS):
+            asking(stack, place, path.format(job=job_id), times=times)
+        assert calm.is_undisturbed()
+        assert client.heartbeat(HeartbeatRequest(agent_id="b")).accepted
+        eventually(lambda: gets_everything(client, job_id), what="the end of those that read nothing")
+
+
+def test_past_the_places_the_answer_is_503(place: Workplace, job_id: str) -> None:
+    with ExitStack() as stack:
+        path = f"/artifacts/{job_id}/big.bin"
+        asked = [asking(stack, place, path) for _ in range(DEFAULT_DOWNLOAD_PLACES + 1)]
+        heads = [connection.recv(4096).partition(b"\r\n\r\n")[0] for connection in asked]
+        assert sorted(head[9:12] for head in heads) == [b"200"] * DEFAULT_DOWNLOAD_PLACES + [b"503"]
+        assert b"\r\nRetry-After: 2" in next(head for head in heads if head[9:12] == b"503")
+
+
+def test_who_reads_slowly_gets_everything(place: Workplace, job_id: str) -> None:
+    """It takes longer in all than a client may take nothing."""
+    with ExitStack() as stack:
+        connection = asking(stack, place, f"/artifacts/{job_id}/big.bin", buffer=1 << 17)
+        begun, got = time.monotonic(), 0
+        while time.monotonic() - begun < 3 * STALLED_SECONDS:
+            got += len(connection.recv(1 << 17))
+            place.ok("version")  # so much time passes between two reads
+        assert got < SIZE
+        while got < SIZE:
+            block = connection.recv(1 << 17)
+            assert block, "the server has closed the connection"
+            got += len(block)
