@@ -8,43 +8,24 @@ import os
 import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from cictl_testing.files import make_repository
+from cictl_testing.pressure import MIB, peak, resident
 from cictl_testing.processes import Workplace
 
-from cictl.wire.jobs import JobExecution, LeaseRequest, StatusRequest
+from cictl.wire.jobs import JobExecution, StatusRequest
 from cictl_client import Client
 
 LIMIT = 64 << 20
-MIB = 1 << 20
-
-
-def resident(place: Workplace) -> int:
-    """Return the bytes that the server holds in memory."""
-    status = Path(f"/proc/{place.server.process.pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
-
-
-def peak(place: Workplace) -> int:
-    """Return the most that the server ever held."""
-    status = Path(f"/proc/{place.server.process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 @pytest.fixture
 def job(workplace: Workplace) -> JobExecution:
     """An execution that the test itself runs, as agent `a`."""
-    text = "version: 1\nproject: {name: big}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: 'true'}]}]}]\n"
-    repository = make_repository(workplace.directory / "repository", {"cictl.yaml": text})
-    workplace.ok("projects", "import", str(repository))
-    workplace.ok("run", "big/p")
-    with Client(workplace.url) as client:
-        leased = client.lease(LeaseRequest(agent_id="a")).job_execution
-    assert leased is not None
-    return leased
+    return workplace.held_job()
 
 
 def report(client: Client, job: JobExecution, text: str, offset: int, status: str = "running") -> None:
@@ -93,10 +74,11 @@ def test_an_artifact_of_2_gb(workplace: Workplace, job: JobExecution) -> None:
 
 
 def post(url: str, path: str, body: bytes) -> int:
-    """Send *body* as it is, and return the status of the answer."""
+    """Send *body* as it is, and return the status of the answer, also if it comes before the body was taken."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
     try:
-        connection.request("POST", path, body)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request("POST", path, body)
         answer = connection.getresponse()
         answer.read()
         return answer.status
