@@ -13,7 +13,7 @@ from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.idempotency import Idempotency
 from cictl_server.http.masking import Masking
 from cictl_server.http.origin import OriginRule
-from cictl_server.http.routes import ARCHIVE_BODY, LARGE_BODY, STATUS_BODY, Route
+from cictl_server.http.routes import ARCHIVE_BODY, LARGE_BODY, SCRIPT_BODY, STATUS_BODY, Route
 from cictl_server.resources import (
     agents,
     artifacts,
@@ -54,7 +54,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/agent/lease", agents.LeaseResource),
     Route("/api/v1/agents", agents.AgentsResource),
     Route("/api/v1/agents/{agent_id}", agents.AgentResource),
-    Route("/api/v1/agents/{agent_id}/actions", agents.AgentActionsResource),
+    Route("/api/v1/agents/{agent_id}/actions", agents.AgentActionsResource, body=SCRIPT_BODY),
     Route("/api/v1/jobs", jobs.JobsResource),
     Route("/api/v1/jobs/clear-queue", jobs.ClearQueueResource),
     Route("/api/v1/jobs/flush-history", jobs.FlushHistoryResource),

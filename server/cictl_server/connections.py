@@ -105,7 +105,10 @@ class Request(Parser):
         """Take a piece of the request, and return how much of *data* belongs to it."""
         was_in_header = not self.headers_finished
         consumed = int(super().received(data))
-        if self.error is None and self.body_rcv is not None:
+        if self.error is not None:
+            self._on_refusal()
+            return len(data)
+        if self.body_rcv is not None:
             if was_in_header and self.headers_finished:
                 self._decide()
             elif self.body_bytes_received > self._most_bytes:

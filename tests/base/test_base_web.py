@@ -30,11 +30,12 @@ SPEAKERS = {
     "cictl/base/web/session.py": {"requests", "urllib3"},
     "cictl/base/web/probe.py": {"http.client"},
     "cictl/base/web/proxies.py": {"requests"},
+    "cictl/base/web/arriving.py": {"requests", "urllib3"},
+    "cictl/base/web/cutoff.py": {"urllib3"},
     # These send through a session, and know the errors and the answers of its library.
     "cictl/installation/releases/web.py": {"requests"},
     "cictl_client/calls/download.py": {"requests"},
     "cictl_client/retry.py": {"urllib3"},
-    "cictl_client/streams.py": {"requests", "urllib3"},
     "cictl_client/transport.py": {"requests"},
     "cictl_server/services/secrets/vault/transport.py": {"requests"},
 }

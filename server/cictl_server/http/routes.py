@@ -12,6 +12,9 @@ KIB, MIB = 1 << 10, 1 << 20
 SMALL_BODY = 256 * KIB
 """What every route takes that is not named here. A heartbeat, a lease, an order or a run needs some KiB."""
 
+SCRIPT_BODY = 2 * MIB
+"""Of an order to an agent: escaping can make the 256 KiB of a script six times as long."""
+
 STATUS_BODY = 4 * MIB
 """Of a status report: escaping can make 512 KiB of a log six times as long, and the rest is small."""
 
