@@ -47,6 +47,7 @@ class Code(StrEnum):
     INVALID_PROJECT_FILE = "invalid_project_file", 400, Outcome.ERROR
     UNAUTHENTICATED = "unauthenticated", 401, Outcome.NOT_ALLOWED
     FORBIDDEN = "forbidden", 403, Outcome.NOT_ALLOWED
+    RATE_LIMITED = "rate_limited", 429, Outcome.NOT_ALLOWED
     NOT_FOUND = "not_found", 404, Outcome.NOT_FOUND
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, Outcome.SERVER_ERROR
     CONFLICT = "conflict", 409, Outcome.CONFLICT

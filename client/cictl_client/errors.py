@@ -14,6 +14,7 @@ ClientError
     ├── Unauthenticated
     ├── Forbidden
     ├── HostNotAllowed     the server does not answer for the host in its URL
+    ├── RateLimited        many wrong tokens came from this address; a right one still works
     ├── NotFound
     ├── MethodNotAllowed
     ├── Conflict
@@ -165,6 +166,12 @@ class HostNotAllowed(ApiError):
     """The server does not answer for the host in its URL; the message names the option that lets it."""
 
     code = Code.HOST_NOT_ALLOWED
+
+
+class RateLimited(ApiError):
+    """The token is wrong, and many wrong ones came from this address lately. A right one still works."""
+
+    code = Code.RATE_LIMITED
 
 
 class NotFound(ApiError):

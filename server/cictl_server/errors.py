@@ -5,8 +5,10 @@ CictlError
 │   ├── InvalidProject    a project file that cannot be accepted
 │   ├── IdempotencyKeyReused  a repeat that is none: another query or body
 │   └── UpdateUnavailable this installation can't update itself
-├── Forbidden             who asks may not do this; a page of another site, see http/origin.py
+├── Forbidden             who asks may not do this: a page of another site, or a token
 ├── HostNotAllowed        the request is for a host that this server is not
+├── Unauthenticated       no token, or one that does not count
+├── RateLimited           too many wrong tokens from one address
 ├── NotFound              no such agent, project, pipeline, job …
 ├── Conflict              the state of things forbids it
 │   ├── LogGap            log bytes that do not follow what is stored
@@ -98,6 +100,10 @@ class UpdateFailed(CictlError):
     code = Code.UPDATE_FAILED
 
 
+class Unauthenticated(CictlError):
+    code = Code.UNAUTHENTICATED
+
+
 class Forbidden(CictlError):
     code = Code.FORBIDDEN
 
@@ -110,6 +116,23 @@ class HostNotAllowed(CictlError):
             f"this server does not answer for {host}: start it with --allowed-host {host} if it should",
             hint="put the address of its machine into the URL, or on that machine itself 127.0.0.1",
         )
+
+
+class RateLimited(CictlError):
+    """Another wrong token came from an address that sent many; right ones still pass.
+
+    Attributes:
+        retry_after_seconds: When the address will be told again whether a token is wrong.
+    """
+
+    code = Code.RATE_LIMITED
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(
+            "too many wrong tokens came from this address",
+            hint=f"a right token still works; a wrong one is looked at again in {retry_after_seconds} s",
+        )
+        self.retry_after_seconds = retry_after_seconds
 
 
 class NotFound(CictlError):

@@ -34,6 +34,7 @@ from cictl_server.store.records import (
     Record,
     SecretRecord,
     SettingRecord,
+    TokenRecord,
     VaultConnectionRecord,
 )
 
@@ -227,6 +228,12 @@ class Jobs(Table[int, JobRecord]):
         """Return the earliest `not_before` of all queued, unblocked executions; None when none has one."""
 
 
+class Tokens(NumberedTable[TokenRecord]):
+    @abstractmethod
+    def with_digest(self, digest: str) -> TokenRecord | None:
+        """Return the token whose secret has this digest, or None; at the same cost however many there are."""
+
+
 class View(ABC):
     """A consistent picture of all tables, as of the moment the transaction began."""
 
@@ -240,6 +247,7 @@ class View(ABC):
     answers: Table[str, AnswerRecord]
     vault_connections: NumberedTable[VaultConnectionRecord]
     secrets: NumberedTable[SecretRecord]
+    tokens: Tokens
 
 
 class Transaction(View):

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from cictl.project_file.definition import Job, Pipeline
+from cictl.wire.access import Role
 from cictl.wire.agents import AgentProcess
 from cictl.wire.jobs import CacheStat, Cause, JobSpec, JobStatus, TestSummary
 
@@ -275,3 +276,33 @@ class AnswerRecord(Record, frozen=True, kw_only=True):
     content_type: str = ""
     body: str = ""
     omitted_bytes: int = 0
+
+
+class TokenRecord(Record, frozen=True, kw_only=True):
+    """A token. Its secret is kept nowhere.
+
+    Attributes:
+        digest: SHA-256 of the secret, in hex.
+        agent_id: With the role agent, the only agent that it is for.
+        projects: Names of the only projects that it reaches; empty for all.
+        revoked: When it was revoked or, as an enrolment, used up.
+        uses_left: With the role enrolment, how many agents it can still enrol.
+    """
+
+    id: int
+    name: str
+    role: Role
+    digest: str
+    last_four: str
+    created: datetime
+    created_by: str = ""
+    agent_id: str = ""
+    projects: list[str] = msgspec.field(default_factory=list)
+    expires: datetime | None = None
+    last_used: datetime | None = None
+    revoked: datetime | None = None
+    uses_left: int = 0
+
+    def counts(self, now: datetime) -> bool:
+        """Tell whether it is neither revoked nor expired. At the very instant of its expiry it counts no more."""
+        return self.revoked is None and (self.expires is None or now < self.expires)

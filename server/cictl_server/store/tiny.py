@@ -21,6 +21,7 @@ from cictl_server.store.contract import (
     StoreCorrupt,
     StoreFigures,
     Table,
+    Tokens,
     Transaction,
     View,
 )
@@ -37,6 +38,7 @@ from cictl_server.store.records import (
     Record,
     SecretRecord,
     SettingRecord,
+    TokenRecord,
     VaultConnectionRecord,
 )
 from cictl_server.store.table import EngineDB
@@ -261,6 +263,26 @@ class _Jobs(_Rows[JobRecord], Jobs):
         return job
 
 
+class _Tokens(_Numbered[TokenRecord], Tokens):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, "tokens", TokenRecord, key=lambda token: token.id)
+        self._ids = {self._decoder.decode(document).digest: key for key, document in self._documents.items()}
+        engine.observe(self._follow)
+
+    def with_digest(self, digest: str) -> TokenRecord | None:
+        key = self._ids.get(digest)
+        return None if key is None else self.find(key)
+
+    def _follow(self, change: Change) -> None:
+        table, key, before, after = change
+        if table != self._name:
+            return
+        if before is not None:
+            self._ids.pop(self._decoder.decode(before).digest, None)
+        if after is not None:
+            self._ids[self._decoder.decode(after).digest] = key
+
+
 class _Transaction(Transaction):
     """The tables and their indexes: one object for the life of the store, which every transaction hands out.
 
@@ -279,6 +301,7 @@ class _Transaction(Transaction):
         self.answers = _Named(engine, "answers", AnswerRecord, key=lambda answer: answer.key)
         self.vault_connections = _Numbered(engine, "vault_connections", VaultConnectionRecord, key=lambda c: c.id)
         self.secrets = _Numbered(engine, "secrets", SecretRecord, key=lambda secret: secret.id)
+        self.tokens = _Tokens(engine)
         self.actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:
