@@ -16,11 +16,16 @@ T = TypeVar("T")
 
 def write_json(path: Path, value: object) -> None:
     """Replace the file *path* in one step by *value* as JSON. Only the owner can read it; it is durable on return."""
+    write_private(path, msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace the file *path* in one step. Only the owner can read it; it is durable on return."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(file, "wb") as out:
-        out.write(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+        out.write(content)
         out.flush()
         os.fsync(out.fileno())
     temporary.replace(path)

@@ -33,11 +33,16 @@ class Readiness(Message):
 
 
 class ServerInfo(Message):
-    """`GET server-info`. `instance_id` changes at each start (ours); `features` names extensions (ours)."""
+    """`GET server-info`. Without a token, a server that wants one tells its name, API version and features only.
+
+    Attributes:
+        instance_id: Changes at each start (ours).
+        features: The names of extensions (ours).
+    """
 
     name: str
     api_version: int
-    version: str
+    version: str = ""
     hostname: str = ""
     instance_id: str = ""
     features: list[str] = msgspec.field(default_factory=list)

@@ -21,6 +21,7 @@ from cictl_client.calls.retention import RetentionCalls
 from cictl_client.calls.runs import RunCalls
 from cictl_client.calls.secrets import SecretCalls
 from cictl_client.calls.server import ServerCalls
+from cictl_client.calls.tokens import TokenCalls
 from cictl_client.calls.updates import UpdateCalls
 from cictl_client.calls.vault import VaultCalls
 from cictl_client.retry import Mutations
@@ -39,6 +40,7 @@ class Client(
     RetentionCalls,
     SecretCalls,
     ServerCalls,
+    TokenCalls,
     UpdateCalls,
     VaultCalls,
 ):

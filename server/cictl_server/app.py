@@ -9,6 +9,7 @@ from falcon.routing import CompiledRouter
 
 from cictl_server.front import Bodies, Callers, Existence, Guard, Marking, RouteMarks, Slashes
 from cictl_server.http import errors
+from cictl_server.http.authentication import Authentication
 from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.idempotency import Idempotency
 from cictl_server.http.masking import Masking
@@ -29,6 +30,7 @@ from cictl_server.resources import (
     retention,
     secrets,
     server,
+    tokens,
     updates,
     vault,
 )
@@ -44,6 +46,10 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/server-info", server.ServerInfoResource),
     Route("/api/v1/runtime-state", server.RuntimeStateResource),
     Route("/api/v1/server/restart", updates.RestartResource),
+    Route("/api/v1/whoami", tokens.WhoAmIResource),
+    Route("/api/v1/tokens", tokens.TokensResource),
+    Route("/api/v1/tokens/{token_id}", tokens.TokenResource),
+    Route("/api/v1/tokens/{token_id}/rotate", tokens.TokenRotateResource),
     Route("/api/v1/update/check", updates.UpdateCheckResource),
     Route("/api/v1/update/apply", updates.UpdateApplyResource),
     Route("/api/v1/update/rollback", updates.UpdateRollbackResource),
@@ -53,6 +59,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/heartbeat", agents.HeartbeatResource),
     Route("/api/v1/agent/lease", agents.LeaseResource),
     Route("/api/v1/agents", agents.AgentsResource),
+    Route("/api/v1/agents/enrolments", tokens.EnrolmentsResource),
+    Route("/api/v1/agents/enroll", tokens.EnrollResource),
     Route("/api/v1/agents/{agent_id}", agents.AgentResource),
     Route("/api/v1/agents/{agent_id}/actions", agents.AgentActionsResource, body=SCRIPT_BODY),
     Route("/api/v1/jobs", jobs.JobsResource),
@@ -118,6 +126,7 @@ def create_app(services: Services, *, origin_rule: OriginRule | None = None) -> 
             Guard(origin_rule or OriginRule(OwnHosts()), marks),
             Bodies(services, ROUTES),
             Slashes(),
+            Authentication(services.access),
             Masking(services.secrets.masks),
             Idempotency(services.core.idempotency, takes_key=marks.takes_key),
             Existence(services),

@@ -19,9 +19,13 @@ import filelock
 from tinydb.table import Document
 
 from cictl.base.beneath import NotBeneath, beneath, leads_out
+from cictl.base.clock import utc_now
 from cictl.base.durable import sync_directory
 from cictl.base.urls import without_user_info
+from cictl.wire.access import NewToken, TokenRequest
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
+from cictl_server.services.access.authentication import Policy
+from cictl_server.services.access.tokens import TokenService
 from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.store.contract import StoreLocked, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, is_in_use, open_copy
@@ -197,6 +201,21 @@ def _opened(directory: Path) -> Iterator[tuple[CopiedState, TinyStore]]:
         state = copy_state(directory, copy)
         with open_copy(copy, source=directory) as store:
             yield state, store
+
+
+def create_token(directory: Path, request: TokenRequest) -> NewToken:
+    """Make a token, for those who have lost the last one. No server may use the directory.
+
+    Raises:
+        NotFound: There is no database.
+        StoreLocked: A server uses it.
+        StoreTooNew, StoreCorrupt: It can't be opened.
+        InvalidRequest, Conflict: As `TokenService.create` says.
+    """
+    _must_have_state(directory)
+    with _left_to_its_owner(directory), TinyStore.open(directory) as store:
+        tokens = TokenService(store=store, clock=utc_now, policy=Policy.OPEN_AT_FIRST)
+        return tokens.create(request, created_by="data directory")
 
 
 def _must_have_state(directory: Path) -> None:

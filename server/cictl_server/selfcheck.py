@@ -15,6 +15,7 @@ from cictl.installation.versions import running_tag
 from cictl_server.app import Application, create_app
 from cictl_server.errors import CictlError
 from cictl_server.services import Services
+from cictl_server.services.access.authentication import Policy
 from cictl_server.store.contract import StoreTooNew
 from cictl_server.store.snapshot import SCHEMA
 from cictl_server.store.tiny import TinyStore
@@ -48,7 +49,7 @@ def check(data_dir: Path) -> SelfCheckReport:
     except StoreTooNew as error:
         raise SelfCheckFailed(f"cannot open database schema {error.found}") from error
     try:
-        services = Services.build(store, data_dir, version=version)
+        services = Services.build(store, data_dir, version=version, policy=Policy.NEVER)
         services.jobs.expiry.start_up()
         app = create_app(services)
         health, info = _get(app, "/healthz"), _get(app, "/api/v1/server-info")

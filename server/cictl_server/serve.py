@@ -28,6 +28,8 @@ from cictl_server.services import (
     DEFAULT_WAITING_PLACES,
     Services,
 )
+from cictl_server.services.access.authentication import Policy
+from cictl_server.services.access.first_token import make_first_token
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SECONDS
 from cictl_server.services.fleet.limits import FleetLimits
@@ -59,7 +61,7 @@ class ServerConfig:
 
     Attributes:
         port: 0 takes a free one.
-        no_auth: Allow an address that other machines reach, although nothing authenticates them.
+        no_auth: Ask nobody for a token, also on an address that other machines reach.
         agent_timeout: What an agent runs is given up after this silence of it.
         default_timeout_seconds: The limit of jobs that state none; 0 means none.
         environ: Settings of updates (where releases come from, how this installation is managed) and of mDNS.
@@ -109,22 +111,19 @@ class Server:
 
     Attributes:
         url: Where it listens.
+        reachable_url: The same, with an address at which this machine reaches it.
         is_restart_wanted: After `run` has ended, whether its caller has to start the server again.
+        first_token_file: The file with the admin token that this start has made; None if it made none.
     """
 
     def __init__(self, config: ServerConfig) -> None:
         """Open the data directory and bind the address.
 
         Raises:
-            InvalidRequest: The address is not loopback and `no_auth` is not set, or a URL or an allowed host is bad.
+            InvalidRequest: `no_auth` is set although there are tokens, or a URL or an allowed host is bad.
             StoreError: The data can't be opened.
             OSError: The address can't be bound.
         """
-        if not config.no_auth and not is_loopback_name(config.host):
-            raise InvalidRequest(
-                f"refusing to listen on {config.host}: everybody who reaches it could run commands on your agents",
-                hint="bind to 127.0.0.1, or pass --no-auth if the network itself is trusted",
-            )
         for vault_url in config.vault_urls:
             check_url(vault_url)
         self._hosts, rule = _origin_rule(config)
@@ -133,12 +132,21 @@ class Server:
         listener = _bind(config.host, config.port)
         address, port = listener.getsockname()[:2]
         self.url = _url(address, port)
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - asked there, not bound
+        self.reachable_url = _url(near, port)
         self._advertiser = find_advertiser(address, port, version=config.version, environ=config.environ)
         try:
             self._store = TinyStore.open(config.data_dir, is_long_lived=True)
         except BaseException:
             listener.close()
             raise
+        if config.no_auth and self._has_tokens():
+            self._store.close()
+            listener.close()
+            raise InvalidRequest(
+                "refusing --no-auth: this server has tokens, and would stop asking for them",
+                hint="start it without --no-auth; `cictl tokens create --data-dir` helps if every token is lost",
+            )
         self.services = Services.build(
             self._store,
             config.data_dir,
@@ -154,8 +162,12 @@ class Server:
             run_limits=config.run_limits,
             fleet_limits=config.fleet_limits,
             max_log_bytes=config.max_log_bytes,
-            process=self._process(config, listener),
+            policy=_policy(config),
+            process=self._process(config, port),
         )
+        self.first_token_file: Path | None = None
+        if _policy(config) is Policy.ALWAYS:
+            self.first_token_file = make_first_token(self.services.access.tokens, config.data_dir)
         self.services.jobs.expiry.start_up()
         self.services.updates.update.adopt()
         self._httpd = Httpd(
@@ -203,6 +215,10 @@ class Server:
         self.services.core.hub.close()
         self.services.projects.remotes.places.close()
 
+    def _has_tokens(self) -> bool:
+        with self._store.read() as view:
+            return view.tokens.count() > 0
+
     def _maintain(self) -> None:
         while not self._stopping.wait(MAINTENANCE_SECONDS):
             try:
@@ -227,12 +243,10 @@ class Server:
         except Exception:  # the next start tries again
             logger.exception("projects not reloaded")
 
-    def _process(self, config: ServerConfig, listener: socket.socket) -> ServerProcess:
+    def _process(self, config: ServerConfig, port: int) -> ServerProcess:
         """Return this process as the services may see and end it."""
-        host, port = listener.getsockname()[:2]
-        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # nosec B104 # asked there, not bound
         return ServerProcess(
-            url=_url(near, port),
+            url=self.reachable_url,
             arguments=[*config.arguments, *([] if config.port else ["--port", str(port)])],
             leave=self.stop,
             restart=self._restart,
@@ -241,6 +255,12 @@ class Server:
     def _restart(self) -> None:
         self.is_restart_wanted = True
         self.stop()
+
+
+def _policy(config: ServerConfig) -> Policy:
+    if config.no_auth:
+        return Policy.NEVER
+    return Policy.OPEN_AT_FIRST if is_loopback_name(config.host) else Policy.ALWAYS
 
 
 def _tools(config: ServerConfig) -> UpdateTools:

@@ -9,6 +9,16 @@ from typing import Any
 import pytest
 from cictl_testing.servers.answers import AnsweringServer, Reply, drop, marked, problem, refusal, reply
 
+from cictl.wire.access import (
+    EnrollRequest,
+    EnrolmentRequest,
+    NewToken,
+    Role,
+    Token,
+    TokenList,
+    TokenRequest,
+    WhoAmI,
+)
 from cictl.wire.agents import (
     Agent,
     AgentActionRequest,
@@ -120,6 +130,9 @@ QUEUED = QueuedScript(queued=True, agent_id="a/1", job_execution_id="job-1", she
 BEAT = HeartbeatResponse(accepted=True)
 LEASED = LeaseResponse(assigned=True, job_execution=JOB)
 OF_JOB = "/api/v1/jobs/job-1"
+ME = WhoAmI(authentication=True, role=Role.VIEWER, id=4, name="anna")
+TOKEN = Token(id=4, name="anna", role=Role.VIEWER, last_four="wxyz", created_utc=NOW)
+NEW_TOKEN = NewToken(id=4, name="anna", role=Role.VIEWER, last_four="wxyz", created_utc=NOW, token="secret")
 VAULT = VaultConnection(
     id=3, name="pantry", url="https://v", auth_method="approle", approle_mount="approle", role_id="r", used_by=["s/b"]
 )
@@ -365,6 +378,34 @@ CASES = [
     ),
     case("delete_secret", "DELETE /api/v1/secrets/3", UNSET, lambda c: c.delete_secret(3), UNSET),
     case("rotate_secrets_key", "POST /api/v1/secrets/rotate-key", ROTATED, Client.rotate_secrets_key, ROTATED, b"{}"),
+    case("whoami", "GET /api/v1/whoami", ME, Client.whoami, ME),
+    case("list_tokens", "GET /api/v1/tokens", TokenList(tokens=[TOKEN]), Client.list_tokens, [TOKEN]),
+    case(
+        "create_token",
+        "POST /api/v1/tokens",
+        NEW_TOKEN,
+        lambda c: c.create_token(TokenRequest(name="anna", role="viewer")),
+        NEW_TOKEN,
+        TokenRequest(name="anna", role="viewer"),
+    ),
+    case("rotate_token", "POST /api/v1/tokens/4/rotate", NEW_TOKEN, lambda c: c.rotate_token(4), NEW_TOKEN, b"{}"),
+    case("revoke_token", "DELETE /api/v1/tokens/4", TOKEN, lambda c: c.revoke_token(4), TOKEN),
+    case(
+        "create_enrolment",
+        "POST /api/v1/agents/enrolments",
+        NEW_TOKEN,
+        lambda c: c.create_enrolment(EnrolmentRequest(uses=3)),
+        NEW_TOKEN,
+        EnrolmentRequest(uses=3),
+    ),
+    case(
+        "enroll",
+        "POST /api/v1/agents/enroll",
+        NEW_TOKEN,
+        lambda c: c.enroll("secret", "a"),
+        NEW_TOKEN,
+        EnrollRequest(token="secret", agent_id="a"),
+    ),
     case(
         "list_vault_connections",
         "GET /api/v1/vault/connections",

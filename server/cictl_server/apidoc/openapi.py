@@ -74,6 +74,7 @@ def _operation(operation: Operation, schemas: Schemas) -> Json:
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
+        "x-role": operation.role.value,
         "parameters": list(_parameters(operation)),
         "responses": {str(s): _response(s, answer, schemas) for s, answer in operation.answers.items()},
     }

@@ -16,9 +16,10 @@ from cictl.wire import words
 from cictl.wire.codec import Item, Message
 from cictl_server.apidoc.describe import AnswerShape, Description, description_of
 from cictl_server.http.parameters import Parameter
+from cictl_server.http.roles_of_routes import ROLES, Access
 from cictl_server.http.routes import Route
 
-NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id", "secret_id"})
+NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id", "secret_id", "token_id"})
 """The path parameters that are database ids."""
 
 _METHODS = ("get", "post", "put", "delete", "head")
@@ -26,6 +27,9 @@ _PLACEHOLDER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 FORBIDDEN = "the page of another site sent it"
 OTHER_HOST = "the `Host` is neither this server nor allowed"
+UNAUTHENTICATED = "a server that wants tokens got none, or one that is wrong, revoked or expired"
+NOT_ALLOWED = "a token whose role, agent or projects don't allow it"
+LIMITED = "many wrong tokens came from this address; `Retry-After` says when to come again"
 FAULT = "a fault of the server or its disk; nothing was changed"
 DISK_FULL = "the disk is full; nothing was changed"
 TOO_LARGE = "the body is larger than the server takes"
@@ -64,6 +68,18 @@ class Operation:
     description: Description
 
     @property
+    def role(self) -> Access:
+        """The weakest role that may use it.
+
+        Raises:
+            LookupError: `http/roles_of_routes.py` does not say.
+        """
+        route = f"{self.method.upper()} {self.path}"
+        if route not in ROLES:
+            raise LookupError(f"{route} lacks a role: see cictl_server/http/roles_of_routes.py")
+        return ROLES[route]
+
+    @property
     def path_parameters(self) -> list[str]:
         return _PLACEHOLDER.findall(self.path)
 
@@ -99,7 +115,10 @@ class Operation:
             yield 400, BAD_KEY
             yield 409, KEY_IN_USE
             yield 422, KEY_REUSED
-        yield 403, FORBIDDEN
+        if self.role is not Access.NONE:
+            yield 401, UNAUTHENTICATED
+            yield 429, LIMITED
+        yield 403, FORBIDDEN if self.role in (Access.NONE, Access.ANY) else f"{FORBIDDEN}; {NOT_ALLOWED}"
         yield 421, OTHER_HOST
         if request is not None:
             yield 413, TOO_LARGE

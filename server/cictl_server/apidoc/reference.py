@@ -23,10 +23,13 @@ from cictl_server.apidoc.operations import (
     FORBIDDEN,
     KEY_IN_USE,
     KEY_REUSED,
+    LIMITED,
     MALFORMED,
     NO_NUMBER,
+    NOT_ALLOWED,
     OTHER_HOST,
     TOO_LARGE,
+    UNAUTHENTICATED,
     Operation,
     attributes,
     operations,
@@ -34,6 +37,7 @@ from cictl_server.apidoc.operations import (
 )
 from cictl_server.apidoc.schemas import is_always_sent
 from cictl_server.http.parameters import Parameter
+from cictl_server.http.roles_of_routes import Access
 
 _INTRODUCTION = """\
 # API
@@ -71,13 +75,16 @@ _SHARED = (
     (400, MALFORMED),
     (400, NO_NUMBER),
     (400, BAD_KEY),
+    (401, UNAUTHENTICATED),
     (403, FORBIDDEN),
+    (403, NOT_ALLOWED),
     (404, "an unknown path: `404 page not found`"),
     (405, "a wrong method"),
     (409, KEY_IN_USE),
     (413, TOO_LARGE),
     (421, OTHER_HOST),
     (422, KEY_REUSED),
+    (429, LIMITED),
     (500, FAULT),
     (507, DISK_FULL),
 )
@@ -95,10 +102,12 @@ def render() -> str:
 
 def _route(operation: Operation) -> Iterator[str]:
     description = operation.description
+    role = "no token is wanted" if operation.role is Access.NONE else f"role: {operation.role}"
     yield f"### `{operation.method.upper()} {operation.path}`\n"
     yield f"{_linked(operation.summary)}.\n"
     if operation.text:
         yield _linked(operation.text) + "\n"
+    yield f"- {role}"
     if description.request is not None:
         yield f"- body: {_answer(description.request)}; at most {operation.body_text}".replace(".; at", "; at")
     for kind, parameters in (("query", description.query), ("header", description.headers)):

@@ -10,6 +10,7 @@ import falcon
 
 from cictl.wire import words
 from cictl_server.errors import InvalidRequest
+from cictl_server.http.authentication import principal_of
 from cictl_server.services.core.idempotency import IdempotencyService, KeyedRequest
 
 _LONGEST = 255
@@ -58,8 +59,9 @@ class Idempotency:
 
 
 def caller_of(req: falcon.Request) -> str:
-    """Return who sends the request: the address of its connection."""
-    return req.remote_addr
+    """Return who sends the request: the token, or where nobody has one the address of the connection."""
+    principal = principal_of(req)
+    return req.remote_addr if principal.is_everybody else f"token {principal.token_id}"
 
 
 def _keyed(req: falcon.Request, key: str) -> KeyedRequest:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import falcon
+from msgspec.structs import replace
 
+from cictl.wire.access import Role
 from cictl.wire.agents import (
+    Action,
+    Agent,
     AgentActionRequest,
     AgentActionResponse,
     AgentList,
@@ -17,8 +21,10 @@ from cictl.wire.agents import (
 from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
+from cictl_server.http.authentication import principal_of
 from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
+from cictl_server.services.access.principal import Principal
 
 
 class HeartbeatResource:
@@ -38,7 +44,9 @@ class HeartbeatResource:
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Report that an agent is alive and what it offers; the answer carries orders."""
-        media.write(resp, self._agents.heartbeat(media.read(req, HeartbeatRequest)))
+        request = media.read(req, HeartbeatRequest)
+        principal_of(req).check_agent(request.agent_id)
+        media.write(resp, self._agents.heartbeat(request))
 
 
 class LeaseResource:
@@ -46,6 +54,7 @@ class LeaseResource:
 
     def __init__(self, services: Services) -> None:
         self._leasing = services.jobs.leasing
+        self._authentication = services.access.authentication
 
     @api(
         request=LeaseRequest,
@@ -54,8 +63,13 @@ class LeaseResource:
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Ask for work; the answer comes after up to `wait_seconds`."""
-        is_abandoned = req.env.get("waitress.client_disconnected", lambda: False)
-        media.write(resp, self._leasing.lease(media.read(req, LeaseRequest), is_abandoned=is_abandoned))
+        request, principal = media.read(req, LeaseRequest), principal_of(req)
+        principal.check_agent(request.agent_id)
+        has_gone = req.env.get("waitress.client_disconnected", lambda: False)
+        answer = self._leasing.lease(
+            request, is_abandoned=lambda: has_gone() or self._authentication.is_over(principal)
+        )
+        media.write(resp, answer)
 
 
 class AgentsResource:
@@ -65,9 +79,10 @@ class AgentsResource:
         self._agents = services.agents.heartbeat
 
     @api(answers={200: AgentList})
-    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the agents by id."""
-        media.write(resp, AgentList(agents=self._agents.list_agents()))
+        principal = principal_of(req)
+        media.write(resp, AgentList(agents=[_seen_by(principal, agent) for agent in self._agents.list_agents()]))
 
 
 class AgentResource:
@@ -78,9 +93,9 @@ class AgentResource:
         self._removal = services.agents.removal
 
     @api(answers={200: AgentResponse, 400: "an id that no agent can have", 404: "unknown"})
-    def on_get(self, _req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
         """Show one agent."""
-        media.write(resp, AgentResponse(agent=self._agents.get_agent(agent_id)))
+        media.write(resp, AgentResponse(agent=_seen_by(principal_of(req), self._agents.get_agent(agent_id))))
 
     @api(
         answers={
@@ -120,8 +135,19 @@ class AgentActionsResource:
         """Give an agent an order.
 
         The actions are `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history`, `update`
-        and `run-script`. Only the last one is answered with 201.
+        and `run-script`. Only the last one is answered with 201. The last two need the role admin.
         """
         self._actions.check_id(agent_id)
-        answer = self._actions.act(agent_id, media.read(req, AgentActionRequest))
+        request = media.read(req, AgentActionRequest)
+        if request.action.strip().lower() in _ADMINS_ACTIONS:
+            principal_of(req).check_role(Role.ADMIN)
+        answer = self._actions.act(agent_id, request)
         media.write(resp, answer, status=201 if isinstance(answer, QueuedScript) else 200)
+
+
+_ADMINS_ACTIONS = (Action.RUN_SCRIPT, Action.UPDATE)
+
+
+def _seen_by(principal: Principal, agent: Agent) -> Agent:
+    """Return *agent* without its log for one who is bound to projects: it tells of jobs of all projects."""
+    return replace(agent, recent_log=[]) if principal.projects else agent

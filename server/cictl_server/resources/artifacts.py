@@ -14,6 +14,7 @@ from cictl.wire.artifacts import ArtifactList, ArtifactUpload
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.http import media
+from cictl_server.http.authentication import principal_of
 from cictl_server.http.files import FileStream, hold_place, send_file
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token
 from cictl_server.services import Services
@@ -62,6 +63,7 @@ class JobArtifactsResource:
         """Replace the artifacts with the files of the body."""
         token = lease_token(req)
         with media.reading(req, ArtifactUpload, check=partial(self._check, job_id, token)) as upload:
+            principal_of(req).check_agent(upload.agent_id)
             sender = Sender(agent_id=upload.agent_id, token=token)
             stored = self._artifacts.upload_files(job_id, sender=sender, files=upload.artifacts)
         media.write(resp, ArtifactList(artifacts=stored or None))
@@ -89,6 +91,7 @@ class JobArtifactsZipResource:
         Entries may be links, by their Unix mode, to files of the same zip.
         """
         agent_id = req.get_header(words.AGENT_ID) or req.get_param("agent_id") or ""
+        principal_of(req).check_agent(agent_id)
         body = cast("IO[bytes]", req.bounded_stream)
         sender = Sender(agent_id=agent_id, token=lease_token(req))
         stored = self._artifacts.upload_zip(job_id, sender=sender, body=body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import falcon
 import msgspec
@@ -12,8 +13,10 @@ from cictl.wire.events import AgentChanged, EventKind, JobChanged
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError
 from cictl_server.http import streams
+from cictl_server.http.authentication import principal_of
 from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
+from cictl_server.services.access.principal import Principal
 from cictl_server.services.core.events import Happening
 
 _TEXT = "Events `job` (JobChanged), `agent` (AgentChanged) and `reset`: some were missed, look at everything anew."
@@ -26,6 +29,8 @@ class EventsResource:
         self._events = services.core.events
         self._jobs = services.jobs.jobs
         self._hub = services.core.hub
+        self._authentication = services.access.authentication
+        self._reach = services.access.reach
 
     @api(
         answers={
@@ -39,12 +44,17 @@ class EventsResource:
         """Follow the changes of executions and agents. A comment comes every 15 s."""
         last = req.get_header(words.LAST_EVENT_ID) or ""
         after = int(last) if last.isascii() and last.isdigit() and len(last) <= 20 else None
-        streams.follow(resp, self._hub, lambda: self._encoded(after))
+        principal = principal_of(req)
+        streams.follow(resp, self._hub, lambda: self._encoded(after, principal))
 
-    def _encoded(self, after: int | None) -> Iterator[bytes]:
+    def _encoded(self, after: int | None, principal: Principal) -> Iterator[bytes]:
         yield b": events\n\n"
-        for event in self._events.follow(after=after):
-            yield b": keepalive\n\n" if event is None else self._event(event)
+        is_over = partial(self._authentication.is_over, principal)
+        for event in self._events.follow(after=after, is_over=is_over):
+            if event is None:
+                yield b": keepalive\n\n"
+            elif event.kind is not EventKind.JOB or self._reach.reaches_job(principal, event.subject):
+                yield self._event(event)
 
     def _event(self, event: Happening) -> bytes:
         return b"event: %s\nid: %d\ndata: %s\n\n" % (event.kind.encode(), event.number, self._data(event))

@@ -24,6 +24,7 @@ from cictl.wire.problems import Code, Problem
 from cictl_server.apidoc.describe import api
 from cictl_server.errors import NotFound
 from cictl_server.http import errors, media
+from cictl_server.http.authentication import principal_of
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token, nearest
 from cictl_server.services import Services
 from cictl_server.services.history.holder import Sender
@@ -72,15 +73,16 @@ class JobsResource:
         The plain list is a JobList. With `view`, the answer is a page of the queue or of the history as a JobPage, or the
         groups of both as a JobSummary. A number out of bounds counts as the nearest allowed one.
         """
-        limit = nearest(req, _MAX)
+        limit, sees = nearest(req, _MAX), principal_of(req).reaches_project
         match (req.get_param("view") or "").lower():
             case "summary":
-                media.write(resp, self._lists.summary(limit=limit))
+                media.write(resp, self._lists.summary(limit=limit, sees=sees))
             case "queued" | "history" as view:
                 offset, page_size = nearest(req, _OFFSET), nearest(req, _LIMIT)
-                media.write(resp, self._lists.page(view, limit=limit, offset=offset, page_size=page_size))
+                page = self._lists.page(view, limit=limit, offset=offset, page_size=page_size, sees=sees)
+                media.write(resp, page)
             case _:
-                media.write(resp, self._lists.list_jobs(_filter(req), limit=limit))
+                media.write(resp, self._lists.list_jobs(_filter(req), limit=limit, sees=sees))
 
 
 class JobResource:
@@ -206,6 +208,7 @@ class JobStatusResource:
         check = partial(self._check, job_id, lease_token(req))
         try:
             with media.reading(req, StatusRequest, check=check) as report:
+                principal_of(req).check_agent(report.agent_id)
                 self._report(req, resp, job_id, report)
         except NotFound as error:
             errors.answer(req, resp, Problem(title=str(error), status=400, code=Code.NOT_FOUND))

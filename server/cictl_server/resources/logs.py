@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import falcon
@@ -15,9 +16,11 @@ from cictl.wire.jobs import JobState, JobSteps
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError, InvalidRequest, NotFound
 from cictl_server.http import media, streams
+from cictl_server.http.authentication import principal_of
 from cictl_server.http.parameters import Parameter
 from cictl_server.http.streams import UNSENT_LIMIT, PlacedStream
 from cictl_server.services import Services
+from cictl_server.services.core.hub import IsOver
 from cictl_server.services.logs.reader import LogSlice
 
 _LIMIT = 8 << 20
@@ -40,6 +43,7 @@ class JobLogResource:
         self._jobs = services.jobs.jobs
         self._hub = services.core.hub
         self._downloads = services.core.downloads
+        self._authentication = services.access.authentication
 
     @api(
         answers={
@@ -106,17 +110,18 @@ class JobLogResource:
         offset = self._first(req, job_id, _number(req, "offset", default=0)) if last is None else last
         is_timed = req.get_param("times") in ("1", "true")
         self._jobs.get_state(job_id)
-        streams.follow(resp, self._hub, lambda: self._events(job_id, offset, is_timed=is_timed))
+        is_over = partial(self._authentication.is_over, principal_of(req))
+        streams.follow(resp, self._hub, lambda: self._events(job_id, offset, is_timed=is_timed, is_over=is_over))
 
     def _first(self, req: falcon.Request, job_id: str, offset: int) -> int:
         """Return where to begin: at *offset*, or at the offset for `since` if that is later."""
         since = req.get_param("since")
         return max(offset, self._jobs.log_offset_since(job_id, _instant(since))) if since else offset
 
-    def _events(self, job_id: str, offset: int, *, is_timed: bool) -> Iterator[bytes]:
+    def _events(self, job_id: str, offset: int, *, is_timed: bool, is_over: IsOver) -> Iterator[bytes]:
         yield b": follow\n\n"
         try:
-            for piece in self._jobs.follow_log(job_id, offset=offset, is_timed=is_timed):
+            for piece in self._jobs.follow_log(job_id, offset=offset, is_timed=is_timed, is_over=is_over):
                 yield _event(piece)
         except CictlError:
             return  # deleted meanwhile: the client asks again and gets 404

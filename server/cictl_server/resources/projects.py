@@ -14,6 +14,7 @@ from cictl.wire.projects import (
 )
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.http import media
+from cictl_server.http.authentication import principal_of
 from cictl_server.http.conditional import is_known
 from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
@@ -28,9 +29,10 @@ class ProjectsResource:
         self._projects = services.projects.projects
 
     @api(answers={200: ProjectList})
-    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the projects by name."""
-        media.write(resp, ProjectList(projects=self._projects.list_projects()))
+        sees = principal_of(req).reaches_project
+        media.write(resp, ProjectList(projects=[p for p in self._projects.list_projects() if sees(p.name)]))
 
 
 class ProjectImportResource:

@@ -9,6 +9,7 @@ import falcon
 from cictl.wire.reports import TestReportResponse, TestReportUpload
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
+from cictl_server.http.authentication import principal_of
 from cictl_server.http.parameters import LEASE_TOKEN, lease_token
 from cictl_server.services import Services
 from cictl_server.services.history.holder import Sender
@@ -42,6 +43,7 @@ class JobTestsResource:
         """Store the test report, and return it."""
         token = lease_token(req)
         with media.reading(req, TestReportUpload, check=partial(self._check, job_id, token)) as upload:
+            principal_of(req).check_agent(upload.agent_id)
             stored = self._reports.upload(job_id, upload, lease_token=token)
             media.write(resp, TestReportResponse(report=stored))
 

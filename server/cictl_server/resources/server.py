@@ -7,6 +7,7 @@ import falcon
 from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
+from cictl_server.http.authentication import secret_of
 from cictl_server.services import Services
 
 _OK = Health(status="ok")
@@ -46,11 +47,13 @@ class ServerInfoResource:
 
     def __init__(self, services: Services) -> None:
         self._runtime = services.about.runtime
+        self._authentication = services.access.authentication
 
     @api(answers={200: ServerInfo})
-    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the identity and the features of the server."""
-        media.write(resp, self._runtime.info())
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Return the identity and the features of the server; only what strangers may know if a token is wanted and missing."""
+        is_known = not self._authentication.is_on or self._authentication.find(secret_of(req)) is not None
+        media.write(resp, self._runtime.info() if is_known else self._runtime.public_info())
 
 
 class RuntimeStateResource:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cictl.base.clock import Clock, utc_now
 from cictl_server.services.about import About
+from cictl_server.services.access import Access
+from cictl_server.services.access.authentication import Policy
 from cictl_server.services.agents import Agents
 from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.artifacts.limits import ArtifactLimits
@@ -44,6 +46,7 @@ class Services:
     """The services of one server, room by room."""
 
     core: Core
+    access: Access
     history: History
     fleet: Fleet
     secrets: Secrets
@@ -77,6 +80,7 @@ class Services:
         max_log_bytes: int = DEFAULT_LOG_LIMIT,
         fleet_limits: FleetLimits | None = None,
         run_limits: RunLimits | None = None,
+        policy: Policy = Policy.OPEN_AT_FIRST,
     ) -> Services:
         """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons).
 
@@ -88,6 +92,7 @@ class Services:
             update_tools: By default those of an empty environment: this installation can't update itself then.
             min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
             process: By default one that can be neither ended nor restarted.
+            policy: When callers must have a token.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
         # level 1
@@ -101,6 +106,7 @@ class Services:
             min_free=min_free,
         )
         # level 2
+        access = Access.build(core, policy=policy)
         history = History.build(core, limits=run_limits or RunLimits())
         fleet = Fleet.build(core, limits=fleet_limits or FleetLimits())
         secrets = Secrets.build(core, directory, vault_urls=vault_urls)
@@ -127,6 +133,7 @@ class Services:
         retention = Retention.build(core, logs, artifacts, jobs)
         return cls(
             core=core,
+            access=access,
             history=history,
             fleet=fleet,
             secrets=secrets,

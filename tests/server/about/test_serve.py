@@ -17,10 +17,11 @@ from cictl_testing.processes import eventually
 
 from cictl.base import children
 from cictl.project_file import parse
+from cictl.wire.access import TokenRequest
 from cictl.wire.codec import encode
 from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl.wire.projects import RunRequest
-from cictl_client import Client, ClientError
+from cictl_client import Client, ClientError, Unauthenticated
 from cictl_server.errors import InvalidRequest
 from cictl_server.serve import Server, ServerConfig
 from cictl_server.store.contract import StoreLocked
@@ -154,17 +155,44 @@ def connection_is_closed(server: Server) -> bool:
     return "08" not in states  # CLOSE_WAIT: the client has gone, and we have not looked yet
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.test"])
-def test_other_addresses_need_a_word(tmp_path: Path, host: str) -> None:
-    with pytest.raises(InvalidRequest, match="refusing to listen"):
-        Server(ServerConfig(data_dir=tmp_path, host=host, port=0))
-    assert not list(tmp_path.iterdir())
+def test_beyond_loopback_the_first_start_makes_an_admin_token(tmp_path: Path) -> None:
+    with running(tmp_path, host="0.0.0.0") as server:
+        assert server.first_token_file == tmp_path / "admin.token"
+        assert server.first_token_file.stat().st_mode & 0o777 == 0o600
+        secret = server.first_token_file.read_text().strip()
+        with Client(server.reachable_url) as stranger, pytest.raises(Unauthenticated):
+            stranger.list_jobs()
+        with Client(server.reachable_url, token=secret) as client:
+            assert client.whoami().role == "admin"
+    (tmp_path / "admin.token").unlink()
+    with running(tmp_path, host="0.0.0.0") as server, Client(server.reachable_url, token=secret) as client:
+        assert server.first_token_file is None
+        assert client.whoami().name == "admin"
 
 
-def test_with_that_word_it_listens_there(tmp_path: Path) -> None:
-    server = Server(ServerConfig(data_dir=tmp_path, host="0.0.0.0", port=0, no_auth=True))
-    server.stop()
-    server.run()
+def test_a_start_that_died_before_it_stored_the_token_is_made_good(tmp_path: Path) -> None:
+    tmp_path.joinpath("admin.token").write_text("cictl_u_of-no-store")
+    with running(tmp_path, host="0.0.0.0") as server:
+        secret = (tmp_path / "admin.token").read_text().strip()
+        with Client(server.reachable_url, token=secret) as client:
+            assert client.whoami().name == "admin"
+
+
+def test_on_loopback_and_without_authentication_no_token_is_made(tmp_path: Path) -> None:
+    with running(tmp_path) as server, Client(server.url) as client:
+        assert (server.first_token_file, client.whoami().authentication) == (None, False)
+    with running(tmp_path, host="0.0.0.0", no_auth=True) as server, Client(server.reachable_url) as client:
+        assert (server.first_token_file, client.whoami().authentication) == (None, False)
+    assert not (tmp_path / "admin.token").exists()
+
+
+def test_no_auth_is_refused_once_there_are_tokens(tmp_path: Path) -> None:
+    with running(tmp_path) as server, Client(server.url) as client:
+        client.create_token(TokenRequest(name="root", role="admin"))
+    with pytest.raises(InvalidRequest, match="refusing --no-auth"):
+        Server(ServerConfig(data_dir=tmp_path, port=0, no_auth=True))
+    with running(tmp_path):
+        """The directory is free again."""
 
 
 def test_a_second_server_is_kept_out(tmp_path: Path) -> None:

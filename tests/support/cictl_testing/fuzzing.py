@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cictl.wire.access import Role
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.projects import ImportRequest
 from cictl.wire.reports import TestReport, TestReportUpload
@@ -143,6 +144,7 @@ def _configuration(seeds: Seeds) -> str:
         "follow": ["1", "true"],
         "vaults": [_NO_VAULT],
         "variables": [_VARIABLE],
+        "roles": [role.value for role in Role],
     }
     bindings = {
         "path.job_id": ("jobs", 0.8),
@@ -158,6 +160,8 @@ def _configuration(seeds: Seeds) -> str:
         "query.agent_id": ("agents", 0.5),
         "body.agent_id": ("agents", 0.8),
         "body.status": ("statuses", 0.8),
+        "body.role": ("roles", 0.8),
+        "path.token_id": ("numbers", 0.8),
         "body.action": ("actions", 0.8),
         "body.shell": ("shells", 0.8),
         "body.repo_url": ("repositories", 0.5),

@@ -11,6 +11,7 @@ import falcon.testing
 
 from cictl.project_file import parse
 from cictl.wire import words
+from cictl.wire.access import TokenRequest
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
 from cictl.wire.codec import decode, encode
 from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseResponse, StatusRequest
@@ -18,6 +19,7 @@ from cictl.wire.projects import RunRequest, RunResponse
 from cictl.wire.short_ids import short_id_of
 from cictl_server.app import create_app
 from cictl_server.services import Services
+from cictl_server.services.access.authentication import Policy
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
@@ -49,6 +51,7 @@ class RunningServer:
     update_tools: UpdateTools | None = None
     process: ServerProcess | None = None
     min_free: int | None = None
+    policy: Policy = Policy.OPEN_AT_FIRST
     settings: dict[str, Any] = field(default_factory=dict)
     """Further arguments of `Services.build`."""
 
@@ -66,6 +69,7 @@ class RunningServer:
             update_tools=self.update_tools,
             process=self.process,
             min_free=self.min_free,
+            policy=self.policy,
             **self.settings,
         )
         self.services.jobs.expiry.start_up()
@@ -80,6 +84,16 @@ class RunningServer:
         """Restart with other arguments of `Services.build`."""
         self.settings.update(settings)
         self.restart()
+
+    def token(self, role: str, name: str = "", **fields: Any) -> str:
+        """Make a token, and return its secret. From the first one on, which must be an admin's, the server wants one."""
+        request = TokenRequest(name=name or role, role=role, **fields)
+        return self.services.access.tokens.create(request, created_by="").token
+
+    def ask(self, method: str, path: str, secret: str = "", **options: Any) -> falcon.testing.Result:
+        """Send a request with a token."""
+        headers = {**options.pop("headers", {}), **({"Authorization": f"Bearer {secret}"} if secret else {})}
+        return self.http.simulate_request(method, path, headers=headers, **options)
 
     def close(self) -> None:
         self.services.core.hub.close()
@@ -157,17 +171,19 @@ class RunningServer:
         """Store a project with one pipeline that has these *jobs* (YAML, a flow sequence), and return its id."""
         return self.define_project(f"pipelines: [{{id: build, jobs: {jobs}}}]")["build"]
 
-    def define_project(self, rest: str) -> dict[str, int]:
+    def define_project(
+        self, rest: str, *, name: str = "shop", repo_url: str = "https://git.example.test/shop.git"
+    ) -> dict[str, int]:
         """Store a project with this *rest* of its file, and return the ids of its pipelines and chains by name."""
-        definition = parse(f"version: 1\nproject: {{name: shop}}\n{rest}", config_file="cictl.yaml")
+        definition = parse(f"version: 1\nproject: {{name: {name}}}\n{rest}", config_file="cictl.yaml")
         ids: dict[str, int] = {}
         with self.store.write() as tx:
             project_id = tx.projects.next_id()
             record = ProjectRecord(
                 id=project_id,
-                name="shop",
-                identity=f"shop-{project_id}",
-                repo_url="https://git.example.test/shop.git",
+                name=name,
+                identity=f"{name}-{project_id}",
+                repo_url=repo_url,
                 repo_ref="main",
                 config_file="cictl.yaml",
                 loaded_commit="",

@@ -31,6 +31,10 @@ class RuntimeService:
             features=[feature.value for feature in Feature],
         )
 
+    def public_info(self) -> ServerInfo:
+        """Return what strangers may know."""
+        return ServerInfo(name="cictl", api_version=API_VERSION, features=[feature.value for feature in Feature])
+
     def state(self) -> RuntimeState:
         """Return the condition. Only agents that sent a heartbeat since the server's start are counted."""
         now = self.clock()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cictl.wire.events import EventKind
-from cictl_server.services.core.hub import EVENTS, Hub
+from cictl_server.services.core.hub import EVENTS, Hub, IsOver
 
 _KEPT = 4096
 _KEEPALIVE_SECONDS = 15.0
@@ -40,11 +40,11 @@ class EventLog:
             self._next += 1
         self._hub.publish(EVENTS)
 
-    def follow(self, *, after: int | None) -> Iterator[Happening | None]:
+    def follow(self, *, after: int | None, is_over: IsOver = lambda: False) -> Iterator[Happening | None]:
         """Yield the events after number *after*, known ones first; yield None after 15 seconds without one.
 
         If some of the events after *after* are forgotten, a `reset` event comes first: the client must read everything
-        anew. Without *after*, only later events come.
+        anew. Without *after*, only later events come. The iterator ends when the server stops, and soon after *is_over*.
         """
         with self._lock:
             last = self._next - 1
@@ -58,13 +58,15 @@ class EventLog:
             while True:
                 watch.clear()
                 is_closing = self._hub.is_closed
+                if is_over():
+                    return
                 fresh = self._after(last)
                 yield from fresh
                 if fresh:
                     last = fresh[-1].number
                 elif is_closing:
                     return
-                elif not watch.wait(_KEEPALIVE_SECONDS):
+                elif not self._hub.wait(watch, _KEEPALIVE_SECONDS, is_over=is_over):
                     yield None
 
     def _after(self, number: int) -> list[Happening]:

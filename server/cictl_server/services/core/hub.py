@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cictl_server.errors import NoCapacity
@@ -18,6 +19,8 @@ EVENTS = "events"
 
 
 _ALL_TAKEN = "all places for waiting requests are taken"
+IsOver = Callable[[], bool]
+_LOOK_SECONDS = 2.0
 
 
 def job_topic(number: int) -> str:
@@ -66,6 +69,19 @@ class Hub(Places):
                 self._watches[topic].discard(event)
                 if not self._watches[topic]:
                     del self._watches[topic]
+
+    @staticmethod
+    def wait(watch: threading.Event, seconds: float, *, is_over: IsOver) -> bool:
+        """Wait for *watch*, and tell whether it was set, or the waiter's time is over.
+
+        Args:
+            is_over: Asked every other second: whether the waiter may wait no more, because its token was revoked.
+        """
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if watch.wait(min(left, _LOOK_SECONDS)) or is_over():
+                return True
+        return False
 
     def take_place(self) -> None:
         """Count the caller as waiting until `leave_place`.

@@ -12,7 +12,7 @@ from cictl.wire.jobs import (
     JobState,
     JobSteps,
 )
-from cictl_server.services.core.hub import Hub, job_topic
+from cictl_server.services.core.hub import Hub, IsOver, job_topic
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import get_job
@@ -85,13 +85,16 @@ class JobService:
             job = get_job(view, job_id)
         return JobSteps(steps=self.logs.index.steps(job.log_name))
 
-    def follow_log(self, job_id: str, *, offset: int, is_timed: bool = False) -> Iterator[LogSlice | JobState | None]:
+    def follow_log(
+        self, job_id: str, *, offset: int, is_timed: bool = False, is_over: IsOver = lambda: False
+    ) -> Iterator[LogSlice | JobState | None]:
         """Yield the log from *offset* as it grows, then the final state.
 
         Yields None after 15 seconds without news, so that the caller can keep its connection alive. Ends early when the
         server stops.
 
         Args:
+            is_over: Whether the follower may follow no more; the iterator ends within seconds.
             is_timed: Cut the pieces so that the bytes of each arrived at the same time.
 
         Raises:
@@ -99,7 +102,7 @@ class JobService:
         """
         arrivals: Arrivals | None = None
         with self.hub.watch(job_topic(job_number(job_id))) as watch:
-            while not self.hub.is_closed:
+            while not (self.hub.is_closed or is_over()):
                 watch.clear()
                 with self.store.read() as view:
                     job = get_job(view, job_id)
@@ -113,7 +116,7 @@ class JobService:
                 elif piece.complete:
                     yield self.get_state(job_id)
                     return
-                elif not watch.wait(_KEEPALIVE_SECONDS):
+                elif not self.hub.wait(watch, _KEEPALIVE_SECONDS, is_over=is_over):
                     yield None
 
     def blocked_by(self, job_id: str) -> BlockedBy:

@@ -44,6 +44,14 @@ class JobFilter:
         return replace(self, cursor="") == JobFilter()
 
 
+Sees = Callable[[str], bool]
+"""Tells by the name of a project whether its executions are shown; an empty name stands for those of none."""
+
+
+def _everything(_project: str) -> bool:
+    return True
+
+
 _CANCELLED = "cancelled"
 _FINISHED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
 _STATUSES = {
@@ -59,7 +67,7 @@ class JobListService:
     store: Store
     matching: Matching
 
-    def list_jobs(self, where: JobFilter, *, limit: int) -> JobList:
+    def list_jobs(self, where: JobFilter, *, limit: int, sees: Sees = _everything) -> JobList:
         """Return executions, newest first, at most *limit*.
 
         Without a filter, a run is never split: one that does not fit goes whole to the next list, unless it is the
@@ -75,18 +83,18 @@ class JobListService:
                 find_project_called(view, where.project)  # refuses a name that would mix the jobs of several
             if where.is_empty:
                 window = _Window.of(where.cursor, view)
-                jobs, following = _capped(view, limit, window)
+                jobs, following = _capped(view, limit, sees, window)
             else:
-                found = _matching(view, where)
+                found = (job for job in _matching(view, where) if sees(job.facts.project))
                 jobs = list(islice(found, limit))
                 following = jobs[-1].id if next(found, None) is not None else ""
         return JobList(job_executions=self._views(jobs), next_cursor=following)
 
-    def page(self, view_name: str, *, limit: int, offset: int, page_size: int) -> JobPage:
+    def page(self, view_name: str, *, limit: int, offset: int, page_size: int, sees: Sees = _everything) -> JobPage:
         """Return one page of the queue or the history, counted within the newest *limit* executions."""
         is_wanted = _kind(view_name)
         with self.store.read() as view:
-            jobs = [job for job in _capped(view, limit)[0] if is_wanted(job)]
+            jobs = [job for job in _capped(view, limit, sees)[0] if is_wanted(job)]
         return JobPage(
             view=view_name,
             total=len(jobs),
@@ -95,10 +103,10 @@ class JobListService:
             job_executions=self._views(jobs[offset : offset + page_size]),
         )
 
-    def summary(self, *, limit: int) -> JobSummary:
+    def summary(self, *, limit: int, sees: Sees = _everything) -> JobSummary:
         """Return the groups of the queue and of the history within the newest *limit* executions."""
         with self.store.read() as view:
-            jobs, _ = _capped(view, limit)
+            jobs, _ = _capped(view, limit, sees)
         queued = [job for job in jobs if not job.status.is_terminal]
         history = [job for job in jobs if job.status.is_terminal]
         queued_groups, history_groups = _groups(queued), _groups(history)
@@ -197,13 +205,13 @@ def _has_status(job: JobRecord, statuses: tuple[str, ...]) -> bool:
     return any(job.status in _STATUSES[status] for status in plain) or is_cancellation(job.cause, job.error)
 
 
-def _capped(view: View, limit: int, window: _Window | None = None) -> tuple[list[JobRecord], str]:
+def _capped(view: View, limit: int, sees: Sees, window: _Window | None = None) -> tuple[list[JobRecord], str]:
     """Return the window's newest executions, newest first and runs whole, and the cursor of the next list."""
     window = window or _Window.of("", view)
     taken: dict[int, JobRecord] = {}
     last: int | None = None
     following = ""
-    for entry, members in _entries(view, window):
+    for entry, members in _entries(view, window, sees):
         if last is not None and len(taken) + len(members) > limit:
             following = window.cursor(last)
             break
@@ -212,10 +220,12 @@ def _capped(view: View, limit: int, window: _Window | None = None) -> tuple[list
     return [taken[number] for number in sorted(taken, reverse=True)], following
 
 
-def _entries(view: View, window: _Window) -> Iterator[tuple[int, list[JobRecord]]]:
+def _entries(view: View, window: _Window, sees: Sees) -> Iterator[tuple[int, list[JobRecord]]]:
     """Yield each run, and each execution without one, with the number of its newest execution, the highest first."""
     groups: set[str] = set()
     for job in view.jobs.newest_first(before=window.before):
+        if not sees(job.facts.project):
+            continue
         group = _group(job)
         if not group:
             yield job.number, [job]

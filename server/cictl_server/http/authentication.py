@@ -1,0 +1,121 @@
+"""Whose request it is, and whether they may make it. This comes before anything reads a body."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import falcon
+
+from cictl.wire.access import Role
+from cictl_server.errors import CictlError, Forbidden, RateLimited, Unauthenticated
+from cictl_server.http import media
+from cictl_server.http.roles_of_routes import (
+    ACROSS_PROJECTS,
+    ARTIFACTS_READ_BY_AGENTS,
+    READ_BY_AGENTS,
+    ROLES,
+    Access,
+)
+from cictl_server.services.access import Access as AccessRoom
+from cictl_server.services.access.principal import EVERYBODY, Principal
+
+_CHALLENGE = 'Bearer realm="cictl"'
+"""Basic is understood but not offered: a browser would ask for it, and from then on send it by itself."""
+
+
+class Authentication:
+    """Finds out whose token a request has, and refuses what its role, its agent or its projects don't allow."""
+
+    def __init__(self, access: AccessRoom) -> None:
+        self._authentication = access.authentication
+        self._reach = access.reach
+
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, _resource: object, params: dict[str, str]
+    ) -> None:
+        if not self._authentication.is_on:
+            return
+        route = f"{req.method} {_plain(req.uri_template or '')}"
+        needed = ROLES.get(route, Access.ANY)  # none has a wrong method, which is refused later
+        if needed is Access.NONE:
+            return
+        principal = self._identify(req, resp)
+        req.context.principal = principal
+        if principal.role is Role.AGENT:
+            self._check_agent(principal, route, needed, params)
+        elif needed is not Access.ANY:
+            principal.check_role(Role(needed))
+        if principal.projects:
+            self._check_projects(principal, route, params)
+
+    def _identify(self, req: falcon.Request, resp: falcon.Response) -> Principal:
+        secret = secret_of(req)
+        try:
+            if not secret:
+                raise Unauthenticated("this server wants a token")
+            return self._authentication.identify(secret, address=req.remote_addr)
+        except CictlError as error:
+            tell_refusal(resp, error)
+            raise
+
+    def _check_agent(self, principal: Principal, route: str, needed: Access, params: dict[str, str]) -> None:
+        """Let an agent read and report the jobs that it has, and read the artifacts that these need."""
+        if route in ARTIFACTS_READ_BY_AGENTS:
+            self._reach.check_needed(principal, params["job_id"])
+        elif route in READ_BY_AGENTS or (needed is Access.AGENT and "job_id" in params):
+            self._reach.check_held(principal, params["job_id"])
+        elif needed not in (Access.AGENT, Access.ANY):
+            principal.check_role(Role(needed))
+
+    def _check_projects(self, principal: Principal, route: str, params: dict[str, str]) -> None:
+        if "job_id" in params:
+            self._reach.check_job(principal, params["job_id"])
+        elif "project_id" in params:
+            self._reach.check_project(principal, media.path_id(params["project_id"], noun="project"))
+        elif "pipeline_id" in params:
+            self._reach.check_pipeline(principal, media.path_id(params["pipeline_id"], noun="pipeline"))
+        elif "chain_id" in params:
+            self._reach.check_chain(principal, media.path_id(params["chain_id"], noun="pipeline chain"))
+        elif route not in ACROSS_PROJECTS:
+            raise Forbidden(
+                f"the token {principal.name} is bound to projects, and this concerns others too",
+                hint="use a token that is not bound to projects",
+            )
+
+
+def principal_of(req: falcon.Request) -> Principal:
+    """Return whose request it is; everybody's if the server asks nobody for a token."""
+    found: Principal = getattr(req.context, "principal", EVERYBODY)
+    return found
+
+
+def secret_of(req: falcon.Request) -> str:
+    """Return the token in `Authorization`: that of Bearer, or the password of Basic, which a URL with user info becomes.
+
+    Empty if there is none. One in the query does not count: it would stand in logs and histories.
+    """
+    scheme, _, value = (req.get_header("Authorization") or "").strip().partition(" ")
+    match scheme.casefold():
+        case "bearer":
+            return value.strip()
+        case "basic":
+            try:
+                return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+        case _:
+            return ""
+
+
+def tell_refusal(resp: falcon.Response, error: CictlError) -> None:
+    """Set the headers that go with a refused token."""
+    if isinstance(error, Unauthenticated):
+        resp.set_header("WWW-Authenticate", _CHALLENGE)
+    elif isinstance(error, RateLimited):
+        resp.set_header("Retry-After", str(error.retry_after_seconds))
+
+
+def _plain(template: str) -> str:
+    """Return *template* without converters: `{path:path}` becomes `{path}`."""
+    return template.replace(":path}", "}")

@@ -1,0 +1,31 @@
+"""Who may do what: tokens, whose they are, and what they reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl_server.services.access.attempts import Attempts
+from cictl_server.services.access.authentication import AuthenticationService, Policy
+from cictl_server.services.access.enrolment import EnrolmentService
+from cictl_server.services.access.reach import ReachService
+from cictl_server.services.access.tokens import TokenService
+from cictl_server.services.core import Core
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    authentication: AuthenticationService
+    tokens: TokenService
+    enrolment: EnrolmentService
+    reach: ReachService
+
+    @classmethod
+    def build(cls, core: Core, *, policy: Policy) -> Access:
+        store, clock, attempts = core.store, core.clock, Attempts()
+        tokens = TokenService(store=store, clock=clock, policy=policy)
+        return cls(
+            authentication=AuthenticationService(store=store, clock=clock, policy=policy, attempts=attempts),
+            tokens=tokens,
+            enrolment=EnrolmentService(store=store, clock=clock, tokens=tokens, attempts=attempts),
+            reach=ReachService(store=store),
+        )

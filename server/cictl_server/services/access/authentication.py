@@ -1,0 +1,103 @@
+"""Whether the server asks for tokens, and whose token one is."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from msgspec.structs import replace
+
+from cictl.base.clock import Clock
+from cictl_server.errors import RateLimited, StoreError, Unauthenticated
+from cictl_server.services.access.attempts import Attempts
+from cictl_server.services.access.principal import Principal
+from cictl_server.services.access.token_format import digest_of
+from cictl_server.store.contract import Store
+from cictl_server.store.records import TokenRecord
+
+_USE_IS_NOTED_EVERY = timedelta(hours=1)
+"""A use is a write to the disk, so not every one can be."""
+
+
+class Policy(Enum):
+    """When a server asks for tokens."""
+
+    OPEN_AT_FIRST = auto()
+    """Once there is one: on loopback."""
+    ALWAYS = auto()
+    """On an address that other machines reach."""
+    NEVER = auto()
+    """With `--no-auth`."""
+
+
+class AuthenticationService:
+    """Every request pays for what is done here, so that must stay at microseconds."""
+
+    def __init__(self, *, store: Store, clock: Clock, policy: Policy, attempts: Attempts) -> None:
+        self._store = store
+        self._clock = clock
+        self._attempts = attempts
+        self._is_on = policy is Policy.ALWAYS
+        self._may_go_on = policy is Policy.OPEN_AT_FIRST
+
+    @property
+    def is_on(self) -> bool:
+        """Whether callers must have a token. Revoked and expired tokens turn it on too, and no token is ever removed."""
+        if self._may_go_on and not self._is_on:
+            with self._store.read() as view:
+                self._is_on = view.tokens.count() > 0
+        return self._is_on
+
+    def find(self, secret: str) -> Principal | None:
+        """Return the holder of the token *secret*; None if it does not count. Nothing is noted."""
+        token = self._find(secret)
+        return Principal.of(token) if token and token.counts(self._clock()) else None
+
+    def identify(self, secret: str, *, address: str) -> Principal:
+        """Return the holder of the token *secret*, and note its use, at most once an hour.
+
+        Args:
+            address: Where the request comes from. Wrong tokens are counted by it.
+
+        Raises:
+            Unauthenticated: It is no token of this server, was revoked, or has expired.
+            RateLimited: So it is, and the address has sent too many of these.
+        """
+        now = self._clock()
+        token = self._find(secret)
+        if token is None or not token.counts(now):
+            if seconds := self._attempts.note(address, now):
+                raise RateLimited(retry_after_seconds=seconds)
+            raise Unauthenticated(_why_not(token))
+        if token.last_used is None or now - token.last_used >= _USE_IS_NOTED_EVERY:
+            self._note_use(token, now)
+        return Principal.of(token)
+
+    def is_over(self, principal: Principal) -> bool:
+        """Tell whether the token of *principal* was replaced, was revoked or has expired since then."""
+        if principal.is_everybody:
+            return self.is_on
+        with self._store.read() as view:
+            token = view.tokens.find(principal.token_id)
+        return token is None or token.digest != principal.digest or not token.counts(self._clock())
+
+    def _find(self, secret: str) -> TokenRecord | None:
+        digest = digest_of(secret)
+        with self._store.read() as view:
+            token = view.tokens.with_digest(digest)
+        # Found by its digest, which a caller can't steer byte by byte; compared anew so that no look-up decides.
+        return token if token is not None and hmac.compare_digest(token.digest, digest) else None
+
+    def _note_use(self, token: TokenRecord, now: datetime) -> None:
+        with contextlib.suppress(StoreError), self._store.write() as tx:  # a full disk must lock nobody out
+            known = tx.tokens.find(token.id)
+            if known is not None:
+                tx.tokens.put(replace(known, last_used=now))
+
+
+def _why_not(token: TokenRecord | None) -> str:
+    if token is None:
+        return "the token is wrong"
+    return f"the token {token.name} {'has expired' if token.revoked is None else 'was revoked'}"

@@ -1,0 +1,74 @@
+"""Trading an enrolment token for the token of one agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from cictl.base.clock import Clock
+from cictl.wire.access import NewToken, Role
+from cictl_server.errors import Forbidden, RateLimited
+from cictl_server.services.access.attempts import Attempts
+from cictl_server.services.access.names import check_agent_id
+from cictl_server.services.access.token_format import digest_of
+from cictl_server.services.access.tokens import TokenService
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records import TokenRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrolmentService:
+    store: Store
+    clock: Clock
+    tokens: TokenService
+    attempts: Attempts
+
+    def enroll(self, secret: str, agent_id: str, *, address: str) -> NewToken:
+        """Make a token for the agent *agent_id*, and use up one use of the enrolment token *secret*.
+
+        Raises:
+            InvalidRequest: No agent can have this id.
+            Forbidden: The enrolment token does not count, or the agent has a token already. Nothing is used up.
+            RateLimited: It does not count, and the address has sent too many of these.
+        """
+        check_agent_id(agent_id)
+        now = self.clock()
+        with self.store.write() as tx:
+            enrolment = _find_enrolment(tx, secret, now=now)
+            if enrolment is None:
+                if seconds := self.attempts.note(address, now):
+                    raise RateLimited(retry_after_seconds=seconds)
+                raise Forbidden(
+                    "the enrolment token is wrong, used up or expired", hint="`cictl agents enroll` makes a new one"
+                )
+            if _is_enrolled(tx, agent_id, now=now):
+                raise Forbidden(
+                    f"the agent {agent_id} has a token already",
+                    hint="give this one another --id, or let an admin revoke that token: `cictl tokens list`",
+                )
+            left = enrolment.uses_left - 1
+            tx.tokens.put(replace(enrolment, uses_left=left, last_used=now, revoked=None if left else now))
+            return self.tokens.add(
+                tx,
+                name=_free_name(tx, agent_id, now=now),
+                role=Role.AGENT,
+                agent_id=agent_id,
+                created_by=enrolment.name,
+            )
+
+
+def _find_enrolment(view: View, secret: str, *, now: datetime) -> TokenRecord | None:
+    token = view.tokens.with_digest(digest_of(secret))
+    return token if token and token.role is Role.ENROLMENT and token.counts(now) else None
+
+
+def _is_enrolled(view: View, agent_id: str, *, now: datetime) -> bool:
+    return any(t.role is Role.AGENT and t.agent_id == agent_id and t.counts(now) for t in view.tokens.iter_all())
+
+
+def _free_name(view: View, agent_id: str, *, now: datetime) -> str:
+    """Return the agent's id as the token's name; empty for a name of the server's making when another token has that."""
+    is_taken = any(token.name == agent_id and token.counts(now) for token in view.tokens.iter_all())
+    return "" if is_taken or agent_id.isdecimal() else agent_id

@@ -1,0 +1,86 @@
+"""Whom a request comes from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from cictl.wire.access import Role, WhoAmI
+from cictl_server.errors import Forbidden
+from cictl_server.store.records import TokenRecord
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """The holder of a token.
+
+    Attributes:
+        token_id: 0 for `EVERYBODY`.
+        digest: That of the secret that it came with; a token that was rotated has another.
+        agent_id: With the role agent, the only agent that it may be.
+        projects: Names of the only projects that it reaches; empty for all.
+    """
+
+    role: Role
+    token_id: int = 0
+    digest: str = ""
+    name: str = ""
+    agent_id: str = ""
+    projects: frozenset[str] = frozenset()
+    expires: datetime | None = None
+
+    @classmethod
+    def of(cls, token: TokenRecord) -> Principal:
+        return cls(
+            role=token.role,
+            token_id=token.id,
+            digest=token.digest,
+            name=token.name,
+            agent_id=token.agent_id,
+            projects=frozenset(token.projects),
+            expires=token.expires,
+        )
+
+    @property
+    def is_everybody(self) -> bool:
+        """Whether the server asks nobody who they are. Then everybody may do everything, also as any agent."""
+        return not self.token_id
+
+    def reaches_project(self, name: str) -> bool:
+        """Tell whether it may see and touch the project *name*; an empty one stands for what belongs to no project."""
+        return not self.projects or name in self.projects
+
+    def check_role(self, needed: Role) -> None:
+        """Return if it may do what *needed* may.
+
+        Raises:
+            Forbidden: It may not; the text names both roles.
+        """
+        if not self.is_everybody and not self.role.includes(needed):
+            raise Forbidden(f"this needs the role {needed}; the token {self.name} has the role {self.role}")
+
+    def check_agent(self, agent_id: str) -> None:
+        """Return if it may act as the agent *agent_id*.
+
+        Raises:
+            Forbidden: It is the token of another agent.
+        """
+        if not self.is_everybody and agent_id != self.agent_id:
+            raise Forbidden(
+                f"the token {self.name} is for the agent {self.agent_id}",
+                hint="each agent has a token of its own: `cictl agents enroll`",
+            )
+
+    def shown(self) -> WhoAmI:
+        return WhoAmI(
+            authentication=not self.is_everybody,
+            role=self.role,
+            id=self.token_id,
+            name=self.name,
+            agent_id=self.agent_id,
+            projects=sorted(self.projects),
+            expires_utc=self.expires,
+        )
+
+
+EVERYBODY = Principal(role=Role.ADMIN)

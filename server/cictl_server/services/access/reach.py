@@ -1,0 +1,102 @@
+"""What a token reaches: jobs and projects. What it does not reach is not found, as if it were not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
+from cictl_server.errors import NotFound
+from cictl_server.services.access.principal import Principal
+from cictl_server.services.core.ids import job_number
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records import JobRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReachService:
+    store: Store
+
+    def check_held(self, principal: Principal, job_id: str) -> None:
+        """Return if the agent of *principal* has the execution, or was the last to have it.
+
+        The second matters at the end: a repeated report finds out that the first one arrived, and one that comes too late
+        finds out that the job was cancelled.
+
+        Raises:
+            NotFound: Another agent has it, or nobody.
+        """
+        with self.store.read() as view:
+            job = _find_job(view, job_id)
+        if job is None or job.agent_id != principal.agent_id:
+            raise NotFound("job")
+
+    def check_needed(self, principal: Principal, job_id: str) -> None:
+        """Return if the agent of *principal* has the execution, or has one now that depends on its artifacts.
+
+        Raises:
+            NotFound: Neither is so.
+        """
+        with self.store.read() as view:
+            job, active = _find_job(view, job_id), view.jobs.active_of_agent(principal.agent_id)
+        is_own = job is not None and job.agent_id == principal.agent_id
+        if not is_own and not any(job_id in _dependencies(one) for one in active):
+            raise NotFound("job")
+
+    def check_job(self, principal: Principal, job_id: str) -> None:
+        """Return if the execution is of a project that *principal* reaches.
+
+        Raises:
+            NotFound: It is not, or there is no such execution.
+        """
+        with self.store.read() as view:
+            job = _find_job(view, job_id)
+        if job is None or not principal.reaches_project(job.facts.project):
+            raise NotFound("job")
+
+    def reaches_job(self, principal: Principal, job_id: str) -> bool:
+        """Tell whether the execution is there, and of a project that *principal* reaches; all are for one who is not bound."""
+        if not principal.projects:
+            return True
+        with self.store.read() as view:
+            job = _find_job(view, job_id)
+        return job is not None and principal.reaches_project(job.facts.project)
+
+    def check_project(self, principal: Principal, project_id: int) -> None:
+        """Return if *principal* reaches the project.
+
+        Raises:
+            NotFound: It does not, or there is no such project.
+        """
+        with self.store.read() as view:
+            _check_project(view, principal, project_id, noun="project")
+
+    def check_pipeline(self, principal: Principal, pipeline_db_id: int) -> None:
+        """Return if *principal* reaches the project of the pipeline; else raise NotFound."""
+        with self.store.read() as view:
+            pipeline = view.pipelines.find(pipeline_db_id)
+            _check_project(view, principal, pipeline.project_id if pipeline else 0, noun="pipeline")
+
+    def check_chain(self, principal: Principal, chain_db_id: int) -> None:
+        """Return if *principal* reaches the project of the chain; else raise NotFound."""
+        with self.store.read() as view:
+            chain = view.chains.find(chain_db_id)
+            _check_project(view, principal, chain.project_id if chain else 0, noun="pipeline chain")
+
+
+def _check_project(view: View, principal: Principal, project_id: int, *, noun: str) -> None:
+    project = view.projects.find(project_id)
+    if project is None or not principal.reaches_project(project.name):
+        raise NotFound(noun)
+
+
+def _find_job(view: View, job_id: str) -> JobRecord | None:
+    try:
+        return view.jobs.find(job_number(job_id))
+    except NotFound:
+        return None
+
+
+def _dependencies(job: JobRecord) -> set[str]:
+    """Return the ids of the executions whose artifacts *job* gets."""
+    listed = job.env.get(DEPENDENCY_JOB_IDS, "").split(",")
+    return {name.strip() for name in (*listed, job.env.get(DEPENDENCY_JOB_ID, "")) if name.strip()}
