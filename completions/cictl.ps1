@@ -12,14 +12,15 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('info', 'Show the server and its state.');
                 , @('lint', 'Check a project file; needs no server.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
-                , @('agents', 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec.');
+                , @('agents', 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec enroll.');
                 , @('projects', 'Projects: list show import reload delete icon.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
-                , @('runs', 'Runs: pin unpin.');
-                , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
-                , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
+                , @('login', 'Log in to a server, and use it from now on.');
+                , @('logout', 'Forget a server''s token.');
+                , @('whoami', 'Show whom the server takes you for.');
+                , @('tokens', 'Who may do what: list create revoke rotate.');
                 , @('vault', 'Vaults that jobs take secrets from: list add delete test.');
                 , @('update', 'Versions of the server: check tags status apply rollback.');
                 , @('server', 'The server itself: restart.');
@@ -37,42 +38,32 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
         'cictl serve' = @{
             commands = @()
             options = @(
-                , @('--host', 'Address to listen on; others than loopback need --no-auth. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]');
+                , @('--host', 'Address to listen on; on others than loopback everybody needs a token. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]');
                 , @('--port', 'Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]');
                 , @('--data-dir', 'Where everything is kept; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
-                , @('--no-auth', 'Listen beyond loopback although nothing authenticates callers.');
-                , @('--allowed-host', 'Answer under this name too, as a proxy or another machine asks for; .example.com means all names below. May be repeated. The variable holds several, separated by blanks. [env var: CICTL_ALLOWED_HOSTS]');
-                , @('--public-url', 'The address that browsers show, if a proxy with another one is in front: https://ci.example.com. [env var: CICTL_PUBLIC_URL]');
+                , @('--no-auth', 'Ask nobody for a token, whoever reaches the address; refused once there are tokens.');
                 , @('--agent-timeout', 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]');
                 , @('--default-timeout', 'Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]');
                 , @('--vault-url', 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]');
                 , @('--max-artifacts', 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]');
                 , @('--max-artifact-files', 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]');
-                , @('--min-free', 'Take no new runs and artifacts while less than this is free on the disk; 0 for no limit. [env var: CICTL_MIN_FREE; default: (1GiB, or 5 % of a smaller disk)]');
-                , @('--max-log', 'How much of one job''s log is kept: 500MiB, 2GiB; 0 for any size. [env var: CICTL_MAX_LOG; default: 1GiB]');
-                , @('--max-run-jobs', 'How many jobs one run may have; 0 for any number. [env var: CICTL_MAX_RUN_JOBS; default: 10000; x>=0]');
-                , @('--max-queued-runs', 'How many runs of one project may wait or run at once; 0 for any number. [env var: CICTL_MAX_QUEUED_RUNS; default: 1000; x>=0]');
-                , @('--max-agents', 'How many agents may be known; further ones are refused. 0 for any number. [env var: CICTL_MAX_AGENTS; default: 1000; x>=0]');
-                , @('--forget-agents-after', 'Forget agents that were silent for this long, unless deactivated: 12h, 90d; 0 for never. [env var: CICTL_FORGET_AGENTS_AFTER; default: 30d]');
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
-                , @('--stalled-seconds', 'Close the connection of a client that takes no byte of an answer for this long. [env var: CICTL_STALLED_SECONDS; default: 30.0; x>=1]');
                 , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
                 , @('--log-level', 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--allowed-host', '--public-url', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--header-seconds', '--peer-connections', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -84,14 +75,13 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--id', 'This agent''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.');
                 , @('--work-dir', 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.');
                 , @('--token-file', 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.');
-                , @('--ca-file', 'Trust the certificates in this PEM file alone; else CICTL_CA_FILE.');
                 , @('--slots', 'How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.');
                 , @('--label', 'Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.');
                 , @('--log-level', 'debug, info, warning or error. [default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--server', '--context', '--id', '--work-dir', '--token-file', '--ca-file', '--slots', '--label', '--log-level')
+            valued = @('--server', '--context', '--id', '--work-dir', '--token-file', '--slots', '--label', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -116,11 +106,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -132,11 +121,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -174,11 +162,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('targets')
             repeated = ''
         }
@@ -192,9 +179,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('restart', 'Let an agent restart itself, once its jobs are over.');
                 , @('wipe-cache', 'Let an agent delete all its caches, once its job is over.');
                 , @('flush-history', 'Delete the jobs that an agent has finished, and its workspaces.');
-                , @('remove', 'Forget agents that are gone; the jobs that they ran stay.');
                 , @('update', 'Let an agent update itself to the server''s version, once its job is over.');
-                , @('exec', 'Run a script on one agent, as a job outside all projects.');)
+                , @('exec', 'Run a script on one agent, as a job outside all projects.');
+                , @('enroll', 'Make a token that agents trade for tokens of their own, and write it to standard output, this once.');)
             options = @(
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
@@ -203,11 +190,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -221,11 +207,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -237,11 +222,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('agents')
             repeated = ''
         }
@@ -253,11 +237,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('agents')
             repeated = ''
         }
@@ -271,11 +254,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('agents')
             repeated = ''
         }
@@ -287,11 +269,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('agents')
             repeated = ''
         }
@@ -303,11 +284,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('agents')
             repeated = ''
         }
@@ -321,11 +301,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('agents')
             repeated = ''
         }
@@ -339,32 +318,12 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('agents')
             repeated = ''
-        }
-        'cictl agents remove' = @{
-            commands = @()
-            options = @(
-                , @('--force', 'Also one that is online or has a job, which is cancelled.');
-                , @('-y', 'Do not ask; go on.');
-                , @('--yes', 'Do not ask; go on.');
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @('agents')
-            repeated = 'agents'
         }
         'cictl agents update' = @{
             commands = @()
@@ -374,11 +333,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('agents')
             repeated = ''
         }
@@ -397,12 +355,28 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--shell', '--time-limit', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--shell', '--time-limit', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('agents', '')
+            repeated = ''
+        }
+        'cictl agents enroll' = @{
+            commands = @()
+            options = @(
+                , @('--uses', 'How many agents may use it. [default: 1; x>=1]');
+                , @('--ttl', 'How long it counts, such as 1h. [default: 24h]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--uses', '--ttl', '-o', '--output', '--query', '--server', '--context')
+            arguments = @()
             repeated = ''
         }
         'cictl projects' = @{
@@ -421,11 +395,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -437,11 +410,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -453,11 +425,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('projects')
             repeated = ''
         }
@@ -473,11 +444,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--ref', '--file', '--replace', '--as', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--ref', '--file', '--replace', '--as', '-o', '--output', '--query', '--server', '--context')
             arguments = @('')
             repeated = ''
         }
@@ -489,11 +459,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('projects')
             repeated = ''
         }
@@ -507,11 +476,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('projects')
             repeated = ''
         }
@@ -525,11 +493,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--to', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--to', '-o', '--output', '--query', '--server', '--context')
             arguments = @('projects')
             repeated = ''
         }
@@ -550,11 +517,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -567,11 +533,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -583,11 +548,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('pipelines')
             repeated = ''
         }
@@ -612,11 +576,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -634,11 +597,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -650,11 +612,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('pipelines')
             repeated = ''
         }
@@ -671,11 +632,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -687,11 +647,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('pipelines')
             repeated = ''
         }
@@ -711,11 +670,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -728,11 +686,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -744,11 +701,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('chains')
             repeated = ''
         }
@@ -773,11 +729,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('chains')
             repeated = ''
         }
@@ -795,11 +750,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context')
             arguments = @('chains')
             repeated = ''
         }
@@ -811,11 +765,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('chains')
             repeated = ''
         }
@@ -832,11 +785,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context')
             arguments = @('chains')
             repeated = ''
         }
@@ -863,11 +815,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -887,11 +838,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--status', '--project', '--pipeline', '--agent', '--run', '--limit', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--status', '--project', '--pipeline', '--agent', '--run', '--limit', '-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -903,11 +853,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = ''
         }
@@ -931,11 +880,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--run', '--tail', '--since', '--step', '--grep', '--offset', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--run', '--tail', '--since', '--step', '--grep', '--offset', '-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = ''
         }
@@ -949,11 +897,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -970,11 +917,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -988,11 +934,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -1006,11 +951,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1024,11 +968,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1040,11 +983,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = ''
         }
@@ -1062,11 +1004,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--prefix', '-O', '-C', '--directory', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--prefix', '-O', '-C', '--directory', '-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs', '')
             repeated = ''
         }
@@ -1078,11 +1019,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = ''
         }
@@ -1094,11 +1034,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = ''
         }
@@ -1113,18 +1052,63 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--run', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--run', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('jobs')
             repeated = 'jobs'
         }
-        'cictl runs' = @{
+        'cictl login' = @{
+            commands = @()
+            options = @(
+                , @('--token-file', 'Take the token from this file; it is not needed later.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--token-file', '-o', '--output', '--query')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl logout' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl whoami' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl tokens' = @{
             commands = @(
-                , @('pin', 'Keep a run whatever its age, with its logs and artifacts.');
-                , @('unpin', 'Let a run go when its time has come: see `cictl retention show`.');)
+                , @('list', 'List the tokens, revoked and expired ones too; what they are is known to nobody but their holders.');
+                , @('create', 'Make a token, and write it to standard output, this once.');
+                , @('revoke', 'Make tokens count no more, at once.');
+                , @('rotate', 'Replace a token: the new one is written to standard output, this once, and the old one is dead at once.');)
             options = @(
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
@@ -1133,15 +1117,14 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
-        'cictl runs pin' = @{
+        'cictl tokens list' = @{
             commands = @()
             options = @(
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -1149,53 +1132,51 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl tokens create' = @{
+            commands = @()
+            options = @(
+                , @('--role', 'admin, operator, viewer or agent. [required]');
+                , @('--agent', 'The agent that it is for; with the role agent.');
+                , @('--project', 'Only for this project, by its name; may be repeated.');
+                , @('--ttl', 'How long it counts, such as 12h or 90d; else for ever.');
+                , @('--data-dir', 'Make it in the data directory of a stopped server instead.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--role', '--agent', '--project', '--ttl', '--data-dir', '-o', '--output', '--query', '--server', '--context')
             arguments = @('')
             repeated = ''
         }
-        'cictl runs unpin' = @{
+        'cictl tokens revoke' = @{
             commands = @()
             options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('')
             repeated = ''
         }
-        'cictl retention' = @{
-            commands = @(
-                , @('show', 'Show how long runs, their logs and their artifacts are kept.');
-                , @('set', 'Change how long things are kept; what is not named stays as it is.');
-                , @('preview', 'Show what would go now.');
-                , @('run', 'Remove now what the limits say, instead of within the hour.');)
-            options = @(
-                , @('-y', 'Do not ask; go on.');
-                , @('--yes', 'Do not ask; go on.');
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @()
-            repeated = ''
-        }
-        'cictl retention show' = @{
+        'cictl tokens rotate' = @{
             commands = @()
             options = @(
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -1203,160 +1184,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @()
-            repeated = ''
-        }
-        'cictl retention set' = @{
-            commands = @()
-            options = @(
-                , @('--project', 'Of this project only; default: of all.');
-                , @('--keep-runs', 'Keep the newest N runs of each pipeline; 0: all. [x>=0]');
-                , @('--keep-days', 'Keep runs N days; 0: for ever. [x>=0]');
-                , @('--artifact-days', 'Keep artifacts N days; 0: as long as the run. [x>=0]');
-                , @('--log-days', 'Keep logs N days; 0: as long as the run. [x>=0]');
-                , @('--reset', 'Give up what was set before: take the wider limits again.');
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '--keep-runs', '--keep-days', '--artifact-days', '--log-days', '-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @()
-            repeated = ''
-        }
-        'cictl retention preview' = @{
-            commands = @()
-            options = @(
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @()
-            repeated = ''
-        }
-        'cictl retention run' = @{
-            commands = @()
-            options = @(
-                , @('-y', 'Do not ask; go on.');
-                , @('--yes', 'Do not ask; go on.');
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @()
-            repeated = ''
-        }
-        'cictl secrets' = @{
-            commands = @(
-                , @('list', 'List the secrets that the server keeps; values are never shown.');
-                , @('set', 'Store a secret for the steps of jobs, or another value of it.');
-                , @('remove', 'Remove a secret; jobs that name it fail from then on.');
-                , @('rotate-key', 'Seal all secrets with a new key, and forget the old one.');)
-            options = @(
-                , @('-y', 'Do not ask; go on.');
-                , @('--yes', 'Do not ask; go on.');
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @()
-            repeated = ''
-        }
-        'cictl secrets list' = @{
-            commands = @()
-            options = @(
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @()
-            repeated = ''
-        }
-        'cictl secrets set' = @{
-            commands = @()
-            options = @(
-                , @('--project', 'The secret of this project; default: of all projects.');
-                , @('--branch', 'Only for runs of this branch, such as main or ''release/*''; may be repeated. Empty: of all again.');
-                , @('--from-file', 'Take the value from this file, as it is.');
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '--branch', '--from-file', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('')
-            repeated = ''
-        }
-        'cictl secrets remove' = @{
-            commands = @()
-            options = @(
-                , @('--project', 'The secret of this project; default: of all projects.');
-                , @('-y', 'Do not ask; go on.');
-                , @('--yes', 'Do not ask; go on.');
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @('')
-            repeated = ''
-        }
-        'cictl secrets rotate-key' = @{
-            commands = @()
-            options = @(
-                , @('-o', 'One of table, wide, json, yaml, name.');
-                , @('--output', 'One of table, wide, json, yaml, name.');
-                , @('--query', 'Show what this expression finds in the JSON.');
-                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
-                , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
-                , @('--debug', 'Show requests, and tracebacks of errors.');
-                , @('-h', 'Show this message and exit.');
-                , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @()
             repeated = ''
         }
         'cictl vault' = @{
@@ -1373,11 +1205,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1389,11 +1220,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1430,11 +1260,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('vault-connections')
             repeated = ''
         }
@@ -1454,11 +1283,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--secret', '--key', '--mount', '--kv-version', '--secret-id-file', '--secret-id-var', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--secret', '--key', '--mount', '--kv-version', '--secret-id-file', '--secret-id-var', '-o', '--output', '--query', '--server', '--context')
             arguments = @('vault-connections')
             repeated = ''
         }
@@ -1477,11 +1305,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1493,11 +1320,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1509,11 +1335,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1525,11 +1350,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1546,11 +1370,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--version', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--version', '--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1566,11 +1389,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @('')
             repeated = ''
         }
@@ -1585,11 +1407,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1605,11 +1426,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1629,11 +1449,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-d', '--field', '-D', '--typed-field', '--input', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-d', '--field', '-D', '--typed-field', '--input', '-o', '--output', '--query', '--server', '--context')
             arguments = @('methods', '')
             repeated = ''
         }
@@ -1652,11 +1471,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1678,14 +1496,13 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
-                , @('--key-file', 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--data-dir', '--key-file', '-o', '--output', '--query')
+            valued = @('--data-dir', '-o', '--output', '--query')
             arguments = @('')
             repeated = ''
         }
@@ -1693,7 +1510,6 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
-                , @('--key-file', 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.');
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -1702,7 +1518,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--data-dir', '--key-file', '-o', '--output', '--query')
+            valued = @('--data-dir', '-o', '--output', '--query')
             arguments = @('')
             repeated = ''
         }
@@ -1749,11 +1565,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }
@@ -1790,9 +1605,6 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--token-file', 'Read the token from this file, at each command.');
                 , @('--token-stdin', 'Store the token that comes on standard input.');
                 , @('--no-token', 'Forget the token.');
-                , @('--ca-file', 'Trust the certificates in this PEM file alone.');
-                , @('--client-cert', 'Show this certificate (PEM), which may hold its key.');
-                , @('--client-key', 'The key of --client-cert.');
                 , @('--protected', 'What destroys asks for the context''s name.');
                 , @('--unprotected', 'What destroys asks for the context''s name.');
                 , @('--use', 'Use it from now on.');
@@ -1802,7 +1614,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--server', '--token-file', '--ca-file', '--client-cert', '--client-key', '-o', '--output', '--query')
+            valued = @('--server', '--token-file', '-o', '--output', '--query')
             arguments = @('contexts')
             repeated = ''
         }
@@ -1830,11 +1642,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @('contexts')
             repeated = ''
         }
@@ -1850,11 +1661,10 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
-                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('-o', '--output', '--query', '--server', '--context')
             arguments = @()
             repeated = ''
         }

@@ -44,6 +44,10 @@ class Probe:
         self._timeout = timeout
         self._tls = tls
 
+    @property
+    def has_token(self) -> bool:
+        return bool(self._address.authorization)
+
     def health(self) -> Health:
         return self.get(Health, "/healthz")
 

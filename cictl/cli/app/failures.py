@@ -103,8 +103,9 @@ _CODES = {
 _HINTS = {
     "Unreachable": "is the server running? `cictl serve` starts one here, `--server URL` names another",
     "NotFound": "the list commands show what there is: `cictl agents list`, `cictl jobs list`",
-    "Unauthenticated": "set CICTL_TOKEN or CICTL_TOKEN_FILE to a token of this server",
-    "Forbidden": "use a token with a stronger role",
+    "Unauthenticated": "log in with `cictl login {server}`",
+    "RateLimited": "log in with `cictl login {server}`: a right token works at once",
+    "Forbidden": "`cictl whoami` shows what your token may do; ask an admin for one that may do this",
     "ServerError": "`cictl healthcheck` shows how the server is",
     "StoreFailed": "look at the server's log and at its disk",
     "NoCapacity": "try again in a few seconds",
@@ -137,7 +138,7 @@ def failure_of(error: Exception, *, server: str) -> Failure:
         message,
         exit_code=exit_code,
         code=str(code or next((_CODES[name] for name in names if name in _CODES), "error")),
-        hint=str(getattr(error, "hint", "") or known_hint),
+        hint=str(getattr(error, "hint", "") or known_hint.replace("{server}", server)),
         status=int(getattr(error, "status", 0) or 0),
         findings=[
             {name: getattr(found, name) for name in ("file", "line", "column", "message")}

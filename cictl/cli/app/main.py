@@ -45,7 +45,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "agents": CommandEntry(
         "cictl.cli.commands.agents",
         "app",
-        "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec.",
+        "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll.",
     ),
     "projects": CommandEntry("cictl.cli.commands.projects", "app", "Projects: list show import reload delete icon."),
     "pipelines": CommandEntry(
@@ -68,6 +68,12 @@ COMMANDS: dict[str, CommandEntry] = {
     "secrets": CommandEntry(
         "cictl.cli.commands.secrets", "app", "Secrets that the server keeps for jobs: list set remove rotate-key."
     ),
+    "login": CommandEntry(
+        "cictl.cli.commands.login", "login", "Log in to a server, and use it from now on.", LocalCommand
+    ),
+    "logout": CommandEntry("cictl.cli.commands.login", "logout", "Forget a server's token."),
+    "whoami": CommandEntry("cictl.cli.commands.tokens", "whoami", "Show whom the server takes you for."),
+    "tokens": CommandEntry("cictl.cli.commands.tokens", "app", "Who may do what: list create revoke rotate."),
     "vault": CommandEntry(
         "cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add delete test."
     ),

@@ -16,6 +16,7 @@ from cictl.cli.names import MAX_JOBS, find_agent
 from cictl.cli.output.table import Result
 from cictl.cli.short_ids import short_id
 from cictl.cli.tables.agents import agent_result, agents_result
+from cictl.wire.access import EnrolmentRequest
 from cictl.wire.agents import Action, Agent, AgentActionResponse
 
 app = new_group(
@@ -212,6 +213,30 @@ def exec_script(
     text = session.stdin.read() if script == ["-"] else " ".join(script)
     waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
     run_script(session, agent, Script(text=text, shell=shell, timeout_seconds=time_limit), waiting=waiting)
+
+
+@app.command(
+    "enroll",
+    cls=Command,
+    epilog="cictl agents enroll > enrolment.token\ncictl agents enroll --uses 20 --ttl 1h > enrolment.token\n"
+    "cictl run-agent --server https://ci.example.com --enroll-token-file enrolment.token",
+)
+def enroll_agents(
+    context: typer.Context,
+    uses: Annotated[int, typer.Option("--uses", metavar="N", min=1, help="How many agents may use it.")] = 1,
+    ttl: Annotated[str, typer.Option("--ttl", metavar="DURATION", help="How long it counts, such as 1h.")] = "24h",
+) -> None:
+    """Make a token that agents trade for tokens of their own, and write it to standard output, this once.
+
+    Give it to `cictl run-agent --enroll-token-file FILE`. An agent that has a token already is refused.
+    """
+    from cictl.cli.commands.tokens import seconds_of, show_secret
+
+    session = Session.of(context)
+    session.refuse_if_readonly("enroll agents")
+    made = session.client.create_enrolment(EnrolmentRequest(uses=uses, ttl_seconds=seconds_of(ttl)))
+    agents = "one agent" if uses == 1 else f"{uses} agents"
+    show_secret(session, made, f"made enrolment token {made.name} for {agents}")
 
 
 def _started_by_hand(agent: Agent) -> Failure:

@@ -14,7 +14,7 @@ from cictl.cli.app.session import Session
 from cictl.cli.output.plain import plain
 from cictl.cli.output.table import Column, Result
 from cictl.wire.codec import Message
-from cictl.wire.server import API_VERSION, RuntimeState
+from cictl.wire.server import API_VERSION, RuntimeState, ServerInfo
 from cictl.wire.words import Feature
 from cictl_client import ClientError, Unreachable
 from cictl_client.probe import Probe
@@ -98,13 +98,14 @@ def examine(probe: Probe, server: str) -> Health:
 
 
 def _looks(probe: Probe) -> Iterator[tuple[str, Look]]:
-    """Yield what to look at, in order; `readyz` only of a server that has it."""
-    features: list[str] = []
+    """Yield what to look at, in order; `readyz` only of a server that has it, its state only if strangers may see that."""
+    infos: list[ServerInfo] = []
     yield "healthz", lambda: _healthz(probe)
-    yield "server-info", lambda: _server_info(probe, features)
-    if Feature.READYZ in features:
+    yield "server-info", lambda: _server_info(probe, infos)
+    if Feature.READYZ in infos[0].features:
         yield "readyz", lambda: _readyz(probe)
-    yield "runtime-state", lambda: _runtime_state(probe)
+    if infos[0].version or probe.has_token:
+        yield "runtime-state", lambda: _runtime_state(probe)
 
 
 def _healthz(probe: Probe) -> tuple[str, str]:
@@ -112,12 +113,13 @@ def _healthz(probe: Probe) -> tuple[str, str]:
     return ("healthy" if word == "ok" else "unhealthy"), f"status {word}"
 
 
-def _server_info(probe: Probe, features: list[str]) -> tuple[str, str]:
-    """Look who the server is, and add its features to *features*, which decide on the next looks."""
+def _server_info(probe: Probe, infos: list[ServerInfo]) -> tuple[str, str]:
+    """Look who the server is, and add what it says to *infos*, which decides on the next looks."""
     info = probe.server_info()
-    features += info.features
+    infos.append(info)
     known = info.name in NAMES and info.api_version == API_VERSION
-    text = f"{info.name} {info.version}, API version {info.api_version}"
+    version = f"{info.name} {info.version}" if info.version else f"{info.name}, which tells the rest to tokens only"
+    text = f"{version}, API version {info.api_version}"
     return ("healthy", text) if known else ("unhealthy", f"not a server that cictl knows: {text}")
 
 

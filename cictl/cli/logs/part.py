@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from cictl.base.durations import parse_duration
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found, usage
 from cictl.cli.logs.source import LogSource
@@ -18,8 +18,6 @@ from cictl_client.follow.logs import has_no_route
 
 WINDOW = 65_536
 POLL_SECONDS = 0.5
-
-_DURATION = re.compile(r"(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +39,12 @@ def instant_of(text: str, *, now: datetime) -> datetime:
     Raises:
         Failure: It is neither.
     """
-    match = _DURATION.fullmatch(text)
-    if match is not None:
-        days, hours, minutes, seconds = (int(number or 0) for number in match.groups())
-        try:
-            return now - timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        except OverflowError as error:
-            raise usage(f"--since {text}: too long ago") from error
+    try:
+        return now - parse_duration(text)
+    except OverflowError as error:
+        raise usage(f"--since {text}: too long ago") from error
+    except ValueError:
+        pass  # perhaps it is a time
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:

@@ -43,7 +43,7 @@ class Row:
     @property
     def path(self) -> str:
         words = self.argv.split()
-        return words[0] if words[0] in ("info", "run", "api", "healthcheck") else " ".join(words[:2])
+        return words[0] if words[0] in ("info", "run", "api", "healthcheck", "whoami") else " ".join(words[:2])
 
 
 ROWS = [
@@ -100,6 +100,9 @@ ROWS = [
     Row("retention run --yes", writes=True),
     Row("secrets list"),
     Row("secrets rotate-key", writes=True),
+    Row("whoami"),
+    Row("tokens list"),
+    Row("tokens create anna --role admin", writes=True),
     Row("vault list"),
     Row("vault add pantry --kv-mount x", writes=True),
     Row("vault delete pantry --yes", "vault delete nothing --yes", writes=True),
@@ -121,6 +124,11 @@ ELSEWHERE = {
     "lint": "no server: tests/cli/program/test_cli_lint.py",
     "secrets set": "reads a value: tests/cli/nouns/test_cli_secrets.py",
     "secrets remove": "needs a secret: tests/cli/nouns/test_cli_secrets.py",
+    "login": "needs tokens: tests/cli/nouns/test_cli_tokens.py",
+    "logout": "no server: tests/cli/nouns/test_cli_tokens.py",
+    "tokens revoke": "needs tokens: tests/cli/nouns/test_cli_tokens.py",
+    "tokens rotate": "needs tokens: tests/cli/nouns/test_cli_tokens.py",
+    "agents enroll": "needs tokens: tests/cli/nouns/test_cli_tokens.py",
     "projects icon": "writes an image: tests/cli/nouns/test_cli_project_icons.py",
     "store check": "no server: tests/cli/nouns/test_cli_store.py",
     "store backup": "no server: tests/cli/nouns/test_cli_store.py",

@@ -93,7 +93,21 @@ def test_missing_token_is_6(shown: Run, showcase: Shop) -> None:
     showcase.gate.refuse("GET /api/v1/runtime-state", 401, Code.UNAUTHENTICATED, "a token is needed")
     ran = shown("healthcheck")
     assert (ran.code, ran.out) == (ExitCode.NOT_ALLOWED, "")
-    assert "CICTL_TOKEN" in ran.err
+    assert "cictl login" in ran.err
+
+
+def test_a_server_that_wants_tokens_is_healthy_to_those_without_one(cli: Run, shop: Shop) -> None:
+    shop.server.token("admin")
+    ran = cli("healthcheck")
+    assert (ran.code, ran.out) == (
+        0,
+        f"healthy: cictl, which tells the rest to tokens only, API version 1 ({shop.url})\n",
+    )
+    assert [c["name"] for c in cli("healthcheck", "-o", "json").json()["checks"]] == [
+        "healthz",
+        "server-info",
+        "readyz",
+    ]
 
 
 def test_info(shown: Run, showcase: Shop) -> None:

@@ -16,7 +16,7 @@ def serve(
         str | None,
         typer.Option(
             envvar="CICTL_HOST",
-            help="Address to listen on; others than loopback need --no-auth.",
+            help="Address to listen on; on others than loopback everybody needs a token.",
             show_default="that of CICTL_SERVER_ADDR, else 127.0.0.1",
         ),
     ] = None,
@@ -35,7 +35,10 @@ def serve(
         typer.Option(envvar="CICTL_DATA_DIR", help="Where everything is kept; default: the user's data directory."),
     ] = None,
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Listen beyond loopback although nothing authenticates callers.")
+        bool,
+        typer.Option(
+            "--no-auth", help="Ask nobody for a token, whoever reaches the address; refused once there are tokens."
+        ),
     ] = False,
     allowed_host: Annotated[
         list[str] | None,
@@ -238,6 +241,9 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.stop())
     typer.echo(f"cictl {version} serves {server.url}, data in {config.data_dir}", err=True)
+    if server.first_token_file is not None:
+        typer.echo(f"made the token of an admin, in {server.first_token_file}; log in with:", err=True)
+        typer.echo(f"  cictl login {server.reachable_url} --token-file {server.first_token_file}", err=True)
     server.run()
     if server.is_restart_wanted:
         typer.echo("restarting", err=True)
@@ -279,7 +285,7 @@ def _address(host: str | None, port: int | None) -> tuple[str, int]:
     elif not (digits.isascii() and digits.isdigit() and int(digits) <= 65535):
         raise typer.BadParameter(f"{text} is not host:port, :port or port", param_hint=name)
     elif not found_host:
-        found_host = "0.0.0.0" if colon else "127.0.0.1"  # noqa: S104 # nosec B104 # what `:port` means; it wants --no-auth
+        found_host = "0.0.0.0" if colon else "127.0.0.1"  # noqa: S104 # nosec B104 # what `:port` means; it wants tokens
     return host or found_host, int(digits) if port is None else port
 
 
