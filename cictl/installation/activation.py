@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -36,12 +37,13 @@ class Means:
 
     Attributes:
         host: What runs the server. By default a service manager, or the updater itself if the request has `argv`.
+        prober: By default one that also knows a server which wants tokens.
         clock: Monotonic seconds.
         stop_seconds: How long a server may take to end before it is killed.
     """
 
     host: Host | None = None
-    prober: health.Prober = health.probe
+    prober: health.Prober | None = None
     health_seconds: float = HEALTH_SECONDS
     stop_seconds: float = processes.STOP_SECONDS
     clock: Callable[[], float] = time.monotonic
@@ -109,8 +111,10 @@ class _Activation:
     wanted: Pending
     means: Means
     host: Host = field(init=False)
+    prober: health.Prober = field(init=False)
 
     def __post_init__(self) -> None:
+        self.prober = self.means.prober or partial(health.probe, updates=self.layout.updates)
         self.host = self.means.host or self._usual_host()
 
     def _usual_host(self) -> Host:
@@ -173,7 +177,7 @@ class _Activation:
 
     def _serves_already(self) -> bool:
         """Tell whether the new version answers already, because an interrupted updater had it started."""
-        answer = self.means.prober(self.wanted.health_url)
+        answer = self.prober(self.wanted.health_url)
         return answer is not None and answer.version == self.wanted.target_version
 
     def _is_healthy(self, version: str, *, phase: Phase) -> bool:
@@ -182,7 +186,7 @@ class _Activation:
             self.wanted.health_url,
             version,
             seconds=self.means.health_seconds,
-            prober=self.means.prober,
+            prober=self.prober,
             clock=self.means.clock,
             sleep=self.means.sleep,
             has_lost=self.host.has_lost,

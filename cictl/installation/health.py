@@ -1,12 +1,21 @@
-"""Ask a server whether it is healthy, and which version it is."""
+"""Ask a server whether it is healthy, and which version it is.
+
+A server that wants tokens tells no stranger its version. So each start writes down what serves in `DATA/updates/serving.json`, which its
+own account can read, and a process that answers is known by the instance id in its header.
+
+`python -m cictl.installation.health URL DATA/updates` writes the version of a healthy server, for installers.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from cictl.base.files import read_json, write_json
 from cictl.base.web.probe import FAILURES, ask
 
 PROBES = 3
@@ -15,6 +24,8 @@ PROBE_SECONDS = 1.0
 _LIMIT_SECONDS = 2.0
 _MAX_BYTES = 1 << 16
 _OK = 200
+_INSTANCE = "cictl-server"
+_SERVING = "serving.json"
 
 
 @dataclass(frozen=True)
@@ -29,23 +40,36 @@ Prober = Callable[[str], HealthyServer | None]
 """Takes a server's URL, and returns what it says about itself, or None if it is not healthy."""
 
 
-def probe(url: str) -> HealthyServer | None:
-    """Ask `/healthz` and `/api/v1/server-info` of a server, not by a proxy. Return None if it is not healthy."""
+def write_down(updates: Path, serving: HealthyServer) -> None:
+    """Let those who may read the folder *updates* know what serves from now on."""
+    write_json(updates / _SERVING, serving)
+
+
+def probe(url: str, *, updates: Path | None = None) -> HealthyServer | None:
+    """Ask `/healthz` and `/api/v1/server-info` of a server, not by a proxy. Return None if it is not healthy.
+
+    Args:
+        updates: The folder in which the server wrote down what it is; for one that wants tokens.
+    """
     try:
-        if _get(f"{url}/healthz")["status"] != "ok":
+        if _get(f"{url}/healthz")[0]["status"] != "ok":
             return None
-        info = _get(f"{url}/api/v1/server-info")
-        return HealthyServer(str(info["version"]), str(info.get("instance_id", "")))
+        info, instance_id = _get(f"{url}/api/v1/server-info")
+        if info.get("version"):
+            return HealthyServer(str(info["version"]), str(info.get("instance_id", "")))
     except (*FAILURES, KeyError, TypeError, AttributeError):
         return None
+    serving = read_json(updates / _SERVING, HealthyServer) if updates else None
+    return serving if serving and serving.instance_id == instance_id else None
 
 
-def _get(url: str) -> dict[str, Any]:
+def _get(url: str) -> tuple[dict[str, Any], str]:
+    """Return the object that comes, and the instance id in the answer's header."""
     reply = ask(url, headers={"Accept": "application/json"}, timeout=_LIMIT_SECONDS, limit=_MAX_BYTES)
     if reply.status != _OK:
         raise ValueError(f"status {reply.status}")
     found: dict[str, Any] = json.loads(reply.body)
-    return found
+    return found, reply.headers.get(_INSTANCE, "")
 
 
 def wait_until_healthy(
@@ -84,3 +108,8 @@ def wait_until_healthy(
         if clock() >= deadline or has_lost():
             return False
         sleep(PROBE_SECONDS)
+
+
+if __name__ == "__main__":
+    found = probe(sys.argv[1], updates=Path(sys.argv[2]))
+    sys.stdout.write(f"{found.version if found else ''}\n")

@@ -6,6 +6,7 @@ applying.json     the same, claimed by the updater or, in an agent, by itself
 last-failed.json  the last request that failed
 result.json       how the last update stands; the server shows it, since the updater can't write into its store
 server.json       the process that serves
+serving.json      its version and instance id, which it tells no stranger
 ```
 """
 

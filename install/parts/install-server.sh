@@ -136,7 +136,9 @@ verify() { # healthy, and the version that was installed
     cictl=$HOME_DIR/current/bin/cictl
     health=$(as_service "$cictl" healthcheck --wait --timeout "$seconds" --server "$URL" 2>&1) ||
         give_up cictl.service "the server is not healthy after $seconds seconds: $health"
-    version=$(as_service "$cictl" info --server "$URL" --query server_info.version -o name | tr -d '"')
+    version=$(as_service "$HOME_DIR/current/bin/python" -I -m cictl.installation.health "$URL" "$DATA/updates" 2>/dev/null) || version=
+    [ -n "$version" ] || # a version from before tokens, which tells everybody
+        version=$(as_service "$cictl" info --server "$URL" --query server_info.version -o name | tr -d '"')
     same_version "$version" || give_up cictl.service "$URL answers as version $version, not $TAG"
     point updater "$TAG"
     say "$health"

@@ -187,6 +187,11 @@ class Server:
             ident="cictl",
         )
 
+    @property
+    def instance_id(self) -> str:
+        """What tells this process from others, in the header of each answer."""
+        return self.services.about.runtime.instance_id
+
     def run(self) -> None:
         """Serve until `stop`, then finish the answers under way and close the store."""
         maintenance = threading.Thread(target=self._maintain, name="maintenance")

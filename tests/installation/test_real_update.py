@@ -24,6 +24,8 @@ from cictl.installation.layout import Layout
 from cictl.installation.manifest import Result
 from cictl.installation.processes import announced, end
 from cictl.installation.smoke import SmokeError, smoke
+from cictl.wire.access import TokenRequest
+from cictl_client import Client
 
 pytestmark = [
     pytest.mark.slow,
@@ -60,9 +62,9 @@ def serve_arguments(layout: Layout, port: int) -> list[str]:
     return ["serve", "--port", str(port), "--data-dir", str(layout.data_dir)]
 
 
-def wait_for(port: int, version: str) -> HealthyServer:
+def wait_for(layout: Layout, port: int, version: str) -> HealthyServer:
     def look() -> HealthyServer | None:
-        answer = probe(f"http://127.0.0.1:{port}")
+        answer = probe(f"http://127.0.0.1:{port}", updates=layout.updates)
         return answer if answer and answer.version == version else None
 
     return eventually(look, what=f"{version} to serve")
@@ -90,17 +92,20 @@ def result_of(layout: Layout) -> Result | None:
     return result if result and result.status in ("success", "failed") else None
 
 
-def test_an_update_below_a_service_manager(layout: Layout, port: int) -> None:
+def test_an_update_below_a_service_manager_of_a_server_that_wants_tokens(layout: Layout, port: int) -> None:
     supervisor = Supervisor(layout.current_script, *serve_arguments(layout, port))
     try:
-        before = wait_for(port, OLD)
+        before = wait_for(layout, port, OLD)
+        with Client(f"http://127.0.0.1:{port}") as client:
+            client.create_token(TokenRequest(name="root", role="admin"))
+        assert probe(f"http://127.0.0.1:{port}") is None, "strangers are not told the version"
         smoke(layout, NEW, layout.data_dir)
         ask_for_new(layout, port)
         updater = layout.home / "updater" / "bin" / "cictl"
         command = [str(updater), "apply-staged-update", "--home", str(layout.home), "--data-dir", str(layout.data_dir)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
         assert (done.returncode, done.stderr.splitlines()[-1]) == (0, f"update successful: {NEW}")
-        after = wait_for(port, NEW)
+        after = wait_for(layout, port, NEW)
         assert (layout.current(), layout.previous()) == (NEW, OLD)
         assert before.instance_id != after.instance_id
         assert supervisor.starts == 2
@@ -111,7 +116,7 @@ def test_an_update_below_a_service_manager(layout: Layout, port: int) -> None:
 def test_an_update_without_a_service_manager(layout: Layout, port: int) -> None:
     arguments = serve_arguments(layout, port)
     server = subprocess.Popen([layout.current_script, *arguments], stdin=subprocess.DEVNULL)
-    wait_for(port, OLD)
+    wait_for(layout, port, OLD)
     helper = start_helper(layout, ask_for_new(layout, port, argv=arguments, pid=server.pid))
     try:
         server.terminate()
@@ -119,7 +124,7 @@ def test_an_update_without_a_service_manager(layout: Layout, port: int) -> None:
         result = eventually(lambda: result_of(layout), what="the end of the update")
         assert (result.status, result.message) == ("success", f"update successful: {NEW}")
         assert helper.wait(timeout=DEADLINE_SECONDS) == 0
-        wait_for(port, NEW)
+        wait_for(layout, port, NEW)
     finally:
         server.kill()
         helper.kill()

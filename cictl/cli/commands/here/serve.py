@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from cictl.installation.layout import Layout
+
 
 def serve(
     host: Annotated[
@@ -192,6 +194,7 @@ def serve(
     import platformdirs
 
     from cictl.base import log_output
+    from cictl.installation import health
     from cictl.installation.versions import running_tag
     from cictl_server.connections import ConnectionLimits
     from cictl_server.errors import CictlError
@@ -207,7 +210,7 @@ def serve(
     host, port = _address(host, port)
     version = running_tag()
     directory = (data_dir or platformdirs.user_data_path("cictl", appauthor=False)).absolute()
-    _begin(version, directory)
+    layout = _begin(version, directory)
     config = ServerConfig(
         data_dir=directory,
         host=host,
@@ -236,6 +239,8 @@ def serve(
         server = Server(config)
     except (CictlError, OSError) as error:
         _fail(error, host=host, port=port)
+    if layout is not None:
+        health.write_down(layout.updates, health.HealthyServer(version, server.instance_id))
     if no_auth:
         typer.echo("warning: nobody is authenticated; whoever reaches this address controls the agents", err=True)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -289,8 +294,12 @@ def _address(host: str | None, port: int | None) -> tuple[str, int]:
     return host or found_host, int(digits) if port is None else port
 
 
-def _begin(version: str, data_dir: Path) -> None:
-    """Tell the updater that this version starts; end the process if it failed to start too often."""
+def _begin(version: str, data_dir: Path) -> Layout | None:
+    """Tell the updater that this version starts; end the process if it failed to start too often.
+
+    Returns:
+        The layout of a managed installation; None for any other.
+    """
     import os
     import sys
 
@@ -302,6 +311,7 @@ def _begin(version: str, data_dir: Path) -> None:
     if outcome is not None:
         typer.echo(f"error: {outcome.message}", err=True)
         raise typer.Exit(1)
+    return layout
 
 
 def _start_again(*, port: int | None) -> NoReturn:
