@@ -16,8 +16,8 @@ _cictl_node() {
         ;;
     "cictl run-agent")
         commands=""
-        options="--server --context --id --work-dir --token-file --slots --label --log-level --debug -h --help"
-        valued="--server --context --id --work-dir --token-file --slots --label --log-level"
+        options="--server --context --id --work-dir --token-file --enroll-token-file --slots --label --log-level --debug -h --help"
+        valued="--server --context --id --work-dir --token-file --enroll-token-file --slots --label --log-level"
         arguments="" repeated=""
         ;;
     "cictl demo")

@@ -16,8 +16,8 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl run-agent'
             set -g __cictl_commands
-            set -g __cictl_options --server 'The server; else CICTL_SERVER_URL.' --context 'A named server of the context file, with its token.' --id 'This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' --work-dir 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' --token-file 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' --slots 'How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.' --label 'Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.' --log-level 'debug, info, warning or error. [default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --server --context --id --work-dir --token-file --slots --label --log-level
+            set -g __cictl_options --server 'The server; else CICTL_SERVER_URL.' --context 'A named server of the context file, with its token.' --id 'This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' --work-dir 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' --token-file 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' --enroll-token-file 'Trade the enrolment token in this file once for a token of its own; else CICTL_ENROLL_TOKEN_FILE.' --slots 'How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.' --label 'Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.' --log-level 'debug, info, warning or error. [default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --server --context --id --work-dir --token-file --enroll-token-file --slots --label --log-level
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl demo'

@@ -40,6 +40,7 @@ class AgentConfig:
         server_url: Base URL; its user info, if any, becomes Basic authentication.
         work_dir: Absolute. Holds workspaces, caches and logs that are not delivered yet; one agent at a time uses it.
         tls: The certificates to trust, and to show to the server.
+        enrolment_file: Holds an enrolment token, which the agent trades once for a token of its own.
         labels: What the operator says that it offers, by key; jobs ask for them in `runs_on`.
         looks_for_tools: Whether it looks for tools that the server asks about.
         trace_shell: Whether steps run under `set -x`; jobs with secrets never do.
@@ -56,6 +57,7 @@ class AgentConfig:
     server_url: str = DEFAULT_SERVER
     token: str | None = field(default=None, repr=False)
     tls: TlsFiles = NO_FILES
+    enrolment_file: Path | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     looks_for_tools: bool = True
     trace_shell: bool = False
@@ -97,6 +99,7 @@ def load_config(
     work_dir: Path | None = None,
     token_file: Path | None = None,
     ca_file: Path | None = None,
+    enrolment_file: Path | None = None,
     slots: int | None = None,
     labels: Sequence[str] = (),
     service: Service | None = None,
@@ -118,6 +121,7 @@ def load_config(
         work_dir=directory,
         token=_token(env, token_file),
         tls=_tls(env, ca_file),
+        enrolment_file=enrolment_file or _path(env, "ENROLL_TOKEN_FILE"),
         labels=_labels(env, labels),
         looks_for_tools=_flag(env, "AGENT_LOOK_FOR_TOOLS", default=True),
         trace_shell=_flag(env, "AGENT_TRACE_SHELL", default=False),
@@ -178,6 +182,11 @@ def _agent_id(text: str) -> str:
     if not is_agent_id(text):
         raise ConfigError(f"the agent's id (--id, CICTL_AGENT_ID) {RULE}")
     return text
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    text = setting(env, name)
+    return Path(text).expanduser() if text else None
 
 
 def _slots(env: Mapping[str, str], stated: int | None) -> int:

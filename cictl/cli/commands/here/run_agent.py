@@ -33,6 +33,14 @@ def run_agent(
         Path | None,
         typer.Option(metavar="FILE", help="Trust the certificates in this PEM file alone; else CICTL_CA_FILE."),
     ] = None,
+    enroll_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--enroll-token-file",
+            metavar="FILE",
+            help="Trade the enrolment token in this file once for a token of its own; else CICTL_ENROLL_TOKEN_FILE.",
+        ),
+    ] = None,
     slots: Annotated[
         int | None,
         typer.Option("--slots", metavar="N", help="How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1."),
@@ -60,6 +68,8 @@ def run_agent(
       cictl run-agent --label gpu=a100 --label zone=eu
 
       cictl run-agent --context prod
+
+      cictl run-agent --server https://ci.example.com --id builder-1 --enroll-token-file enrolment.token
     """
     import logging
     import os
@@ -69,6 +79,7 @@ def run_agent(
     from cictl.installation.versions import running_tag
     from cictl_agent.agent import Agent
     from cictl_agent.config import ConfigError, find_service, find_work_dir, load_config
+    from cictl_agent.enrolment import with_own_token
     from cictl_agent.envfile import load_env_file
     from cictl_agent.system.credentials import put_away, without_credentials
     from cictl_agent.system.platforms import this_platform
@@ -104,10 +115,12 @@ def run_agent(
             work_dir=work_dir,
             token_file=token_file,
             ca_file=ca_file,
+            enrolment_file=enroll_token_file,
             slots=slots,
             labels=label or (),
             service=service,
         )
+        config = with_own_token(config)
         labels = "".join(f", {key}={value}" for key, value in sorted(config.labels.items()))
         typer.echo(
             f"agent {config.agent_id} polling {config.shown_server}, work in {config.work_dir}{labels}", err=True

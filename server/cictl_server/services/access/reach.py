@@ -31,15 +31,16 @@ class ReachService:
             raise NotFound("job")
 
     def check_needed(self, principal: Principal, job_id: str) -> None:
-        """Return if the agent of *principal* has the execution, or has one now that depends on its artifacts.
+        """Return if the agent of *principal* has the execution, or has one of its project now that depends on its artifacts.
+
+        The project matters because a project file can name any execution in the variable that tells the dependencies.
 
         Raises:
             NotFound: Neither is so.
         """
         with self.store.read() as view:
             job, active = _find_job(view, job_id), view.jobs.active_of_agent(principal.agent_id)
-        is_own = job is not None and job.agent_id == principal.agent_id
-        if not is_own and not any(job_id in _dependencies(one) for one in active):
+        if job is None or (job.agent_id != principal.agent_id and not any(_needs(one, job) for one in active)):
             raise NotFound("job")
 
     def check_job(self, principal: Principal, job_id: str) -> None:
@@ -96,7 +97,8 @@ def _find_job(view: View, job_id: str) -> JobRecord | None:
         return None
 
 
-def _dependencies(job: JobRecord) -> set[str]:
-    """Return the ids of the executions whose artifacts *job* gets."""
+def _needs(job: JobRecord, other: JobRecord) -> bool:
+    """Tell whether *job* gets the artifacts of *other*, which is of the same project."""
     listed = job.env.get(DEPENDENCY_JOB_IDS, "").split(",")
-    return {name.strip() for name in (*listed, job.env.get(DEPENDENCY_JOB_ID, "")) if name.strip()}
+    named = {name.strip() for name in (*listed, job.env.get(DEPENDENCY_JOB_ID, ""))}
+    return other.id in named and other.facts.project_id == job.facts.project_id
