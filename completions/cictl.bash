@@ -3,15 +3,15 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs login logout whoami tokens vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs retention secrets login logout whoami tokens vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --debug -h --help"
         valued="-o --output --query --server --context"
         arguments="" repeated=""
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --no-auth --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --header-seconds --peer-connections --log-level --debug -h --help"
-        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --header-seconds --peer-connections --log-level"
+        options="--host --port --data-dir --no-auth --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --header-seconds --peer-connections --log-level --debug -h --help"
+        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --header-seconds --peer-connections --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
@@ -337,6 +337,84 @@ _cictl_node() {
         options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
         valued="--run --timeout -o --output --query --server --context"
         arguments="jobs" repeated="jobs"
+        ;;
+    "cictl runs")
+        commands="pin unpin"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl runs pin")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl runs unpin")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl retention")
+        commands="show set preview run"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl retention show")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl retention set")
+        commands=""
+        options="--project --keep-runs --keep-days --artifact-days --log-days --reset -o --output --query --server --context --debug -h --help"
+        valued="--project --keep-runs --keep-days --artifact-days --log-days -o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl retention preview")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl retention run")
+        commands=""
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl secrets")
+        commands="list set remove rotate-key"
+        options="-y --yes -o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl secrets list")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
+        ;;
+    "cictl secrets set")
+        commands=""
+        options="--project --branch --from-file -o --output --query --server --context --debug -h --help"
+        valued="--project --branch --from-file -o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl secrets remove")
+        commands=""
+        options="--project -y --yes -o --output --query --server --context --debug -h --help"
+        valued="--project -o --output --query --server --context"
+        arguments="-" repeated=""
+        ;;
+    "cictl secrets rotate-key")
+        commands=""
+        options="-o --output --query --server --context --debug -h --help"
+        valued="-o --output --query --server --context"
+        arguments="" repeated=""
         ;;
     "cictl login")
         commands=""

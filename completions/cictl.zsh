@@ -4,15 +4,15 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec enroll.' 'projects:Projects: list show import reload delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'login:Log in to a server, and use it from now on.' 'logout:Forget a server'\''s token.' 'whoami:Show whom the server takes you for.' 'tokens:Who may do what: list create revoke rotate.' 'vault:Vaults that jobs take secrets from: list add delete test.' 'update:Versions of the server: check tags status apply rollback.' 'server:The server itself: restart.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore compact export.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
+        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec enroll.' 'projects:Projects: list show import reload delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'runs:Runs: pin unpin.' 'retention:How long runs, logs and artifacts are kept: show set preview run.' 'secrets:Secrets that the server keeps for jobs: list set remove rotate-key.' 'login:Log in to a server, and use it from now on.' 'logout:Forget a server'\''s token.' 'whoami:Show whom the server takes you for.' 'tokens:Who may do what: list create revoke rotate.' 'vault:Vaults that jobs take secrets from: list add delete test.' 'update:Versions of the server: check tags status apply rollback.' 'server:The server itself: restart.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore compact export.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
         options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context"
         arguments=() repeated=""
         ;;
     "cictl serve")
         commands=()
-        options=('--host:Address to listen on; on others than loopback everybody needs a token. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Ask nobody for a token, whoever reaches the address; refused once there are tokens.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--default-timeout:Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]' '--vault-url:Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' '--max-artifacts:How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]' '--max-artifact-files:How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]' '--header-seconds:How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]' '--peer-connections:Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]' '--log-level:debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --header-seconds --peer-connections --log-level"
+        options=('--host:Address to listen on; on others than loopback everybody needs a token. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]' '--port:Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]' '--data-dir:Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' '--no-auth:Ask nobody for a token, whoever reaches the address; refused once there are tokens.' '--agent-timeout:Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' '--default-timeout:Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]' '--vault-url:Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' '--max-artifacts:How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]' '--max-artifact-files:How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]' '--min-free:Take no new runs and artifacts while less than this is free on the disk; 0 for no limit. [env var: CICTL_MIN_FREE; default: (1GiB, or 5 % of a smaller disk)]' '--header-seconds:How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]' '--peer-connections:Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]' '--log-level:debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --header-seconds --peer-connections --log-level"
         arguments=() repeated=""
         ;;
     "cictl run-agent")
@@ -338,6 +338,84 @@ _cictl_node() {
         options=('--run:All jobs of this run: 41, @last, shop/build@last.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="--run --timeout -o --output --query --server --context"
         arguments=(jobs) repeated="jobs"
+        ;;
+    "cictl runs")
+        commands=('pin:Keep a run whatever its age, with its logs and artifacts.' 'unpin:Let a run go when its time has come: see `cictl retention show`.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl runs pin")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(-) repeated=""
+        ;;
+    "cictl runs unpin")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=(-) repeated=""
+        ;;
+    "cictl retention")
+        commands=('show:Show how long runs, their logs and their artifacts are kept.' 'set:Change how long things are kept; what is not named stays as it is.' 'preview:Show what would go now.' 'run:Remove now what the limits say, instead of within the hour.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl retention show")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl retention set")
+        commands=()
+        options=('--project:Of this project only; default: of all.' '--keep-runs:Keep the newest N runs of each pipeline; 0: all. [x>=0]' '--keep-days:Keep runs N days; 0: for ever. [x>=0]' '--artifact-days:Keep artifacts N days; 0: as long as the run. [x>=0]' '--log-days:Keep logs N days; 0: as long as the run. [x>=0]' '--reset:Give up what was set before: take the wider limits again.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project --keep-runs --keep-days --artifact-days --log-days -o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl retention preview")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl retention run")
+        commands=()
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl secrets")
+        commands=('list:List the secrets that the server keeps; values are never shown.' 'set:Store a secret for the steps of jobs, or another value of it.' 'remove:Remove a secret; jobs that name it fail from then on.' 'rotate-key:Seal all secrets with a new key, and forget the old one.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl secrets list")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
+        ;;
+    "cictl secrets set")
+        commands=()
+        options=('--project:The secret of this project; default: of all projects.' '--branch:Only for runs of this branch, such as main or '\''release/*'\''; may be repeated. Empty: of all again.' '--from-file:Take the value from this file, as it is.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project --branch --from-file -o --output --query --server --context"
+        arguments=(-) repeated=""
+        ;;
+    "cictl secrets remove")
+        commands=()
+        options=('--project:The secret of this project; default: of all projects.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project -o --output --query --server --context"
+        arguments=(-) repeated=""
+        ;;
+    "cictl secrets rotate-key")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context"
+        arguments=() repeated=""
         ;;
     "cictl login")
         commands=()

@@ -30,10 +30,10 @@ from cictl_server.resources import (
     retention,
     secrets,
     server,
-    tokens,
     updates,
     vault,
 )
+from cictl_server.resources.access import tokens
 from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]

@@ -69,11 +69,11 @@ COMMANDS: dict[str, CommandEntry] = {
         "cictl.cli.commands.secrets", "app", "Secrets that the server keeps for jobs: list set remove rotate-key."
     ),
     "login": CommandEntry(
-        "cictl.cli.commands.login", "login", "Log in to a server, and use it from now on.", LocalCommand
+        "cictl.cli.commands.access.login", "login", "Log in to a server, and use it from now on.", LocalCommand
     ),
-    "logout": CommandEntry("cictl.cli.commands.login", "logout", "Forget a server's token."),
-    "whoami": CommandEntry("cictl.cli.commands.tokens", "whoami", "Show whom the server takes you for."),
-    "tokens": CommandEntry("cictl.cli.commands.tokens", "app", "Who may do what: list create revoke rotate."),
+    "logout": CommandEntry("cictl.cli.commands.access.login", "logout", "Forget a server's token."),
+    "whoami": CommandEntry("cictl.cli.commands.access.tokens", "whoami", "Show whom the server takes you for."),
+    "tokens": CommandEntry("cictl.cli.commands.access.tokens", "app", "Who may do what: list create revoke rotate."),
     "vault": CommandEntry(
         "cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add delete test."
     ),

@@ -230,7 +230,7 @@ def enroll_agents(
 
     Give it to `cictl run-agent --enroll-token-file FILE`. An agent that has a token already is refused.
     """
-    from cictl.cli.commands.tokens import seconds_of, show_secret
+    from cictl.cli.commands.access.tokens import seconds_of, show_secret
 
     session = Session.of(context)
     session.refuse_if_readonly("enroll agents")

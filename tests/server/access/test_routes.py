@@ -11,6 +11,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.access import EnrolmentRequest
 from cictl.wire.codec import encode
+from cictl.wire.secrets import SecretRequest
 from cictl.wire.vault import VaultConnectionRequest
 from cictl_server.apidoc.operations import operations
 from cictl_server.app import ROUTES
@@ -81,6 +82,16 @@ POST   /api/v1/pipeline-chains/{chain_id}/run                 operator  -    nam
 POST   /api/v1/pipeline-chains/{chain_id}/dry-run-preview     viewer    -    named
 POST   /api/v1/pipeline-chains/{chain_id}/eligible-agents     viewer    -    named
 GET    /api/v1/pipeline-chains/{chain_id}/source-refs         viewer    -    named
+GET    /api/v1/retention                                      admin     -    -
+POST   /api/v1/retention                                      admin     -    -
+GET    /api/v1/retention/preview                              admin     -    -
+POST   /api/v1/retention/run                                  admin     -    -
+POST   /api/v1/runs/{run}/pin                                 operator  -    -
+POST   /api/v1/runs/{run}/unpin                               operator  -    -
+GET    /api/v1/secrets                                        viewer    -    -
+POST   /api/v1/secrets                                        admin     -    -
+POST   /api/v1/secrets/rotate-key                             admin     -    -
+DELETE /api/v1/secrets/{secret_id}                            admin     -    -
 GET    /api/v1/vault/connections                              viewer    -    -
 POST   /api/v1/vault/connections                              admin     -    -
 DELETE /api/v1/vault/connections/{connection_id}              admin     -    -
@@ -145,6 +156,7 @@ class Stage:
         assert server.http.simulate_post(f"/api/v1/jobs/{self.job}/artifacts", body=upload).status_code == 200
         vault = VaultConnectionRequest(name="v", url="http://127.0.0.1:1", role_id="r", secret_id_env="CICTL_VAULT_V")
         assert server.post("/api/v1/vault/connections", vault).status_code == 201
+        assert server.post("/api/v1/secrets", SecretRequest(name="deploy", value="x")).status_code == 201
         self.secrets = self._secrets()
 
     def _secrets(self) -> dict[str, str]:
@@ -175,6 +187,8 @@ class Stage:
     def send(self, route: Route, kind: str) -> int:
         path = route.path.format(
             token_id=1,
+            secret_id=1,
+            run=1,
             agent_id="a",
             job_id=self.job,
             path="out",

@@ -1,0 +1,1 @@
+"""Commands about tokens: who may do what, and who you are."""
