@@ -25,6 +25,7 @@ Settings, from the environment; all but the last four are kept in /etc/default/c
   CICTL_AGENT_ID                   the agent's name (agent-<short host name>)
   CICTL_AGENT_SLOTS                how many jobs it runs at once (1)
   CICTL_TOKEN                      the agent's token
+  CICTL_ENROLL_TOKEN_FILE          a file with an enrolment token, which the account cictl-agent can read
   CICTL_AGENT_LABELS               what it offers to the runs_on of jobs (gpu=a100,zone=eu)
   CICTL_UPDATE_SOURCE              github, or simple for an index of packages
   CICTL_UPDATE_API_BASE            a GitHub-compatible API (https://api.github.com)
@@ -520,6 +521,7 @@ own_settings() {
     add_setting CICTL_CONTAINER 0 # a container that has systemd is kept up to date like a machine
     add_setting CICTL_HOME "$HOME_DIR"
     add_setting CICTL_TOKEN "${CICTL_TOKEN:-${CIWI_TOKEN:-}}"
+    add_setting CICTL_ENROLL_TOKEN_FILE "${CICTL_ENROLL_TOKEN_FILE:-}"
     add_setting CICTL_UPDATE_HEALTH_TIMEOUT "${CICTL_UPDATE_HEALTH_TIMEOUT:-}"
 }
 
@@ -557,6 +559,15 @@ UNIT
     control daemon-reload
 }
 
+works_with_token() { # it runs, and the server takes it for an agent: a server that wants tokens tells agents nothing else
+    kept=$DATA/work/agent.token
+    [ -n "$token" ] || [ -f "$kept" ] || return 1
+    [ -n "$token" ] && kept=
+    role=$(CICTL_SERVER_URL=$URL CICTL_TOKEN=$token CICTL_TOKEN_FILE=$kept as_service "$HOME_DIR/current/bin/cictl" \
+        whoami --query role -o name 2>/dev/null) || return 1
+    [ "$role" = agent ] && control is-active cictl-agent.service >/dev/null
+}
+
 verify() { # the server knows it, in the version that was installed
     seconds=$(chosen UPDATE_HEALTH_TIMEOUT 60)
     token=$(setting CICTL_TOKEN)
@@ -568,6 +579,7 @@ verify() { # the server knows it, in the version that was installed
         sleep 1
         version=$(CICTL_SERVER_URL=$URL CICTL_TOKEN=$token as_service "$HOME_DIR/current/bin/cictl" \
             agents show "$ID" --query agent.version -o name 2>/dev/null) || version=
+        [ -n "$version" ] || ! works_with_token || version=$TAG
     done
     point updater "$TAG"
 }

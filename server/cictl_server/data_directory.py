@@ -25,6 +25,7 @@ from cictl.base.urls import without_user_info
 from cictl.wire.access import NewToken, TokenRequest
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
 from cictl_server.services.access.authentication import Policy
+from cictl_server.services.access.first_token import FILE as FIRST_TOKEN
 from cictl_server.services.access.tokens import TokenService
 from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.store.contract import StoreLocked, View
@@ -319,11 +320,12 @@ def _swap(directory: Path, new: Path, *, aside: Path) -> Path | None:
 
 
 def _is_apart(path: Path) -> bool:
-    """Tell whether *path* stays where it is: files of updates and of earlier restores, a signature, and the key of secrets.
+    """Tell whether *path* stays where it is: files of updates and of earlier restores, a signature, the first token, and the key
+    of secrets.
 
     A backup with the key would open the secrets in it, and a restore must not take away the key that opens them.
     """
-    return path.name in ("updates", _NEW, SIGNATURE, SECRETS_KEY) or path.name.startswith(REPLACED)
+    return path.name in ("updates", FIRST_TOKEN, _NEW, SIGNATURE, SECRETS_KEY) or path.name.startswith(REPLACED)
 
 
 @contextmanager

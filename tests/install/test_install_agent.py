@@ -63,3 +63,13 @@ def test_an_agent_that_does_not_reach_its_server_fails_the_installation(both: Ma
     assert done.returncode == 1
     assert f"{dead} does not know the agent builder-1" in done.stderr
     assert f"polling {dead}" in done.stderr, "the end of the agent's log"
+
+
+def test_an_agent_enrols_itself_on_a_server_that_wants_tokens(both: Machine) -> None:
+    both.environment["CICTL_TOKEN"] = both.cictl("tokens", "create", "root", "--role", "admin")
+    enrolment = both.place / "enrolment.token"
+    enrolment.write_text(both.cictl("agents", "enroll"))
+    both.ok("install-server")
+    both.ok("install-agent", CICTL_TOKEN="", CICTL_ENROLL_TOKEN_FILE=str(enrolment))
+    assert both.cictl("agents", "exec", "builder-1", "--follow", "--", "echo built").splitlines()[-1:] == ["built"]
+    assert (both.root / "var/lib/cictl-agent/work/agent.token").stat().st_mode & 0o777 == 0o600

@@ -196,3 +196,10 @@ def test_a_directory_without_data_stays_as_it_is(run: Run, tmp_path: Path) -> No
         run("tokens", "create", "x", "--role", "admin", "--data-dir", str(tmp_path / "no")).code == ExitCode.NOT_FOUND
     )
     assert not (tmp_path / "no").exists()
+
+
+def test_a_backup_leaves_the_first_token_out(run: Run, stopped: Path, tmp_path: Path) -> None:
+    (stopped / "admin.token").write_text("cictl_u_x")
+    assert run("store", "backup", str(tmp_path / "backup"), "--data-dir", str(stopped)).code == 0
+    assert (tmp_path / "backup").is_dir()
+    assert not (tmp_path / "backup" / "admin.token").exists()
