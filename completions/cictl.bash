@@ -4,20 +4,20 @@ _cictl_node() {
     case "$1" in
     "cictl")
         commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs retention secrets login logout whoami tokens vault update server api store context completion version"
-        options="--version -y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="--version -y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --no-auth --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --header-seconds --peer-connections --log-level --debug -h --help"
-        valued="--host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --header-seconds --peer-connections --log-level"
+        options="--host --port --data-dir --no-auth --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --peer-connections --log-level --debug -h --help"
+        valued="--host --port --data-dir --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --peer-connections --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
         commands=""
-        options="--server --context --id --work-dir --token-file --enroll-token-file --slots --label --log-level --debug -h --help"
-        valued="--server --context --id --work-dir --token-file --enroll-token-file --slots --label --log-level"
+        options="--server --context --id --work-dir --token-file --ca-file --enroll-token-file --slots --label --log-level --debug -h --help"
+        valued="--server --context --id --work-dir --token-file --ca-file --enroll-token-file --slots --label --log-level"
         arguments="" repeated=""
         ;;
     "cictl demo")
@@ -28,14 +28,14 @@ _cictl_node() {
         ;;
     "cictl healthcheck")
         commands=""
-        options="--wait --timeout -o --output --query --server --context --debug -h --help"
-        valued="--timeout -o --output --query --server --context"
+        options="--wait --timeout -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--timeout -o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl info")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl lint")
@@ -46,434 +46,440 @@ _cictl_node() {
         ;;
     "cictl run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context --ca-file"
         arguments="targets" repeated=""
         ;;
     "cictl agents")
-        commands="list show activate deactivate refresh-tools restart wipe-cache flush-history update exec enroll"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        commands="list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl agents list")
         commands=""
-        options="-w --watch -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-w --watch -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl agents show")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
         ;;
     "cictl agents activate")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
         ;;
     "cictl agents deactivate")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
         ;;
     "cictl agents refresh-tools")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
         ;;
     "cictl agents restart")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
         ;;
     "cictl agents wipe-cache")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
         ;;
     "cictl agents flush-history")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
+        ;;
+    "cictl agents remove")
+        commands=""
+        options="--force -y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="agents" repeated="agents"
         ;;
     "cictl agents update")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
         ;;
     "cictl agents exec")
         commands=""
-        options="--shell --time-limit --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-        valued="--shell --time-limit --timeout -o --output --query --server --context"
+        options="--shell --time-limit --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--shell --time-limit --timeout -o --output --query --server --context --ca-file"
         arguments="agents -" repeated=""
         ;;
     "cictl agents enroll")
         commands=""
-        options="--uses --ttl -o --output --query --server --context --debug -h --help"
-        valued="--uses --ttl -o --output --query --server --context"
+        options="--uses --ttl -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--uses --ttl -o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl projects")
         commands="list show import reload delete icon"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl projects list")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl projects show")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="projects" repeated=""
         ;;
     "cictl projects import")
         commands=""
-        options="--ref --file --replace --as -o --output --query --server --context --debug -h --help"
-        valued="--ref --file --replace --as -o --output --query --server --context"
+        options="--ref --file --replace --as -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--ref --file --replace --as -o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl projects reload")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="projects" repeated=""
         ;;
     "cictl projects delete")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="projects" repeated=""
         ;;
     "cictl projects icon")
         commands=""
-        options="--to --force -o --output --query --server --context --debug -h --help"
-        valued="--to -o --output --query --server --context"
+        options="--to --force -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--to -o --output --query --server --context --ca-file"
         arguments="projects" repeated=""
         ;;
     "cictl pipelines")
         commands="list show run preview source-refs eligible-agents version"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl pipelines list")
         commands=""
-        options="--project -o --output --query --server --context --debug -h --help"
-        valued="--project -o --output --query --server --context"
+        options="--project -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project -o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl pipelines show")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="pipelines" repeated=""
         ;;
     "cictl pipelines run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context --ca-file"
         arguments="pipeline-targets" repeated=""
         ;;
     "cictl pipelines preview")
         commands=""
-        options="--matrix --matrix-index --only --ref --agent --offline -o --output --query --server --context --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context"
+        options="--matrix --matrix-index --only --ref --agent --offline -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context --ca-file"
         arguments="pipeline-targets" repeated=""
         ;;
     "cictl pipelines source-refs")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="pipelines" repeated=""
         ;;
     "cictl pipelines eligible-agents")
         commands=""
-        options="--matrix --matrix-index --only --agent --dry-run -o --output --query --server --context --debug -h --help"
-        valued="--matrix --matrix-index --agent -o --output --query --server --context"
+        options="--matrix --matrix-index --only --agent --dry-run -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --agent -o --output --query --server --context --ca-file"
         arguments="pipeline-targets" repeated=""
         ;;
     "cictl pipelines version")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="pipelines" repeated=""
         ;;
     "cictl chains")
         commands="list show run preview source-refs eligible-agents"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl chains list")
         commands=""
-        options="--project -o --output --query --server --context --debug -h --help"
-        valued="--project -o --output --query --server --context"
+        options="--project -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project -o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl chains show")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl chains run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl chains preview")
         commands=""
-        options="--matrix --matrix-index --only --ref --agent --offline -o --output --query --server --context --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context"
+        options="--matrix --matrix-index --only --ref --agent --offline -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl chains source-refs")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl chains eligible-agents")
         commands=""
-        options="--matrix --matrix-index --only --agent --dry-run -o --output --query --server --context --debug -h --help"
-        valued="--matrix --matrix-index --agent -o --output --query --server --context"
+        options="--matrix --matrix-index --only --agent --dry-run -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --agent -o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl jobs")
         commands="list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl jobs list")
         commands=""
-        options="--status --project --pipeline --agent --run --limit -w --watch -o --output --query --server --context --debug -h --help"
-        valued="--status --project --pipeline --agent --run --limit -o --output --query --server --context"
+        options="--status --project --pipeline --agent --run --limit -w --watch -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--status --project --pipeline --agent --run --limit -o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl jobs show")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="jobs" repeated=""
         ;;
     "cictl jobs logs")
         commands=""
-        options="--run -f --follow --tail --since --step --failed --grep -t --timestamps --offset --raw -o --output --query --server --context --debug -h --help"
-        valued="--run --tail --since --step --grep --offset -o --output --query --server --context"
+        options="--run -f --follow --tail --since --step --failed --grep -t --timestamps --offset --raw -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--run --tail --since --step --grep --offset -o --output --query --server --context --ca-file"
         arguments="jobs" repeated=""
         ;;
     "cictl jobs cancel")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="jobs" repeated="jobs"
         ;;
     "cictl jobs rerun")
         commands=""
-        options="--wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-        valued="--timeout -o --output --query --server --context"
+        options="--wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--timeout -o --output --query --server --context --ca-file"
         arguments="jobs" repeated="jobs"
         ;;
     "cictl jobs delete")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="jobs" repeated="jobs"
         ;;
     "cictl jobs clear-queue")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl jobs flush-history")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl jobs artifacts")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="jobs" repeated=""
         ;;
     "cictl jobs download")
         commands=""
-        options="--all --prefix -O -C --directory --force -o --output --query --server --context --debug -h --help"
-        valued="--prefix -O -C --directory -o --output --query --server --context"
+        options="--all --prefix -O -C --directory --force -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--prefix -O -C --directory -o --output --query --server --context --ca-file"
         arguments="jobs -" repeated=""
         ;;
     "cictl jobs tests")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="jobs" repeated=""
         ;;
     "cictl jobs explain")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="jobs" repeated=""
         ;;
     "cictl jobs watch")
         commands=""
-        options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --debug -h --help"
-        valued="--run --timeout -o --output --query --server --context"
+        options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--run --timeout -o --output --query --server --context --ca-file"
         arguments="jobs" repeated="jobs"
         ;;
     "cictl runs")
         commands="pin unpin"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl runs pin")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl runs unpin")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl retention")
         commands="show set preview run"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl retention show")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl retention set")
         commands=""
-        options="--project --keep-runs --keep-days --artifact-days --log-days --reset -o --output --query --server --context --debug -h --help"
-        valued="--project --keep-runs --keep-days --artifact-days --log-days -o --output --query --server --context"
+        options="--project --keep-runs --keep-days --artifact-days --log-days --reset -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project --keep-runs --keep-days --artifact-days --log-days -o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl retention preview")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl retention run")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl secrets")
         commands="list set remove rotate-key"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl secrets list")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl secrets set")
         commands=""
-        options="--project --branch --from-file -o --output --query --server --context --debug -h --help"
-        valued="--project --branch --from-file -o --output --query --server --context"
+        options="--project --branch --from-file -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project --branch --from-file -o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl secrets remove")
         commands=""
-        options="--project -y --yes -o --output --query --server --context --debug -h --help"
-        valued="--project -o --output --query --server --context"
+        options="--project -y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project -o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl secrets rotate-key")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl login")
         commands=""
-        options="--token-file -o --output --query --debug -h --help"
-        valued="--token-file -o --output --query"
+        options="--token-file --ca-file -o --output --query --debug -h --help"
+        valued="--token-file --ca-file -o --output --query"
         arguments="-" repeated=""
         ;;
     "cictl logout")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl whoami")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl tokens")
         commands="list create revoke rotate"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl tokens list")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl tokens create")
         commands=""
-        options="--role --agent --project --ttl --data-dir -o --output --query --server --context --debug -h --help"
-        valued="--role --agent --project --ttl --data-dir -o --output --query --server --context"
+        options="--role --agent --project --ttl --data-dir -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--role --agent --project --ttl --data-dir -o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl tokens revoke")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl tokens rotate")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl vault")
         commands="list add delete test"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl vault list")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl vault add")
@@ -484,74 +490,74 @@ _cictl_node() {
         ;;
     "cictl vault delete")
         commands=""
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="vault-connections" repeated=""
         ;;
     "cictl vault test")
         commands=""
-        options="--secret --key --mount --kv-version --secret-id-file --secret-id-stdin --secret-id-var --ask-secret-id -o --output --query --server --context --debug -h --help"
-        valued="--secret --key --mount --kv-version --secret-id-file --secret-id-var -o --output --query --server --context"
+        options="--secret --key --mount --kv-version --secret-id-file --secret-id-stdin --secret-id-var --ask-secret-id -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--secret --key --mount --kv-version --secret-id-file --secret-id-var -o --output --query --server --context --ca-file"
         arguments="vault-connections" repeated=""
         ;;
     "cictl update")
         commands="check tags status apply rollback"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl update check")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl update tags")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl update status")
         commands=""
-        options="-o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl update apply")
         commands=""
-        options="--version --no-wait --timeout -y --yes -o --output --query --server --context --debug -h --help"
-        valued="--version --timeout -o --output --query --server --context"
+        options="--version --no-wait --timeout -y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--version --timeout -o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl update rollback")
         commands=""
-        options="--no-wait --timeout -y --yes -o --output --query --server --context --debug -h --help"
-        valued="--timeout -o --output --query --server --context"
+        options="--no-wait --timeout -y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--timeout -o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl server")
         commands="restart"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl server restart")
         commands=""
-        options="--wait --timeout -y --yes -o --output --query --server --context --debug -h --help"
-        valued="--timeout -o --output --query --server --context"
+        options="--wait --timeout -y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--timeout -o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl api")
         commands=""
-        options="-d --field -D --typed-field --input --paginate -y --yes -o --output --query --server --context --debug -h --help"
-        valued="-d --field -D --typed-field --input -o --output --query --server --context"
+        options="-d --field -D --typed-field --input --paginate -y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-d --field -D --typed-field --input -o --output --query --server --context --ca-file"
         arguments="methods -" repeated=""
         ;;
     "cictl store")
         commands="check backup restore compact export"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl store check")
@@ -562,14 +568,14 @@ _cictl_node() {
         ;;
     "cictl store backup")
         commands=""
-        options="--data-dir -o --output --query --debug -h --help"
-        valued="--data-dir -o --output --query"
+        options="--data-dir --key-file -o --output --query --debug -h --help"
+        valued="--data-dir --key-file -o --output --query"
         arguments="-" repeated=""
         ;;
     "cictl store restore")
         commands=""
-        options="--data-dir -y --yes -o --output --query --debug -h --help"
-        valued="--data-dir -o --output --query"
+        options="--data-dir --key-file -y --yes -o --output --query --debug -h --help"
+        valued="--data-dir --key-file -o --output --query"
         arguments="-" repeated=""
         ;;
     "cictl store compact")
@@ -586,8 +592,8 @@ _cictl_node() {
         ;;
     "cictl context")
         commands="list use set delete show"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl context list")
@@ -604,8 +610,8 @@ _cictl_node() {
         ;;
     "cictl context set")
         commands=""
-        options="--server --token-file --token-stdin --no-token --protected --unprotected --use -o --output --query --debug -h --help"
-        valued="--server --token-file -o --output --query"
+        options="--server --token-file --token-stdin --no-token --ca-file --client-cert --client-key --protected --unprotected --use -o --output --query --debug -h --help"
+        valued="--server --token-file --ca-file --client-cert --client-key -o --output --query"
         arguments="contexts" repeated=""
         ;;
     "cictl context delete")
@@ -616,14 +622,14 @@ _cictl_node() {
         ;;
     "cictl context show")
         commands=""
-        options="--origins -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="--origins -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="contexts" repeated=""
         ;;
     "cictl completion")
         commands="show install"
-        options="-y --yes -o --output --query --server --context --debug -h --help"
-        valued="-o --output --query --server --context"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl completion show")

@@ -3,21 +3,21 @@
 function __cictl_node
     switch $argv[1]
         case 'cictl'
-            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec enroll.' projects 'Projects: list show import reload delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' runs 'Runs: pin unpin.' retention 'How long runs, logs and artifacts are kept: show set preview run.' secrets 'Secrets that the server keeps for jobs: list set remove rotate-key.' login 'Log in to a server, and use it from now on.' logout 'Forget a server'\''s token.' whoami 'Show whom the server takes you for.' tokens 'Who may do what: list create revoke rotate.' vault 'Vaults that jobs take secrets from: list add delete test.' update 'Versions of the server: check tags status apply rollback.' server 'The server itself: restart.' api 'Call the API itself, as it is.' store 'The server'\''s data: check backup restore compact export.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
-            set -g __cictl_options --version 'Show the version and exit.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll.' projects 'Projects: list show import reload delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' runs 'Runs: pin unpin.' retention 'How long runs, logs and artifacts are kept: show set preview run.' secrets 'Secrets that the server keeps for jobs: list set remove rotate-key.' login 'Log in to a server, and use it from now on.' logout 'Forget a server'\''s token.' whoami 'Show whom the server takes you for.' tokens 'Who may do what: list create revoke rotate.' vault 'Vaults that jobs take secrets from: list add delete test.' update 'Versions of the server: check tags status apply rollback.' server 'The server itself: restart.' api 'Call the API itself, as it is.' store 'The server'\''s data: check backup restore compact export.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
+            set -g __cictl_options --version 'Show the version and exit.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl serve'
             set -g __cictl_commands
-            set -g __cictl_options --host 'Address to listen on; on others than loopback everybody needs a token. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]' --port 'Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]' --data-dir 'Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' --no-auth 'Ask nobody for a token, whoever reaches the address; refused once there are tokens.' --agent-timeout 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' --default-timeout 'Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]' --vault-url 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' --max-artifacts 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]' --max-artifact-files 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]' --min-free 'Take no new runs and artifacts while less than this is free on the disk; 0 for no limit. [env var: CICTL_MIN_FREE; default: (1GiB, or 5 % of a smaller disk)]' --header-seconds 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]' --peer-connections 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]' --log-level 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --host --port --data-dir --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --header-seconds --peer-connections --log-level
+            set -g __cictl_options --host 'Address to listen on; on others than loopback everybody needs a token. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]' --port 'Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]' --data-dir 'Where everything is kept; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' --no-auth 'Ask nobody for a token, whoever reaches the address; refused once there are tokens.' --allowed-host 'Answer under this name too, as a proxy or another machine asks for; .example.com means all names below. May be repeated. The variable holds several, separated by blanks. [env var: CICTL_ALLOWED_HOSTS]' --public-url 'The address that browsers show, if a proxy with another one is in front: https://ci.example.com. [env var: CICTL_PUBLIC_URL]' --agent-timeout 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]' --default-timeout 'Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]' --vault-url 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]' --max-artifacts 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]' --max-artifact-files 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]' --min-free 'Take no new runs and artifacts while less than this is free on the disk; 0 for no limit. [env var: CICTL_MIN_FREE; default: (1GiB, or 5 % of a smaller disk)]' --max-log 'How much of one job'\''s log is kept: 500MiB, 2GiB; 0 for any size. [env var: CICTL_MAX_LOG; default: 1GiB]' --max-run-jobs 'How many jobs one run may have; 0 for any number. [env var: CICTL_MAX_RUN_JOBS; default: 10000; x>=0]' --max-queued-runs 'How many runs of one project may wait or run at once; 0 for any number. [env var: CICTL_MAX_QUEUED_RUNS; default: 1000; x>=0]' --max-agents 'How many agents may be known; further ones are refused. 0 for any number. [env var: CICTL_MAX_AGENTS; default: 1000; x>=0]' --forget-agents-after 'Forget agents that were silent for this long, unless deactivated: 12h, 90d; 0 for never. [env var: CICTL_FORGET_AGENTS_AFTER; default: 30d]' --header-seconds 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]' --peer-connections 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]' --log-level 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --host --port --data-dir --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --peer-connections --log-level
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl run-agent'
             set -g __cictl_commands
-            set -g __cictl_options --server 'The server; else CICTL_SERVER_URL.' --context 'A named server of the context file, with its token.' --id 'This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' --work-dir 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' --token-file 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' --enroll-token-file 'Trade the enrolment token in this file once for a token of its own; else CICTL_ENROLL_TOKEN_FILE.' --slots 'How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.' --label 'Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.' --log-level 'debug, info, warning or error. [default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --server --context --id --work-dir --token-file --enroll-token-file --slots --label --log-level
+            set -g __cictl_options --server 'The server; else CICTL_SERVER_URL.' --context 'A named server of the context file, with its token.' --id 'This agent'\''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.' --work-dir 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.' --token-file 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.' --ca-file 'Trust the certificates in this PEM file alone; else CICTL_CA_FILE.' --enroll-token-file 'Trade the enrolment token in this file once for a token of its own; else CICTL_ENROLL_TOKEN_FILE.' --slots 'How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.' --label 'Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.' --log-level 'debug, info, warning or error. [default: info]' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --server --context --id --work-dir --token-file --ca-file --enroll-token-file --slots --label --log-level
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl demo'
@@ -28,14 +28,14 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl healthcheck'
             set -g __cictl_commands
-            set -g __cictl_options --wait 'Try again until it is healthy.' --timeout 'How long --wait tries. [default: 60.0; x>=0]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --timeout -o --output --query --server --context
+            set -g __cictl_options --wait 'Try again until it is healthy.' --timeout 'How long --wait tries. [default: 60.0; x>=0]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl info'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl lint'
@@ -46,434 +46,440 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl run'
             set -g __cictl_commands
-            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --reload 'Load the project'\''s file again first.' --dry-run 'Skip the steps that the project file marks for it.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --matrix --matrix-index --ref --agent --timeout -o --output --query --server --context
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --reload 'Load the project'\''s file again first.' --dry-run 'Skip the steps that the project file marks for it.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments targets
             set -g __cictl_repeated ''
         case 'cictl agents'
-            set -g __cictl_commands list 'List the agents.' show 'Show one agent, its capabilities and its recent log.' activate 'Let a deactivated agent lease jobs again.' deactivate 'Stop an agent from leasing jobs; cancels its active job.' refresh-tools 'Let an agent look again which tools it has, even while it works.' restart 'Let an agent restart itself, once its jobs are over.' wipe-cache 'Let an agent delete all its caches, once its job is over.' flush-history 'Delete the jobs that an agent has finished, and its workspaces.' update 'Let an agent update itself to the server'\''s version, once its job is over.' exec 'Run a script on one agent, as a job outside all projects.' enroll 'Make a token that agents trade for tokens of their own, and write it to standard output, this once.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_commands list 'List the agents.' show 'Show one agent, its capabilities and its recent log.' activate 'Let a deactivated agent lease jobs again.' deactivate 'Stop an agent from leasing jobs; cancels its active job.' refresh-tools 'Let an agent look again which tools it has, even while it works.' restart 'Let an agent restart itself, once its jobs are over.' wipe-cache 'Let an agent delete all its caches, once its job is over.' flush-history 'Delete the jobs that an agent has finished, and its workspaces.' remove 'Forget agents that are gone; the jobs that they ran stay.' update 'Let an agent update itself to the server'\''s version, once its job is over.' exec 'Run a script on one agent, as a job outside all projects.' enroll 'Make a token that agents trade for tokens of their own, and write it to standard output, this once.'
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl agents list'
             set -g __cictl_commands
-            set -g __cictl_options -w 'Go on showing how they change, until Ctrl-C.' --watch 'Go on showing how they change, until Ctrl-C.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -w 'Go on showing how they change, until Ctrl-C.' --watch 'Go on showing how they change, until Ctrl-C.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl agents show'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments agents
             set -g __cictl_repeated ''
         case 'cictl agents activate'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments agents
             set -g __cictl_repeated ''
         case 'cictl agents deactivate'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments agents
             set -g __cictl_repeated ''
         case 'cictl agents refresh-tools'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments agents
             set -g __cictl_repeated ''
         case 'cictl agents restart'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments agents
             set -g __cictl_repeated ''
         case 'cictl agents wipe-cache'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments agents
             set -g __cictl_repeated ''
         case 'cictl agents flush-history'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments agents
             set -g __cictl_repeated ''
+        case 'cictl agents remove'
+            set -g __cictl_commands
+            set -g __cictl_options --force 'Also one that is online or has a job, which is cancelled.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
+            set -g __cictl_arguments agents
+            set -g __cictl_repeated 'agents'
         case 'cictl agents update'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments agents
             set -g __cictl_repeated ''
         case 'cictl agents exec'
             set -g __cictl_commands
-            set -g __cictl_options --shell 'posix, cmd or powershell; default: the agent'\''s first.' --time-limit 'Stop the script after this long. [default: 600; x>=1]' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --shell --time-limit --timeout -o --output --query --server --context
+            set -g __cictl_options --shell 'posix, cmd or powershell; default: the agent'\''s first.' --time-limit 'Stop the script after this long. [default: 600; x>=1]' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --shell --time-limit --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments agents -
             set -g __cictl_repeated ''
         case 'cictl agents enroll'
             set -g __cictl_commands
-            set -g __cictl_options --uses 'How many agents may use it. [default: 1; x>=1]' --ttl 'How long it counts, such as 1h. [default: 24h]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --uses --ttl -o --output --query --server --context
+            set -g __cictl_options --uses 'How many agents may use it. [default: 1; x>=1]' --ttl 'How long it counts, such as 1h. [default: 24h]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --uses --ttl -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl projects'
             set -g __cictl_commands list 'List the projects.' show 'Show one project with its pipelines and chains.' import 'Import a project from a git repository.' reload 'Read a project'\''s file again from its repository.' delete 'Delete a project, its pipelines and its chains.' icon 'Get the image that a project'\''s repository has as its icon or logo.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl projects list'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl projects show'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments projects
             set -g __cictl_repeated ''
         case 'cictl projects import'
             set -g __cictl_commands
-            set -g __cictl_options --ref 'Branch, tag or commit; else the default branch, and what that becomes.' --file 'Name of the project file in the root.' --replace 'Move this project here; its history is kept.' --as 'Name of the project, instead of the file'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --ref --file --replace --as -o --output --query --server --context
+            set -g __cictl_options --ref 'Branch, tag or commit; else the default branch, and what that becomes.' --file 'Name of the project file in the root.' --replace 'Move this project here; its history is kept.' --as 'Name of the project, instead of the file'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --ref --file --replace --as -o --output --query --server --context --ca-file
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl projects reload'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments projects
             set -g __cictl_repeated ''
         case 'cictl projects delete'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments projects
             set -g __cictl_repeated ''
         case 'cictl projects icon'
             set -g __cictl_commands
-            set -g __cictl_options --to 'Write the image into this file.' --force 'Overwrite the file.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --to -o --output --query --server --context
+            set -g __cictl_options --to 'Write the image into this file.' --force 'Overwrite the file.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --to -o --output --query --server --context --ca-file
             set -g __cictl_arguments projects
             set -g __cictl_repeated ''
         case 'cictl pipelines'
             set -g __cictl_commands list 'List the pipelines of all projects.' show 'Show one pipeline with its jobs and steps.' run 'Run a pipeline, or one of its jobs.' preview 'Show what a run would do, and what it lacks.' source-refs 'List the branches that a pipeline could be run from.' eligible-agents 'List the agents that could take every job of a run.' version 'Resolve the version that a run would have now.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl pipelines list'
             set -g __cictl_commands
-            set -g __cictl_options --project 'Only this project'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --project -o --output --query --server --context
+            set -g __cictl_options --project 'Only this project'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --project -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl pipelines show'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments pipelines
             set -g __cictl_repeated ''
         case 'cictl pipelines run'
             set -g __cictl_commands
-            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --reload 'Load the project'\''s file again first.' --dry-run 'Skip the steps that the project file marks for it.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --matrix --matrix-index --ref --agent --timeout -o --output --query --server --context
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --reload 'Load the project'\''s file again first.' --dry-run 'Skip the steps that the project file marks for it.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments pipeline-targets
             set -g __cictl_repeated ''
         case 'cictl pipelines preview'
             set -g __cictl_commands
-            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --matrix --matrix-index --ref --agent -o --output --query --server --context
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent -o --output --query --server --context --ca-file
             set -g __cictl_arguments pipeline-targets
             set -g __cictl_repeated ''
         case 'cictl pipelines source-refs'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments pipelines
             set -g __cictl_repeated ''
         case 'cictl pipelines eligible-agents'
             set -g __cictl_commands
-            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --agent 'Run every job on this agent.' --dry-run 'Skip the steps that the project file marks for it.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --matrix --matrix-index --agent -o --output --query --server --context
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --agent 'Run every job on this agent.' --dry-run 'Skip the steps that the project file marks for it.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --agent -o --output --query --server --context --ca-file
             set -g __cictl_arguments pipeline-targets
             set -g __cictl_repeated ''
         case 'cictl pipelines version'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments pipelines
             set -g __cictl_repeated ''
         case 'cictl chains'
             set -g __cictl_commands list 'List the pipeline chains of all projects.' show 'Show one chain with its pipelines, in their order.' run 'Run the pipelines of a chain in the order of their dependencies.' preview 'Show what a run would do, and what it lacks.' source-refs 'List the branches that a chain could be run from: those of its first pipeline.' eligible-agents 'List the agents that could take every job of a chain'\''s run.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl chains list'
             set -g __cictl_commands
-            set -g __cictl_options --project 'Only this project'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --project -o --output --query --server --context
+            set -g __cictl_options --project 'Only this project'\''s.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --project -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl chains show'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments chains
             set -g __cictl_repeated ''
         case 'cictl chains run'
             set -g __cictl_commands
-            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --reload 'Load the project'\''s file again first.' --dry-run 'Skip the steps that the project file marks for it.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --matrix --matrix-index --ref --agent --timeout -o --output --query --server --context
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --reload 'Load the project'\''s file again first.' --dry-run 'Skip the steps that the project file marks for it.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments chains
             set -g __cictl_repeated ''
         case 'cictl chains preview'
             set -g __cictl_commands
-            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --matrix --matrix-index --ref --agent -o --output --query --server --context
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --ref 'Branch, tag or commit instead of the pipeline'\''s own.' --agent 'Run every job on this agent.' --offline 'Build the commit and version of an earlier run; the server asks no remote.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --ref --agent -o --output --query --server --context --ca-file
             set -g __cictl_arguments chains
             set -g __cictl_repeated ''
         case 'cictl chains source-refs'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments chains
             set -g __cictl_repeated ''
         case 'cictl chains eligible-agents'
             set -g __cictl_commands
-            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --agent 'Run every job on this agent.' --dry-run 'Skip the steps that the project file marks for it.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --matrix --matrix-index --agent -o --output --query --server --context
+            set -g __cictl_options --matrix 'Only the matrix entry of this name.' --matrix-index 'Only this matrix entry, counted from 0. [x>=0]' --only 'Leave out the jobs that the selected ones need.' --agent 'Run every job on this agent.' --dry-run 'Skip the steps that the project file marks for it.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --matrix --matrix-index --agent -o --output --query --server --context --ca-file
             set -g __cictl_arguments chains
             set -g __cictl_repeated ''
         case 'cictl jobs'
             set -g __cictl_commands list 'List the newest jobs.' show 'Show one job: its state, what it waits for, its steps.' logs 'Show a job'\''s log, or a part of it.' cancel 'Cancel jobs; one that is over stays as it is.' rerun 'Enqueue jobs once more, each as a new job of its run.' delete 'Delete jobs that have not started; jobs that need them end too.' clear-queue 'Delete all jobs that are queued or leased.' flush-history 'Delete all jobs that are over, logs included.' artifacts 'List the files that a job left.' download 'Download a job'\''s artifacts: one, those of a directory, all of them, or a zip.' tests 'Show a job'\''s test report: the counts, and what failed.' explain 'Tell why a job waits, and what would help.' watch 'Follow the states of jobs until all are over.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl jobs list'
             set -g __cictl_commands
-            set -g __cictl_options --status 'Only these; may be repeated. queued, leased, running, succeeded, failed, cancelled, active, finished.' --project 'Only this project'\''s.' --pipeline 'Only this pipeline'\''s.' --agent 'Only those that this agent has or had.' --run 'All jobs of this run: 41, @last, shop/build@last.' --limit 'How many. [default: 50; 1<=x<=2000]' -w 'Go on showing how they change, until Ctrl-C.' --watch 'Go on showing how they change, until Ctrl-C.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --status --project --pipeline --agent --run --limit -o --output --query --server --context
+            set -g __cictl_options --status 'Only these; may be repeated. queued, leased, running, succeeded, failed, cancelled, active, finished.' --project 'Only this project'\''s.' --pipeline 'Only this pipeline'\''s.' --agent 'Only those that this agent has or had.' --run 'All jobs of this run: 41, @last, shop/build@last.' --limit 'How many. [default: 50; 1<=x<=2000]' -w 'Go on showing how they change, until Ctrl-C.' --watch 'Go on showing how they change, until Ctrl-C.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --status --project --pipeline --agent --run --limit -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl jobs show'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs
             set -g __cictl_repeated ''
         case 'cictl jobs logs'
             set -g __cictl_commands
-            set -g __cictl_options --run 'All jobs of this run: 41, @last, shop/build@last.' -f 'Go on until the job is over.' --follow 'Go on until the job is over.' --tail 'Only the last N lines. [x>=0]' --since 'Only what came since then: 15m, 2h, or an ISO 8601 time.' --step 'Only this step'\''s part: its number, or how its command or its test'\''s name begins.' --failed 'Where the failed step tells of errors, of jobs that failed.' --grep 'Only lines in which this is found.' -t 'Put the time before each line.' --timestamps 'Put the time before each line.' --offset 'Begin at this byte. [default: 0; x>=0]' --raw 'Leave terminal control sequences in.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --run --tail --since --step --grep --offset -o --output --query --server --context
+            set -g __cictl_options --run 'All jobs of this run: 41, @last, shop/build@last.' -f 'Go on until the job is over.' --follow 'Go on until the job is over.' --tail 'Only the last N lines. [x>=0]' --since 'Only what came since then: 15m, 2h, or an ISO 8601 time.' --step 'Only this step'\''s part: its number, or how its command or its test'\''s name begins.' --failed 'Where the failed step tells of errors, of jobs that failed.' --grep 'Only lines in which this is found.' -t 'Put the time before each line.' --timestamps 'Put the time before each line.' --offset 'Begin at this byte. [default: 0; x>=0]' --raw 'Leave terminal control sequences in.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --run --tail --since --step --grep --offset -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs
             set -g __cictl_repeated ''
         case 'cictl jobs cancel'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs
             set -g __cictl_repeated 'jobs'
         case 'cictl jobs rerun'
             set -g __cictl_commands
-            set -g __cictl_options --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --timeout -o --output --query --server --context
+            set -g __cictl_options --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs
             set -g __cictl_repeated 'jobs'
         case 'cictl jobs delete'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs
             set -g __cictl_repeated 'jobs'
         case 'cictl jobs clear-queue'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl jobs flush-history'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl jobs artifacts'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs
             set -g __cictl_repeated ''
         case 'cictl jobs download'
             set -g __cictl_commands
-            set -g __cictl_options --all 'Every artifact, as files instead of a zip.' --prefix 'Every artifact below this directory.' -O 'Where to put files. [default: .]' -C 'Where to put files. [default: .]' --directory 'Where to put files. [default: .]' --force 'Overwrite files that exist.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --prefix -O -C --directory -o --output --query --server --context
+            set -g __cictl_options --all 'Every artifact, as files instead of a zip.' --prefix 'Every artifact below this directory.' -O 'Where to put files. [default: .]' -C 'Where to put files. [default: .]' --directory 'Where to put files. [default: .]' --force 'Overwrite files that exist.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --prefix -O -C --directory -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs -
             set -g __cictl_repeated ''
         case 'cictl jobs tests'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs
             set -g __cictl_repeated ''
         case 'cictl jobs explain'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs
             set -g __cictl_repeated ''
         case 'cictl jobs watch'
             set -g __cictl_commands
-            set -g __cictl_options --run 'All jobs of this run: 41, @last, shop/build@last.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --run --timeout -o --output --query --server --context
+            set -g __cictl_options --run 'All jobs of this run: 41, @last, shop/build@last.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --run --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs
             set -g __cictl_repeated 'jobs'
         case 'cictl runs'
             set -g __cictl_commands pin 'Keep a run whatever its age, with its logs and artifacts.' unpin 'Let a run go when its time has come: see `cictl retention show`.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl runs pin'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl runs unpin'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl retention'
             set -g __cictl_commands show 'Show how long runs, their logs and their artifacts are kept.' set 'Change how long things are kept; what is not named stays as it is.' preview 'Show what would go now.' run 'Remove now what the limits say, instead of within the hour.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl retention show'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl retention set'
             set -g __cictl_commands
-            set -g __cictl_options --project 'Of this project only; default: of all.' --keep-runs 'Keep the newest N runs of each pipeline; 0: all. [x>=0]' --keep-days 'Keep runs N days; 0: for ever. [x>=0]' --artifact-days 'Keep artifacts N days; 0: as long as the run. [x>=0]' --log-days 'Keep logs N days; 0: as long as the run. [x>=0]' --reset 'Give up what was set before: take the wider limits again.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --project --keep-runs --keep-days --artifact-days --log-days -o --output --query --server --context
+            set -g __cictl_options --project 'Of this project only; default: of all.' --keep-runs 'Keep the newest N runs of each pipeline; 0: all. [x>=0]' --keep-days 'Keep runs N days; 0: for ever. [x>=0]' --artifact-days 'Keep artifacts N days; 0: as long as the run. [x>=0]' --log-days 'Keep logs N days; 0: as long as the run. [x>=0]' --reset 'Give up what was set before: take the wider limits again.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --project --keep-runs --keep-days --artifact-days --log-days -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl retention preview'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl retention run'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl secrets'
             set -g __cictl_commands list 'List the secrets that the server keeps; values are never shown.' set 'Store a secret for the steps of jobs, or another value of it.' remove 'Remove a secret; jobs that name it fail from then on.' rotate-key 'Seal all secrets with a new key, and forget the old one.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl secrets list'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl secrets set'
             set -g __cictl_commands
-            set -g __cictl_options --project 'The secret of this project; default: of all projects.' --branch 'Only for runs of this branch, such as main or '\''release/*'\''; may be repeated. Empty: of all again.' --from-file 'Take the value from this file, as it is.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --project --branch --from-file -o --output --query --server --context
+            set -g __cictl_options --project 'The secret of this project; default: of all projects.' --branch 'Only for runs of this branch, such as main or '\''release/*'\''; may be repeated. Empty: of all again.' --from-file 'Take the value from this file, as it is.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --project --branch --from-file -o --output --query --server --context --ca-file
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl secrets remove'
             set -g __cictl_commands
-            set -g __cictl_options --project 'The secret of this project; default: of all projects.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --project -o --output --query --server --context
+            set -g __cictl_options --project 'The secret of this project; default: of all projects.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --project -o --output --query --server --context --ca-file
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl secrets rotate-key'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl login'
             set -g __cictl_commands
-            set -g __cictl_options --token-file 'Take the token from this file; it is not needed later.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --token-file -o --output --query
+            set -g __cictl_options --token-file 'Take the token from this file; it is not needed later.' --ca-file 'Trust these certificates (PEM) alone, now and later.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --token-file --ca-file -o --output --query
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl logout'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl whoami'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl tokens'
             set -g __cictl_commands list 'List the tokens, revoked and expired ones too; what they are is known to nobody but their holders.' create 'Make a token, and write it to standard output, this once.' revoke 'Make tokens count no more, at once.' rotate 'Replace a token: the new one is written to standard output, this once, and the old one is dead at once.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl tokens list'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl tokens create'
             set -g __cictl_commands
-            set -g __cictl_options --role 'admin, operator, viewer or agent. [required]' --agent 'The agent that it is for; with the role agent.' --project 'Only for this project, by its name; may be repeated.' --ttl 'How long it counts, such as 12h or 90d; else for ever.' --data-dir 'Make it in the data directory of a stopped server instead.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --role --agent --project --ttl --data-dir -o --output --query --server --context
+            set -g __cictl_options --role 'admin, operator, viewer or agent. [required]' --agent 'The agent that it is for; with the role agent.' --project 'Only for this project, by its name; may be repeated.' --ttl 'How long it counts, such as 12h or 90d; else for ever.' --data-dir 'Make it in the data directory of a stopped server instead.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --role --agent --project --ttl --data-dir -o --output --query --server --context --ca-file
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl tokens revoke'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl tokens rotate'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl vault'
             set -g __cictl_commands list 'List the Vault connections, and the pipelines that use them.' add 'Add a Vault connection, or change one; what is not named stays as it is.' delete 'Delete a Vault connection; steps that name it fail from then on.' test 'Let the server log in to the Vault, and read a secret if one is named.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl vault list'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl vault add'
@@ -484,74 +490,74 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl vault delete'
             set -g __cictl_commands
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments vault-connections
             set -g __cictl_repeated ''
         case 'cictl vault test'
             set -g __cictl_commands
-            set -g __cictl_options --secret 'Read this secret too; its value is never shown.' --key 'The key of --secret.' --mount 'Where --secret is; else the connection'\''s mount.' --kv-version 'Of --mount; else the connection'\''s. [1<=x<=2]' --secret-id-file 'Log in with the secret id in this file.' --secret-id-stdin 'Log in with the secret id on standard input.' --secret-id-var 'Log in with the secret id in this variable here.' --ask-secret-id 'Log in with a secret id that is asked for, unseen.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --secret --key --mount --kv-version --secret-id-file --secret-id-var -o --output --query --server --context
+            set -g __cictl_options --secret 'Read this secret too; its value is never shown.' --key 'The key of --secret.' --mount 'Where --secret is; else the connection'\''s mount.' --kv-version 'Of --mount; else the connection'\''s. [1<=x<=2]' --secret-id-file 'Log in with the secret id in this file.' --secret-id-stdin 'Log in with the secret id on standard input.' --secret-id-var 'Log in with the secret id in this variable here.' --ask-secret-id 'Log in with a secret id that is asked for, unseen.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --secret --key --mount --kv-version --secret-id-file --secret-id-var -o --output --query --server --context --ca-file
             set -g __cictl_arguments vault-connections
             set -g __cictl_repeated ''
         case 'cictl update'
             set -g __cictl_commands check 'Let the server look for a newer release.' tags 'List the versions that the server could run.' status 'Show how updates of the server stand, and what to do about one that failed.' apply 'Update the server, and follow it through its restart to the end.' rollback 'Let the server go back to a version, and follow it through its restart to the end.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl update check'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl update tags'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl update status'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl update apply'
             set -g __cictl_commands
-            set -g __cictl_options --version 'Such as v1.2.3; default: the latest release.' --no-wait 'Return once the version is staged; `cictl update status` tells the rest.' --timeout 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --version --timeout -o --output --query --server --context
+            set -g __cictl_options --version 'Such as v1.2.3; default: the latest release.' --no-wait 'Return once the version is staged; `cictl update status` tells the rest.' --timeout 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --version --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl update rollback'
             set -g __cictl_commands
-            set -g __cictl_options --no-wait 'Return once the version is staged; `cictl update status` tells the rest.' --timeout 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --timeout -o --output --query --server --context
+            set -g __cictl_options --no-wait 'Return once the version is staged; `cictl update status` tells the rest.' --timeout 'Stop waiting; the update goes on. Exit code 8. [default: 900.0; x>=0]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl server'
             set -g __cictl_commands restart 'Restart the server; jobs that run go on.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl server restart'
             set -g __cictl_commands
-            set -g __cictl_options --wait 'Return once the server answers again.' --timeout 'Stop waiting; exit code 8. [default: 120.0; x>=0]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --timeout -o --output --query --server --context
+            set -g __cictl_options --wait 'Return once the server answers again.' --timeout 'Stop waiting; exit code 8. [default: 120.0; x>=0]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --timeout -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl api'
             set -g __cictl_commands
-            set -g __cictl_options -d 'A text of the body, or of the query.' --field 'A text of the body, or of the query.' -D 'The same; true, false, null, numbers are those.' --typed-field 'The same; true, false, null, numbers are those.' --input 'Send this file as the body; - is standard input.' --paginate 'Follow next_cursor, and show all pages as one.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -d --field -D --typed-field --input -o --output --query --server --context
+            set -g __cictl_options -d 'A text of the body, or of the query.' --field 'A text of the body, or of the query.' -D 'The same; true, false, null, numbers are those.' --typed-field 'The same; true, false, null, numbers are those.' --input 'Send this file as the body; - is standard input.' --paginate 'Follow next_cursor, and show all pages as one.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -d --field -D --typed-field --input -o --output --query --server --context --ca-file
             set -g __cictl_arguments methods -
             set -g __cictl_repeated ''
         case 'cictl store'
             set -g __cictl_commands check 'Prove that the data is sound, or say what is not.' backup 'Copy the data, also while the server runs.' restore 'Put a backup in the place of a stopped server'\''s data.' compact 'Write the journal of a stopped server into its snapshot.' export 'Write all records as JSON, also while the server runs.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl store check'
@@ -562,14 +568,14 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl store backup'
             set -g __cictl_commands
-            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --data-dir -o --output --query
+            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' --key-file 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir --key-file -o --output --query
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl store restore'
             set -g __cictl_commands
-            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --data-dir -o --output --query
+            set -g __cictl_options --data-dir 'The server'\''s data directory; default: the user'\''s data directory. [env var: CICTL_DATA_DIR]' --key-file 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --data-dir --key-file -o --output --query
             set -g __cictl_arguments -
             set -g __cictl_repeated ''
         case 'cictl store compact'
@@ -586,8 +592,8 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl context'
             set -g __cictl_commands list 'List the named servers.' use 'Choose the server that commands call from now on.' set 'Add a named server, or change one; what is not named stays as it is.' delete 'Forget a named server and its token; the server itself stays as it is.' show 'Show the settings that commands work with; calls no server.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl context list'
@@ -604,8 +610,8 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl context set'
             set -g __cictl_commands
-            set -g __cictl_options --server 'The server'\''s address.' --token-file 'Read the token from this file, at each command.' --token-stdin 'Store the token that comes on standard input.' --no-token 'Forget the token.' --protected 'What destroys asks for the context'\''s name.' --unprotected 'What destroys asks for the context'\''s name.' --use 'Use it from now on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --server --token-file -o --output --query
+            set -g __cictl_options --server 'The server'\''s address.' --token-file 'Read the token from this file, at each command.' --token-stdin 'Store the token that comes on standard input.' --no-token 'Forget the token.' --ca-file 'Trust the certificates in this PEM file alone.' --client-cert 'Show this certificate (PEM), which may hold its key.' --client-key 'The key of --client-cert.' --protected 'What destroys asks for the context'\''s name.' --unprotected 'What destroys asks for the context'\''s name.' --use 'Use it from now on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --server --token-file --ca-file --client-cert --client-key -o --output --query
             set -g __cictl_arguments contexts
             set -g __cictl_repeated ''
         case 'cictl context delete'
@@ -616,14 +622,14 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl context show'
             set -g __cictl_commands
-            set -g __cictl_options --origins 'Say of each setting where it came from.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options --origins 'Say of each setting where it came from.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments contexts
             set -g __cictl_repeated ''
         case 'cictl completion'
             set -g __cictl_commands show 'Print the script for a shell.' install 'Put the script for a shell where the shell finds it, and say what is left to do.'
-            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued -o --output --query --server --context
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
             set -g __cictl_repeated ''
         case 'cictl completion show'

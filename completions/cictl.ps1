@@ -12,7 +12,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('info', 'Show the server and its state.');
                 , @('lint', 'Check a project file; needs no server.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
-                , @('agents', 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history update exec enroll.');
+                , @('agents', 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll.');
                 , @('projects', 'Projects: list show import reload delete icon.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
@@ -41,10 +41,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -55,19 +56,26 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--port', 'Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]');
                 , @('--data-dir', 'Where everything is kept; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
                 , @('--no-auth', 'Ask nobody for a token, whoever reaches the address; refused once there are tokens.');
+                , @('--allowed-host', 'Answer under this name too, as a proxy or another machine asks for; .example.com means all names below. May be repeated. The variable holds several, separated by blanks. [env var: CICTL_ALLOWED_HOSTS]');
+                , @('--public-url', 'The address that browsers show, if a proxy with another one is in front: https://ci.example.com. [env var: CICTL_PUBLIC_URL]');
                 , @('--agent-timeout', 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]');
                 , @('--default-timeout', 'Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]');
                 , @('--vault-url', 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]');
                 , @('--max-artifacts', 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]');
                 , @('--max-artifact-files', 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]');
                 , @('--min-free', 'Take no new runs and artifacts while less than this is free on the disk; 0 for no limit. [env var: CICTL_MIN_FREE; default: (1GiB, or 5 % of a smaller disk)]');
+                , @('--max-log', 'How much of one job''s log is kept: 500MiB, 2GiB; 0 for any size. [env var: CICTL_MAX_LOG; default: 1GiB]');
+                , @('--max-run-jobs', 'How many jobs one run may have; 0 for any number. [env var: CICTL_MAX_RUN_JOBS; default: 10000; x>=0]');
+                , @('--max-queued-runs', 'How many runs of one project may wait or run at once; 0 for any number. [env var: CICTL_MAX_QUEUED_RUNS; default: 1000; x>=0]');
+                , @('--max-agents', 'How many agents may be known; further ones are refused. 0 for any number. [env var: CICTL_MAX_AGENTS; default: 1000; x>=0]');
+                , @('--forget-agents-after', 'Forget agents that were silent for this long, unless deactivated: 12h, 90d; 0 for never. [env var: CICTL_FORGET_AGENTS_AFTER; default: 30d]');
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
                 , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
                 , @('--log-level', 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--header-seconds', '--peer-connections', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--allowed-host', '--public-url', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--peer-connections', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -79,6 +87,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--id', 'This agent''s name; else CICTL_AGENT_ID, else agent-HOSTNAME.');
                 , @('--work-dir', 'Where it works; else CICTL_AGENT_WORKDIR, else .cictl-agent/work.');
                 , @('--token-file', 'A file with the token; else CICTL_TOKEN or CICTL_TOKEN_FILE.');
+                , @('--ca-file', 'Trust the certificates in this PEM file alone; else CICTL_CA_FILE.');
                 , @('--enroll-token-file', 'Trade the enrolment token in this file once for a token of its own; else CICTL_ENROLL_TOKEN_FILE.');
                 , @('--slots', 'How many jobs to run at once; else CICTL_AGENT_SLOTS, else 1.');
                 , @('--label', 'Something that it offers to the runs_on of jobs, such as gpu=a100; may be repeated; else CICTL_AGENT_LABELS.');
@@ -86,7 +95,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--server', '--context', '--id', '--work-dir', '--token-file', '--enroll-token-file', '--slots', '--label', '--log-level')
+            valued = @('--server', '--context', '--id', '--work-dir', '--token-file', '--ca-file', '--enroll-token-file', '--slots', '--label', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -111,10 +120,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -126,10 +136,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -167,10 +178,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('targets')
             repeated = ''
         }
@@ -184,6 +196,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('restart', 'Let an agent restart itself, once its jobs are over.');
                 , @('wipe-cache', 'Let an agent delete all its caches, once its job is over.');
                 , @('flush-history', 'Delete the jobs that an agent has finished, and its workspaces.');
+                , @('remove', 'Forget agents that are gone; the jobs that they ran stay.');
                 , @('update', 'Let an agent update itself to the server''s version, once its job is over.');
                 , @('exec', 'Run a script on one agent, as a job outside all projects.');
                 , @('enroll', 'Make a token that agents trade for tokens of their own, and write it to standard output, this once.');)
@@ -195,10 +208,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -212,10 +226,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -227,10 +242,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -242,10 +258,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -259,10 +276,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -274,10 +292,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -289,10 +308,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -306,10 +326,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -323,12 +344,32 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
+        }
+        'cictl agents remove' = @{
+            commands = @()
+            options = @(
+                , @('--force', 'Also one that is online or has a job, which is cancelled.');
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('agents')
+            repeated = 'agents'
         }
         'cictl agents update' = @{
             commands = @()
@@ -338,10 +379,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }
@@ -360,10 +402,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--shell', '--time-limit', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--shell', '--time-limit', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents', '')
             repeated = ''
         }
@@ -377,10 +420,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--uses', '--ttl', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--uses', '--ttl', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -400,10 +444,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -415,10 +460,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -430,10 +476,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }
@@ -449,10 +496,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--ref', '--file', '--replace', '--as', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--ref', '--file', '--replace', '--as', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -464,10 +512,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }
@@ -481,10 +530,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }
@@ -498,10 +548,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--to', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--to', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }
@@ -522,10 +573,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -538,10 +590,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -553,10 +606,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipelines')
             repeated = ''
         }
@@ -581,10 +635,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -602,10 +657,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -617,10 +673,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipelines')
             repeated = ''
         }
@@ -637,10 +694,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -652,10 +710,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipelines')
             repeated = ''
         }
@@ -675,10 +734,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -691,10 +751,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -706,10 +767,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -734,10 +796,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -755,10 +818,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -770,10 +834,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -790,10 +855,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -820,10 +886,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -843,10 +910,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--status', '--project', '--pipeline', '--agent', '--run', '--limit', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--status', '--project', '--pipeline', '--agent', '--run', '--limit', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -858,10 +926,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -885,10 +954,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--run', '--tail', '--since', '--step', '--grep', '--offset', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--run', '--tail', '--since', '--step', '--grep', '--offset', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -902,10 +972,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -922,10 +993,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -939,10 +1011,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -956,10 +1029,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -973,10 +1047,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -988,10 +1063,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -1009,10 +1085,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--prefix', '-O', '-C', '--directory', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--prefix', '-O', '-C', '--directory', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs', '')
             repeated = ''
         }
@@ -1024,10 +1101,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -1039,10 +1117,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = ''
         }
@@ -1057,10 +1136,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--run', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--run', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
         }
@@ -1076,10 +1156,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1091,10 +1172,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1106,10 +1188,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1127,10 +1210,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1142,10 +1226,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1163,10 +1248,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '--keep-runs', '--keep-days', '--artifact-days', '--log-days', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '--keep-runs', '--keep-days', '--artifact-days', '--log-days', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1178,10 +1264,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1195,10 +1282,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1216,10 +1304,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1231,10 +1320,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1249,10 +1339,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '--branch', '--from-file', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '--branch', '--from-file', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1267,10 +1358,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--project', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1282,10 +1374,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1293,13 +1386,14 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--token-file', 'Take the token from this file; it is not needed later.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone, now and later.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--token-file', '-o', '--output', '--query')
+            valued = @('--token-file', '--ca-file', '-o', '--output', '--query')
             arguments = @('')
             repeated = ''
         }
@@ -1311,10 +1405,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1326,10 +1421,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1347,10 +1443,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1362,10 +1459,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1382,10 +1480,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--role', '--agent', '--project', '--ttl', '--data-dir', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--role', '--agent', '--project', '--ttl', '--data-dir', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1399,10 +1498,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1414,10 +1514,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1435,10 +1536,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1450,10 +1552,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1490,10 +1593,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('vault-connections')
             repeated = ''
         }
@@ -1513,10 +1617,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--secret', '--key', '--mount', '--kv-version', '--secret-id-file', '--secret-id-var', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--secret', '--key', '--mount', '--kv-version', '--secret-id-file', '--secret-id-var', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('vault-connections')
             repeated = ''
         }
@@ -1535,10 +1640,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1550,10 +1656,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1565,10 +1672,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1580,10 +1688,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1600,10 +1709,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--version', '--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--version', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1619,10 +1729,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -1637,10 +1748,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1656,10 +1768,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context')
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1679,10 +1792,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-d', '--field', '-D', '--typed-field', '--input', '-o', '--output', '--query', '--server', '--context')
+            valued = @('-d', '--field', '-D', '--typed-field', '--input', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('methods', '')
             repeated = ''
         }
@@ -1701,10 +1815,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1726,13 +1841,14 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
+                , @('--key-file', 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--data-dir', '-o', '--output', '--query')
+            valued = @('--data-dir', '--key-file', '-o', '--output', '--query')
             arguments = @('')
             repeated = ''
         }
@@ -1740,6 +1856,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
+                , @('--key-file', 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.');
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -1748,7 +1865,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--data-dir', '-o', '--output', '--query')
+            valued = @('--data-dir', '--key-file', '-o', '--output', '--query')
             arguments = @('')
             repeated = ''
         }
@@ -1795,10 +1912,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }
@@ -1835,6 +1953,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--token-file', 'Read the token from this file, at each command.');
                 , @('--token-stdin', 'Store the token that comes on standard input.');
                 , @('--no-token', 'Forget the token.');
+                , @('--ca-file', 'Trust the certificates in this PEM file alone.');
+                , @('--client-cert', 'Show this certificate (PEM), which may hold its key.');
+                , @('--client-key', 'The key of --client-cert.');
                 , @('--protected', 'What destroys asks for the context''s name.');
                 , @('--unprotected', 'What destroys asks for the context''s name.');
                 , @('--use', 'Use it from now on.');
@@ -1844,7 +1965,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--server', '--token-file', '-o', '--output', '--query')
+            valued = @('--server', '--token-file', '--ca-file', '--client-cert', '--client-key', '-o', '--output', '--query')
             arguments = @('contexts')
             repeated = ''
         }
@@ -1872,10 +1993,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('contexts')
             repeated = ''
         }
@@ -1891,10 +2013,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
                 , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('-o', '--output', '--query', '--server', '--context')
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @()
             repeated = ''
         }

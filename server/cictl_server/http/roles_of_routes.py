@@ -49,6 +49,7 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/agents/enrolments": ADMIN,
     "POST /api/v1/agents/enroll": NONE,  # the body has the token
     "GET /api/v1/agents/{agent_id}": VIEWER,
+    "DELETE /api/v1/agents/{agent_id}": OPERATOR,
     "POST /api/v1/agents/{agent_id}/actions": OPERATOR,  # two actions want an admin: the resource knows
     "GET /api/v1/jobs": VIEWER,
     "POST /api/v1/jobs/clear-queue": OPERATOR,

@@ -6,6 +6,7 @@ import base64
 import http.client
 import time
 from pathlib import Path
+from statistics import median
 
 import pytest
 from cictl_testing.server import RunningServer
@@ -225,13 +226,13 @@ def test_a_right_token_costs_a_heartbeat_little_and_a_wrong_one_costs_less(tmp_p
         Agent(asking_http.url, secret),
         Agent(asking_http.url, f"{secret[:-1]}!", statuses=(401, 429)),
     )
-    rounds = [[agent.seconds() for agent in agents] for _ in range(20)]
-    without, right, wrong = (min(times) for times in zip(*rounds, strict=True))
+    rounds = [[agent.seconds() for agent in agents] for _ in range(40)]
     for agent in agents:
         agent.close()
     for http_server in (asking_http, trusting_http):
         http_server.stop()
     for server in (asking, trusting):
         server.close()
-    assert right < 1.10 * without
-    assert wrong < right
+    # Of neighbours in time, because other work on the machine comes and goes.
+    assert median(right / without for without, right, _ in rounds) < 1.10
+    assert median(wrong / right for _, right, wrong in rounds) < 1

@@ -44,6 +44,7 @@ GET    /api/v1/agents                                         viewer    -    any
 POST   /api/v1/agents/enrolments                              admin     -    -
 POST   /api/v1/agents/enroll                                  none      -    any
 GET    /api/v1/agents/{agent_id}                              viewer    -    any
+DELETE /api/v1/agents/{agent_id}                              operator  -    -
 POST   /api/v1/agents/{agent_id}/actions                      operator  -    -
 GET    /api/v1/jobs                                           viewer    -    any
 POST   /api/v1/jobs/clear-queue                               operator  -    -

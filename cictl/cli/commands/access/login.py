@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import typer
 
 from cictl.base.urls import without_user_info
+from cictl.base.web.trust import tls_files
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts
 from cictl.cli.app.exit_codes import ExitCode
@@ -39,6 +41,10 @@ def login(
         Path | None,
         typer.Option("--token-file", metavar="FILE", help="Take the token from this file; it is not needed later."),
     ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", metavar="FILE", help="Trust these certificates (PEM) alone, now and later."),
+    ] = None,
 ) -> None:
     """Log in to a server: try a token there, keep it, and use that server from now on.
 
@@ -52,12 +58,14 @@ def login(
         file = read_contexts(session.env)
     except SettingsError as error:
         raise usage(str(error), hint=error.hint) from error
-    found = _try(address, secret)
-    context_name, changed = _with_token(file, address, secret)
+    kept = _context_of(file, address)
+    kept = replace(kept, token=secret, token_file="", ca_file=str(ca_file.absolute()) if ca_file else kept.ca_file)
+    found = _try(kept, session.env)
+    changed = file.with_context(kept).using(kept.name)
     changed.save()
     result = Result(message=found, rows=[found], columns=_COLUMNS, name=lambda w: w.name)
     session.show_done(
-        result, f"logged in to {address} as {found.name} (role {found.role}); context {context_name} is in use"
+        result, f"logged in to {address} as {found.name} (role {found.role}); context {kept.name} is in use"
     )
     for variable in _WINNERS:
         if session.env.get(variable):
@@ -96,11 +104,14 @@ def _asked(session: Session) -> str:
     return secret.strip()
 
 
-def _try(address: str, secret: str) -> WhoAmI:
-    """Return whom the server at *address* takes the token's holder for."""
+def _try(context: Context, env: Mapping[str, str]) -> WhoAmI:
+    """Return whom the server of *context* takes the token's holder for."""
+    address = context.server
     try:
-        with Client(address, token=secret) as client:
+        with Client(address, token=context.token, tls=tls_files(env, otherwise=context.tls)) as client:
             found = client.whoami()
+    except ValueError as error:
+        raise usage(str(error), hint="see --ca-file, CICTL_CA_FILE, CICTL_CLIENT_CERT and CICTL_CLIENT_KEY") from error
     except ClientError as error:
         raise failure_of(error, server=address) from error
     if not found.authentication:
@@ -113,11 +124,10 @@ def _try(address: str, secret: str) -> WhoAmI:
     return found
 
 
-def _with_token(file: ContextFile, address: str, secret: str) -> tuple[str, ContextFile]:
-    """Return the name of the context for *address*, which may be a new one, and the file with its token."""
+def _context_of(file: ContextFile, address: str) -> Context:
+    """Return the context of the server at *address*, or a new one."""
     known = next((c for c in file.contexts.values() if c.server.rstrip("/") == address), None)
-    kept = replace(known or Context(name=_new_name(file, address), server=address), token=secret, token_file="")
-    return kept.name, file.with_context(kept).using(kept.name)
+    return known or Context(name=_new_name(file, address), server=address)
 
 
 def _new_name(file: ContextFile, address: str) -> str:

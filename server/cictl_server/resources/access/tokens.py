@@ -28,6 +28,7 @@ class TokensResource:
     @api(
         request=TokenRequest,
         answers={201: NewToken, 400: "a field is missing or wrong", 409: f"the name is taken, {_NOT_YET}"},
+        takes_key=False,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Make a token, and return it with its secret, this once.
@@ -56,7 +57,7 @@ class TokenRotateResource:
     def __init__(self, services: Services) -> None:
         self._tokens = services.access.tokens
 
-    @api(answers={200: NewToken, 404: "unknown", 409: "it is revoked or has expired"})
+    @api(answers={200: NewToken, 404: "unknown", 409: "it is revoked or has expired"}, takes_key=False)
     def on_post(self, _req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
         """Give a token a new secret, and return it, this once; the old one is dead at once. A body is ignored."""
         media.write(resp, self._tokens.rotate(media.path_id(token_id, noun="token")))
@@ -68,7 +69,11 @@ class EnrolmentsResource:
     def __init__(self, services: Services) -> None:
         self._tokens = services.access.tokens
 
-    @api(request=EnrolmentRequest, answers={201: NewToken, 400: "a number is out of bounds", 409: _NOT_YET})
+    @api(
+        request=EnrolmentRequest,
+        answers={201: NewToken, 400: "a number is out of bounds", 409: _NOT_YET},
+        takes_key=False,
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Make a token that agents trade for tokens of their own, and return it with its secret, this once."""
         request = media.read(req, EnrolmentRequest, empty_is_null=True)
@@ -89,6 +94,7 @@ class EnrollResource:
             403: "the enrolment token is wrong, used up or expired, or the agent has a token already",
             429: "so it is, and many wrong tokens came from this address; `Retry-After` says when to come again",
         },
+        takes_key=False,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Trade an enrolment token for the token of one agent, which is returned this once."""
