@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cictl.wire.access import Role
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.projects import ImportRequest
 from cictl.wire.reports import TestReport, TestReportUpload
+from cictl.wire.secrets import SecretRequest
 from cictl.wire.vault import VaultConnectionRequest
 from cictl_testing.files import make_repository
 from cictl_testing.server import RunningServer
@@ -90,6 +90,7 @@ def sow(directory: Path, repository: Path) -> Seeds:
     for name in ("pantry", "cellar"):
         connection = VaultConnectionRequest(name=name, url=_NO_VAULT, role_id="r", secret_id_env=_VARIABLE)
         assert server.post("/api/v1/vault/connections", connection).status_code == 201
+    assert server.post("/api/v1/secrets", SecretRequest(name="deploy", value="hunter2")).status_code == 201
     server.close()
     return Seeds(repository=str(repository), over=over, held=[running], all=everything)
 
@@ -136,6 +137,7 @@ def _configuration(seeds: Seeds) -> str:
         "held": seeds.held,
         "agents": ["a", "b"],
         "numbers": [1],
+        "runs": ["1", "2"],
         "statuses": ["running", "succeeded", "failed", "queued"],
         "actions": ["activate", "deactivate", "refresh-tools", "flush-job-history", "update", "run-script"],
         "shells": ["posix"],
@@ -144,7 +146,6 @@ def _configuration(seeds: Seeds) -> str:
         "follow": ["1", "true"],
         "vaults": [_NO_VAULT],
         "variables": [_VARIABLE],
-        "roles": [role.value for role in Role],
     }
     bindings = {
         "path.job_id": ("jobs", 0.8),
@@ -153,6 +154,8 @@ def _configuration(seeds: Seeds) -> str:
         "path.pipeline_id": ("numbers", 0.8),
         "path.chain_id": ("numbers", 0.8),
         "path.connection_id": ("numbers", 0.8),
+        "path.secret_id": ("numbers", 0.8),
+        "path.run": ("runs", 0.8),
         "body.url": ("vaults", 0.9),
         "body.secret_id_env": ("variables", 0.9),
         "path.path": ("paths", 0.5),
@@ -160,8 +163,6 @@ def _configuration(seeds: Seeds) -> str:
         "query.agent_id": ("agents", 0.5),
         "body.agent_id": ("agents", 0.8),
         "body.status": ("statuses", 0.8),
-        "body.role": ("roles", 0.8),
-        "path.token_id": ("numbers", 0.8),
         "body.action": ("actions", 0.8),
         "body.shell": ("shells", 0.8),
         "body.repo_url": ("repositories", 0.5),
