@@ -13,9 +13,11 @@ from cictl.wire.access import EnrolmentRequest
 from cictl.wire.codec import encode
 from cictl.wire.secrets import SecretRequest
 from cictl.wire.vault import VaultConnectionRequest
+from cictl_server.apidoc.describe import api
 from cictl_server.apidoc.operations import operations
 from cictl_server.app import ROUTES
 from cictl_server.http.roles_of_routes import ACROSS_PROJECTS, ARTIFACTS_READ_BY_AGENTS, READ_BY_AGENTS, ROLES
+from cictl_server.http.routes import Route as ServedRoute
 
 # The weakest role; whether an agent may, on jobs that it has; whether a token may that is bound to the project which the path
 # names (named), or to any (any).
@@ -280,9 +282,7 @@ def test_a_route_without_a_role_is_named() -> None:
         def on_get(self) -> None:
             """Answer."""
 
-    from cictl_server.apidoc.describe import api
-
     Bare.on_get = api(answers={})(Bare.on_get)  # type: ignore[method-assign]
-    [operation] = operations([("/bare", Bare, "")])
+    [operation] = operations([ServedRoute("/bare", Bare)])
     with pytest.raises(LookupError, match=r"GET /bare lacks a role: see cictl_server/http/roles_of_routes\.py"):
         _ = operation.role
