@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from cictl.base.durable import sync_directory
+from cictl.base.json_errors import NOT_OF_TYPE
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ def read_json(path: Path, type_: type[T]) -> T | None:
     """Return what the file *path* holds. A file that is not of *type_* counts as absent: both give None."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=type_)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, *NOT_OF_TYPE):
         return None
 
 

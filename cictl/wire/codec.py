@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -14,6 +15,7 @@ import msgspec
 T = TypeVar("T")
 
 _INT_LIMIT = 2**63
+_QUOTED = 20
 
 LENIENT_BYTES = 16 << 10
 """Requests up to this length are read leniently. To read longer ones so would take seconds, and 60 times their size."""
@@ -119,7 +121,7 @@ def _check_entries(message: object) -> None:
 def _first_value(body: bytes) -> Any:
     try:
         text = body.decode().lstrip(" \t\r\n")
-        value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(text)
+        value, _ = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).raw_decode(text)
         return json.loads(_whole_characters(json.dumps(value, ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"not JSON: {error}") from error
@@ -127,6 +129,13 @@ def _first_value(body: bytes) -> Any:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:_QUOTED]} is out of range")
+    return number
 
 
 def _whole_characters(text: str) -> str:

@@ -73,11 +73,13 @@ def test_newest_installation_first(layout: Layout) -> None:
     assert layout.complete_versions() == ["v1.2.0", "v1.0.0", "v1.1.0"]
 
 
-@pytest.mark.parametrize("lacks", ["record", "success"])
+@pytest.mark.parametrize("lacks", ["record", "a readable record", "success"])
 def test_what_is_incomplete_or_failed_is_not_offered(layout: Layout, lacks: str) -> None:
     install(layout, "v1.0.0")
     if lacks == "record":
         (layout.folder("v1.0.0") / RECORD_NAME).unlink()
+    elif lacks == "a readable record":
+        (layout.folder("v1.0.0") / RECORD_NAME).write_bytes(b'{"tag":"\xff')
     else:
         layout.mark_failed("v1.0.0")
         assert (layout.folder("v1.0.0") / FAILED_NAME).exists()

@@ -87,6 +87,15 @@ def flip(line: bytes) -> bytes:
         pytest.param(lambda a, b, c: [a, c], "transaction 2 is missing before line 2", id="missing"),
         pytest.param(lambda a, b, c: [b, c], "transaction 1 is missing before line 1", id="missing-first"),
         pytest.param(lambda a, b, c: [a, b, b, c], "transaction 3 is missing before line 3", id="twice"),
+        pytest.param(
+            lambda a, b, c: [a, b[:-1], b"\x0b", c], "line 2 does not match its checksum", id="newline-flipped"
+        ),
+        pytest.param(
+            lambda a, b, c: [a, b[:-1], b"\x0b", c[:40]], "line 2 does not match", id="newline-flipped-and-torn"
+        ),
+        pytest.param(
+            lambda a, b, c: [a, b, b"\0", c], "line 3 does not match its checksum", id="a-byte-before-the-last"
+        ),
     ],
 )
 def test_any_other_damage_is_refused_and_left_alone(

@@ -141,6 +141,24 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
             "a document is not one of cictl's",
             id="not-an-execution",
         ),
+        pytest.param(
+            b'{"_cictl": {"1": {"schema": 1, "sequence": 0, "last_ids": {}}}, "projects": {"1": []}}',
+            "a document is not one of cictl's",
+            id="not-a-project",
+        ),
+        pytest.param(
+            b'{"_cictl": {"1": {"schema": 1, "sequence": 0, "last_ids": {}}}, '
+            b'"artifacts": {"1": {"number": 2, "generation": 1, "entries": []}}}',
+            "document 1 of artifacts has the number 2",
+            id="artifacts-of-another",
+        ),
+        pytest.param(b'{"\xff": {}}', "not a database of cictl", id="not-utf-8"),
+        pytest.param(b'{"jobs": {"1": ' + b"[" * 20_000, "not a database of cictl", id="endless-nesting"),
+        pytest.param(
+            b'{"_cictl": {"1": {"schema": 1, "sequence": 0, "last_ids": {}}}, "chains": {"1": {"chain_id": "\xff"}}}',
+            "a document is not one of cictl's",
+            id="a-text-that-is-not-utf-8",
+        ),
     ],
 )
 def test_an_unreadable_snapshot_is_refused_and_the_directory_let_go(

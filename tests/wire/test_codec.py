@@ -73,6 +73,12 @@ def test_what_cannot_be_read_is_an_error(body: bytes) -> None:
         decode(body, LeaseRequest)
 
 
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1" + b"0" * 400 + b".0"])
+def test_a_number_that_no_float_can_hold_is_an_error(number: bytes) -> None:
+    with pytest.raises(DecodeError, match="out of range"):
+        decode(b'{"report":{"suites":[{"cases":[{"duration_seconds":%s}]}]}}' % number, TestReportUpload)
+
+
 def test_nested_objects_are_read_leniently_too() -> None:
     body = b'{"agent_id":"a","Report":{"Total":1,"suites":[{"NAME":"s","cases":null}],"coverage":null}}'
     report = decode(body, TestReportUpload).report

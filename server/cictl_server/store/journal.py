@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from errno import EBADF
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
 
 from cictl.base.durable import sync_directory
+from cictl.base.json_errors import NOT_OF_TYPE
 from cictl_server.errors import FULL
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
 from cictl_server.store.files import Replacement, write_all
@@ -28,6 +31,9 @@ logger = logging.getLogger(__name__)
 _NEEDED_BYTES = 1 << 16
 """So much must fit on a disk that was full before the journal goes on."""
 _CHECKSUM_LENGTH = 9  # eight digits and a blank
+_LINE_START = re.compile(rb"[0-9a-f]{8} \[\d")
+_MOST_STARTS = 100
+"""At so many places of a damaged last line another line is looked for; texts from outside may look like one."""
 
 
 class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
@@ -50,7 +56,8 @@ def scan(path: Path, content: bytes, *, after: int) -> Iterator[tuple[JournalEnt
         after: Number of the last transaction in the snapshot.
 
     Raises:
-        StoreCorrupt: A line that is not the last is damaged, or one is missing.
+        StoreCorrupt: A line that is not the last is damaged, or one is missing. What only lost the newline before it is not
+            the last line.
     """
     position = line = 0
     expected: int | None = None
@@ -59,7 +66,7 @@ def scan(path: Path, content: bytes, *, after: int) -> Iterator[tuple[JournalEnt
         end = content.find(b"\n", position)
         entry = None if end < 0 else _decode(content[position:end])
         if entry is None:
-            if 0 <= end < len(content) - 1:
+            if 0 <= end < len(content) - 1 or _holds_a_whole_line(content[position:].removesuffix(b"\n")):
                 raise StoreCorrupt(str(path), f"line {line} does not match its checksum")
             return
         expected = min(entry.sequence, after + 1) if expected is None else expected
@@ -314,8 +321,14 @@ def _decode(line: bytes) -> JournalEntry | None:
         return None
     try:
         return msgspec.json.decode(payload, type=JournalEntry)
-    except msgspec.MsgspecError:
+    except NOT_OF_TYPE:
         return None
+
+
+def _holds_a_whole_line(damaged: bytes) -> bool:
+    """Tell whether *damaged*, which is no line, begins or ends with a whole one, so that no torn write left it."""
+    starts = [found.start() for found in islice(_LINE_START.finditer(damaged, 1), _MOST_STARTS)]
+    return any(_decode(damaged[start:]) or _decode(damaged[: start - 1]) for start in starts)
 
 
 def _store_failure(cause: BaseException) -> StoreFailed:

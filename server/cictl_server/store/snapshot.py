@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from cictl.base.durable import sync_directory
+from cictl.base.json_errors import NOT_OF_TYPE
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
 from cictl_server.store.files import Replacement
 
@@ -72,7 +73,7 @@ def read(path: Path) -> Contents:
     try:
         raw = msgspec.json.decode(content, type=dict[str, dict[int, msgspec.Raw]])
         meta = msgspec.json.decode(raw.pop(META)[1], type=Meta)
-    except (msgspec.MsgspecError, KeyError) as error:
+    except (*NOT_OF_TYPE, KeyError) as error:
         raise StoreCorrupt(str(path), f"not a database of cictl ({error})") from error
     if meta.schema > SCHEMA:
         raise StoreTooNew(str(path), found=meta.schema, known=SCHEMA)

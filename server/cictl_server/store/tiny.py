@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from cictl.base.json_errors import NOT_OF_TYPE
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import (
     Chains,
@@ -86,18 +87,42 @@ class _Rows(Table[int, R]):
         return self._engine.last_id(self._name)
 
 
-class _Numbered(_Rows[R], NumberedTable[R]):
+class _Checked(_Rows[R]):
+    """Records whose key is the id of their document. What is none of them, or has another number, is refused.
+
+    TinyDB's own API checks neither, and what is not refused here would fail whoever reads it.
+    """
+
+    def __init__(self, engine: Engine, name: str, type_: type[R], *, key: Callable[[R], int]) -> None:
+        super().__init__(engine, name, type_, key=key)
+        for number, document in self._documents.items():
+            self._note(None, self._checked(number, document))
+        engine.observe(self._follow)
+
+    def _note(self, before: R | None, after: R | None) -> None:
+        """Bring what is kept beside the documents up to date with a change."""
+
+    def _follow(self, change: Change) -> None:
+        table, number, before, after = change
+        if table == self._name:
+            self._note(self._checked(number, before), self._checked(number, after))
+
+    def _checked(self, number: int, document: bytes | None) -> R | None:
+        record = None if document is None else self._decoder.decode(document)
+        if record is not None and self._key(record) != number:
+            raise msgspec.ValidationError(f"document {number} of {self._name} has the number {self._key(record)}")
+        return record
+
+
+class _Numbered(_Checked[R], NumberedTable[R]):
     def next_id(self) -> int:
         return self._engine.next_id(self._name)
 
 
 class _Pipelines(_Numbered[PipelineRecord], Pipelines):
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, "pipelines", PipelineRecord, key=lambda pipeline: pipeline.id)
         self._tools = NameCounts()
-        for document in self._documents.values():
-            self._tools.change((), self._tools_in(document))
-        engine.observe(self._follow)
+        super().__init__(engine, "pipelines", PipelineRecord, key=lambda pipeline: pipeline.id)
 
     def of_project(self, project_id: int) -> list[PipelineRecord]:
         found = [p for p in self.iter_all() if p.project_id == project_id]
@@ -106,15 +131,12 @@ class _Pipelines(_Numbered[PipelineRecord], Pipelines):
     def required_tools(self) -> frozenset[str]:
         return self._tools.names
 
-    def _follow(self, change: Change) -> None:
-        table, _, before, after = change
-        if table == self._name:
-            self._tools.change(self._tools_in(before), self._tools_in(after))
+    def _note(self, before: PipelineRecord | None, after: PipelineRecord | None) -> None:
+        self._tools.change(_tools_of(before), _tools_of(after))
 
-    def _tools_in(self, document: bytes | None) -> frozenset[str]:
-        if document is None:
-            return frozenset()
-        return frozenset(tool for job in self._decoder.decode(document).jobs for tool in job.requires_tools)
+
+def _tools_of(pipeline: PipelineRecord | None) -> frozenset[str]:
+    return frozenset(tool for job in (pipeline.jobs if pipeline else ()) for tool in job.requires_tools)
 
 
 class _Chains(_Numbered[ChainRecord], Chains):
@@ -178,13 +200,10 @@ class _Named(Table[str, R]):
             self._numbers[key] = number
 
 
-class _Jobs(_Rows[JobRecord], Jobs):
+class _Jobs(_Checked[JobRecord], Jobs):
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, "jobs", JobRecord, key=lambda job: job.number)
         self._index = JobIndex()
-        for key, document in self._documents.items():
-            self._index.change(None, self._checked(key, document))
-        engine.observe(self._follow)
+        super().__init__(engine, "jobs", JobRecord, key=lambda job: job.number)
 
     def count_by_status(self) -> dict[JobStatus, int]:
         return {status: len(self._index.by_status.get(status)) for status in JobStatus}
@@ -250,17 +269,8 @@ class _Jobs(_Rows[JobRecord], Jobs):
     def next_due(self) -> datetime | None:
         return self._index.next_due()
 
-    def _follow(self, change: Change) -> None:
-        table, key, before, after = change
-        if table == "jobs":
-            self._index.change(self._checked(key, before), self._checked(key, after))
-
-    def _checked(self, key: int, document: bytes | None) -> JobRecord | None:
-        """Decode *document*, and refuse a number other than its id: TinyDB's own API does not check that."""
-        job = None if document is None else self._decoder.decode(document)
-        if job is not None and job.number != key:
-            raise msgspec.ValidationError(f"document {key} of jobs has the number {job.number}")
-        return job
+    def _note(self, before: JobRecord | None, after: JobRecord | None) -> None:
+        self._index.change(before, after)
 
 
 class _Tokens(_Numbered[TokenRecord], Tokens):
@@ -296,7 +306,7 @@ class _Transaction(Transaction):
         self.projects = _Numbered(engine, "projects", ProjectRecord, key=lambda project: project.id)
         self.pipelines = _Pipelines(engine)
         self.chains = _Chains(engine, "chains", ChainRecord, key=lambda chain: chain.id)
-        self.artifacts = _Rows(engine, "artifacts", ArtifactsRecord, key=lambda artifacts: artifacts.number)
+        self.artifacts = _Checked(engine, "artifacts", ArtifactsRecord, key=lambda artifacts: artifacts.number)
         self.settings = _Named(engine, "settings", SettingRecord, key=lambda setting: setting.key)
         self.answers = _Named(engine, "answers", AnswerRecord, key=lambda answer: answer.key)
         self.vault_connections = _Numbered(engine, "vault_connections", VaultConnectionRecord, key=lambda c: c.id)
@@ -337,7 +347,7 @@ class TinyStore(Store):
         engine = Engine(directory, compaction_bytes=compaction_bytes)
         try:
             store = cls(engine, is_long_lived=is_long_lived)
-        except msgspec.MsgspecError as error:
+        except NOT_OF_TYPE as error:
             engine.close(compacts=False)
             raise StoreCorrupt(str(engine.snapshot_path), f"a document is not one of cictl's: {error}") from error
         engine.seal()

@@ -134,10 +134,11 @@ def test_times_outlive_a_restart(server: RunningServer) -> None:
     assert timed(server, job_id) == [(b"one\n", first), (b"two\n", server.clock.now)]
 
 
-def test_a_torn_line_loses_one_time_and_no_bytes(server: RunningServer) -> None:
+@pytest.mark.parametrize("rest", [b"", b"\xff", b"[" * 3000], ids=["cut", "not-utf-8", "endless-nesting"])
+def test_a_torn_line_loses_one_time_and_no_bytes(server: RunningServer, rest: bytes) -> None:
     job_id = talking_job(server, "one\n", "two\n")
     [index] = (server.directory / "logs").glob("*.index")
-    index.write_bytes(index.read_bytes()[:-7])
+    index.write_bytes(index.read_bytes()[:-7] + rest)
     server.report(job_id, "succeeded")
     assert b"".join(data for data, _ in timed(server, job_id)) == b"one\ntwo\n"
 

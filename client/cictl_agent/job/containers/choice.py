@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import msgspec
 
+from cictl.base.json_errors import NOT_OF_TYPE
 from cictl_agent.job.containers.engine import Engine, reason
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.system.commands import CommandResult
@@ -121,7 +122,7 @@ def _read(answer: CommandResult) -> _Told:
     start, end = answer.output.find("{"), answer.output.rfind("}") + 1
     try:
         return msgspec.json.decode(answer.output[start:end], type=_Told)
-    except msgspec.DecodeError:
+    except NOT_OF_TYPE:
         return _Told()
 
 

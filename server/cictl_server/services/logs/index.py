@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from cictl.base.beneath import NotBeneath, beneath
+from cictl.base.json_errors import NOT_OF_TYPE
 from cictl.wire.jobs import LoggedStep
 
 GRANULARITY = timedelta(seconds=1)
@@ -197,7 +198,7 @@ def _entry(line: bytes) -> _IndexLine | None:
     """Read one line, or None where it was torn."""
     try:
         return msgspec.json.decode(line, type=_IndexLine)
-    except msgspec.DecodeError:
+    except NOT_OF_TYPE:
         return None
 
 
