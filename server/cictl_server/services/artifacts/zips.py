@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import stat
 import struct
@@ -19,11 +18,13 @@ from cictl_server.services.artifacts.paths import bad_path
 
 _BLOCK = 1 << 20
 _LONGEST_LINK = 4096
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""The standard library unpacks any other one, bzip2 and LZMA, block by block of the zip, whatever that makes of memory: 566 bytes
+that say they are 10 take a gigabyte."""
 _DAMAGED = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
-    lzma.LZMAError,
     EOFError,
     RuntimeError,  # encrypted, or (its child NotImplementedError) compressed in an unknown way
     ValueError,
@@ -46,13 +47,20 @@ def open_zip(spool: IO[bytes], limits: ArtifactLimits) -> zipfile.ZipFile:
     Its directory is counted first: the standard library makes an object of each entry, however many there are.
 
     Raises:
-        InvalidRequest: It is damaged.
+        InvalidRequest: It is damaged, or compressed in a way that is not read here.
         TooLarge: It has more entries than *limits* allows.
     """
     with reading_zip():
         if limits.files:
             _check_directory(spool, limits)
-        return zipfile.ZipFile(spool)
+        archive = zipfile.ZipFile(spool)
+    for info in archive.infolist():
+        if info.compress_type not in _METHODS:
+            raise InvalidRequest(
+                f'read artifact zip: "{info.filename}" is compressed by method {info.compress_type}',
+                hint="store or deflate the files",
+            )
+    return archive
 
 
 def entry_kind(info: zipfile.ZipInfo) -> int:
