@@ -116,6 +116,20 @@ def test_go_tests() -> None:
     assert suite.cases[3].status == "fail"  # the package failed, and nobody says that this test ended
 
 
+def test_a_long_word_in_an_output_takes_no_long_time() -> None:
+    """By the square of its length it would take hours, in which the agent could do nothing else."""
+    word = "a" * (1 << 22)
+    event = b'{"Action":"fail","Package":"p","Test":"T","Output":"%s x_test.go:7: no"}' % word.encode()
+    [case] = read_go_test_json(event, "").cases
+    assert (case.file, case.line) == ("x_test.go", 7)
+
+
+@pytest.mark.parametrize("opening", ["<!--", "<![CDATA["])
+def test_comments_and_sections_without_end_take_no_long_time(opening: str) -> None:
+    with pytest.raises(ReportError, match="not XML"):
+        junit("<testsuite>\x00" + opening * (1 << 20))
+
+
 def test_torn_go_event_is_an_error() -> None:
     with pytest.raises(ReportError, match="line 2 is not an event"):
         read_go_test_json(b'{"Action":"run"}\n{"Action":"pa', "s")
@@ -356,6 +370,40 @@ def test_jacoco() -> None:
 def test_broken_xml_coverage_is_an_error(reader: Callable[[bytes], Hits], content: bytes) -> None:
     with pytest.raises(ReportError):
         reader(content)
+
+
+HUGE = [b"9" * 30, b"9" * 5000]
+
+
+@pytest.mark.parametrize("number", HUGE, ids=["no-64-bits", "no-int"])
+@pytest.mark.parametrize(
+    ("reader", "report"),
+    [
+        pytest.param(read_lcov, b"SF:a\nLF:%s\n", id="lcov"),
+        pytest.param(read_go_coverprofile, b"a.go:1.1,2.2 %s 1\n", id="go"),
+        pytest.param(
+            read_jacoco,
+            b'<report><package><sourcefile><counter type="LINE" missed="%s" covered="1"/></sourcefile></package></report>',
+            id="jacoco",
+        ),
+        pytest.param(junit, b'<testsuite tests="%s"/>', id="junit-count"),
+        pytest.param(junit, b'<testsuite><testcase line="%s"/></testsuite>', id="junit-line"),
+    ],
+)
+def test_a_number_that_no_message_can_carry_is_an_error(
+    reader: Callable[[bytes], object], report: bytes, number: bytes
+) -> None:
+    with pytest.raises(ReportError) as caught:
+        reader(report % number)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("number", HUGE, ids=["no-64-bits", "no-int"])
+def test_numbers_beside_the_point_do_no_harm(number: bytes) -> None:
+    output = b'{"Action":"fail","Package":"p","Test":"T","Output":"a.go:%s: no"}' % number
+    assert read_go_test_json(output, "").cases[0].line == 0
+    assert junit(b"<testsuite><testcase name='a\x00&#%s;'/></testsuite>" % number).cases[0].name == "a\ufffd\ufffd"
+    assert junit(b"<testsuite><testcase name='a'/></testsuite><!-- fail %s -->" % number).failed == 0
 
 
 @pytest.mark.parametrize("line", [b"DA:1", b"DA:x,1", b"LF:many", b"LH:-1", b"nonsense"])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cictl.wire.reports import Coverage, CoverageFile
-from cictl_agent.job.reports.problems import ReportError
+from cictl_agent.job.reports.problems import MOST_COUNTED, ReportError
 
 _MOST_FILES = 200_000
 _MOST_PLACES = 2_000_000
@@ -41,12 +41,14 @@ class FileHits:
     """Called before each new place."""
 
     def note(self, place: Place, *, hits: int, weight: int = 1) -> None:
+        _check(weight)
         if place not in self.weights:
             self.on_place()
         self.weights[place] = weight
         self.hits[place] = max(hits, self.hits.get(place, 0))
 
     def declare(self, *, total: int, covered: int) -> None:
+        _check(max(total, covered))
         self.declared = (max(total, self.declared[0]), max(covered, self.declared[1]))
 
     def merge(self, other: FileHits) -> None:
@@ -60,6 +62,11 @@ class FileHits:
         if not self.weights:
             return self.declared
         return sum(self.weights.values()), sum(weight for place, weight in self.weights.items() if self.hits[place] > 0)
+
+
+def _check(count: int) -> None:
+    if count > MOST_COUNTED:
+        raise ReportError(f"it counts more than {MOST_COUNTED} lines or statements in one file")
 
 
 class FileTable(dict[str, FileHits]):

@@ -12,7 +12,8 @@ import msgspec
 from cictl.wire.reports import TestCase, TestSuite
 from cictl_agent.job.reports.problems import ReportError, suite_of
 
-_PLACE = re.compile(r"([\w./\\-]+\.go):(\d+):")
+# Tried only where a word begins: from each character of a long one on, it would take the square of the length.
+_PLACE = re.compile(r"(?<![\w./\\-])([\w./\\-]+\.go):(\d{1,9}):")
 _EVENT = re.compile(rb'\{"(?:Time|Action|ImportPath|Package)":"')
 """How go begins each event. A program's own output may precede it on the line. Other writers may order the keys otherwise."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element  # nosec B405 # the type; `xml` parses with defusedxml
 
 from cictl.wire.reports import TestCase, TestSuite
-from cictl_agent.job.reports.problems import ReportError, suite_of, with_slashes
+from cictl_agent.job.reports.problems import MOST_COUNTED, ReportError, suite_of, with_slashes
 from cictl_agent.job.reports.xml import parse_xml, tag_of
 
 _FORMAT = "junit-xml"
@@ -22,7 +22,7 @@ _NOT_STARTED = re.compile(r"Unable to find|Required Files Missing|Fixture depend
 _MAY_FAIL = "TEST_CASE tagged with !mayfail"
 """catch2 writes that into a `skipped` of each case that may fail, or should, whether it did or not."""
 
-_FAILURES_OF_NODE = re.compile(rb"<!-- fail (\d+) -->")
+_FAILURES_OF_NODE = re.compile(rb"<!-- fail (\d{1,12}) -->")
 """node writes no case for a test that has subtests, so its own failure is only in the sum at the report's end."""
 
 _DECIMAL_COMMA = re.compile(r"-?\d*,\d+|-?\d{1,3}(\.\d{3})+,\d+")
@@ -148,7 +148,7 @@ def _failure_elements(root: Element) -> int:
 def _count(element: Element, key: str) -> int:
     value = _number(element, key)
     if value < 0 or value != int(value):
-        raise ReportError(f'<{tag_of(element)}> has {key}="{element.get(key)}", which is no count')
+        raise ReportError(f"{key} of a <{tag_of(element)}> is no count", element.get(key, ""))
     return int(value)
 
 
@@ -172,6 +172,6 @@ def _number(element: Element, key: str) -> float:
         value = float(plain) if plain else 0.0
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise ReportError(f'<{tag_of(element)}> has {key}="{text}", which is no number')
+    if not abs(value) <= MOST_COUNTED:  # nan is not
+        raise ReportError(f"{key} of a <{tag_of(element)}> is no number up to {MOST_COUNTED}", text)
     return value

@@ -10,7 +10,8 @@ from cictl_agent.job.reports.coverage import FileHits, FileTable, Hits
 from cictl_agent.job.reports.problems import ReportError, with_slashes
 
 # FILE:LINE.COLUMN,LINE.COLUMN STATEMENTS COUNT; the file's name may begin with a drive.
-_BLOCK = re.compile(r"(.+):(\d+)\.(\d+),(\d+)\.(\d+) (\d+) (\d+)")
+# No number is so long that Python refuses to read it.
+_BLOCK = re.compile(r"(.+):(\d{1,18})\.(\d{1,18}),(\d{1,18})\.(\d{1,18}) (\d{1,18}) (\d{1,30})")
 
 
 def read_go_coverprofile(content: bytes) -> Hits:

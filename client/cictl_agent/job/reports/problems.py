@@ -7,6 +7,9 @@ from itertools import islice
 
 from cictl.wire.reports import TestCase, TestSuite
 
+MOST_COUNTED = 10**12
+"""The largest number that a report may tell of one test, file or suite: sums of all must fit into the 64 bits of a message."""
+
 _QUOTED = 80
 _MOST_CASES = 200_000
 

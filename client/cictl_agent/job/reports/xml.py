@@ -19,9 +19,13 @@ _NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 _INSTEAD = "\ufffd"
 
 # https://www.w3.org/TR/xml/#syntax: only the end of a CDATA section may look like that; node writes it into messages.
-_SECTION_OR_END = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|\]\]>", re.DOTALL)
+# What is not closed goes on to the end: to look for each end anew would take the square of the length.
+_SECTION_OR_END = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|\]\]>", re.DOTALL)
 
 
+_LONGEST_DECLARATION = 1000
+_MOST_DIGITS = 1000
+"""Python refuses to read more than 4,300. So many without the rest are beyond any character too, unless they are zeros."""
 _MOST_LEVELS = 100
 _MOST_ELEMENTS = 1_000_000
 """How many elements a document may have in memory; each takes some 400 bytes."""
@@ -97,7 +101,7 @@ def _parse(content: bytes, take: Taker) -> Element:
 
 def _parse_mended(content: bytes, what: str, error: Exception, take: Taker) -> Element:
     """Parse a document again, as UTF-8 and with what XML forbids replaced."""
-    declared = _DECLARATION.match(content)
+    declared = _DECLARATION.match(content[:_LONGEST_DECLARATION])
     encoding = declared[1].decode() if declared else "utf-8"
     try:
         text = content[declared.end() if declared else 0 :].decode(encoding)
@@ -120,6 +124,6 @@ def _parse_mended(content: bytes, what: str, error: Exception, take: Taker) -> E
 
 def _mended_reference(found: re.Match[str]) -> str:
     digits = found[1]
-    number = int(digits[1:], 16) if digits[0] == "x" else int(digits)
+    number = int(digits[1:], 16) if digits[0] == "x" else int(digits[:_MOST_DIGITS])
     is_character = number <= 0x10FFFF and not _NO_CHARACTER.match(chr(number))
     return found[0] if is_character else _INSTEAD

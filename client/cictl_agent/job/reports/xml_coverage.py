@@ -78,4 +78,4 @@ def _number(element: Element, key: str) -> int:
     try:
         return int(text)
     except ValueError as error:
-        raise ReportError(f'<{tag_of(element)}> has {key}="{text}", which is no number') from error
+        raise ReportError(f"the {key} of a <{tag_of(element)}> is no number", text) from error
