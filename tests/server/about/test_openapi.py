@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from cictl_testing.fuzzing import Seeds, fuzz, sow
+from cictl_testing.fuzz.described_api import Seeds, fuzz, sow
 from cictl_testing.server import RunningServer
 
 from cictl_server.apidoc.openapi import document

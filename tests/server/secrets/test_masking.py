@@ -43,9 +43,9 @@ def job_id(server: RunningServer) -> str:
 
 def replace(logs: LogFiles, snapshot: bytes) -> None:
     """Store *snapshot* as a report does."""
-    other = logs.continue_by("job-1", snapshot).other
-    if other is not None:
-        logs.overwrite("job-1", other, is_last=False)
+    written = logs.continue_by("job-1", snapshot)
+    if written.other is not None:
+        logs.overwrite("job-1", written, is_last=False)
 
 
 def append(server: RunningServer, job_id: str, text: str, *, offset: int, status: str = "running") -> None:
@@ -108,6 +108,16 @@ def test_snapshots_give_the_same_log(
             replace(logs, whole)
             replace(logs, whole[: len(whole) // 2] or whole)  # an older one arrives late
     assert logs.read("job-1", offset=0, limit=len(whole)) == Cover(values).covered(whole)
+
+
+@pytest.mark.parametrize("earlier", [b"", b"something else, longer"], ids=["continued", "replaced"])
+def test_a_secret_that_begins_in_a_snapshot_and_ends_in_a_piece_is_hidden(tmp_path: Path, earlier: bytes) -> None:
+    """The snapshot ends with the whole of one secret, which is the beginning of another."""
+    logs = masked_logs(tmp_path, ["token", "token-123456"])
+    logs.append("job-1", earlier, offset=0)
+    replace(logs, b"my token")
+    logs.append("job-1", b"-123456 is", offset=8)
+    assert logs.read("job-1", offset=0, limit=99) == b"my ************ is"
 
 
 @pytest.mark.weakness("V12")

@@ -155,7 +155,7 @@ class ReportingService:
                 return present
             is_cut = written.is_cut
             if written.other is not None:
-                is_cut = self._logs.overwrite(job.log_name, written.other, is_last=status.is_terminal)
+                is_cut = self._logs.overwrite(job.log_name, written, is_last=status.is_terminal)
             if is_cut:
                 logger.warning(
                     "log limit reached, the rest is not kept execution=%s limit=%d", job.id, self._logs.limit

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cictl.base.beneath import beneath
@@ -39,10 +39,12 @@ class Written:
     Attributes:
         is_cut: There were more than the limit allows. The log is final now; nothing may be written into it any more.
         other: Bytes that don't continue the log and should replace it, covered, for `overwrite`; None where there are none.
+        sent: The same bytes as their agent sent them.
     """
 
     is_cut: bool = False
     other: bytes | None = None
+    sent: bytes = b""
 
 
 class LogFiles:
@@ -142,26 +144,27 @@ class LogFiles:
             start = max(0, size - 2 * SNAPSHOT_LIMIT)
             file.seek(start)
             known = file.read()
-            if mask is None:
-                pieces = _Pieces(known=known, text=snapshot)
-            else:
-                mask.forget_end(name)
-                pieces = _masked_pieces(known, snapshot, mask)
+            pieces = _Pieces(known=known, text=snapshot) if mask is None else _masked_pieces(known, snapshot, mask)
             written = _merge(file, start, pieces, limit=self.limit)
             growth = file.seek(0, os.SEEK_END) - size
+            if mask is not None and growth and not written.is_cut:
+                mask.note_end(name, size=size + growth, data=snapshot)
         self._note_growth(growth)
         if written.is_cut:
             self._cut_open_end(name)
-        return written
+        return written if written.other is None else replace(written, sent=snapshot)
 
-    def overwrite(self, name: str, data: bytes, *, is_last: bool) -> bool:
-        """Replace the log by what `continue_by` returned, durably if it *is_last*; tell whether it was cut."""
-        data, is_cut = _fitting(data, room=self.limit or None)
+    def overwrite(self, name: str, written: Written, *, is_last: bool) -> bool:
+        """Replace the log by the `other` that `continue_by` returned, durably if it *is_last*; tell whether it was cut."""
+        mask = self._masks.of_log(name)
+        data, is_cut = _fitting(written.other or b"", room=self.limit or None)
         with self._lock(name), self._open(name) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
             file.truncate()
             file.write(data)
+            if mask is not None:
+                mask.note_end(name, size=len(data), data=written.sent[: len(data)])
         self._note_growth(max(0, len(data) - size))
         if is_cut:
             self._cut_open_end(name)
@@ -266,8 +269,8 @@ def _covered(file: _LogHandle, fresh: bytes, *, size: int, name: str, mask: Mask
 
     A secret may arrive in two pieces: `hun` is stored, then `ter2` comes. So the search begins up to a secret's length
     before the end of the log. It needs those bytes as the agent sent them, not as they are stored: of two secrets that
-    overlap, the second begins inside the stars of the first. `mask.end` remembers them; after `replace` it can't, and
-    the stored bytes have to do.
+    overlap, the second begins inside the stars of the first. `mask.end` remembers them; once another lease has brought
+    more secrets it can't, and the stored bytes have to do.
     """
     before = mask.end(name, size=size)
     if before is None:

@@ -51,12 +51,8 @@ class Mask:
         known_size, data = self._ends.get(log, (0, b""))
         return data if known_size == size else None
 
-    def forget_end(self, log: str) -> None:
-        """Forget the last bytes of a log that was replaced."""
-        self._ends.pop(log, None)
-
     def note_end(self, log: str, *, size: int, data: bytes) -> None:
-        """Remember the last bytes of a log that has grown to *size* bytes."""
+        """Remember the last bytes of a log that now has *size* bytes."""
         self._ends[log] = size, data[max(0, len(data) - self.cover.reach + 1) :]
 
 
