@@ -198,9 +198,10 @@ def _class_end(text: str, start: int) -> int:
     position = start + 1
     if text[position : position + 1] in ("!", "^"):
         position += 1
-    position += 1
-    while position < len(text) and text[position] != "]":
+    is_first = True
+    while position < len(text) and (is_first or text[position] != "]"):
         position += 2 if text[position] == "\\" else 1
+        is_first = False
     if position >= len(text):
         raise BadPattern("a [ is not closed")
     return position
