@@ -21,7 +21,7 @@ sys.dont_write_bytecode = False
 # A worker of pytest-xdist ignores Ctrl-C, and whatever it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_HURRIED = {"agent", "cli", "server"}
+_HURRIED = {"agent", "cli", "fuzz", "server"}
 """Folders whose tests ask nothing of the disk; what is durable is tested in `store`, `installation` and `e2e`."""
 
 

@@ -220,7 +220,7 @@ class ReportingService:
         if not request.output_sha256 or job.number in self._reset or self._masks.may_have_covered(job):
             return  # a log that was masked here has another digest, and would have it again after a second upload
         if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
-            logger.error("log differs from its agent's, asking for it again execution=%s", job.id)
+            logger.warning("log differs from its agent's, asking for it again execution=%s", job.id)
             self._reset.add(job.number)
             with self._store.write() as tx:
                 present = tx.jobs.find(job.number)

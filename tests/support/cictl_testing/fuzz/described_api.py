@@ -19,10 +19,10 @@ from cictl.wire.vault import VaultConnectionRequest
 from cictl_testing.files import make_repository
 from cictl_testing.server import RunningServer
 
-_HOOKS = Path(__file__).with_name("fuzz_hooks.py")
+_HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 _ENVIRONMENT = {
     "SCHEMATHESIS_HOOKS": str(_HOOKS),
-    "PYTHONPATH": str(_HOOKS.parent.parent),
+    "PYTHONPATH": str(_HOOKS.parents[2]),
     "NO_COLOR": "1",
     "NO_PROXY": "127.0.0.1",
 }
