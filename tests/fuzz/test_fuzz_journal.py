@@ -21,7 +21,7 @@ from cictl_server.store.journal import JournalEntry, encode_entry
 from cictl_server.store.tiny import TinyStore
 
 SNAPSHOT, JOURNAL = "state.json", "state.journal"
-TABLES = ["jobs", "agents", "projects", "pipelines", "chains", "artifacts", "settings", "answers", "vault_connections"]
+TABLES = list(View.__annotations__)
 
 State = tuple[object, ...]
 """All records of a store that the changes here touch."""
