@@ -372,6 +372,10 @@ def test_broken_xml_coverage_is_an_error(reader: Callable[[bytes], Hits], conten
         reader(content)
 
 
+def test_no_more_lines_are_covered_than_there_are() -> None:
+    assert covered(read_lcov(b"SF:a\nLF:2\nLH:3\n").coverage()) == {"a": (2, 2)}
+
+
 HUGE = [b"9" * 30, b"9" * 5000]
 
 

@@ -60,7 +60,8 @@ class FileHits:
     def sums(self) -> tuple[int, int]:
         """The numbers of lines or statements: all, and those covered."""
         if not self.weights:
-            return self.declared
+            total, covered = self.declared
+            return total, min(covered, total)
         return sum(self.weights.values()), sum(weight for place, weight in self.weights.items() if self.hits[place] > 0)
 
 
