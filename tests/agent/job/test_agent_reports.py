@@ -372,6 +372,13 @@ def test_broken_xml_coverage_is_an_error(reader: Callable[[bytes], Hits], conten
         reader(content)
 
 
+@pytest.mark.parametrize("reader", [junit, read_cobertura, read_jacoco])
+def test_a_root_of_any_length_is_named_in_short(reader: Callable[[bytes], object]) -> None:
+    with pytest.raises(ReportError, match="by its root: 'aaa") as caught:
+        reader(b"<%s/>" % (b"a" * 5000))
+    assert len(str(caught.value)) < 200
+
+
 def test_no_more_lines_are_covered_than_there_are() -> None:
     assert covered(read_lcov(b"SF:a\nLF:2\nLH:3\n").coverage()) == {"a": (2, 2)}
 

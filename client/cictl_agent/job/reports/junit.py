@@ -43,7 +43,7 @@ def read_junit(content: bytes, suite: str, remarks: list[str]) -> TestSuite:
     """
     root = parse_xml(content, "JUnit report")
     if tag_of(root) not in ("testsuite", "testsuites"):
-        raise ReportError(f"not a JUnit report: its root is <{tag_of(root)}>")
+        raise ReportError("not a JUnit report by its root", tag_of(root))
     cases = list(_cases(root, root))
     name = suite or next((n for e in _suites(root) if (n := e.get("name", ""))), "")
     if not cases:

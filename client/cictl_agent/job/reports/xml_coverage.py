@@ -61,7 +61,7 @@ def _read_each(content: bytes, tag: str, note: Callable[[Element], None], *, roo
 
     document = parse_xml(content, what, take=take)
     if tag_of(document) != root:
-        raise ReportError(f"not a {what}: its root is <{tag_of(document)}>")
+        raise ReportError(f"not a {what} by its root", tag_of(document))
 
 
 def _note_source(file: FileHits, source: Element) -> None:
