@@ -137,7 +137,7 @@ def _counts_result(found: RetentionCounts) -> Result[RetentionCounts]:
 def _sentence(found: RetentionCounts, verb: str) -> str:
     """Return `12 runs with 40 jobs, 38 logs and 7 artifacts (1.2 GiB) would go`."""
     if not (found.runs or found.logs or found.artifacts):
-        return f"nothing {verb}"
+        return "nothing is old enough to go"
     parts = [_counted(found.logs, "log"), _counted(found.artifacts, "artifact")]
     if found.runs:
         parts.insert(0, f"{_counted(found.runs, 'run')} with {_counted(found.jobs, 'job')}")

@@ -33,7 +33,7 @@ def test_limits_are_shown_and_set(run: Run, runs: RunningServer) -> None:
 
 
 def test_a_preview_and_a_run(run: Run, runs: RunningServer) -> None:
-    assert run("retention", "preview").out == "nothing would go\n"
+    assert run("retention", "preview").out == "nothing is old enough to go\n"
     assert run("retention", "preview", "-o", "json").json() == {
         "runs": 0,
         "jobs": 0,

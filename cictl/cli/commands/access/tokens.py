@@ -178,4 +178,4 @@ def show_secret(session: Session, made: NewToken, text: str) -> None:
 def _state(token: Token, now: datetime) -> str:
     if token.revoked_utc is not None:
         return "used up" if token.role is Role.ENROLMENT and not token.uses_left else "revoked"
-    return "expired" if token.expires_utc is not None and token.expires_utc <= now else "counts"
+    return "expired" if token.expires_utc is not None and token.expires_utc <= now else "active"
