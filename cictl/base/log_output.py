@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable
 
 from cictl.base.characters import escaped
+from cictl.base.request_ids import name_request
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s%(request)s"
 
 _QUIET = ("urllib3", "waitress")
 """They tell what is no reader's concern, or what we say in our own words: each attempt at a connection that is broken, each
@@ -22,7 +23,7 @@ class LogFormatter(logging.Formatter):
     """
 
     def __init__(self, form: str = _FORMAT) -> None:
-        super().__init__(form)
+        super().__init__(form, defaults={"request": ""})
 
     def format(self, record: logging.LogRecord) -> str:
         redact: Callable[[str], str] = getattr(record, "redact", str)
@@ -39,6 +40,7 @@ def begin(level: int) -> None:
     """Write the log of this process, from *level* on, to standard error. With DEBUG it has everything."""
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter())
+    handler.addFilter(name_request)
     logging.basicConfig(level=level, handlers=[handler])
     if level > logging.DEBUG:
         for name in _QUIET:

@@ -86,6 +86,7 @@ class Problem(Message):
         hint: What to try next.
         findings: With the code `invalid_project_file`, what is wrong, and where.
         log_size: With the code `log_gap`, how many bytes of the log the server holds.
+        request_id: As in the header `X-Request-Id`, in the server's log, and in the audit.
     """
 
     title: str
@@ -95,3 +96,4 @@ class Problem(Message):
     hint: str = ""
     findings: list[FileFinding] = msgspec.field(default_factory=list)
     log_size: int | None = None
+    request_id: str = ""

@@ -17,6 +17,8 @@ LOG_COMPLETE = "X-Log-Complete"
 LOG_OFFSET = "X-Log-Offset"
 LOG_SIZE = "X-Log-Size"
 PREFER = "Prefer"
+REQUEST_ID = "X-Request-Id"
+"""A header of each answer: under what the server's log and the audit tell of the request. A caller may send one."""
 RETURN_MINIMAL = "return=minimal"
 """A value of `Prefer` (RFC 7240, 4.2)."""
 

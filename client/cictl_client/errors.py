@@ -113,9 +113,11 @@ class ApiError(ClientError):
         code: A stable word. A reference server sends none; it follows from the status then.
         message: The server's text.
         hint: What to try next; may be empty.
+        request_id: Under what the server's log and its audit tell of the request; empty if no cictl server answered.
     """
 
     code: Code = Code.INTERNAL
+    request_id: str = ""
 
     def __init__(self, message: str, *, status: int, hint: str = "") -> None:
         super().__init__(message)
@@ -287,6 +289,7 @@ class _Problem(Message):
     hint: str = ""
     findings: list[FileFinding] = msgspec.field(default_factory=list)
     log_size: int | None = None
+    request_id: str = ""
 
 
 def is_own_problem(content_type: str, body: bytes) -> bool:
@@ -305,6 +308,12 @@ def error_of(status: int, content_type: str, body: bytes) -> ApiError:
     problem = _problem(content_type, body)
     if problem is None:
         return _plain_error(status, body.decode(errors="replace").strip())
+    error = _told_error(status, problem)
+    error.request_id = problem.request_id
+    return error
+
+
+def _told_error(status: int, problem: _Problem) -> ApiError:
     message = problem.title or problem.detail or _nameless(status)
     kind = _BY_CODE.get(problem.code) or _kind_by_status(status)
     if issubclass(kind, LogGap):

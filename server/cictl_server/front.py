@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import falcon
 from falcon.routing import CompiledRouter
 
+from cictl.base.request_ids import begin_request, end_request, present_request_id
 from cictl.wire import words
 from cictl_server.apidoc.describe import Description, find_description
 from cictl_server.connections import REFUSAL
@@ -28,15 +29,23 @@ _LOOSE_PREFIXES = (
 
 
 class Marking:
-    """Marks every answer as one of a cictl server, so that clients don't take the page of a proxy for it."""
+    """Marks every answer as one of a cictl server, so that clients don't take the page of a proxy for it.
+
+    It also gives each request an id, or takes over the caller's, under which the log and the audit tell of it.
+    """
 
     def __init__(self, services: Services) -> None:
         self._instance_id = services.about.runtime.instance_id
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        begin_request(req.get_header(words.REQUEST_ID))
 
     def process_response(
         self, _req: falcon.Request, resp: falcon.Response, _resource: object, _succeeded: bool
     ) -> None:
         resp.set_header(words.CICTL_SERVER, self._instance_id)
+        resp.set_header(words.REQUEST_ID, present_request_id())
+        end_request()
 
 
 class RouteMarks:

@@ -14,6 +14,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest
 
+from cictl.base.request_ids import new_request_id
 from cictl.wire import words
 
 _TEXTS: Mapping[int, str] = {
@@ -30,7 +31,11 @@ def error_headers(instance_id: str) -> dict[str, str]:
     Without one they are those of any web server: clients know errors of the contract by `nosniff`.
     """
     headers = {"Content-Type": "text/plain; charset=utf-8"}
-    mark = {"X-Content-Type-Options": "nosniff", words.CICTL_SERVER: instance_id}
+    mark = {
+        "X-Content-Type-Options": "nosniff",
+        words.CICTL_SERVER: instance_id,
+        words.REQUEST_ID: new_request_id(),
+    }
     return headers | mark if instance_id else headers
 
 

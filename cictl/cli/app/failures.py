@@ -26,6 +26,7 @@ class Failure(Exception):
         hint: The next thing to try; empty when the message says it all.
         status: HTTP status, or 0 when no answer was involved.
         findings: What is wrong in a project file, with `file`, `line`, `column` and `message`.
+        request_id: Under what the server's log tells of the request; empty when no answer was involved.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Failure(Exception):
         hint: str = "",
         status: int = 0,
         findings: Sequence[dict[str, Any]] = (),
+        request_id: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -45,6 +47,7 @@ class Failure(Exception):
         self.hint = hint
         self.status = status
         self.findings = list(findings)
+        self.request_id = request_id
 
     def as_text(self, *, width: int | None = None) -> str:
         """Return the lines for people, and the `try:` line if there is a hint.
@@ -69,6 +72,7 @@ class Failure(Exception):
         """Return the one JSON object for machines."""
         error = {"code": self.code, "message": self.message, "hint": self.hint, "status": self.status}
         error |= {"findings": self.findings} if self.findings else {}
+        error |= {"request_id": self.request_id} if self.request_id else {}
         return escaped(json.dumps({"error": error}, ensure_ascii=False)) + "\n"
 
 
@@ -115,6 +119,10 @@ _HINTS = {
 }
 
 
+_FAULT = 500
+"""From this status on, something is wrong with the server, and its log tells what."""
+
+
 def is_client_error(error: BaseException) -> bool:
     """Tell whether *error* is one of cictl_client's, without importing it."""
     return any(c.__name__ == "ClientError" and c.__module__.startswith("cictl_client") for c in type(error).__mro__)
@@ -134,12 +142,16 @@ def failure_of(error: Exception, *, server: str) -> Failure:
     message = str(error)
     if server not in message:
         message += f" (server {server})"
+    request_id, status = str(getattr(error, "request_id", "")), int(getattr(error, "status", 0) or 0)
+    if request_id and status >= _FAULT:
+        message += f" (request {request_id})"  # by which its line in the server's log is found
     return Failure(
         message,
         exit_code=exit_code,
         code=str(code or next((_CODES[name] for name in names if name in _CODES), "error")),
         hint=str(getattr(error, "hint", "") or known_hint.replace("{server}", server)),
-        status=int(getattr(error, "status", 0) or 0),
+        status=status,
+        request_id=request_id,
         findings=[
             {name: getattr(found, name) for name in ("file", "line", "column", "message")}
             for found in getattr(error, "findings", ())

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import falcon
+from msgspec.structs import replace
 
+from cictl.base.request_ids import present_request_id
 from cictl.redaction import masked_message
 from cictl.wire.codec import DecodeError, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
@@ -116,14 +118,20 @@ def answer(req: falcon.Request, resp: falcon.Response, problem: Problem) -> None
     Secrets in it are masked.
     """
     problem = masked_message(problem, redact_for(req), keep=_FIXED)
+    req.context.problem = problem
     resp.status = problem.status
     resp.set_header("X-Content-Type-Options", "nosniff")
     if _wants_json(req):
         resp.content_type = PROBLEM_JSON
-        resp.data = encode(problem)
+        resp.data = encode(replace(problem, request_id=present_request_id()))
     else:
         resp.content_type = "text/plain; charset=utf-8"
         resp.data = problem.title.encode() + b"\n"
+
+
+def problem_of(req: falcon.Request) -> Problem | None:
+    """Return the problem with which *req* was answered, if it was."""
+    return getattr(req.context, "problem", None)
 
 
 def _wants_json(req: falcon.Request) -> bool:

@@ -138,6 +138,7 @@ def test_problem_details_for_clients_that_read_json(server: RunningServer, accep
         "title": "job not found",
         "status": 404,
         "code": "not_found",
+        "request_id": answer.headers["X-Request-Id"],
         "hint": "`cictl jobs list` shows the newest ones",
     }
 

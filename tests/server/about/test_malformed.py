@@ -68,6 +68,7 @@ def statuses(answers: bytes, *, is_head: bool = False) -> list[int]:
         found.append(int(start[1]))
         headers = dict(line.split(b": ", 1) for line in start[2].splitlines())
         assert headers[b"Cictl-Server"]
+        assert re.fullmatch(rb"[0-9a-f]{16}", headers[b"X-Request-Id"])
         if found[-1] >= 400:
             assert headers[b"Content-Type"] in (b"text/plain; charset=utf-8", b"application/problem+json")
         skip_body(left, headers, is_bodyless=(is_head and len(found) == 1) or found[-1] == 304)
