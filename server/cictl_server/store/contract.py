@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+import msgspec
+
+from cictl.wire.audit.records import AuditRecord
 from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code
 from cictl_server.errors import ROOM_HINT, StoreError
@@ -31,14 +34,13 @@ from cictl_server.store.records import (
     JobRecord,
     PipelineRecord,
     ProjectRecord,
-    Record,
     SecretRecord,
     SettingRecord,
     TokenRecord,
     VaultConnectionRecord,
 )
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K", int, str)
 
 
@@ -234,6 +236,18 @@ class Tokens(NumberedTable[TokenRecord]):
         """Return the token whose secret has this digest, or None; at the same cost however many there are."""
 
 
+class Audit(NumberedTable[AuditRecord]):
+    """The audit. Its records are those of the wire: what is kept is what a reader can check, to the byte."""
+
+    @abstractmethod
+    def oldest_first(self, *, after: int = 0) -> Iterator[AuditRecord]:
+        """Yield the records above number *after*, ascending; lazily."""
+
+    @abstractmethod
+    def newest_first(self, *, before: int | None = None) -> Iterator[AuditRecord]:
+        """Yield the records below number *before*, descending; lazily."""
+
+
 class View(ABC):
     """A consistent picture of all tables, as of the moment the transaction began."""
 
@@ -248,6 +262,7 @@ class View(ABC):
     vault_connections: NumberedTable[VaultConnectionRecord]
     secrets: NumberedTable[SecretRecord]
     tokens: Tokens
+    audit: Audit
 
 
 class Transaction(View):
@@ -294,6 +309,10 @@ class Store(ABC):
         Raises:
             StoreFailed: An earlier or this transaction could not be made durable. Nothing of this one is acknowledged.
         """
+
+    @abstractmethod
+    def before_commit(self, action: Callable[[Transaction], None]) -> None:
+        """Run *action* at the end of each later transaction that changed something, as a part of it."""
 
     @abstractmethod
     def check(self) -> None:

@@ -103,6 +103,11 @@ class Engine:
         self._apply((table, key, before, None))
         return True
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether the present transaction has changed something so far."""
+        return bool(self._changes)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make the changes of the block one durable step, or none of them.

@@ -51,6 +51,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         warnings: What its agent says that users should know although it is no failure.
         pinned: Retention leaves its run alone.
         log_removed: When retention removed its log; `artifacts_removed` is the same for its artifacts.
+        started_by: The name of the token with which somebody started it, or ran it again; empty if nobody was authenticated.
+        cancelled_by: The same of whoever cancelled it.
     """
 
     number: int
@@ -85,11 +87,13 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     pinned: bool = False
     log_removed: datetime | None = None
     artifacts_removed: datetime | None = None
+    started_by: str = ""
+    cancelled_by: str = ""
 
     @classmethod
-    def queued(cls, spec: JobSpec, *, number: int, created: datetime) -> JobRecord:
+    def queued(cls, spec: JobSpec, *, number: int, created: datetime, started_by: str) -> JobRecord:
         """Return a new execution of *spec*, which may be an earlier record."""
-        return cls(number=number, status=JobStatus.QUEUED, created=created, **spec.planned())
+        return cls(number=number, status=JobStatus.QUEUED, created=created, started_by=started_by, **spec.planned())
 
     @property
     def id(self) -> str:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from sortedcontainers import SortedSet
 
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.wire.audit.records import AuditRecord
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import (
+    Audit,
     Chains,
     Jobs,
     NumberedTable,
@@ -36,7 +39,6 @@ from cictl_server.store.records import (
     JobRecord,
     PipelineRecord,
     ProjectRecord,
-    Record,
     SecretRecord,
     SettingRecord,
     TokenRecord,
@@ -44,7 +46,7 @@ from cictl_server.store.records import (
 )
 from cictl_server.store.table import EngineDB
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class _Rows(Table[int, R]):
@@ -293,6 +295,24 @@ class _Tokens(_Numbered[TokenRecord], Tokens):
             self._ids[self._decoder.decode(after).digest] = key
 
 
+class _Audit(_Numbered[AuditRecord], Audit):
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, "audit", AuditRecord, key=lambda record: record.id)
+        self._numbers: SortedSet[int] = SortedSet(self._documents)
+        engine.observe(self._follow)
+
+    def oldest_first(self, *, after: int = 0) -> Iterator[AuditRecord]:
+        return self.get_all(self._numbers.irange(minimum=after + 1))
+
+    def newest_first(self, *, before: int | None = None) -> Iterator[AuditRecord]:
+        return self.get_all(self._numbers.irange(maximum=None if before is None else before - 1, reverse=True))
+
+    def _follow(self, change: Change) -> None:
+        table, key, _, after = change
+        if table == self._name:
+            (self._numbers.discard if after is None else self._numbers.add)(key)
+
+
 class _Transaction(Transaction):
     """The tables and their indexes: one object for the life of the store, which every transaction hands out.
 
@@ -312,6 +332,7 @@ class _Transaction(Transaction):
         self.vault_connections = _Numbered(engine, "vault_connections", VaultConnectionRecord, key=lambda c: c.id)
         self.secrets = _Numbered(engine, "secrets", SecretRecord, key=lambda secret: secret.id)
         self.tokens = _Tokens(engine)
+        self.audit = _Audit(engine)
         self.actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:
@@ -329,6 +350,7 @@ class TinyStore(Store):
         self._engine = engine
         self._is_long_lived = is_long_lived
         self._transaction = _Transaction(engine)
+        self._last_steps: list[Callable[[Transaction], None]] = []
         self.db = EngineDB(engine)
 
     @classmethod
@@ -370,8 +392,14 @@ class TinyStore(Store):
         with self._engine.transaction():
             self._transaction.actions = actions
             yield self._transaction
+            if self._engine.has_changes:
+                for step in self._last_steps:
+                    step(self._transaction)
         for action in actions:
             action()
+
+    def before_commit(self, action: Callable[[Transaction], None]) -> None:
+        self._last_steps.append(action)
 
     def compact(self) -> None:
         """Write a snapshot now and shorten the journal; writers go on meanwhile."""
