@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum, StrEnum
+from typing import Self
 
 import msgspec
 
@@ -25,16 +26,28 @@ MOST_WANTED_TOOLS = 200
 
 
 class Action(StrEnum):
-    """Something that a user can make an agent do, by its name in `POST agents/{id}/actions`."""
+    """Something that a user can make an agent do, by its name in `POST agents/{id}/actions`.
 
-    ACTIVATE = "activate"
-    DEACTIVATE = "deactivate"
-    FLUSH_JOB_HISTORY = "flush-job-history"
-    REFRESH_TOOLS = "refresh-tools"
-    RESTART = "restart"
-    RUN_SCRIPT = "run-script"
-    UPDATE = "update"
-    WIPE_CACHE = "wipe-cache"
+    Attributes:
+        past: What the audit says of it, behind `agent.`; it never changes.
+    """
+
+    past: str
+
+    def __new__(cls, word: str, past: str) -> Self:
+        action = str.__new__(cls, word)
+        action._value_ = word
+        action.past = past
+        return action
+
+    ACTIVATE = "activate", "activated"
+    DEACTIVATE = "deactivate", "deactivated"
+    FLUSH_JOB_HISTORY = "flush-job-history", "history_flushed"
+    REFRESH_TOOLS = "refresh-tools", "tools_refreshed"
+    RESTART = "restart", "restarted"
+    RUN_SCRIPT = "run-script", "script_queued"
+    UPDATE = "update", "updated"
+    WIPE_CACHE = "wipe-cache", "cache_wiped"
 
 
 class Order(Enum):

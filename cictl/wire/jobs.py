@@ -216,6 +216,8 @@ class JobExecution(Message):
         pinned: Its run is kept whatever its age (ours).
         log_removed_utc: When retention removed its log; `artifacts_removed_utc` is the same for its artifacts (ours).
         is_cut: Long texts are cut here, as in lists; `GET jobs/{id}` has them whole (ours).
+        started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
+        cancelled_by: The name of the token with which it was cancelled (ours).
     """
 
     id: str
@@ -253,6 +255,8 @@ class JobExecution(Message):
     log_removed_utc: datetime | None = None
     artifacts_removed_utc: datetime | None = None
     is_cut: bool = False
+    started_by: str = ""
+    cancelled_by: str = ""
 
     @property
     def facts(self) -> JobMetadata:
@@ -319,12 +323,17 @@ class JobPage(Message):
 
 
 class JobGroup(Message):
-    """The executions of one run in the summary, or a single execution, whose `collapsible` is false."""
+    """The executions of one run in the summary, or a single execution, whose `collapsible` is false.
+
+    Attributes:
+        started_by: The name of the token with which the run was started; absent if nobody was authenticated (ours).
+    """
 
     key: str
     job_count: int
     collapsible: bool
     run_id: str = ""
+    started_by: str = ""
 
 
 class JobSummary(Message):

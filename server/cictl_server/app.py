@@ -9,6 +9,7 @@ from falcon.routing import CompiledRouter
 
 from cictl_server.front import Bodies, Callers, Existence, Guard, Marking, RouteMarks, Slashes
 from cictl_server.http import errors
+from cictl_server.http.auditing import Auditing
 from cictl_server.http.authentication import Authentication
 from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.idempotency import Idempotency
@@ -33,7 +34,7 @@ from cictl_server.resources import (
     updates,
     vault,
 )
-from cictl_server.resources.access import tokens
+from cictl_server.resources.access import audit, tokens
 from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]
@@ -47,6 +48,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/runtime-state", server.RuntimeStateResource),
     Route("/api/v1/server/restart", updates.RestartResource),
     Route("/api/v1/whoami", tokens.WhoAmIResource),
+    Route("/api/v1/audit", audit.AuditResource),
     Route("/api/v1/tokens", tokens.TokensResource),
     Route("/api/v1/tokens/{token_id}", tokens.TokenResource),
     Route("/api/v1/tokens/{token_id}/rotate", tokens.TokenRotateResource),
@@ -129,6 +131,7 @@ def create_app(services: Services, *, origin_rule: OriginRule | None = None) -> 
             Authentication(services.access),
             Masking(services.secrets.masks),
             Idempotency(services.core.idempotency, takes_key=marks.takes_key),
+            Auditing(services.audit),
             Existence(services),
         ],
     )

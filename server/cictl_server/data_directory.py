@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,16 @@ from cictl.base.clock import utc_now
 from cictl.base.durable import sync_directory
 from cictl.base.urls import without_user_info
 from cictl.wire.access import NewToken, TokenRequest
+from cictl.wire.audit.chain import ChainWalk
+from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.access.first_token import FILE as FIRST_TOKEN
 from cictl_server.services.access.tokens import TokenService
+from cictl_server.services.audit.refusals import RefusalBudget
+from cictl_server.services.audit.trail import Trail, chain_ends
+from cictl_server.services.core.deeds import deed_of_system
+from cictl_server.services.core.hub import Hub
 from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.store.contract import StoreLocked, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, is_in_use, open_copy
@@ -42,6 +48,8 @@ _STATE = frozenset({SNAPSHOT, JOURNAL, f"{SNAPSHOT}-new", f"{JOURNAL}-new", "loc
 _NEW = "restore-new"
 _NOT_EXPORTED = {"answers", "secrets"}
 _HIDDEN = "***"
+_HERE = "data directory"
+"""Who makes something here, in lists and in the audit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,8 +223,28 @@ def create_token(directory: Path, request: TokenRequest) -> NewToken:
     """
     _must_have_state(directory)
     with _left_to_its_owner(directory), TinyStore.open(directory) as store:
+        Trail(store=store, clock=utc_now, hub=Hub(places=0), budget=RefusalBudget(), kept=timedelta()).attach()
         tokens = TokenService(store=store, clock=utc_now, policy=Policy.OPEN_AT_FIRST)
-        return tokens.create(request, created_by="data directory")
+        with deed_of_system(AuditAction.TOKEN_CREATED, awaits=TargetKind.TOKEN, name=_HERE):
+            return tokens.create(request, created_by=_HERE)
+
+
+def verify_audit(directory: Path) -> int:
+    """Walk along the records of the audit, the oldest first, and return their number. A server may use the directory.
+
+    Raises:
+        NotFound, StoreTooNew, StoreCorrupt: As in `examine`.
+        BrokenChain: A record was altered, removed or put in.
+    """
+    with _opened(directory) as (_, store):
+        with store.read() as view:
+            ends = chain_ends(view)
+        documents = sorted(store.db.table("audit").all(), key=lambda document: document.doc_id)
+    walk = ChainWalk(ends)
+    for document in documents:
+        walk.step(document)
+    walk.finish(ends)
+    return walk.count
 
 
 def _must_have_state(directory: Path) -> None:

@@ -31,6 +31,7 @@ from cictl_server.services import (
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.access.first_token import make_first_token
 from cictl_server.services.artifacts.limits import ArtifactLimits
+from cictl_server.services.audit import DEFAULT_KEPT
 from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SECONDS
 from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.history.run_limits import RunLimits
@@ -74,6 +75,7 @@ class ServerConfig:
         run_limits: How much may wait at once.
         fleet_limits: How many agents may be known, and for how long.
         max_log_bytes: How much of the log of one job is kept; 0 for any size.
+        audit_kept: How long the records of the audit are kept; 0 for ever.
         arguments: The command line without the program that starts this server again; a port chosen at 0 is added.
     """
 
@@ -96,6 +98,7 @@ class ServerConfig:
     run_limits: RunLimits = field(default_factory=RunLimits)
     fleet_limits: FleetLimits = field(default_factory=FleetLimits)
     max_log_bytes: int = DEFAULT_LOG_LIMIT
+    audit_kept: timedelta = DEFAULT_KEPT
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     @property
@@ -163,6 +166,7 @@ class Server:
             fleet_limits=config.fleet_limits,
             max_log_bytes=config.max_log_bytes,
             policy=_policy(config),
+            audit_kept=config.audit_kept,
             process=self._process(config, port),
         )
         self.first_token_file: Path | None = None
@@ -239,6 +243,7 @@ class Server:
             pause = INTERVAL_SECONDS
             try:
                 self.services.retention.retention.run_in_background(self._stopping)
+                self.services.audit.trail.prune()
             except Exception:  # the next pass tries again
                 logger.exception("retention failed")
 

@@ -21,16 +21,18 @@ _NO_LINK = "a link of another site led here"
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """A body that is not one JSON message.
+    """A body that is not one JSON message, or not always.
 
     Attributes:
         media: Its media types, the usual one first.
+        message: The message that it is if it is JSON.
         headers: The response headers that come with it, each with its text.
     """
 
     media: tuple[str, ...]
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    message: type[Message] | None = None
 
 
 AnswerShape = type[Message] | tuple[type[Message], ...] | Content | str

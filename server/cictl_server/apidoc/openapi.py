@@ -66,6 +66,8 @@ def _request_types(described: list[Operation]) -> list[type[Message]]:
 def _messages(answer: AnswerShape) -> tuple[type[Message], ...]:
     if isinstance(answer, tuple):
         return answer
+    if isinstance(answer, Content):
+        return (answer.message,) if answer.message else ()
     return (answer,) if isinstance(answer, type) else ()
 
 
@@ -127,7 +129,10 @@ def _response(status: int, answer: AnswerShape, schemas: Schemas) -> Json:
         described: Json = {"description": answer[:1].upper() + answer[1:]}
         return described | ({"content": _error_content(schemas)} if status >= 400 else {})
     if isinstance(answer, Content):
-        described = {"description": answer.text, "content": {media: {} for media in answer.media}}
+        content: Json = {media: {} for media in answer.media}
+        if answer.message is not None:
+            content["application/json"] = {"schema": schemas.answer(answer.message)}
+        described = {"description": answer.text, "content": content}
         headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in answer.headers.items()}
         return described | ({"headers": headers} if headers else {})
     options = [schemas.answer(message) for message in _messages(answer)]

@@ -160,8 +160,8 @@ def wire_types() -> Mapping[str, type[Message | JobPart]]:
     """Return all messages of the wire and their parts, by name, sorted by it."""
     found = {
         name: value
-        for module in pkgutil.iter_modules(cictl.wire.__path__)
-        for name, value in vars(import_module(f"cictl.wire.{module.name}")).items()
+        for module in pkgutil.walk_packages(cictl.wire.__path__, "cictl.wire.")
+        for name, value in vars(import_module(module.name)).items()
         if isinstance(value, type) and issubclass(value, Message | JobPart) and value not in (Message, Item, JobPart)
     }
     return dict(sorted(found.items()))

@@ -56,6 +56,8 @@ An error is plain text by default: the message and a newline. Clients that send 
 | --- | --- |
 {codes}
 
+Each answer has an `X-Request-Id`, the caller's own if it sent one of up to 64 letters, digits and `._:-`. A `Problem`, the server's log and the audit name it too.
+
 A POST or DELETE may carry an `Idempotency-Key` of up to 255 characters: a repeat with the same key to the same address
 gets the first one's answer, with `Idempotency-Replayed: true`, for 24 hours, also over a restart; nothing is done twice. Each client address has
 keys of its own. A request with a known key and another query or body is no repeat, and gets 422. Of an answer of more than 64 KiB it is only kept that it was
@@ -125,7 +127,7 @@ def _answer(answer: AnswerShape) -> str:
         return answer
     if isinstance(answer, Content):
         media = " or ".join(f"`{media}`" for media in answer.media)
-        return f"{media}: {answer.text}"
+        return f"{media}: {_linked(answer.text)}"
     options = answer if isinstance(answer, tuple) else (answer,)
     return " or ".join(_linked(option.__name__) for option in options)
 
@@ -158,7 +160,7 @@ def _types() -> Iterator[str]:
             yield text + "\n"
         yield "| key | type | | |\n| --- | --- | --- | --- |"
         for field in msgspec.structs.fields(struct):
-            always = "always" if is_always_sent(field) else ""
+            always = "always" if is_always_sent(struct, field) else ""
             key = field.encode_name
             yield f"| `{key}` | {_type_text(field.type)} | {always} | {told.get(key, '').replace('|', chr(92) + '|')} |"
         yield ""

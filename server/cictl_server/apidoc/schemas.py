@@ -51,8 +51,10 @@ class Schemas:
         return [self._renamed(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def is_always_sent(field: msgspec.structs.FieldInfo) -> bool:
-    """Tell whether an answer always holds the key: it has no default, or its default is made by `int` or `str`."""
+def is_always_sent(struct: type[msgspec.Struct], field: msgspec.structs.FieldInfo) -> bool:
+    """Tell whether an answer always holds the key: its message omits none, it has no default, or `int` or `str` makes it."""
+    if not struct.__struct_config__.omit_defaults:
+        return True
     return field.required or (field.default_factory is not msgspec.NODEFAULT and field.default_factory in (int, str))
 
 
@@ -82,7 +84,7 @@ def _complete(schema: Json, struct: type[Message | JobPart], *, is_answer: bool)
         if is_answer and field.default is None:
             described = _without_null(described)
         schema["properties"][name] = described | ({"description": told[name]} if name in told else {})
-    required = [f.encode_name for f in fields if f.required or (is_answer and is_always_sent(f))]
+    required = [f.encode_name for f in fields if f.required or (is_answer and is_always_sent(struct, f))]
     schema.pop("required", None)
     if required:
         schema["required"] = required

@@ -17,6 +17,7 @@ from cictl_server.http.roles_of_routes import (
     ROLES,
     Access,
 )
+from cictl_server.http.routes import route_of
 from cictl_server.services.access import Access as AccessRoom
 from cictl_server.services.access.principal import EVERYBODY, Principal
 
@@ -36,7 +37,8 @@ class Authentication:
     ) -> None:
         if not self._authentication.is_on:
             return
-        route = f"{req.method} {_plain(req.uri_template or '')}"
+        route = route_of(req)
+        req.context.path_names = params
         needed = ROLES.get(route, Access.ANY)  # none has a wrong method, which is refused later
         if needed is Access.NONE:
             return
@@ -114,8 +116,3 @@ def tell_refusal(resp: falcon.Response, error: CictlError) -> None:
         resp.set_header("WWW-Authenticate", _CHALLENGE)
     elif isinstance(error, RateLimited):
         resp.set_header("Retry-After", str(error.retry_after_seconds))
-
-
-def _plain(template: str) -> str:
-    """Return *template* without converters: `{path:path}` becomes `{path}`."""
-    return template.replace(":path}", "}")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
 
 import falcon
+import msgspec
 
 from cictl.wire import words
+from cictl_server.errors import InvalidRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,22 @@ LEASE_TOKEN = Parameter(
 def lease_token(req: falcon.Request) -> str:
     """Return the token by which the sender holds its execution; empty if it shows none."""
     return req.get_header(words.LEASE_TOKEN) or ""
+
+
+def instant(req: falcon.Request, name: str) -> datetime | None:
+    """Return an RFC 3339 instant of the query; None if it is absent.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    text = req.get_param(name)
+    if not text:
+        return None
+    try:
+        found: datetime = msgspec.convert(text, Annotated[datetime, msgspec.Meta(tz=True)])
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"{name} must be an instant such as 2026-01-31T12:00:00Z") from error
+    return found
 
 
 def nearest(req: falcon.Request, parameter: Parameter) -> int:

@@ -33,6 +33,7 @@ ROLES: Mapping[str, Access] = {
     "GET /api/v1/runtime-state": VIEWER,
     "POST /api/v1/server/restart": ADMIN,
     "GET /api/v1/whoami": ANY,
+    "GET /api/v1/audit": ADMIN,
     "GET /api/v1/tokens": ADMIN,
     "POST /api/v1/tokens": ADMIN,
     "DELETE /api/v1/tokens/{token_id}": ADMIN,

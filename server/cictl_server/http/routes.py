@@ -1,9 +1,11 @@
-"""One row of the route table, and how large the bodies of requests may be."""
+"""One row of the route table, what the tables about routes call it, and how large the bodies of requests may be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+import falcon
 
 from cictl.base.sizes import size_text
 
@@ -54,3 +56,9 @@ class Route:
     def is_upload(self) -> bool:
         """Whether the body is so large that the execution is looked up before it is taken."""
         return self.body >= LARGE_BODY
+
+
+def route_of(req: falcon.Request) -> str:
+    """Return which route *req* takes, without converters: `GET /artifacts/{job_id}/{path}`."""
+    template = (req.uri_template or "").replace(":path}", "}")
+    return f"{req.method} {template}"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from datetime import datetime
 from functools import partial
-from typing import Annotated
 
 import falcon
 import msgspec
@@ -17,7 +15,7 @@ from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError, InvalidRequest, NotFound
 from cictl_server.http import media, streams
 from cictl_server.http.authentication import principal_of
-from cictl_server.http.parameters import Parameter
+from cictl_server.http.parameters import Parameter, instant
 from cictl_server.http.streams import UNSENT_LIMIT, PlacedStream
 from cictl_server.services import Services
 from cictl_server.services.core.hub import IsOver
@@ -115,8 +113,8 @@ class JobLogResource:
 
     def _first(self, req: falcon.Request, job_id: str, offset: int) -> int:
         """Return where to begin: at *offset*, or at the offset for `since` if that is later."""
-        since = req.get_param("since")
-        return max(offset, self._jobs.log_offset_since(job_id, _instant(since))) if since else offset
+        since = instant(req, "since")
+        return max(offset, self._jobs.log_offset_since(job_id, since)) if since else offset
 
     def _events(self, job_id: str, offset: int, *, is_timed: bool, is_over: IsOver) -> Iterator[bytes]:
         yield b": follow\n\n"
@@ -159,14 +157,6 @@ def _number(req: falcon.Request, name: str, *, default: int) -> int:
     if number is None:
         raise InvalidRequest(f"{name} must be a number of bytes, 0 or more")
     return number
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant: datetime = msgspec.convert(text, Annotated[datetime, msgspec.Meta(tz=True)])
-    except msgspec.ValidationError as error:
-        raise InvalidRequest("since must be an instant such as 2026-01-31T12:00:00Z") from error
-    return instant
 
 
 def _offset(text: str) -> int | None:

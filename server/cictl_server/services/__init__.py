@@ -18,6 +18,7 @@ from cictl_server.services.access.authentication import Policy
 from cictl_server.services.agents import Agents
 from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.artifacts.limits import ArtifactLimits
+from cictl_server.services.audit import DEFAULT_KEPT, Audit
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.fleet.limits import FleetLimits
@@ -47,6 +48,7 @@ class Services:
 
     core: Core
     access: Access
+    audit: Audit
     history: History
     fleet: Fleet
     secrets: Secrets
@@ -81,6 +83,7 @@ class Services:
         fleet_limits: FleetLimits | None = None,
         run_limits: RunLimits | None = None,
         policy: Policy = Policy.OPEN_AT_FIRST,
+        audit_kept: timedelta = DEFAULT_KEPT,
     ) -> Services:
         """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons).
 
@@ -93,6 +96,7 @@ class Services:
             min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
             process: By default one that can be neither ended nor restarted.
             policy: When callers must have a token.
+            audit_kept: How long the records of the audit are kept; 0 for ever.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
         # level 1
@@ -109,6 +113,7 @@ class Services:
         access = Access.build(core, policy=policy)
         history = History.build(core, limits=run_limits or RunLimits())
         fleet = Fleet.build(core, limits=fleet_limits or FleetLimits())
+        audit = Audit.build(core, kept=audit_kept)
         secrets = Secrets.build(core, directory, vault_urls=vault_urls)
         projects = Projects.build(core, directory)
         # level 3
@@ -130,10 +135,11 @@ class Services:
         pipelines = Pipelines.build(core, history, fleet, secrets, projects, about)
         updates = Updates.build(core, fleet, projects, jobs, tools=tools, process=process or ServerProcess())
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
-        retention = Retention.build(core, logs, artifacts, jobs)
+        retention = Retention.build(core, audit, logs, artifacts, jobs)
         return cls(
             core=core,
             access=access,
+            audit=audit,
             history=history,
             fleet=fleet,
             secrets=secrets,

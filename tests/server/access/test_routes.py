@@ -30,6 +30,7 @@ GET    /api/v1/server-info                                    none      -    any
 GET    /api/v1/runtime-state                                  viewer    -    any
 POST   /api/v1/server/restart                                 admin     -    -
 GET    /api/v1/whoami                                         any       yes  any
+GET    /api/v1/audit                                          admin     -    -
 GET    /api/v1/tokens                                         admin     -    -
 POST   /api/v1/tokens                                         admin     -    -
 DELETE /api/v1/tokens/{token_id}                              admin     -    -
@@ -246,9 +247,11 @@ KINDS = (
 def test_each_kind_of_token_gets_what_the_table_says(route: Route, stages: Iterator[Stage]) -> None:
     refused = [kind for kind in KINDS if route.expected(kind) != PASSED]
     stage = next(stages)
-    before = stage.server.store.figures().commits
+    before = stage.server.content()
     assert {kind: stage.send(route, kind) for kind in refused} == {kind: route.expected(kind) for kind in refused}
-    assert stage.server.store.figures().commits == before, "a refusal changes nothing"
+    assert stage.server.content() == before, "a refusal changes nothing"
+    told = [kind for kind in refused if route.expected(kind) in (401, 403)]
+    assert len(stage.server.audit(action="auth.refused")) == len(told), "and the audit has each"
     for kind in KINDS:
         if kind not in refused:
             status = next(stages).send(route, kind)

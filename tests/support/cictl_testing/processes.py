@@ -135,11 +135,11 @@ class Workplace:
         eventually(lambda: agent_id in self.cictl("agents", "list", "-o", "name").stdout.split(), what="the agent")
         return agent
 
-    def cictl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end."""
+    def cictl(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
+        """Run one command to its end; with *token*, as its holder."""
         return subprocess.run(
             [sys.executable, "-m", "cictl", *arguments],
-            env=self._environment(),
+            env=self._environment(token),
             cwd=self.directory,
             capture_output=True,
             text=True,
@@ -165,19 +165,20 @@ class Workplace:
         assert leased is not None
         return leased
 
-    def background(self, *arguments: str) -> Process:
-        return self._spawn(*arguments)
+    def background(self, *arguments: str, token: str = "") -> Process:
+        return self._spawn(*arguments, token=token)
 
     def close(self) -> None:
         for child in reversed(self._children):
             child.stop()
 
-    def _spawn(self, *arguments: str) -> Process:
-        child = Process(*arguments, environment=self._environment(), directory=self.directory)
+    def _spawn(self, *arguments: str, token: str = "") -> Process:
+        child = Process(*arguments, environment=self._environment(token), directory=self.directory)
         self._children.append(child)
         return child
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, token: str = "") -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_"))}
         home = {"XDG_CONFIG_HOME": str(self.directory / "config"), "NO_COLOR": "1"}
-        return {**clean, **home, "CICTL_SERVER_URL": self.url, **self.extra}
+        login = {"CICTL_TOKEN": token} if token else {}
+        return {**clean, **home, "CICTL_SERVER_URL": self.url, **login, **self.extra}

@@ -13,6 +13,7 @@ from cictl.project_file import parse
 from cictl.wire import words
 from cictl.wire.access import TokenRequest
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
+from cictl.wire.audit.records import AuditFilter, AuditRecord
 from cictl.wire.codec import decode, encode
 from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.projects import RunRequest, RunResponse
@@ -102,6 +103,21 @@ class RunningServer:
     def restart(self) -> None:
         self.close()
         self.start()
+
+    def content(self) -> dict[str, list[dict[str, Any]]]:
+        """Return everything in the store but the audit, to see that nothing was changed."""
+        tables = {name: self.store.db.table(name).all() for name in self.store.db.tables() - {"audit"}}
+        return {
+            name: [dict(row) for row in rows if name != "settings" or row["key"] != "audit_chain"]
+            for name, rows in tables.items()
+        }
+
+    def audit(self, **wanted: Any) -> list[AuditRecord]:
+        """Return the records of the audit that match, the oldest first."""
+        found = AuditFilter(**wanted)
+        page = self.services.audit.search.list_records(found, limit=1000, cursor=None, is_oldest_first=True)
+        assert not page.next_cursor
+        return page.records
 
     def get(self, path: str, **options: Any) -> falcon.testing.Result:
         return self.http.simulate_get(path, **options)

@@ -1,1 +1,1 @@
-"""Tokens, and who the caller is."""
+"""Tokens, who the caller is, and who did what."""

@@ -9,11 +9,13 @@ from msgspec.structs import replace
 
 from cictl.base.clock import Clock
 from cictl.wire.access import NewToken, Role
+from cictl.wire.audit.records import ActorKind
 from cictl_server.errors import Forbidden, RateLimited
 from cictl_server.services.access.attempts import Attempts
 from cictl_server.services.access.names import check_agent_id
 from cictl_server.services.access.token_format import digest_of
 from cictl_server.services.access.tokens import TokenService
+from cictl_server.services.core.deeds import note_actor
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import TokenRecord
 
@@ -48,6 +50,7 @@ class EnrolmentService:
                     f"the agent {agent_id} has a token already",
                     hint="give this one another --id, or let an admin revoke that token: `cictl tokens list`",
                 )
+            note_actor(ActorKind.ENROLMENT, enrolment.id, enrolment.name, role=enrolment.role)
             left = enrolment.uses_left - 1
             tx.tokens.put(replace(enrolment, uses_left=left, last_used=now, revoked=None if left else now))
             return self.tokens.add(

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from cictl.base.clock import Clock
 from cictl.wire.access import EnrolmentRequest, NewToken, Role, Token, TokenRequest
+from cictl.wire.audit.records import TargetKind
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.access.names import check_agent_id, check_name
 from cictl_server.services.access.token_format import digest_of, new_secret
+from cictl_server.services.core.deeds import note_made
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import TokenRecord
 
@@ -158,6 +160,15 @@ class TokenService:
             uses_left=uses_left,
         )
         tx.tokens.put(token)
+        note_made(
+            TargetKind.TOKEN,
+            token.id,
+            token.name,
+            role=role,
+            agent=agent_id,
+            projects=", ".join(token.projects),
+            expires=expires.isoformat() if expires else "",
+        )
         return _new(token, secret)
 
     def expiry(self, ttl_seconds: int) -> datetime | None:

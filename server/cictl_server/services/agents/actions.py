@@ -12,6 +12,7 @@ from cictl.wire.agents import Action, AgentActionRequest, AgentActionResponse, O
 from cictl.wire.events import EventKind
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.agents.scripts import ScriptService
+from cictl_server.services.core.deeds import note_action, note_details
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import QUEUE, Hub
 from cictl_server.services.fleet.limits import check_agent_id
@@ -27,6 +28,7 @@ from cictl_server.store.contract import Store
 
 logger = logging.getLogger(__name__)
 
+_ACTIONS = {action.value: action for action in Action}
 _ORDERS = {order.action: order for order in Order}
 
 
@@ -66,9 +68,11 @@ class AgentActionService:
         name = request.action.strip().lower()
         if not name:
             raise InvalidRequest("action is required")
-        if name not in set(Action):
+        action = _ACTIONS.get(name)
+        if action is None:
             raise InvalidRequest("unsupported action", hint=f"one of: {', '.join(Action)}")
-        answer = self._carry_out(agent_id, Action(name), request)
+        note_action(f"agent.{action.past}")
+        answer = self._carry_out(agent_id, action, request)
         logger.info("agent action=%s agent=%s", name, agent_id)
         return answer
 
@@ -104,6 +108,7 @@ class AgentActionService:
                 tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
                 tx.after_commit(lambda: self.events.add(EventKind.AGENT, agent_id))
             cancelled = self.cancel.cancel_active_of(tx, agent_id) if deactivated else 0
+            note_details(cancelled_jobs=cancelled or "")
         self.presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
         self.hub.publish(QUEUE)
         message = f"agent {'deactivated' if deactivated else 'activated'}"

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from cictl.base.clock import Clock
 from cictl.base.names.agent_ids import is_agent_id
 from cictl.wire.agents import RemovedAgent
+from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl.wire.events import EventKind
 from cictl_server.errors import Conflict
+from cictl_server.services.core.deeds import deed_of_system, note_details, note_made
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.fleet.deactivation import keep_flag
 from cictl_server.services.fleet.limits import FleetLimits
@@ -68,6 +70,7 @@ class AgentRemoval:
                 raise Conflict(reason, hint="stop its process first; or --force removes it all the same")
             cancelled = self._cancel.cancel_active_of(tx, agent_id)
             self._delete(tx, record)
+            note_details(cancelled_jobs=cancelled or "")
         logger.info("agent removed agent=%s cancelled=%d", agent_id, cancelled)
         return RemovedAgent(removed=True, agent_id=agent_id, cancelled_jobs=cancelled)
 
@@ -82,12 +85,13 @@ class AgentRemoval:
             silent = [record.agent_id for record in view.agents.iter_all() if self._is_forgotten(view, record)]
         if not silent:
             return
-        with self._store.write() as tx:
+        with deed_of_system(AuditAction.AGENT_REMOVED, awaits=TargetKind.AGENT), self._store.write() as tx:
             for agent_id in silent:
                 record = tx.agents.find(agent_id)
                 if record is not None and self._is_forgotten(tx, record):
                     logger.info("agent forgotten agent=%s", agent_id[:200])
                     self._delete(tx, record)
+                    note_made(TargetKind.AGENT, agent_id)
 
     def _obstacle(self, view: View, record: AgentRecord) -> str:
         if view.jobs.active_of_agent(record.agent_id):

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from cictl.base.clock import Clock
 from cictl.base.sizes import size_text
 from cictl.wire.agents import AgentActionRequest, QueuedScript
+from cictl.wire.audit.records import TargetKind
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.requirements import meets
 from cictl_server.errors import InvalidRequest, TooLarge
+from cictl_server.services.core.deeds import actor_name, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.lookup import get_agent_record
@@ -61,10 +63,11 @@ class ScriptService:
                     JobMetadata.adhoc(True), JobMetadata.adhoc_agent_id(agent_id), JobMetadata.adhoc_shell(shell)
                 ),
             )
-            job = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
+            job = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
             self.limits.check_room(tx, job)
             run_number = next_run_number(tx)
             self.settler.put(tx, numbered(job, run_number))
+            note_made(TargetKind.JOB, job.id, shell=shell)
         return QueuedScript(
             queued=True,
             agent_id=agent_id,

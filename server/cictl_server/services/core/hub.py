@@ -17,6 +17,8 @@ QUEUE = "queue"
 EVENTS = "events"
 """Topic: the event log has more."""
 
+AUDIT = "audit"
+"""Topic: the audit has another record."""
 
 _ALL_TAKEN = "all places for waiting requests are taken"
 IsOver = Callable[[], bool]

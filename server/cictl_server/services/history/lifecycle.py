@@ -58,6 +58,7 @@ class Ending:
         log_size: Bytes of its log that count; an agent may send more later.
         closing_line: The last line of the log, added by the server.
         failed_dependency: The failed job or pipeline that it waited for, if that ended it.
+        cancelled_by: The name of the token with which somebody cancelled it.
     """
 
     log_size: int
@@ -66,6 +67,7 @@ class Ending:
     exit_code: int | None = None
     closing_line: str = ""
     failed_dependency: FailedDependency | None = None
+    cancelled_by: str = ""
 
 
 def advance(
@@ -116,4 +118,5 @@ def _fields(ending: Ending) -> dict[str, Any]:
         "log_size": ending.log_size,
         "closing_line": ending.closing_line,
         "failed_dependency": ending.failed_dependency,
+        "cancelled_by": ending.cancelled_by,
     }

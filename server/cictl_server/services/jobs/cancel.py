@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cictl.base.clock import Clock
 from cictl.wire.jobs import CANCEL_LINE, CANCELLED_BY_USER, Cause, JobExecution
 from cictl_server.errors import Conflict
+from cictl_server.services.core.deeds import actor_name
 from cictl_server.services.history.lifecycle import Ending, Event
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
@@ -52,5 +53,6 @@ class CancelService:
             error=CANCELLED_BY_USER,
             cause=Cause.CANCELLED,
             closing_line=CANCEL_LINE,
+            cancelled_by=actor_name(),
         )
         return self.settler.end(tx, job, Event.FAIL, ending, now=self.clock())

@@ -254,5 +254,6 @@ def _groups(jobs: list[JobRecord]) -> list[JobGroup]:
 
 def _job_group(key: str, members: list[JobRecord]) -> JobGroup:
     if len(members) == 1:
-        return JobGroup(key=f"job:{members[0].id}", job_count=1, collapsible=False)
-    return JobGroup(key=f"run:{key}", run_id=key, job_count=len(members), collapsible=True)
+        return JobGroup(key=f"job:{members[0].id}", job_count=1, collapsible=False, started_by=members[0].started_by)
+    first = min(members, key=lambda job: job.number)
+    return JobGroup(key=f"run:{key}", run_id=key, job_count=len(members), collapsible=True, started_by=first.started_by)

@@ -12,6 +12,7 @@ from cictl.wire.jobs import JobStatus
 from cictl_server.errors import Conflict
 from cictl_server.services.artifacts.artifacts import ArtifactService
 from cictl_server.services.artifacts.reports import ReportFiles
+from cictl_server.services.core.deeds import note_details
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub, job_topic
 from cictl_server.services.history.lookup import get_job
@@ -53,6 +54,7 @@ class RemovalService:
         with self.store.write() as tx:
             jobs = [job for status in _PENDING for job in tx.jobs.with_status(status)]
             self.remove(tx, jobs)
+            note_details(removed=len(jobs))
         return len(jobs)
 
     def flush_history(self, *, agent_id: str | None = None) -> int:
@@ -66,6 +68,7 @@ class RemovalService:
         with self.store.write() as tx:
             jobs = _unawaited(tx, _finished(tx, agent_id))
             self.remove(tx, jobs)
+            note_details(removed=len(jobs))
         return len(jobs)
 
     def remove(self, tx: Transaction, jobs: Iterable[JobRecord]) -> None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
+from cictl.wire.audit.records import TargetKind
 from cictl.wire.jobs import RerunResponse
 from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import Conflict
+from cictl_server.services.core.deeds import actor_name, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.lookup import get_job
@@ -59,6 +61,7 @@ class RerunService:
             self.limits.check_size(tx.jobs.count_unfinished(again.queue_scope, again.run_key))
             self.settler.settle(tx, [again, *dependants], now=again.created)
             again = get_job(tx, again.id)
+            note_made(TargetKind.JOB, again.id, dependants=len(dependants))
         return RerunResponse(job_execution=job_view(again), dependants=[dependant.id for dependant in dependants])
 
     def _rerunnable(self, tx: Transaction, job: JobRecord) -> JobRecord:
@@ -73,7 +76,7 @@ class RerunService:
 
     def _enqueue(self, tx: Transaction, spec: JobRecord, *, attempt: int) -> JobRecord:
         spec = replace(spec, metadata=dict([*spec.metadata.items(), JobMetadata.attempt(str(attempt))]))
-        again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock())
+        again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
         self.settler.put(tx, again)
         return again
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
+from cictl.wire.audit.records import TargetKind
 from cictl.wire.projects import RunRequest, RunResponse
+from cictl_server.services.core.deeds import actor_name, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.run_limits import RunLimits
@@ -34,7 +36,7 @@ class RunService:
             TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
-        return self._enqueue(self.preparer.pipeline(pipeline_db_id, request, run_mode(request)))
+        return self._enqueue(self.preparer.pipeline(pipeline_db_id, request, run_mode(request)), request)
 
     def run_chain(self, chain_db_id: int, request: RunRequest) -> RunResponse:
         """Enqueue a run of every pipeline of a chain.
@@ -44,12 +46,13 @@ class RunService:
             TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
-        return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)))
+        return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)), request)
 
-    def _enqueue(self, prepared: Prepared) -> RunResponse:
+    def _enqueue(self, prepared: Prepared, request: RunRequest) -> RunResponse:
         self.limits.check_size(len(prepared.planned))
         jobs = [
-            JobRecord.queued(planned, number=self.numbers.next(), created=self.clock()) for planned in prepared.planned
+            JobRecord.queued(planned, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
+            for planned in prepared.planned
         ]
         with self.store.write() as tx:
             if jobs:
@@ -57,6 +60,15 @@ class RunService:
             run_number = next_run_number(tx)
             for job in jobs:
                 self.settler.put(tx, numbered(job, run_number))
+            note_made(
+                TargetKind.RUN,
+                prepared.run_id,
+                f"{prepared.project.name}/{prepared.name}",
+                run_number=run_number,
+                jobs=len(jobs),
+                ref=request.source_ref,
+                dry_run="true" if request.dry_run else "",
+            )
         return RunResponse(
             project_name=prepared.project.name,
             pipeline_id=prepared.name,

@@ -13,9 +13,11 @@ from cictl.base.names.plain_names import RULE, is_plain_name
 from cictl.base.urls import without_login
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse
 from cictl.project_file.findings import MAX_SHOWN
+from cictl.wire.audit.records import TargetKind
 from cictl.wire.problems import FileFinding
 from cictl.wire.projects import ImportRequest, ImportResponse, ProjectDetail, ProjectSummary
 from cictl_server.errors import Conflict, GitFailed, InvalidProject, InvalidRequest
+from cictl_server.services.core.deeds import note_made
 from cictl_server.services.projects.git import RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
 from cictl_server.services.projects.identity import find_namesake, find_project, identity
@@ -197,6 +199,14 @@ class ProjectService:
         _store_pipelines(tx, project, loaded.definition)
         _store_chains(tx, project, loaded.definition)
         tx.after_commit(lambda: self.icons.put(project.id, loaded.icon))
+        note_made(
+            TargetKind.PROJECT,
+            project.id,
+            project.name,
+            repo_url=project.repo_url,
+            ref=project.repo_ref,
+            commit=loaded.commit,
+        )
         return ImportResponse(
             project_name=project.name,
             repo_url=without_login(project.repo_url),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl_server.services.artifacts import Artifacts
+from cictl_server.services.audit import Audit
 from cictl_server.services.core import Core
 from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
@@ -20,7 +21,7 @@ class Retention:
     pins: PinService
 
     @classmethod
-    def build(cls, core: Core, logs: Logs, artifacts: Artifacts, jobs: Jobs) -> Retention:
+    def build(cls, core: Core, audit: Audit, logs: Logs, artifacts: Artifacts, jobs: Jobs) -> Retention:
         policies = PolicyService(store=core.store)
         retention = RetentionService(
             store=core.store,
@@ -30,5 +31,6 @@ class Retention:
             artifacts=artifacts.artifacts,
             reports=artifacts.report_files,
             clock=core.clock,
+            trail=audit.trail,
         )
         return cls(retention=retention, policies=policies, pins=PinService(store=core.store))

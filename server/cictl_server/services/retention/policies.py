@@ -10,6 +10,7 @@ import msgspec
 from cictl.wire.codec import Message, decode, encode
 from cictl.wire.retention import Limit, ProjectRetention, RetentionChange, RetentionPolicies, RetentionPolicy
 from cictl_server.errors import Conflict, NotFound
+from cictl_server.services.core.deeds import note_details
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ProjectRecord, SettingRecord
 
@@ -61,6 +62,7 @@ class PolicyService:
             before = {} if change.reset else _own(tx, key).given
             after = _Own(**before | _given(change))
             tx.settings.put(SettingRecord(key=key, value=encode(after).decode()))
+            note_details(project=change.project, reset=change.reset or "", **_given(change))
         return self.show()
 
     def current(self, view: View) -> Callable[[str], RetentionPolicy]:

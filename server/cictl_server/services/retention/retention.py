@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 import msgspec
 
 from cictl.base.clock import Clock
+from cictl.wire.audit.records import AuditAction
 from cictl.wire.retention import RetentionCounts
 from cictl_server.errors import Conflict
 from cictl_server.services.artifacts.artifacts import ArtifactService
 from cictl_server.services.artifacts.reports import ReportFiles
+from cictl_server.services.audit.trail import Trail
+from cictl_server.services.core.deeds import note_details
 from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.logs.files import LogFiles
 from cictl_server.services.retention.candidates import Candidate, Walk, is_settled
@@ -42,6 +45,7 @@ class RetentionService:
     artifacts: ArtifactService
     reports: ReportFiles
     clock: Clock
+    trail: Trail
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def preview(self) -> RetentionCounts:
@@ -58,9 +62,11 @@ class RetentionService:
             raise Conflict("retention is at work already", hint="try again in a minute")
         try:
             until = time.monotonic() + _REQUEST_SECONDS
-            return self._work(lambda: time.monotonic() > until)
+            gone = self._work(lambda: time.monotonic() > until)
         finally:
             self._turn.release()
+        note_details(**_told(gone))
+        return gone
 
     def run_in_background(self, stopping: threading.Event) -> None:
         """Make one whole pass, with pauses, unless *stopping* is set or one is made already."""
@@ -72,6 +78,7 @@ class RetentionService:
         finally:
             self._turn.release()
         if gone.runs or gone.logs or gone.artifacts:
+            self.trail.tell(AuditAction.RETENTION_RUN, **_told(gone))
             logger.info(
                 "retention: runs=%d logs=%d artifacts=%d bytes=%d", gone.runs, gone.logs, gone.artifacts, gone.bytes
             )
@@ -142,6 +149,11 @@ class RetentionService:
                     is_known = view.jobs.find(number) is not None
                 if not is_known:
                     delete(number, name)
+
+
+def _told(gone: RetentionCounts) -> dict[str, int]:
+    """Return what the audit tells of what went."""
+    return {"runs": gone.runs, "logs": gone.logs, "artifacts": gone.artifacts, "bytes": gone.bytes}
 
 
 def _total(candidates: Iterator[Candidate] | list[Candidate]) -> RetentionCounts:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl.wire.updates import UpdateKey
 from cictl_server.errors import CictlError
+from cictl_server.services.core.deeds import deed_of_system
 from cictl_server.services.projects.projects import ProjectService
 from cictl_server.services.updates.book import UpdateBook
 from cictl_server.store.contract import Store
@@ -40,7 +42,8 @@ class ReloadService:
 
     def _reload(self, project_id: int) -> bool:
         try:
-            self.projects.reload_project(project_id)
+            with deed_of_system(AuditAction.PROJECT_RELOADED, awaits=TargetKind.PROJECT, name="update"):
+                self.projects.reload_project(project_id)
         except CictlError as error:
             logger.warning("project not reloaded after the update project=%d: %s", project_id, error)
             return False

@@ -19,6 +19,7 @@ from cictl.installation.versions import find_tag
 from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateCheck, UpdateKey, UpdateRequest, UpdateTags
 from cictl.wire.words import NOT_A_SERVICE
 from cictl_server.errors import Conflict, InvalidRequest
+from cictl_server.services.core.deeds import note_details
 from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET, installs_wheels
 from cictl_server.services.jobs.lease_pause import LeasePause
@@ -241,6 +242,7 @@ class UpdateService:
     def _begin(self, target: str, *, is_rollback: bool) -> UpdateAnswer | None:
         if target and find_tag(target) is None:
             raise InvalidRequest("invalid target_version", hint="versions look like v1.2.3 or v1.2.3-rc.1")
+        note_details(version=target or "latest")
         run = self._start(UpdateOrder(target=target, current=self._version, is_rollback=is_rollback))
         return run.wait(self.tools.apply_wait)
 

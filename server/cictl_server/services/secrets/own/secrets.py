@@ -11,8 +11,10 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.project_file.findings import quote
+from cictl.wire.audit.records import TargetKind
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretRequest
 from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.services.core.deeds import note_made
 from cictl_server.services.core.project_names import find_project_called
 from cictl_server.services.secrets.own.sealing import CannotOpen, KeyRing, Sealed, SealingKey
 from cictl_server.store.contract import Store, View
@@ -73,6 +75,9 @@ class OwnSecretService:
                     updated=now,
                 )
                 tx.secrets.put(record)
+                note_made(
+                    TargetKind.SECRET, record.id, record.name, project=request.project, branches=", ".join(branches)
+                )
                 return _view(tx, record)
 
     def delete(self, secret_id: int) -> DeletedSecret:

@@ -14,8 +14,10 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.base.urls import split_http
 from cictl.project_file import Pipeline
+from cictl.wire.audit.records import TargetKind
 from cictl.wire.vault import SECRET_ID_PREFIXES, DeletedVaultConnection, VaultConnection, VaultConnectionRequest
 from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.services.core.deeds import note_made
 from cictl_server.services.secrets.vault.client import climbs
 from cictl_server.services.secrets.vault.outages import Outages
 from cictl_server.services.secrets.vault.tokens import TokenCache
@@ -78,6 +80,7 @@ class VaultConnectionService:
             if stored.url:
                 _check_login_is_given(stored, record, changes)
             tx.vault_connections.put(record)
+            note_made(TargetKind.VAULT, record.id, record.name, url=record.url)
         self._forget(record.id)
         return _shown(record)
 
