@@ -3,15 +3,15 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs retention secrets login logout whoami tokens vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs retention secrets login logout whoami tokens audit vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --no-auth --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --log-level --debug -h --help"
-        valued="--host --port --data-dir --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --log-level"
+        options="--host --port --data-dir --no-auth --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
+        valued="--host --port --data-dir --allowed-host --public-url --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
@@ -469,6 +469,24 @@ _cictl_node() {
         options="-o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="-" repeated=""
+        ;;
+    "cictl audit")
+        commands="list verify"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl audit list")
+        commands=""
+        options="--actor --action --target --since --limit -f --follow -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--actor --action --target --since --limit -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl audit verify")
+        commands=""
+        options="--data-dir -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--data-dir -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
         ;;
     "cictl vault")
         commands="list add delete test"

@@ -24,6 +24,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('logout', 'Forget a server''s token.');
                 , @('whoami', 'Show whom the server takes you for.');
                 , @('tokens', 'Who may do what: list create revoke rotate.');
+                , @('audit', 'Who did what on the server: list verify.');
                 , @('vault', 'Vaults that jobs take secrets from: list add delete test.');
                 , @('update', 'Versions of the server: check tags status apply rollback.');
                 , @('server', 'The server itself: restart.');
@@ -72,11 +73,12 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
                 , @('--stalled-seconds', 'Close the connection of a client that takes no byte of an answer for this long. [env var: CICTL_STALLED_SECONDS; default: 30.0; x>=1]');
                 , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
+                , @('--keep-audit', 'How long the records of the audit are kept, such as 90d; 0 for ever. [env var: CICTL_KEEP_AUDIT; default: 400d]');
                 , @('--log-level', 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--allowed-host', '--public-url', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--allowed-host', '--public-url', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -1521,6 +1523,66 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
+            repeated = ''
+        }
+        'cictl audit' = @{
+            commands = @(
+                , @('list', 'Show who did what on the server, the newest first: every change, and every request that was refused.');
+                , @('verify', 'Check that no record of the audit was altered or removed.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl audit list' = @{
+            commands = @()
+            options = @(
+                , @('--actor', 'Only what this token did, by its name or id; or `anonymous`.');
+                , @('--action', 'Only this, such as job.cancelled, or all about a noun: job.');
+                , @('--target', 'Only what was done to this, by its name or id.');
+                , @('--since', 'Nothing earlier: 15m, 7d, or an ISO 8601 time.');
+                , @('--limit', 'How many, 0 for all; else 100, and with -o jsonl all. [x>=0]');
+                , @('-f', 'Go on with what is done, until Ctrl-C.');
+                , @('--follow', 'Go on with what is done, until Ctrl-C.');
+                , @('-o', 'One of table, wide, json, yaml, name, jsonl.');
+                , @('--output', 'One of table, wide, json, yaml, name, jsonl.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--actor', '--action', '--target', '--since', '--limit', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl audit verify' = @{
+            commands = @()
+            options = @(
+                , @('--data-dir', 'Look into this data directory instead of asking the server.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--data-dir', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
             repeated = ''
         }
         'cictl vault' = @{

@@ -98,7 +98,12 @@ class Agent:
         """
         with (
             claimed(self._config, self._platform) as work_dir_id,
-            Client(self._config.server_url, token=self._config.token, tls=self._config.tls) as client,
+            Client(
+                self._config.server_url,
+                token=self._config.token,
+                tls=self._config.tls,
+                user_agent="cictl-agent",
+            ) as client,
         ):
             self._container_host.leftovers.remove_all()
             process = AgentProcess(

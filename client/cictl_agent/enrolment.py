@@ -39,7 +39,7 @@ def with_own_token(config: AgentConfig) -> AgentConfig:
 def _is_taken(config: AgentConfig, token: str) -> bool:
     """Tell whether the server takes *token*; one that can't be asked may."""
     try:
-        with Client(config.server_url, token=token, retries=0, tls=config.tls) as client:
+        with Client(config.server_url, token=token, retries=0, tls=config.tls, user_agent="cictl-agent") as client:
             client.whoami()
     except (Unauthenticated, RateLimited):
         return False
@@ -50,7 +50,7 @@ def _is_taken(config: AgentConfig, token: str) -> bool:
 
 def _enroll(config: AgentConfig, secret: str) -> str:
     try:
-        with Client(config.server_url, tls=config.tls) as client:
+        with Client(config.server_url, tls=config.tls, user_agent="cictl-agent") as client:
             return client.enroll(secret, config.agent_id).token
     except ClientError as error:
         hint = getattr(error, "hint", "")

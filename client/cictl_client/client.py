@@ -13,6 +13,7 @@ from cictl_client.answers import RawResponse
 from cictl_client.calls.agent_protocol import AgentProtocolCalls
 from cictl_client.calls.agents import AgentCalls
 from cictl_client.calls.artifacts import ArtifactCalls
+from cictl_client.calls.audit import AuditCalls
 from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.logs import LogCalls
 from cictl_client.calls.pipelines import PipelineCalls
@@ -33,6 +34,7 @@ class Client(
     AgentCalls,
     AgentProtocolCalls,
     ArtifactCalls,
+    AuditCalls,
     JobCalls,
     LogCalls,
     PipelineCalls,
@@ -66,6 +68,7 @@ class Client(
         timeout: float = 30.0,
         retries: int = 3,
         tls: TlsFiles = NO_FILES,
+        user_agent: str = "cictl-client",
     ) -> None:
         """Prepare; the first call connects.
 
@@ -77,12 +80,15 @@ class Client(
                 request that changes something and whose answer was lost is repeated for 15 s, too, if the server
                 promises not to do it twice. Requests of agents are never repeated.
             tls: The authorities to trust instead of the usual ones, and the certificate to show.
+            user_agent: What the server's audit tells of who asked.
 
         Raises:
             Unreachable: *base_url* is not an http or https URL.
             Unauthenticated: No header can carry *token*.
         """
-        self._transport = Transport(base_url, token=token, timeout=timeout, retries=retries, tls=tls)
+        self._transport = Transport(
+            base_url, token=token, timeout=timeout, retries=retries, tls=tls, user_agent=user_agent
+        )
         self._mutations = Mutations(self._transport, repeats=retries > 0)
 
     @property

@@ -80,7 +80,14 @@ class Transport:
     """
 
     def __init__(
-        self, base_url: str, *, token: str | None, timeout: float, retries: int, tls: TlsFiles = NO_FILES
+        self,
+        base_url: str,
+        *,
+        token: str | None,
+        timeout: float,
+        retries: int,
+        tls: TlsFiles = NO_FILES,
+        user_agent: str = "cictl-client",
     ) -> None:
         """Prepare a session.
 
@@ -105,7 +112,7 @@ class Transport:
         if tls.client_cert:
             self._session.cert = (tls.client_cert, tls.client_key) if tls.client_key else tls.client_cert
         self._session.headers["Accept"] = ACCEPT
-        self._session.headers["User-Agent"] = "cictl"
+        self._session.headers["User-Agent"] = user_agent
         if address.authorization:
             self._session.headers["Authorization"] = address.authorization
 

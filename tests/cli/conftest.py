@@ -83,10 +83,9 @@ def stocked(shop_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def showcase(stocked: Shop) -> Iterator[Shop]:
     """A shop with one of everything that all tests share which change nothing in it; its gate is theirs."""
     stocked.gate.forget()
-    store = stocked.server.store
-    before = store.figures().commits
+    before = stocked.server.content()
     yield stocked
-    assert store.figures().commits == before, "a test that changes something needs a shop of its own"
+    assert stocked.server.content() == before, "a test that changes something needs a shop of its own"
 
 
 @pytest.fixture

@@ -479,8 +479,8 @@ CASES = [
     ),
 ]
 ELSEWHERE = {
-    "base_url", "close", "download_all", "download_artifact", "events", "fetch_artifact", "follow_log", "get_project_icon", "read_log", "request", "resolve_version",
-    "run", "server_now", "stream_request", "wait", "wait_for_job",
+    "base_url", "close", "download_all", "download_artifact", "events", "fetch_artifact", "follow_audit", "follow_log", "list_audit", "get_project_icon", "read_log", "request", "resolve_version",
+    "run", "server_now", "stream_request", "verify_audit", "wait", "wait_for_job",
 }  # fmt: skip
 """Public names whose tests are below, or in a module of their own."""
 

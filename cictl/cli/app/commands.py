@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "wide", "json", "yaml", "name")
+JSON_LINES = "jsonl"
+"""What a few commands take besides: one JSON object a line."""
 
 
 def _store(context: Context, parameter: Parameter, value: Any) -> Any:
@@ -33,9 +36,9 @@ def _option(*declarations: str, **settings: Any) -> TyperOption:
     return TyperOption(param_decls=list(declarations), expose_value=False, callback=_store, **settings)
 
 
-def _output_word(value: str) -> str:
-    if value not in FORMATS:
-        raise typer.BadParameter(f"{value!r} is not one of {', '.join(FORMATS)}")
+def _output_word(value: str, *, formats: tuple[str, ...] = FORMATS) -> str:
+    if value not in formats:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(formats)}")
     return value
 
 
@@ -58,10 +61,10 @@ def _parsed(parser: Callable[[str], str]) -> Callable[[Context, Parameter, Any],
     return callback
 
 
-def _output_options() -> list[TyperOption]:
-    output = _option("output", "-o", "--output", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.")
+def _output_options(formats: tuple[str, ...] = FORMATS) -> list[TyperOption]:
+    output = _option("output", "-o", "--output", metavar="FORMAT", help=f"One of {', '.join(formats)}.")
     query = _option("query", "--query", metavar="JMESPATH", help="Show what this expression finds in the JSON.")
-    output.callback, query.callback = _parsed(_output_word), _parsed(_query_text)
+    output.callback, query.callback = _parsed(partial(_output_word, formats=formats)), _parsed(_query_text)
     return [output, query]
 
 
@@ -124,6 +127,14 @@ class Command(LocalCommand):
     @staticmethod
     def shared() -> list[TyperOption]:
         return [*_output_options(), *_server_options(), _debug_option()]
+
+
+class RecordsCommand(Command):
+    """A command that calls the server and lists records, which `-o jsonl` writes one a line as they come."""
+
+    @staticmethod
+    def shared() -> list[TyperOption]:
+        return [*_output_options((*FORMATS, JSON_LINES)), *_server_options(), _debug_option()]
 
 
 class DestructiveCommand(Command):

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperOption
 
 import cictl
-from cictl.cli.app.commands import CommandEntry, DestructiveCommand, LazyGroup, LocalCommand, PlainCommand
+from cictl.cli.app.commands import JSON_LINES, CommandEntry, DestructiveCommand, LazyGroup, LocalCommand, PlainCommand
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, failure_of, is_client_error, usage
 from cictl.cli.app.session import Session, new_session
@@ -74,6 +74,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "logout": CommandEntry("cictl.cli.commands.access.login", "logout", "Forget a server's token."),
     "whoami": CommandEntry("cictl.cli.commands.access.tokens", "whoami", "Show whom the server takes you for."),
     "tokens": CommandEntry("cictl.cli.commands.access.tokens", "app", "Who may do what: list create revoke rotate."),
+    "audit": CommandEntry("cictl.cli.commands.access.audit", "app", "Who did what on the server: list verify."),
     "vault": CommandEntry(
         "cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add delete test."
     ),
@@ -274,7 +275,7 @@ def asks_for_json(arguments: Sequence[str], env: Mapping[str, str]) -> bool:
             asked = word.removeprefix("--output=")
         elif word.startswith("-o") and not word.startswith("--"):
             asked = word.removeprefix("-o").removeprefix("=")
-    return asked == "json"
+    return asked in ("json", JSON_LINES)
 
 
 def _make_lenient(stream: TextIO) -> None:

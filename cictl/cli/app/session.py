@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from cictl_client.probe import Probe
 
 
+USER_AGENT = "cictl"
+"""By it the server's audit tells the command line from other clients."""
+
+
 @dataclass
 class Session:
     """What a command may use: streams, environment, options, settings, client.
@@ -100,6 +104,7 @@ class Session:
             timeout=timeout,
             retries=retries,
             tls=self.settings.tls,
+            user_agent=USER_AGENT,
         )
         self._clients.append(client)
         return client

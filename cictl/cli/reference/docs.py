@@ -49,7 +49,7 @@ take all jobs of a run by its number.
 `-o table` (the default) is for people: on a terminal with relative ages and colours, in a pipe plain columns that are
 never cut, with ISO 8601 instants. `-o wide` has more columns. `-o json` and `-o yaml` are the API's own shapes; `-o name`
 is one name or id a line. `--query` takes a [JMESPath](https://jmespath.org) expression over the JSON; with `-o name` it
-prints bare values.
+prints bare values. `cictl audit list -o jsonl` writes one JSON object a line.
 
 A command that changes something says so on stderr, and has data on stdout only when `-o json`, `-o yaml`, `-o name` or
 `--query` asks for it. With `-o json` an error is one JSON object on the last line of stderr:

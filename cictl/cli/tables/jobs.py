@@ -93,6 +93,8 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Time limit", lambda j: _limit_text(j)),
     Column("Step", lambda j: j.current_step),
     Column("Exit code", lambda j: j.exit_code),
+    Column("Started by", lambda j: j.started_by),
+    Column("Cancelled by", lambda j: j.cancelled_by),
     Column("Error", lambda j: j.error),
     Column("Warnings", lambda j: j.warnings),
     Column("Tests", lambda j: _tests_text(j)),

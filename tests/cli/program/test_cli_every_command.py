@@ -103,6 +103,8 @@ ROWS = [
     Row("whoami"),
     Row("tokens list"),
     Row("tokens create anna --role admin", writes=True),
+    Row("audit list"),
+    Row("audit verify"),
     Row("vault list"),
     Row("vault add pantry --kv-mount x", writes=True),
     Row("vault delete pantry --yes", "vault delete nothing --yes", writes=True),

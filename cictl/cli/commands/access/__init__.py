@@ -1,1 +1,1 @@
-"""Commands about tokens: who may do what, and who you are."""
+"""Commands about tokens and the audit: who may do what, who you are, and who did what."""

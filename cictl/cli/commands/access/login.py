@@ -17,7 +17,7 @@ from cictl.cli.app.commands import with_examples
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, failure_of, usage
-from cictl.cli.app.session import Session
+from cictl.cli.app.session import USER_AGENT, Session
 from cictl.cli.app.settings import checked_url, read_token
 from cictl.cli.output.table import Column, Result
 from cictl.wire.access import WhoAmI
@@ -108,7 +108,9 @@ def _try(context: Context, env: Mapping[str, str]) -> WhoAmI:
     """Return whom the server of *context* takes the token's holder for."""
     address = context.server
     try:
-        with Client(address, token=context.token, tls=tls_files(env, otherwise=context.tls)) as client:
+        with Client(
+            address, token=context.token, tls=tls_files(env, otherwise=context.tls), user_agent=USER_AGENT
+        ) as client:
             found = client.whoami()
     except ValueError as error:
         raise usage(str(error), hint="see --ca-file, CICTL_CA_FILE, CICTL_CLIENT_CERT and CICTL_CLIENT_KEY") from error

@@ -173,6 +173,14 @@ def serve(
             help="Connections of one address at most, such as of a proxy; past that the most silent one is closed.",
         ),
     ] = 500,
+    keep_audit: Annotated[
+        str,
+        typer.Option(
+            envvar="CICTL_KEEP_AUDIT",
+            metavar="DURATION",
+            help="How long the records of the audit are kept, such as 90d; 0 for ever.",
+        ),
+    ] = "400d",
     log_level: Annotated[
         str, typer.Option(envvar=["CICTL_LOG_LEVEL", "CIWI_LOG_LEVEL"], help="debug, info, warning or error.")
     ] = "info",
@@ -231,6 +239,7 @@ def serve(
             agents=max_agents, forget_after=_duration(forget_agents_after, "--forget-agents-after")
         ),
         max_log_bytes=_size(max_log, "--max-log"),
+        audit_kept=_duration(keep_audit, "--keep-audit"),
         default_timeout_seconds=default_timeout,
         environ=os.environ,
         arguments=sys.argv[1:],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -16,11 +18,32 @@ def create_token(data_dir: Path, request: TokenRequest) -> NewToken:
         Failure: A server uses the directory (7), there is no data in it (5), or the token can't be made.
     """
     from cictl_server import data_directory
+
+    with _failures():
+        return data_directory.create_token(data_dir, request)
+
+
+def verify_audit(data_dir: Path) -> int:
+    """Walk along the records of the audit in *data_dir*, and return their number. A server may use the directory.
+
+    Raises:
+        BrokenChain: One was altered, removed or put in.
+        Failure: There is no data in the directory (5), or it can't be read.
+    """
+    from cictl_server import data_directory
+
+    with _failures():
+        return data_directory.verify_audit(data_dir)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Let the server's errors end the command as those of a running server do."""
     from cictl_server.errors import CictlError
     from cictl_server.store.contract import StoreLocked
 
     try:
-        return data_directory.create_token(data_dir, request)
+        yield
     except StoreLocked as error:
         raise Failure(
             str(error), exit_code=ExitCode.CONFLICT, code=error.code, hint="stop the server first, or ask it instead"
