@@ -329,7 +329,8 @@ for name in filter(files.__contains__, (lock, wheel)):
     body = files[name]()
     found = hashlib.sha256(body).hexdigest()
     if sums.get(name) != found and listed:
-        fail(f"checksum verification failed: {name} has {found}, expected {sums.get(name)}")
+        due = f"expected {sums[name]}" if name in sums else f"and {listed} does not list it"
+        fail(f"checksum verification failed: {name} has {found}, {due}")
     write("requirements.txt" if name == lock else name, body)
 pinned = None if lock in files else pinned_in(body)
 if pinned:

@@ -213,10 +213,16 @@ def test_wheels_from_a_folder_without_a_network(
 def test_a_wheel_with_another_checksum_is_refused_before_anything_is_done(
     machine: Machine, releases: ReleaseServer, wheels: Mapping[str, bytes]
 ) -> None:
-    publish(releases, "v1.1.0", wheels, checksums=f"{'0' * 64}  cictl-1.1.0-py3-none-any.whl\n")
+    publish(releases, "v1.1.0", wheels, checksums=f"{'0' * 64}  cictl-1.1.0-requirements.txt\n")
     done = machine.run("install-server")
     assert done.returncode == 1
-    assert "checksum verification failed: cictl-1.1.0-py3-none-any.whl" in done.stderr
+    assert "checksum verification failed: cictl-1.1.0-requirements.txt" in done.stderr
+    assert f"expected {'0' * 64}" in done.stderr
+    assert machine.files() == set()
+    publish(releases, "v1.2.0", wheels, checksums=f"{'0' * 64}  cictl-1.2.0-py3-none-any.whl\n")
+    done = machine.run("install-server")
+    assert done.returncode == 1
+    assert "cictl-checksums.txt does not list it" in done.stderr
     assert machine.files() == set()
 
 

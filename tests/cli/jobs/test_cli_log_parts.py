@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cictl_testing.server import RunningServer
@@ -268,9 +269,9 @@ def test_following_a_step_waits_for_it_and_ends_where_the_next_begins(
     seen: list[str] = []
     follow = JobService.follow_log
 
-    def followed(jobs: JobService, job_id: str, *, offset: int, is_timed: bool) -> Iterator[LogSlice | JobState | None]:
+    def followed(jobs: JobService, job_id: str, **options: Any) -> Iterator[LogSlice | JobState | None]:
         seen.append("follow")
-        return follow(jobs, job_id, offset=offset, is_timed=is_timed)
+        return follow(jobs, job_id, **options)
 
     def go_on() -> None:
         working.begins(2).says("two\n")
