@@ -20,6 +20,8 @@ class Role(StrEnum):
     """Lease jobs under one agent's id, and report them."""
     ENROLMENT = "enrolment"
     """Be traded for the token of an agent, and nothing else."""
+    JOB = "job"
+    """Read the run of one job, and send the job's own files, while the job runs."""
 
     def includes(self, other: Role) -> bool:
         """Tell whether this role may do all that *other* may."""
@@ -104,7 +106,9 @@ class WhoAmI(Message):
 
     Attributes:
         authentication: Whether this server wants tokens. If not, everybody has the role `admin`, and there is no name.
-        id, name, agent_id, projects, expires_utc: Of the token.
+        id, name, agent_id, projects, expires_utc: Of the token. That of a job has the short id of the job as its name, and
+            the agent that runs the job; it has no id.
+        job_execution_id: With the role `job`, the execution whose token it is.
     """
 
     authentication: bool
@@ -114,3 +118,4 @@ class WhoAmI(Message):
     agent_id: str = ""
     projects: list[str] = msgspec.field(default_factory=list)
     expires_utc: datetime | None = None
+    job_execution_id: str = ""

@@ -455,12 +455,15 @@ class LeaseResponse(Message):
     Attributes:
         lease_token: What the agent shows in the header `Cictl-Lease-Token` to report on the execution and to send its
             files (ours). Only for agents that say `sends_token`. The server keeps its digest alone.
+        job_token: What the steps of the job show as a token of the API (ours). Only for the same agents, and from a server
+            that wants tokens. It counts while the job is leased or runs.
     """
 
     assigned: bool
     job_execution: JobExecution | None = None
     message: str = ""
     lease_token: str = ""
+    job_token: str = ""
 
 
 class DeletedJob(Message):

@@ -13,6 +13,8 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
 LEASE_TOKEN = "Cictl-Lease-Token"  # noqa: S105 - the name of a header
 """A header of reports and uploads: the `lease_token` of the lease that gave the execution to their sender."""
+JOB_TOKEN = "CICTL_JOB_TOKEN"  # noqa: S105 - the name of a variable
+"""Where an agent puts the `job_token` of the lease for the job's steps, and where `cictl` looks for it."""
 LOG_COMPLETE = "X-Log-Complete"
 LOG_OFFSET = "X-Log-Offset"
 LOG_SIZE = "X-Log-Size"

@@ -178,6 +178,7 @@ class Agent:
             return JobRun(
                 job=leased.job,
                 lease_token=leased.token,
+                job_token=leased.job_token,
                 config=self._config,
                 platform=self._platform,
                 client=client,

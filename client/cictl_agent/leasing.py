@@ -31,10 +31,12 @@ class Leased:
 
     Attributes:
         token: Shows that it was given to this agent; empty from a server that gives no tokens.
+        job_token: What the steps show to the server's API; empty from a server that wants no tokens.
     """
 
     job: JobExecution
     token: str = field(default="", repr=False)
+    job_token: str = field(default="", repr=False)
 
 
 class Asking:
@@ -116,7 +118,7 @@ class Asking:
                 return None
             if answer is not None and answer.assigned and answer.job_execution is not None:
                 self._pauses = _pauses()
-                return Leased(job=answer.job_execution, token=answer.lease_token)
+                return Leased(job=answer.job_execution, token=answer.lease_token, job_token=answer.job_token)
             self._pause(answer, waited=time.monotonic() - began)
         return None
 

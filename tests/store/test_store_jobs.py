@@ -76,6 +76,14 @@ def test_executions_of_an_agent_are_found_and_the_active_ones_apart(store: Store
         assert view.jobs.of_agent("c") == []
 
 
+def test_an_execution_is_found_by_the_token_of_its_steps_while_it_is_active(store: Store) -> None:
+    active = [make_job(1, "leased", job_token_hash="l"), make_job(2, "running", agent_id="a", job_token_hash="r")]
+    put(store, *active, make_job(3, job_token_hash="q"), make_job(4, "failed", agent_id="a", job_token_hash="f"))
+    with store.read() as view:
+        found = {digest: view.jobs.with_job_token(digest) for digest in ("l", "r", "q", "f", "")}
+    assert {digest: job.number for digest, job in found.items() if job} == {"l": 1, "r": 2}
+
+
 def test_executions_are_found_by_run_chain_run_and_pipeline(store: Store) -> None:
     in_run = {"pipeline_run_id": "r", "chain_run_id": "c", "project_id": "1", "pipeline_id": "build"}
     put(

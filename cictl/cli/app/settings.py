@@ -10,7 +10,7 @@ from cictl.base.environment import find_setting
 from cictl.base.urls import split_http, without_user_info
 from cictl.base.web.trust import NO_FILES, TlsFiles, tls_files
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts
-from cictl.wire.words import DEFAULT_SERVER
+from cictl.wire.words import DEFAULT_SERVER, JOB_TOKEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,8 @@ class Settings:
 def load_settings(env: Mapping[str, str], *, server: str = "", context: str = "", ca_file: str = "") -> Settings:
     """Return the settings for the flags *server*, *context* and *ca_file* (empty: not given).
 
-    The token and the certificates of a context go to the server of that context only: with another URL they are left out.
+    The token and the certificates of a context go to the server of that context only: with another URL they are left out. So it
+    is with the token of the job that the command is a step of, which is taken if no other is configured.
 
     Raises:
         SettingsError: An unusable URL, an unreadable file, an unknown context.
@@ -58,6 +59,8 @@ def load_settings(env: Mapping[str, str], *, server: str = "", context: str = ""
     url, source = _server(env, server=server, named=bool(context), chosen=chosen)
     own = chosen if chosen and url == chosen.server else None
     token, token_source = _token(env, own)
+    if token is None and env.get(JOB_TOKEN) and url.rstrip("/") == env.get("CICTL_SERVER_URL", "").rstrip("/"):
+        token, token_source = env[JOB_TOKEN].strip(), JOB_TOKEN
     try:
         tls = tls_files(env, ca_file=ca_file, otherwise=own.tls if own else NO_FILES)
     except ValueError as error:

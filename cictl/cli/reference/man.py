@@ -18,6 +18,7 @@ _ENVIRONMENT = (
     ("CICTL_SERVER_URL", "The server, unless --server or --context names one; else CIWI_SERVER_URL."),
     ("CICTL_CONTEXT", "The named server of the context file that is used."),
     ("CICTL_TOKEN, CICTL_TOKEN_FILE", "The token that is sent, or a file that holds it."),
+    ("CICTL_JOB_TOKEN", "In the steps of a job, its token: sent to CICTL_SERVER_URL if there is no other."),
     ("CICTL_OUTPUT", "The format, unless -o names one."),
     ("CICTL_READONLY", "With 1, every command that would change something is refused."),
     ("CICTL_COMPLETION_SECONDS", "How long the TAB key waits for the server; 0.3 without it."),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cictl.wire.jobs import JobExecution
 from cictl_agent.config import AgentConfig
-from cictl_agent.job.variables import all_names, variables_of
+from cictl_agent.job.variables import JOB_TOKEN, SERVER_URL, all_names, variables_of
 from cictl_agent.system.credentials import without_credentials
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE
@@ -38,15 +38,22 @@ def inherited_environment(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def job_environment(
-    env: Mapping[str, str], job: JobExecution, config: AgentConfig, caches: Mapping[str, str], platform: Platform
+    env: Mapping[str, str],
+    job: JobExecution,
+    config: AgentConfig,
+    caches: Mapping[str, str],
+    platform: Platform,
+    *,
+    job_token: str,
 ) -> dict[str, str]:
     """Return the environment of all steps: the agent's, what is known of the job, the job's own, its caches; the later win.
 
     Each `CIWI_X` of the job is also set as `CICTL_X`. For a container *env* is empty: nothing of the agent's is seen there.
     """
     twins = {f"CICTL_{k.removeprefix('CIWI_')}": v for k, v in job.env.items() if k.startswith("CIWI_")}
+    of_server = {SERVER_URL.name: config.shown_server, JOB_TOKEN.name: job_token}
     result = platform.merge(
-        inherited_environment(env), variables_of(job), twins, job.env, caches, {JOB_VARIABLE: job.id}
+        inherited_environment(env), variables_of(job), of_server, twins, job.env, caches, {JOB_VARIABLE: job.id}
     )
     if config.verbose_go and not result.get("GOFLAGS"):
         result["GOFLAGS"] = "-v"

@@ -63,6 +63,7 @@ class JobRun:
 
     Attributes:
         lease_token: Goes with every report and upload.
+        job_token: What the steps show to the server's API; masked like a secret.
         capabilities: What this agent offers, as last scanned.
         features: What the server can do beyond the contract.
         adopts_orphans, household: See `JobProcesses`.
@@ -77,6 +78,7 @@ class JobRun:
 
     job: JobExecution
     lease_token: str = field(repr=False)
+    job_token: str = field(repr=False)
     config: AgentConfig
     platform: Platform
     client: Client
@@ -117,7 +119,7 @@ class JobRun:
     def run(self) -> None:
         """Run the job, and return when the server knows how it ended."""
         repo = self.job.source.repo if self.job.source else ""
-        redactor = Redactor([*self.job.sensitive_values, *url_secrets(repo)])
+        redactor = Redactor([*self.job.sensitive_values, self.job_token, *url_secrets(repo)])
         with JobLog(
             self.config.spool_dir / f"{self.platform.file_name(caches.cache_name(self.job.id))}.log", redactor
         ) as log:
@@ -257,7 +259,9 @@ class JobRun:
     def _shell(self, container: Container | None) -> Shell:
         variables = caches.cache_environment(self._caches)
         outside = {} if container else os.environ
-        environment = job_environment(outside, self.job, self.config, variables, self.platform)
+        environment = job_environment(
+            outside, self.job, self.config, variables, self.platform, job_token=self.job_token
+        )
         traced = self.config.trace_shell and tells_commands(self.job)
         if container:
             return ContainerShell(

@@ -1,7 +1,8 @@
 """The variables that every step of a job gets, inside containers too. The table in docs/project-file.md is made of these.
 
-An agent takes those of `OF_JOB` from what the server says of the job. They are always set, and empty where nothing is known, so
-that scripts under `set -u` can ask. The server sets those of `OF_RUN`, by the contract only where they are known.
+An agent takes those of `OF_JOB` from what the server says of the job, and those of `OF_SERVER` from its own settings and the
+lease. They are always set, and empty where nothing is known, so that scripts under `set -u` can ask. The server sets those of
+`OF_RUN`, by the contract only where they are known.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cictl.base.names.git_names import branch_of, short_ref, tag_of
+from cictl.wire import words
 from cictl.wire.jobs import JobExecution
 
 
@@ -19,6 +21,13 @@ class JobVariable(NamedTuple):
     name: str
     meaning: str
     value: Callable[[JobExecution], str]
+
+
+class ServerVariable(NamedTuple):
+    """A variable by which `cictl` finds the server in a step, and its meaning for the page."""
+
+    name: str
+    meaning: str
 
 
 class RunVariable(NamedTuple):
@@ -53,6 +62,12 @@ OF_JOB = (
     ),
 )
 
+SERVER_URL = ServerVariable("CICTL_SERVER_URL", "the server, as the agent reaches it")
+JOB_TOKEN = ServerVariable(
+    words.JOB_TOKEN, "[the job's own token](security.md#tokens-of-jobs); empty where the server wants no tokens"
+)
+OF_SERVER = (SERVER_URL, JOB_TOKEN)
+
 OF_RUN = (
     RunVariable("PIPELINE_VERSION_RAW", "the version, `1.2.3`"),
     RunVariable("PIPELINE_VERSION", "the version with its prefix, `v1.2.3`"),
@@ -76,4 +91,4 @@ def variables_of(job: JobExecution) -> dict[str, str]:
 def all_names() -> frozenset[str]:
     """Return the name of every variable here. What an agent has of these in its own environment is of another job."""
     of_run = (prefix + variable.name for variable in OF_RUN for prefix in ("CIWI_", "CICTL_"))
-    return frozenset({*(variable.name for variable in OF_JOB), *of_run})
+    return frozenset({*(variable.name for variable in (*OF_JOB, *OF_SERVER)), *of_run})

@@ -13,8 +13,10 @@ from cictl_server.http import media
 from cictl_server.http.roles_of_routes import (
     ACROSS_PROJECTS,
     ARTIFACTS_READ_BY_AGENTS,
+    LISTED_FOR_JOBS,
     READ_BY_AGENTS,
     ROLES,
+    SENT_BY_JOBS,
     Access,
 )
 from cictl_server.http.routes import route_of
@@ -46,6 +48,8 @@ class Authentication:
         req.context.principal = principal
         if principal.role is Role.AGENT:
             self._check_agent(principal, route, needed, params)
+        elif principal.role is Role.JOB:
+            self._check_job(principal, route, needed, params)
         elif needed is not Access.ANY:
             principal.check_role(Role(needed))
         if principal.projects:
@@ -68,6 +72,17 @@ class Authentication:
         elif route in READ_BY_AGENTS or (needed is Access.AGENT and "job_id" in params):
             self._reach.check_held(principal, params["job_id"])
         elif needed not in (Access.AGENT, Access.ANY):
+            principal.check_role(Role(needed))
+
+    def _check_job(self, principal: Principal, route: str, needed: Access, params: dict[str, str]) -> None:
+        """Let a job read its run and what it depends on, and send its own files."""
+        if route in SENT_BY_JOBS:
+            self._reach.check_own(principal, params["job_id"])
+        elif route in ARTIFACTS_READ_BY_AGENTS:
+            self._reach.check_run_or_needed(principal, params["job_id"])
+        elif route in READ_BY_AGENTS:
+            self._reach.check_job(principal, params["job_id"])
+        elif needed is not Access.ANY and route not in LISTED_FOR_JOBS:
             principal.check_role(Role(needed))
 
     def _check_projects(self, principal: Principal, route: str, params: dict[str, str]) -> None:

@@ -61,7 +61,7 @@ class Idempotency:
 def caller_of(req: falcon.Request) -> str:
     """Return who sends the request: the token, or where nobody has one the address of the connection."""
     principal = principal_of(req)
-    return req.remote_addr if principal.is_everybody else f"token {principal.token_id}"
+    return req.remote_addr if principal.is_everybody else principal.caller
 
 
 def _keyed(req: falcon.Request, key: str) -> KeyedRequest:

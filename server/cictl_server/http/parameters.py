@@ -11,6 +11,8 @@ import msgspec
 
 from cictl.wire import words
 from cictl_server.errors import InvalidRequest
+from cictl_server.http.authentication import principal_of
+from cictl_server.services.history.holder import Sender
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,12 @@ def instant(req: falcon.Request, name: str) -> datetime | None:
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"{name} must be an instant such as 2026-01-31T12:00:00Z") from error
     return found
+
+
+def sender_of(req: falcon.Request, agent_id: str) -> Sender:
+    """Return who sends a file: the agent *agent_id*, or a step of a job that it runs."""
+    principal = principal_of(req)
+    return Sender(agent_id=agent_id, token=lease_token(req), job_token_hash=principal.digest if principal.job else "")
 
 
 def nearest(req: falcon.Request, parameter: Parameter) -> int:

@@ -115,7 +115,7 @@ READ_BY_AGENTS = frozenset(
         "GET /api/v1/jobs/{job_id}/tests",
     }
 )
-"""What an agent may read of the jobs that it has, beside people."""
+"""What an agent may read of the jobs that it has, beside people, and a job of those of its run."""
 
 ARTIFACTS_READ_BY_AGENTS = frozenset(
     {
@@ -126,7 +126,19 @@ ARTIFACTS_READ_BY_AGENTS = frozenset(
         "HEAD /artifacts/{job_id}/{path}",
     }
 )
-"""What an agent may read of the jobs that it has, and of those that they depend on."""
+"""What an agent may read of the jobs that it has, a job of those of its run, and both of those that these depend on."""
+
+SENT_BY_JOBS = frozenset(
+    {
+        "POST /api/v1/jobs/{job_id}/tests",
+        "POST /api/v1/jobs/{job_id}/artifacts",
+        "POST /api/v1/jobs/{job_id}/artifacts/upload-zip",
+    }
+)
+"""What a job may send to itself."""
+
+LISTED_FOR_JOBS = frozenset({"GET /api/v1/jobs"})
+"""Routes of no single job that a job may use: what they tell of other runs is left out."""
 
 ACROSS_PROJECTS = frozenset(
     {

@@ -16,11 +16,10 @@ from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.http import media
 from cictl_server.http.authentication import principal_of
 from cictl_server.http.files import FileStream, hold_place, send_file
-from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token
+from cictl_server.http.parameters import LEASE_TOKEN, Parameter, sender_of
 from cictl_server.services import Services
 from cictl_server.services.artifacts.artifacts import StoredFile
 from cictl_server.services.artifacts.paths import clean_artifact_path
-from cictl_server.services.history.holder import Sender
 
 _ZIP = Content(media=("application/zip",), text="A zip of the files.")
 _REFUSED = {
@@ -61,15 +60,14 @@ class JobArtifactsResource:
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files of the body."""
-        token = lease_token(req)
-        with media.reading(req, ArtifactUpload, check=partial(self._check, job_id, token)) as upload:
+        with media.reading(req, ArtifactUpload, check=partial(self._check, req, job_id)) as upload:
             principal_of(req).check_agent(upload.agent_id)
-            sender = Sender(agent_id=upload.agent_id, token=token)
+            sender = sender_of(req, upload.agent_id)
             stored = self._artifacts.upload_files(job_id, sender=sender, files=upload.artifacts)
         media.write(resp, ArtifactList(artifacts=stored or None))
 
-    def _check(self, job_id: str, token: str, agent_id: str) -> None:
-        self._artifacts.check_target(job_id, Sender(agent_id=agent_id, token=token))
+    def _check(self, req: falcon.Request, job_id: str, agent_id: str) -> None:
+        self._artifacts.check_target(job_id, sender_of(req, agent_id))
 
 
 class JobArtifactsZipResource:
@@ -93,8 +91,7 @@ class JobArtifactsZipResource:
         agent_id = req.get_header(words.AGENT_ID) or req.get_param("agent_id") or ""
         principal_of(req).check_agent(agent_id)
         body = cast("IO[bytes]", req.bounded_stream)
-        sender = Sender(agent_id=agent_id, token=lease_token(req))
-        stored = self._artifacts.upload_zip(job_id, sender=sender, body=body)
+        stored = self._artifacts.upload_zip(job_id, sender=sender_of(req, agent_id), body=body)
         media.write(resp, ArtifactList(artifacts=stored or None))
 
 

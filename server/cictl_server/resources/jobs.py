@@ -73,7 +73,7 @@ class JobsResource:
         The plain list is a JobList. With `view`, the answer is a page of the queue or of the history as a JobPage, or the
         groups of both as a JobSummary. A number out of bounds counts as the nearest allowed one.
         """
-        limit, sees = nearest(req, _MAX), principal_of(req).reaches_project
+        limit, sees = nearest(req, _MAX), principal_of(req).sees_job
         match (req.get_param("view") or "").lower():
             case "summary":
                 media.write(resp, self._lists.summary(limit=limit, sees=sees))

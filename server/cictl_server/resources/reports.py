@@ -10,9 +10,8 @@ from cictl.wire.reports import TestReportResponse, TestReportUpload
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.http.authentication import principal_of
-from cictl_server.http.parameters import LEASE_TOKEN, lease_token
+from cictl_server.http.parameters import LEASE_TOKEN, sender_of
 from cictl_server.services import Services
-from cictl_server.services.history.holder import Sender
 
 
 class JobTestsResource:
@@ -41,11 +40,10 @@ class JobTestsResource:
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Store the test report, and return it."""
-        token = lease_token(req)
-        with media.reading(req, TestReportUpload, check=partial(self._check, job_id, token)) as upload:
+        with media.reading(req, TestReportUpload, check=partial(self._check, req, job_id)) as upload:
             principal_of(req).check_agent(upload.agent_id)
-            stored = self._reports.upload(job_id, upload, lease_token=token)
+            stored = self._reports.upload(job_id, upload, sender=sender_of(req, upload.agent_id))
             media.write(resp, TestReportResponse(report=stored))
 
-    def _check(self, job_id: str, token: str, agent_id: str) -> None:
-        self._artifacts.check_target(job_id, Sender(agent_id=agent_id, token=token))
+    def _check(self, req: falcon.Request, job_id: str, agent_id: str) -> None:
+        self._artifacts.check_target(job_id, sender_of(req, agent_id))

@@ -122,6 +122,7 @@ class Services:
         # level 4
         jobs = Jobs.build(
             core,
+            access,
             history,
             fleet,
             secrets,

@@ -158,6 +158,10 @@ class Jobs(Table[int, JobRecord]):
         """Return the leased and running executions that *agent_id* holds, oldest first."""
 
     @abstractmethod
+    def with_job_token(self, digest: str) -> JobRecord | None:
+        """Return the leased or running execution with this `job_token_hash`, or None; at the same cost however many there are."""
+
+    @abstractmethod
     def of_agent(self, agent_id: str) -> list[JobRecord]:
         """Return every execution that *agent_id* holds or held, oldest first."""
 

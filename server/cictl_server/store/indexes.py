@@ -101,6 +101,7 @@ class JobIndex:
         self.by_status = NumberGroups()
         self.by_agent = NumberGroups()
         self.active_by_agent = NumberGroups()
+        self.active_by_token = NumberGroups()
         self.by_run = NumberGroups()
         self.blocked_by_run = NumberGroups()
         self.unfinished_by_run = NumberGroups()
@@ -165,6 +166,8 @@ class JobIndex:
             yield self.by_agent, job.agent_id
             if job.status.is_active:
                 yield self.active_by_agent, job.agent_id
+        if job.job_token_hash and job.status.is_active:
+            yield self.active_by_token, job.job_token_hash
         if run := facts.pipeline_run_id:
             yield self.by_run, run
             if not job.status.is_terminal:

@@ -41,6 +41,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         lease_slot: Which slot of that process; 0 when it has only one.
         lease_hash: `token_hash` of the token that its last lease gave; empty when its agent sends none. A lease that ran out
             leaves it, so that the agent that had it may still begin.
+        job_token_hash: The same of the token that its steps show; empty when they got none. It counts while `status` is
+            active.
         log_size: Bytes of its log that count, once it is over; what came later is ignored.
         log_generation: How often it was requeued. Each attempt writes into a log of its own.
         log_limit: The limit in bytes that its log has passed: the rest is not kept. 0 while it has not.
@@ -74,6 +76,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     lease_process: str = ""
     lease_slot: int = 0
     lease_hash: str = ""
+    job_token_hash: str = ""
     log_size: int = 0
     log_generation: int = 0
     log_limit: int = 0

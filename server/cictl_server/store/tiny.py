@@ -222,6 +222,9 @@ class _Jobs(_Checked[JobRecord], Jobs):
     def active_of_agent(self, agent_id: str) -> list[JobRecord]:
         return list(self.get_all(iter(self._index.active_by_agent.get(agent_id))))
 
+    def with_job_token(self, digest: str) -> JobRecord | None:
+        return next(self.get_all(iter(self._index.active_by_token.get(digest))), None)
+
     def of_agent(self, agent_id: str) -> list[JobRecord]:
         return list(self.get_all(iter(self._index.by_agent.get(agent_id))))
 

@@ -379,12 +379,16 @@ def test_job_environment_hides_credentials_and_adds_twins(tmp_path: Path) -> Non
         "GOFLAGS": "-mod=mod",
         "CIWI_PIPELINE_TAG": "of the job that started this agent",
         "CICTL_BRANCH": "of the job that started this agent",
+        "CICTL_SERVER_URL": "http://u:p@h:1/x",
+        "CICTL_JOB_TOKEN": "of the job that started this agent",
     }
-    config = AgentConfig(agent_id="a", work_dir=tmp_path)
+    config = AgentConfig(agent_id="a", work_dir=tmp_path, server_url="http://u:p@h:2/x")
     this = job(CIWI_DRY_RUN="1", CIWI_X="1", CICTL_X="2")
-    env = job_environment(own, this, config, {"C": "/c"}, Linux())
+    env = job_environment(own, this, config, {"C": "/c"}, Linux(), job_token="j")
     assert env == {
         **variables_of(this),
+        "CICTL_SERVER_URL": "http://h:2/x",
+        "CICTL_JOB_TOKEN": "j",
         "PATH": "/bin",
         "CIWI_SERVER_URL": "http://h:1/x",
         "GOFLAGS": "-mod=mod",

@@ -9,97 +9,106 @@ from pathlib import Path
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.wire import words
 from cictl.wire.access import EnrolmentRequest
 from cictl.wire.codec import encode
+from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl.wire.secrets import SecretRequest
 from cictl.wire.vault import VaultConnectionRequest
 from cictl_server.apidoc.describe import api
 from cictl_server.apidoc.operations import operations
 from cictl_server.app import ROUTES
-from cictl_server.http.roles_of_routes import ACROSS_PROJECTS, ARTIFACTS_READ_BY_AGENTS, READ_BY_AGENTS, ROLES
+from cictl_server.http.roles_of_routes import (
+    ACROSS_PROJECTS,
+    ARTIFACTS_READ_BY_AGENTS,
+    LISTED_FOR_JOBS,
+    READ_BY_AGENTS,
+    ROLES,
+    SENT_BY_JOBS,
+)
 from cictl_server.http.routes import Route as ServedRoute
 
 # The weakest role; whether an agent may, on jobs that it has; whether a token may that is bound to the project which the path
-# names (named), or to any (any).
+# names (named), or to any (any); whether the token of a job may, on itself (own), on its run (run), or at all (any).
 TABLE = """\
-GET    /healthz                                               none      -    any
-GET    /readyz                                                none      -    any
-GET    /metrics                                               viewer    -    -
-GET    /api/v1/openapi.json                                   viewer    -    any
-GET    /api/v1/server-info                                    none      -    any
-GET    /api/v1/runtime-state                                  viewer    -    any
-POST   /api/v1/server/restart                                 admin     -    -
-GET    /api/v1/whoami                                         any       yes  any
-GET    /api/v1/audit                                          admin     -    -
-GET    /api/v1/tokens                                         admin     -    -
-POST   /api/v1/tokens                                         admin     -    -
-DELETE /api/v1/tokens/{token_id}                              admin     -    -
-POST   /api/v1/tokens/{token_id}/rotate                       admin     -    -
-POST   /api/v1/update/check                                   admin     -    -
-POST   /api/v1/update/apply                                   admin     -    -
-POST   /api/v1/update/rollback                                admin     -    -
-GET    /api/v1/update/tags                                    viewer    -    -
-GET    /api/v1/update/status                                  viewer    -    -
-GET    /api/v1/events                                         viewer    -    any
-POST   /api/v1/heartbeat                                      agent     yes  -
-POST   /api/v1/agent/lease                                    agent     yes  -
-GET    /api/v1/agents                                         viewer    -    any
-POST   /api/v1/agents/enrolments                              admin     -    -
-POST   /api/v1/agents/enroll                                  none      -    any
-GET    /api/v1/agents/{agent_id}                              viewer    -    any
-DELETE /api/v1/agents/{agent_id}                              operator  -    -
-POST   /api/v1/agents/{agent_id}/actions                      operator  -    -
-GET    /api/v1/jobs                                           viewer    -    any
-POST   /api/v1/jobs/clear-queue                               operator  -    -
-POST   /api/v1/jobs/flush-history                             operator  -    -
-GET    /api/v1/jobs/{job_id}                                  viewer    yes  named
-DELETE /api/v1/jobs/{job_id}                                  operator  -    named
-POST   /api/v1/jobs/{job_id}/status                           agent     yes  -
-POST   /api/v1/jobs/{job_id}/cancel                           operator  -    named
-POST   /api/v1/jobs/{job_id}/rerun                            operator  -    named
-GET    /api/v1/jobs/{job_id}/blocked-by                       viewer    yes  named
-GET    /api/v1/jobs/{job_id}/explain                          viewer    yes  named
-GET    /api/v1/jobs/{job_id}/log                              viewer    yes  named
-GET    /api/v1/jobs/{job_id}/steps                            viewer    yes  named
-GET    /api/v1/jobs/{job_id}/tests                            viewer    yes  named
-POST   /api/v1/jobs/{job_id}/tests                            agent     yes  -
-GET    /api/v1/jobs/{job_id}/artifacts                        viewer    yes  named
-POST   /api/v1/jobs/{job_id}/artifacts                        agent     yes  -
-POST   /api/v1/jobs/{job_id}/artifacts/upload-zip             agent     yes  -
-GET    /api/v1/jobs/{job_id}/artifacts/download-all           viewer    yes  named
-GET    /api/v1/jobs/{job_id}/artifacts/download               viewer    yes  named
-GET    /artifacts/{job_id}/{path}                             viewer    yes  named
-HEAD   /artifacts/{job_id}/{path}                             viewer    yes  named
-GET    /api/v1/projects                                       viewer    -    any
-POST   /api/v1/projects/import                                operator  -    -
-GET    /api/v1/projects/{project_id}                          viewer    -    named
-DELETE /api/v1/projects/{project_id}                          operator  -    named
-GET    /api/v1/projects/{project_id}/icon                     viewer    -    named
-POST   /api/v1/projects/{project_id}/inspect                  viewer    -    named
-POST   /api/v1/projects/{project_id}/reload                   operator  -    named
-POST   /api/v1/pipelines/{pipeline_id}/run-selection          operator  -    named
-POST   /api/v1/pipelines/{pipeline_id}/dry-run-preview        viewer    -    named
-POST   /api/v1/pipelines/{pipeline_id}/eligible-agents        viewer    -    named
-GET    /api/v1/pipelines/{pipeline_id}/source-refs            viewer    -    named
-GET    /api/v1/pipelines/{pipeline_id}/version-resolve        viewer    -    named
-POST   /api/v1/pipeline-chains/{chain_id}/run                 operator  -    named
-POST   /api/v1/pipeline-chains/{chain_id}/dry-run-preview     viewer    -    named
-POST   /api/v1/pipeline-chains/{chain_id}/eligible-agents     viewer    -    named
-GET    /api/v1/pipeline-chains/{chain_id}/source-refs         viewer    -    named
-GET    /api/v1/retention                                      admin     -    -
-POST   /api/v1/retention                                      admin     -    -
-GET    /api/v1/retention/preview                              admin     -    -
-POST   /api/v1/retention/run                                  admin     -    -
-POST   /api/v1/runs/{run}/pin                                 operator  -    -
-POST   /api/v1/runs/{run}/unpin                               operator  -    -
-GET    /api/v1/secrets                                        viewer    -    -
-POST   /api/v1/secrets                                        admin     -    -
-POST   /api/v1/secrets/rotate-key                             admin     -    -
-DELETE /api/v1/secrets/{secret_id}                            admin     -    -
-GET    /api/v1/vault/connections                              viewer    -    -
-POST   /api/v1/vault/connections                              admin     -    -
-DELETE /api/v1/vault/connections/{connection_id}              admin     -    -
-POST   /api/v1/vault/connections/{connection_id}/test         admin     -    -
+GET    /healthz                                              none      -    any    any
+GET    /readyz                                               none      -    any    any
+GET    /metrics                                              viewer    -    -      -
+GET    /api/v1/openapi.json                                  viewer    -    any    -
+GET    /api/v1/server-info                                   none      -    any    any
+GET    /api/v1/runtime-state                                 viewer    -    any    -
+POST   /api/v1/server/restart                                admin     -    -      -
+GET    /api/v1/whoami                                        any       yes  any    any
+GET    /api/v1/audit                                         admin     -    -      -
+GET    /api/v1/tokens                                        admin     -    -      -
+POST   /api/v1/tokens                                        admin     -    -      -
+DELETE /api/v1/tokens/{token_id}                             admin     -    -      -
+POST   /api/v1/tokens/{token_id}/rotate                      admin     -    -      -
+POST   /api/v1/update/check                                  admin     -    -      -
+POST   /api/v1/update/apply                                  admin     -    -      -
+POST   /api/v1/update/rollback                               admin     -    -      -
+GET    /api/v1/update/tags                                   viewer    -    -      -
+GET    /api/v1/update/status                                 viewer    -    -      -
+GET    /api/v1/events                                        viewer    -    any    -
+POST   /api/v1/heartbeat                                     agent     yes  -      -
+POST   /api/v1/agent/lease                                   agent     yes  -      -
+GET    /api/v1/agents                                        viewer    -    any    -
+POST   /api/v1/agents/enrolments                             admin     -    -      -
+POST   /api/v1/agents/enroll                                 none      -    any    any
+GET    /api/v1/agents/{agent_id}                             viewer    -    any    -
+DELETE /api/v1/agents/{agent_id}                             operator  -    -      -
+POST   /api/v1/agents/{agent_id}/actions                     operator  -    -      -
+GET    /api/v1/jobs                                          viewer    -    any    any
+POST   /api/v1/jobs/clear-queue                              operator  -    -      -
+POST   /api/v1/jobs/flush-history                            operator  -    -      -
+GET    /api/v1/jobs/{job_id}                                 viewer    yes  named  run
+DELETE /api/v1/jobs/{job_id}                                 operator  -    named  -
+POST   /api/v1/jobs/{job_id}/status                          agent     yes  -      -
+POST   /api/v1/jobs/{job_id}/cancel                          operator  -    named  -
+POST   /api/v1/jobs/{job_id}/rerun                           operator  -    named  -
+GET    /api/v1/jobs/{job_id}/blocked-by                      viewer    yes  named  run
+GET    /api/v1/jobs/{job_id}/explain                         viewer    yes  named  run
+GET    /api/v1/jobs/{job_id}/log                             viewer    yes  named  run
+GET    /api/v1/jobs/{job_id}/steps                           viewer    yes  named  run
+GET    /api/v1/jobs/{job_id}/tests                           viewer    yes  named  run
+POST   /api/v1/jobs/{job_id}/tests                           agent     yes  -      own
+GET    /api/v1/jobs/{job_id}/artifacts                       viewer    yes  named  run
+POST   /api/v1/jobs/{job_id}/artifacts                       agent     yes  -      own
+POST   /api/v1/jobs/{job_id}/artifacts/upload-zip            agent     yes  -      own
+GET    /api/v1/jobs/{job_id}/artifacts/download-all          viewer    yes  named  run
+GET    /api/v1/jobs/{job_id}/artifacts/download              viewer    yes  named  run
+GET    /artifacts/{job_id}/{path}                            viewer    yes  named  run
+HEAD   /artifacts/{job_id}/{path}                            viewer    yes  named  run
+GET    /api/v1/projects                                      viewer    -    any    -
+POST   /api/v1/projects/import                               operator  -    -      -
+GET    /api/v1/projects/{project_id}                         viewer    -    named  -
+DELETE /api/v1/projects/{project_id}                         operator  -    named  -
+GET    /api/v1/projects/{project_id}/icon                    viewer    -    named  -
+POST   /api/v1/projects/{project_id}/inspect                 viewer    -    named  -
+POST   /api/v1/projects/{project_id}/reload                  operator  -    named  -
+POST   /api/v1/pipelines/{pipeline_id}/run-selection         operator  -    named  -
+POST   /api/v1/pipelines/{pipeline_id}/dry-run-preview       viewer    -    named  -
+POST   /api/v1/pipelines/{pipeline_id}/eligible-agents       viewer    -    named  -
+GET    /api/v1/pipelines/{pipeline_id}/source-refs           viewer    -    named  -
+GET    /api/v1/pipelines/{pipeline_id}/version-resolve       viewer    -    named  -
+POST   /api/v1/pipeline-chains/{chain_id}/run                operator  -    named  -
+POST   /api/v1/pipeline-chains/{chain_id}/dry-run-preview    viewer    -    named  -
+POST   /api/v1/pipeline-chains/{chain_id}/eligible-agents    viewer    -    named  -
+GET    /api/v1/pipeline-chains/{chain_id}/source-refs        viewer    -    named  -
+GET    /api/v1/retention                                     admin     -    -      -
+POST   /api/v1/retention                                     admin     -    -      -
+GET    /api/v1/retention/preview                             admin     -    -      -
+POST   /api/v1/retention/run                                 admin     -    -      -
+POST   /api/v1/runs/{run}/pin                                operator  -    -      -
+POST   /api/v1/runs/{run}/unpin                              operator  -    -      -
+GET    /api/v1/secrets                                       viewer    -    -      -
+POST   /api/v1/secrets                                       admin     -    -      -
+POST   /api/v1/secrets/rotate-key                            admin     -    -      -
+DELETE /api/v1/secrets/{secret_id}                           admin     -    -      -
+GET    /api/v1/vault/connections                             viewer    -    -      -
+POST   /api/v1/vault/connections                             admin     -    -      -
+DELETE /api/v1/vault/connections/{connection_id}             admin     -    -      -
+POST   /api/v1/vault/connections/{connection_id}/test        admin     -    -      -
 """
 
 RANKS = ("viewer", "operator", "admin")
@@ -113,6 +122,7 @@ class Route:
     role: str
     agent: str
     bound: str
+    job: str
 
     def expected(self, kind: str) -> str | int:
         """Return what a token of this kind gets."""
@@ -124,6 +134,8 @@ class Route:
             return PASSED
         if kind in ("agent", "other agent"):
             return self._of_agent(is_own=kind == "agent")
+        if kind.startswith("job"):
+            return self._of_job(kind)
         role = kind.split()[-1]
         if role not in RANKS or self.role not in RANKS or RANKS.index(role) < RANKS.index(self.role):
             return REFUSED
@@ -133,6 +145,12 @@ class Route:
         if self.agent != "yes":
             return REFUSED
         return PASSED if is_own else HIDDEN if "{job_id}" in self.path else REFUSED
+
+    def _of_job(self, kind: str) -> str | int:
+        reached = {"job": ("own", "run", "any"), "job of its run": ("run", "any"), "job of another run": ("any",)}
+        if self.job in reached[kind]:
+            return PASSED
+        return REFUSED if self.job == "-" else HIDDEN
 
     def _of_bound(self, project: str) -> str | int:
         if self.bound == "named":
@@ -144,24 +162,43 @@ TABLE_ROUTES = [Route(*line.split()) for line in TABLE.splitlines()]
 
 
 class Stage:
-    """A server with two projects and a token of each kind. The agent a runs a job of the project shop; b runs nothing."""
+    """A server with two projects and a token of each kind.
+
+    The agent a runs a job of the project shop, c another one of the same run, d one of another run; b runs nothing.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.server = server = RunningServer(directory)
-        jobs = "jobs: [{id: j, steps: [{run: ls}]}]"
+        jobs = "jobs: [{id: j, steps: [{run: ls}]}, {id: k, steps: [{run: ls}]}]"
         project = f"pipelines: [{{id: p, {jobs}}}]\npipeline_chains: [{{id: c, pipelines: [p]}}]"
         self.ids = server.define_project(project, repo_url=str(directory / "nothing"))
         server.define_project(project, name="other", repo_url=str(directory / "nothing"))
         for agent_id in ("a", "b"):
             server.heartbeat(agent_id)
-        server.run(self.ids["p"])
-        self.job = server.running("a").id
-        upload = b'{"agent_id":"a","artifacts":[{"path":"out","data_base64":""}]}'
-        assert server.http.simulate_post(f"/api/v1/jobs/{self.job}/artifacts", body=upload).status_code == 200
+        for _ in range(2):
+            server.run(self.ids["p"])
         vault = VaultConnectionRequest(name="v", url="http://127.0.0.1:1", role_id="r", secret_id_env="CICTL_VAULT_V")
         assert server.post("/api/v1/vault/connections", vault).status_code == 201
         assert server.post("/api/v1/secrets", SecretRequest(name="deploy", value="x")).status_code == 201
         self.secrets = self._secrets()
+        self._run_job()
+        server.clock.step(1)
+        server.services.core.hub.close()  # no stream begins, and no lease waits
+
+    def _run_job(self) -> None:
+        leases = [self._lease(agent_id) for agent_id in ("a", "c", "d")]
+        kinds = ("job", "job of its run", "job of another run")
+        self.secrets |= {kind: lease.job_token for kind, lease in zip(kinds, leases, strict=True)}
+        assert leases[0].job_execution
+        self.job, self.lease_token = leases[0].job_execution.id, leases[0].lease_token
+        for path, body in {
+            "status": b'{"agent_id":"a","status":"running"}',
+            "artifacts": b'{"agent_id":"a","artifacts":[{"path":"out","data_base64":""}]}',
+        }.items():
+            headers = {words.LEASE_TOKEN: self.lease_token}
+            agent = self.secrets["agent"]
+            answer = self.server.ask("POST", f"/api/v1/jobs/{self.job}/{path}", agent, headers=headers, body=body)
+            assert answer.status_code == 200, answer.text
 
     def _secrets(self) -> dict[str, str]:
         server = self.server
@@ -184,9 +221,13 @@ class Stage:
         revoked = server.services.access.authentication.find(secrets["revoked"])
         assert revoked is not None
         server.services.access.tokens.revoke(revoked.token_id)
-        server.clock.step(1)
-        server.services.core.hub.close()  # no stream begins, and no lease waits
         return secrets
+
+    def _lease(self, agent_id: str) -> LeaseResponse:
+        """Lease the next execution as our own agents do."""
+        answer = self.server.services.jobs.leasing.lease(LeaseRequest(agent_id=agent_id, sends_token=True))
+        assert answer.job_token
+        return answer
 
     def send(self, route: Route, kind: str) -> int:
         path = route.path.format(
@@ -202,6 +243,8 @@ class Stage:
             connection_id=1,
         )
         headers = {"X-CIWI-Agent-ID": "a", "Accept": "application/json"}
+        if kind == "agent":
+            headers[words.LEASE_TOKEN] = self.lease_token
         body = encode({"agent_id": "a", "status": "running", "action": "activate"})
         if route.path.endswith("/upload-zip"):
             body = b""
@@ -240,6 +283,9 @@ KINDS = (
     "shop operator",
     "other viewer",
     "other operator",
+    "job",
+    "job of its run",
+    "job of another run",
 )
 
 
@@ -272,12 +318,8 @@ def test_the_table_has_every_route() -> None:
 
 def test_no_rule_is_about_a_route_that_is_gone() -> None:
     known = {f"{o.method.upper()} {o.path}" for o in operations(ROUTES)}
-    assert {*ROLES, *READ_BY_AGENTS, *ARTIFACTS_READ_BY_AGENTS, *ACROSS_PROJECTS} == known & {
-        *ROLES,
-        *READ_BY_AGENTS,
-        *ARTIFACTS_READ_BY_AGENTS,
-        *ACROSS_PROJECTS,
-    }
+    rules = (ROLES, READ_BY_AGENTS, ARTIFACTS_READ_BY_AGENTS, SENT_BY_JOBS, LISTED_FOR_JOBS, ACROSS_PROJECTS)
+    assert not {route for rule in rules for route in rule} - known
 
 
 def test_a_route_without_a_role_is_named() -> None:

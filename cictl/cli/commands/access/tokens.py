@@ -148,6 +148,7 @@ def whoami(context: typer.Context) -> None:
         Column("Server", lambda _: session.settings.shown_server),
         Column("Token", lambda w: w.name if w.authentication else "none: this server asks nobody for one"),
         Column("Role", lambda w: w.role.value),
+        Column("Job", lambda w: w.job_execution_id),
         Column("Agent", lambda w: w.agent_id),
         Column("Projects", lambda w: ", ".join(w.projects)),
         Column("Expires", lambda w: iso(w.expires_utc) if w.expires_utc else ""),

@@ -6,19 +6,24 @@ import contextlib
 import hmac
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import NoReturn
 
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
+from cictl.wire.access import Role
 from cictl_server.errors import RateLimited, StoreError, Unauthenticated
 from cictl_server.services.access.attempts import Attempts
 from cictl_server.services.access.principal import Principal
-from cictl_server.services.access.token_format import digest_of
+from cictl_server.services.access.token_format import digest_of, is_of_job, new_secret
 from cictl_server.store.contract import Store
 from cictl_server.store.records import TokenRecord
 
 _USE_IS_NOTED_EVERY = timedelta(hours=1)
 """A use is a write to the disk, so not every one can be."""
+
+
+_JOB_IS_OVER = "the token of a job counts only while the job runs"
 
 
 class Policy(Enum):
@@ -52,8 +57,14 @@ class AuthenticationService:
 
     def find(self, secret: str) -> Principal | None:
         """Return the holder of the token *secret*; None if it does not count. Nothing is noted."""
+        if is_of_job(secret):
+            return self._find_job(secret)
         token = self._find(secret)
         return Principal.of(token) if token and token.counts(self._clock()) else None
+
+    def new_job_token(self) -> str:
+        """Return the secret of a new token for a job; empty while nobody is asked for a token."""
+        return new_secret(Role.JOB) if self.is_on else ""
 
     def identify(self, secret: str, *, address: str) -> Principal:
         """Return the holder of the token *secret*, and note its use, at most once an hour.
@@ -65,21 +76,23 @@ class AuthenticationService:
             Unauthenticated: It is no token of this server, was revoked, or has expired.
             RateLimited: So it is, and the address has sent too many of these.
         """
+        if is_of_job(secret):
+            return self._find_job(secret) or self._refuse(_JOB_IS_OVER, address)
         now = self._clock()
         token = self._find(secret)
         if token is None or not token.counts(now):
-            if seconds := self._attempts.note(address, now):
-                raise RateLimited(retry_after_seconds=seconds)
-            raise Unauthenticated(_why_not(token))
+            self._refuse(_why_not(token), address)
         if token.last_used is None or now - token.last_used >= _USE_IS_NOTED_EVERY:
             self._note_use(token, now)
         return Principal.of(token)
 
     def is_over(self, principal: Principal) -> bool:
-        """Tell whether the token of *principal* was replaced, was revoked or has expired since then."""
+        """Tell whether the token of *principal* was replaced, was revoked or has expired since then, or its job is over."""
         if principal.is_everybody:
             return self.is_on
         with self._store.read() as view:
+            if principal.job:
+                return view.jobs.with_job_token(principal.digest) is None
             token = view.tokens.find(principal.token_id)
         return token is None or token.digest != principal.digest or not token.counts(self._clock())
 
@@ -89,6 +102,17 @@ class AuthenticationService:
             token = view.tokens.with_digest(digest)
         # Found by its digest, which a caller can't steer byte by byte; compared anew so that no look-up decides.
         return token if token is not None and hmac.compare_digest(token.digest, digest) else None
+
+    def _find_job(self, secret: str) -> Principal | None:
+        digest = digest_of(secret)
+        with self._store.read() as view:
+            job = view.jobs.with_job_token(digest)
+        return Principal.of_job(job) if job and hmac.compare_digest(job.job_token_hash, digest) else None
+
+    def _refuse(self, why: str, address: str) -> NoReturn:
+        if seconds := self._attempts.note(address, self._clock()):
+            raise RateLimited(retry_after_seconds=seconds)
+        raise Unauthenticated(why)
 
     def _note_use(self, token: TokenRecord, now: datetime) -> None:
         with contextlib.suppress(StoreError), self._store.write() as tx:  # a full disk must lock nobody out

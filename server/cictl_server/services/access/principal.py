@@ -7,18 +7,20 @@ from datetime import datetime
 import msgspec
 
 from cictl.wire.access import Role, WhoAmI
+from cictl.wire.short_ids import short_id_of
 from cictl_server.errors import Forbidden
-from cictl_server.store.records import TokenRecord
+from cictl_server.store.records import JobRecord, TokenRecord
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """The holder of a token.
 
     Attributes:
-        token_id: 0 for `EVERYBODY`.
+        token_id: 0 for `EVERYBODY`, and for a job.
         digest: That of the secret that it came with; a token that was rotated has another.
-        agent_id: With the role agent, the only agent that it may be.
+        agent_id: With the role agent, the only agent that it may be; with the role job, the agent that has the job.
         projects: Names of the only projects that it reaches; empty for all.
+        job: With the role job, the execution as it was when the token came.
     """
 
     role: Role
@@ -28,6 +30,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: str = ""
     projects: frozenset[str] = frozenset()
     expires: datetime | None = None
+    job: JobRecord | None = None
 
     @classmethod
     def of(cls, token: TokenRecord) -> Principal:
@@ -41,10 +44,29 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
             expires=token.expires,
         )
 
+    @classmethod
+    def of_job(cls, job: JobRecord) -> Principal:
+        return cls(
+            role=Role.JOB,
+            digest=job.job_token_hash,
+            name=short_id_of(job.facts) or job.id,
+            agent_id=job.agent_id,
+            job=job,
+        )
+
     @property
     def is_everybody(self) -> bool:
         """Whether the server asks nobody who they are. Then everybody may do everything, also as any agent."""
-        return not self.token_id
+        return not self.digest
+
+    @property
+    def caller(self) -> str:
+        """What tells it from all others, whatever they are called."""
+        return self.job.id if self.job else f"token {self.token_id}"
+
+    def sees_job(self, job: JobRecord) -> bool:
+        """Tell whether it may read *job*: with the role job those of its run and chain run, else those of its projects."""
+        return _is_same_run(self.job, job) if self.job else self.reaches_project(job.facts.project)
 
     def reaches_project(self, name: str) -> bool:
         """Tell whether it may see and touch the project *name*; an empty one stands for what belongs to no project."""
@@ -80,7 +102,18 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
             agent_id=self.agent_id,
             projects=sorted(self.projects),
             expires_utc=self.expires,
+            job_execution_id=self.job.id if self.job else "",
         )
 
 
 EVERYBODY = Principal(role=Role.ADMIN)
+
+
+def _is_same_run(job: JobRecord, other: JobRecord) -> bool:
+    if job.number == other.number:
+        return True
+    return job.facts.project_id == other.facts.project_id and not _runs(job).isdisjoint(_runs(other))
+
+
+def _runs(job: JobRecord) -> set[str]:
+    return {run for run in (job.facts.pipeline_run_id, job.facts.chain_run_id) if run}

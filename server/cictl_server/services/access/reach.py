@@ -43,24 +43,36 @@ class ReachService:
         if job is None or (job.agent_id != principal.agent_id and not any(_needs(one, job) for one in active)):
             raise NotFound("job")
 
+    def check_own(self, principal: Principal, job_id: str) -> None:
+        """Return if the token is that of the execution itself; else raise NotFound."""
+        if principal.job is None or principal.job.id != job_id:
+            raise NotFound("job")
+
+    def check_run_or_needed(self, principal: Principal, job_id: str) -> None:
+        """Return if the job of *principal* sees the execution, or depends on its artifacts; else raise NotFound."""
+        with self.store.read() as view:
+            job, own = _find_job(view, job_id), principal.job
+        if job is None or own is None or not (principal.sees_job(job) or _needs(own, job)):
+            raise NotFound("job")
+
     def check_job(self, principal: Principal, job_id: str) -> None:
-        """Return if the execution is of a project that *principal* reaches.
+        """Return if *principal* sees the execution.
 
         Raises:
-            NotFound: It is not, or there is no such execution.
+            NotFound: It does not, or there is no such execution.
         """
         with self.store.read() as view:
             job = _find_job(view, job_id)
-        if job is None or not principal.reaches_project(job.facts.project):
+        if job is None or not principal.sees_job(job):
             raise NotFound("job")
 
     def reaches_job(self, principal: Principal, job_id: str) -> bool:
-        """Tell whether the execution is there, and of a project that *principal* reaches; all are for one who is not bound."""
-        if not principal.projects:
+        """Tell whether the execution is there, and *principal* sees it; one who is not bound sees all."""
+        if not (principal.projects or principal.job):
             return True
         with self.store.read() as view:
             job = _find_job(view, job_id)
-        return job is not None and principal.reaches_project(job.facts.project)
+        return job is not None and principal.sees_job(job)
 
     def check_project(self, principal: Principal, project_id: int) -> None:
         """Return if *principal* reaches the project.

@@ -115,7 +115,7 @@ class ReportService:
     masks: Masks
     clock: Clock
 
-    def upload(self, job_id: str, request: TestReportUpload, *, lease_token: str = "") -> TestReport:
+    def upload(self, job_id: str, request: TestReportUpload, *, sender: Sender) -> TestReport:
         """Replace the report of an execution. Its counts are stored as sent, within bounds.
 
         Raises:
@@ -126,7 +126,6 @@ class ReportService:
         if not request.agent_id.strip():
             raise no_agent_id()
         check_agent_id(request.agent_id)
-        sender = Sender(agent_id=request.agent_id, token=lease_token)
         with self.store.read() as view:
             job = get_job(view, job_id)
         check_uploader(job, sender, now=self.clock())

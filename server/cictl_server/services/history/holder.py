@@ -23,13 +23,17 @@ class Sender:
 
     Attributes:
         token: The `lease_token` in its header; empty from an agent that sends none.
+        job_token_hash: Digest of the job's own token, if one of its steps sends it. It stands for the lease's token.
     """
 
     agent_id: str
     token: str = ""
+    job_token_hash: str = ""
 
     def has_lease(self, job: JobRecord) -> bool:
         """Tell whether the last lease of *job* was the sender's, as far as a token tells: some leases give none."""
+        if self.job_token_hash:
+            return job.status.is_active and hmac.compare_digest(job.job_token_hash, self.job_token_hash)
         return not job.lease_hash or hmac.compare_digest(job.lease_hash, token_hash(self.token))
 
     def holds(self, job: JobRecord) -> bool:

@@ -98,6 +98,7 @@ def advance(
                 "lease_request_id": "",
                 "lease_process": "",
                 "lease_slot": 0,
+                "job_token_hash": "",
                 "log_generation": job.log_generation + 1,
             }
         case Event.RUN:

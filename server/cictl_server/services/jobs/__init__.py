@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from cictl_server.services.access import Access
 from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
@@ -44,6 +45,7 @@ class Jobs:
     def build(
         cls,
         core: Core,
+        access: Access,
         history: History,
         fleet: Fleet,
         secrets: Secrets,
@@ -56,7 +58,7 @@ class Jobs:
         store, clock, hub, settler, files = core.store, core.clock, core.hub, history.settling, logs.files
         presence, matching = fleet.presence, fleet.matching
         pause = LeasePause(hub, clock)
-        tokens = LeaseTokens()
+        tokens = LeaseTokens(access.authentication.new_job_token)
         losses = LostWork(store=store, settler=settler, logs=files, clock=clock)
         jobs = JobService(store=store, logs=files, hub=hub, matching=matching)
         return cls(

@@ -109,7 +109,10 @@ class Handover:
 
     def _given(self, job: JobRecord, view: JobExecution) -> LeaseResponse:
         logger.info("leased execution=%s agent=%s", job.id, job.agent_id)
-        return LeaseResponse(assigned=True, job_execution=view, lease_token=self._tokens.find(job))
+        given = self._tokens.find(job)
+        if given.job:
+            self._sensitive.remember(job.id, [given.job])
+        return LeaseResponse(assigned=True, job_execution=view, lease_token=given.lease, job_token=given.job)
 
     @contextmanager
     def _only_one(self, job: JobRecord) -> Iterator[bool]:

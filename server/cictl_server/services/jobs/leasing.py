@@ -175,6 +175,7 @@ class LeasingService:
             lease_process=process_key(request.process),
             lease_slot=request.slot,
             lease_hash="",
+            job_token_hash="",
         )
         if request.sends_token:
             leased = self.tokens.renew(leased)
@@ -217,7 +218,7 @@ class LeasingService:
                 lease_process=process_key(request.process),
                 lease_slot=request.slot,
             )
-        elif held.lease_hash and not self.tokens.find(held):  # this server has been started anew since
+        elif held.lease_hash and not self.tokens.find(held).lease:  # this server has been started anew since
             given = self.tokens.renew(held)
         if given is not held:
             self.settler.put(tx, given)

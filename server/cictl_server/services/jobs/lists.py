@@ -44,11 +44,11 @@ class JobFilter:
         return replace(self, cursor="") == JobFilter()
 
 
-Sees = Callable[[str], bool]
-"""Tells by the name of a project whether its executions are shown; an empty name stands for those of none."""
+Sees = Callable[[JobRecord], bool]
+"""Tells whether an execution is shown."""
 
 
-def _everything(_project: str) -> bool:
+def _everything(_job: JobRecord) -> bool:
     return True
 
 
@@ -85,7 +85,7 @@ class JobListService:
                 window = _Window.of(where.cursor, view)
                 jobs, following = _capped(view, limit, sees, window)
             else:
-                found = (job for job in _matching(view, where) if sees(job.facts.project))
+                found = (job for job in _matching(view, where) if sees(job))
                 jobs = list(islice(found, limit))
                 following = jobs[-1].id if next(found, None) is not None else ""
         return JobList(job_executions=self._views(jobs), next_cursor=following)
@@ -224,7 +224,7 @@ def _entries(view: View, window: _Window, sees: Sees) -> Iterator[tuple[int, lis
     """Yield each run, and each execution without one, with the number of its newest execution, the highest first."""
     groups: set[str] = set()
     for job in view.jobs.newest_first(before=window.before):
-        if not sees(job.facts.project):
+        if not sees(job):
             continue
         group = _group(job)
         if not group:
