@@ -69,6 +69,28 @@ def test_token_goes_where_it_belongs(
     assert load_settings({**write_config(tmp_path, CONFIG), **env}, **flags).token == token
 
 
+@pytest.mark.parametrize(
+    ("flags", "more", "found"),
+    [
+        pytest.param({}, {}, ("j", "CICTL_JOB_TOKEN"), id="to the server of the job"),
+        pytest.param({"server": "http://job:1/"}, {}, ("j", "CICTL_JOB_TOKEN"), id="also if a flag names it"),
+        pytest.param({"server": "http://elsewhere"}, {}, (None, ""), id="to no other server"),
+        pytest.param({"context": "test"}, {}, (None, ""), id="nor that of a context"),
+        pytest.param({}, {"CICTL_TOKEN": "t"}, ("t", "CICTL_TOKEN"), id="CICTL_TOKEN wins"),
+        pytest.param(
+            {}, {"CICTL_SERVER_URL": "https://ci.example.com/"}, ("s3cret", "context prod"), id="so does a context"
+        ),
+        pytest.param({}, {"CICTL_JOB_TOKEN": ""}, (None, ""), id="an empty one is none"),
+    ],
+)
+def test_the_token_of_the_job_is_taken_for_lack_of_another(
+    tmp_path: Path, flags: dict[str, str], more: dict[str, str], found: tuple[str | None, str]
+) -> None:
+    env = {"CICTL_SERVER_URL": "http://job:1", "CICTL_JOB_TOKEN": "j", **more}
+    settings = load_settings({**write_config(tmp_path, CONFIG), **env}, **flags)
+    assert (settings.token, settings.token_source) == found
+
+
 def test_token_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("from-file\n")
     env = {"XDG_CONFIG_HOME": str(tmp_path), "CICTL_TOKEN_FILE": str(tmp_path / "token")}
