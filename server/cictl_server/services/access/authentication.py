@@ -63,8 +63,11 @@ class AuthenticationService:
         return Principal.of(token) if token and token.counts(self._clock()) else None
 
     def new_job_token(self) -> str:
-        """Return the secret of a new token for a job; empty while nobody is asked for a token."""
-        return new_secret(Role.JOB) if self.is_on else ""
+        """Return the secret of a new token for a job; empty while nobody is asked for a token.
+
+        Each request has asked `is_on` before it leases, so the store is not read once more.
+        """
+        return new_secret(Role.JOB) if self._is_on else ""
 
     def identify(self, secret: str, *, address: str) -> Principal:
         """Return the holder of the token *secret*, and note its use, at most once an hour.
