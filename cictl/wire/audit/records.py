@@ -69,6 +69,8 @@ class ActorKind(StrEnum):
     USER = "user"
     AGENT = "agent"
     ENROLMENT = "enrolment"
+    JOB = "job"
+    """A step of a job, with the token of that."""
     ANONYMOUS = "anonymous"
     """No token that counts came with the request, or the server asks nobody for one."""
     SYSTEM = "system"
@@ -98,7 +100,7 @@ class AuditClient(StrEnum):
 
 
 class AuditActor(Message, omit_defaults=False):
-    """Who did it: the id, the name and the role of a token, all empty for a caller without one."""
+    """Who did it: the id, the name and the role of a token, all empty for a caller without one. A job has the id of its execution."""
 
     kind: str
     id: str = ""

@@ -18,7 +18,7 @@ from cictl_server.services.audit import Audit
 from cictl_server.services.core.deeds import Deed, begin_deed, harmless
 
 _LONGEST_PATH = 500
-_KINDS = {Role.AGENT: ActorKind.AGENT, Role.ENROLMENT: ActorKind.ENROLMENT}
+_KINDS = {Role.AGENT: ActorKind.AGENT, Role.ENROLMENT: ActorKind.ENROLMENT, Role.JOB: ActorKind.JOB}
 
 
 class Auditing:
@@ -92,7 +92,8 @@ def _actor(principal: Principal) -> AuditActor:
     if principal.is_everybody:
         return AuditActor(kind=ActorKind.ANONYMOUS)
     kind = _KINDS.get(principal.role, ActorKind.USER)
-    return AuditActor(kind=kind, id=str(principal.token_id), name=harmless(principal.name), role=principal.role)
+    actor_id = principal.job.id if principal.job else str(principal.token_id)
+    return AuditActor(kind=kind, id=actor_id, name=harmless(principal.name), role=principal.role)
 
 
 def _client(req: falcon.Request) -> AuditClient:

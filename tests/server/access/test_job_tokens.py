@@ -170,6 +170,15 @@ def test_a_step_sends_files_of_its_own_job_without_the_token_of_the_lease(guarde
     assert guarded.send(lease, lease.job_token).status_code == 401
 
 
+def test_what_it_is_refused_is_recorded_as_the_job_s(guarded: Guarded) -> None:
+    guarded.run()
+    lease = guarded.lease()
+    assert guarded.server.ask("POST", f"{path_of(lease)}/cancel", lease.job_token).status_code == 403
+    [record] = guarded.server.ask("GET", "/api/v1/audit?action=auth.refused", guarded.root).json["records"]
+    job_id = path_of(lease).rpartition("/")[2]
+    assert record["actor"] == {"kind": "job", "id": job_id, "name": "1/j", "role": "job"}
+
+
 def test_it_sees_its_own_run_in_lists(guarded: Guarded) -> None:
     guarded.run()
     guarded.run()
