@@ -10,6 +10,7 @@ from cictl_testing.server import RunningServer
 from msgspec.structs import replace
 
 from cictl.wire.access import EnrolmentRequest
+from cictl.wire.words import LEASE_TOKEN
 from cictl_server.services.core.ids import job_number
 
 JSON = {"Accept": "application/json"}
@@ -158,3 +159,18 @@ pipelines:
             assert needed is not None
             tx.jobs.put(replace(needed, metadata={**needed.metadata, "project_id": "2", "project": "other"}))
         assert self.status("GET", f"/api/v1/jobs/{self.needed}/artifacts") == 404
+
+
+def test_the_agent_whose_lease_ran_out_may_still_begin(server: RunningServer) -> None:
+    """Nobody has the execution then; the lease's own token tells whose it was."""
+    job_id = server.enqueue()
+    server.heartbeat("a")
+    server.token("admin")
+    secret = server.token("agent", agent_id="a")
+    lease = server.ask("POST", "/api/v1/agent/lease", secret, json={"agent_id": "a", "sends_token": True})
+    token = lease.json["lease_token"]
+    server.clock.step(46)
+    server.services.jobs.expiry.run_once()
+    path, body = f"/api/v1/jobs/{job_id}/status", {"agent_id": "a", "status": "running"}
+    assert server.ask("POST", path, secret, json=body, headers={LEASE_TOKEN: "x"}).status_code == 409
+    assert server.ask("POST", path, secret, json=body, headers={LEASE_TOKEN: token}).status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cictl.wire.jobs import JobStatus
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_server.errors import NotFound
 from cictl_server.services.access.principal import Principal
@@ -17,17 +18,18 @@ class ReachService:
     store: Store
 
     def check_held(self, principal: Principal, job_id: str) -> None:
-        """Return if the agent of *principal* has the execution, or was the last to have it.
+        """Return if the agent of *principal* has the execution, or was the last to have it, or may have been.
 
         The second matters at the end: a repeated report finds out that the first one arrived, and one that comes too late
-        finds out that the job was cancelled.
+        finds out that the job was cancelled. The third is an execution whose lease ran out: it is queued again, and nobody
+        has it. Whose lease it was is told by the token of the lease, which the report brings.
 
         Raises:
             NotFound: Another agent has it, or nobody.
         """
         with self.store.read() as view:
             job = _find_job(view, job_id)
-        if job is None or job.agent_id != principal.agent_id:
+        if job is None or (job.agent_id != principal.agent_id and not _is_lease_over(job)):
             raise NotFound("job")
 
     def check_needed(self, principal: Principal, job_id: str) -> None:
@@ -100,6 +102,10 @@ def _check_project(view: View, principal: Principal, project_id: int, *, noun: s
     project = view.projects.find(project_id)
     if project is None or not principal.reaches_project(project.name):
         raise NotFound(noun)
+
+
+def _is_lease_over(job: JobRecord) -> bool:
+    return job.status is JobStatus.QUEUED and not job.agent_id and bool(job.lease_hash)
 
 
 def _find_job(view: View, job_id: str) -> JobRecord | None:
