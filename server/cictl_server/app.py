@@ -11,11 +11,12 @@ from cictl_server.front import Bodies, Callers, Existence, Guard, Marking, Route
 from cictl_server.http import errors
 from cictl_server.http.auditing import Auditing
 from cictl_server.http.authentication import Authentication
+from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.idempotency import Idempotency
 from cictl_server.http.masking import Masking
 from cictl_server.http.origin import OriginRule
-from cictl_server.http.routes import ARCHIVE_BODY, LARGE_BODY, SCRIPT_BODY, STATUS_BODY, Route
+from cictl_server.http.routes import ARCHIVE_BODY, LARGE_BODY, LOGIN_BODY, SCRIPT_BODY, STATUS_BODY, Route
 from cictl_server.resources import (
     agents,
     artifacts,
@@ -34,7 +35,7 @@ from cictl_server.resources import (
     updates,
     vault,
 )
-from cictl_server.resources.access import audit, tokens
+from cictl_server.resources.access import audit, login, tokens
 from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]
@@ -43,6 +44,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/healthz", server.HealthResource),
     Route("/readyz", server.ReadinessResource),
     Route("/metrics", metrics.MetricsResource),
+    Route("/login", login.LoginResource, body=LOGIN_BODY),
+    Route("/logout", login.LogoutResource),
     Route("/api/v1/openapi.json", openapi.OpenApiResource),
     Route("/api/v1/server-info", server.ServerInfoResource),
     Route("/api/v1/runtime-state", server.RuntimeStateResource),
@@ -111,11 +114,14 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-def create_app(services: Services, *, origin_rule: OriginRule | None = None) -> Application:
+def create_app(
+    services: Services, *, origin_rule: OriginRule | None = None, cookie: SessionCookie | None = None
+) -> Application:
     """Return the WSGI application that serves *services*.
 
     Args:
         origin_rule: Who may send requests; by default, who asks on this machine for a loopback name.
+        cookie: How browsers that are logged in are told; by default, as a server without a public URL does.
     """
     router = CompiledRouter()
     marks = RouteMarks(router)
@@ -128,7 +134,7 @@ def create_app(services: Services, *, origin_rule: OriginRule | None = None) -> 
             Guard(origin_rule or OriginRule(OwnHosts()), marks),
             Bodies(services, ROUTES),
             Slashes(),
-            Authentication(services.access),
+            Authentication(services.access, cookie or SessionCookie()),
             Masking(services.secrets.masks),
             Idempotency(services.core.idempotency, takes_key=marks.takes_key),
             Auditing(services.audit),

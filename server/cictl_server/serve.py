@@ -16,6 +16,7 @@ from cictl_server.admission import Admission
 from cictl_server.app import ROUTES, create_app
 from cictl_server.connections import ConnectionLimits
 from cictl_server.errors import InvalidRequest
+from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.hosts import OwnHosts, is_loopback_name
 from cictl_server.http.origin import OriginRule
 from cictl_server.http.streams import UNSENT_LIMIT
@@ -175,7 +176,7 @@ class Server:
         self.services.jobs.expiry.start_up()
         self.services.updates.update.adopt()
         self._httpd = Httpd(
-            create_app(self.services, origin_rule=rule),
+            create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url)),
             listener,
             admit=Admission(self.services, ROUTES, origin_rule=rule, archive_bytes=config.archive_bytes),
             threads=config.waiting_places + config.download_places + SPARE_THREADS,

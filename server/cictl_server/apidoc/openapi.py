@@ -21,7 +21,7 @@ JSON in, JSON out. Unknown keys are ignored. Bodies up to 16 KiB are read lenien
 absent.
 In answers a key that is not required is left out while it holds its default. Instants are RFC 3339 in UTC, sizes are bytes.
 An error is plain text by default; clients whose Accept names `application/json` or `application/problem+json` get a
-`Problem` with a stable `code`."""
+`Problem` with a stable `code`. A browser that goes to a page which wants a token is shown the way to `/login`."""
 
 _NUMBER: Json = {"type": "integer", "minimum": 1, "maximum": 10**18 - 1}
 _PATH_SCHEMAS: dict[str, Json] = {
@@ -127,7 +127,7 @@ def _response(status: int, answer: AnswerShape, schemas: Schemas) -> Json:
     """Return one response object. A text means an error from status 400 on, and an empty answer below."""
     if isinstance(answer, str):
         described: Json = {"description": answer[:1].upper() + answer[1:]}
-        return described | ({"content": _error_content(schemas)} if status >= 400 else {})
+        return described | ({"content": _error_content(status, schemas)} if status >= 400 else {})
     if isinstance(answer, Content):
         content: Json = {media: {} for media in answer.media}
         if answer.message is not None:
@@ -141,5 +141,6 @@ def _response(status: int, answer: AnswerShape, schemas: Schemas) -> Json:
     return {"description": names, "content": {"application/json": {"schema": schema}}}
 
 
-def _error_content(schemas: Schemas) -> Json:
-    return {"text/plain": {"schema": {"type": "string"}}, PROBLEM_JSON: {"schema": schemas.answer(Problem)}}
+def _error_content(status: int, schemas: Schemas) -> Json:
+    content: Json = {"text/plain": {"schema": {"type": "string"}}, PROBLEM_JSON: {"schema": schemas.answer(Problem)}}
+    return content | ({"text/html": {}} if status == 401 else {})

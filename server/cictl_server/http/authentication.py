@@ -10,6 +10,7 @@ import falcon
 from cictl.wire.access import Role
 from cictl_server.errors import CictlError, Forbidden, RateLimited, Unauthenticated
 from cictl_server.http import media
+from cictl_server.http.browsers.cookies import SessionCookie, check_page
 from cictl_server.http.roles_of_routes import (
     ACROSS_PROJECTS,
     ARTIFACTS_READ_BY_AGENTS,
@@ -21,6 +22,7 @@ from cictl_server.http.roles_of_routes import (
 )
 from cictl_server.http.routes import route_of
 from cictl_server.services.access import Access as AccessRoom
+from cictl_server.services.access.authentication import AuthenticationService
 from cictl_server.services.access.principal import EVERYBODY, Principal
 
 _CHALLENGE = 'Bearer realm="cictl"'
@@ -30,13 +32,15 @@ _CHALLENGE = 'Bearer realm="cictl"'
 class Authentication:
     """Finds out whose token a request has, and refuses what its role, its agent or its projects don't allow."""
 
-    def __init__(self, access: AccessRoom) -> None:
+    def __init__(self, access: AccessRoom, cookie: SessionCookie) -> None:
         self._authentication = access.authentication
         self._reach = access.reach
+        self._cookie = cookie
 
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, _resource: object, params: dict[str, str]
     ) -> None:
+        req.context.cookie = self._cookie
         if not self._authentication.is_on:
             return
         route = route_of(req)
@@ -56,14 +60,24 @@ class Authentication:
             self._check_projects(principal, route, params)
 
     def _identify(self, req: falcon.Request, resp: falcon.Response) -> Principal:
-        secret = secret_of(req)
+        secret, session_id = secret_of(req), self._cookie.session_of(req)
         try:
+            if not secret and session_id:
+                return self._identify_browser(req, session_id)
             if not secret:
                 raise Unauthenticated("this server wants a token")
             return self._authentication.identify(secret, address=req.remote_addr)
         except CictlError as error:
             tell_refusal(resp, error)
             raise
+
+    def _identify_browser(self, req: falcon.Request, session_id: str) -> Principal:
+        """Return who is logged in. An id that is not known is not counted as a wrong token: it is that of an old session."""
+        principal = self._authentication.find_by_session(session_id)
+        if principal is None:
+            raise Unauthenticated("you are not logged in any more", hint="log in again at /login")
+        check_page(req)
+        return principal
 
     def _check_agent(self, principal: Principal, route: str, needed: Access, params: dict[str, str]) -> None:
         """Let an agent read and report the jobs that it has, and read the artifacts that these need."""
@@ -105,6 +119,15 @@ def principal_of(req: falcon.Request) -> Principal:
     """Return whose request it is; everybody's if the server asks nobody for a token."""
     found: Principal = getattr(req.context, "principal", EVERYBODY)
     return found
+
+
+def find_principal(req: falcon.Request, authentication: AuthenticationService) -> Principal | None:
+    """Return whose token or session a request has, on a route that wants none; None if that does not count."""
+    if secret := secret_of(req):
+        return authentication.find(secret)
+    cookie: SessionCookie = req.context.cookie
+    session_id = cookie.session_of(req)
+    return authentication.find_by_session(session_id) if session_id else None
 
 
 def secret_of(req: falcon.Request) -> str:

@@ -28,6 +28,9 @@ ROLES: Mapping[str, Access] = {
     "GET /healthz": NONE,
     "GET /readyz": NONE,
     "GET /metrics": VIEWER,
+    "GET /login": NONE,
+    "POST /login": NONE,  # the form has the token
+    "POST /logout": NONE,
     "GET /api/v1/openapi.json": VIEWER,
     "GET /api/v1/server-info": NONE,
     "GET /api/v1/runtime-state": VIEWER,

@@ -14,6 +14,9 @@ KIB, MIB = 1 << 10, 1 << 20
 SMALL_BODY = 256 * KIB
 """What every route takes that is not named here. A heartbeat, a lease, an order or a run needs some KiB."""
 
+LOGIN_BODY = 4 * KIB
+"""Of the form with a token."""
+
 SCRIPT_BODY = 2 * MIB
 """Of an order to an agent: escaping can make the 256 KiB of a script six times as long."""
 

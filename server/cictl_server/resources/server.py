@@ -7,7 +7,7 @@ import falcon
 from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
-from cictl_server.http.authentication import secret_of
+from cictl_server.http.authentication import find_principal
 from cictl_server.services import Services
 
 _OK = Health(status="ok")
@@ -52,7 +52,7 @@ class ServerInfoResource:
     @api(answers={200: ServerInfo})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the identity and the features of the server; only what strangers may know if a token is wanted and missing."""
-        is_known = not self._authentication.is_on or self._authentication.find(secret_of(req)) is not None
+        is_known = not self._authentication.is_on or find_principal(req, self._authentication) is not None
         media.write(resp, self._runtime.info() if is_known else self._runtime.public_info())
 
 

@@ -33,6 +33,9 @@ from cictl_server.http.routes import Route as ServedRoute
 TABLE = """\
 GET    /healthz                                              none      -    any    any
 GET    /readyz                                               none      -    any    any
+GET    /login                                                none      -    any    any
+POST   /login                                                none      -    any    any
+POST   /logout                                               none      -    any    any
 GET    /metrics                                              viewer    -    -      -
 GET    /api/v1/openapi.json                                  viewer    -    any    -
 GET    /api/v1/server-info                                   none      -    any    any

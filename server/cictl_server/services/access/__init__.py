@@ -8,6 +8,7 @@ from cictl_server.services.access.attempts import Attempts
 from cictl_server.services.access.authentication import AuthenticationService, Policy
 from cictl_server.services.access.enrolment import EnrolmentService
 from cictl_server.services.access.reach import ReachService
+from cictl_server.services.access.sessions import Sessions
 from cictl_server.services.access.tokens import TokenService
 from cictl_server.services.core import Core
 
@@ -24,7 +25,9 @@ class Access:
         store, clock, attempts = core.store, core.clock, Attempts()
         tokens = TokenService(store=store, clock=clock, policy=policy)
         return cls(
-            authentication=AuthenticationService(store=store, clock=clock, policy=policy, attempts=attempts),
+            authentication=AuthenticationService(
+                store=store, clock=clock, policy=policy, attempts=attempts, sessions=Sessions()
+            ),
             tokens=tokens,
             enrolment=EnrolmentService(store=store, clock=clock, tokens=tokens, attempts=attempts),
             reach=ReachService(store=store),

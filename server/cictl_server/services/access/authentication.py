@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from cictl.base.clock import Clock
 from cictl.wire.access import Role
-from cictl_server.errors import RateLimited, StoreError, Unauthenticated
+from cictl_server.errors import Forbidden, RateLimited, StoreError, Unauthenticated
 from cictl_server.services.access.attempts import Attempts
 from cictl_server.services.access.principal import Principal
+from cictl_server.services.access.sessions import Sessions
 from cictl_server.services.access.token_format import digest_of, is_of_job, new_secret
 from cictl_server.store.contract import Store
 from cictl_server.store.records import TokenRecord
@@ -40,10 +41,11 @@ class Policy(Enum):
 class AuthenticationService:
     """Every request pays for what is done here, so that must stay at microseconds."""
 
-    def __init__(self, *, store: Store, clock: Clock, policy: Policy, attempts: Attempts) -> None:
+    def __init__(self, *, store: Store, clock: Clock, policy: Policy, attempts: Attempts, sessions: Sessions) -> None:
         self._store = store
         self._clock = clock
         self._attempts = attempts
+        self._sessions = sessions
         self._is_on = policy is Policy.ALWAYS
         self._may_go_on = policy is Policy.OPEN_AT_FIRST
 
@@ -85,19 +87,50 @@ class AuthenticationService:
         token = self._find(secret)
         if token is None or not token.counts(now):
             self._refuse(_why_not(token), address)
-        if token.last_used is None or now - token.last_used >= _USE_IS_NOTED_EVERY:
-            self._note_use(token, now)
+        self._note_use(token, now)
         return Principal.of(token)
 
+    def log_in(self, secret: str, *, address: str) -> str:
+        """Begin a session of the holder of the token *secret*, and return its id for a browser to keep.
+
+        Raises:
+            Unauthenticated, RateLimited: As `identify` has it.
+            Forbidden: It is no token of a person.
+        """
+        principal = self.identify(secret, address=address)
+        if not Role.ADMIN.includes(principal.role):
+            raise Forbidden(f"the token {principal.name} has the role {principal.role}, which is not for people")
+        return self._sessions.begin(token_id=principal.token_id, token_digest=principal.digest, now=self._clock())
+
+    def find_by_session(self, session_id: str) -> Principal | None:
+        """Return who is logged in under this id, and note the use of the token; None if the session or its token is over."""
+        now = self._clock()
+        session = self._sessions.find(session_id, now)
+        if session is None:
+            return None
+        with self._store.read() as view:
+            token = view.tokens.find(session.token_id)
+        if token is None or token.digest != session.token_digest or not token.counts(now):
+            return None
+        self._note_use(token, now)
+        return replace(Principal.of(token), session=session.digest)
+
+    def log_out(self, session_id: str) -> None:
+        """End a session; streams that it opened end within seconds."""
+        self._sessions.end(session_id)
+
     def is_over(self, principal: Principal) -> bool:
-        """Tell whether the token of *principal* was replaced, was revoked or has expired since then, or its job is over."""
+        """Tell whether the token or the session of *principal* was replaced, was ended or has expired since then, or its job is over."""
         if principal.is_everybody:
             return self.is_on
+        now = self._clock()
+        if principal.session and self._sessions.find_by_digest(principal.session, now) is None:
+            return True
         with self._store.read() as view:
             if principal.job:
                 return view.jobs.with_job_token(principal.digest) is None
             token = view.tokens.find(principal.token_id)
-        return token is None or token.digest != principal.digest or not token.counts(self._clock())
+        return token is None or token.digest != principal.digest or not token.counts(now)
 
     def _find(self, secret: str) -> TokenRecord | None:
         digest = digest_of(secret)
@@ -118,6 +151,8 @@ class AuthenticationService:
         raise Unauthenticated(why)
 
     def _note_use(self, token: TokenRecord, now: datetime) -> None:
+        if token.last_used is not None and now - token.last_used < _USE_IS_NOTED_EVERY:
+            return
         with contextlib.suppress(StoreError), self._store.write() as tx:  # a full disk must lock nobody out
             known = tx.tokens.find(token.id)
             if known is not None:

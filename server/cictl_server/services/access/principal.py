@@ -18,6 +18,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         token_id: 0 for `EVERYBODY`, and for a job.
         digest: That of the secret that it came with; a token that was rotated has another.
+        session: The digest of the id of the browser's session; empty if the token itself was sent.
         agent_id: With the role agent, the only agent that it may be; with the role job, the agent that has the job.
         projects: Names of the only projects that it reaches; empty for all.
         job: With the role job, the execution as it was when the token came.
@@ -26,6 +27,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     token_id: int = 0
     digest: str = ""
+    session: str = ""
     name: str = ""
     agent_id: str = ""
     projects: frozenset[str] = frozenset()
