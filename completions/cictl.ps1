@@ -59,6 +59,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--no-auth', 'Ask nobody for a token, whoever reaches the address; refused once there are tokens.');
                 , @('--allowed-host', 'Answer under this name too, as a proxy or another machine asks for; .example.com means all names below. May be repeated. The variable holds several, separated by blanks. [env var: CICTL_ALLOWED_HOSTS]');
                 , @('--public-url', 'The address that browsers show, if a proxy with another one is in front: https://ci.example.com. [env var: CICTL_PUBLIC_URL]');
+                , @('--trusted-proxy', 'Believe this proxy, an address or a network, whose requests it passes on (X-Forwarded-For) and whether by https (X-Forwarded-Proto). May be repeated. The variable holds several, separated by blanks. [env var: CICTL_TRUSTED_PROXIES]');
                 , @('--agent-timeout', 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]');
                 , @('--default-timeout', 'Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]');
                 , @('--vault-url', 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]');
@@ -78,7 +79,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--allowed-host', '--public-url', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
             arguments = @()
             repeated = ''
         }

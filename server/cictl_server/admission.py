@@ -45,7 +45,7 @@ class Admission:
         Raises:
             CictlError: The request is refused, whatever its body is.
         """
-        self._guard.check(head.method, head.path, head.header)
+        self._guard.check(head.method, head.path, head.header, scheme=head.scheme)
         found = self._router.find(tidy(head.path))
         route = self._routes[found[3] or ""] if found else None
         if found is None or route is None or not route.takes(head.method):

@@ -21,6 +21,7 @@ from waitress.task import WSGITask
 
 from cictl_server.errors import FULL, CictlError, TooLarge
 from cictl_server.malformed import ErrorAnswer, Parser, error_headers
+from cictl_server.proxies import Caller, Header, TrustedProxies
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Head:
     Attributes:
         path: Decoded, without the query.
         length: Bytes of the body; None when the client does not tell.
+        scheme: `http` or `https`, as the client sees it.
         header: Returns the value of a header; None if it was not sent.
     """
 
@@ -75,7 +77,8 @@ class Head:
     path: str
     query: str
     length: int | None
-    header: Callable[[str], str | None]
+    header: Header
+    scheme: str = "http"
 
 
 Admit = Callable[[Head], int]
@@ -92,14 +95,32 @@ class Request(Parser):
 
     body_rcv: Any
 
-    def __init__(self, adjustments: Any, *, admit: Admit, on_refusal: Callable[[], None]) -> None:
-        """Begin. *on_refusal* is called before anybody answers the request, which another thread may do at once."""
+    def __init__(
+        self,
+        adjustments: Any,
+        *,
+        admit: Admit,
+        on_refusal: Callable[[], None],
+        caller: Callable[[Header], Caller],
+    ) -> None:
+        """Begin.
+
+        Args:
+            on_refusal: Called before anybody answers the request, which another thread may do at once.
+            caller: Tells from the header of the request who asks.
+        """
         super().__init__(adjustments)
         self._admit = admit
         self._on_refusal = on_refusal
+        self._caller = caller
         self._most_bytes = 0
         self.refusal: CictlError | None = None
         self.is_refused = False
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        return self._caller(self._header)
 
     def received(self, data: bytes) -> int:
         """Take a piece of the request, and return how much of *data* belongs to it."""
@@ -143,8 +164,13 @@ class Request(Parser):
             path=path.encode("latin-1").decode("utf-8", "replace"),
             query=self.query,
             length=None if self.chunked else self.content_length,
-            header=lambda name: self.headers.get(name.upper().replace("-", "_")),
+            header=self._header,
+            scheme=self.caller.scheme,
         )
+
+    def _header(self, name: str) -> str | None:
+        value: str | None = self.headers.get(name.upper().replace("-", "_"))
+        return value
 
 
 def _too_large(most_bytes: int) -> TooLarge:
@@ -152,11 +178,14 @@ def _too_large(most_bytes: int) -> TooLarge:
 
 
 class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """Tells the application why a body was not taken."""
+    """Tells the application who asks, and why a body was not taken."""
 
     def get_environment(self) -> dict[str, Any]:
         environment: dict[str, Any] = super().get_environment()
         environment[REFUSAL] = self.request.refusal
+        caller = self.request.caller
+        environment["REMOTE_ADDR"] = environment["REMOTE_HOST"] = caller.address
+        environment["wsgi.url_scheme"] = caller.scheme
         return environment
 
 
@@ -168,11 +197,26 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     task_class = Task
     error_task_class = ErrorAnswer
 
-    def __init__(self, *args: Any, limits: ConnectionLimits, admit: Admit, instance_id: str, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        limits: ConnectionLimits,
+        admit: Admit,
+        proxies: TrustedProxies,
+        instance_id: str,
+        **options: Any,
+    ) -> None:
         """Take a connection; *instance_id* marks the answers that no application makes."""
         self.limits = limits
         self.instance_id = instance_id
-        self.parser_class = partial(Request, admit=admit, on_refusal=self._throw_away)
+        self.parser_class = partial(
+            Request,
+            admit=admit,
+            on_refusal=self._throw_away,
+            caller=lambda header: proxies.caller(self.addr[0], header),
+        )
+        self._asks = ""
+        """The address of who asked last; empty until somebody has."""
         self._thrown_away: int | None = None
         """How many bytes came after a refusal; None when there was none."""
         self._lingers_since: float | None = None
@@ -249,6 +293,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         for it, and no place is counted for that.
         """
         if not self.total_outbufs_len:
+            self._asks = self.requests[0].caller.address
             super().service()
             return
         with self.requests_lock:
@@ -296,7 +341,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             return
         self._flush_exception(self._flush_some_if_lockable)
         if now - self._taken_at > self.limits.stalled_seconds:
-            logger.info("closed, its client takes nothing peer=%s unsent=%d", self.addr[0], self.total_outbufs_len)
+            logger.info("closed, its client takes nothing peer=%s unsent=%d", self._asks, self.total_outbufs_len)
             self.handle_close()  # at once, and not by `will_close`: that waits for poll, which never tells of room here
 
     def _note_debt(self, now: float) -> None:

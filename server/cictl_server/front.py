@@ -74,16 +74,16 @@ class Guard:
         self._rule = rule
         self._marks = marks
 
-    def check(self, method: str, path: str, header: Header) -> None:
+    def check(self, method: str, path: str, header: Header, *, scheme: str) -> None:
         """Let a request pass, or say why it is refused. Only its header is needed.
 
         Raises:
             CictlError: As `OriginRule.check` has it.
         """
-        self._rule.check(method, path, header, costs_work=self._marks.costs_work(method, path))
+        self._rule.check(method, path, header, scheme=scheme, costs_work=self._marks.costs_work(method, path))
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
-        self.check(req.method, req.path, req.get_header)
+        self.check(req.method, req.path, req.get_header, scheme=req.scheme)
         if req.method == "OPTIONS":
             raise falcon.HTTPMethodNotAllowed([])
 

@@ -13,6 +13,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from cictl_server.connections import Admit, Channel, ConnectionLimits, close_slow
+from cictl_server.proxies import TrustedProxies
 
 GRACE_SECONDS = 5
 BACKLOG = 1024
@@ -32,6 +33,7 @@ class Httpd:
         threads: int,
         admit: Admit,
         limits: ConnectionLimits | None = None,
+        proxies: TrustedProxies | None = None,
         instance_id: str = "",
         **options: Any,
     ) -> None:
@@ -39,6 +41,7 @@ class Httpd:
 
         Args:
             admit: Says for each request how much of its body is taken.
+            proxies: Who may tell for whom they ask; nobody by default.
             instance_id: Marks the answers that the application doesn't make, as it marks its own.
             options: waitress's adjustments, by name.
         """
@@ -52,10 +55,12 @@ class Httpd:
             threads=threads,
             connection_limit=limits.of_all + _SPARE_PLACES,
             backlog=BACKLOG,
-            clear_untrusted_proxy_headers=True,
+            clear_untrusted_proxy_headers=True,  # `proxies` reads them before
             **options,
         )
-        self._server.channel_class = partial(Channel, limits=limits, admit=admit, instance_id=instance_id)
+        self._server.channel_class = partial(
+            Channel, limits=limits, admit=admit, proxies=proxies or TrustedProxies(), instance_id=instance_id
+        )
         self._swept_at = time.monotonic()
 
     def run(self) -> None:

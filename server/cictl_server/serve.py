@@ -22,6 +22,7 @@ from cictl_server.http.origin import OriginRule
 from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser
+from cictl_server.proxies import TrustedProxies
 from cictl_server.services import (
     DEFAULT_AGENT_TIMEOUT,
     DEFAULT_DOWNLOAD_PLACES,
@@ -70,6 +71,7 @@ class ServerConfig:
         connections: How slow and how many clients may be.
         allowed_hosts: Names under which the server is asked, besides its own; see `OwnHosts`.
         public_url: Where browsers find the server if that is behind a proxy.
+        trusted_proxies: Addresses and networks of proxies that tell for whom they ask; see `TrustedProxies`.
         vault_urls: The only Vaults from which secrets may come; empty allows any.
         artifact_limits: How much a job may keep.
         min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
@@ -93,6 +95,7 @@ class ServerConfig:
     arguments: Sequence[str] = ()
     allowed_hosts: Sequence[str] = ()
     public_url: str = ""
+    trusted_proxies: Sequence[str] = ()
     vault_urls: Sequence[str] = ()
     artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
     min_free: int | None = None
@@ -124,13 +127,14 @@ class Server:
         """Open the data directory and bind the address.
 
         Raises:
-            InvalidRequest: `no_auth` is set although there are tokens, or a URL or an allowed host is bad.
+            InvalidRequest: `no_auth` is set although there are tokens, or a URL, an allowed host or a proxy is bad.
             StoreError: The data can't be opened.
             OSError: The address can't be bound.
         """
         for vault_url in config.vault_urls:
             check_url(vault_url)
         self._hosts, rule = _origin_rule(config)
+        proxies = TrustedProxies(config.trusted_proxies)
         self._stopping = threading.Event()
         self.is_restart_wanted = False
         listener = _bind(config.host, config.port)
@@ -181,6 +185,7 @@ class Server:
             admit=Admission(self.services, ROUTES, origin_rule=rule, archive_bytes=config.archive_bytes),
             threads=config.waiting_places + config.download_places + SPARE_THREADS,
             limits=config.connections,
+            proxies=proxies,
             instance_id=self.services.about.runtime.instance_id,
             max_request_body_size=_NO_LIMIT,
             max_request_header_size=_HEADER_LIMIT,

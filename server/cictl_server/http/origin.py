@@ -51,10 +51,11 @@ class OriginRule:
         self._hosts = hosts
         self._public = urls.split_http(public_url) if public_url else None
 
-    def check(self, method: str, path: str, header: Header, *, costs_work: bool = False) -> None:
+    def check(self, method: str, path: str, header: Header, *, scheme: str = "http", costs_work: bool = False) -> None:
         """Let a request pass, or say why it is refused. Its body is not needed.
 
         Args:
+            scheme: `http` or `https`, as the browser sees it: the server itself or a trusted proxy knows.
             costs_work: Reading this costs the server more than a look into its store.
 
         Raises:
@@ -62,7 +63,7 @@ class OriginRule:
             HostNotAllowed: The request is for another host.
             ForeignPage: A page of another site sent it, and it could do harm.
         """
-        host = _host(path, header("Host"))
+        host = _host(path, header("Host"), scheme=scheme)
         if host is not None and not self._answers_for(host.hostname or ""):
             raise HostNotAllowed(host.hostname or "")
         given = header("Origin")
@@ -97,11 +98,11 @@ def _is_link(header: Header) -> bool:
     return header("Sec-Fetch-Mode") == "navigate" and header("Sec-Fetch-Dest") in (None, "document")
 
 
-def _host(path: str, given: str | None) -> SplitResult | None:
+def _host(path: str, given: str | None, *, scheme: str) -> SplitResult | None:
     """Return the split `Host` as a URL, or None for a probe without one: no page makes a browser leave the header out."""
     if given is None and path in _PROBED:
         return None
-    parts = _split(f"http://{given or ''}", header="Host")
+    parts = _split(f"{scheme}://{given or ''}", header="Host")
     if not given or parts.netloc != given:
         raise _not_a_host("Host")
     return parts

@@ -241,6 +241,9 @@ def test_beyond_loopback_it_answers_under_its_own_names(tmp_path: Path) -> None:
     ("options", "text"),
     [
         pytest.param({"allowed_hosts": ["ci.lan", "http://ci.lan"]}, "not 'http://ci.lan'", id="allowed-host"),
+        pytest.param(
+            {"trusted_proxies": ["10.0.0.1/8"]}, "--trusted-proxy must be an address or a network", id="proxy"
+        ),
         pytest.param({"public_url": "ci.example.com"}, "--public-url: not an http or https URL", id="public-url"),
     ],
 )

@@ -76,6 +76,7 @@ def test_a_token_pasted_gives_a_cookie_that_has_nothing_of_it(server: RunningSer
     ("public_url", "scheme", "path", "is_secure"),
     [
         pytest.param("", "http", "/", False, id="direct"),
+        pytest.param("", "https", "/", True, id="proxy-says-https"),
         pytest.param("http://ci.example.com/ci/", "http", "/ci", False, id="sub-path"),
         pytest.param("https://ci.example.com", "http", "/", True, id="public-https"),
         pytest.param("https://ci.example.com/a/ci", "http", "/a/ci", True, id="deep"),

@@ -60,6 +60,15 @@ def serve(
             show_default=False,
         ),
     ] = "",
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CICTL_TRUSTED_PROXIES",
+            metavar="CIDR",
+            help="Believe this proxy, an address or a network, whose requests it passes on (X-Forwarded-For) and whether by https "
+            "(X-Forwarded-Proto). May be repeated. The variable holds several, separated by blanks.",
+        ),
+    ] = None,
     agent_timeout: Annotated[
         int, typer.Option(min=10, metavar="SECONDS", help="Give up on the jobs of an agent silent for this long.")
     ] = 60,
@@ -229,6 +238,7 @@ def serve(
         ),
         allowed_hosts=allowed_host or (),
         public_url=public_url,
+        trusted_proxies=trusted_proxy or (),
         vault_urls=vault_url or (),
         version=version,
         agent_timeout=timedelta(seconds=agent_timeout),

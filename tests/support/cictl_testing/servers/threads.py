@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cictl_server.httpd import Httpd
+from cictl_server.proxies import TrustedProxies
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
@@ -15,14 +16,16 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
 class ThreadedServer:
     """An application on a free port of the loopback, or on one that is known already, until `stop`."""
 
-    def __init__(self, app: WsgiApp, *, port: int = 0, threads: int = 16) -> None:
+    def __init__(
+        self, app: WsgiApp, *, port: int = 0, threads: int = 16, proxies: TrustedProxies | None = None
+    ) -> None:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen()
         self.port = int(listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self._httpd = Httpd(app, listener, admit=lambda _: 1 << 62, threads=threads)
+        self._httpd = Httpd(app, listener, admit=lambda _: 1 << 62, threads=threads, proxies=proxies)
         self._thread = threading.Thread(target=self._httpd.run, name=f"server {self.port}", daemon=True)
         self._thread.start()
 
