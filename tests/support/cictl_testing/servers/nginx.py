@@ -28,17 +28,48 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
+{servers}
+}}
+"""
+
+_SERVER = """\
     server {{
         listen 127.0.0.1:{port}{tls};
 {settings}
 {locations}
     }}
-}}
 """
 
 
-class Nginx:
-    """A running nginx.
+class RunningNginx:
+    """An nginx with servers of one's own."""
+
+    def __init__(self, directory: Path, servers: str, *, port: int) -> None:
+        """Start it, and wait until it accepts connections.
+
+        Args:
+            servers: The text of its `server` blocks, one of which listens on *port* of the loopback.
+        """
+        assert PROGRAM is not None
+        directory.mkdir()
+        self._port = port
+        file = directory / "nginx.conf"
+        file.write_text(_CONFIGURATION.format(directory=directory, servers=servers))
+        command = [PROGRAM, "-p", str(directory), "-c", str(file), "-e", str(directory / "error.log")]
+        self._process = subprocess.Popen(command)
+        eventually(self._answers, what="nginx")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+
+class Nginx(RunningNginx):
+    """A running nginx before one server.
 
     Attributes:
         url: Where it listens; below it each location has a path of its own.
@@ -52,31 +83,8 @@ class Nginx:
             locations: By name of the path, the settings there.
             tls: The settings of TLS; empty for plain HTTP.
         """
-        assert PROGRAM is not None
-        directory.mkdir()
-        self._port = free_port()
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._port}"
+        port = free_port()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         blocks = [f"location /{name}/ {{ proxy_pass {upstream}/; {more} }}" for name, more in locations.items()]
-        text = _CONFIGURATION.format(
-            directory=directory, port=self._port, tls=" ssl" * bool(tls), settings=tls, locations="\n".join(blocks)
-        )
-        (directory / "nginx.conf").write_text(text)
-        command = [
-            PROGRAM,
-            "-p",
-            str(directory),
-            "-c",
-            str(directory / "nginx.conf"),
-            "-e",
-            str(directory / "error.log"),
-        ]
-        self._process = subprocess.Popen(command)
-        eventually(self._answers, what="nginx")
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+        server = _SERVER.format(port=port, tls=" ssl" * bool(tls), settings=tls, locations="\n".join(blocks))
+        super().__init__(directory, server, port=port)
