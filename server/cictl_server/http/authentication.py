@@ -59,6 +59,12 @@ class Authentication:
         if principal.projects:
             self._check_projects(principal, route, params)
 
+    def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: object, _succeeded: bool) -> None:
+        """Keep caches that others share from answering them with what somebody was allowed to see."""
+        told = resp.get_header("Cache-Control") or "private"
+        if not principal_of(req).is_everybody:
+            resp.set_header("Cache-Control", told.replace("public", "private"))
+
     def _identify(self, req: falcon.Request, resp: falcon.Response) -> Principal:
         secret, session_id = secret_of(req), self._cookie.session_of(req)
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import falcon.testing
 import pytest
+from cictl_testing.origins import Origin, import_project
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.threads import ThreadedServer
 
@@ -223,6 +224,20 @@ def test_a_browser_without_session_is_shown_the_way(server: RunningServer, admin
     assert page.headers["WWW-Authenticate"] == 'Bearer realm="cictl"'
     assert server.get(JOBS).text == "this server wants a token\n"
     assert server.get(JOBS, headers={"Accept": "application/json"}).json["code"] == "unauthenticated"
+
+
+def test_shared_caches_keep_nothing(server: RunningServer, tmp_path: Path) -> None:
+    origin = Origin(tmp_path / "origin")
+    origin.work.joinpath("icon.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    origin.commit(
+        {"cictl.yaml": "version: 1\nproject: {name: shop}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: x}]}]}]\n"}
+    )
+    import_project(server, origin.url)
+    paths = ("/api/v1/projects/1/icon", "/metrics", JOBS)
+    assert server.get(paths[0]).headers["Cache-Control"] == "public, max-age=300", "of a server that is open to all"
+    cookie = log_in(server, server.token("admin"))
+    told = [server.get(path, headers=cookie).headers["Cache-Control"] for path in paths]
+    assert told == ["private, max-age=300", "private", "no-store, max-age=0"]
 
 
 def test_names_are_escaped(server: RunningServer, admin: str) -> None:

@@ -71,6 +71,12 @@ def show_principal(resp: falcon.Response, who: WhoAmI, *, base: str) -> None:
     _show(resp, "Logged in", text)
 
 
+def go_to_login(resp: falcon.Response, *, base: str) -> None:
+    """Let the browser get `/login` anew, which says how things are now."""
+    resp.location, resp.status = f"{base}login", falcon.HTTP_303
+    resp.content_type = "text/html; charset=utf-8"
+
+
 def show_open(resp: falcon.Response) -> None:
     """Answer that nobody needs to log in."""
     _show(resp, "No log-in needed", "<p>This server asks nobody for a token.</p>")

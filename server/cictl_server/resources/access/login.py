@@ -15,9 +15,6 @@ from cictl_server.services import Services
 
 _PAGE = Content(media=("text/html",), text="a page")
 _FORM = Content(media=("application/x-www-form-urlencoded",), text="A form with the field `token`.")
-_COOKIE = Content(
-    media=("text/html",), text="to `login`, which says who is logged in", headers={"Set-Cookie": "the session"}
-)
 
 
 class LoginResource:
@@ -42,7 +39,7 @@ class LoginResource:
     @api(
         request=_FORM,
         answers={
-            303: _COOKIE,
+            303: "to `login`, which says who is logged in; `Set-Cookie` has the session",
             400: "the form has no token",
             401: "the token is wrong, revoked or expired",
             403: "it is the token of an agent",
@@ -58,7 +55,7 @@ class LoginResource:
         replaced, and when the server restarts.
         """
         cookie: SessionCookie = req.context.cookie
-        resp.location, resp.status = f"{cookie.base}login", falcon.HTTP_303
+        pages.go_to_login(resp, base=cookie.base)
         if not self._authentication.is_on:
             return
         try:
@@ -87,7 +84,7 @@ class LogoutResource:
             check_page(req)
             self._authentication.log_out(session_id)
         cookie.remove(req, resp)
-        resp.location, resp.status = f"{cookie.base}login", falcon.HTTP_303
+        pages.go_to_login(resp, base=cookie.base)
 
 
 def _token(req: falcon.Request) -> str:
