@@ -43,7 +43,7 @@ class TrustedProxies:
 
     def caller(self, peer: str, header: Header) -> Caller:
         """Return who asks over a connection from the address *peer*."""
-        if not self._is_trusted(_find_address(peer)):
+        if not self._networks or not self._is_trusted(_find_address(peer)):
             return Caller(address=peer)
         return Caller(address=self._client(peer, header("X-Forwarded-For") or ""), scheme=_scheme(header))
 

@@ -108,6 +108,22 @@ def test_pages_behind_tls_may_change_things_and_others_may_not(public: Nginx, wa
     assert status("https://evil.example") == 403
 
 
+@pytest.mark.parametrize("body", [b"", b"{}"], ids=["without-body", "with-body"])
+def test_a_trusted_proxy_tells_that_pages_come_by_tls(workplace: Workplace, body: bytes) -> None:
+    """The test is the proxy. A body is decided upon before the application sees the request."""
+    told = ("--trusted-proxy", "127.0.0.0/8", "--allowed-host", "ci.example.com")
+    server = workplace.background("serve", "--port", "0", "--data-dir", str(workplace.directory / "trusting"), *told)
+    url = server.wait_for_line(" serves ").partition(" serves ")[2].split(",")[0]
+
+    def status(scheme: str, origin: str) -> int:
+        headers = {"Host": "ci.example.com", "X-Forwarded-Proto": scheme, "Origin": origin}
+        return requests.post(f"{url}/api/v1/jobs/clear-queue", data=body, headers=headers, timeout=60).status_code
+
+    assert status("https", "https://ci.example.com") == 200
+    assert status("https", "http://ci.example.com") == 403
+    assert status("http", "https://ci.example.com") == 403
+
+
 def test_another_name_is_not_answered_behind_it(public: Nginx) -> None:
     refused = requests.get(f"{public.url}/passing/healthz", headers={"Host": "evil.example"}, timeout=60)
     assert (refused.status_code, "--allowed-host evil.example" in refused.text) == (421, True)

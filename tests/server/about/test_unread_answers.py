@@ -29,7 +29,7 @@ SIZE = 24 * MIB
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
-    environment = {"CICTL_STALLED_SECONDS": str(STALLED_SECONDS)}
+    environment = {"CICTL_STALLED_SECONDS": str(STALLED_SECONDS), "CICTL_TRUSTED_PROXIES": "127.0.0.1"}
     workplace = Workplace(tmp_path_factory.mktemp("place"), environment=environment)
     yield workplace
     workplace.close()
@@ -53,14 +53,17 @@ def job_id(place: Workplace) -> str:
     return job.id
 
 
-def asking(stack: ExitStack, place: Workplace, path: str, *, times: int = 1, buffer: int = 4096) -> socket.socket:
-    """Ask for *path*, and read nothing. Send the request several *times* at once."""
+def asking(
+    stack: ExitStack, place: Workplace, path: str, *, times: int = 1, buffer: int = 4096, client: str = ""
+) -> socket.socket:
+    """Ask for *path*, and read nothing. Send the request several *times* at once, for a *client* as a proxy does."""
     connection = stack.enter_context(socket.socket())
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     connection.settimeout(60)
     address = urlsplit(place.url)
     connection.connect((address.hostname, address.port))
-    connection.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode() * times)
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {client}\r\n\r\n"
+    connection.sendall(request.encode() * times)
     return connection
 
 
@@ -111,6 +114,12 @@ def test_past_the_places_the_answer_is_503(place: Workplace, job_id: str) -> Non
 
     eventually(are_all_taken, what="all places, some of which earlier clients may still hold")
     assert b"\r\nRetry-After: 2" in found[-1]
+
+
+def test_the_log_names_who_asked_through_a_proxy(place: Workplace, job_id: str) -> None:
+    with ExitStack() as stack:
+        asking(stack, place, f"/artifacts/{job_id}/big.bin", client="203.0.113.9")
+        place.server.wait_for_line("closed, its client takes nothing peer=203.0.113.9 ")
 
 
 def test_who_reads_slowly_gets_everything(place: Workplace, job_id: str) -> None:
