@@ -61,18 +61,17 @@ class Authentication:
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: object, _succeeded: bool) -> None:
         """Keep caches that others share from answering them with what somebody was allowed to see."""
-        told = resp.get_header("Cache-Control") or "private"
         if not principal_of(req).is_everybody:
+            told = resp.get_header("Cache-Control") or "private"
             resp.set_header("Cache-Control", told.replace("public", "private"))
 
     def _identify(self, req: falcon.Request, resp: falcon.Response) -> Principal:
-        secret, session_id = secret_of(req), self._cookie.session_of(req)
         try:
-            if not secret and session_id:
+            if secret := secret_of(req):
+                return self._authentication.identify(secret, address=req.remote_addr)
+            if session_id := self._cookie.session_of(req):
                 return self._identify_browser(req, session_id)
-            if not secret:
-                raise Unauthenticated("this server wants a token")
-            return self._authentication.identify(secret, address=req.remote_addr)
+            raise Unauthenticated("this server wants a token")
         except CictlError as error:
             tell_refusal(resp, error)
             raise
