@@ -149,6 +149,7 @@ class Team:
         [job_id] = self.place.ok("jobs", "list", "-o", "name").split()
         of_job = [f"jobs/{job_id}{path}" for path in ("", "/log", "/steps", "/tests", "/artifacts", "/explain")]
         lists = [
+            "audit",
             "jobs",
             "agents",
             "agents/a",

@@ -48,6 +48,10 @@ class AuditAction(StrEnum):
     SERVER_RESTARTED = "server.restarted"
     SERVER_ROLLED_BACK = "server.rolled_back"
     SERVER_UPDATED = "server.updated"
+    SESSION_BEGUN = "session.begun"
+    """Somebody logged in with a browser."""
+    SESSION_ENDED = "session.ended"
+    """They logged out. That a session's time was over is not recorded."""
     TOKEN_CREATED = "token.created"  # noqa: S105 - the name of an action
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an action
     TOKEN_ROTATED = "token.rotated"  # noqa: S105 - the name of an action

@@ -23,6 +23,8 @@ class Audited:
 
 
 DEEDS: Mapping[str, Audited] = {
+    "POST /login": Audited(AuditAction.SESSION_BEGUN, is_told_at_end=True),
+    "POST /logout": Audited(AuditAction.SESSION_ENDED, is_told_at_end=True),
     "POST /api/v1/server/restart": Audited(AuditAction.SERVER_RESTARTED),
     "POST /api/v1/tokens": Audited(AuditAction.TOKEN_CREATED, TargetKind.TOKEN),
     "DELETE /api/v1/tokens/{token_id}": Audited(AuditAction.TOKEN_REVOKED),

@@ -226,6 +226,26 @@ def test_a_browser_without_session_is_shown_the_way(server: RunningServer, admin
     assert server.get(JOBS, headers={"Accept": "application/json"}).json["code"] == "unauthenticated"
 
 
+def test_the_audit_has_who_logged_in_and_out(server: RunningServer, admin: str) -> None:
+    board = server.token("viewer", name="board")
+    cookie = log_in(server, board)
+    assert post_login(server.http, admin, headers=cookie, remote_addr="203.0.113.9").status_code == 303
+    assert server.post("/logout", headers=cookie | OWN).status_code == 303, "it ended with the log-in before"
+    assert server.post("/logout").status_code == 303
+    server.post("/logout", headers=log_in(server, board) | OWN)
+    assert post_login(server.http, "wrong").status_code == 401
+    listed = server.ask("GET", "/api/v1/audit", admin).json["records"]
+    told = sorted((r["id"], r["action"], r["actor"]["name"], r["from"]["address"]) for r in listed)
+    of_browsers = [(action, *rest) for _, action, *rest in told if action.startswith(("session.", "auth."))]
+    assert of_browsers == [
+        ("session.begun", "board", "127.0.0.1"),
+        ("session.begun", "root", "203.0.113.9"),
+        ("session.begun", "board", "127.0.0.1"),
+        ("session.ended", "board", "127.0.0.1"),
+        ("auth.refused", "", "127.0.0.1"),
+    ]
+
+
 def test_shared_caches_keep_nothing(server: RunningServer, tmp_path: Path) -> None:
     origin = Origin(tmp_path / "origin")
     origin.work.joinpath("icon.png").write_bytes(b"\x89PNG\r\n\x1a\n")

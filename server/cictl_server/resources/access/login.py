@@ -12,6 +12,7 @@ from cictl_server.http.authentication import find_principal, tell_refusal
 from cictl_server.http.browsers import pages
 from cictl_server.http.browsers.cookies import SessionCookie, check_page
 from cictl_server.services import Services
+from cictl_server.services.core.deeds import note_nothing
 
 _PAGE = Content(media=("text/html",), text="a page")
 _FORM = Content(media=("application/x-www-form-urlencoded",), text="A form with the field `token`.")
@@ -57,13 +58,15 @@ class LoginResource:
         cookie: SessionCookie = req.context.cookie
         pages.go_to_login(resp, base=cookie.base)
         if not self._authentication.is_on:
+            note_nothing()
             return
         try:
-            session_id = self._authentication.log_in(_token(req), address=req.remote_addr)
+            session_id = self._authentication.log_in(
+                _token(req), address=req.remote_addr, former=cookie.session_of(req)
+            )
         except RateLimited as error:
             tell_refusal(resp, error)
             raise
-        self._authentication.log_out(cookie.session_of(req))
         cookie.set(req, resp, session_id)
 
 
@@ -80,9 +83,10 @@ class LogoutResource:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Log out: the session ends at once, and streams that it opened within seconds. A body is ignored."""
         cookie: SessionCookie = req.context.cookie
-        if session_id := cookie.session_of(req):
+        session_id = cookie.session_of(req)
+        if session_id:
             check_page(req)
-            self._authentication.log_out(session_id)
+        self._authentication.log_out(session_id)
         cookie.remove(req, resp)
         pages.go_to_login(resp, base=cookie.base)
 

@@ -12,11 +12,13 @@ from msgspec.structs import replace
 
 from cictl.base.clock import Clock
 from cictl.wire.access import Role
+from cictl.wire.audit.records import ActorKind
 from cictl_server.errors import Forbidden, RateLimited, StoreError, Unauthenticated
 from cictl_server.services.access.attempts import Attempts
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.access.sessions import Sessions
 from cictl_server.services.access.token_format import digest_of, is_of_job, new_secret
+from cictl_server.services.core.deeds import note_actor, note_nothing
 from cictl_server.store.contract import Store
 from cictl_server.store.records import TokenRecord
 
@@ -90,8 +92,11 @@ class AuthenticationService:
         self._note_use(token, now)
         return Principal.of(token)
 
-    def log_in(self, secret: str, *, address: str) -> str:
+    def log_in(self, secret: str, *, address: str, former: str = "") -> str:
         """Begin a session of the holder of the token *secret*, and return its id for a browser to keep.
+
+        Args:
+            former: The id of the session that the browser had, which ends.
 
         Raises:
             Unauthenticated, RateLimited: As `identify` has it.
@@ -100,6 +105,8 @@ class AuthenticationService:
         principal = self.identify(secret, address=address)
         if not Role.ADMIN.includes(principal.role):
             raise Forbidden(f"the token {principal.name} has the role {principal.role}, which is not for people")
+        _note_actor(principal)
+        self._sessions.end(former)
         return self._sessions.begin(token_id=principal.token_id, token_digest=principal.digest, now=self._clock())
 
     def find_by_session(self, session_id: str) -> Principal | None:
@@ -116,7 +123,12 @@ class AuthenticationService:
         return replace(Principal.of(token), session=session.digest)
 
     def log_out(self, session_id: str) -> None:
-        """End a session; streams that it opened end within seconds."""
+        """End a session; streams that it opened end within seconds. That it was over is success."""
+        principal = self.find_by_session(session_id)
+        if principal is None:
+            note_nothing()
+        else:
+            _note_actor(principal)
         self._sessions.end(session_id)
 
     def is_over(self, principal: Principal) -> bool:
@@ -157,6 +169,10 @@ class AuthenticationService:
             known = tx.tokens.find(token.id)
             if known is not None:
                 tx.tokens.put(replace(known, last_used=now))
+
+
+def _note_actor(principal: Principal) -> None:
+    note_actor(ActorKind.USER, principal.token_id, principal.name, role=principal.role)
 
 
 def _why_not(token: TokenRecord | None) -> str:

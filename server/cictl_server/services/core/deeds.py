@@ -37,7 +37,7 @@ class Deed:
         awaits: What the deed makes. It is written down in the transaction in which a service says what it made; without
             it, in the first one that changes something.
         is_told_at_end: It takes more than a transaction, so it is written down once it is known how it went.
-        is_recorded: Whether the audit has it.
+        is_recorded: Whether the audit has it, or there is nothing to tell.
     """
 
     actor: AuditActor
@@ -116,6 +116,12 @@ def note_actor(kind: ActorKind, actor_id: object, name: str, *, role: str) -> No
     """Say who carries out the present deed, where it is not who sent the request by its header."""
     if deed := _present.get():
         deed.actor = AuditActor(kind=kind, id=str(actor_id), name=harmless(name), role=role)
+
+
+def note_nothing() -> None:
+    """Say that the present deed changed nothing, and is not to be told unless it fails."""
+    if deed := _present.get():
+        deed.is_recorded = True
 
 
 def note_action(action: str) -> None:
