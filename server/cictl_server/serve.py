@@ -140,7 +140,7 @@ class Server:
         listener = _bind(config.host, config.port)
         address, port = listener.getsockname()[:2]
         self.url = _url(address, port)
-        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - asked there, not bound
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - asked there, not bound  # nosec B104
         self.reachable_url = _url(near, port)
         self._advertiser = find_advertiser(address, port, version=config.version, environ=config.environ)
         try:

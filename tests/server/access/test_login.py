@@ -212,6 +212,15 @@ def test_tokens_of_machines_are_not_for_browsers(server: RunningServer, admin: s
     assert post_login(server.http, agent).status_code == 403, admin
 
 
+def test_a_token_of_a_job_is_not_for_browsers(server: RunningServer) -> None:
+    server.enqueue()
+    server.heartbeat("a")
+    server.token("admin")
+    body = {"agent_id": "a", "sends_token": True}
+    leased = server.ask("POST", "/api/v1/agent/lease", server.token("agent", agent_id="a"), json=body)
+    assert post_login(server.http, leased.json["job_token"]).status_code == 403
+
+
 def test_a_foreign_page_logs_nobody_in(server: RunningServer, admin: str) -> None:
     assert post_login(server.http, admin, headers={"Origin": "http://evil.example"}).status_code == 403
 
