@@ -41,6 +41,20 @@ def test_put_replaces_and_delete_tells_whether_there_was_one(store: Store) -> No
         assert tx.agents.count() == 0
 
 
+def test_bytes_of_artifacts_are_summed_by_project(store: Store) -> None:
+    def artifacts(number: int, project: str, size: int) -> ArtifactsRecord:
+        link = ArtifactEntry(path="l", size_bytes=9, link="f")
+        return ArtifactsRecord(number=number, project=project, entries=[ArtifactEntry(path="f", size_bytes=size), link])
+
+    with store.write() as tx:
+        for record in (artifacts(1, "1", 10), artifacts(2, "1", 20), artifacts(3, "2", 40)):
+            tx.artifacts.put(record)
+        tx.artifacts.put(artifacts(2, "1", 5))
+        tx.artifacts.delete(3)
+    with store.read() as view:
+        assert [view.artifacts.bytes_of_project(project) for project in ("1", "2", "3")] == [15, 0, 0]
+
+
 def test_editing_a_returned_record_changes_nothing_stored(store: Store) -> None:
     given = make_job(1, env={"A": "1"})
     with store.write() as tx:

@@ -132,6 +132,12 @@ class Chains(NumberedTable[ChainRecord]):
         """Return the project's chains by ascending `chain_id` (byte order)."""
 
 
+class Artifacts(Table[int, ArtifactsRecord]):
+    @abstractmethod
+    def bytes_of_project(self, project: str) -> int:
+        """Return the bytes of all artifacts of a project, at a price that does not depend on their number."""
+
+
 class Jobs(Table[int, JobRecord]):
     """Job executions by number. The cost of a look-up depends on what it returns, never on how much is stored."""
 
@@ -260,7 +266,7 @@ class View(ABC):
     projects: NumberedTable[ProjectRecord]
     pipelines: Pipelines
     chains: Chains
-    artifacts: Table[int, ArtifactsRecord]
+    artifacts: Artifacts
     settings: Table[str, SettingRecord]
     answers: Table[str, AnswerRecord]
     vault_connections: NumberedTable[VaultConnectionRecord]

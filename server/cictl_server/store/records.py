@@ -212,11 +212,18 @@ class ArtifactsRecord(Record, frozen=True, kw_only=True):
 
     Attributes:
         generation: Counts uploads; each has its own directory, so that a new one replaces the old in one commit.
+        project: Id of the execution's project, else its name; empty in records of earlier versions.
     """
 
     number: int
     generation: int = 1
+    project: str = ""
     entries: list[ArtifactEntry]
+
+    @property
+    def bytes(self) -> int:
+        """What the files take; links take nothing."""
+        return sum(entry.size_bytes for entry in self.entries if not entry.link)
 
 
 class SettingRecord(Record, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,6 +17,7 @@ from cictl.base.json_errors import NOT_OF_TYPE
 from cictl.wire.audit.records import AuditRecord
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import (
+    Artifacts,
     Audit,
     Chains,
     Jobs,
@@ -119,6 +121,21 @@ class _Checked(_Rows[R]):
 class _Numbered(_Checked[R], NumberedTable[R]):
     def next_id(self) -> int:
         return self._engine.next_id(self._name)
+
+
+class _Artifacts(_Checked[ArtifactsRecord], Artifacts):
+    def __init__(self, engine: Engine) -> None:
+        self._bytes: Counter[str] = Counter()
+        super().__init__(engine, "artifacts", ArtifactsRecord, key=lambda artifacts: artifacts.number)
+
+    def bytes_of_project(self, project: str) -> int:
+        return self._bytes[project]
+
+    def _note(self, before: ArtifactsRecord | None, after: ArtifactsRecord | None) -> None:
+        if before is not None:
+            self._bytes[before.project] -= before.bytes
+        if after is not None:
+            self._bytes[after.project] += after.bytes
 
 
 class _Pipelines(_Numbered[PipelineRecord], Pipelines):
@@ -329,7 +346,7 @@ class _Transaction(Transaction):
         self.projects = _Numbered(engine, "projects", ProjectRecord, key=lambda project: project.id)
         self.pipelines = _Pipelines(engine)
         self.chains = _Chains(engine, "chains", ChainRecord, key=lambda chain: chain.id)
-        self.artifacts = _Checked(engine, "artifacts", ArtifactsRecord, key=lambda artifacts: artifacts.number)
+        self.artifacts = _Artifacts(engine)
         self.settings = _Named(engine, "settings", SettingRecord, key=lambda setting: setting.key)
         self.answers = _Named(engine, "answers", AnswerRecord, key=lambda answer: answer.key)
         self.vault_connections = _Numbered(engine, "vault_connections", VaultConnectionRecord, key=lambda c: c.id)

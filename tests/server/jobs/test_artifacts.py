@@ -235,6 +235,24 @@ def test_a_limit_is_named_and_nothing_is_stored(
     assert paths(server, job.id) == []
 
 
+def test_all_jobs_of_a_project_have_a_limit_together(server: RunningServer) -> None:
+    limit(server, project_bytes=25)
+    pipeline = server.define('[{id: work, steps: [{run: "true"}]}]')
+    for status in (200, 200, 413):
+        server.run(pipeline)
+        job_id = server.running().id
+        files = {"agent_id": "a", "artifacts": [{"path": "f", "data_base64": "MDEyMzQ1Njc4OQ=="}]}
+        for _ in range(2):  # an upload takes the place of the one before
+            answer = server.post(f"/api/v1/jobs/{job_id}/artifacts", files)
+            assert answer.status_code == status, answer.text
+        server.report(job_id, "succeeded")
+    assert answer.text == "artifacts of 30 B of one project; the limit --max-project-artifacts is 25 B\n"
+    assert not list((server.directory / "artifacts" / job_id).glob("*"))
+    server.restart()
+    with server.store.read() as view:
+        assert view.artifacts.bytes_of_project("1") == 20
+
+
 def test_limits_can_be_switched_off(server: RunningServer, job: JobExecution) -> None:
     limit(server, files=0, total_bytes=0)
     assert upload_zip(server, job.id, zipped({"a": b"1", "b": b"2"})).status_code == 200

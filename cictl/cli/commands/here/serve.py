@@ -106,6 +106,14 @@ def serve(
             help="How many artifacts one job may keep; 0 for any number.",
         ),
     ] = 50_000,
+    max_project_artifacts: Annotated[
+        str,
+        typer.Option(
+            envvar="CICTL_MAX_PROJECT_ARTIFACTS",
+            metavar="SIZE",
+            help="How much all jobs of one project may keep in artifacts: 100GiB; 0 for any size.",
+        ),
+    ] = "0",
     min_free: Annotated[
         str,
         typer.Option(
@@ -242,7 +250,11 @@ def serve(
         vault_urls=vault_url or (),
         version=version,
         agent_timeout=timedelta(seconds=agent_timeout),
-        artifact_limits=ArtifactLimits(files=max_artifact_files, total_bytes=_size(max_artifacts, "--max-artifacts")),
+        artifact_limits=ArtifactLimits(
+            files=max_artifact_files,
+            total_bytes=_size(max_artifacts, "--max-artifacts"),
+            project_bytes=_size(max_project_artifacts, "--max-project-artifacts"),
+        ),
         min_free=_size(min_free, "--min-free") if min_free else None,
         run_limits=RunLimits(jobs=max_run_jobs, queued_runs=max_queued_runs),
         fleet_limits=FleetLimits(

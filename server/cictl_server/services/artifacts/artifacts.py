@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from cictl.base.beneath import NotBeneath, beneath
 from cictl.base.clock import Clock
 from cictl.base.names.artifact_paths import (
@@ -43,7 +45,7 @@ from cictl_server.services.history.holder import Sender, check_uploader
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Store
-from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
+from cictl_server.store.records import ArtifactEntry, ArtifactsRecord, JobRecord
 
 _BLOCK = 1 << 20
 _PACKED_AT_ONCE = 2
@@ -358,12 +360,16 @@ class ArtifactService:
             home.mkdir(mode=0o700, exist_ok=True)
             with self._store.read() as view:
                 known = view.artifacts.find(number)
+                project = _project_of(get_job(view, job_id))
+                kept = view.artifacts.bytes_of_project(project)
+            record = ArtifactsRecord(number=number, project=project, entries=entries)
+            self._limits.check_project(kept - (known.bytes if known and known.project == project else 0) + record.bytes)
             generation = max(_generations(home), default=known.generation if known else 0) + 1
             stage.rename(self._generation(number, generation))
             _sync_tree(home)
             with self._store.write() as tx:
                 check_uploader(get_job(tx, job_id), sender, now=self._clock())
-                tx.artifacts.put(ArtifactsRecord(number=number, generation=generation, entries=entries))
+                tx.artifacts.put(replace(record, generation=generation))
             for old in _generations(home):
                 if old < generation:
                     shutil.rmtree(self._generation(number, old), ignore_errors=True)
@@ -371,6 +377,10 @@ class ArtifactService:
 
     def _generation(self, number: int, generation: int) -> Path:
         return self._directory / f"job-{number}" / str(generation)
+
+
+def _project_of(job: JobRecord) -> str:
+    return job.facts.project_id or job.facts.project
 
 
 def _generations(home: Path) -> list[int]:

@@ -13,15 +13,17 @@ _FREE_OF_RATIO = 1 << 30
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactLimits:
-    """Limits of one upload, which holds all that a job keeps. 0 switches a limit off.
+    """Limits of one upload, which holds all that a job keeps, and of all jobs of a project. 0 switches a limit off.
 
     Attributes:
         files: How many; in a zip directories count as well.
         total_bytes: Unpacked, all files together.
+        project_bytes: Of all that a project keeps.
     """
 
     files: int = 50_000
     total_bytes: int = 8 << 30
+    project_bytes: int = 0
 
     def check_files(self, count: int) -> None:
         """Raises: TooLarge."""
@@ -33,6 +35,15 @@ class ArtifactLimits:
         if self.total_bytes and total > self.total_bytes:
             raise TooLarge(
                 f"artifacts of {size_text(total)}; the limit --max-artifacts is {size_text(self.total_bytes)}"
+            )
+
+    def check_project(self, total: int) -> None:
+        """Raises: TooLarge."""
+        if self.project_bytes and total > self.project_bytes:
+            raise TooLarge(
+                f"artifacts of {size_text(total)} of one project; the limit --max-project-artifacts is "
+                f"{size_text(self.project_bytes)}",
+                hint="`cictl retention set --project P --artifact-days N` lets old ones go",
             )
 
     def check_ratio(self, *, unpacked: int, packed: int) -> None:

@@ -40,11 +40,7 @@ class Candidate:
 
     @property
     def bytes(self) -> int:
-        return sum(job.log_size for job in self.logs) + sum(map(bytes_of, self.artifacts))
-
-
-def bytes_of(artifacts: ArtifactsRecord) -> int:
-    return sum(entry.size_bytes for entry in artifacts.entries)
+        return sum(job.log_size for job in self.logs) + sum(artifacts.bytes for artifacts in self.artifacts)
 
 
 def is_settled(view: View, jobs: list[JobRecord]) -> bool:
