@@ -61,11 +61,13 @@ class Examined:
         jobs: How many executions have each status.
         problems: One text for each problem; empty for a sound directory.
         is_in_use: A server uses it. Then files are not checked, because they change.
+        kept_bytes: What logs and artifacts take, as the records tell.
     """
 
     state: CopiedState
     records: dict[str, int]
     jobs: dict[str, int]
+    kept_bytes: dict[str, int]
     problems: list[str]
     is_in_use: bool
 
@@ -106,6 +108,10 @@ def examine(directory: Path) -> Examined:
             state=state,
             records={name: len(rows) for name, rows in _tables(store).items()},
             jobs={status.value: count for status, count in view.jobs.count_by_status().items()},
+            kept_bytes={
+                "logs": sum(job.log_size for job in view.jobs.iter_all()),
+                "artifacts": sum(artifacts.bytes for artifacts in view.artifacts.iter_all()),
+            },
             problems=[*_strays(view), *([] if in_use else _missing_files(directory, view))],
             is_in_use=in_use,
         )

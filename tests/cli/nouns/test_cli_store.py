@@ -93,6 +93,9 @@ def test_sound_data_is_0_with_counts(run: Run, data: Path) -> None:
     table = run("store", "check")
     assert "sound" in table.out
     assert "1 succeeded" in table.out
+    kept = ran.json()["kept_bytes"]
+    assert kept["logs"] == sum(path.stat().st_size for path in (data / "logs").glob("*.log")) > 0
+    assert kept["artifacts"] == sum(p.stat().st_size for p in (data / "artifacts").rglob("*") if p.is_file())
 
 
 def test_a_check_changes_nothing(run: Run, data: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from cictl.base.sizes import size_text
 from cictl.cli.app.commands import LocalCommand, LocalDestructiveCommand, new_group
 from cictl.cli.app.confirmation import ask
 from cictl.cli.app.exit_codes import ExitCode
@@ -55,6 +56,7 @@ class StoreReport(Message):
         torn_bytes: The size of a change that the server was writing when it died; no client was told of that change.
         records: Counts by table.
         jobs: Counts by status.
+        kept_bytes: What logs and artifacts take.
     """
 
     sound: bool
@@ -69,6 +71,7 @@ class StoreReport(Message):
     torn_bytes: int = 0
     records: dict[str, int] = msgspec.field(default_factory=dict)
     jobs: dict[str, int] = msgspec.field(default_factory=dict)
+    kept_bytes: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class StoreCopy(Message):
@@ -268,6 +271,7 @@ def _report(directory: Path, found: Examined) -> StoreReport:
         torn_bytes=state.torn_bytes,
         records=found.records,
         jobs=found.jobs,
+        kept_bytes=found.kept_bytes,
     )
 
 
@@ -284,6 +288,7 @@ def _report_result(report: StoreReport) -> Result[StoreReport]:
             Column("Torn end", _torn),
             Column("Records", lambda r: _counts(r.records)),
             Column("Jobs", lambda r: _counts(r.jobs)),
+            Column("Kept", lambda r: ", ".join(f"{what} {size_text(size)}" for what, size in r.kept_bytes.items())),
             Column("Files", lambda r: "not looked at: a server has them" if r.in_use else "looked at"),
         ),
         name=lambda r: "sound" if r.sound else "unsound",
