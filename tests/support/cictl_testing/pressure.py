@@ -13,6 +13,9 @@ from cictl_testing import health_probe
 from cictl_testing.processes import Workplace
 
 MIB = 1 << 20
+_MOST_TRIES = 8
+_LEAST_QUIET_SECONDS = 0.002
+"""A quiet time below this counts as this: Python lets a thread compute for so long before another one may answer."""
 
 
 def resident(place: Workplace) -> int:
@@ -41,15 +44,20 @@ class Calm:
 
     @classmethod
     def of(cls, place: Workplace) -> Calm:
-        return cls(place, max(health_p99(place.url) for _ in range(2)), peak(place))
+        quiet = max(_LEAST_QUIET_SECONDS, *(health_p99(place.url) for _ in range(2)))
+        return cls(place, quiet, peak(place))
 
     def is_undisturbed(self, attack: Callable[[], None] = lambda: None, *, more_bytes: int = 100 * MIB) -> bool:
         """Tell whether others don't notice an attack: one that is under way, or *attack*, which is made meanwhile.
 
-        `/healthz` must be answered within five times the quiet time. Three tries: this machine may be busy with something
-        else. The server must never have held *more_bytes* more than before.
+        `/healthz` must be answered within five times the quiet time, at one of some tries: this machine may be busy with
+        something else. The server must never have held *more_bytes* more than before.
         """
-        loaded = min(self._p99_during(attack) for _ in range(3))
+        loaded = self._p99_during(attack)
+        for _ in range(_MOST_TRIES - 1):
+            if loaded <= 5 * self.p99:
+                break
+            loaded = min(loaded, self._p99_during(attack))
         more = peak(self.place) - self.bytes_held
         print(f"p99 {loaded * 1e3:.1f} ms, quiet {self.p99 * 1e3:.1f} ms, {more / MIB:+.0f} MiB")
         return loaded <= 5 * self.p99 and more <= more_bytes
