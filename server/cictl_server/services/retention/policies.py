@@ -9,8 +9,9 @@ import msgspec
 
 from cictl.wire.codec import Message, decode, encode
 from cictl.wire.retention import Limit, ProjectRetention, RetentionChange, RetentionPolicies, RetentionPolicy
-from cictl_server.errors import Conflict, NotFound
+from cictl_server.errors import NotFound
 from cictl_server.services.core.deeds import note_details
+from cictl_server.services.core.project_names import find_project_called
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ProjectRecord, SettingRecord
 
@@ -92,10 +93,7 @@ def _default(view: View) -> RetentionPolicy:
 
 
 def _project(tx: Transaction, name: str) -> ProjectRecord:
-    found = [project for project in tx.projects.iter_all() if name in (project.name, str(project.id))]
-    if not found:
+    found = find_project_called(tx, name)
+    if found is None:
         raise NotFound("project")
-    if len(found) > 1:
-        ids = ", ".join(str(project.id) for project in found)
-        raise Conflict(f"several projects are called {name}", hint=f"name one by its id: {ids}")
-    return found[0]
+    return found

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 
 import msgspec
 
@@ -26,6 +27,8 @@ from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import ArtifactsRecord, JobRecord
 
 logger = logging.getLogger(__name__)
+
+_NOTHING = RetentionCounts(runs=0, jobs=0, logs=0, artifacts=0, bytes=0)
 
 INTERVAL_SECONDS = 3600.0
 FIRST_SECONDS = 60.0
@@ -50,7 +53,7 @@ class RetentionService:
 
     def preview(self) -> RetentionCounts:
         """Return what would go now."""
-        return _total(self._candidates())
+        return reduce(_counted, self._candidates(), _NOTHING)
 
     def run(self) -> RetentionCounts:
         """Remove what may go, for some seconds at most, and return what went.
@@ -89,13 +92,13 @@ class RetentionService:
         return Walk(self.store, policies, now=self.clock()).candidates()
 
     def _work(self, is_enough: Callable[[], bool]) -> RetentionCounts:
-        gone: list[Candidate] = []
+        gone = _NOTHING
         for candidate in self._candidates():
             if is_enough():
-                return msgspec.structs.replace(_total(gone), is_complete=False)
+                return msgspec.structs.replace(gone, is_complete=False)
             if self._remove(candidate):
-                gone.append(candidate)
-        return _total(gone)
+                gone = _counted(gone, candidate)
+        return gone
 
     def _remove(self, candidate: Candidate) -> bool:
         """Remove one candidate, and tell whether it was still free to go."""
@@ -156,12 +159,12 @@ def _told(gone: RetentionCounts) -> dict[str, int]:
     return {"runs": gone.runs, "logs": gone.logs, "artifacts": gone.artifacts, "bytes": gone.bytes}
 
 
-def _total(candidates: Iterator[Candidate] | list[Candidate]) -> RetentionCounts:
-    runs = jobs = logs = artifacts = size = 0
-    for candidate in candidates:
-        runs += bool(candidate.jobs)
-        jobs += len(candidate.jobs)
-        logs += len(candidate.logs)
-        artifacts += sum(len(record.entries) for record in candidate.artifacts)
-        size += candidate.bytes
-    return RetentionCounts(runs=runs, jobs=jobs, logs=logs, artifacts=artifacts, bytes=size)
+def _counted(counts: RetentionCounts, candidate: Candidate) -> RetentionCounts:
+    """Return *counts* with *candidate*, which is not kept: there may be very many."""
+    return RetentionCounts(
+        runs=counts.runs + bool(candidate.jobs),
+        jobs=counts.jobs + len(candidate.jobs),
+        logs=counts.logs + len(candidate.logs),
+        artifacts=counts.artifacts + sum(len(record.entries) for record in candidate.artifacts),
+        bytes=counts.bytes + candidate.bytes,
+    )
