@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 
@@ -29,12 +31,59 @@ class SecretRef(JobPart, frozen=True, kw_only=True):
 
 
 class CacheSpec(JobPart, frozen=True, kw_only=True):
-    """A directory that an agent keeps between jobs, and the variable that holds its path.
+    """A directory that an agent keeps between jobs: one outside of the checkout, named by a variable, or one in it.
 
     Attributes:
+        env: The variable that holds the path of the directory; empty for one in the checkout.
         shared: Whether all projects use it that say so too. Otherwise it is the project's own.
+        path: Path below the checkout, from which it is saved and to which it is restored; empty for one outside.
+        key: What the content belongs to. `hash_files('PATTERN', …)` in double braces is left for the agent.
+        fallback_keys: Which contents do as well where there is none of `key`, the best first.
     """
 
     id: str = msgspec.field(default_factory=str)
     env: str = ""
     shared: bool = False
+    path: str = ""
+    key: str = ""
+    fallback_keys: list[str] = []
+
+
+class When(StrEnum):
+    """After which end of a job something is kept."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ALWAYS = "always"
+
+
+class ArtifactSpec(JobPart, frozen=True, kw_only=True):
+    """Files that are kept together after a job.
+
+    Attributes:
+        paths: Patterns below the checkout. One with `!` in front excludes.
+        name: What people call them; empty for none.
+        keep_days: For how many days they are kept; 0 for as long as the job itself.
+        when: After which end of the job they are kept.
+        required: Whether the job fails when no file matches.
+    """
+
+    paths: list[str] = msgspec.field(default_factory=list)
+    name: str = ""
+    keep_days: int = 0
+    when: When = When.SUCCESS
+    required: bool = False
+
+
+class ServiceSpec(JobPart, frozen=True, kw_only=True):
+    """A container that runs beside a job, such as its database.
+
+    Attributes:
+        name: The host name by which the steps reach it.
+        ready: A command that succeeds in the container once the service is ready; empty if it is at once.
+    """
+
+    image: str = msgspec.field(default_factory=str)
+    name: str = msgspec.field(default_factory=str)
+    env: dict[str, str] = {}
+    ready: str = ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cictl.base.job_parts import CacheSpec, SecretRef
+from cictl.base.job_parts import ArtifactSpec, CacheSpec, SecretRef, ServiceSpec
 from cictl.wire.agents import AgentProcess
 from cictl.wire.codec import Item, Message
 from cictl.wire.metadata import JobMetadata
@@ -87,6 +87,12 @@ class Step(Message):
         total: Number of steps in the plan; 0 when unknown.
         kind: Empty for a plain step, `test`, or `dryrun_skip`.
         script: Shell text; empty for a skipped step.
+        timeout_seconds: Limit from its start to its end; 0 means none but the job's (ours).
+        working_directory: Path below the checkout; empty for the job's (ours).
+        continue_on_error: Whether the job goes on, with a warning, when the step fails (ours).
+        if: Whether the step runs, in the language of `cictl.expressions`; in Python `condition`. The plan has put in the
+            values of all names that it knows. Empty means `success()` (ours).
+        shell: `posix`, `bash`, `cmd` or `powershell`; empty for the job's (ours).
     """
 
     index: int = msgspec.field(default_factory=int)  # always sent, may be missing in an event
@@ -102,6 +108,11 @@ class Step(Message):
     test_report: str = ""
     coverage_format: str = ""
     coverage_report: str = ""
+    timeout_seconds: int = 0
+    working_directory: str = ""
+    continue_on_error: bool = False
+    condition: str = msgspec.field(default="", name="if")
+    shell: str = ""
 
     @property
     def is_test(self) -> bool:
@@ -114,8 +125,9 @@ class Step(Message):
     @property
     def title(self) -> str:
         """What people call the step: the name that its author gave it or its test, else the first line of its command."""
-        given = "" if _NUMBERED.fullmatch(self.name) else self.name
-        text = (self.is_test and self.test_name) or given or self.script.strip() or self.name
+        is_made_up = bool(_NUMBERED.fullmatch(self.name)) or (self.is_test and self.name == f"test {self.test_name}")
+        given = "" if is_made_up else self.name
+        text = given or (self.is_test and self.test_name) or self.script.strip() or self.name
         return text.strip().partition("\n")[0].rstrip()
 
 
@@ -176,8 +188,16 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         timeout_seconds: Limit from start to end; 0 means none.
-        env: The environment of every step.
+        env: The environment of every step. A step's own wins over it.
+        artifact_globs: Patterns of files that are kept, whatever the end of the job.
         metadata: Texts by the keys of `JobMetadata`.
+        working_directory: Path below the checkout in which the steps run; empty for the checkout itself (ours).
+        shell: `posix`, `bash`, `cmd` or `powershell`; empty for the one of `required_capabilities`, else the agent's first
+            (ours).
+        services: Containers that run beside the steps (ours).
+        artifacts: Files that are kept under conditions, beside `artifact_globs` (ours).
+        declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;
+            empty for one that a step writes to `$CICTL_OUTPUT` (ours).
     """
 
     script: str
@@ -189,6 +209,11 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: Source | None = None
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     step_plan: list[Step] = msgspec.field(default_factory=list)
+    working_directory: str = ""
+    shell: str = ""
+    services: list[ServiceSpec] = msgspec.field(default_factory=list)
+    artifacts: list[ArtifactSpec] = msgspec.field(default_factory=list)
+    declared_outputs: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def facts(self) -> JobMetadata:
@@ -218,6 +243,7 @@ class JobExecution(Message):
         is_cut: Long texts are cut here, as in lists; `GET jobs/{id}` has them whole (ours).
         started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
         cancelled_by: The name of the token with which it was cancelled (ours).
+        working_directory, shell, services, artifacts, declared_outputs: As in `JobSpec` (ours).
     """
 
     id: str
@@ -257,6 +283,11 @@ class JobExecution(Message):
     is_cut: bool = False
     started_by: str = ""
     cancelled_by: str = ""
+    working_directory: str = ""
+    shell: str = ""
+    services: list[ServiceSpec] = msgspec.field(default_factory=list)
+    artifacts: list[ArtifactSpec] = msgspec.field(default_factory=list)
+    declared_outputs: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def facts(self) -> JobMetadata:

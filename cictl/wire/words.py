@@ -76,3 +76,20 @@ class Feature(StrEnum):
     """`GET /readyz` is answered."""
     SLOTS = "slots"
     """An agent may hold as many executions as it says that it has slots."""
+
+
+class JobFeature(StrEnum):
+    """What a job may ask of its agent beyond the contract.
+
+    An agent that does it has a capability of this name with the value `PRESENT` of `requirements`. A job that asks for it
+    requires the capability, so it waits for such an agent instead of being run wrongly by another one.
+    """
+
+    STEPS = "cictl.steps"
+    """The agent obeys the options of steps, and the working directory and the shell of the job."""
+    SERVICES = "cictl.services"
+    CACHES = "cictl.caches"
+    """The agent keeps caches that lie in the checkout, by their keys."""
+    ARTIFACTS = "cictl.artifacts"
+    """The agent keeps `artifacts` beside `artifact_globs`."""
+    OUTPUTS = "cictl.outputs"

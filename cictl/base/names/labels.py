@@ -11,7 +11,7 @@ MOST_VALUE = 128
 """How many labels an agent may have, and how many characters a key and a value."""
 
 _FACTS = frozenset({"agent_id", "arch", "executor", "os", "run_mode", "shell", "shells", "updater"})
-_FACT_PREFIXES = ("tool.", "requires.", "container.", "container_", "host.")
+_FACT_PREFIXES = ("tool.", "requires.", "container.", "container_", "host.", "cictl.")
 _KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?", re.ASCII)
 _NO_VALUE = "true"
 

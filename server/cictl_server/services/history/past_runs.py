@@ -120,11 +120,11 @@ def artifact_environment(runs: Mapping[str, PastRun], job_id: str, variables: Ma
     if job_id.startswith("release-"):
         candidates.append(job_id.removeprefix("release-"))
     for run in runs.values():
-        keeping = [job for job in run.executions if job.artifact_globs]
+        keeping = [job for job in run.executions if _keeps_files(job)]
         for candidate in filter(None, candidates):
             if hits := _named(keeping, candidate):
                 return _environment(hits)
-    everything = [job.id for run in runs.values() for job in reversed(run.executions) if job.artifact_globs]
+    everything = [job.id for run in runs.values() for job in reversed(run.executions) if _keeps_files(job)]
     return {DEPENDENCY_JOB_IDS: ",".join(everything)} if everything else {}
 
 
@@ -139,6 +139,10 @@ def _named(executions: list[JobRecord], name: str) -> list[str]:
 def _environment(job_ids: list[str]) -> dict[str, str]:
     several = {DEPENDENCY_JOB_IDS: ",".join(job_ids)}
     return {DEPENDENCY_JOB_ID: job_ids[0], **several} if len(job_ids) == 1 else several
+
+
+def _keeps_files(job: JobRecord) -> bool:
+    return bool(job.artifact_globs or job.artifacts)
 
 
 def _rows(pipeline: Pipeline) -> list[tuple[str, int]]:
