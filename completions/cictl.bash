@@ -129,7 +129,7 @@ _cictl_node() {
         arguments="" repeated=""
         ;;
     "cictl projects")
-        commands="list show import reload delete icon"
+        commands="list show import reload set delete icon"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -156,6 +156,12 @@ _cictl_node() {
         commands=""
         options="-o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects set")
+        commands=""
+        options="--job-tokens -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--job-tokens -o --output --query --server --context --ca-file"
         arguments="projects" repeated=""
         ;;
     "cictl projects delete")

@@ -13,7 +13,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('lint', 'Check a project file; needs no server.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
                 , @('agents', 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll.');
-                , @('projects', 'Projects: list show import reload delete icon.');
+                , @('projects', 'Projects: list show import reload set delete icon.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
@@ -439,6 +439,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('show', 'Show one project with its pipelines and chains.');
                 , @('import', 'Import a project from a git repository.');
                 , @('reload', 'Read a project''s file again from its repository.');
+                , @('set', 'Change what the server decides about a project; `projects show` tells it.');
                 , @('delete', 'Delete a project, its pipelines and its chains.');
                 , @('icon', 'Get the image that a project''s repository has as its icon or logo.');)
             options = @(
@@ -522,6 +523,23 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('projects')
+            repeated = ''
+        }
+        'cictl projects set' = @{
+            commands = @()
+            options = @(
+                , @('--job-tokens', 'What its jobs may do with their token: start runs of this project, or none.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--job-tokens', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }

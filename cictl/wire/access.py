@@ -21,7 +21,7 @@ class Role(StrEnum):
     ENROLMENT = "enrolment"
     """Be traded for the token of an agent, and nothing else."""
     JOB = "job"
-    """Read the run of one job, and send the job's own files, while the job runs."""
+    """Read the run of one job, send the job's own files, and start runs if the project allows it, while the job runs."""
 
     def includes(self, other: Role) -> bool:
         """Tell whether this role may do all that *other* may."""

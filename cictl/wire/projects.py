@@ -30,6 +30,14 @@ class ChainSummary(Message):
     version_pipeline_id: int = 0
 
 
+class JobTokens(StrEnum):
+    """What the tokens of a project's jobs may do beside reading their run and sending their files (ours)."""
+
+    NONE = "none"
+    START = "start"
+    """Start pipelines and chains of the same project."""
+
+
 class ProjectSummary(Message):
     """One project in the list. `config_path`, `<url>@<ref>:<file>`, identifies it.
 
@@ -109,6 +117,7 @@ class ProjectDetail(Message):
 
     Attributes:
         follows_default: `repo_ref` is the remote's default branch, whatever it is called (ours).
+        job_tokens: What the tokens of its jobs may do; absent while that is nothing (ours).
     """
 
     id: int
@@ -121,10 +130,21 @@ class ProjectDetail(Message):
     pipelines: list[PipelineDetail] = msgspec.field(default_factory=list)
     pipeline_chains: list[ChainSummary] = msgspec.field(default_factory=list)
     follows_default: bool = False
+    job_tokens: JobTokens = JobTokens.NONE
 
 
 class ProjectResponse(Message):
     project: ProjectDetail
+
+
+class ProjectSettings(Message):
+    """`POST projects/{id}/settings`: what is decided about a project on the server, and not in its file (ours).
+
+    Attributes:
+        job_tokens: One of `JobTokens`; absent in a request to leave it as it is.
+    """
+
+    job_tokens: str | None = None
 
 
 class ImportRequest(Message):

@@ -55,12 +55,14 @@ from cictl.wire.projects import (
     EligibleAgents,
     ImportRequest,
     ImportResponse,
+    JobTokens,
     PendingJob,
     PreviewRequest,
     PreviewResponse,
     ProjectDetail,
     ProjectList,
     ProjectResponse,
+    ProjectSettings,
     ProjectSummary,
     RunRequest,
     RunResponse,
@@ -100,6 +102,7 @@ STATE = JobState(id="job-1", status=JobStatus.RUNNING, log_size=7, current_step=
 AGENT = Agent(agent_id="a/1", hostname="h", os="linux", arch="amd64", capabilities=None, last_seen_utc=NOW)
 PROJECT = ProjectSummary(id=3, name="shop", config_path="x", updated_utc=NOW, pipelines=[])
 DETAIL = ProjectDetail(id=3, name="shop", updated_utc=NOW)
+SETTINGS = ProjectSettings(job_tokens=JobTokens.START)
 IMPORTED = ImportResponse(project_name="shop", repo_url="u", config_file="cictl.yaml", pipelines=1)
 RAN = RunResponse(project_name="shop", pipeline_id="build", enqueued=1, job_execution_ids=["job-1"])
 ELIGIBLE = EligibleAgents(eligible_agent_ids=["a"], pending_jobs=1)
@@ -241,6 +244,14 @@ CASES = [
         ImportRequest(repo_url="u"),
     ),
     case("reload_project", "POST /api/v1/projects/3/reload", IMPORTED, lambda c: c.reload_project(3), IMPORTED, b"{}"),
+    case(
+        "change_project_settings",
+        "POST /api/v1/projects/3/settings",
+        SETTINGS,
+        lambda c: c.change_project_settings(3, SETTINGS),
+        SETTINGS,
+        SETTINGS,
+    ),
     case("delete_project", "DELETE /api/v1/projects/3", b'{"deleted":true}', lambda c: c.delete_project(3), None),
     case(
         "run_pipeline",

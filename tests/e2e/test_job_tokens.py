@@ -29,6 +29,10 @@ pipelines:
         needs: [make]
         artifacts: ["out*"]
         steps: [{run: "sh -eu PLACE/step.sh"}]
+  - id: start
+    jobs: [{id: go, steps: [{run: "PYTHON -m cictl run shop/greet --follow"}]}]
+  - id: greet
+    jobs: [{id: say, steps: [{run: "echo hello from below"}]}]
 """
 STEP = """\
 cictl() { PYTHON -m cictl "$@"; }
@@ -55,11 +59,9 @@ class Shop:
         self.workplace = workplace
         self.place = workplace.directory / "place"
         self.place.mkdir()
-        step = STEP.replace("PYTHON", sys.executable).replace("PLACE", str(self.place))
-        (self.place / "step.sh").write_text(step)
+        (self.place / "step.sh").write_text(self.placed(STEP))
         repository = workplace.directory / "repository"
-        text = FILE.replace("REPOSITORY", str(repository)).replace("PLACE", str(self.place))
-        make_repository(repository, {"cictl.yaml": text})
+        make_repository(repository, {"cictl.yaml": self.placed(FILE).replace("REPOSITORY", str(repository))})
         secret = workplace.ok("tokens", "create", "root", "--role", "admin").strip()
         self.root = Client(workplace.url, token=secret)
         (workplace.directory / "admin.token").write_text(secret)
@@ -67,12 +69,18 @@ class Shop:
         self.agent_file = workplace.directory / "agent.token"
         self.agent_file.write_text(workplace.ok("tokens", "create", "a", "--role", "agent", "--agent", "a").strip())
 
-    def start_agent(self) -> Process:
-        return self.workplace.start_agent("a", "--token-file", str(self.agent_file))
+    def placed(self, text: str) -> str:
+        return text.replace("PYTHON", sys.executable).replace("PLACE", str(self.place))
+
+    def start_agent(self, *options: str) -> Process:
+        return self.workplace.start_agent("a", "--token-file", str(self.agent_file), *options)
+
+    def import_project(self) -> None:
+        self.workplace.ok("projects", "import", str(self.workplace.directory / "repository"))
 
     def begin(self) -> tuple[JobExecution, str]:
         """Run the pipeline until the second job waits; return that job, and its token."""
-        self.workplace.ok("projects", "import", str(self.workplace.directory / "repository"))
+        self.import_project()
         self.workplace.ok("run", "shop/build")
         file = self.place / "token"
         eventually(lambda: (file.exists() and file.read_text()) or self.failed(), what="the step, which waits")
@@ -128,8 +136,20 @@ def test_cictl_works_in_a_step_and_reads_the_run(shop: Shop) -> None:
     assert all(f"[meta] job={other.id} " in logs for other in shop.jobs()), logs
     assert [path.read_text() for path in shop.place.glob("files-*/kept")] == ["kept\n"]
     assert (shop.place / "without").read_text() == f"none of {job.id}\n", "its own come later"
-    assert "this needs the role" in (shop.place / "refused").read_text()
+    refused = (shop.place / "refused").read_text()
+    assert "`cictl projects set shop --job-tokens start`" in refused
     assert shop.end(job).exit_code == 3, shop.root.read_log(job.id).data.decode()
+
+
+def test_a_step_runs_another_pipeline_and_follows_it_where_the_project_allows_it(shop: Shop) -> None:
+    shop.start_agent("--slots", "2")
+    shop.import_project()
+    shop.workplace.ok("projects", "set", "shop", "--job-tokens", "start")
+    assert "may start runs" in shop.workplace.ok("projects", "show", "shop")
+    shown = shop.workplace.ok("run", "shop/start", "--follow")
+    assert "hello from below" in shown
+    assert {job.facts.pipeline_job_id: job.started_by for job in shop.jobs()} == {"say": "1/go", "go": "root"}
+    assert "auth.refused" not in shop.workplace.ok("audit", "list", "-o", "jsonl")
 
 
 def test_the_token_is_dead_when_the_job_is_over_and_outlives_a_restart_of_the_server(shop: Shop) -> None:

@@ -47,7 +47,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "app",
         "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll.",
     ),
-    "projects": CommandEntry("cictl.cli.commands.projects", "app", "Projects: list show import reload delete icon."),
+    "projects": CommandEntry(
+        "cictl.cli.commands.projects", "app", "Projects: list show import reload set delete icon."
+    ),
     "pipelines": CommandEntry(
         "cictl.cli.commands.runnables",
         "pipelines",

@@ -11,7 +11,7 @@ from cictl.base.urls import without_login
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.app.failures import Failure
+from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.names import find_project
 from cictl.cli.output.slow import reading_text, told_when_slow
@@ -20,7 +20,7 @@ from cictl.cli.projects.icon import show_icon
 from cictl.cli.projects.place import as_sent
 from cictl.cli.tables.projects import project_result, projects_result
 from cictl.wire.codec import Message
-from cictl.wire.projects import ImportRequest, ImportResponse, ProjectSummary
+from cictl.wire.projects import ImportRequest, ImportResponse, JobTokens, ProjectSettings, ProjectSummary
 from cictl.wire.words import Feature
 
 app = new_group("cictl projects import https://example.com/shop.git\ncictl projects show shop")
@@ -111,6 +111,31 @@ def reload_project(context: typer.Context, project: ProjectName) -> None:
     with told_when_slow(session, reading_text(found.repo_url, limit="two minutes")):
         answer = session.client.reload_project(found.id)
     session.show_done(_import_result(answer), _import_text("reloaded", answer))
+
+
+@app.command("set", cls=Command, epilog="cictl projects set shop --job-tokens start")
+def set_project(
+    context: typer.Context,
+    project: ProjectName,
+    job_tokens: Annotated[
+        JobTokens | None,
+        typer.Option(
+            "--job-tokens", help="What its jobs may do with their token: start runs of this project, or none."
+        ),
+    ] = None,
+) -> None:
+    """Change what the server decides about a project; `projects show` tells it.
+
+    Jobs that may start runs do so as `cictl run` in a step. Such runs count against the limits of the project.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"change project {project}")
+    if job_tokens is None:
+        raise usage("nothing to set", hint="name a setting, such as --job-tokens start")
+    found = find_project(session.client, project)
+    answer = session.client.change_project_settings(found.id, ProjectSettings(job_tokens=job_tokens))
+    result = Result(message=answer, rows=[answer], columns=(), name=lambda _: found.name)
+    session.show_done(result, f"tokens of jobs of {found.name}: {answer.job_tokens}")
 
 
 @app.command("delete", cls=DestructiveCommand, epilog="cictl projects delete shop\ncictl projects delete 3 --yes")

@@ -6,6 +6,7 @@ from cictl.base.urls import without_login
 from cictl.cli.output.table import Column, Result
 from cictl.cli.tables.runnables import job_names
 from cictl.wire.projects import (
+    JobTokens,
     ProjectDetail,
     ProjectList,
     ProjectResponse,
@@ -44,6 +45,7 @@ PROJECT_DETAILS: tuple[Column[ProjectDetail], ...] = (
     Column("File", lambda p: p.config_file),
     Column("Commit", lambda p: p.loaded_commit),
     Column("Loaded", lambda p: p.updated_utc),
+    Column("Job tokens", lambda p: "may start runs" if p.job_tokens is JobTokens.START else ""),
     Column("Pipelines", lambda p: [f"{q.pipeline_id} (id {q.id}): {job_names(q.jobs)}" for q in p.pipelines]),
     Column("Chains", lambda p: [f"{c.chain_id} (id {c.id}): {' -> '.join(c.pipelines)}" for c in p.pipeline_chains]),
 )

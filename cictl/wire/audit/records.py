@@ -32,6 +32,8 @@ class AuditAction(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     JOB_DELETED = "job.deleted"
     JOB_RERUN = "job.rerun"
+    PROJECT_CHANGED = "project.changed"
+    """One of its settings on the server."""
     PROJECT_DELETED = "project.deleted"
     PROJECT_IMPORTED = "project.imported"
     PROJECT_RELOADED = "project.reloaded"

@@ -9,6 +9,7 @@ from cictl.wire.projects import (
     ProjectDetail,
     ProjectList,
     ProjectResponse,
+    ProjectSettings,
     ProjectSummary,
 )
 from cictl_client.answers import RawResponse
@@ -35,6 +36,10 @@ class ProjectCalls(Calls):
     def reload_project(self, project_id: int) -> ImportResponse:
         """Read the project file of a project anew; raise as `import_project` does."""
         return self._mutations.post(ImportResponse, f"/api/v1/projects/{project_id}/reload", timeout=GIT_SECONDS)
+
+    def change_project_settings(self, project_id: int, change: ProjectSettings) -> ProjectSettings:
+        """Change what the server decides about a project, and return all of it; fields of *change* that are None stay as they are."""
+        return self._mutations.post(ProjectSettings, f"/api/v1/projects/{project_id}/settings", encode(change))
 
     def delete_project(self, project_id: int) -> None:
         """Delete a project with its definitions."""

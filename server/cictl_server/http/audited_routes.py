@@ -42,6 +42,7 @@ DEEDS: Mapping[str, Audited] = {
     "POST /api/v1/jobs/{job_id}/rerun": Audited(AuditAction.JOB_RERUN),
     "POST /api/v1/projects/import": Audited(AuditAction.PROJECT_IMPORTED, TargetKind.PROJECT),
     "DELETE /api/v1/projects/{project_id}": Audited(AuditAction.PROJECT_DELETED),
+    "POST /api/v1/projects/{project_id}/settings": Audited(AuditAction.PROJECT_CHANGED),
     "POST /api/v1/projects/{project_id}/reload": Audited(AuditAction.PROJECT_RELOADED),
     "POST /api/v1/pipelines/{pipeline_id}/run-selection": Audited(AuditAction.RUN_STARTED, TargetKind.RUN),
     "POST /api/v1/pipeline-chains/{chain_id}/run": Audited(AuditAction.RUN_STARTED, TargetKind.RUN),

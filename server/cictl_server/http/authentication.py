@@ -18,12 +18,14 @@ from cictl_server.http.roles_of_routes import (
     READ_BY_AGENTS,
     ROLES,
     SENT_BY_JOBS,
+    STARTED_BY_JOBS,
     Access,
 )
 from cictl_server.http.routes import route_of
 from cictl_server.services.access import Access as AccessRoom
 from cictl_server.services.access.authentication import AuthenticationService
 from cictl_server.services.access.principal import EVERYBODY, Principal
+from cictl_server.store.records import JobRecord
 
 _CHALLENGE = 'Bearer realm="cictl"'
 """Basic is understood but not offered: a browser would ask for it, and from then on send it by itself."""
@@ -52,8 +54,8 @@ class Authentication:
         req.context.principal = principal
         if principal.role is Role.AGENT:
             self._check_agent(principal, route, needed, params)
-        elif principal.role is Role.JOB:
-            self._check_job(principal, route, needed, params)
+        elif principal.job:
+            self._check_job(principal, principal.job, route, needed, params)
         elif needed is not Access.ANY:
             principal.check_role(Role(needed))
         if principal.projects:
@@ -93,14 +95,19 @@ class Authentication:
         elif needed not in (Access.AGENT, Access.ANY):
             principal.check_role(Role(needed))
 
-    def _check_job(self, principal: Principal, route: str, needed: Access, params: dict[str, str]) -> None:
-        """Let a job read its run and what it depends on, and send its own files."""
+    def _check_job(
+        self, principal: Principal, job: JobRecord, route: str, needed: Access, params: dict[str, str]
+    ) -> None:
+        """Let a job read its run and what it depends on, send its own files, and start runs if its project allows it."""
         if route in SENT_BY_JOBS:
             self._reach.check_own(principal, params["job_id"])
         elif route in ARTIFACTS_READ_BY_AGENTS:
             self._reach.check_run_or_needed(principal, params["job_id"])
         elif route in READ_BY_AGENTS:
             self._reach.check_job(principal, params["job_id"])
+        elif route in STARTED_BY_JOBS:
+            self._check_projects(principal, route, params)
+            self._reach.check_starts(job)
         elif needed is not Access.ANY and route not in LISTED_FOR_JOBS:
             principal.check_role(Role(needed))
 

@@ -82,6 +82,7 @@ ROLES: Mapping[str, Access] = {
     "DELETE /api/v1/projects/{project_id}": OPERATOR,
     "GET /api/v1/projects/{project_id}/icon": VIEWER,
     "POST /api/v1/projects/{project_id}/inspect": VIEWER,
+    "POST /api/v1/projects/{project_id}/settings": OPERATOR,
     "POST /api/v1/projects/{project_id}/reload": OPERATOR,
     "POST /api/v1/pipelines/{pipeline_id}/run-selection": OPERATOR,
     "POST /api/v1/pipelines/{pipeline_id}/dry-run-preview": VIEWER,
@@ -118,7 +119,7 @@ READ_BY_AGENTS = frozenset(
         "GET /api/v1/jobs/{job_id}/tests",
     }
 )
-"""What an agent may read of the jobs that it has, beside people, and a job of those of its run."""
+"""What an agent may read of the jobs that it has, beside people, and a job of those of its run and of the runs that it started."""
 
 ARTIFACTS_READ_BY_AGENTS = frozenset(
     {
@@ -129,7 +130,7 @@ ARTIFACTS_READ_BY_AGENTS = frozenset(
         "HEAD /artifacts/{job_id}/{path}",
     }
 )
-"""What an agent may read of the jobs that it has, a job of those of its run, and both of those that these depend on."""
+"""What an agent may read of the jobs that it has, a job of those that it may read, and both of those that these depend on."""
 
 SENT_BY_JOBS = frozenset(
     {
@@ -140,8 +141,16 @@ SENT_BY_JOBS = frozenset(
 )
 """What a job may send to itself."""
 
-LISTED_FOR_JOBS = frozenset({"GET /api/v1/jobs"})
-"""Routes of no single job that a job may use: what they tell of other runs is left out."""
+LISTED_FOR_JOBS = frozenset({"GET /api/v1/jobs", "GET /api/v1/projects", "GET /api/v1/events"})
+"""Routes of no single job that a job may use: what they tell of other runs and projects is left out."""
+
+STARTED_BY_JOBS = frozenset(
+    {
+        "POST /api/v1/pipelines/{pipeline_id}/run-selection",
+        "POST /api/v1/pipeline-chains/{chain_id}/run",
+    }
+)
+"""What a job may start of its own project, if that allows it."""
 
 ACROSS_PROJECTS = frozenset(
     {

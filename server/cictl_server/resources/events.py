@@ -53,8 +53,13 @@ class EventsResource:
         for event in self._events.follow(after=after, is_over=is_over):
             if event is None:
                 yield b": keepalive\n\n"
-            elif event.kind is not EventKind.JOB or self._reach.reaches_job(principal, event.subject):
+            elif self._is_shown(event, principal):
                 yield self._event(event)
+
+    def _is_shown(self, event: Happening, principal: Principal) -> bool:
+        if event.kind is EventKind.JOB:
+            return self._reach.reaches_job(principal, event.subject)
+        return event.kind is not EventKind.AGENT or principal.job is None
 
     def _event(self, event: Happening) -> bytes:
         return b"event: %s\nid: %d\ndata: %s\n\n" % (event.kind.encode(), event.number, self._data(event))

@@ -19,6 +19,7 @@ from cictl.wire.projects import (
 from cictl.wire.words import EVENT_STREAM
 from cictl_server.apidoc.describe import AnswerShape, Content, api
 from cictl_server.http import media, streams
+from cictl_server.http.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.pipelines.version_steps import VersionEvent
 
@@ -44,7 +45,8 @@ class PipelineRunResource:
     def on_post(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Enqueue a run of a pipeline, whole or in part."""
         number = _pipeline(pipeline_id)
-        media.write(resp, self._runs.run_pipeline(number, media.read(req, RunRequest)), status=201)
+        answer = self._runs.run_pipeline(number, media.read(req, RunRequest), starter=principal_of(req).job)
+        media.write(resp, answer, status=201)
 
 
 class ChainRunResource:
@@ -58,7 +60,8 @@ class ChainRunResource:
         """Enqueue a run of all pipelines of a chain, or of none if one can't run; the body may be empty."""
         number = _chain(chain_id)
         request = media.read(req, RunRequest, empty_is_null=True)
-        media.write(resp, self._runs.run_chain(number, request), status=201)
+        answer = self._runs.run_chain(number, request, starter=principal_of(req).job)
+        media.write(resp, answer, status=201)
 
 
 class PreviewResource:

@@ -1,4 +1,4 @@
-"""Projects: import, reload, views, icons and deletion."""
+"""Projects: import, reload, views, settings, icons and deletion."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cictl.wire.projects import (
     InspectResponse,
     ProjectList,
     ProjectResponse,
+    ProjectSettings,
 )
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.http import media
@@ -31,8 +32,8 @@ class ProjectsResource:
     @api(answers={200: ProjectList})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List the projects by name."""
-        sees = principal_of(req).reaches_project
-        media.write(resp, ProjectList(projects=[p for p in self._projects.list_projects() if sees(p.name)]))
+        sees = principal_of(req).sees_project
+        media.write(resp, ProjectList(projects=[p for p in self._projects.list_projects() if sees(p.id, p.name)]))
 
 
 class ProjectImportResource:
@@ -73,6 +74,19 @@ class ProjectResource:
         """Delete a project and its definitions; its executions stay."""
         self._projects.delete_project(media.path_id(project_id, noun="project"))
         resp.status = 204
+
+
+class ProjectSettingsResource:
+    """`/api/v1/projects/{project_id}/settings`"""
+
+    def __init__(self, services: Services) -> None:
+        self._projects = services.projects.projects
+
+    @api(request=ProjectSettings, answers={200: ProjectSettings, 400: "an unknown setting", 404: "unknown"})
+    def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
+        """Change what is decided about a project on the server; absent keys keep what is stored."""
+        number = media.path_id(project_id, noun="project")
+        media.write(resp, self._projects.change_settings(number, media.read(req, ProjectSettings)))
 
 
 class ProjectReloadResource:

@@ -10,6 +10,7 @@ from cictl.project_file.definition import Job, Pipeline
 from cictl.wire.access import Role
 from cictl.wire.agents import AgentProcess
 from cictl.wire.jobs import CacheStat, Cause, JobSpec, JobStatus, TestSummary
+from cictl.wire.projects import JobTokens
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,6 +55,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         pinned: Retention leaves its run alone.
         log_removed: When retention removed its log; `artifacts_removed` is the same for its artifacts.
         started_by: The name of the token with which somebody started it, or ran it again; empty if nobody was authenticated.
+        started_by_job: The id of the execution whose token started it; empty if none did.
+        start_depth: How many starts by such tokens led to it; 0 if a person or a program started it.
         cancelled_by: The same of whoever cancelled it.
     """
 
@@ -91,12 +94,28 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     log_removed: datetime | None = None
     artifacts_removed: datetime | None = None
     started_by: str = ""
+    started_by_job: str = ""
+    start_depth: int = 0
     cancelled_by: str = ""
 
     @classmethod
-    def queued(cls, spec: JobSpec, *, number: int, created: datetime, started_by: str) -> JobRecord:
-        """Return a new execution of *spec*, which may be an earlier record."""
-        return cls(number=number, status=JobStatus.QUEUED, created=created, started_by=started_by, **spec.planned())
+    def queued(
+        cls, spec: JobSpec, *, number: int, created: datetime, started_by: str, starter: JobRecord | None = None
+    ) -> JobRecord:
+        """Return a new execution of *spec*, which may be an earlier record.
+
+        Args:
+            starter: The execution whose token starts it, if one does.
+        """
+        return cls(
+            number=number,
+            status=JobStatus.QUEUED,
+            created=created,
+            started_by=started_by,
+            started_by_job=starter.id if starter else "",
+            start_depth=starter.start_depth + 1 if starter else 0,
+            **spec.planned(),
+        )
 
     @property
     def id(self) -> str:
@@ -163,6 +182,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
         loaded_blob: The id that git gives the project file of `loaded_commit`; empty if an earlier version loaded it.
         follows_default: No ref was asked for, so `repo_ref` changes with the remote's default branch.
         given_name: The name that the importer chose instead of the file's; empty for the file's.
+        job_tokens: What the tokens of its jobs may do.
     """
 
     id: int
@@ -176,6 +196,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     loaded_blob: str = ""
     follows_default: bool = False
     given_name: str = ""
+    job_tokens: JobTokens = JobTokens.NONE
 
 
 class PipelineRecord(Record, frozen=True, kw_only=True):

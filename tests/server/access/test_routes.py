@@ -13,6 +13,7 @@ from cictl.wire import words
 from cictl.wire.access import EnrolmentRequest
 from cictl.wire.codec import encode
 from cictl.wire.jobs import LeaseRequest, LeaseResponse
+from cictl.wire.projects import JobTokens, ProjectSettings
 from cictl.wire.secrets import SecretRequest
 from cictl.wire.vault import VaultConnectionRequest
 from cictl_server.apidoc.describe import api
@@ -25,11 +26,13 @@ from cictl_server.http.roles_of_routes import (
     READ_BY_AGENTS,
     ROLES,
     SENT_BY_JOBS,
+    STARTED_BY_JOBS,
 )
 from cictl_server.http.routes import Route as ServedRoute
 
 # The weakest role; whether an agent may, on jobs that it has; whether a token may that is bound to the project which the path
-# names (named), or to any (any); whether the token of a job may, on itself (own), on its run (run), or at all (any).
+# names (named), or to any (any); whether the token of a job may, on itself (own), on its run (run), or at all (any);
+# the project shop lets its jobs start runs.
 TABLE = """\
 GET    /healthz                                              none      -    any    any
 GET    /readyz                                               none      -    any    any
@@ -52,7 +55,7 @@ POST   /api/v1/update/apply                                  admin     -    -   
 POST   /api/v1/update/rollback                               admin     -    -      -
 GET    /api/v1/update/tags                                   viewer    -    -      -
 GET    /api/v1/update/status                                 viewer    -    -      -
-GET    /api/v1/events                                        viewer    -    any    -
+GET    /api/v1/events                                        viewer    -    any    any
 POST   /api/v1/heartbeat                                     agent     yes  -      -
 POST   /api/v1/agent/lease                                   agent     yes  -      -
 GET    /api/v1/agents                                        viewer    -    any    -
@@ -82,19 +85,20 @@ GET    /api/v1/jobs/{job_id}/artifacts/download-all          viewer    yes  name
 GET    /api/v1/jobs/{job_id}/artifacts/download              viewer    yes  named  run
 GET    /artifacts/{job_id}/{path}                            viewer    yes  named  run
 HEAD   /artifacts/{job_id}/{path}                            viewer    yes  named  run
-GET    /api/v1/projects                                      viewer    -    any    -
+GET    /api/v1/projects                                      viewer    -    any    any
 POST   /api/v1/projects/import                               operator  -    -      -
 GET    /api/v1/projects/{project_id}                         viewer    -    named  -
 DELETE /api/v1/projects/{project_id}                         operator  -    named  -
 GET    /api/v1/projects/{project_id}/icon                    viewer    -    named  -
 POST   /api/v1/projects/{project_id}/inspect                 viewer    -    named  -
+POST   /api/v1/projects/{project_id}/settings                operator  -    named  -
 POST   /api/v1/projects/{project_id}/reload                  operator  -    named  -
-POST   /api/v1/pipelines/{pipeline_id}/run-selection         operator  -    named  -
+POST   /api/v1/pipelines/{pipeline_id}/run-selection         operator  -    named  any
 POST   /api/v1/pipelines/{pipeline_id}/dry-run-preview       viewer    -    named  -
 POST   /api/v1/pipelines/{pipeline_id}/eligible-agents       viewer    -    named  -
 GET    /api/v1/pipelines/{pipeline_id}/source-refs           viewer    -    named  -
 GET    /api/v1/pipelines/{pipeline_id}/version-resolve       viewer    -    named  -
-POST   /api/v1/pipeline-chains/{chain_id}/run                operator  -    named  -
+POST   /api/v1/pipeline-chains/{chain_id}/run                operator  -    named  any
 POST   /api/v1/pipeline-chains/{chain_id}/dry-run-preview    viewer    -    named  -
 POST   /api/v1/pipeline-chains/{chain_id}/eligible-agents    viewer    -    named  -
 GET    /api/v1/pipeline-chains/{chain_id}/source-refs        viewer    -    named  -
@@ -176,6 +180,7 @@ class Stage:
         project = f"pipelines: [{{id: p, {jobs}}}]\npipeline_chains: [{{id: c, pipelines: [p]}}]"
         self.ids = server.define_project(project, repo_url=str(directory / "nothing"))
         server.define_project(project, name="other", repo_url=str(directory / "nothing"))
+        server.services.projects.projects.change_settings(1, ProjectSettings(job_tokens=JobTokens.START))
         for agent_id in ("a", "b"):
             server.heartbeat(agent_id)
         for _ in range(2):
@@ -321,7 +326,15 @@ def test_the_table_has_every_route() -> None:
 
 def test_no_rule_is_about_a_route_that_is_gone() -> None:
     known = {f"{o.method.upper()} {o.path}" for o in operations(ROUTES)}
-    rules = (ROLES, READ_BY_AGENTS, ARTIFACTS_READ_BY_AGENTS, SENT_BY_JOBS, LISTED_FOR_JOBS, ACROSS_PROJECTS)
+    rules = (
+        ROLES,
+        READ_BY_AGENTS,
+        ARTIFACTS_READ_BY_AGENTS,
+        SENT_BY_JOBS,
+        LISTED_FOR_JOBS,
+        STARTED_BY_JOBS,
+        ACROSS_PROJECTS,
+    )
     assert not {route for rule in rules for route in rule} - known
 
 

@@ -67,8 +67,19 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         return self.job.id if self.job else f"token {self.token_id}"
 
     def sees_job(self, job: JobRecord) -> bool:
-        """Tell whether it may read *job*: with the role job those of its run and chain run, else those of its projects."""
-        return _is_same_run(self.job, job) if self.job else self.reaches_project(job.facts.project)
+        """Tell whether it may read *job*.
+
+        With the role job these are the executions of its run and chain run, and of the runs that it started; else those of its projects.
+        """
+        if self.job:
+            return _is_same_run(self.job, job) or job.started_by_job == self.job.id
+        return self.reaches_project(job.facts.project)
+
+    def sees_project(self, project_id: int, name: str) -> bool:
+        """Tell whether it may read the definition of the project: with the role job that of its own, whatever others are called so."""
+        if self.job:
+            return self.job.facts.project_id == str(project_id)
+        return self.reaches_project(name)
 
     def reaches_project(self, name: str) -> bool:
         """Tell whether it may see and touch the project *name*; an empty one stands for what belongs to no project."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl.wire.jobs import JobStatus
+from cictl.wire.projects import JobTokens
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
-from cictl_server.errors import NotFound
+from cictl_server.errors import Forbidden, NotFound
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.core.ids import job_number
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
+
+DEEPEST_START = 10
+"""How many starts by jobs may follow from one by a person: a pipeline that starts itself ends there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +80,23 @@ class ReachService:
             job = _find_job(view, job_id)
         return job is not None and principal.sees_job(job)
 
+    def check_starts(self, job: JobRecord) -> None:
+        """Return if the token of *job* may start runs of its project.
+
+        Raises:
+            Forbidden: The project does not allow it, or too many such starts, each in a run of the one before, led to the job.
+        """
+        with self.store.read() as view:
+            project = view.projects.find(int(job.facts.project_id or 0))
+        if project is None or project.job_tokens is not JobTokens.START:
+            name = job.facts.project
+            raise Forbidden(
+                f"the project {name} does not let its jobs start runs",
+                hint=f"an operator allows it: `cictl projects set {name} --job-tokens start`",
+            )
+        if job.start_depth >= DEEPEST_START:
+            raise Forbidden(f"{DEEPEST_START} starts by jobs led to this one, and no further one is allowed")
+
     def check_project(self, principal: Principal, project_id: int) -> None:
         """Return if *principal* reaches the project.
 
@@ -100,7 +121,7 @@ class ReachService:
 
 def _check_project(view: View, principal: Principal, project_id: int, *, noun: str) -> None:
     project = view.projects.find(project_id)
-    if project is None or not principal.reaches_project(project.name):
+    if project is None or not principal.sees_project(project.id, project.name):
         raise NotFound(noun)
 
 

@@ -28,30 +28,40 @@ class RunService:
     disk: Disk
     limits: RunLimits
 
-    def run_pipeline(self, pipeline_db_id: int, request: RunRequest) -> RunResponse:
+    def run_pipeline(
+        self, pipeline_db_id: int, request: RunRequest, *, starter: JobRecord | None = None
+    ) -> RunResponse:
         """Enqueue a run of a pipeline, or of the selected part.
+
+        Args:
+            starter: The execution whose token asks for it, if one does.
 
         Raises:
             NotFound, InvalidRequest, GitFailed, DiskLow: As `Preparer.pipeline`; nothing is enqueued then.
             TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
-        return self._enqueue(self.preparer.pipeline(pipeline_db_id, request, run_mode(request)), request)
+        return self._enqueue(self.preparer.pipeline(pipeline_db_id, request, run_mode(request)), request, starter)
 
-    def run_chain(self, chain_db_id: int, request: RunRequest) -> RunResponse:
+    def run_chain(self, chain_db_id: int, request: RunRequest, *, starter: JobRecord | None = None) -> RunResponse:
         """Enqueue a run of every pipeline of a chain.
+
+        Args:
+            starter: The execution whose token asks for it, if one does.
 
         Raises:
             NotFound, InvalidRequest, GitFailed, DiskLow: As `Preparer.chain`; nothing is enqueued then.
             TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
-        return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)), request)
+        return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)), request, starter)
 
-    def _enqueue(self, prepared: Prepared, request: RunRequest) -> RunResponse:
+    def _enqueue(self, prepared: Prepared, request: RunRequest, starter: JobRecord | None) -> RunResponse:
         self.limits.check_size(len(prepared.planned))
         jobs = [
-            JobRecord.queued(planned, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
+            JobRecord.queued(
+                planned, number=self.numbers.next(), created=self.clock(), started_by=actor_name(), starter=starter
+            )
             for planned in prepared.planned
         ]
         with self.store.write() as tx:

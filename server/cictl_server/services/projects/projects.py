@@ -15,9 +15,16 @@ from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileE
 from cictl.project_file.findings import MAX_SHOWN
 from cictl.wire.audit.records import TargetKind
 from cictl.wire.problems import FileFinding
-from cictl.wire.projects import ImportRequest, ImportResponse, ProjectDetail, ProjectSummary
+from cictl.wire.projects import (
+    ImportRequest,
+    ImportResponse,
+    JobTokens,
+    ProjectDetail,
+    ProjectSettings,
+    ProjectSummary,
+)
 from cictl_server.errors import Conflict, GitFailed, InvalidProject, InvalidRequest
-from cictl_server.services.core.deeds import note_made
+from cictl_server.services.core.deeds import note_details, note_made
 from cictl_server.services.projects.git import RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
 from cictl_server.services.projects.identity import find_namesake, find_project, identity
@@ -126,6 +133,21 @@ class ProjectService:
             tx.projects.delete(project_id)
             tx.after_commit(lambda: self.icons.put(project_id, None))
 
+    def change_settings(self, project_id: int, change: ProjectSettings) -> ProjectSettings:
+        """Store the settings that *change* has, and return all that hold then.
+
+        Raises:
+            NotFound: No such project.
+            InvalidRequest: A setting has an unknown value.
+        """
+        job_tokens = None if change.job_tokens is None else _job_tokens(change.job_tokens)
+        with self.store.write() as tx:
+            project = get_project(tx, project_id)
+            project = replace(project, job_tokens=job_tokens or project.job_tokens)
+            tx.projects.put(project)
+            note_details(job_tokens=job_tokens)
+        return ProjectSettings(job_tokens=project.job_tokens)
+
     def find_icon(self, project_id: int) -> Icon | None:
         """Return the icon of a project; None if it has none or does not exist."""
         return self.icons.find(project_id)
@@ -194,6 +216,7 @@ class ProjectService:
             updated=self.clock(),
             follows_default=loaded.follows_default,
             given_name=given_name,
+            job_tokens=known.job_tokens if known else JobTokens.NONE,
         )
         tx.projects.put(project)
         _store_pipelines(tx, project, loaded.definition)
@@ -215,6 +238,13 @@ class ProjectService:
             pipelines=len(loaded.definition.pipelines),
             project_id=project.id,
         )
+
+
+def _job_tokens(text: str) -> JobTokens:
+    try:
+        return JobTokens(text)
+    except ValueError:
+        raise InvalidRequest(f'job_tokens "{text}" is unknown', hint="one of: " + ", ".join(JobTokens)) from None
 
 
 def _replaced(tx: Transaction, loaded: _Loaded, project_id: int) -> ProjectRecord:

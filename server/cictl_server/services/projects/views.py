@@ -49,6 +49,7 @@ def project_detail(project: ProjectRecord, pipelines: list[PipelineRecord], chai
         pipelines=[_pipeline_detail(p) for p in pipelines],
         pipeline_chains=[_chain_summary(c, pipelines) for c in chains],
         follows_default=project.follows_default,
+        job_tokens=project.job_tokens,
     )
 
 
