@@ -61,6 +61,7 @@ class Code(StrEnum):
     GIT_FAILED = "git_failed", 400, Outcome.ERROR
     GIT_MISSING = "git_missing", 500, Outcome.ERROR
     NO_CAPACITY = "no_capacity", 503, Outcome.SERVER_ERROR
+    UNAVAILABLE = "unavailable", 503, Outcome.SERVER_ERROR
     STORE_FAILED = "store_failed", 500, Outcome.SERVER_ERROR
     STORE_FULL = "store_full", 507, Outcome.SERVER_ERROR
     DISK_LOW = "disk_low", 507, Outcome.SERVER_ERROR

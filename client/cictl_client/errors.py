@@ -25,6 +25,7 @@ ClientError
     ├── GitFailed
     │   └── GitMissing
     ├── NoCapacity
+    │   └── Unavailable    what the server keeps its data in does not answer just now
     └── ServerError
         ├── StoreFailed
         │   └── StoreFull
@@ -226,6 +227,12 @@ class GitMissing(GitFailed):
 
 class NoCapacity(ApiError):
     code = Code.NO_CAPACITY
+
+
+class Unavailable(NoCapacity):
+    """What the server keeps its data in, such as a bucket, does not answer just now; the message names it."""
+
+    code = Code.UNAVAILABLE
 
 
 class ServerError(ApiError):

@@ -20,6 +20,7 @@ CictlError
 ├── UpdateFailed          a new version could not be installed, or does not work here
 ├── NoCapacity            all places for waiting requests, or for work with git, are taken
 ├── DiskLow               too little room for new work
+├── BlobError             see blobs/contract.py
 └── StoreError            see store/contract.py
 """
 

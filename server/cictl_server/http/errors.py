@@ -53,7 +53,7 @@ def _handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError
     status = error.code.status
     if status >= 500 and error.code is not Code.NO_CAPACITY:
         _log(req, str(error))
-    if error.code is Code.NO_CAPACITY:
+    if status == 503:
         resp.set_header("Retry-After", _RETRY_AFTER_SECONDS)
     log_size = error.log_size if isinstance(error, LogGap) else None
     findings = error.findings if isinstance(error, InvalidProject) else []

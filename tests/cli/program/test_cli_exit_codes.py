@@ -71,6 +71,7 @@ SHOWN: Rows = [
     (ExitCode.SERVER_ERROR, IMPORT, refusal(POST_IMPORT, 507, Code.STORE_FULL)),
     (ExitCode.SERVER_ERROR, IMPORT, refusal(POST_IMPORT, 507, Code.DISK_LOW)),
     (ExitCode.SERVER_ERROR, IMPORT, refusal(POST_IMPORT, 503, Code.NO_CAPACITY)),
+    (ExitCode.SERVER_ERROR, IMPORT, refusal(POST_IMPORT, 503, Code.UNAVAILABLE)),
     (ExitCode.SERVER_ERROR, IMPORT, refusal(POST_IMPORT, 405, Code.METHOD_NOT_ALLOWED)),
 ]
 """What changes nothing."""

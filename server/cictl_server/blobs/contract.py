@@ -1,0 +1,237 @@
+"""What every place for blobs does. Services know this contract alone, and never whether a directory or a bucket is behind it.
+
+BlobError
+├── BlobMissing   nothing is under the key
+├── BlobExists    something is under the key already, and the caller wanted to be the first
+├── BadKey        this place can hold nothing under such a key
+└── BlobsAway     the place does not answer; later it may
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, Protocol, Self
+
+from cictl.base.beneath import leads_out
+from cictl.wire.problems import Code
+from cictl_server.errors import CictlError
+
+BLOCK = 1 << 20
+"""How many bytes are copied at a time."""
+
+
+class BlobError(CictlError):
+    """A blob cannot be read or kept.
+
+    Attributes:
+        key: Which one; empty if all are concerned.
+    """
+
+    def __init__(self, message: str, *, key: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.key = key
+
+
+class BlobMissing(BlobError):
+    code = Code.NOT_FOUND
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no file {key}", key=key)
+
+
+class BlobExists(BlobError):
+    code = Code.CONFLICT
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"there is a file {key} already", key=key)
+
+
+class BadKey(BlobError):
+    code = Code.INVALID_REQUEST
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"no file can be kept as {key[:500]!r}: {reason}", key=key)
+        self.reason = reason
+
+
+class BlobsAway(BlobError):
+    code = Code.UNAVAILABLE
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"the files in {place} can't be reached: {reason}", hint="try again in a few seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blob:
+    """What is known of a blob without reading it.
+
+    Attributes:
+        modified: When it was put.
+        etag: A strong entity tag of HTTP, with its quotation marks. Other bytes under the same key have another one.
+    """
+
+    key: str
+    size: int
+    modified: datetime
+    etag: str
+
+
+class BlobReader(Protocol):
+    """The wanted bytes of a blob, one after the other.
+
+    Attributes:
+        is_executable: Whether the blob was put as a program.
+    """
+
+    is_executable: bool
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to *size* bytes; empty at the end.
+
+        Raises:
+            BlobsAway: The rest can't be had.
+        """
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class NewFolder(Protocol):
+    """Blobs that are put together, each under its path below one prefix."""
+
+    def put(self, path: str, content: IO[bytes], *, is_executable: bool = False) -> None:
+        """Put the rest of *content* under *path*.
+
+        Raises:
+            BadKey: This place can't hold such a path, or takes it for one that was put before.
+            BlobsAway, OSError: It can't be kept now.
+        """
+
+
+class Blobs(ABC):
+    """Bytes under keys.
+
+    A key is a relative path of at least two parts, with `/` between them: `artifacts/job-7/1/bin/app`. A prefix is such a
+    path, or its beginning, with a `/` at its end. A key can't be the prefix of another one: where `a/b` is a blob, `a/b/c`
+    can't be. Keys come from this server's rules, yet their parts may be names that strangers chose: every method
+    raises `BadKey` for one that leads out, and nothing outside is ever read or changed.
+
+    A blob is seen whole or not at all, also by other processes and after a kill. When a method that changes something
+    returns, the change outlasts a power cut. Bytes are streamed: what a call holds in memory does not grow with the blob.
+    Methods may be called by several threads at once. They wait for disks and networks, so none is called in a transaction.
+
+    Whoever can't be reached raises `BlobsAway` after a bounded time. A disk without space raises OSError with its number.
+
+    Attributes:
+        place: The directory or the URL, for people.
+        keeps_case: `README` and `readme` are two keys.
+    """
+
+    place: str
+
+    @property
+    @abstractmethod
+    def keeps_case(self) -> bool: ...
+
+    @abstractmethod
+    def of_project(self, project: str) -> str:
+        """Return the prefix of the keys that belong to a project, so that rules of a bucket can be made for it.
+
+        It is empty where such rules can't be made, and for an empty *project*, which stands for an unknown one.
+        """
+
+    @abstractmethod
+    def put(self, key: str, content: IO[bytes], *, if_absent: bool = False) -> int:
+        """Keep the rest of *content* under *key* instead of what was there, and return its size in bytes.
+
+        Args:
+            if_absent: Of several that put at once, one alone succeeds.
+
+        Raises:
+            BlobExists: *if_absent*, and the key is taken. What is there stays.
+            BadKey, BlobsAway, OSError: The key has what it had before.
+        """
+
+    @abstractmethod
+    def new_folder(self, prefix: str) -> AbstractContextManager[NewFolder]:
+        """Put many blobs below *prefix*. They are all there when the `with` block has ended; none is if it raises.
+
+        Nobody else may put below the same prefix: the caller makes it unique. A kill may leave some of them.
+
+        Raises:
+            BlobExists: Something is below the prefix already.
+        """
+
+    @abstractmethod
+    def find(self, key: str) -> Blob | None: ...
+
+    @abstractmethod
+    def open(self, key: str, *, start: int = 0, length: int | None = None) -> BlobReader:
+        """Open the blob at the byte *start*, to read *length* bytes, or all that follow. Both may reach past its end.
+
+        Raises:
+            BlobMissing: Nothing is there.
+        """
+
+    @abstractmethod
+    def iter_below(self, prefix: str) -> Iterator[Blob]:
+        """Yield what is below *prefix*, in any order. What comes or goes meanwhile may be among it."""
+
+    @abstractmethod
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove blobs. One that is not there is no error."""
+
+    @abstractmethod
+    def delete_below(self, prefixes: Iterable[str]) -> None:
+        """Remove all that is below each of *prefixes*."""
+
+    @abstractmethod
+    def remove_unfinished(self, before: datetime) -> None:
+        """Remove what puts that were killed before a moment have left, where that is kept apart."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Return if blobs can be read.
+
+        Raises:
+            BlobError: They can't; the text says why, and what to try.
+        """
+
+
+def checked_key(key: str) -> str:
+    """Return *key*.
+
+    Raises:
+        BadKey: It leads out, or has one part only.
+    """
+    if leads_out(key) or "/" not in key:
+        raise BadKey(key, "it is no path below a folder")
+    return key
+
+
+def checked_prefix(prefix: str) -> str:
+    """Return *prefix*.
+
+    Raises:
+        BadKey: It leads out, or does not end with a `/`.
+    """
+    if not prefix.endswith("/") or leads_out(prefix[:-1]):
+        raise BadKey(prefix, "it is no path of a folder")
+    return prefix
+
+
+def read_whole(blobs: Blobs, key: str) -> bytes:
+    """Return the bytes of a small blob.
+
+    Raises:
+        BlobMissing: Nothing is there.
+    """
+    with blobs.open(key) as reader:
+        return b"".join(iter(lambda: reader.read(BLOCK), b""))
