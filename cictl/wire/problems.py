@@ -64,6 +64,7 @@ class Code(StrEnum):
     UNAVAILABLE = "unavailable", 503, Outcome.SERVER_ERROR
     STORE_FAILED = "store_failed", 500, Outcome.SERVER_ERROR
     STORE_FULL = "store_full", 507, Outcome.SERVER_ERROR
+    STORE_AWAY = "store_away", 503, Outcome.SERVER_ERROR
     DISK_LOW = "disk_low", 507, Outcome.SERVER_ERROR
     UPDATE_UNAVAILABLE = "update_unavailable", 400, Outcome.CONFLICT
     UPDATE_FAILED = "update_failed", 500, Outcome.ERROR

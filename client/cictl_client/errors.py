@@ -28,7 +28,8 @@ ClientError
     │   └── Unavailable    what the server keeps its data in does not answer just now
     └── ServerError
         ├── StoreFailed
-        │   └── StoreFull
+        │   ├── StoreFull
+        │   └── StoreAway  the server's database does not answer
         ├── DiskLow        too little room for new work
         └── UpdateFailed
 """
@@ -245,6 +246,12 @@ class StoreFailed(ServerError):
 
 class StoreFull(StoreFailed):
     code = Code.STORE_FULL
+
+
+class StoreAway(StoreFailed):
+    """The server's database does not answer; try again in a few seconds."""
+
+    code = Code.STORE_AWAY
 
 
 class DiskLow(ServerError):

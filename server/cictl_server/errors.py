@@ -21,7 +21,8 @@ CictlError
 ├── NoCapacity            all places for waiting requests, or for work with git, are taken
 ├── DiskLow               too little room for new work
 ├── BlobError             see blobs/contract.py
-└── StoreError            see store/contract.py
+└── StoreError            see store/contract.py and postgres/errors.py
+    └── StoreAway         the database does not answer
 """
 
 from __future__ import annotations
@@ -210,3 +211,12 @@ class StoreError(CictlError):
     """The store cannot do what was asked."""
 
     code = Code.STORE_FAILED
+
+
+class StoreAway(StoreError):
+    """The database does not answer, or not in time. Nothing of the request is kept, unless a change was just being committed."""
+
+    code = Code.STORE_AWAY
+
+    def __init__(self) -> None:
+        super().__init__("the server's database does not answer", hint="try again in a few seconds")

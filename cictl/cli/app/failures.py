@@ -112,6 +112,7 @@ _HINTS = {
     "Forbidden": "`cictl whoami` shows what your token may do; ask an admin for one that may do this",
     "ServerError": "`cictl healthcheck` shows how the server is",
     "StoreFailed": "look at the server's log and at its disk",
+    "StoreAway": "try again in a few seconds; `cictl healthcheck` shows how the server is",
     "NoCapacity": "try again in a few seconds",
     "MethodNotAllowed": "the server may be of another version: `cictl info`",
     "ForeignAnswer": "is this the address of a cictl server? `cictl healthcheck` checks it",

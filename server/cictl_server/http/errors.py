@@ -22,6 +22,9 @@ from cictl_server.store.contract import StoreFull
 logger = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = "2"
+_QUIET = frozenset({Code.NO_CAPACITY, Code.STORE_AWAY})
+"""What no request needs a line in the log for: overload, and a database that is away, of which the log tells once."""
+
 _FIXED = frozenset({"type"})
 
 
@@ -51,7 +54,7 @@ def install(app: falcon.App[Any, Any], *, on_full: Callable[[], None]) -> None:
 
 def _handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError, _params: dict[str, Any]) -> None:
     status = error.code.status
-    if status >= 500 and error.code is not Code.NO_CAPACITY:
+    if status >= 500 and error.code not in _QUIET:
         _log(req, str(error))
     if status == 503:
         resp.set_header("Retry-After", _RETRY_AFTER_SECONDS)

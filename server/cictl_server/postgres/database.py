@@ -1,0 +1,253 @@
+"""The connections of one server to its database."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import Connection
+from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
+
+from cictl_server.errors import StoreAway
+from cictl_server.postgres.address import DatabaseAddress
+from cictl_server.postgres.errors import (
+    DatabaseDenied,
+    DatabaseFull,
+    DatabaseUnreachable,
+    DatabaseUnusable,
+)
+from cictl_server.postgres.migrations import migrate
+
+logger = logging.getLogger(__name__)
+# The pool would tell of each attempt to connect; `Database` tells once that the database went away, and that it is back.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+WAIT_SECONDS = 5.0
+"""How long a request waits for a connection, also while the database is away."""
+
+START_SECONDS = 30.0
+"""How long a starting server waits for its database; it says so every `_SAY_SECONDS`."""
+
+_SAY_SECONDS = 5.0
+_TRY_SECONDS = 0.5
+_POOL_SIZE = 16
+_MOST_WAITING = 32
+"""So many requests wait for a connection at most, so that an outage does not hold every thread of the server."""
+
+_PARAMETERS = {
+    "application_name": "cictl",
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+    # Of several hosts, and after a fail-over, the one that takes changes.
+    "target_session_attrs": "read-write",
+}
+_LIMITS = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'"
+_NO_LIMITS = "SET statement_timeout = 0; SET lock_timeout = 0"
+
+# libpq tells no SQLSTATE when a log-in fails, only the server's words.
+_DENIED = re.compile(r"authentication failed|no password supplied|no pg_hba\.conf entry|role \".*\" does not exist")
+_MISSING = re.compile(r"database \"(.*)\" does not exist")
+
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+"""What a connection raises when it, or the server behind it, can't go on. The last one: it has become a standby."""
+
+
+class Database:
+    """A pool of connections to one schema. Threads share it.
+
+    Attributes:
+        address: Where it is.
+        schema: The schema that its connections work in, with which names beyond its tables (locks, channels) begin.
+    """
+
+    def __init__(self, address: DatabaseAddress, *, schema: str, wait_seconds: float = WAIT_SECONDS) -> None:
+        """Open the pool; the schema must be up to date, see `open`.
+
+        Args:
+            wait_seconds: How long a request waits for a connection.
+        """
+        self._wait_seconds = wait_seconds
+        self.address = address
+        self.schema = schema
+        self._is_away = False
+        self._lock = threading.Lock()
+        self._pool = ConnectionPool(
+            kwargs=_connection_arguments(address),
+            min_size=1,
+            max_size=_POOL_SIZE,
+            max_waiting=_MOST_WAITING,
+            timeout=wait_seconds,
+            # Its pauses grow up to this, and would go on growing after the database has come back.
+            reconnect_timeout=wait_seconds,
+            configure=_configure,
+            open=True,
+            name="cictl",
+        )
+
+    @classmethod
+    def open(
+        cls,
+        address: DatabaseAddress,
+        *,
+        patience_seconds: float = START_SECONDS,
+        wait_seconds: float = WAIT_SECONDS,
+        say: Callable[[str], None] = logger.warning,
+    ) -> Database:
+        """Wait for the database, bring its schema up to date, and open the pool.
+
+        Args:
+            say: Gets a line at once and then every 5 s while nothing answers.
+
+        Raises:
+            DatabaseUnreachable, DatabaseDenied, DatabaseUnusable, DatabaseTooNew: As they say.
+        """
+        with _connect_patiently(address, patience_seconds, say) as connection:
+            connection.execute(_NO_LIMITS)
+            migrate(connection, where=address.shown)
+            row = connection.execute("SELECT current_schema()").fetchone()
+            assert row is not None
+        return cls(address, schema=row[0], wait_seconds=wait_seconds)
+
+    @contextmanager
+    def connection(self, first: LiteralString = "") -> Iterator[Connection]:
+        """Lend a connection in autocommit mode; a transaction that the block leaves open is rolled back.
+
+        Args:
+            first: Runs before the block. A connection that turns out to be lost is replaced by another one, so that a restart of
+                the database costs no request.
+
+        Raises:
+            StoreAway: No connection came in time, or it was lost in the block.
+            DatabaseFull: PostgreSQL has no space for the block's changes.
+        """
+        with self._telling_errors():
+            connection = self._sound_connection(first)
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        self._note(None)
+
+    def check(self) -> None:
+        """Return if the last request for a connection got one.
+
+        Raises:
+            StoreAway: It did not.
+        """
+        if self._is_away:
+            raise StoreAway
+
+    def figures(self) -> dict[str, int]:
+        """Return how the pool is: `size` connections, of which `idle` are free; `waiting` requests; and since the start how
+        many were lost.
+        """
+        stats = self._pool.get_stats()
+        return {
+            "size": stats.get("pool_size", 0),
+            "idle": stats.get("pool_available", 0),
+            "waiting": stats.get("requests_waiting", 0),
+            "lost": stats.get("connections_lost", 0) + stats.get("connections_errors", 0),
+        }
+
+    def lock_key(self, name: str) -> int:
+        """Return the number of the advisory lock *name* of this schema."""
+        digest = hashlib.sha256(f"cictl {self.schema} {name}".encode()).digest()
+        return int.from_bytes(digest[:8], signed=True)
+
+    def close(self) -> None:
+        """Close every connection. Twice is fine."""
+        self._pool.close()
+
+    def _sound_connection(self, first: LiteralString) -> Connection:
+        deadline = time.monotonic() + self._wait_seconds
+        while True:
+            connection = self._pool.getconn(timeout=max(0.01, deadline - time.monotonic()))
+            try:
+                connection.execute(first)
+            except _LOST:
+                self._give_back(connection)
+                if time.monotonic() >= deadline:
+                    raise
+            except BaseException:
+                self._give_back(connection)
+                raise
+            else:
+                return connection
+
+    def _give_back(self, connection: Connection) -> None:
+        try:
+            if connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
+                connection.rollback()
+        except psycopg.Error:
+            connection.close()
+        self._pool.putconn(connection)
+
+    @contextmanager
+    def _telling_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.errors.DiskFull as error:
+            raise DatabaseFull(self.address.shown) from error
+        except (*_LOST, PoolTimeout, TooManyRequests) as error:
+            self._note(error)
+            raise StoreAway from error
+
+    def _note(self, error: BaseException | None) -> None:
+        """Log when the database goes away, and when it is back."""
+        if self._is_away is (error is not None):
+            return
+        with self._lock:
+            was_away, self._is_away = self._is_away, error is not None
+        if error is not None and not was_away:
+            logger.warning("database away address=%s: %s", self.address.shown, first_line(error))
+        elif error is None and was_away:
+            logger.info("database back address=%s", self.address.shown)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what *error* says, on one line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _connection_arguments(address: DatabaseAddress) -> dict[str, Any]:
+    return {**_PARAMETERS, **address.parameters, "autocommit": True}
+
+
+def _configure(connection: Connection) -> None:
+    connection.execute(_LIMITS)
+
+
+def _connect_patiently(address: DatabaseAddress, seconds: float, say: Callable[[str], None]) -> Connection:
+    deadline = time.monotonic() + seconds
+    next_line = 0.0
+    while True:
+        try:
+            return psycopg.connect(**_connection_arguments(address))
+        except psycopg.OperationalError as error:
+            text = first_line(error)
+            _refuse_if_lasting(address, text)
+            if time.monotonic() + _TRY_SECONDS > deadline:
+                raise DatabaseUnreachable(address.shown, text) from error
+            if time.monotonic() >= next_line:
+                say(f"waiting for {address.shown}: {text}")
+                next_line = time.monotonic() + _SAY_SECONDS
+            time.sleep(_TRY_SECONDS)
+
+
+def _refuse_if_lasting(address: DatabaseAddress, text: str) -> None:
+    if _DENIED.search(text):
+        raise DatabaseDenied(address.shown, text)
+    if missing := _MISSING.search(text):
+        raise DatabaseUnusable(
+            address.shown, f"there is no database {missing[1]}", hint=f"make it with `createdb {missing[1]}`"
+        )
