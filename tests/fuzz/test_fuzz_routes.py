@@ -7,7 +7,8 @@ import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cictl.wire import words
+from cictl.wire.jobs import LeaseRequest
 from cictl_server.apidoc.openapi import document
 from cictl_server.apidoc.operations import operations
 from cictl_server.app import ROUTES
@@ -216,6 +218,71 @@ def test_whatever_the_holder_of_an_execution_sends_is_kept_readable(
     check(ground, caplog, requests)
 
 
+HOLDERS = ("", "wrong", "admin", "operator", "viewer", "bound", "agent", "job")
+"""Who asks a server that wants tokens: nobody, one with a wrong token, and one of each role; `bound` is an operator of one project."""
+
+READERS = ("", "wrong", "viewer")
+"""Those who change nothing, whatever they send."""
+
+
+@fuzzed(examples=15)
+@given(requests=st.lists(st.tuples(st.sampled_from(HOLDERS), requests_of()), min_size=1, max_size=8))
+def test_no_request_of_any_role_is_a_fault(
+    ground: tuple[Path, Seeds], caplog: pytest.LogCaptureFixture, requests: list[tuple[str, Request]]
+) -> None:
+    data, seeds = ground
+    with guarded(data, caplog) as (server, secrets):
+        for holder, request in requests:
+            send(server, request, seeds, secret=secrets[holder])
+        restarted = server.content()
+        server.restart()
+        assert server.content() == restarted
+
+
+@fuzzed(examples=15)
+@given(requests=st.lists(st.tuples(st.sampled_from(READERS), requests_of()), min_size=1, max_size=8))
+def test_who_may_only_read_changes_nothing(
+    ground: tuple[Path, Seeds], caplog: pytest.LogCaptureFixture, requests: list[tuple[str, Request]]
+) -> None:
+    data, seeds = ground
+    with guarded(data, caplog) as (server, secrets):
+        before = server.content()
+        for holder, request in requests:
+            send(server, request, seeds, secret=secrets[holder])
+        assert server.content() == before
+
+
+@contextmanager
+def guarded(data: Path, caplog: pytest.LogCaptureFixture) -> Iterator[tuple[RunningServer, dict[str, str]]]:
+    """Copy the data to a server that wants tokens; yield it, and the secret of each holder. Afterwards the data must be sound."""
+    caplog.clear()
+    with tempfile.TemporaryDirectory() as directory:
+        shutil.copytree(data, Path(directory, "data"))
+        server = RunningServer(Path(directory, "data"))
+        try:
+            yield server, tokens(server)
+        finally:
+            server.close()
+        assert examine(Path(directory, "data")).problems == []
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def tokens(server: RunningServer) -> dict[str, str]:
+    """Make a token of each kind, and use it once, so that no use has to be noted later."""
+    secrets = {
+        "admin": server.token("admin"),
+        "operator": server.token("operator"),
+        "viewer": server.token("viewer"),
+        "bound": server.token("operator", name="bound", projects=["shop"]),
+        "agent": server.token("agent", agent_id="a"),
+    }
+    for secret in secrets.values():
+        assert server.ask("GET", "/api/v1/whoami", secret).status_code == 200
+    job = server.services.jobs.leasing.lease(LeaseRequest(agent_id="c", sends_token=True))
+    assert job.job_token
+    return {**secrets, "job": job.job_token, "": "", "wrong": "cictl_u_wrong"}
+
+
 def check(ground: tuple[Path, Seeds], caplog: pytest.LogCaptureFixture, requests: list[Request]) -> None:
     """Send the requests to a server with a copy of the data, look at everything, and once more after a restart."""
     caplog.clear()
@@ -235,11 +302,12 @@ def check(ground: tuple[Path, Seeds], caplog: pytest.LogCaptureFixture, requests
     assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def send(server: RunningServer, request: Request, known: Seeds) -> None:
-    """Send one request, and check that its answer is one that the API describes."""
-    answer = server.http.simulate_request(
+def send(server: RunningServer, request: Request, known: Seeds, *, secret: str = "") -> None:
+    """Send one request, perhaps with a token, and check that its answer is one that the API describes."""
+    answer = server.ask(
         request.method,
         re.sub(r"job:(\d)", lambda found: known.all[int(found[1])], request.path).replace("job:running", known.held[0]),
+        secret,
         params=request.query,
         headers=request.headers,
         body=request.body.replace(b"{repository}", known.repository.encode()),

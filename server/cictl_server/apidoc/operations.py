@@ -22,6 +22,9 @@ from cictl_server.http.routes import Route
 NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id", "secret_id", "token_id"})
 """The path parameters that are database ids."""
 
+_REACHED = frozenset({"job_id", "project_id", "pipeline_id", "chain_id"})
+"""The path parameters that name what not every token sees (`services/access/reach.py`)."""
+
 _METHODS = ("get", "post", "put", "delete", "head")
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -29,6 +32,7 @@ FORBIDDEN = "the page of another site sent it"
 OTHER_HOST = "the `Host` is neither this server nor allowed"
 UNAUTHENTICATED = "a server that wants tokens got none, or one that is wrong, revoked or expired"
 NOT_ALLOWED = "a token whose role, agent or projects don't allow it"
+NOT_SEEN = "nothing that the token sees"
 LIMITED = "many wrong tokens came from this address; `Retry-After` says when to come again"
 FAULT = "a fault of the server or its disk; nothing was changed"
 DISK_FULL = "the disk is full; nothing was changed"
@@ -119,6 +123,8 @@ class Operation:
             yield 401, UNAUTHENTICATED
             yield 429, LIMITED
         yield 403, FORBIDDEN if self.role in (Access.NONE, Access.ANY) else f"{FORBIDDEN}; {NOT_ALLOWED}"
+        if _REACHED.intersection(self.path_parameters):
+            yield 404, NOT_SEEN
         yield 421, OTHER_HOST
         if request is not None:
             yield 413, TOO_LARGE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ ENDLESS = ("get_events", "get_audit")
 
 ENDING = ("post_restart",)
 """Not fuzzed: it ends the server that is being fuzzed; `test_restart_route.py` has its tests."""
+
+ENDING_TOKENS = ("delete_token", "post_token_rotate")
+"""Not fuzzed with a token, which they may end."""
 
 OF_TOKENS = {"post_tokens", "delete_token", "post_token_rotate", "post_enrolments", "post_enroll"}
 """Fuzzed, but never with success: the server that is fuzzed has no tokens, and makes none."""
@@ -138,17 +142,29 @@ def test_bodies_that_are_no_json_are_told_by_their_types(described: dict[str, An
 
 
 class TestFuzzing:
-    """No 5xx, and no status, content type, header or shape that the document does not tell."""
+    """No 5xx, and no status, content type, header or shape that the document does not tell. `tests/fuzz` tries each kind of token."""
 
     @pytest.fixture
     def seeds(self, tmp_path: Path) -> Seeds:
         return sow(tmp_path / "data", tmp_path / "repository")
 
     @pytest.fixture
-    def url(self, tmp_path: Path, seeds: Seeds, caplog: pytest.LogCaptureFixture) -> Iterator[str]:
+    def secret(self, request: pytest.FixtureRequest, tmp_path: Path, seeds: Seeds) -> str:
+        """The secret of a token of the role that the test names; empty without one, and then the server asks for none."""
+        role = getattr(request, "param", "")
+        if not role:
+            return ""
+        server = RunningServer(tmp_path / "data")
+        server.token("admin", name="first")
+        secret = server.token(role)
+        server.close()
+        return secret
+
+    @pytest.fixture
+    def url(self, tmp_path: Path, seeds: Seeds, secret: str, caplog: pytest.LogCaptureFixture) -> Iterator[str]:
         """Serve the seeds; afterwards nothing may have been logged as an error, nor may maintenance stumble."""
-        # The first token that is made would close the server to all further requests.
-        running = Server(ServerConfig(data_dir=tmp_path / "data", port=0, no_auth=True, environ=OFFLINE))
+        # Without `no_auth` the first token that is made would close the server to all further requests.
+        running = Server(ServerConfig(data_dir=tmp_path / "data", port=0, no_auth=not secret, environ=OFFLINE))
         thread = threading.Thread(target=running.run)
         thread.start()
         try:
@@ -173,6 +189,19 @@ class TestFuzzing:
         done = fuzz(url, seeds, tmp_path, options=["--max-examples", "5", *included])
         assert done.exit_code == 0, done.output
         assert "Tested: 3" in done.output
+
+    @pytest.mark.parametrize("secret", ["admin", "operator", "viewer"], indirect=True)
+    def test_with_a_token(self, url: str, secret: str, seeds: Seeds, tmp_path: Path) -> None:
+        excluded = [
+            text
+            for name in (*DESTRUCTIVE, *ENDLESS, *ENDING, *ENDING_TOKENS)
+            for text in ("--exclude-operation-id", name)
+        ]
+        token = ["--header", f"Authorization: Bearer {secret}"]
+        done = fuzz(url, seeds, tmp_path, options=["--phases", "fuzzing", "--max-examples", "2", *token, *excluded])
+        assert done.exit_code == 0, done.output
+        statuses = Counter(status for _, _, status in done.answers)
+        assert statuses[200] > statuses[401], "the token counts to the end"
 
 
 def _is_answer_of(operation: Any, answer: tuple[str, str, int]) -> bool:
