@@ -38,7 +38,7 @@ from cictl_server.services.audit import DEFAULT_KEPT
 from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SECONDS
 from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.history.run_limits import RunLimits
-from cictl_server.services.logs.files import DEFAULT_LOG_LIMIT
+from cictl_server.services.logs.book import DEFAULT_LOG_LIMIT
 from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess

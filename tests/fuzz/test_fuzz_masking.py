@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from cictl.redaction import Cover, Redactor, forms_of
 from cictl_agent.log.spool import JobLog
 from cictl_server.errors import LogGap
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.log_writer.files import FileLogs
+from cictl_server.services.logs.book import LogBook
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.services.secrets.sensitive import SensitiveValues
 
@@ -117,11 +118,11 @@ def test_an_agents_log_with_remarks_is_read_by_offsets(
 
 
 @contextmanager
-def servers_log(secrets: list[str]) -> Iterator[LogFiles]:
+def servers_log(secrets: list[str]) -> Iterator[LogBook]:
     with tempfile.TemporaryDirectory() as directory:
         sensitive = SensitiveValues()
         sensitive.remember("job-1", secrets)
-        yield LogFiles(Path(directory), Masks(sensitive))
+        yield LogBook(FileLogs(Path(directory)), Masks(sensitive))
 
 
 @fuzzed(examples=150)
@@ -159,14 +160,14 @@ def test_a_servers_log_never_shows_a_secret_however_it_arrives(
         assert log.read("job-1", offset=at, limit=3) == everything[at : at + 3]
 
 
-def snapshot(log: LogFiles, content: bytes) -> None:
+def snapshot(log: LogBook, content: bytes) -> None:
     """Store a snapshot as a report does."""
     written = log.continue_by("job-1", content) if content else None
     if written is not None and written.other is not None:
         log.overwrite("job-1", written, is_last=False)
 
 
-def refuse_gap(log: LogFiles, offset: int) -> None:
+def refuse_gap(log: LogBook, offset: int) -> None:
     try:
         log.append("job-1", b"x", offset=offset)
     except LogGap:

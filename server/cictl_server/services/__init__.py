@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from cictl.base.clock import Clock, utc_now
+from cictl_server.log_writer.contract import LogWriter
+from cictl_server.log_writer.files import FileLogs
 from cictl_server.services.about import About
 from cictl_server.services.access import Access
 from cictl_server.services.access.authentication import Policy
@@ -26,7 +28,7 @@ from cictl_server.services.history import History
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
-from cictl_server.services.logs.files import DEFAULT_LOG_LIMIT
+from cictl_server.services.logs.book import DEFAULT_LOG_LIMIT
 from cictl_server.services.pipelines import Pipelines
 from cictl_server.services.projects import Projects
 from cictl_server.services.retention import Retention
@@ -80,6 +82,7 @@ class Services:
         artifact_limits: ArtifactLimits | None = None,
         min_free: int | None = None,
         max_log_bytes: int = DEFAULT_LOG_LIMIT,
+        log_writer: LogWriter | None = None,
         fleet_limits: FleetLimits | None = None,
         run_limits: RunLimits | None = None,
         policy: Policy = Policy.OPEN_AT_FIRST,
@@ -92,6 +95,7 @@ class Services:
         Args:
             default_timeout_seconds: The limit of jobs that state none; 0 means none.
             max_log_bytes: How much is kept of the log of one execution; 0 for any size.
+            log_writer: Keeps the logs; by default files below *directory*.
             update_tools: By default those of an empty environment: this installation can't update itself then.
             min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
             process: By default one that can be neither ended nor restarted.
@@ -117,7 +121,7 @@ class Services:
         secrets = Secrets.build(core, directory, vault_urls=vault_urls)
         projects = Projects.build(core, directory)
         # level 3
-        logs = Logs.build(secrets, directory, limit=max_log_bytes)
+        logs = Logs.build(secrets, log_writer or FileLogs(directory / "logs"), limit=max_log_bytes)
         artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
         # level 4
         jobs = Jobs.build(

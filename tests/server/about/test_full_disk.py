@@ -18,7 +18,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl_server.services.core.disk import Disk, Room
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.book import LogBook
 
 TMPFS_BYTES = 4 << 20
 NOISE = os.urandom(1 << 20)
@@ -121,7 +121,7 @@ def test_a_log_that_finds_no_space_is_kept_by_its_agent(server: RunningServer, m
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     with monkeypatch.context() as patch:
-        patch.setattr(LogFiles, "append", full)
+        patch.setattr(LogBook, "append", full)
         refused = report(server, job.id)
         assert (refused.status_code, refused.text) == (507, "the server's disk is full: Disk quota exceeded\n")
     assert report(server, job.id).status_code == 200

@@ -11,7 +11,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
 from cictl.wire.jobs import LONGEST_WARNING, MOST_WARNINGS, JobExecution, JobStateResponse
-from cictl_server.services.logs.files import LogFiles, Written
+from cictl_server.services.logs.book import LogBook, Written
 
 
 def prepare(server: RunningServer, status: str) -> JobExecution:
@@ -255,7 +255,7 @@ def test_a_report_that_is_overtaken_never_reaches_the_log_of_the_next_agent(
         return overtake_and_write
 
     for name in ("append", "continue_by"):
-        monkeypatch.setattr(LogFiles, name, overtaken(getattr(LogFiles, name)))
+        monkeypatch.setattr(LogBook, name, overtaken(getattr(LogBook, name)))
     assert server.report(job.id, status, "a", **fields).status_code == 409
     assert server.log(job.id) == b"mine"
     assert len(list((server.directory / "logs").glob("*.log"))) == 1
@@ -265,15 +265,15 @@ def test_a_report_whose_lease_expires_meanwhile_goes_on_in_a_new_log(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = prepare(server, "leased")
-    append = LogFiles.append
+    append = LogBook.append
 
-    def expire(logs: LogFiles, name: str, data: bytes, *, offset: int) -> Written:
+    def expire(logs: LogBook, name: str, data: bytes, *, offset: int) -> Written:
         monkeypatch.undo()
         server.clock.step(45)
         server.services.jobs.expiry.run_once()
         return append(logs, name, data, offset=offset)
 
-    monkeypatch.setattr(LogFiles, "append", expire)
+    monkeypatch.setattr(LogBook, "append", expire)
     assert server.report(job.id, "running", output_append="one", output_offset=0).status_code == 200
     assert server.log(job.id) == b"one"
     assert server.job(job.id).leased_by_agent_id == "a"
@@ -284,14 +284,14 @@ def test_two_that_begin_an_unowned_execution_do_not_share_its_log(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = prepare(server, "queued")
-    append = LogFiles.append
+    append = LogBook.append
 
-    def second(logs: LogFiles, name: str, data: bytes, *, offset: int) -> Written:
+    def second(logs: LogBook, name: str, data: bytes, *, offset: int) -> Written:
         monkeypatch.undo()
         assert server.report(job.id, "running", "b", output_append="other", output_offset=0).status_code == 409
         return append(logs, name, data, offset=offset)
 
-    monkeypatch.setattr(LogFiles, "append", second)
+    monkeypatch.setattr(LogBook, "append", second)
     assert server.report(job.id, "running", "a", output_append="one", output_offset=0).status_code == 200
     assert server.log(job.id) == b"one"
 

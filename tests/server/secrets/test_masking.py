@@ -23,8 +23,11 @@ from cictl.redaction import Cover
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.jobs import CacheStat, Source, StatusRequest, Step, StepEvent
 from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
+from cictl_server.errors import LogGap
+from cictl_server.log_writer.files import FileLogs
 from cictl_server.services.core.ids import job_number
-from cictl_server.services.logs.files import SNAPSHOT_LIMIT, LogFiles
+from cictl_server.services.logs.book import LogBook
+from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT
 from cictl_server.services.secrets.masks import Mask, Masks
 from cictl_server.services.secrets.sensitive import SensitiveValues
 
@@ -41,7 +44,7 @@ def job_id(server: RunningServer) -> str:
     return job.id
 
 
-def replace(logs: LogFiles, snapshot: bytes) -> None:
+def replace(logs: LogBook, snapshot: bytes) -> None:
     """Store *snapshot* as a report does."""
     written = logs.continue_by("job-1", snapshot)
     if written.other is not None:
@@ -59,10 +62,10 @@ def stored(server: RunningServer) -> bytes:
     return b"".join(path.read_bytes() for path in server.directory.rglob("*") if path.is_file())
 
 
-def masked_logs(directory: Path, values: list[str]) -> LogFiles:
+def masked_logs(directory: Path, values: list[str]) -> LogBook:
     sensitive = SensitiveValues()
     sensitive.remember("job-1", values)
-    return LogFiles(directory, Masks(sensitive))
+    return LogBook(FileLogs(directory), Masks(sensitive))
 
 
 @pytest.mark.weakness("V12")
@@ -118,6 +121,33 @@ def test_a_secret_that_begins_in_a_snapshot_and_ends_in_a_piece_is_hidden(tmp_pa
     replace(logs, b"my token")
     logs.append("job-1", b"-123456 is", offset=8)
     assert logs.read("job-1", offset=0, limit=99) == b"my ************ is"
+
+
+@pytest.mark.parametrize("pieces", [[b"my token"], [b"my tok", b"en"]], ids=["whole", "in two"])
+def test_a_server_that_did_not_write_the_end_of_a_log_asks_for_it_again(tmp_path: Path, pieces: list[bytes]) -> None:
+    """The stars of the stored end hide where the second of two overlapping secrets begins."""
+    secrets = ["token", "token-123456"]
+    for piece in pieces:
+        logs = masked_logs(tmp_path, secrets)
+        logs.append("job-1", piece, offset=logs.size("job-1"))
+    logs = masked_logs(tmp_path, secrets)
+    with pytest.raises(LogGap) as gap:
+        logs.append("job-1", b"-123456 is", offset=8)
+    assert gap.value.log_size == 0
+    logs.append("job-1", b"my token-123456 is", offset=0)
+    assert logs.read("job-1", offset=0, limit=99) == b"my ************ is"
+
+
+def test_nothing_is_asked_for_again_where_no_secret_was(tmp_path: Path) -> None:
+    masked_logs(tmp_path, [SECRET]).append("job-1", b"say hunt", offset=0)
+    logs = masked_logs(tmp_path, [SECRET])
+    logs.append("job-1", b"er22\n", offset=8)
+    assert logs.read("job-1", offset=0, limit=99) == b"say ********\n"
+
+
+def test_the_beginning_of_a_secret_is_not_shown_by_a_server_that_knows_no_secrets(tmp_path: Path) -> None:
+    masked_logs(tmp_path, [SECRET]).append("job-1", b"say hunt", offset=0)
+    assert LogBook(FileLogs(tmp_path), Masks(SensitiveValues())).shown_size("job-1") == 4
 
 
 @pytest.mark.weakness("V12")

@@ -36,7 +36,7 @@ class About:
                 store=core.store,
                 presence=fleet.presence,
                 hub=core.hub,
-                logs=logs.files,
+                logs=logs.book,
                 readiness=readiness,
                 clock=core.clock,
             ),

@@ -14,7 +14,7 @@ from cictl_server.services.about.readiness import ReadinessService
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.book import LogBook
 from cictl_server.store.contract import Store, View
 
 
@@ -26,7 +26,7 @@ class ScrapeService:
     store: Store
     presence: PresenceBook
     hub: Hub
-    logs: LogFiles
+    logs: LogBook
     readiness: ReadinessService
     clock: Clock
 

@@ -32,8 +32,14 @@ class NumberSource:
 def numbered_names(directory: Path) -> Iterator[tuple[int, str]]:
     """Yield the names in *directory* that begin with the id of an execution, each with its number."""
     for path in directory.iterdir():
-        if found := _JOB_ID.match(path.name):
-            yield int(found[0].removeprefix(_PREFIX)), path.name
+        if (number := leading_number(path.name)) is not None:
+            yield number, path.name
+
+
+def leading_number(name: str) -> int | None:
+    """Return the number of the execution with whose id *name* begins; None if it begins otherwise."""
+    found = _JOB_ID.match(name)
+    return int(found[0].removeprefix(_PREFIX)) if found else None
 
 
 def job_number(job_id: str) -> int:

@@ -55,15 +55,15 @@ class Jobs:
         agent_timeout: timedelta,
         default_timeout_seconds: int,
     ) -> Jobs:
-        store, clock, hub, settler, files = core.store, core.clock, core.hub, history.settling, logs.files
+        store, clock, hub, settler, book = core.store, core.clock, core.hub, history.settling, logs.book
         presence, matching = fleet.presence, fleet.matching
         pause = LeasePause(hub, clock)
         tokens = LeaseTokens(access.authentication.new_job_token)
-        losses = LostWork(store=store, settler=settler, logs=files, clock=clock)
-        jobs = JobService(store=store, logs=files, hub=hub, matching=matching)
+        losses = LostWork(store=store, settler=settler, logs=book, clock=clock)
+        jobs = JobService(store=store, logs=book, hub=hub, matching=matching)
         return cls(
             jobs=jobs,
-            cancel=CancelService(store=store, settler=settler, logs=files, clock=clock),
+            cancel=CancelService(store=store, settler=settler, logs=book, clock=clock),
             rerun=RerunService(
                 store=store, settler=settler, numbers=core.ids, clock=clock, disk=core.disk, limits=history.limits
             ),
@@ -97,14 +97,14 @@ class Jobs:
             ),
             lease_pause=pause,
             reporting=ReportingService(
-                store=store, logs=files, masks=secrets.masks, settler=settler, presence=presence, clock=clock
+                store=store, logs=book, masks=secrets.masks, settler=settler, presence=presence, clock=clock
             ),
             losses=losses,
             removal=RemovalService(
                 store=store,
                 settler=settler,
                 hub=hub,
-                logs=files,
+                logs=book,
                 artifacts=artifacts.artifacts,
                 reports=artifacts.report_files,
                 clock=clock,
@@ -113,7 +113,7 @@ class Jobs:
             expiry=MaintenanceService(
                 store=store,
                 settler=settler,
-                logs=files,
+                logs=book,
                 presence=presence,
                 clock=clock,
                 pulse=core.pulse,

@@ -12,7 +12,7 @@ from cictl_server.services.history.lifecycle import Ending, Event
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.reader import JobLog
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
@@ -22,7 +22,7 @@ from cictl_server.store.records import JobRecord
 class CancelService:
     store: Store
     settler: Settler
-    logs: LogFiles
+    logs: LogBook
     clock: Clock
 
     def cancel(self, job_id: str) -> JobExecution:

@@ -16,7 +16,7 @@ from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import UPLOADS_AFTER_END
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.settling import Settler
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.book import LogBook
 from cictl_server.services.secrets.sensitive import SensitiveValues
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
@@ -49,7 +49,7 @@ class MaintenanceService:
         *,
         store: Store,
         settler: Settler,
-        logs: LogFiles,
+        logs: LogBook,
         presence: PresenceBook,
         clock: Clock,
         pulse: Pulse,

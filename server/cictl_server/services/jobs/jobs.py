@@ -12,14 +12,14 @@ from cictl.wire.jobs import (
     JobState,
     JobSteps,
 )
+from cictl_server.log_writer.contract import Arrivals
 from cictl_server.services.core.hub import Hub, IsOver, job_topic
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.jobs.culprit import blocked_by
 from cictl_server.services.jobs.views import job_state, job_view
-from cictl_server.services.logs.files import LogFiles
-from cictl_server.services.logs.index import Arrivals
+from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.reader import JobLog, LogSlice
 from cictl_server.store.contract import Store
 
@@ -30,7 +30,7 @@ _SLICE = 65_536
 @dataclass(frozen=True, kw_only=True)
 class JobService:
     store: Store
-    logs: LogFiles
+    logs: LogBook
     hub: Hub
     matching: Matching
 

@@ -10,7 +10,7 @@ from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.words import CONTROL
 from cictl_server.services.history.lifecycle import Ending, Event
 from cictl_server.services.history.settling import Settler
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.book import LogBook
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
 
@@ -23,7 +23,7 @@ class LostWork:
 
     store: Store
     settler: Settler
-    logs: LogFiles
+    logs: LogBook
     clock: Clock
 
     def end_running_of(self, agent_id: str, *, reason: str) -> None:

@@ -17,7 +17,7 @@ from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub, job_topic
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.book import LogBook
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord
 
@@ -30,7 +30,7 @@ class RemovalService:
     store: Store
     settler: Settler
     hub: Hub
-    logs: LogFiles
+    logs: LogBook
     artifacts: ArtifactService
     reports: ReportFiles
     clock: Clock

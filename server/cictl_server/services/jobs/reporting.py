@@ -37,7 +37,7 @@ from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_state, job_view
-from cictl_server.services.logs.files import LogFiles, Written
+from cictl_server.services.logs.book import LogBook, Written
 from cictl_server.services.logs.reader import JobLog
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Store, Transaction, View
@@ -71,7 +71,7 @@ class ReportingService:
         self,
         *,
         store: Store,
-        logs: LogFiles,
+        logs: LogBook,
         masks: Masks,
         settler: Settler,
         presence: PresenceBook,
@@ -217,7 +217,7 @@ class ReportingService:
         size = self._logs.size(job.log_name)
         if request.output_size is not None and size < request.output_size:
             raise LogGap(size)
-        if not request.output_sha256 or job.number in self._reset or self._masks.may_have_covered(job):
+        if not request.output_sha256 or job.number in self._reset or self._masks.may_have_covered(job, size=size):
             return  # a log that was masked here has another digest, and would have it again after a second upload
         if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
             logger.warning("log differs from its agent's, asking for it again execution=%s", job.id)

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from cictl.base.sizes import setting_text
 from cictl.wire.words import CONTROL, log_limit_line
-from cictl_server.services.logs.files import SNAPSHOT_LIMIT, LogFiles
-from cictl_server.services.logs.index import Arrivals
+from cictl_server.log_writer.contract import Arrivals
+from cictl_server.services.logs.book import LogBook
+from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT
 from cictl_server.store.records import JobRecord
 
 _LONGEST_LINE = 1 << 16
@@ -40,17 +41,17 @@ class JobLog:
     the log of a running one, an end that may become a secret is held back until more bytes, or the end, decide.
     """
 
-    def __init__(self, files: LogFiles, job: JobRecord, *, is_for_agent: bool = False) -> None:
+    def __init__(self, book: LogBook, job: JobRecord, *, is_for_agent: bool = False) -> None:
         """Look at the log's size.
 
         Args:
             is_for_agent: The reader is the agent that sends the bytes: it must know how many are stored, also held-back ones.
         """
-        self._files = files
+        self._book = book
         self._job = job
         self._stored = job.log_size
         if not job.status.is_terminal:
-            self._stored = files.size(job.log_name) if is_for_agent else files.shown_size(job.log_name)
+            self._stored = book.size(job.log_name) if is_for_agent else book.shown_size(job.log_name)
         if job.log_removed is not None:
             self._stored = 0
         self._tail = self._closing() if job.log_removed is None else _removed(job.log_removed)
@@ -67,7 +68,7 @@ class JobLog:
         if arrivals is not None:
             return self._read_timed(arrivals, offset=offset, limit=limit)
         stored = max(0, min(limit, self._stored - offset))
-        data = self._files.read(self._job.log_name, offset=offset, limit=stored) if stored else b""
+        data = self._book.read(self._job.log_name, offset=offset, limit=stored) if stored else b""
         if len(data) == stored and len(data) < limit:
             start = max(0, offset - self._stored)
             data += self._tail[start : start + limit - len(data)]
@@ -78,9 +79,9 @@ class JobLog:
 
         If the times are unknown, return 0: too much is better than too little.
         """
-        if not self._files.index.exists(self._job.log_name):
+        if not self._book.index.exists(self._job.log_name):
             return 0
-        offset = self._files.index.offset_since(self._job.log_name, instant)
+        offset = self._book.index.offset_since(self._job.log_name, instant)
         if offset is not None:
             return min(offset, self._stored)
         is_closed_since = self._job.finished is not None and self._job.finished >= instant
@@ -107,7 +108,7 @@ class JobLog:
             lines.insert(0, log_limit_line(setting_text(self._job.log_limit)))
         if not lines:
             return b""
-        last = self._files.read(self._job.log_name, offset=self._stored - 1, limit=1) if self._stored else b"\n"
+        last = self._book.read(self._job.log_name, offset=self._stored - 1, limit=1) if self._stored else b"\n"
         return (b"" if last == b"\n" else b"\n") + "\n".join(lines).encode()
 
 

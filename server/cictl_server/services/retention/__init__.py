@@ -27,7 +27,7 @@ class Retention:
             store=core.store,
             policies=policies,
             removal=jobs.removal,
-            logs=logs.files,
+            logs=logs.book,
             artifacts=artifacts.artifacts,
             reports=artifacts.report_files,
             clock=core.clock,

@@ -20,7 +20,7 @@ from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.audit.trail import Trail
 from cictl_server.services.core.deeds import note_details
 from cictl_server.services.jobs.removal import RemovalService
-from cictl_server.services.logs.files import LogFiles
+from cictl_server.services.logs.book import LogBook
 from cictl_server.services.retention.candidates import Candidate, Walk, is_settled
 from cictl_server.services.retention.policies import PolicyService
 from cictl_server.store.contract import Store, Transaction
@@ -44,7 +44,7 @@ class RetentionService:
     store: Store
     policies: PolicyService
     removal: RemovalService
-    logs: LogFiles
+    logs: LogBook
     artifacts: ArtifactService
     reports: ReportFiles
     clock: Clock

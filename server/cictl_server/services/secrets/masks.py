@@ -80,11 +80,14 @@ class Masks:
         """Return the mask for the log *name*, which is the execution's id, and for a later attempt `.` and its number."""
         return self.of(name.partition(".")[0])
 
-    def may_have_covered(self, job: JobRecord) -> bool:
-        """Tell whether the stored log of *job* may differ from its agent's. After a restart, assume so if it had secrets."""
+    def may_have_covered(self, job: JobRecord, *, size: int) -> bool:
+        """Tell whether the stored log of *job*, of *size* bytes, may differ from its agent's.
+
+        Where another server wrote, or this one before a restart, assume so if there were secrets.
+        """
         mask = self.of(job.id)
         if mask is not None:
-            return mask.has_covered
+            return mask.has_covered or mask.end(job.log_name, size=size) is None
         return needs_secrets(job) or bool(recorded_secrets(job))
 
     def _forget(self, job_id: str) -> None:

@@ -1,0 +1,145 @@
+"""Logs as files below one directory: `job-7.log`, beside it `job-7.index`, and now and then `job-7.undecided`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cictl.base.beneath import beneath
+from cictl_server.log_writer.contract import LogEditor, LogWriter
+from cictl_server.log_writer.file_index import FileLogIndex
+
+_SUFFIX = ".log"
+_UNDECIDED = ".undecided"
+
+
+class FileLogs(LogWriter):
+    """The logs of one server. Finished ones stay where they are.
+
+    What was written is in the page cache, which survives `kill -9`. Where an end is undecided, a small file says how many bytes
+    are decided; it is gone again as soon as all are.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._index = FileLogIndex(directory)
+        # A fixed number of locks, chosen by the hash of the name: two logs may share one, and none has to be removed.
+        self._locks = [threading.Lock() for _ in range(64)]
+
+    @property
+    def index(self) -> FileLogIndex:
+        return self._index
+
+    def size(self, name: str) -> int:
+        try:
+            return self._path(name).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def shown_size(self, name: str) -> int:
+        size = self.size(name)
+        decided = self._decided(name)
+        return size if decided is None else min(size, decided)
+
+    def read(self, name: str, *, offset: int, limit: int) -> bytes:
+        if offset >= self.size(name):
+            return b""  # a client may name an offset that is too large for the file system to seek to
+        try:
+            with self._path(name).open("rb") as file:
+                file.seek(offset)
+                return file.read(limit)
+        except FileNotFoundError:
+            return b""
+
+    @contextmanager
+    def edit(self, name: str) -> Iterator[LogEditor]:
+        with self._locks[hash(name) % len(self._locks)]:
+            descriptor = os.open(self._path(name), os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                yield _FileEditor(descriptor, self._undecided(name))
+            finally:
+                os.close(descriptor)
+
+    def seal(self, name: str) -> None:
+        with suppress(FileNotFoundError), self._path(name).open("rb") as file:
+            os.fsync(file.fileno())
+
+    def finish(self, name: str, *, size: int, folder: str) -> None:
+        """Leave the log where it is: a file serves readers of a finished log as well."""
+
+    def unfinished(self) -> Iterator[str]:
+        return iter(())
+
+    def names(self) -> Iterator[str]:
+        for path in self._directory.iterdir():
+            if path.name.endswith(_SUFFIX):
+                yield path.name.removesuffix(_SUFFIX)
+
+    def delete(self, name: str) -> None:
+        for suffix in (_SUFFIX, _UNDECIDED):
+            (self._directory / f"{name}{suffix}").unlink(missing_ok=True)
+        self._index.delete(name)
+
+    def _path(self, name: str, suffix: str = _SUFFIX) -> Path:
+        """Return where the log is, or what is beside it.
+
+        Raises:
+            NotBeneath: A link or something else is in its place, as after a restore by hand; to readers it is not there.
+        """
+        return beneath(self._directory, f"{name}{suffix}")
+
+    def _undecided(self, name: str) -> str:
+        return f"{self._directory}/{name}{_UNDECIDED}"
+
+    def _decided(self, name: str) -> int | None:
+        """Return how many bytes of the log are decided; None where all are."""
+        if not os.path.lexists(self._undecided(name)):  # which is nearly always so, and quick to tell
+            return None
+        with suppress(FileNotFoundError, ValueError):
+            return int(self._path(name, _UNDECIDED).read_bytes())
+        return None
+
+
+class _FileEditor(LogEditor):
+    """A log file opened for reading and writing, unbuffered."""
+
+    def __init__(self, descriptor: int, undecided: str) -> None:
+        self._descriptor = descriptor
+        self._undecided = undecided
+        self._size = os.fstat(descriptor).st_size
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def read_from(self, offset: int) -> bytes:
+        data = bytearray()
+        while piece := os.pread(self._descriptor, self._size - offset - len(data), offset + len(data)):
+            data += piece
+        return bytes(data)
+
+    def write(self, data: bytes, *, at: int, undecided: int = 0) -> None:
+        end = at + len(data)
+        if undecided:  # before the bytes can be read
+            _set_decided(self._undecided, end - undecided)
+        view, place = memoryview(data), at
+        while view:
+            written = os.pwrite(self._descriptor, view, place)
+            view, place = view[written:], place + written
+        if end < self._size:
+            os.ftruncate(self._descriptor, end)
+        if not undecided and os.path.lexists(self._undecided):
+            Path(self._undecided).unlink()
+        self._size = end
+
+
+def _set_decided(path: str, size: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        os.pwrite(descriptor, b"%019d" % size, 0)  # of one length always, so that no reader finds a mixture
+    finally:
+        os.close(descriptor)

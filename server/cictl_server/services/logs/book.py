@@ -1,0 +1,255 @@
+"""The output of executions: secrets covered, limits kept, snapshots joined. Where the bytes are kept is `log_writer`'s matter."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cictl.redaction import starred
+from cictl_server.errors import LogGap
+from cictl_server.log_writer.contract import LogEditor, LogIndex, LogWriter
+from cictl_server.services.core.ids import leading_number
+from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT, Join
+from cictl_server.services.secrets.masks import Mask, Masks
+
+DEFAULT_LOG_LIMIT = 1 << 30
+"""How many bytes of one log are kept unless the server is told otherwise."""
+
+_BLOCK = 1 << 18
+
+_MOST_ASKED_AGAIN = 4000
+"""Agents are asked again for this many bytes at most: their shortest pieces have 4096, and must bring something new."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What became of bytes for a log.
+
+    Attributes:
+        is_cut: There were more than the limit allows. The log is final now; nothing may be written into it any more.
+        other: Bytes that don't continue the log and should replace it, covered, for `overwrite`; None where there are none.
+        sent: The same bytes as their agent sent them.
+    """
+
+    is_cut: bool = False
+    other: bytes | None = None
+    sent: bytes = b""
+
+
+class LogBook:
+    """The logs of all executions, by name.
+
+    Each byte of a secret becomes a `*`, so offsets and sizes stay those of the agent. An end that may be the beginning of a
+    secret is not shown before the next bytes decide. For the secret `hunter2`, a log that ends in `hun` is shown without
+    these three bytes.
+
+    Attributes:
+        limit: How many bytes of one log are kept; 0 for any number.
+        written_bytes: By how much all logs grew since this object was made.
+    """
+
+    def __init__(self, writer: LogWriter, masks: Masks, *, limit: int = DEFAULT_LOG_LIMIT) -> None:
+        self.limit = limit
+        self._writer = writer
+        self._masks = masks
+        self.written_bytes = 0
+        self._counting = threading.Lock()
+
+    @property
+    def index(self) -> LogIndex:
+        """When the bytes arrived, and where steps begin."""
+        return self._writer.index
+
+    def size(self, name: str) -> int:
+        """Return the size of the log in bytes; 0 if there is none."""
+        return self._writer.size(name)
+
+    def shown_size(self, name: str) -> int:
+        """Return how many bytes of the log may be shown."""
+        return self._writer.shown_size(name)
+
+    def read(self, name: str, *, offset: int, limit: int) -> bytes:
+        """Return up to *limit* bytes from *offset*; empty past the end."""
+        return self._writer.read(name, offset=offset, limit=limit)
+
+    def append(self, name: str, data: bytes, *, offset: int) -> Written:
+        """Write *data* at *offset*; the part of it that is stored already is skipped.
+
+        Raises:
+            LogGap: *offset* is past the end; or bytes before the end must come again, so that secrets in them can be found.
+        """
+        mask = self._masks.of_log(name)
+        with self._writer.edit(name) as log:
+            size = log.size
+            if offset > size:
+                raise LogGap(size)
+            new = data[size - offset :]
+            fresh = self._fitting(new, at=size)
+            is_cut = len(fresh) < len(new)
+            if mask is not None:
+                _Masked(log, name, mask).append(fresh, again=data[: size - offset], is_last=is_cut)
+            elif fresh:
+                log.write(fresh, at=size)
+            self._note_growth(log.size - size)
+        return Written(is_cut=is_cut)
+
+    def continue_by(self, name: str, snapshot: bytes) -> Written:
+        """Make *snapshot*, the whole log or its last `SNAPSHOT_LIMIT` bytes, the end of the log.
+
+        A snapshot that continues the stored bytes is appended. A tail is joined where it overlaps with them, so a log
+        stays whole although its agent sends only tails. An older snapshot that arrives late changes nothing. Any other
+        one replaces the log, as the contract says: it is not written but returned, covered, for `overwrite`.
+        """
+        mask = self._masks.of_log(name)
+        with self._writer.edit(name) as log:
+            size = log.size
+            start = max(0, size - 2 * SNAPSHOT_LIMIT)
+            join = Join.of(log.read_from(start), snapshot, mask)
+            if mask is not None:
+                mask.has_covered = mask.has_covered or join.text != snapshot
+            end = join.new_end(is_known_whole=start == 0)
+            if end is None:
+                return Written(other=join.fresh, sent=snapshot)
+            at, data = start + end[0], end[1]
+            if not data:
+                return Written()
+            is_cut = self._write_end(log, name, data, at=at, sent=snapshot, mask=mask)
+            self._note_growth(log.size - size)
+        return Written(is_cut=is_cut)
+
+    def overwrite(self, name: str, written: Written, *, is_last: bool) -> bool:
+        """Replace the log by the `other` that `continue_by` returned, durably if it *is_last*; tell whether it was cut."""
+        mask = self._masks.of_log(name)
+        with self._writer.edit(name) as log:
+            size = log.size
+            is_cut = self._write_end(log, name, written.other or b"", at=0, sent=written.sent, mask=mask)
+            self._note_growth(log.size - size)
+        if is_last:
+            self.seal(name)
+        return is_cut
+
+    def sha256(self, name: str) -> str:
+        """Return the hex digest of the whole log."""
+        digest, offset = hashlib.sha256(), 0
+        while block := self._writer.read(name, offset=offset, limit=_BLOCK):
+            digest.update(block)
+            offset += len(block)
+        return digest.hexdigest()
+
+    def reset(self, name: str) -> None:
+        """Empty a damaged log. Its agent sends the bytes again; the index keeps the times of their first arrival."""
+        with self._writer.edit(name) as log:
+            log.write(b"", at=0)
+
+    def seal(self, name: str) -> None:
+        """Make the log durable."""
+        self._writer.seal(name)
+
+    def stored(self) -> Iterator[tuple[int, str]]:
+        """Yield the number of the execution and the name of each log."""
+        for name in self._writer.names():
+            if (number := leading_number(name)) is not None:
+                yield number, name
+
+    def delete(self, name: str) -> None:
+        self._writer.delete(name)
+
+    def _write_end(self, log: LogEditor, name: str, data: bytes, *, at: int, sent: bytes, mask: Mask | None) -> bool:
+        """Make *data* the end of the log as far as the limit allows, and tell whether that is less than all.
+
+        Args:
+            data: Covered.
+            sent: The same bytes, and perhaps some before them, as their agent sent them.
+        """
+        fresh = self._fitting(data, at=at)
+        dropped = len(data) - len(fresh)
+        if mask is None:
+            log.write(fresh, at=at)
+        else:
+            _Masked(log, name, mask).end(fresh, at=at, sent=sent[: len(sent) - dropped], is_last=dropped > 0)
+        return dropped > 0
+
+    def _fitting(self, data: bytes, *, at: int) -> bytes:
+        """Return what of *data* fits into a log from *at* on, in whole characters."""
+        if not self.limit or at + len(data) <= self.limit:
+            return data
+        end = max(0, self.limit - at)
+        while end and data[end] & 0xC0 == 0x80:  # a byte 10xxxxxx continues a character of UTF-8
+            end -= 1
+        return data[:end]
+
+    def _note_growth(self, size: int) -> None:
+        with self._counting:
+            self.written_bytes += max(0, size)
+
+
+@dataclass(frozen=True)
+class _Masked:
+    """A log that is written under a mask."""
+
+    log: LogEditor
+    name: str
+    mask: Mask
+
+    def append(self, fresh: bytes, *, again: bytes, is_last: bool) -> None:
+        """Continue the log by *fresh*, and cover a stored beginning of a secret that *fresh* completes.
+
+        A secret may arrive in two pieces: `hun` is stored, then `ter2` comes. So the search begins up to a secret's length
+        before the end of the log.
+
+        Args:
+            again: What its agent sent once more of the stored bytes, up to the end.
+            is_last: Nothing will follow.
+        """
+        if not (fresh or is_last):
+            return
+        size = self.log.size
+        before = self._sent_before(again)
+        text = before + fresh
+        spans = self.mask.cover.spans(text)
+        self.mask.has_covered = self.mask.has_covered or bool(spans)
+        if any(start < len(before) for start, _ in spans):
+            stored = self.log.read_from(size - len(before))
+            self.end(starred(stored + fresh, spans), at=size - len(before), sent=text, is_last=is_last)
+        else:
+            new = starred(text, spans)[len(before) :] if spans else fresh
+            self.end(new, at=size, sent=text, is_last=is_last)
+
+    def end(self, data: bytes, *, at: int, sent: bytes, is_last: bool) -> None:
+        """Make *data*, which is covered, the end of the log.
+
+        Args:
+            sent: The last bytes of the log as their agent sent them.
+            is_last: Nothing will follow. So what may be the beginning of a secret is cut off: no reader has seen it, and
+                nothing will decide.
+        """
+        undecided = len(sent) - self.mask.cover.undecided_from(sent)
+        if is_last:
+            stop = at + len(data) - undecided
+            at, data, undecided = min(at, stop), data[: max(0, stop - at)], 0
+        self.log.write(data, at=at, undecided=undecided)
+        self.mask.note_end(self.name, size=self.log.size, data=sent)
+
+    def _sent_before(self, again: bytes) -> bytes:
+        """Return the last bytes of the log as its agent sent them, as many as may be the beginning of a secret.
+
+        The stored bytes will not do where some are covered: of two secrets that overlap, the second begins inside the stars
+        of the first. This server knows the bytes if it wrote them itself, under the present secrets. Otherwise another
+        server wrote them, or this one before a restart, and the agent has to send them again.
+
+        Raises:
+            LogGap: It has to.
+        """
+        size = self.log.size
+        before = self.mask.end(self.name, size=size)
+        if before is not None:
+            return before
+        self.mask.has_covered = True
+        stored = self.log.read_from(max(0, size - max(0, self.mask.cover.reach - 1)))
+        if len(again) >= len(stored):
+            return again[len(again) - len(stored) :]
+        if b"*" not in stored or len(stored) > _MOST_ASKED_AGAIN:
+            return stored
+        raise LogGap(size - len(stored))
