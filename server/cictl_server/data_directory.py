@@ -34,6 +34,7 @@ from cictl_server.services.audit.trail import Trail, chain_ends
 from cictl_server.services.core.deeds import deed_of_system
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
+from cictl_server.signals.watches import LocalWakes
 from cictl_server.store.contract import StoreLocked, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, is_in_use, open_copy
 from cictl_server.store.engine import RESTORING
@@ -229,7 +230,9 @@ def create_token(directory: Path, request: TokenRequest) -> NewToken:
     """
     _must_have_state(directory)
     with _left_to_its_owner(directory), TinyStore.open(directory) as store:
-        Trail(store=store, clock=utc_now, hub=Hub(places=0), budget=RefusalBudget(), kept=timedelta()).attach()
+        Trail(
+            store=store, clock=utc_now, hub=Hub(LocalWakes(), places=0), budget=RefusalBudget(), kept=timedelta()
+        ).attach()
         tokens = TokenService(store=store, clock=utc_now, policy=Policy.OPEN_AT_FIRST)
         with deed_of_system(AuditAction.TOKEN_CREATED, awaits=TargetKind.TOKEN, name=_HERE):
             return tokens.create(request, created_by=_HERE)

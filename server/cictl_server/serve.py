@@ -225,6 +225,7 @@ class Server:
                 self._advertiser.stop()
             maintenance.join()
             retention.join()
+            self.services.core.signals.close()
             self._store.close()
 
     def stop(self) -> None:
@@ -239,11 +240,16 @@ class Server:
         with self._store.read() as view:
             return view.tokens.count() > 0
 
+    def _leads(self) -> bool:
+        """Tell whether this server does what one of all servers has to do."""
+        return self.services.core.signals.leadership.is_ours
+
     def _maintain(self) -> None:
         while not self._stopping.wait(MAINTENANCE_SECONDS):
             try:
                 self.services.jobs.expiry.run_once()
-                self.services.agents.removal.forget_silent()
+                if self._leads():
+                    self.services.agents.removal.forget_silent()
                 self.services.updates.update.settle()
             except Exception:  # the next pass tries again; dying silently would be worse
                 logger.exception("maintenance failed")
@@ -253,8 +259,9 @@ class Server:
         while not self._stopping.wait(pause):
             pause = INTERVAL_SECONDS
             try:
-                self.services.retention.retention.run_in_background(self._stopping)
-                self.services.audit.trail.prune()
+                if self._leads():
+                    self.services.retention.retention.run_in_background(self._stopping)
+                    self.services.audit.trail.prune()
             except Exception:  # the next pass tries again
                 logger.exception("retention failed")
 

@@ -17,7 +17,7 @@ from cictl_server.http.authentication import principal_of
 from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal
-from cictl_server.services.core.events import Happening
+from cictl_server.signals.contract import Happening
 
 _TEXT = "Events `job` (JobChanged), `agent` (AgentChanged) and `reset`: some were missed, look at everything anew."
 

@@ -36,6 +36,9 @@ from cictl_server.services.secrets import Secrets
 from cictl_server.services.updates import Updates
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
+from cictl_server.signals.contract import Signals
+from cictl_server.signals.identity import Identity
+from cictl_server.signals.memory import MemorySignals
 from cictl_server.store.contract import Store
 
 DEFAULT_WAITING_PLACES = 64
@@ -72,6 +75,7 @@ class Services:
         *,
         version: str,
         clock: Clock = utc_now,
+        signals: Signals | None = None,
         waiting_places: int = DEFAULT_WAITING_PLACES,
         download_places: int = DEFAULT_DOWNLOAD_PLACES,
         agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
@@ -97,6 +101,8 @@ class Services:
             max_log_bytes: How much is kept of the log of one execution; 0 for any size.
             log_writer: Keeps the logs; by default files below *directory*.
             update_tools: By default those of an empty environment: this installation can't update itself then.
+            signals: How several servers on the same data tell each other what changed, with the clock of all of them; by
+                default this server is alone.
             min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
             process: By default one that can be neither ended nor restarted.
             policy: When callers must have a token.
@@ -107,7 +113,7 @@ class Services:
         core = Core.build(
             store,
             directory,
-            clock=clock,
+            signals=signals or MemorySignals(clock, Identity(version=version)),
             version=version,
             waiting_places=waiting_places,
             download_places=download_places,

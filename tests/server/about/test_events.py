@@ -9,7 +9,7 @@ from typing import Any
 from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 
-from cictl_server.services.core.hub import EVENTS
+from cictl_server.signals.topics import EVENTS
 
 
 class Follower:

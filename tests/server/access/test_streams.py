@@ -11,7 +11,7 @@ from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.threads import ThreadedServer
 
-from cictl_server.services.core.hub import EVENTS
+from cictl_server.signals.topics import EVENTS
 
 
 @pytest.fixture

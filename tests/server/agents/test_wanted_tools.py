@@ -13,7 +13,7 @@ from cictl_testing.stores.records import make_job
 from cictl.wire.agents import MOST_WANTED_TOOLS
 from cictl.wire.explain import Explanation, Fix, Reason
 from cictl.wire.jobs import LeaseResponse
-from cictl_server.services.core.hub import QUEUE
+from cictl_server.signals.topics import QUEUE
 
 
 def needing(*tools: str) -> str:

@@ -16,8 +16,8 @@ from cictl.wire.jobs import JobExecution, JobStatus
 from cictl.wire.reports import TestReport, TestReportUpload
 from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateStatus, UpdateTags
 from cictl.wire.vault import VaultConnection
-from cictl_server.services.core.hub import job_topic
 from cictl_server.services.core.ids import job_number
+from cictl_server.signals.topics import job_topic
 from cictl_server.store.records import (
     AgentRecord,
     ArtifactEntry,

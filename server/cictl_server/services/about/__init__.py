@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 
 from cictl_server.services.about.readiness import ReadinessService
@@ -27,8 +26,7 @@ class About:
             runtime=RuntimeService(
                 presence=fleet.presence,
                 clock=core.clock,
-                version=core.version,
-                instance_id=uuid.uuid4().hex,
+                members=core.signals.members,
                 disk=core.disk,
             ),
             scrape=ScrapeService(

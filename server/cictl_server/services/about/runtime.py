@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
@@ -11,23 +10,29 @@ from cictl.wire.words import Feature
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.projects import git
+from cictl_server.signals.contract import Members
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeService:
     presence: PresenceBook
     clock: Clock
-    version: str
-    instance_id: str
+    members: Members
     disk: Disk
 
+    @property
+    def instance_id(self) -> str:
+        """What tells this process from others."""
+        return self.members.own.instance_id
+
     def info(self) -> ServerInfo:
+        own = self.members.own
         return ServerInfo(
             name="cictl",
             api_version=API_VERSION,
-            version=self.version,
-            hostname=socket.gethostname().strip(),
-            instance_id=self.instance_id,
+            version=own.version,
+            hostname=own.name,
+            instance_id=own.instance_id,
             features=[feature.value for feature in Feature],
         )
 
@@ -58,5 +63,5 @@ class RuntimeService:
             has_any_agents=bool(seen),
             last_agent_seen_utc=max(seen, default=NEVER),
             git_available=has_git,
-            server_version=self.version,
+            server_version=self.members.own.version,
         )

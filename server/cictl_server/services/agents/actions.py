@@ -14,7 +14,7 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.services.agents.scripts import ScriptService
 from cictl_server.services.core.deeds import note_action, note_details
 from cictl_server.services.core.events import EventLog
-from cictl_server.services.core.hub import QUEUE, Hub
+from cictl_server.services.core.hub import Hub
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.fleet.orders import OrderBook
@@ -24,6 +24,7 @@ from cictl_server.services.fleet.targets import installs_wheels, manual_target
 from cictl_server.services.fleet.versions import compare_versions, is_release
 from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.removal import RemovalService
+from cictl_server.signals.topics import QUEUE
 from cictl_server.store.contract import Store
 
 logger = logging.getLogger(__name__)

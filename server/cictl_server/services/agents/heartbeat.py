@@ -14,7 +14,7 @@ from cictl.wire.agents import GREETING, Agent, AgentProcess, HeartbeatRequest, H
 from cictl.wire.events import EventKind
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.events import EventLog
-from cictl_server.services.core.hub import QUEUE, Hub
+from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.deactivation import take_flag
 from cictl_server.services.fleet.limits import FleetLimits, check_agent_id, kept_heartbeat
@@ -27,6 +27,7 @@ from cictl_server.services.fleet.targets import automatic_target, installs_wheel
 from cictl_server.services.fleet.versions import compare_versions, is_newer
 from cictl_server.services.fleet.wanted_tools import ToolList, WantedTools
 from cictl_server.services.jobs.losses import LostWork
+from cictl_server.signals.topics import QUEUE
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import AgentRecord
 

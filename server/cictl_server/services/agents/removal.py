@@ -26,7 +26,7 @@ from cictl_server.store.records import AgentRecord
 logger = logging.getLogger(__name__)
 
 _LISTENING = timedelta(hours=1)
-"""How long a server must have listened before it forgets anybody: agents that live report within that time."""
+"""How long agents must have been able to report before it forgets anybody: agents that live report within that time."""
 
 
 class AgentRemoval:
@@ -50,7 +50,6 @@ class AgentRemoval:
         self._events = events
         self._clock = clock
         self._limits = limits
-        self._begun = clock()
 
     def remove(self, agent_id: str, *, force: bool) -> RemovedAgent:
         """Forget an agent. If its process lives, its next heartbeat makes it known again, as a new one.
@@ -79,7 +78,7 @@ class AgentRemoval:
 
         An agent whose id no agent may have any more, from an earlier version, can't report again, so it goes whatever it is.
         """
-        if self._clock() - self._begun < _LISTENING:
+        if self._clock() - self._presence.listening_since < _LISTENING:
             return
         with self._store.read() as view:
             silent = [record.agent_id for record in view.agents.iter_all() if self._is_forgotten(view, record)]

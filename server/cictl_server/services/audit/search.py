@@ -9,14 +9,14 @@ from itertools import islice
 
 from cictl.wire.audit.records import AuditFilter, AuditPage, AuditRecord
 from cictl_server.services.audit.trail import chain_ends
-from cictl_server.services.core.hub import AUDIT, Hub, IsOver
+from cictl_server.services.core.hub import Following, Hub, IsOver
+from cictl_server.signals.topics import AUDIT
 from cictl_server.store.contract import Store
 
 MOST = 1000
 """Records of one part at most."""
 _MOST_LOOKED_AT = 2000
 """Records that one search looks at before it answers with what it has: the store's lock is held meanwhile."""
-_KEEPALIVE_SECONDS = 15.0
 _CLOCK_ERROR = timedelta(days=1)
 """A server's clock may have been set back by so much: then records that were written later tell earlier times."""
 
@@ -55,18 +55,22 @@ class SearchService:
         The iterator ends when the server stops, and soon after *is_over*.
         """
         with self.hub.watch(AUDIT) as watch:
+            following = Following(watch, is_over=is_over)
             while True:
                 watch.clear()
                 is_closing = self.hub.is_closed
                 if is_over():
                     return
                 fresh = self._after(after)
-                yield from filter(wanted.matches, fresh)
+                matching = [record for record in fresh if wanted.matches(record)]
+                if matching:
+                    yield from matching
+                    following.told()
                 if fresh:
                     after = fresh[-1].id
                 elif is_closing:
                     return
-                elif not self.hub.wait(watch, _KEEPALIVE_SECONDS, is_over=is_over):
+                elif not following.wait():
                     yield None
 
     def last_id(self) -> int:

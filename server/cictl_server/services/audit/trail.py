@@ -16,7 +16,8 @@ from cictl.wire.audit.records import AuditAction, AuditOutcome, AuditRecord, Cha
 from cictl_server.errors import StoreError
 from cictl_server.services.audit.refusals import RefusalBudget, Verdict
 from cictl_server.services.core.deeds import Deed, begin_deed, deed_of_system, present_deed
-from cictl_server.services.core.hub import AUDIT, Hub
+from cictl_server.services.core.hub import Hub
+from cictl_server.signals.topics import AUDIT
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import SettingRecord
 

@@ -15,12 +15,14 @@ from cictl_server.services.core.memory import SharedMemory
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.core.places import Places
 from cictl_server.services.core.pulse import Pulse
+from cictl_server.signals.contract import Signals
 from cictl_server.store.contract import Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Core:
     store: Store
+    signals: Signals
     clock: Clock
     version: str
     disk: Disk
@@ -39,7 +41,7 @@ class Core:
         store: Store,
         directory: Path,
         *,
-        clock: Clock,
+        signals: Signals,
         version: str,
         waiting_places: int,
         download_places: int,
@@ -47,17 +49,18 @@ class Core:
     ) -> Core:
         with store.read() as view:
             last = view.jobs.last_number()
-        hub, ids = Hub(places=waiting_places), NumberSource(clock, last=last)
+        clock, hub = signals.clock, Hub(signals.wakes, places=waiting_places)
         return cls(
             store=store,
+            signals=signals,
             clock=clock,
             version=version,
             disk=Disk(directory, min_free=min_free),
             hub=hub,
             downloads=Places(places=download_places, refusal="all places for downloads are taken"),
             memory=SharedMemory(),
-            ids=ids,
-            events=EventLog(hub, first=ids.next()),
+            ids=NumberSource(clock, last=last, server=lambda: signals.members.number),
+            events=EventLog(hub, signals.feed),
             pulse=Pulse(clock),
             metrics=Metrics(version=version),
             idempotency=IdempotencyService(store=store, clock=clock),

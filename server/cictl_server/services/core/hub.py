@@ -1,46 +1,35 @@
-"""Wakes waiting requests when something changed, and bounds how many may wait."""
+"""Where waiting requests and the changes they wait for meet, and how many may wait."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from cictl_server.errors import NoCapacity
 from cictl_server.services.core.places import Places
-
-QUEUE = "queue"
-"""Topic: an execution became leasable."""
-
-EVENTS = "events"
-"""Topic: the event log has more."""
-
-AUDIT = "audit"
-"""Topic: the audit has another record."""
+from cictl_server.signals.contract import Wakes
 
 _ALL_TAKEN = "all places for waiting requests are taken"
 IsOver = Callable[[], bool]
+KEEPALIVE_SECONDS = 15.0
+"""After this time without news, a follower's client is told that the connection lives."""
+
 _LOOK_SECONDS = 2.0
 
 
-def job_topic(number: int) -> str:
-    """Topic: the state or the log of one execution changed."""
-    return f"job:{number}"
-
-
 class Hub(Places):
-    """Where waiting requests and the changes they wait for meet. Its places are for them.
+    """The waiting requests of this server. Its places are for them.
 
     A waiter clears its watch, looks at the state, and only then waits. The order matters: a change between the look and
     the wait sets the watch, so it is not missed. Clearing after the look would lose it.
     """
 
-    def __init__(self, *, places: int) -> None:
+    def __init__(self, wakes: Wakes, *, places: int) -> None:
         """Allow *places* requests to wait at once; each of them holds a server thread."""
         super().__init__(places=places, refusal=_ALL_TAKEN)
-        self._watches: defaultdict[str, set[threading.Event]] = defaultdict(set)
+        self._wakes = wakes
         self._closed = False
 
     @property
@@ -49,41 +38,14 @@ class Hub(Places):
         return self._closed
 
     def is_watched(self, topic: str) -> bool:
-        with self._lock:
-            return topic in self._watches
+        return self._wakes.is_watched(topic)
 
     def publish(self, topic: str) -> None:
-        with self._lock:
-            watches = list(self._watches.get(topic, ()))
-        for watch in watches:
-            watch.set()
+        self._wakes.publish(topic)
 
-    @contextmanager
-    def watch(self, topic: str) -> Iterator[threading.Event]:
-        """Yield an event that each `publish` of *topic* sets."""
-        event = threading.Event()
-        with self._lock:
-            self._watches[topic].add(event)
-        try:
-            yield event
-        finally:
-            with self._lock:
-                self._watches[topic].discard(event)
-                if not self._watches[topic]:
-                    del self._watches[topic]
-
-    @staticmethod
-    def wait(watch: threading.Event, seconds: float, *, is_over: IsOver) -> bool:
-        """Wait for *watch*, and tell whether it was set, or the waiter's time is over.
-
-        Args:
-            is_over: Asked every other second: whether the waiter may wait no more, because its token was revoked.
-        """
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            if watch.wait(min(left, _LOOK_SECONDS)) or is_over():
-                return True
-        return False
+    def watch(self, topic: str) -> AbstractContextManager[threading.Event]:
+        """Yield an event that each `publish` of *topic* sets; now and then it is set without one."""
+        return self._wakes.watch(topic)
 
     def take_place(self) -> None:
         """Count the caller as waiting until `leave_place`.
@@ -97,8 +59,34 @@ class Hub(Places):
 
     def close(self) -> None:
         """Wake everybody and let nobody wait any more."""
-        with self._lock:
-            self._closed = True
-            watches = [w for group in self._watches.values() for w in group]
-        for watch in watches:
-            watch.set()
+        self._closed = True
+        self._wakes.wake_all()
+
+
+class Following:
+    """The waiting of one follower, whose client must hear something at least every `KEEPALIVE_SECONDS`."""
+
+    def __init__(self, watch: threading.Event, *, is_over: IsOver) -> None:
+        """Wait for *watch*.
+
+        Args:
+            is_over: Asked every other second: whether the follower may follow no more, because its token was revoked.
+        """
+        self._watch = watch
+        self._is_over = is_over
+        self._due = time.monotonic() + KEEPALIVE_SECONDS
+
+    def told(self) -> None:
+        """Note that the client was just told something."""
+        self._due = time.monotonic() + KEEPALIVE_SECONDS
+
+    def wait(self) -> bool:
+        """Wait until it is time to look again; return False if the client must be told that the connection lives.
+
+        A wake without news leaves that time as it is, so clients hear of us however often the follower looks in vain.
+        """
+        while (left := self._due - time.monotonic()) > 0:
+            if self._watch.wait(min(left, _LOOK_SECONDS)) or self._is_over():
+                return True
+        self.told()
+        return False

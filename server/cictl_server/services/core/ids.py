@@ -1,32 +1,37 @@
-"""Ids of executions and runs: nanoseconds of the clock, made strictly increasing."""
+"""Ids of executions and runs: microseconds of the clock, made strictly increasing, and the number of the server behind them."""
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cictl.base.clock import Clock
 from cictl_server.errors import NotFound
 
 _PREFIX = "job-"
+_SERVERS = 1000
 _JOB_ID = re.compile(f"{_PREFIX}[1-9][0-9]{{0,19}}")
 
 
 class NumberSource:
-    """Hands out growing numbers, also when the clock stands still or goes back."""
+    """Hands out growing numbers, also when the clock stands still or goes back.
 
-    def __init__(self, clock: Clock, *, last: int) -> None:
-        """Start above *last*, the highest number ever stored."""
+    The last three digits are the number of the server, so several servers never hand out the same one.
+    """
+
+    def __init__(self, clock: Clock, *, last: int, server: Callable[[], int]) -> None:
+        """Start above *last*, the highest number ever stored; *server* tells the present number of this server."""
         self._clock = clock
-        self._last = last
+        self._server = server
+        self._micros = last // _SERVERS
         self._lock = threading.Lock()
 
     def next(self) -> int:
         with self._lock:
-            self._last = max(self._last + 1, int(self._clock().timestamp() * 1_000_000) * 1000)
-            return self._last
+            self._micros = max(self._micros + 1, int(self._clock().timestamp() * 1_000_000))
+            return self._micros * _SERVERS + self._server()
 
 
 def numbered_names(directory: Path) -> Iterator[tuple[int, str]]:

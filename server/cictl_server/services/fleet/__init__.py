@@ -28,13 +28,13 @@ class Fleet:
     def build(cls, core: Core, *, limits: FleetLimits) -> Fleet:
         with core.store.read() as view:
             known = {agent.agent_id: agent.seen for agent in view.agents.iter_all()}
-        presence = PresenceBook(core.clock, known)
+        presence = PresenceBook(core.signals, known)
         return cls(
             presence=presence,
             processes=ProcessGuard(presence=presence),
             matching=Matching(store=core.store, presence=presence),
-            orders=OrderBook(core.clock, core.ids),
-            rollout=Rollout(core.clock),
+            orders=OrderBook(core.signals, core.ids),
+            rollout=Rollout(core.signals),
             wanted_tools=WantedTools(),
             limits=limits,
         )

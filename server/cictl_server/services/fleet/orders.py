@@ -16,29 +16,30 @@ has arrived.
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.agents import Order
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.presence import HEARTBEAT_INTERVAL
+from cictl_server.signals.contract import Board, Signals
 
 ARRIVAL_LIMIT: timedelta = 2 * HEARTBEAT_INTERVAL
 RESTART_ATTEMPTS = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class Handout:
+class Handout(msgspec.Struct, frozen=True, kw_only=True):
     """The orders in one answer, and the id by which the agent acknowledges them; both are empty when there are none."""
 
     orders: tuple[Order, ...] = ()
     id: str = ""
 
 
-@dataclass
-class _Agent:
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """The orders of one agent that have not arrived.
 
     Attributes:
@@ -47,32 +48,61 @@ class _Agent:
         departed: When that answer was given; None once a heartbeat has come since.
     """
 
-    waiting: dict[Order, int] = field(default_factory=dict)
-    flight: Handout = field(default_factory=Handout)
+    waiting: Mapping[Order, int] = msgspec.field(default_factory=dict)
+    flight: Handout = msgspec.field(default_factory=Handout)
     departed: datetime | None = None
 
 
-class OrderBook:
-    """The orders of all agents, in memory only: a restart of the server forgets them."""
+@dataclass(frozen=True, kw_only=True)
+class _Arrival:
+    """What a heartbeat tells about the orders in flight."""
 
-    def __init__(self, clock: Clock, numbers: NumberSource) -> None:
-        self._clock = clock
+    received: str | None
+    has_restart_status: bool
+    now: datetime
+
+    def of(self, order: Order, orders: Orders) -> bool:
+        """Tell whether *order*, which is in flight, has arrived."""
+        if order is Order.RESTART and self.has_restart_status:
+            return True
+        if self.received is not None:
+            return self.received == orders.flight.id
+        if order is Order.RESTART:
+            return orders.waiting.get(order, 0) >= RESTART_ATTEMPTS
+        assert orders.departed is not None
+        return self.now - orders.departed <= ARRIVAL_LIMIT
+
+
+class OrderBook:
+    """The orders of all agents. With one server they are in memory only: a restart forgets them.
+
+    With several, any of them takes an order, hands it out, and sees that it arrived. An order reaches the others within about
+    two seconds, so an agent may get it with the heartbeat after its next one.
+    """
+
+    def __init__(self, signals: Signals, numbers: NumberSource) -> None:
+        self._clock: Clock = signals.clock
         self._numbers = numbers
-        self._agents: dict[str, _Agent] = {}
-        self._lock = threading.Lock()
+        self._board: Board[Orders] = signals.board("orders", Orders, is_lasting=True)
 
     def give(self, agent_id: str, order: Order) -> None:
-        """Hand *order* out with the next heartbeat. Given twice before it arrived, it is still one order."""
-        with self._lock:
-            agent = self._agents.setdefault(agent_id, _Agent())
-            agent.waiting[order] = 0
-            remaining = tuple(o for o in agent.flight.orders if o is not order)
-            agent.flight = Handout(orders=remaining, id=agent.flight.id)
+        """Hand *order* out with the next heartbeat. Given twice before it arrived, it is still one order.
+
+        Raises:
+            StoreError: It could not be noted.
+        """
+
+        def change(old: Orders | None) -> tuple[Orders, None]:
+            known = old or Orders()
+            remaining = tuple(each for each in known.flight.orders if each is not order)
+            flight = Handout(orders=remaining, id=known.flight.id)
+            return msgspec.structs.replace(known, waiting={**known.waiting, order: 0}, flight=flight), None
+
+        self._board.change(agent_id, change)
 
     def forget(self, agent_id: str) -> None:
         """Drop the orders of an agent that was removed."""
-        with self._lock:
-            self._agents.pop(agent_id, None)
+        self._board.remove(agent_id)
 
     def confirm(self, agent_id: str, *, received: str | None, has_restart_status: bool) -> None:
         """Conclude from a heartbeat which of the orders in flight arrived.
@@ -80,37 +110,33 @@ class OrderBook:
         Args:
             received: The last `orders_id` that the agent got; None from an agent that does not acknowledge.
         """
-        with self._lock:
-            agent = self._agents.get(agent_id)
-            if agent is None or agent.departed is None:
-                return
-            for order in agent.flight.orders:
-                if self._arrived(agent, order, received=received, has_restart_status=has_restart_status):
-                    agent.waiting.pop(order, None)
-            agent.flight, agent.departed = Handout(), None
-            if not agent.waiting:
-                del self._agents[agent_id]
+        if self._board.find(agent_id) is None:
+            return  # which is so at nearly every heartbeat
+        arrival = _Arrival(received=received, has_restart_status=has_restart_status, now=self._clock())
+        self._board.change(agent_id, lambda old: (_without_arrived(old, arrival), None))
 
     def hand_out(self, agent_id: str) -> Handout:
         """Return what the answer to the present heartbeat must carry."""
-        with self._lock:
-            agent = self._agents.get(agent_id)
-            if agent is None:
-                return Handout()
-            waiting = tuple(order for order in Order if order in agent.waiting)
-            orders = tuple(order for order in waiting if order is not Order.RESTART) or waiting
-            for order in orders:
-                agent.waiting[order] += 1
-            agent.flight = Handout(orders=orders, id=f"orders-{self._numbers.next()}")
-            agent.departed = self._clock()
-            return agent.flight
+        if self._board.find(agent_id) is None:
+            return Handout()
+        handout_id, now = f"orders-{self._numbers.next()}", self._clock()
 
-    def _arrived(self, agent: _Agent, order: Order, *, received: str | None, has_restart_status: bool) -> bool:
-        if order is Order.RESTART and has_restart_status:
-            return True
-        if received is not None:
-            return received == agent.flight.id
-        if order is Order.RESTART:
-            return agent.waiting[order] >= RESTART_ATTEMPTS
-        assert agent.departed is not None
-        return self._clock() - agent.departed <= ARRIVAL_LIMIT
+        def change(old: Orders | None) -> tuple[Orders | None, Handout]:
+            if old is None:
+                return None, Handout()
+            waiting = tuple(order for order in Order if order in old.waiting)
+            orders = tuple(order for order in waiting if order is not Order.RESTART) or waiting
+            counts = {order: count + (order in orders) for order, count in old.waiting.items()}
+            flight = Handout(orders=orders, id=handout_id)
+            return Orders(waiting=counts, flight=flight, departed=now), flight
+
+        return self._board.change(agent_id, change)
+
+
+def _without_arrived(old: Orders | None, arrival: _Arrival) -> Orders | None:
+    """Return what still waits after a heartbeat; None for nothing."""
+    if old is None or old.departed is None:
+        return old
+    arrived = {order for order in old.flight.orders if arrival.of(order, old)}
+    waiting = {order: count for order, count in old.waiting.items() if order not in arrived}
+    return Orders(waiting=waiting) if waiting else None

@@ -1,15 +1,15 @@
-"""When each agent was last heard of. In memory only, because a heartbeat must not cost a write."""
+"""When each agent was last heard of. It is on a board of the signals, because a heartbeat must not cost a write of the store."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.agents import AgentProcess
+from cictl_server.signals.contract import Board, Signals
 
 HEARTBEAT_INTERVAL = timedelta(seconds=10)
 """How often agents send heartbeats."""
@@ -20,10 +20,22 @@ STALE = timedelta(seconds=60)
 
 _LOG_LINES = 30
 _HEARTBEAT = " heartbeat version="
+_SIGN, _BEAT = "sign", "beat"
 
 
-@dataclass
-class _Presence:
+class Presence(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one agent besides its record.
+
+    Attributes:
+        seen: Its last sign of life.
+        has_reported: It has sent a heartbeat, since this began to be kept.
+        greeting: That of its process.
+        running: The executions that its last heartbeat named.
+        rival: The last process with its id that was refused, at `rival_seen`.
+        tools_looked_for: Id of the list of tools that it has looked for; None if it looks for none on demand.
+        log: Lines about it, the newest last.
+    """
+
     seen: datetime
     has_reported: bool = False
     greeting: str = ""
@@ -32,18 +44,29 @@ class _Presence:
     rival: AgentProcess | None = None
     rival_seen: datetime | None = None
     tools_looked_for: str | None = None
-    log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
+    log: tuple[str, ...] = ()
 
 
 class PresenceBook:
-    """The last sign of life of each agent, and the last lines of its log."""
+    """The last sign of life of each agent, and the last lines of its log, whichever server heard it.
 
-    def __init__(self, clock: Clock, known: Mapping[str, datetime]) -> None:
-        """Begin with the agents in the store and when each was last seen; none has reported yet."""
-        self._clock = clock
-        self._begun = clock()
-        self._lock = threading.Lock()
-        self._entries = {agent_id: _Presence(seen=seen) for agent_id, seen in known.items()}
+    What another server heard is known about two seconds later. Rules that a repeat at another server must not deceive, as
+    that of the greeting, change the board at once instead.
+    """
+
+    def __init__(self, signals: Signals, known: Mapping[str, datetime]) -> None:
+        """Begin with the agents in the store and when each was last seen, besides those that other servers know."""
+        self._clock: Clock = signals.clock
+        self._signals = signals
+        self._board: Board[Presence] = signals.board("presence", Presence, is_lasting=False)
+        for agent_id, seen in known.items():
+            if self._board.find(agent_id) is None:
+                self._board.gather(agent_id, _known_since(seen))
+
+    @property
+    def listening_since(self) -> datetime:
+        """Since when agents could make themselves heard without a break."""
+        return self._signals.listening_since
 
     def beat(
         self,
@@ -67,110 +90,119 @@ class PresenceBook:
         """
         now = self._clock()
         line = _line(now, f"heartbeat version={version} platform={platform}")
-        with self._lock:
-            entry = self._entries.setdefault(agent_id, _Presence(seen=now))
-            entry.seen, entry.has_reported, entry.running = now, True, frozenset(running)
-            has_changed, entry.is_draining = entry.is_draining is not is_draining, is_draining
-            entry.tools_looked_for = tools_looked_for
-            if entry.log and _HEARTBEAT in entry.log[-1]:
-                entry.log[-1] = line
-            else:
-                entry.log.append(line)
-            return has_changed
+        told = {
+            "has_reported": True,
+            "running": frozenset(running),
+            "is_draining": is_draining,
+            "tools_looked_for": tools_looked_for,
+        }
+
+        def change(old: Presence | None) -> Presence:
+            entry = old or Presence(seen=now)
+            log = entry.log[:-1] if entry.log and _HEARTBEAT in entry.log[-1] else entry.log
+            return msgspec.structs.replace(entry, seen=now, log=_newest([*log, line]), **told)
+
+        entry = self._board.find(agent_id)
+        is_routine = entry is not None and all(getattr(entry, name) == value for name, value in told.items())
+        self._board.gather(agent_id, change, replaces=_BEAT if is_routine else "")
+        return (entry is not None and entry.is_draining) is not is_draining
 
     def is_draining(self, agent_id: str) -> bool:
         """Tell whether the agent's last heartbeat said that it begins no execution until those that it runs are over."""
-        with self._lock:
-            entry = self._entries.get(agent_id)
-            return entry is not None and entry.is_draining
+        entry = self._board.find(agent_id)
+        return entry is not None and entry.is_draining
 
     def note_rival(self, agent_id: str, rival: AgentProcess) -> bool:
         """Note that a second process with the agent's id was refused; tell whether it is another one than the last."""
         now = self._clock()
-        with self._lock:
-            entry = self._entries.setdefault(agent_id, _Presence(seen=now))
-            is_new, entry.rival, entry.rival_seen = entry.rival != rival, rival, now
-            return is_new
+
+        def change(old: Presence | None) -> Presence:
+            return msgspec.structs.replace(old or Presence(seen=now), rival=rival, rival_seen=now)
+
+        entry = self._board.find(agent_id)
+        is_known = entry is not None and entry.rival == rival
+        self._board.gather(agent_id, change, replaces="rival" if is_known else "")
+        return not is_known
 
     def rival(self, agent_id: str) -> AgentProcess | None:
         """Return the process with the agent's id that was refused within the last minute; None if none was."""
-        with self._lock:
-            entry = self._entries.get(agent_id)
-            if entry is None or entry.rival_seen is None or self._clock() - entry.rival_seen > STALE:
-                return None
-            return entry.rival
+        entry = self._board.find(agent_id)
+        if entry is None or entry.rival_seen is None or self._clock() - entry.rival_seen > STALE:
+            return None
+        return entry.rival
 
     def has_fixed_tools(self, agent_id: str) -> bool:
         """Tell whether the agent has reported, and looks for no tools on demand."""
-        with self._lock:
-            entry = self._entries.get(agent_id)
-            return entry is not None and entry.has_reported and entry.tools_looked_for is None
+        entry = self._board.find(agent_id)
+        return entry is not None and entry.has_reported and entry.tools_looked_for is None
 
     def is_asked(self, agent_id: str, list_id: str) -> bool:
         """Tell whether the agent is there, looks for tools on demand, and has not yet looked for those of this list."""
-        with self._lock:
-            entry = self._entries.get(agent_id)
-            if entry is None or entry.tools_looked_for is None or self._clock() - entry.seen > STALE:
-                return False
-            return entry.tools_looked_for != list_id
+        entry = self._board.find(agent_id)
+        if entry is None or entry.tools_looked_for is None or self._clock() - entry.seen > STALE:
+            return False
+        return entry.tools_looked_for != list_id
 
     def says_it_runs(self, agent_id: str, job_id: str) -> bool:
         """Tell whether the agent is online and its last heartbeat named the execution."""
-        with self._lock:
-            entry = self._entries.get(agent_id)
-            return entry is not None and job_id in entry.running and self._clock() - entry.seen <= ONLINE
+        entry = self._board.find(agent_id)
+        return entry is not None and job_id in entry.running and self._clock() - entry.seen <= ONLINE
 
     def is_new_start(self, agent_id: str, greeting: str) -> bool:
         """Note the *greeting* of an agent's process, and tell whether it proves that the process is a new one.
 
         Call it before `beat`. A known greeting proves nothing: it is a repeat, because its answer was lost, or it came
-        late. Nor does the first message of an agent since the server's start: that may be a repeat too.
+        late. Nor does the first message of an agent since this is kept: that may be a repeat too. Of two servers that get
+        one greeting at once, one is told that it is new.
+
+        Raises:
+            StoreError: What other servers heard can't be read.
         """
-        with self._lock:
-            entry = self._entries.setdefault(agent_id, _Presence(seen=self._clock()))
-            is_proof = entry.has_reported and entry.greeting != greeting
-            entry.greeting = greeting
-            return is_proof
+        now = self._clock()
+
+        def change(old: Presence | None) -> tuple[Presence, bool]:
+            entry = old or Presence(seen=now)
+            return msgspec.structs.replace(entry, greeting=greeting), entry.has_reported and entry.greeting != greeting
+
+        return self._board.change(agent_id, change)
 
     def touch(self, agent_id: str) -> None:
         """Count a request other than a heartbeat as a sign of life of an agent that is already known."""
-        with self._lock:
-            if entry := self._entries.get(agent_id):
-                entry.seen = self._clock()
+        now = self._clock()
+
+        def change(old: Presence | None) -> Presence | None:
+            return old and msgspec.structs.replace(old, seen=now)
+
+        self._board.gather(agent_id, change, replaces=_SIGN)
 
     def note(self, agent_id: str, message: str) -> None:
         """Add a line about the agent, with the server's local time."""
         now = self._clock()
-        with self._lock:
-            self._entries.setdefault(agent_id, _Presence(seen=now)).log.append(_line(now, message))
+        line = _line(now, message)
+
+        def change(old: Presence | None) -> Presence:
+            entry = old or Presence(seen=now)
+            return msgspec.structs.replace(entry, log=_newest([*entry.log, line]))
+
+        self._board.gather(agent_id, change)
 
     def forget(self, agent_id: str) -> None:
         """Forget an agent that was removed."""
-        with self._lock:
-            self._entries.pop(agent_id, None)
+        self._board.remove(agent_id)
 
     def seen_at(self, agent_id: str) -> datetime | None:
         """Return when the agent was last heard of; None if it never was."""
-        with self._lock:
-            entry = self._entries.get(agent_id)
-            return entry.seen if entry else None
+        entry = self._board.find(agent_id)
+        return entry.seen if entry else None
 
     def lines(self, agent_id: str) -> list[str]:
         """Return up to 30 lines about the agent, the newest last."""
-        with self._lock:
-            entry = self._entries.get(agent_id)
-            return list(entry.log) if entry else []
+        entry = self._board.find(agent_id)
+        return list(entry.log) if entry else []
 
     def reported(self) -> list[datetime]:
-        """Return when each agent was last heard of that has sent a heartbeat since the server's start."""
-        with self._lock:
-            return [entry.seen for entry in self._entries.values() if entry.has_reported]
-
-    def has_reported(self, agent_id: str) -> bool:
-        """Tell whether the agent has sent a heartbeat since the server's start."""
-        with self._lock:
-            entry = self._entries.get(agent_id)
-            return entry is not None and entry.has_reported
+        """Return when each agent was last heard of that has sent a heartbeat since this is kept."""
+        return [entry.seen for entry in self._board.states().values() if entry.has_reported]
 
     def is_online(self, agent_id: str) -> bool:
         """Tell whether the agent was heard of within two heartbeat intervals."""
@@ -178,9 +210,9 @@ class PresenceBook:
         return seen is not None and self._clock() - seen <= ONLINE
 
     def is_gone(self, agent_id: str) -> bool:
-        """Tell whether the agent has been silent for more than a minute in which this server could hear it."""
+        """Tell whether the agent has been silent for more than a minute in which it could be heard."""
         seen = self.seen_at(agent_id)
-        return seen is None or self._clock() - max(seen, self._begun) > STALE
+        return seen is None or self._clock() - max(seen, self.listening_since) > STALE
 
     def is_available(self, agent_id: str) -> bool:
         """Tell whether the agent was heard of within the last minute."""
@@ -188,6 +220,15 @@ class PresenceBook:
         return seen is not None and self._clock() - seen <= STALE
 
 
+def _known_since(seen: datetime) -> Callable[[Presence | None], Presence]:
+    """Return the change that makes an agent of the store known."""
+    return lambda old: old or Presence(seen=seen)
+
+
 def _line(now: datetime, message: str) -> str:
     """Return a line in the contract's form: server local time without a year, then the message."""
     return f"{now.astimezone():%a %d %b %H:%M:%S} {message}"
+
+
+def _newest(lines: list[str]) -> tuple[str, ...]:
+    return tuple(lines[-_LOG_LINES:])

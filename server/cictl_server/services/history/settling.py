@@ -16,11 +16,12 @@ from cictl.wire.events import EventKind
 from cictl.wire.jobs import JobStatus
 from cictl.wire.metadata import JobMetadata, Key
 from cictl_server.services.core.events import EventLog
-from cictl_server.services.core.hub import QUEUE, Hub, job_topic
+from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.history.chain_waits import settled_by_chain
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.needs import settled_by_needs
+from cictl_server.signals.topics import QUEUE, job_topic
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
 

@@ -116,6 +116,7 @@ class Jobs:
                 logs=book,
                 presence=presence,
                 clock=clock,
+                leadership=core.signals.leadership,
                 pulse=core.pulse,
                 metrics=core.metrics,
                 idempotency=core.idempotency,

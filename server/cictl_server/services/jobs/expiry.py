@@ -18,6 +18,7 @@ from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.secrets.sensitive import SensitiveValues
+from cictl_server.signals.contract import Leadership
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
 
@@ -42,7 +43,11 @@ _TIMED_OUT = "job timed out while running (server maintenance)"
 
 
 class MaintenanceService:
-    """The background work: a pass at start-up, then one every `INTERVAL_SECONDS` (`core/pulse.py`)."""
+    """The background work: a pass at start-up, then one every `INTERVAL_SECONDS` (`core/pulse.py`).
+
+    Each server looks after what only it remembers. Executions are ended by the one that leads; a second one that did the same
+    would find nothing left to do, because each record is checked in the transaction that changes it.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class MaintenanceService:
         logs: LogBook,
         presence: PresenceBook,
         clock: Clock,
+        leadership: Leadership,
         pulse: Pulse,
         metrics: Metrics,
         idempotency: IdempotencyService,
@@ -64,12 +70,12 @@ class MaintenanceService:
         self._logs = logs
         self._presence = presence
         self._clock = clock
+        self._leadership = leadership
         self._pulse = pulse
         self._metrics = metrics
         self._idempotency = idempotency
         self._sensitive = sensitive
         self._agent_timeout = agent_timeout
-        self._started = clock()
 
     def start_up(self) -> None:
         """Settle what an earlier server left unsettled, then make the first pass."""
@@ -78,8 +84,14 @@ class MaintenanceService:
         self.run_once()
 
     def run_once(self) -> None:
+        """Make a pass."""
         self._idempotency.expire()
         self._forget_secrets()
+        if self._leadership.is_ours:
+            self._end_overdue()
+        self._pulse.beat()
+
+    def _end_overdue(self) -> None:
         now = self._clock()
         with self._store.read() as view:
             leased = [job for job in view.jobs.with_status(JobStatus.LEASED) if _is_stale(job, now)]
@@ -92,7 +104,6 @@ class MaintenanceService:
                     self._requeue(tx, job.number, now)
                 for job in running:
                     self._fail(tx, job.number, now)
-        self._pulse.beat()
 
     def _forget_secrets(self) -> None:
         """Forget the secrets of executions that were deleted, or that ended more than `SECRETS_KEPT` ago."""
@@ -145,11 +156,11 @@ class MaintenanceService:
         return (now - job.started - grace).total_seconds() >= job.limit_seconds
 
     def _is_agent_lost(self, job: JobRecord, now: datetime) -> bool:
-        """Tell whether the agent was silent for too long. A start of the server begins the count anew: nobody could report before it."""
+        """Tell whether the agent was silent for too long. What it could not be heard in does not count, such as the time before the server's start."""
         seen = self._presence.seen_at(job.agent_id)
         if seen is None:
             return False  # an agent that never sends heartbeats: only its job's own limit counts
-        return now - max(seen, self._started) >= self._agent_timeout
+        return now - max(seen, self._presence.listening_since) >= self._agent_timeout
 
 
 def _is_stale(job: JobRecord, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from cictl.wire.jobs import (
     JobSteps,
 )
 from cictl_server.log_writer.contract import Arrivals
-from cictl_server.services.core.hub import Hub, IsOver, job_topic
+from cictl_server.services.core.hub import Following, Hub, IsOver
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import get_job
@@ -21,9 +21,9 @@ from cictl_server.services.jobs.culprit import blocked_by
 from cictl_server.services.jobs.views import job_state, job_view
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.reader import JobLog, LogSlice
+from cictl_server.signals.topics import job_topic
 from cictl_server.store.contract import Store
 
-_KEEPALIVE_SECONDS = 15.0
 _SLICE = 65_536
 
 
@@ -102,6 +102,7 @@ class JobService:
         """
         arrivals: Arrivals | None = None
         with self.hub.watch(job_topic(job_number(job_id))) as watch:
+            following = Following(watch, is_over=is_over)
             while not (self.hub.is_closed or is_over()):
                 watch.clear()
                 with self.store.read() as view:
@@ -113,10 +114,11 @@ class JobService:
                 if piece.data:
                     offset += len(piece.data)
                     yield piece
+                    following.told()
                 elif piece.complete:
                     yield self.get_state(job_id)
                     return
-                elif not self.hub.wait(watch, _KEEPALIVE_SECONDS, is_over=is_over):
+                elif not following.wait():
                     yield None
 
     def blocked_by(self, job_id: str) -> BlockedBy:

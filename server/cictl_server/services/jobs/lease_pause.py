@@ -6,7 +6,8 @@ import threading
 from datetime import datetime
 
 from cictl.base.clock import Clock
-from cictl_server.services.core.hub import QUEUE, Hub
+from cictl_server.services.core.hub import Hub
+from cictl_server.signals.topics import QUEUE
 
 
 class LeasePause:

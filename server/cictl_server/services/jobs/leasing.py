@@ -16,7 +16,7 @@ from cictl.wire.jobs import JobStatus, LeaseRequest, LeaseResponse
 from cictl.wire.requirements import for_older_agents, meets_all
 from cictl.wire.updates import SERVER_IS_UPDATING
 from cictl_server.errors import NoCapacity, no_agent_id
-from cictl_server.services.core.hub import QUEUE, Hub
+from cictl_server.services.core.hub import Hub
 from cictl_server.services.fleet.deactivation import is_deactivated
 from cictl_server.services.fleet.limits import check_agent_id, kept_lease
 from cictl_server.services.fleet.matching import effective_capabilities
@@ -28,6 +28,7 @@ from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.handover import BEING_RESOLVED, Handover
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.losses import LostWork
+from cictl_server.signals.topics import QUEUE
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
 

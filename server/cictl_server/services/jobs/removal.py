@@ -14,10 +14,11 @@ from cictl_server.services.artifacts.artifacts import ArtifactService
 from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.core.deeds import note_details
 from cictl_server.services.core.events import EventLog
-from cictl_server.services.core.hub import Hub, job_topic
+from cictl_server.services.core.hub import Hub
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.logs.book import LogBook
+from cictl_server.signals.topics import job_topic
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord
 

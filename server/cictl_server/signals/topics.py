@@ -1,0 +1,17 @@
+"""The topics that wakes are about. Besides these, a room may watch topics of its own."""
+
+from __future__ import annotations
+
+QUEUE = "queue"
+"""An execution became leasable."""
+
+EVENTS = "events"
+"""The feed has more."""
+
+AUDIT = "audit"
+"""The audit has another record."""
+
+
+def job_topic(number: int) -> str:
+    """The state or the log of one execution changed."""
+    return f"job:{number}"
