@@ -5,9 +5,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 
+from cictl.wire.requirements import PRESENT
+from cictl.wire.words import JobFeature
 from cictl_agent.system.platforms import Platform
 
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i386": "386", "i686": "386"}
+
+_FEATURES = (JobFeature.STEPS,)
 
 
 def architecture() -> str:
@@ -19,7 +23,7 @@ def architecture() -> str:
 def base_capabilities(
     system: Platform, *, is_service: bool = False, labels: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the capabilities that are known without looking at tools.
+    """Return the capabilities that are known without looking at tools, with what it does beyond the contract.
 
     Args:
         is_service: Whether a service manager starts the agent anew when it ends.
@@ -32,4 +36,5 @@ def base_capabilities(
         "os": system.os_name,
         "arch": architecture(),
         "run_mode": "service" if is_service else "manual",
+        **dict.fromkeys(_FEATURES, PRESENT),
     }

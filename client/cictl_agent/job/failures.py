@@ -1,4 +1,4 @@
-"""The exception by which a job fails on the agent, and what is said of a script that failed."""
+"""The exceptions by which a job or a script fails on the agent, and what is said of a script that failed."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ class JobFailed(Exception):
         self.error = error
         self.exit_code = exit_code
         self.cause = cause
+
+
+class CannotStart(Exception):
+    """A script can't be run; the text says why, to follow the name of its step."""
 
 
 def memory_kills() -> int | None:

@@ -15,13 +15,13 @@ from cictl_agent.tools import Prober
 
 
 def choose_shell(job: JobExecution, there: Iterable[str]) -> str:
-    """Return the shell that the job runs in: the one that it asks for, else the first of *there*.
+    """Return the shell that the job's steps run in unless they name another: the one it asks for, else the first of *there*.
 
     Raises:
         JobFailed: The shell that it asks for is not *there*.
     """
     names = list(there)
-    shell = (job.required_capabilities or {}).get("shell", "").strip().lower()
+    shell = job.shell or (job.required_capabilities or {}).get("shell", "").strip().lower()
     if shell and shell not in names:
         raise JobFailed(f'resolve job shell: unsupported shell "{shell}"')
     return shell or names[0]

@@ -24,8 +24,8 @@ from cictl_agent.job.dependencies import dependency_ids, restore_dependencies
 from cictl_agent.job.environment import inherited_environment, job_environment
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.reports import combine
-from cictl_agent.job.shells import ContainerShell, LocalShell, Shell
-from cictl_agent.job.steps import Steps, tells_commands
+from cictl_agent.job.steps.shells import IN_CONTAINERS, ContainerShell, LocalShell, Shell
+from cictl_agent.job.steps.steps import Steps, tells_commands
 from cictl_agent.job.warnings import Warnings
 from cictl_agent.job.workspace import prepare_workspace
 from cictl_agent.log.reporter import Reporter
@@ -252,6 +252,7 @@ class JobRun:
                 directory=self.directory,
                 reporter=self.reporter,
                 log=self.log,
+                warnings=self.warnings,
                 interruption=self.interruption,
             )
             self._steps.run()
@@ -267,6 +268,7 @@ class JobRun:
             return ContainerShell(
                 container=container,
                 environment=environment,
+                name=requirements.choose_shell(self.job, IN_CONTAINERS),
                 directory=self.workspace,
                 scratch_dir=self.config.spool_dir,
                 is_traced=traced,
@@ -274,11 +276,10 @@ class JobRun:
                 interruption=self.interruption,
                 processes=self.processes,
             )
-        shell = requirements.choose_shell(self.job, self.platform.interpreters)
         return LocalShell(
-            interpreter=self.platform.interpreters[shell],
             platform=self.platform,
             environment=environment,
+            name=requirements.choose_shell(self.job, self.platform.interpreters),
             directory=self.directory,
             scratch_dir=self.config.spool_dir,
             is_traced=traced,
@@ -295,7 +296,7 @@ class JobRun:
         """
         required = self.job.required_capabilities or {}
         self._runtime = requirements.runtime_capabilities(self.capabilities)
-        requirements.choose_shell(self.job, ("posix",) if container else self.platform.interpreters)
+        requirements.choose_shell(self.job, IN_CONTAINERS if container else self.platform.interpreters)
         requirements.check_host(required, self.capabilities, self.platform, found=self._runtime)
         requirements.check_container(required, container, found=self._runtime)
 

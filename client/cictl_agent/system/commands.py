@@ -38,10 +38,15 @@ class CommandResult(NamedTuple):
 
 
 class CommandTimedOut(Exception):
-    """The command took longer than its time limit."""
+    """The command took longer than its time limit.
 
-    def __init__(self, seconds: float) -> None:
+    Attributes:
+        ended: How it ended then.
+    """
+
+    def __init__(self, seconds: float, ended: Exit) -> None:
         super().__init__(f"stopped after {seconds:g} s")
+        self.ended = ended
 
 
 class Exit:
@@ -78,31 +83,31 @@ def run_command(
     limit_seconds: float | None = None,
     script: IO[bytes] | None = None,
     on_stop: Callable[[], None] | None = None,
+    on_late: Callable[[], None] | None = None,
 ) -> Exit:
     """Run a command to its end, and pass both its outputs to *sink*.
 
     The command leads a group of its own. To stop it, its group is interrupted; two seconds later every process of the
-    job that is left is killed. A background process lives until the job ends. What it prints after the command's end is
-    among the leftovers of *processes*.
+    job that is left is killed, or, at the command's own time limit, of the group alone. A background process lives until the
+    job ends. What it prints after the command's end is among the leftovers of *processes*.
 
     Args:
         script: A file that the command reads as its input; without it the input is empty.
         on_stop: Called instead of the interrupt, where that would not reach the processes.
+        on_late: The same at the command's own time limit.
 
     Raises:
         Interrupted: The job was stopped; the command and all that it started are gone.
-        CommandTimedOut: *limit_seconds* passed; the command and all that it started are gone.
+        CommandTimedOut: *limit_seconds* passed; the command and its group are gone.
         OSError: The command can't be started.
     """
     with _Running(arguments, directory, environment, sink, processes, script) as running:
         deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
         while running.process.poll() is None:
-            is_late = deadline is not None and time.monotonic() >= deadline
-            if interruption.is_given or is_late:
-                code = running.stop(on_stop)
-                if not interruption.is_given:
-                    raise CommandTimedOut(limit_seconds or 0)
-                raise Interrupted(Exit(code).code)
+            if interruption.is_given:
+                raise Interrupted(Exit(running.stop(on_stop)).code)
+            if deadline is not None and time.monotonic() >= deadline:
+                raise CommandTimedOut(limit_seconds or 0, Exit(running.stop_group(on_late)))
             running.pump(_TICK_SECONDS)
         running.settle()
         return Exit(running.process.returncode)
@@ -261,8 +266,24 @@ class _Running:
 
     def stop(self, on_stop: Callable[[], None] | None) -> int:
         """Stop the command and every process of the job, and return the command's return code."""
-        if on_stop:
-            on_stop()
+        self._interrupt(on_stop)
+        self._processes.kill_all()
+        self.process.kill()
+        self._pump_until(time.monotonic() + _TICK_SECONDS)
+        return self.process.wait()
+
+    def stop_group(self, on_late: Callable[[], None] | None) -> int:
+        """Stop the command and its group, and return the command's return code. Whatever left the group lives on."""
+        self._interrupt(on_late)
+        self._processes.groups.kill(self.process.pid)
+        code = self.process.wait()
+        self.settle()
+        return code
+
+    def _interrupt(self, instead: Callable[[], None] | None) -> None:
+        """Ask the group to end, or do what is to be done *instead*, and give it some time."""
+        if instead:
+            instead()
         else:
             self._processes.groups.interrupt(self.process.pid)
         deadline = time.monotonic() + _GRACE_SECONDS
@@ -270,10 +291,6 @@ class _Running:
             self.pump(_TICK_SECONDS)
             if not self._pipe.is_open and self.process.poll() is not None:
                 time.sleep(_TICK_SECONDS)
-        self._processes.kill_all()
-        self.process.kill()
-        self._pump_until(time.monotonic() + _TICK_SECONDS)
-        return self.process.wait()
 
     def _is_alive(self) -> bool:
         return self.process.poll() is None or self._processes.groups.is_alive(self.process.pid)

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
@@ -46,17 +47,35 @@ class Interpreter(Protocol):
         """
 
 
+@dataclass(frozen=True)
 class PosixShell:
-    """`sh -c`, with `set -e`. A long script comes as input from a file without a name, which nobody else can open."""
+    """A shell that takes its script by `-c`. A long one comes as input from a file without a name, which nobody else can open.
+
+    Attributes:
+        program: Its name on PATH.
+        options: What `set` is given before each script.
+    """
+
+    program: str
+    options: str
 
     @contextmanager
     def invocation(self, script: str, *, is_traced: bool, scratch_dir: Path) -> Iterator[Invocation]:
-        whole = posix_prefix(is_traced=is_traced) + script
+        whole = self.prefix(is_traced=is_traced) + script
         if len(whole.encode()) <= LONGEST_ARGUMENT:
-            yield Invocation(["sh", "-c", whole])
+            yield Invocation([self.program, "-c", whole])
             return
         with staged(whole, scratch_dir) as file:
-            yield Invocation(["sh", "-c", FROM_INPUT], file)
+            yield Invocation([self.program, "-c", FROM_INPUT], file)
+
+    def prefix(self, *, is_traced: bool) -> str:
+        """Return what is put before a script, on this machine or in a container."""
+        return f"set {self.options}\n" + ("set -x\n" if is_traced else "")
+
+
+SH = PosixShell("sh", "-e")
+BASH = PosixShell("bash", "-eo pipefail")
+"""A pipe fails with any of its commands."""
 
 
 class Cmd:
@@ -99,11 +118,6 @@ class PowerShell:
     def _prefix(self, *, is_traced: bool) -> str:
         lines = [_POWERSHELL_UTF8, "$ErrorActionPreference='Stop'", *(["Set-PSDebug -Trace 1"] if is_traced else [])]
         return "".join(f"{line}\n" for line in lines)
-
-
-def posix_prefix(*, is_traced: bool) -> str:
-    """Return what is put before a script for `sh`, on this machine or in a container."""
-    return "set -e\nset -x\n" if is_traced else "set -e\n"
 
 
 def quoted_for_powershell(text: str) -> str:

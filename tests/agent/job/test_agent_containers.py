@@ -92,6 +92,13 @@ def test_steps_run_in_the_container(run: RunJob, engine: StandInEngine, agent: A
     assert [workspace.joinpath("made").read_text() for workspace in agent.config.workspaces_dir.iterdir()] == ["text\n"]
 
 
+def test_bash_runs_in_the_container_with_its_own_options(run: RunJob, engine: StandInEngine) -> None:
+    job = run(step_plan=[Step(index=1, script="false | true\necho on", shell="bash")])
+    [step] = [call.arguments for call in engine.called("exec") if "-i" in call.arguments]
+    assert step[-3:-1] == ["bash", "-lc"]
+    assert job.last.error.endswith(": exit status 1")
+
+
 def test_container_is_started_with_what_the_job_wants(run: RunJob, engine: StandInEngine, agent: AgentThread) -> None:
     wanted = {"workdir": "/w", "user": "7:8", "devices": "/dev/null", "groups": "video,44"}
     metadata = {**IN_IMAGE, **{f"runtime_exec.container_{key}": value for key, value in wanted.items()}}

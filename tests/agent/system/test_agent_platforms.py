@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -55,11 +55,20 @@ def test_platform_is_chosen_by_the_system(word: str, kind: type, os_name: str, m
 
 
 @pytest.mark.parametrize(
-    ("platform", "shells"),
-    [pytest.param(Windows(), "cmd,powershell", id="windows"), pytest.param(MacOS(), "posix", id="macos")],
+    ("platform", "there", "shells"),
+    [
+        pytest.param(Windows, ("bash",), "cmd,powershell", id="windows"),
+        pytest.param(MacOS, (), "posix", id="macos-without-bash"),
+        pytest.param(MacOS, ("bash",), "posix,bash", id="macos"),
+        pytest.param(Linux, ("bash", "pwsh"), "posix,bash", id="linux"),
+    ],
 )
-def test_shells_are_offered_with_the_default_first(platform: Platform, shells: str) -> None:
-    assert base_capabilities(platform)["shells"] == shells
+def test_shells_are_offered_with_the_default_first(
+    platform: Callable[[], Platform], there: tuple[str, ...], shells: str, programs: Programs
+) -> None:
+    for name in there:
+        programs.add(name, "")
+    assert base_capabilities(platform())["shells"] == shells
 
 
 @pytest.mark.parametrize(

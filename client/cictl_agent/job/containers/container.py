@@ -38,6 +38,15 @@ _NAME_TAKEN = "is already in use"
 _PROBED = ("git", "go", "gh", "cmake", "ccache", "ninja", "gcc", "clang", "docker", "xcodebuild", "iscc", "signtool")
 _WHICH = 'for t in "$@"; do command -v "$t" > /dev/null 2>&1 && echo "$t"; done; :'
 
+_KILL_MARKED = """\
+for round in 1 2 3; do
+  for process in /proc/[0-9]*; do
+    case "$(cat "$process/environ" 2> /dev/null)" in *"$1"*) kill -KILL "${process#/proc/}" ;; esac
+  done
+done
+"""
+"""Several rounds: a process that is about to be killed may start another one."""
+
 _FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3  # the 64-bit parameters of FNV-1a
 
 
@@ -119,6 +128,12 @@ class Container:
     def kill(self) -> None:
         """Kill everything that runs inside: stopping the engine's client would leave it running."""
         self.engine.ask("kill", self.name, limit_seconds=_KILL_SECONDS)
+
+    def kill_marked(self, name: str, value: str) -> None:
+        """Kill the processes inside that have a variable of this name and value."""
+        self.engine.ask(
+            "exec", self.name, "sh", "-c", _KILL_MARKED, "sh", f"{name}={value}", limit_seconds=_KILL_SECONDS
+        )
 
     def _version(self, tool: str) -> str:
         for arguments in (TOOLS[tool],) if tool in TOOLS else LAST_RESORTS:

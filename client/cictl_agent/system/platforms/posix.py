@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cictl_agent.system.household import Household
-from cictl_agent.system.interpreters import Interpreter, PosixShell
+from cictl_agent.system.interpreters import BASH, SH, Interpreter
 from cictl_agent.system.platforms import Setting
 from cictl_agent.system.process_groups import JobGroups, PosixGroups
 from cictl_agent.system.processes import JobProcesses, Processes
@@ -25,7 +25,9 @@ class Posix:
 
     def __init__(self, os_name: str) -> None:
         self.os_name = os_name
-        self.interpreters: Mapping[str, Interpreter] = {"posix": PosixShell()}
+        self.interpreters: Mapping[str, Interpreter] = {"posix": SH}
+        if shutil.which(BASH.program):
+            self.interpreters = {"posix": SH, "bash": BASH}
         self.groups: JobGroups = PosixGroups()
 
     def job_processes(

@@ -6,17 +6,20 @@ the machine could read it, and in the environment of the engine's client it woul
 
 from __future__ import annotations
 
+import posixpath
 import re
+import secrets
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from cictl_agent.job.containers.container import Container
+from cictl_agent.job.failures import CannotStart
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.commands import Exit, run_command
-from cictl_agent.system.interpreters import FROM_INPUT, LONGEST_ARGUMENT, Interpreter, posix_prefix, staged
+from cictl_agent.system.interpreters import BASH, FROM_INPUT, LONGEST_ARGUMENT, SH, staged
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import Processes
@@ -29,9 +32,37 @@ _PREFIX = _ONE_OUTPUT + _HOME
 _SET_FROM_INPUT = _PREFIX + 'eval "$(cat)"; exec < /dev/null; '
 """Put before a script whose variables come as its input."""
 
+AnyShell = TypeVar("AnyShell")
+
+IN_CONTAINERS = {"posix": SH, "bash": BASH}
+"""The shells of images. Which of them an image has only a step can tell."""
+
+_MARK = "CICTL_STEP_MARK"
+"""Set in a container for a step with a time limit, to a value of this step alone: the engine's client can't stop what it
+started, so all processes with the variable are killed."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READ_ONLY = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"})
 """Variables that a shell refuses to set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What a shell is to run.
+
+    Attributes:
+        text: In the language of the shell.
+        variables: Added to the environment of the job; they win.
+        directory: Path below the checkout, with slashes; empty for the checkout itself.
+        shell: The shell's name; empty for that of the job.
+        limit_seconds: How long it may run; None for as long as the job may.
+    """
+
+    text: str
+    variables: Mapping[str, str]
+    directory: str = ""
+    shell: str = ""
+    limit_seconds: float | None = None
 
 
 class Shell(Protocol):
@@ -41,11 +72,13 @@ class Shell(Protocol):
     def is_traced(self) -> bool:
         """Whether the shell prints each command."""
 
-    def run(self, script: str, extra: Mapping[str, str]) -> Exit:
-        """Run a script with *extra* added to its environment; its output goes to the job's log.
+    def run(self, script: Script) -> Exit:
+        """Run a script; its output goes to the job's log.
 
         Raises:
+            CommandTimedOut: It took too long, and its processes are gone, but for those that left it.
             Interrupted: The job was stopped.
+            CannotStart: There is no such shell here.
             ValueError: The script or the environment holds a NUL.
         """
 
@@ -55,6 +88,7 @@ class _JobShell:
     """What a shell knows of its job; `directory` is where the command of a script is started."""
 
     environment: Mapping[str, str]
+    name: str
     directory: Path
     scratch_dir: Path
     is_traced: bool
@@ -65,60 +99,77 @@ class _JobShell:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalShell(_JobShell):
-    """A shell of this machine, in the execution directory."""
+    """A shell of this machine, in the execution directory; `name` is that of the job's own."""
 
-    interpreter: Interpreter
     platform: Platform
 
-    def run(self, script: str, extra: Mapping[str, str]) -> Exit:
-        with self.interpreter.invocation(script, is_traced=self.is_traced, scratch_dir=self.scratch_dir) as invocation:
+    def run(self, script: Script) -> Exit:
+        interpreter = chosen_shell(script.shell or self.name, self.platform.interpreters)
+        with interpreter.invocation(script.text, is_traced=self.is_traced, scratch_dir=self.scratch_dir) as invocation:
             return run_command(
                 invocation.arguments,
-                directory=self.directory,
-                environment=self.platform.merge(self.environment, extra),
+                directory=self.directory / script.directory,
+                environment=self.platform.merge(self.environment, script.variables),
                 sink=self.log.write,
                 interruption=self.interruption,
                 processes=self.processes,
+                limit_seconds=script.limit_seconds,
                 script=invocation.script,
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerShell(_JobShell):
-    """`sh -l` in the job's container; `directory` is where the engine's client runs, outside the container."""
+    """`sh -l` or `bash -l` in the job's container; `directory` is where the engine's client runs, outside the container."""
 
     container: Container
 
-    def run(self, script: str, extra: Mapping[str, str]) -> Exit:
-        container, script = self.container, posix_prefix(is_traced=self.is_traced) + script
-        variables = {**_trusting_git(container.spec.directory), **self.environment, **extra}
+    def run(self, script: Script) -> Exit:
+        container, shell = self.container, chosen_shell(script.shell or self.name, IN_CONTAINERS)
+        text = shell.prefix(is_traced=self.is_traced) + script.text
+        variables = {**_trusting_git(container.spec.directory), **self.environment, **script.variables}
         exported = {name: value for name, value in variables.items() if _is_exportable(name)}
         others = {name: value for name, value in variables.items() if name not in exported}
+        mark = secrets.token_hex(8)
+        if script.limit_seconds:
+            others[_MARK] = mark
         options = [option for name in others for option in ("--env", name)]
-        is_long = len(script.encode()) + len(_SET_FROM_INPUT) > LONGEST_ARGUMENT
-        text = _exports(exported) + (script if is_long else "")
-        with staged(text, self.scratch_dir) as file:
+        is_long = len(text.encode()) + len(_SET_FROM_INPUT) > LONGEST_ARGUMENT
+        with staged(_exports(exported) + (text if is_long else ""), self.scratch_dir) as file:
             return run_command(
                 [
                     container.engine.path,
                     "exec",
                     "-i",
                     "-w",
-                    container.spec.directory,
+                    posixpath.normpath(posixpath.join(container.spec.directory, script.directory)),
                     *options,
                     container.name,
-                    "sh",
+                    shell.program,
                     "-lc",
-                    _PREFIX + FROM_INPUT if is_long else _SET_FROM_INPUT + script,
+                    _PREFIX + FROM_INPUT if is_long else _SET_FROM_INPUT + text,
                 ],
                 directory=self.directory,
                 environment={**container.engine.environment, **others},
                 sink=self.log.write,
                 interruption=self.interruption,
                 processes=self.processes,
+                limit_seconds=script.limit_seconds,
                 script=file,
                 on_stop=container.kill,
+                on_late=lambda: container.kill_marked(_MARK, mark),
             )
+
+
+def chosen_shell(name: str, there: Mapping[str, AnyShell]) -> AnyShell:
+    """Return the shell of this name.
+
+    Raises:
+        CannotStart: It is not *there*.
+    """
+    if name not in there:
+        raise CannotStart(f'unsupported shell "{name}"; there is {", ".join(there)}')
+    return there[name]
 
 
 def _trusting_git(directory: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Running the steps of a job, and reading the reports that they leave. What runs a script is in `shells`."""
+"""Running the steps of a job, and reading the reports that they leave."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from cictl.expressions import ExpressionError
 from cictl.wire.jobs import Cause, JobExecution, Step
 from cictl.wire.reports import Coverage, TestSuite
-from cictl_agent.job.failures import JobFailed, memory_kills, script_failure
+from cictl_agent.job.failures import CannotStart, JobFailed, memory_kills, script_failure
 from cictl_agent.job.reports import Hits, ReportError, StepReports
-from cictl_agent.job.shells import Shell
+from cictl_agent.job.steps.conditions import is_due
+from cictl_agent.job.steps.directories import check_directory
+from cictl_agent.job.steps.shells import Script, Shell
+from cictl_agent.job.warnings import Warnings
 from cictl_agent.log.reporter import Reporter
 from cictl_agent.log.spool import JobLog
-from cictl_agent.system.commands import Exit
+from cictl_agent.system.commands import CommandTimedOut
 from cictl_agent.system.interruption import Interruption
 
 WHOLE_SCRIPT = "Running job script"
@@ -25,8 +30,24 @@ _SHOWN_LINES = 20
 _SHOWN_CHARACTERS = 160
 """How much of a script the log shows before it runs; a title is no longer than such a line."""
 
+_NO_STEP = Step()
+"""Stands for the whole script of a job without steps."""
+
 _TOO_LARGE = "start shell: the step's variables are larger than this system takes (Linux: 128 KiB each)"
 _NO_DIRECTORY = "start shell: the directory that steps run in is gone; an earlier step removed it"
+
+
+class _Ending(NamedTuple):
+    """How a script ended.
+
+    Attributes:
+        code: 0 also for a script that could not be started.
+        reason: What is said of it; empty if it succeeded.
+    """
+
+    code: int
+    reason: str = ""
+    cause: Cause = Cause.STEP_FAILED
 
 
 @dataclass(kw_only=True)
@@ -38,9 +59,11 @@ class Steps:
     directory: Path
     reporter: Reporter
     log: JobLog
+    warnings: Warnings
     interruption: Interruption
     suites: list[TestSuite] = field(default_factory=list)
     _hits: Hits = field(default_factory=Hits)
+    _failure: JobFailed | None = None
 
     @property
     def coverage(self) -> Coverage | None:
@@ -48,27 +71,54 @@ class Steps:
         return self._hits.coverage() if self._hits.formats else None
 
     def run(self) -> None:
-        """Run the steps up to the first that fails, or the whole script of a job without steps.
+        """Run the steps, or the whole script of a job without steps. After one that fails only those run that ask for that.
 
         Raises:
-            JobFailed: A step failed, its report can't be read, or its tests failed.
+            JobFailed: A step failed, its report can't be read, or its tests failed; the first such failure.
             Interrupted: The job was stopped.
         """
-        job = self.job
-        if not job.step_plan:
-            self.reporter.note_step(WHOLE_SCRIPT)
-            code, reason = self._run_script(job.script, {})
-            if code:
-                raise JobFailed(reason, exit_code=code, cause=Cause.STEP_FAILED)
+        if not self.job.step_plan:
+            self._run_whole_script()
             return
-        for step in job.step_plan:
+        for step in self.job.step_plan:
             if step.script.strip() or step.is_skipped:
                 self.interruption.check()
-                self._run_step(step)
+                try:
+                    if self._is_due(step):
+                        self._run_step(step)
+                except JobFailed as failure:
+                    self._note(step, failure)
+        if self._failure:
+            raise self._failure
+
+    def _run_whole_script(self) -> None:
+        self.reporter.note_step(WHOLE_SCRIPT)
+        ending = self._run_script(self.job.script)
+        if ending.reason:
+            raise JobFailed(ending.reason, exit_code=ending.code or None, cause=ending.cause)
+
+    def _is_due(self, step: Step) -> bool:
+        try:
+            due = is_due(step.condition, {**self.job.env, **step.env}, has_failed=self._failure is not None)
+        except ExpressionError as error:
+            raise JobFailed(f"{self._text(step)}: if: {error}", cause=Cause.STEP_FAILED) from error
+        if not due and step.condition:
+            self.log.line(f"[run] skipped {self._text(step)}: if: {step.condition}")
+        return due
+
+    def _note(self, step: Step, failure: JobFailed) -> None:
+        """Keep the first failure as the job's own; that of a step after which the job goes on is only told."""
+        if step.continue_on_error:
+            self.warnings.add("run", f"{failure.error}; the job goes on, as continue_on_error says")
+        elif self._failure is None:
+            self._failure = failure
+
+    def _text(self, step: Step) -> str:
+        return _shortened(self.log.redact(step_text(step)))
 
     def _run_step(self, step: Step) -> None:
         log = self.log
-        text = _shortened(log.redact(step_text(step)))
+        text = self._text(step)
         self.reporter.note_step(text, step=_without_script(step))
         if step.is_skipped:
             log.line(f"[dry-run] skipped step: {step.title}")
@@ -76,12 +126,12 @@ class Steps:
         log.line(f"[run] {text}")
         self._show(step)
         reports = StepReports(self.directory, step, check=self.interruption.check) if step.is_test else None
-        code, ending = self._run_script(step.script, step.env)
+        ending = self._run_script(step.script, step)
         before = len(self.suites)
         problem = self._read_reports(reports) if reports else ""
-        if reason := "; ".join(filter(None, (_failed_tests(self.suites[before:]) or ending, problem))):
+        if reason := "; ".join(filter(None, (_failed_tests(self.suites[before:]) or ending.reason, problem))):
             log.line(f"[run] step failed: {text}: {reason}")
-            raise JobFailed(f"{text}: {reason}", exit_code=code or None, cause=Cause.STEP_FAILED)
+            raise JobFailed(f"{text}: {reason}", exit_code=ending.code or None, cause=ending.cause)
 
     def _show(self, step: Step) -> None:
         """Show in the log what is about to run, unless the title says it. A shell that traces its commands does so itself."""
@@ -95,23 +145,33 @@ class Steps:
         if len(lines) > _SHOWN_LINES:
             self.log.line(f"[run] | … {len(lines) - _SHOWN_LINES} more lines")
 
-    def _run_script(self, script: str, extra: Mapping[str, str]) -> tuple[int, str]:
-        """Run a script, and return its exit code and, unless that is 0, how it ended."""
+    def _run_script(self, text: str, step: Step = _NO_STEP) -> _Ending:
         kills = memory_kills()
-        ended = self._run(script, extra)
-        return ended.code, script_failure(ended, ran_out_of_memory=memory_kills() != kills) if ended.code else ""
-
-    def _run(self, script: str, extra: Mapping[str, str]) -> Exit:
+        directory = step.working_directory or self.job.working_directory
         try:
-            return self.shell.run(script, extra)
+            script = Script(
+                text=text,
+                variables=step.env,
+                directory=check_directory(self.directory, directory),
+                shell=step.shell,
+                limit_seconds=step.timeout_seconds or None,
+            )
+            ended = self.shell.run(script)
+        except CannotStart as refusal:
+            return _Ending(0, str(refusal))
+        except CommandTimedOut as late:
+            return _Ending(late.ended.code, f"timed out after {step.timeout_seconds} s", Cause.TIMED_OUT)
         except ValueError as error:  # a NUL in the script or the environment
-            raise JobFailed(f"start shell: {_reason(error, extra)}", cause=Cause.STEP_FAILED) from error
+            raise JobFailed(f"start shell: {_reason(error, step.env)}", cause=Cause.STEP_FAILED) from error
         except OSError as error:
             if error.errno == errno.E2BIG:
                 raise JobFailed(_TOO_LARGE, cause=Cause.STEP_FAILED) from error
             if not self.directory.is_dir():
                 raise JobFailed(_NO_DIRECTORY, cause=Cause.STEP_FAILED) from error
             raise
+        if not ended.code:
+            return _Ending(0)
+        return _Ending(ended.code, script_failure(ended, ran_out_of_memory=memory_kills() != kills))
 
     def _read_reports(self, reports: StepReports) -> str:
         """Read the reports of a test step, and return what is wrong with them; empty when nothing is."""
