@@ -2,8 +2,10 @@
 
 from msgspec.structs import replace
 
-from cictl.base.job_parts import CacheSpec, SecretRef
+from cictl.base.job_parts import ArtifactSpec, CacheSpec, SecretRef, ServiceSpec, When
 from cictl.project_file import definition, schema
+from cictl.project_file.outputs import file_of_output
+from cictl.project_file.shells import shell_of_job
 
 _GO_CACHES = (CacheSpec(id="go-build", env="GOCACHE"), CacheSpec(id="go-mod", env="GOMODCACHE"))
 
@@ -13,7 +15,7 @@ def build(file: schema.FileShape) -> definition.ProjectFile:
     return definition.ProjectFile(
         name=file.project.name.strip(),
         version=file.version,
-        pipelines=[_pipeline(pipeline) for pipeline in file.pipelines],
+        pipelines=[_pipeline(pipeline, file.defaults) for pipeline in file.pipelines],
         pipeline_chains=[
             definition.Chain(id=chain.id.strip(), pipelines=_trimmed(chain.pipelines)) for chain in file.pipeline_chains
         ],
@@ -28,14 +30,15 @@ def effective_caches(declared: list[CacheSpec], *, go_cache: bool) -> list[Cache
     return [*declared, *added] if go_cache else declared
 
 
-def _pipeline(pipeline: schema.PipelineShape) -> definition.Pipeline:
+def _pipeline(pipeline: schema.PipelineShape, defaults: schema.DefaultsShape) -> definition.Pipeline:
     return definition.Pipeline(
         id=pipeline.id,
         trigger=pipeline.trigger.strip(),
         depends_on=_trimmed(pipeline.depends_on),
+        env=defaults.env | pipeline.env,
         vcs_source=_source(pipeline.vcs_source) if pipeline.vcs_source is not None else None,
         versioning=_versioning(pipeline.versioning) if pipeline.versioning is not None else None,
-        jobs=[_job(job) for job in pipeline.jobs],
+        jobs=[_job(job, defaults) for job in pipeline.jobs],
     )
 
 
@@ -61,19 +64,52 @@ def _versioning(versioning: schema.VersioningShape) -> definition.Versioning:
     )
 
 
-def _job(job: schema.JobShape) -> definition.Job:
-    declared = [CacheSpec(id=cache.id.strip(), env=cache.env.strip(), shared=cache.shared) for cache in job.caches]
+def _job(job: schema.JobShape, defaults: schema.DefaultsShape) -> definition.Job:
+    declared = [_cache(cache) for cache in job.caches]
     return definition.Job(
         id=job.id,
         needs=_trimmed(job.needs),
         runs_on={key: _placement(key, value) for key, value in job.runs_on.items()},
         requires_tools=job.requires.tools,
         requires_container_tools=job.requires.container.tools,
-        timeout_seconds=job.timeout_seconds,
-        artifacts=job.artifacts,
+        timeout_seconds=defaults.timeout_seconds if job.timeout_seconds is None else job.timeout_seconds,
+        env=job.env,
+        shell=shell_of_job(job, defaults),
+        working_directory=job.working_directory.strip(),
+        services=[_service(service) for service in job.services],
+        artifacts=[item for item in job.artifacts if isinstance(item, str)],
+        kept_files=[_kept(item) for item in job.artifacts if not isinstance(item, str)],
+        outputs={name: file_of_output(source) for name, source in job.outputs.items()},
         caches=effective_caches(declared, go_cache=job.go_cache is not None and job.go_cache.enabled),
         matrix=job.matrix.include,
         steps=[_step(step) for step in job.steps],
+    )
+
+
+def _cache(cache: CacheSpec) -> CacheSpec:
+    return replace(
+        cache,
+        id=cache.id.strip(),
+        env=cache.env.strip(),
+        path=cache.path.strip(),
+        key=cache.key.strip(),
+        fallback_keys=_trimmed(cache.fallback_keys),
+    )
+
+
+def _service(service: schema.ServiceShape) -> ServiceSpec:
+    return ServiceSpec(
+        image=service.image.strip(), name=service.name.strip(), env=service.env, ready=service.ready.strip()
+    )
+
+
+def _kept(item: schema.ArtifactShape) -> ArtifactSpec:
+    return ArtifactSpec(
+        paths=item.paths,
+        name=item.name.strip(),
+        keep_days=item.keep_days,
+        when=When(item.when.strip() or When.SUCCESS),
+        required=item.required,
     )
 
 
@@ -85,6 +121,10 @@ def _placement(key: str, value: str) -> str:
 def _step(step: definition.Step) -> definition.Step:
     return replace(
         step,
+        name=step.name.strip(),
+        working_directory=step.working_directory.strip(),
+        condition=step.condition.strip(),
+        shell=step.shell.strip().lower(),
         test=_test(step.test) if step.test is not None else None,
         vault=_vault(step.vault) if step.vault is not None else None,
     )

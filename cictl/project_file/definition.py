@@ -4,9 +4,9 @@ A text that names or refers to something is trimmed. Commands, environment value
 `runs_on` other than executor and shell stay as written. A definition survives a JSON round trip.
 """
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from cictl.base.job_parts import CacheSpec, SecretRef
+from cictl.base.job_parts import ArtifactSpec, CacheSpec, SecretRef, ServiceSpec
 
 
 class Definition(Struct, frozen=True, kw_only=True):
@@ -44,12 +44,23 @@ class Step(Definition, frozen=True, kw_only=True):
 
     Attributes:
         run: Shell text with templates, as written.
+        name: What people call it; empty for its command.
+        timeout_seconds: Limit from its start to its end; 0 for none but the job's.
+        working_directory: Path below the checkout; empty for the job's.
+        condition: `if` in the file; empty for `success()`.
+        shell: posix, bash, cmd or powershell; empty for the job's.
         env: The step's environment, with templates and secret placeholders.
         vault: Declares every secret that `env` uses.
     """
 
     run: str = ""
     test: Test | None = None
+    name: str = ""
+    timeout_seconds: int = 0
+    working_directory: str = ""
+    continue_on_error: bool = False
+    condition: str = field(default="", name="if")
+    shell: str = ""
     skip_dry_run: bool = False
     env: dict[str, str] = {}
     vault: VaultUse | None = None
@@ -64,6 +75,14 @@ class Job(Definition, frozen=True, kw_only=True):
         requires_tools: Version constraints by tools of the host.
         requires_container_tools: Version constraints by tools inside the container.
         timeout_seconds: 0 for no limit.
+        env: The job's own environment, with templates; it wins over the pipeline's.
+        shell: posix, bash, cmd, powershell, or empty for the agent's first; from the job, its `runs_on`, or the defaults.
+        working_directory: Path below the checkout; empty for the checkout itself.
+        services: Containers that run beside its steps.
+        artifacts: The items of `artifacts` that are patterns; such files are kept whatever the end of the job.
+        kept_files: Its items that are mappings.
+        outputs: By name, the path below the checkout of the file that holds it; empty for one that a step writes to
+            `$CICTL_OUTPUT`.
         caches: The declared ones, then those that `go_cache` adds.
         matrix: The variables of each row; empty for a job without matrix.
     """
@@ -74,7 +93,13 @@ class Job(Definition, frozen=True, kw_only=True):
     requires_tools: dict[str, str] = {}
     requires_container_tools: dict[str, str] = {}
     timeout_seconds: int = 0
+    env: dict[str, str] = {}
+    shell: str = ""
+    working_directory: str = ""
+    services: list[ServiceSpec] = []
     artifacts: list[str] = []
+    kept_files: list[ArtifactSpec] = []
+    outputs: dict[str, str] = {}
     caches: list[CacheSpec] = []
     matrix: list[dict[str, str]] = []
     steps: list[Step] = []
@@ -120,12 +145,14 @@ class Pipeline(Definition, frozen=True, kw_only=True):
     Attributes:
         trigger: manual, vcs or empty. It is only shown: no run starts by itself.
         depends_on: Ids of pipelines of the same file, without cycles.
+        env: The environment of its jobs, with templates: its own, and what the defaults add.
         vcs_source: None means that nothing is checked out.
     """
 
     id: str
     trigger: str = ""
     depends_on: list[str] = []
+    env: dict[str, str] = {}
     vcs_source: VcsSource | None = None
     versioning: Versioning | None = None
     jobs: list[Job] = []

@@ -1,7 +1,8 @@
 """The project file as it is written: one struct per mapping, one field per key.
 
 These structs are the schema. A key without a field is unknown, and the field's type says what is allowed there. A key that
-is absent or null has the default here. ``X | None`` is for blocks whose absence means something. Steps and caches have the
+is absent or null has the default here. ``X | None`` is for what means something by its absence. ``str | X`` is for what has
+a short form too. Steps and caches have the
 same form as in the definition, which only trims them.
 """
 
@@ -36,13 +37,33 @@ class MatrixShape(Shape, frozen=True, kw_only=True):
     include: list[TextMap] = []
 
 
+class ServiceShape(Shape, frozen=True, kw_only=True):
+    image: str = ""
+    name: str = ""
+    env: TextMap = {}
+    ready: str = ""
+
+
+class ArtifactShape(Shape, frozen=True, kw_only=True):
+    paths: list[str] = []
+    name: str = ""
+    keep_days: int = 0
+    when: str = ""
+    required: bool = False
+
+
 class JobShape(Shape, frozen=True, kw_only=True):
     id: str = ""
     needs: list[str] = []
     runs_on: TextMap = {}
     requires: RequiresShape = RequiresShape()
-    timeout_seconds: int = 0
-    artifacts: list[str] = []
+    timeout_seconds: int | None = None
+    env: TextMap = {}
+    shell: str = ""
+    working_directory: str = ""
+    services: list[ServiceShape] = []
+    artifacts: list[str | ArtifactShape] = []
+    outputs: TextMap = {}
     caches: list[CacheSpec] = []
     go_cache: GoCacheSpec | None = None
     matrix: MatrixShape = MatrixShape()
@@ -70,6 +91,7 @@ class PipelineShape(Shape, frozen=True, kw_only=True):
     id: str = ""
     trigger: str = ""
     depends_on: list[str] = []
+    env: TextMap = {}
     vcs_source: VcsSourceShape | None = None
     versioning: VersioningShape | None = None
     jobs: list[JobShape] = []
@@ -84,8 +106,15 @@ class NamingShape(Shape, frozen=True, kw_only=True):
     name: str = ""
 
 
+class DefaultsShape(Shape, frozen=True, kw_only=True):
+    env: TextMap = {}
+    timeout_seconds: int = 0
+    shell: str = ""
+
+
 class FileShape(Shape, frozen=True, kw_only=True):
     version: int = 0
     project: NamingShape = NamingShape()
+    defaults: DefaultsShape = DefaultsShape()
     pipelines: list[PipelineShape] = []
     pipeline_chains: list[ChainShape] = []

@@ -28,6 +28,11 @@ _INT_FORMS = (
 )
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _INT_LIMIT = 2**63
+_FORMS: dict[type[inspect.Type], str] = {
+    inspect.StrType: "text",
+    inspect.ListType: "a list",
+    inspect.StructType: "a mapping",
+}
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -81,9 +86,19 @@ class Walker:
             tree = self._read(root, _file_type(), "")
         return None if self._findings else msgspec.convert(tree, FileShape)
 
+    def _either(self, node: Node, union: inspect.UnionType, path: str) -> object:
+        """Read a node that may have several forms, which differ in whether they are text, a list or a mapping."""
+        forms = {_FORMS[type(kind)]: kind for kind in union.types}
+        for node_type, wanted in ((Scalar, "text"), (Sequence, "a list"), (Mapping, "a mapping")):
+            if isinstance(node, node_type) and wanted in forms:
+                return self._read(node, forms[wanted], path)
+        return self._mistyped(node, path, " or ".join(forms))
+
     def _read(self, node: Node, kind: inspect.Type, path: str) -> object:
         self._spend(node)
         match kind:
+            case inspect.UnionType():
+                return self._either(node, kind, path)
             case inspect.StructType():
                 return self._record(node, kind, path)
             case inspect.ListType():
@@ -99,7 +114,7 @@ class Walker:
     def _record(self, node: Node, kind: inspect.StructType, path: str) -> object:
         if not isinstance(node, Mapping):
             return self._mistyped(node, path, "a mapping")
-        types = {field.name: _present(field.type) for field in kind.fields}
+        types = {field.encode_name: _present(field.type) for field in kind.fields}
         values: dict[str, object] = {}
         for name, (key, value) in self._entries(node, path).items():
             here = _join(path, name)
@@ -238,9 +253,11 @@ def _file_type() -> inspect.Type:
 
 
 def _present(kind: inspect.Type) -> inspect.Type:
-    if isinstance(kind, inspect.UnionType):
-        return next(member for member in kind.types if not isinstance(member, inspect.NoneType))
-    return kind
+    """Return the type of a value that is there: the schema's type without None."""
+    if not isinstance(kind, inspect.UnionType):
+        return kind
+    members = tuple(member for member in kind.types if not isinstance(member, inspect.NoneType))
+    return members[0] if len(members) == 1 else inspect.UnionType(members)
 
 
 def _is_null(node: Node) -> bool:

@@ -7,7 +7,7 @@ _TEMPLATE = re.compile(r"\{\{([^{}]+)\}\}")
 _SECRET = re.compile(r"\{\{\s*secret\.([A-Za-z0-9_-]+)\s*\}\}")
 _SECRET_BEGUN = re.compile(r"\{\{\s*secret\b")
 _SHARED_KEYS = ("version", "version_raw", "tag_prefix")
-RUN_KEYS = frozenset(f"{prefix}.{key}" for key in _SHARED_KEYS for prefix in ("ciwi", "cictl"))
+VERSION_KEYS = frozenset(f"{prefix}.{key}" for key in _SHARED_KEYS for prefix in ("ciwi", "cictl"))
 """The keys that every run with a version fills."""
 
 # Templates of other tools look otherwise: `{{.Names}}` of Go, `{{ x | upper }}` of Jinja.

@@ -15,13 +15,15 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "cmd": ("run", "`steps: [{run: …}]`"),
     "command": ("run", "`steps: [{run: …}]`"),
     "commands": ("run", "`steps: [{run: …}]`"),
+    "continue-on-error": ("continue_on_error", "`continue_on_error` of a step"),
     "container": ("`runs_on: {container_image: …}` of a job",),
     "dependencies": ("needs", "depends_on"),
     "depends": ("needs", "depends_on"),
     "depends_on": ("needs",),
-    "env": ("`env` of each step",),
-    "environment": ("env", "`env` of each step"),
+    "env": ("`env` of defaults, pipelines, jobs and steps",),
+    "environment": ("env", "`env` of defaults, pipelines, jobs and steps"),
     "git": ("vcs_source",),
+    "if": ("`if` of a step",),
     "image": ("`runs_on: {container_image: …}` of a job",),
     "job": ("jobs", "`jobs` of a pipeline"),
     "jobs": ("`pipelines: [{id: …, jobs: …}]`",),
@@ -32,7 +34,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "need": ("needs",),
     "needs": ("depends_on", "`needs` of a job"),
     "on": ("trigger",),
-    "outputs": ("artifacts",),
+    "outputs": ("`outputs` of a job",),
     "paths": ("artifacts",),
     "reports": ("`steps: [{test: {command: …, format: …, report: …}}]`",),
     "repository": ("repo", "vcs_source"),
@@ -40,7 +42,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "runs-on": ("runs_on", "`runs_on` of a job"),
     "script": ("run", "`steps: [{run: …}]`"),
     "secrets": ("vault",),
-    "shell": ("`runs_on: {executor: script, shell: …}` of a job",),
+    "services": ("`services` of a job",),
+    "shell": ("`shell` of defaults, a job or a step",),
     "source": ("vcs_source",),
     "stages": ("`needs` of a job, or a chain of pipelines",),
     "step": ("steps",),
@@ -54,8 +57,10 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "timeout_minutes": ("timeout_seconds", "`timeout_seconds` of a job"),
     "tools": ("requires",),
     "uses": ("`run` with the commands themselves",),
-    "variables": ("env", "`env` of each step"),
-    "vars": ("env", "`env` of each step"),
+    "variables": ("env", "`env` of defaults, pipelines, jobs and steps"),
+    "vars": ("env", "`env` of defaults, pipelines, jobs and steps"),
+    "when": ("if", "`if` of a step, or `when` of an item of `artifacts`"),
+    "working-directory": ("working_directory", "`working_directory` of a job or a step"),
     "workflow": ("pipelines", "jobs"),
     "workflows": ("pipelines",),
 }
@@ -66,16 +71,14 @@ NO_EQUAL = frozenset(
     {
         "allow_failure",
         "concurrency",
-        "continue-on-error",
         "except",
         "extends",
-        "if",
         "include",
         "only",
         "permissions",
         "retry",
     }
-    | {"rules", "services", "when", "with", "working-directory", "workspace"}
+    | {"rules", "with", "workspace"}
 )
 """Words of other tools' files for what a project file can't say."""
 

@@ -192,8 +192,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         artifact_globs: Patterns of files that are kept, whatever the end of the job.
         metadata: Texts by the keys of `JobMetadata`.
         working_directory: Path below the checkout in which the steps run; empty for the checkout itself (ours).
-        shell: `posix`, `bash`, `cmd` or `powershell`; empty for the one of `required_capabilities`, else the agent's first
-            (ours).
+        shell: The shell inside the container of the job, `bash`; empty for its `sh`. On the agent's own system the shell is
+            that of `required_capabilities`, else the agent's first (ours).
         services: Containers that run beside the steps (ours).
         artifacts: Files that are kept under conditions, beside `artifact_globs` (ours).
         declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;

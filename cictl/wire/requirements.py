@@ -9,8 +9,10 @@ from cictl.base.versions import SemanticKey, semantic_key
 
 TOOL = "requires.tool."
 CONTAINER_TOOL = "requires.container.tool."
+SHELL = "requires.shell."
+"""Requires a shell besides that of the job, for steps that name it."""
 PRESENT = "1"
-"""What an agent offers for a tool that is there and tells no version."""
+"""What an agent offers for a tool that is there and tells no version, and for a feature that it has."""
 
 
 def meets(requirement: str, value: str, capabilities: Mapping[str, str]) -> bool:
@@ -23,9 +25,9 @@ def meets(requirement: str, value: str, capabilities: Mapping[str, str]) -> bool
         return True
     if requirement.startswith(TOOL):
         return satisfies(value, capabilities.get("tool." + requirement.removeprefix(TOOL), ""))
-    if requirement == "shell":
-        shells = {s.strip().casefold() for s in capabilities.get("shells", "").split(",")}
-        return not value.strip() or value.strip().casefold() in shells
+    if requirement == "shell" or requirement.startswith(SHELL):
+        shell = (value if requirement == "shell" else requirement.removeprefix(SHELL)).strip().casefold()
+        return not shell or shell in {s.strip().casefold() for s in capabilities.get("shells", "").split(",")}
     return capabilities.get(requirement, "") == value
 
 

@@ -8,17 +8,17 @@ import msgspec
 import pytest
 
 from cictl import project_file
-from cictl.project_file.rules.jobs import SHELLS
 from cictl.project_file.rules.pipelines import BUMPS, TRIGGERS
 from cictl.project_file.rules.steps import COVERAGE_FORMATS, TEST_FORMATS
 from cictl.project_file.schema import FileShape
+from cictl.project_file.shells import SHELLS
 
 
 def schema_keys(kind: msgspec.inspect.Type) -> Iterator[str]:
     match kind:
         case msgspec.inspect.StructType():
             for field in kind.fields:
-                yield field.name
+                yield field.encode_name
                 yield from schema_keys(field.type)
         case msgspec.inspect.ListType():
             yield from schema_keys(kind.item_type)

@@ -29,13 +29,13 @@ def parse_pipeline(wrap: Wrap, body: str) -> project_file.Pipeline:
 
 def test_the_whole_file_keeps_its_order(file: project_file.ProjectFile) -> None:
     assert (file.name, file.version) == ("teapot", 1)
-    assert [p.id for p in file.pipelines] == ["compile", "publish", "announce"]
+    assert [p.id for p in file.pipelines] == ["compile", "publish", "announce", "pour"]
     assert [job.id for job in file.pipelines[0].jobs] == ["lint", "pot"]
     assert file.pipeline_chains == [Chain(id="ship", pipelines=["compile", "publish", "announce"])]
 
 
 def test_pipelines_have_source_and_versioning(file: project_file.ProjectFile) -> None:
-    compile_, publish, announce = file.pipelines
+    compile_, publish, announce, _ = file.pipelines
     repo = "https://git.example.test/kitchen/teapot.git"
     assert compile_.vcs_source == VcsSource(repo=repo, ref="main")
     assert compile_.versioning == Versioning(file="release/VERSION", tag_prefix="rel-")

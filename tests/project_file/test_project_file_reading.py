@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -103,8 +104,11 @@ def test_booleans_of_yaml_1_1_are_read(wrap: Wrap, word: str, value: bool) -> No
     assert parse_step(wrap, f"- run: x\n  skip_dry_run: {word}").skip_dry_run is value
 
 
-STEP_KEYS = "; allowed here: run, test, skip_dry_run, env, vault"
-FILE_KEYS = "; allowed here: version, project, pipelines, pipeline_chains"
+def keys_of(shape: type[msgspec.Struct]) -> str:
+    return "; allowed here: " + ", ".join(field.encode_name for field in msgspec.structs.fields(shape))
+
+
+STEP_KEYS, FILE_KEYS = keys_of(Step), keys_of(FileShape)
 
 
 STRUCTURE = [
@@ -262,9 +266,12 @@ FOREIGN = [
     pytest.param("file", "§on: push", FILE_KEYS, id="no meaning here"),
     pytest.param("file", "§jobs: {}", "; write `pipelines: [{id: …, jobs: …}]`" + FILE_KEYS, id="one level down"),
     pytest.param("step", "- §script: x", '; did you mean "run"?' + STEP_KEYS, id="ours by another name"),
-    pytest.param("step", "- run: x\n  §if: a", "; it has no equal here" + STEP_KEYS, id="no equal"),
+    pytest.param("step", "- run: x\n  §rules: a", "; it has no equal here" + STEP_KEYS, id="no equal"),
     pytest.param("step", "- §uses: x", "; write `run` with the commands themselves" + STEP_KEYS, id="a phrase"),
-    pytest.param("step", "- run: x\n  §timeout-minutes: 3", "; write `timeout_seconds` of a job" + STEP_KEYS, id="up"),
+    pytest.param(
+        "step", "- run: x\n  §timeout-minutes: 3", '; did you mean "timeout_seconds"?' + STEP_KEYS, id="a unit"
+    ),
+    pytest.param("step", "- run: x\n  §services: a", "; write `services` of a job" + STEP_KEYS, id="up"),
     pytest.param("job", "- id: j\n  matrix: {§os: [a]}", "; write `matrix: {include: [{name: …}, …]}`", id="axes"),
     pytest.param("job", "- id: j\n  §runs-on: a", '; did you mean "runs_on"?', id="a dash"),
 ]
@@ -279,7 +286,8 @@ def test_words_of_other_tools_are_answered_with_ours(wrap: Wrap, level: str, bod
 
 
 def test_every_word_of_other_tools_has_an_answer() -> None:
-    ours = {field for struct in (JobShape, PipelineShape, Step, FileShape) for field in struct.__struct_fields__}
+    shapes: tuple[type[msgspec.Struct], ...] = (JobShape, PipelineShape, Step, FileShape)
+    ours = {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
     ours |= {"repo", "run"}
     assert all(meaning in ours or " " in meaning for meanings in MEANINGS.values() for meaning in meanings)
     assert not NO_EQUAL & (ours | set(MEANINGS))

@@ -268,7 +268,7 @@ JOB_RULES = [
     pytest.param(
         "job",
         runs_on("{executor: script, shell: §zsh}"),
-        [f"{J}.runs_on.shell must be one of posix,cmd,powershell"],
+        [f"{J}.runs_on.shell must be one of posix,bash,cmd,powershell"],
         id="21-shell-unknown",
     ),
     pytest.param(

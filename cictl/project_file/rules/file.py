@@ -4,9 +4,10 @@ from cictl.base.names.plain_names import RULE, is_plain_name
 from cictl.project_file.findings import Finding, quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
-from cictl.project_file.rules.jobs import check_id
+from cictl.project_file.rules.jobs import check_id, check_shell
 from cictl.project_file.rules.pipelines import check_pipeline
-from cictl.project_file.schema import ChainShape, FileShape
+from cictl.project_file.rules.surroundings import check_limit, check_shared_environment
+from cictl.project_file.schema import ChainShape, DefaultsShape, FileShape
 from cictl.project_file.structure import Positions
 
 
@@ -19,6 +20,7 @@ def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
         collector.add("project.name", "is required")
     elif not is_plain_name(file.project.name.strip()):
         collector.add("project.name", RULE)
+    _check_defaults(file.defaults, collector)
     if not file.pipelines:
         collector.add("pipelines", "must contain at least one pipeline")
         return collector.findings
@@ -26,10 +28,16 @@ def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
     for index, pipeline in enumerate(file.pipelines):
         path = f"pipelines[{index}]"
         check_id(pipeline.id, f"{path}.id", seen, collector)
-        check_pipeline(pipeline, path, collector)
+        check_pipeline(pipeline, path, collector, defaults=file.defaults)
     _check_dependencies(file, collector)
     _check_chains(file, collector)
     return collector.findings
+
+
+def _check_defaults(defaults: DefaultsShape, collector: Collector) -> None:
+    check_shared_environment(defaults.env, "defaults.env", collector)
+    check_limit(defaults.timeout_seconds, "defaults.timeout_seconds", collector)
+    check_shell(defaults.shell, "defaults.shell", collector)
 
 
 def _check_dependencies(file: FileShape, collector: Collector) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct
 
 from cictl.project_file.findings import Finding, quote
+from cictl.project_file.names import template_names
 from cictl.project_file.patterns import pattern_problem
 from cictl.project_file.rules.checkout_hint import missing_checkout
 from cictl.project_file.rules.collector import Collector
 from cictl.project_file.schema import FileShape, JobShape
 from cictl.project_file.structure import Positions, join_key
-from cictl.project_file.templates import RUN_KEYS, unfilled
+from cictl.project_file.templates import unfilled
 
 
 def advise(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
@@ -25,16 +28,25 @@ def advise(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
             path = f"pipelines[{index}].jobs[{number}]"
             _check_artifacts(job, f"{path}.artifacts", collector)
             _check_rows(job, f"{path}.matrix.include", collector)
-            _check_placeholders(job, path, collector)
+            _check_placeholders(_templates(job, path), job, collector)
     return collector.findings
 
 
 def _check_artifacts(job: JobShape, path: str, collector: Collector) -> None:
-    for index, pattern in enumerate(job.artifacts):
+    plain = {f"{path}[{index}]": item for index, item in enumerate(job.artifacts) if isinstance(item, str)}
+    _check_patterns(plain, path, collector)
+    for index, item in enumerate(job.artifacts):
+        if not isinstance(item, str):
+            where = f"{path}[{index}].paths"
+            _check_patterns({f"{where}[{number}]": text for number, text in enumerate(item.paths)}, where, collector)
+
+
+def _check_patterns(patterns: Mapping[str, str], path: str, collector: Collector) -> None:
+    """Check the patterns of one list, by their paths."""
+    for where, pattern in patterns.items():
         if problem := pattern_problem(pattern.strip()):
-            where = f"{path}[{index}]"
             collector.say(where, f"{where} {quote(pattern)} {problem}")
-    if job.artifacts and all(pattern.strip().startswith("!") for pattern in job.artifacts):
+    if patterns and all(pattern.strip().startswith("!") for pattern in patterns.values()):
         collector.add(path, "only excludes, so nothing is kept; write a pattern without ! too")
 
 
@@ -50,21 +62,37 @@ def _check_rows(job: JobShape, path: str, collector: Collector) -> None:
         seen.add(name)
 
 
-def _check_placeholders(job: JobShape, path: str, collector: Collector) -> None:
-    filled = {key for row in job.matrix.include for key in row} | RUN_KEYS
-    for where, text in _templates(job, path):
+def _check_placeholders(templates: Iterable[tuple[str, str]], job: JobShape, collector: Collector) -> None:
+    filled = template_names(job)
+    for where, text in templates:
         for name in unfilled(text, filled):
             collector.say(where, f"{where} has {name}, which nothing fills; it stays as it is")
 
 
 def _templates(job: JobShape, path: str) -> Iterator[tuple[str, str]]:
     """Yield each text of a job in which templates are replaced, with its path."""
-    yield from ((join_key(f"{path}.runs_on", key), value) for key, value in job.runs_on.items())
-    yield from ((f"{path}.artifacts[{index}]", pattern) for index, pattern in enumerate(job.artifacts))
+    for name in ("runs_on", "env", "working_directory", "services", "artifacts", "outputs", "caches"):
+        yield from _texts(getattr(job, name), f"{path}.{name}")
     for index, step in enumerate(job.steps):
         here = f"{path}.steps[{index}]"
-        yield f"{here}.run", step.run
-        yield from ((join_key(f"{here}.env", key), value) for key, value in step.env.items())
+        for name in ("name", "run", "working_directory", "env"):
+            yield from _texts(getattr(step, name), f"{here}.{name}")
         if step.test is not None:
-            for field in ("name", "command", "report", "coverage_report"):
-                yield f"{here}.test.{field}", getattr(step.test, field)
+            for name in ("name", "command", "report", "coverage_report"):
+                yield from _texts(getattr(step.test, name), f"{here}.test.{name}")
+
+
+def _texts(part: object, path: str) -> Iterator[tuple[str, str]]:
+    """Yield each text in *part*, a text or whatever holds texts, with its path."""
+    match part:
+        case str():
+            yield path, part
+        case list():
+            for index, item in enumerate(part):
+                yield from _texts(item, f"{path}[{index}]")
+        case dict():
+            for key, value in part.items():
+                yield from _texts(value, join_key(path, key))
+        case Struct():
+            for field in part.__struct_fields__:
+                yield from _texts(getattr(part, field), f"{path}.{field}")

@@ -5,12 +5,15 @@ import re
 from cictl.base.constraints import is_tool_name, problem_of
 from cictl.base.names.labels import is_fact, label_problem
 from cictl.project_file.findings import quote
+from cictl.project_file.names import condition_names
 from cictl.project_file.rules.collector import Collector, is_blank
+from cictl.project_file.rules.keeping import check_keeping
+from cictl.project_file.rules.services import check_services
 from cictl.project_file.rules.steps import check_step
-from cictl.project_file.schema import JobShape, TextMap
+from cictl.project_file.rules.surroundings import check_directory, check_limit, check_shared_environment
+from cictl.project_file.schema import DefaultsShape, JobShape, PipelineShape, TextMap
+from cictl.project_file.shells import CONTAINER_SHELLS, SHELLS, shell_of_job, shell_of_step
 from cictl.project_file.structure import join_key
-
-SHELLS = ("posix", "cmd", "powershell")
 
 _BAD_ID = re.compile(r"[,\x00-\x1f\x7f]")
 
@@ -30,24 +33,26 @@ def check_id(id_: str, path: str, seen: set[str], collector: Collector) -> None:
     seen.add(id_)
 
 
-def check_job(job: JobShape, path: str, collector: Collector, *, bumps_version: bool) -> None:
-    """Check the job at *path*. Its id and its needs are checked with the pipeline.
-
-    Args:
-        bumps_version: Its pipeline has an automatic version bump. The bump's script needs a POSIX shell.
-    """
-    if job.timeout_seconds < 0:
-        collector.add(f"{path}.timeout_seconds", "must be >= 0")
+def check_job(
+    job: JobShape, path: str, collector: Collector, *, pipeline: PipelineShape, defaults: DefaultsShape
+) -> None:
+    """Check the job at *path*, which is one of *pipeline*. Its id and its needs are checked with that."""
+    check_limit(job.timeout_seconds, f"{path}.timeout_seconds", collector)
+    check_shared_environment(job.env, f"{path}.env", collector)
+    check_directory(job.working_directory, f"{path}.working_directory", collector)
     _check_placement(job.runs_on, f"{path}.runs_on", collector)
-    _check_shell(job.runs_on, f"{path}.runs_on", collector, bumps_version=bumps_version)
+    _check_executor(job.runs_on, f"{path}.runs_on", collector)
+    _check_shells(job, path, collector, pipeline=pipeline, defaults=defaults)
     if not job.steps:
         collector.add(f"{path}.steps", "must contain at least one step")
     _check_tools(job.requires.tools, f"{path}.requires.tools", collector)
     _check_tools(job.requires.container.tools, f"{path}.requires.container.tools", collector)
     _check_image(job, path, collector)
-    _check_caches(job, path, collector)
+    check_services(job.services, f"{path}.services", collector)
+    check_keeping(job, path, collector)
+    known = condition_names(job, pipeline, defaults)
     for index, step in enumerate(job.steps):
-        check_step(step, f"{path}.steps[{index}]", collector)
+        check_step(step, f"{path}.steps[{index}]", known, collector)
 
 
 def _check_placement(runs_on: TextMap, path: str, collector: Collector) -> None:
@@ -67,19 +72,50 @@ def _check_placement(runs_on: TextMap, path: str, collector: Collector) -> None:
             collector.add(where, "must have a value without outer blanks")
 
 
-def _check_shell(runs_on: TextMap, path: str, collector: Collector, *, bumps_version: bool) -> None:
+def _check_executor(runs_on: TextMap, path: str, collector: Collector) -> None:
     executor = runs_on.get("executor", "").strip().lower()
     shell = runs_on.get("shell", "").strip().lower()
     if executor not in ("", "script"):
         collector.add(f"{path}.executor", 'must be "script"')
-    if shell and shell not in SHELLS:
-        collector.add(f"{path}.shell", f"must be one of {','.join(SHELLS)}")
+    check_shell(shell, f"{path}.shell", collector)
     if executor == "script" and not shell:
         collector.add(f"{path}.shell", "is required when runs_on.executor=script")
     if shell and executor != "script":
         collector.add(f"{path}.executor", 'must be "script" when runs_on.shell is set')
-    if bumps_version and shell in ("cmd", "powershell"):
-        collector.add(f"{path}.shell", "must be posix when versioning.auto_bump is set")
+
+
+def check_shell(shell: str, path: str, collector: Collector) -> None:
+    """Check the shell at *path*. A blank one is absent."""
+    if not is_blank(shell) and shell.strip().lower() not in SHELLS:
+        collector.add(path, f"must be one of {','.join(SHELLS)}")
+
+
+def _check_shells(
+    job: JobShape, path: str, collector: Collector, *, pipeline: PipelineShape, defaults: DefaultsShape
+) -> None:
+    """Check the shells of a job and of its steps together with what the job's surroundings ask of them."""
+    check_shell(job.shell, f"{path}.shell", collector)
+    of_agent = job.runs_on.get("shell", "").strip().lower()
+    if not is_blank(job.shell) and of_agent not in ("", job.shell.strip().lower()):
+        collector.add(f"{path}.shell", f"contradicts runs_on.shell, which is {quote(of_agent)}; leave one of them out")
+    shell = shell_of_job(job, defaults)
+    if _bumps_version(pipeline) and shell in ("cmd", "powershell"):
+        where = f"{path}.runs_on.shell" if of_agent else f"{path}.shell"
+        collector.add(where, "must be posix when versioning.auto_bump is set")
+    chosen = {f"{path}.shell": "" if of_agent else shell}
+    for index, step in enumerate(job.steps):
+        where = f"{path}.steps[{index}].shell"
+        check_shell(step.shell, where, collector)
+        chosen[where] = "" if is_blank(step.shell) else shell_of_step(step, job, defaults)
+    if not is_blank(job.runs_on.get("container_image", "")):
+        for where, name in chosen.items():
+            if name in SHELLS and name not in CONTAINER_SHELLS:
+                collector.add(where, f"must be one of {','.join(CONTAINER_SHELLS)} in a container, not {quote(name)}")
+
+
+def _bumps_version(pipeline: PipelineShape) -> bool:
+    """Tell whether the pipeline has an automatic version bump, whose script needs a POSIX shell."""
+    return pipeline.versioning is not None and not is_blank(pipeline.versioning.auto_bump)
 
 
 def _check_tools(tools: TextMap, path: str, collector: Collector) -> None:
@@ -103,17 +139,3 @@ def _check_image(job: JobShape, path: str, collector: Collector) -> None:
     for name, needs_image in needing.items():
         if needs_image:
             collector.add(f"{path}.runs_on.container_image", f"is required when {name} is set")
-
-
-def _check_caches(job: JobShape, path: str, collector: Collector) -> None:
-    seen: set[str] = set()
-    for index, cache in enumerate(job.caches):
-        where = f"{path}.caches[{index}]"
-        id_ = cache.id.strip()
-        if not id_:
-            collector.add(f"{where}.id", "is required")
-        elif id_ in seen:
-            collector.add(f"{where}.id", f"duplicate {quote(id_)}")
-        seen.add(id_)
-        if is_blank(cache.env):
-            collector.add(f"{where}.env", "is required")

@@ -5,8 +5,9 @@ from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
 from cictl.project_file.rules.jobs import check_id, check_job
+from cictl.project_file.rules.surroundings import check_shared_environment
 from cictl.project_file.rules.vault import check_vault, undeclared
-from cictl.project_file.schema import PipelineShape, VcsSourceShape, VersioningShape
+from cictl.project_file.schema import DefaultsShape, PipelineShape, VcsSourceShape, VersioningShape
 from cictl.project_file.templates import secret_names
 
 TRIGGERS = ("manual", "vcs")
@@ -14,13 +15,14 @@ BUMPS = ("patch", "minor", "major")
 SUBMODULES = ("false", "true", "recursive")
 
 
-def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector) -> None:
+def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector, *, defaults: DefaultsShape) -> None:
     """Check the pipeline at *path*. Its id and its references in `depends_on` are checked with the file."""
     if not is_blank(pipeline.trigger) and pipeline.trigger not in TRIGGERS:
         collector.add(f"{path}.trigger", f"must be one of {','.join(TRIGGERS)}")
     for index, dependency in enumerate(pipeline.depends_on):
         if is_blank(dependency):
             collector.add(f"{path}.depends_on[{index}]", "must not be empty")
+    check_shared_environment(pipeline.env, f"{path}.env", collector)
     if not pipeline.jobs:
         collector.add(f"{path}.jobs", "must contain at least one job")
     if pipeline.vcs_source is not None:
@@ -29,7 +31,7 @@ def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector) -> 
         if pipeline.vcs_source is None or is_blank(pipeline.vcs_source.repo):
             collector.add(f"{path}.vcs_source.repo", "is required when versioning is set")
         _check_versioning(pipeline.versioning, f"{path}.versioning", collector)
-    _check_jobs(pipeline, path, collector)
+    _check_jobs(pipeline, path, collector, defaults=defaults)
     _check_needs(pipeline, path, collector)
 
 
@@ -77,13 +79,12 @@ def _check_bump_vault(versioning: VersioningShape, path: str, collector: Collect
         collector.add(f"{path}.auto_bump_vcs_token", problem)
 
 
-def _check_jobs(pipeline: PipelineShape, path: str, collector: Collector) -> None:
-    bumps_version = pipeline.versioning is not None and not is_blank(pipeline.versioning.auto_bump)
+def _check_jobs(pipeline: PipelineShape, path: str, collector: Collector, *, defaults: DefaultsShape) -> None:
     seen: set[str] = set()
     for index, job in enumerate(pipeline.jobs):
         where = f"{path}.jobs[{index}]"
         check_id(job.id, f"{where}.id", seen, collector)
-        check_job(job, where, collector, bumps_version=bumps_version)
+        check_job(job, where, collector, pipeline=pipeline, defaults=defaults)
 
 
 def _check_needs(pipeline: PipelineShape, path: str, collector: Collector) -> None:

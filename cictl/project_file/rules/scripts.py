@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cictl.project_file.definition import Step
 from cictl.project_file.findings import Finding
 from cictl.project_file.rules.shell import remarks
-from cictl.project_file.schema import FileShape, JobShape
+from cictl.project_file.schema import DefaultsShape, FileShape, JobShape
+from cictl.project_file.shells import shell_of_step
 from cictl.project_file.structure import Positions
 
 
@@ -32,9 +34,9 @@ def _scripts(file: FileShape) -> Iterator[tuple[str, str]]:
     """Yield the path and the text of each script that `sh` runs."""
     for pipeline_index, pipeline in enumerate(file.pipelines):
         for job_index, job in enumerate(pipeline.jobs):
-            if not _runs_in_sh(job):
-                continue
             for step_index, step in enumerate(job.steps):
+                if not _runs_in_sh(step, job, file.defaults):
+                    continue
                 path = f"pipelines[{pipeline_index}].jobs[{job_index}].steps[{step_index}]"
                 if step.test is None:
                     yield f"{path}.run", step.run
@@ -42,8 +44,8 @@ def _scripts(file: FileShape) -> Iterator[tuple[str, str]]:
                     yield f"{path}.test.command", step.test.command
 
 
-def _runs_in_sh(job: JobShape) -> bool:
-    shell = job.runs_on.get("shell", "").strip().lower()
+def _runs_in_sh(step: Step, job: JobShape, defaults: DefaultsShape) -> bool:
+    shell = shell_of_step(step, job, defaults)
     return shell == "posix" or (not shell and job.runs_on.get("os", "").strip() != "windows")
 
 

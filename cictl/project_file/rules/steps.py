@@ -1,10 +1,18 @@
 """The rules of one step."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from cictl.project_file.definition import Step, Test
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
+from cictl.project_file.rules.conditions import check_condition
+from cictl.project_file.rules.surroundings import (
+    check_directory,
+    check_environment,
+    check_limit,
+    leaves_checkout,
+    refuse_secrets,
+)
 from cictl.project_file.rules.vault import check_vault, undeclared
 from cictl.project_file.structure import join_key
 from cictl.project_file.templates import has_malformed_secret, secret_names
@@ -13,19 +21,18 @@ TEST_FORMATS = ("go-test-json", "junit-xml", "junit")
 COVERAGE_FORMATS = ("go-coverprofile", "lcov", "cobertura", "jacoco")
 
 
-def check_step(step: Step, path: str, collector: Collector) -> None:
-    """Check the step at *path*."""
+def check_step(step: Step, path: str, known: Collection[str], collector: Collector) -> None:
+    """Check the step at *path*, whose condition may use the names in *known*."""
     if is_blank(step.run) == (step.test is None):
         collector.add(path, "must set exactly one of run or test")
-    _refuse_secrets(step.run, f"{path}.run", collector)
+    refuse_secrets(step.name, f"{path}.name", collector)
+    refuse_secrets(step.run, f"{path}.run", collector)
     if step.test is not None:
         _check_test(step.test, f"{path}.test", collector)
-    for name in step.env:
-        if is_blank(name):
-            collector.say_key(join_key(f"{path}.env", name), f"{path}.env key must not be empty")
-        elif "=" in name or "\0" in name:
-            where = join_key(f"{path}.env", name)
-            collector.say_key(where, f"{where} is no name of a variable: it has a = or a NUL")
+    check_condition(step.condition, f"{path}.if", known, collector)
+    check_limit(step.timeout_seconds, f"{path}.timeout_seconds", collector)
+    check_directory(step.working_directory, f"{path}.working_directory", collector)
+    check_environment(step.env, f"{path}.env", collector)
     if step.vault is not None:
         check_vault(step.vault, f"{path}.vault", collector)
     _check_env_secrets(step, path, collector)
@@ -38,9 +45,9 @@ def _check_test(test: Test, path: str, collector: Collector) -> None:
         collector.add(f"{path}.format", _unsupported(test.format, TEST_FORMATS))
     if is_blank(test.report):
         collector.add(f"{path}.report", "is required")
-    elif _leaves_checkout(test.report):
+    elif leaves_checkout(test.report):
         collector.add(f"{path}.report", "must be a relative in-repo path")
-    if _leaves_checkout(test.coverage_report):
+    if leaves_checkout(test.coverage_report):
         collector.add(f"{path}.coverage_report", "must be a relative in-repo path")
     if not is_blank(test.coverage_format):
         if test.coverage_format.strip() not in COVERAGE_FORMATS:
@@ -48,21 +55,11 @@ def _check_test(test: Test, path: str, collector: Collector) -> None:
         if is_blank(test.coverage_report):
             collector.add(f"{path}.coverage_report", "is required when coverage_format is set")
     for name in ("name", "command", "format", "report", "coverage_format", "coverage_report"):
-        _refuse_secrets(getattr(test, name), f"{path}.{name}", collector)
+        refuse_secrets(getattr(test, name), f"{path}.{name}", collector)
 
 
 def _unsupported(form: str, supported: Sequence[str]) -> str:
     return f"unsupported {quote(form)}; write one of {', '.join(supported)}"
-
-
-def _leaves_checkout(path: str) -> bool:
-    path = path.strip()
-    return path.startswith(("/", "\\", "..")) or "../" in path or "..\\" in path
-
-
-def _refuse_secrets(text: str, path: str, collector: Collector) -> None:
-    for name in secret_names(text):
-        collector.add(path, f"uses secret {quote(name)}, but secrets are resolved only in step env")
 
 
 def _check_env_secrets(step: Step, path: str, collector: Collector) -> None:

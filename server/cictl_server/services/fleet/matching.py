@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cictl.wire.jobs import JobStatus
-from cictl.wire.requirements import CONTAINER_TOOL, TOOL, meets
+from cictl.wire.requirements import CONTAINER_TOOL, SHELL, TOOL, meets
+from cictl.wire.words import JobFeature
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.store.contract import Store
 from cictl_server.store.records import AgentRecord, JobRecord
@@ -71,6 +72,10 @@ def unmet_by_all(required: Mapping[str, str], candidates: Iterable[Candidate]) -
 def _unmet_text(key: str, value: str, agents: list[Candidate]) -> str:
     """Return the contract's wording; user interfaces match the three tool texts."""
     assert not key.startswith(CONTAINER_TOOL), "container tools are checked by the agent"
+    if key.startswith(SHELL):
+        return f"no agent with shell={key.removeprefix(SHELL)}"
+    if key in list(JobFeature):
+        return f"no agent that does what the job asks for ({key}); update an agent"
     if not key.startswith(TOOL):
         return f"no agent with {key}={value}"
     tool = key.removeprefix(TOOL)

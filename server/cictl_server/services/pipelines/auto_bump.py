@@ -105,20 +105,21 @@ def with_auto_bump(pipeline: Pipeline, planned: list[JobSpec], source: SourceCon
     script = _SCRIPT.replace("@NEXT@", following)
     total = len(job.step_plan) + 1
     steps = [replace(step, total=total) for step in job.step_plan]
-    steps.append(_step(versioning, script, index=total))
+    steps.append(_step(versioning, script, index=total, directory="." if job.working_directory else ""))
     branch = branch_of(source.ref_raw)
     entries = JobMetadata.entries(JobMetadata.next_version(following), JobMetadata.auto_bump_branch(branch))
     metadata = job.metadata | entries
     return [replace(job, script=f"{job.script}\n{script}", step_plan=steps, metadata=metadata)]
 
 
-def _step(versioning: Versioning, script: str, *, index: int) -> Step:
+def _step(versioning: Versioning, script: str, *, index: int, directory: str) -> Step:
     vault = versioning.auto_bump_vault
     return Step(
         index=index,
         total=index,
         name=BUMP_STEP,
         script=script,
+        working_directory=directory,
         env={BUMP_TOKEN: versioning.auto_bump_vcs_token.strip()},
         vault_connection=vault.connection if vault else "",
         vault_secrets=vault.secrets if vault else [],

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from cictl.base.job_parts import JobPart
 from cictl.base.urls import without_login
 from cictl.project_file import Job, Pipeline, Step, VaultUse, VcsSource, Versioning
+from cictl.project_file.outputs import FROM_FILE
 from cictl_server.services.secrets.tokens import visible_token
 
 _Node = dict[str, Any]
@@ -20,6 +24,7 @@ def pipeline_yaml(pipeline: Pipeline) -> str:
             "trigger": pipeline.trigger,
             **_present(
                 depends_on=pipeline.depends_on,
+                env=pipeline.env,
                 vcs_source=_source(source) if source else None,
             ),
             **({"versioning": _versioning(versioning)} if versioning else {}),
@@ -52,8 +57,17 @@ def _job(job: Job) -> _Node:
         "runs_on": dict(job.runs_on),
         **_present(requires=requires),
         "timeout_seconds": job.timeout_seconds,
-        "artifacts": list(job.artifacts),
-        **_present(caches=[_present(id=cache.id, env=cache.env, shared=cache.shared) for cache in job.caches]),
+        **_present(
+            env=job.env,
+            shell=job.shell if job.shell != job.runs_on.get("shell") else "",
+            working_directory=job.working_directory,
+            services=[_part(service) for service in job.services],
+        ),
+        "artifacts": [*job.artifacts, *(_part(kept) for kept in job.kept_files)],
+        **_present(
+            outputs={name: f"{FROM_FILE} {path}" if path else "" for name, path in job.outputs.items()},
+            caches=[_part(cache) for cache in job.caches],
+        ),
         "matrix": {"include": [dict(row) for row in job.matrix]},
         "steps": [_step(step) for step in job.steps],
     }
@@ -62,6 +76,8 @@ def _job(job: Job) -> _Node:
 def _step(step: Step) -> _Node:
     test = step.test
     return _present(
+        name=step.name,
+        **{"if": step.condition},
         run=step.run,
         test=_present(
             name=test.name,
@@ -73,6 +89,10 @@ def _step(step: Step) -> _Node:
         )
         if test
         else None,
+        timeout_seconds=step.timeout_seconds,
+        working_directory=step.working_directory,
+        continue_on_error=step.continue_on_error,
+        shell=step.shell,
         skip_dry_run=step.skip_dry_run,
         env=step.env,
         vault=_vault(step.vault),
@@ -98,6 +118,13 @@ def _vault(vault: VaultUse | None) -> _Node | None:
         _present(name=s.name, mount=s.mount, path=s.path, key=s.key, kv_version=s.kv_version) for s in vault.secrets
     ]
     return {"connection": vault.connection, "secrets": secrets}
+
+
+def _part(part: JobPart) -> _Node:
+    """Return a part of a job as its keys of the file that are not the default."""
+    node = msgspec.to_builtins(part)
+    assert isinstance(node, dict)
+    return node
 
 
 def _present(**fields: object) -> _Node:

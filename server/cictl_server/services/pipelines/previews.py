@@ -124,7 +124,7 @@ def _pending(job: JobSpec, candidates: list[Candidate]) -> PendingJob:
         source_ref=job.source.ref if job.source else "",
         step_count=len(job.step_plan),
         step_plan=[_step(step) for step in job.step_plan],
-        artifact_globs=job.artifact_globs,
+        artifact_globs=[*job.artifact_globs, *(pattern for kept in job.artifacts for pattern in kept.paths)],
         dependency_blocked=facts.needs_blocked or facts.chain_blocked,
         missing_needs=facts.missing_needs_job_ids,
         eligible_agent_ids=[agent.agent_id for agent in candidates if meets_all(required, agent.capabilities)],

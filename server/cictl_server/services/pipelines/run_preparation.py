@@ -213,7 +213,7 @@ class Preparer:
     ) -> SourceContext:
         if mode is Mode.ELIGIBLE:
             check_ref(request.source_ref, field="source_ref")
-            return SourceContext()
+            return _unresolved(pipeline, request.source_ref.strip())
         source = resolve_source(self.remotes, pipeline, source_ref=request.source_ref, inherited=inherited)
         if mode.is_run and not request.source_ref.strip():
             self._follow(project, pipeline, source)
@@ -233,9 +233,9 @@ class Preparer:
         It has the version of the first member, and its commit and ref if the repository is the same. If the first has no
         version, the member's own version file is read in that same commit, so that a chain never mixes two commits.
         """
-        if mode is Mode.ELIGIBLE:
-            return SourceContext()
         own = pipeline.vcs_source
+        if mode is Mode.ELIGIBLE:
+            return _unresolved(pipeline, first.ref_raw if own and own.repo.strip() == first.repo else "")
         versioning = pipeline.versioning
         if not mode.is_offline and (own is None or own.repo.strip() != first.repo):
             inherited = Inherited(
@@ -252,6 +252,16 @@ class Preparer:
             version_file=versioning.file if versioning else "",
         )
         return source if first.version or mode.is_offline else with_own_version(self.remotes, pipeline, source)
+
+
+def _unresolved(pipeline: Pipeline, ref: str) -> SourceContext:
+    """Return what is known of the source without asking the remote: repository and ref, by which conditions are decided.
+
+    Args:
+        ref: The ref instead of the pipeline's own; empty for that.
+    """
+    own = pipeline.vcs_source
+    return SourceContext(repo=own.repo.strip(), ref_raw=ref or own.ref) if own else SourceContext()
 
 
 def _cached(

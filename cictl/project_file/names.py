@@ -1,0 +1,24 @@
+"""The names that conditions and templates of a file know besides the variables of the matrix."""
+
+from cictl.project_file.schema import DefaultsShape, JobShape, PipelineShape
+from cictl.project_file.templates import VERSION_KEYS
+
+RUN_NAMES = ("branch", "tag", "ref", "sha", "event", "run")
+"""What a run knows: of its source, of what started it, and its id."""
+
+ENV = "env."
+
+
+def matrix_names(job: JobShape) -> set[str]:
+    """Return the variables of the matrix of *job*."""
+    return {name for row in job.matrix.include for name in row}
+
+
+def template_names(job: JobShape) -> set[str]:
+    """Return the names that templates in *job* are replaced by."""
+    return {*RUN_NAMES, *VERSION_KEYS, *matrix_names(job)}
+
+
+def condition_names(job: JobShape, pipeline: PipelineShape, defaults: DefaultsShape) -> set[str]:
+    """Return the names that a condition in *job* may use."""
+    return {*RUN_NAMES, *matrix_names(job), *(ENV + name for name in (*defaults.env, *pipeline.env))}

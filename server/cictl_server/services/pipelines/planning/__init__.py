@@ -1,0 +1,68 @@
+"""From a definition and a selection to the executions of a run. Pure: no store, no git, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from cictl.project_file import Pipeline
+from cictl.wire.jobs import JobSpec
+from cictl.wire.metadata import JobMetadata
+from cictl.wire.projects import RunRequest
+from cictl_server.errors import InvalidRequest
+from cictl_server.services.history.past_runs import PastRun, artifact_environment, matrix_variables
+from cictl_server.services.pipelines.planning.context import RunIdentity, SourceContext
+from cictl_server.services.pipelines.planning.job import plan_job
+from cictl_server.services.pipelines.planning.selection import missing_needs, select
+
+__all__ = ["RunIdentity", "SourceContext", "plan", "selects"]
+
+
+def plan(
+    pipeline: Pipeline,
+    request: RunRequest,
+    *,
+    source: SourceContext,
+    identity: RunIdentity,
+    dependencies: Mapping[str, PastRun] | None = None,
+    tolerates_missing_needs: bool = False,
+) -> list[JobSpec]:
+    """Return what a run of *pipeline* would enqueue, in the order of the file: jobs, then matrix rows.
+
+    Empty when the selection matches nothing.
+
+    Args:
+        dependencies: The run that satisfies each dependency; their artifacts are restored before the steps.
+        tolerates_missing_needs: Plan jobs also if their needs are not selected; their metadata names the missing ones.
+
+    Raises:
+        InvalidRequest: The selection leaves out a needed job, the requested agent contradicts a job, or a job has no
+            step left to execute.
+    """
+    selected = select(pipeline, request)
+    missing = missing_needs(selected)
+    if missing and not tolerates_missing_needs:
+        job_id, needs = next(iter(missing.items()))
+        raise InvalidRequest(f'selection excludes required job "{needs[0]}" needed by "{job_id}"')
+    planned = [plan_job(pipeline, job, row, request=request, source=source, identity=identity) for job, row in selected]
+    if missing:
+        planned = [_with_missing(one, missing.get(one.facts.pipeline_job_id, [])) for one in planned]
+    if not dependencies:
+        return planned
+    return [
+        replace(one, env={**one.env, **artifact_environment(dependencies, job.id, matrix_variables(job, row))})
+        for one, (job, row) in zip(planned, selected, strict=True)
+    ]
+
+
+def selects(request: RunRequest, pipeline: Pipeline) -> bool:
+    """Tell whether *request* selects anything of *pipeline*."""
+    return bool(select(pipeline, request))
+
+
+def _with_missing(planned: JobSpec, needs: list[str]) -> JobSpec:
+    if not needs:
+        return planned
+    missing = JobMetadata.entries(JobMetadata.missing_needs_job_ids(needs))
+    return replace(planned, metadata=planned.metadata | missing)

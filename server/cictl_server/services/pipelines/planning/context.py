@@ -1,0 +1,44 @@
+"""What a plan is told besides the definition: the source, its version, and whose run it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceContext:
+    """The source and the version of a run; what is unknown is empty.
+
+    Attributes:
+        ref_raw: The ref as configured or overridden.
+        commit: The commit that it was resolved to.
+        version_raw: `1.2.3`.
+        version: `v1.2.3`, also the tag.
+        warnings: What whoever starts the run should know of this source.
+    """
+
+    repo: str = ""
+    ref_raw: str = ""
+    commit: str = ""
+    version_raw: str = ""
+    version: str = ""
+    tag_prefix: str = ""
+    version_file: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunIdentity:
+    """The run and the project of planned executions.
+
+    Attributes:
+        chain: The metadata of a member of a chain run.
+        event: What started the run, such as `manual`.
+    """
+
+    project: str
+    project_id: int
+    pipeline_run_id: str
+    event: str = "manual"
+    chain: Mapping[str, str] = field(default_factory=dict)

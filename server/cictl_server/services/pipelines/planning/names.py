@@ -1,0 +1,41 @@
+"""What the names in templates and conditions stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cictl.base.names.git_names import branch_of, tag_of
+from cictl.project_file import Job, Pipeline
+from cictl.project_file.names import ENV
+from cictl_server.services.history.past_runs import matrix_variables
+from cictl_server.services.pipelines.planning.context import RunIdentity, SourceContext
+from cictl_server.services.pipelines.planning.rendering import render_all
+
+
+def template_values(job: Job, row: int, *, source: SourceContext, identity: RunIdentity) -> dict[str, str]:
+    """Return the values of all names in the templates of one row of *job*. The version wins over the matrix, and that over the rest."""
+    return {
+        "branch": branch_of(source.ref_raw),
+        "tag": tag_of(source.ref_raw),
+        "ref": source.ref_raw,
+        "sha": source.commit,
+        "event": identity.event,
+        "run": identity.pipeline_run_id,
+        **matrix_variables(job, row),
+        **_version_values(source),
+    }
+
+
+def condition_values(pipeline: Pipeline, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of all names in conditions, which know the environment of *pipeline* besides those of templates."""
+    return {**{ENV + name: value for name, value in render_all(pipeline.env, values).items()}, **values}
+
+
+def _version_values(source: SourceContext) -> dict[str, str]:
+    """Return what is known of the version; the names exist only in runs that have one."""
+    values = {
+        "ciwi.version_raw": source.version_raw,
+        "ciwi.version": source.version,
+        "ciwi.tag_prefix": source.tag_prefix,
+    }
+    return {key: value for key, value in values.items() if value}
