@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from cictl.base.job_parts import ArtifactSpec, CacheSpec, SecretRef, ServiceSpec, When
 from cictl.project_file import definition, schema
+from cictl.project_file.matrix import rows_of
 from cictl.project_file.outputs import file_of_output
 from cictl.project_file.shells import shell_of_job
 
@@ -81,7 +82,7 @@ def _job(job: schema.JobShape, defaults: schema.DefaultsShape) -> definition.Job
         kept_files=[_kept(item) for item in job.artifacts if not isinstance(item, str)],
         outputs={name: file_of_output(source) for name, source in job.outputs.items()},
         caches=effective_caches(declared, go_cache=job.go_cache is not None and job.go_cache.enabled),
-        matrix=job.matrix.include,
+        matrix=rows_of(job.matrix),
         steps=[_step(step) for step in job.steps],
     )
 

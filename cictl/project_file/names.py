@@ -1,5 +1,6 @@
 """The names that conditions and templates of a file know besides the variables of the matrix."""
 
+from cictl.project_file.matrix import NAME
 from cictl.project_file.schema import DefaultsShape, JobShape, PipelineShape
 from cictl.project_file.templates import VERSION_KEYS
 
@@ -11,7 +12,8 @@ ENV = "env."
 
 def matrix_names(job: JobShape) -> set[str]:
     """Return the variables of the matrix of *job*."""
-    return {name for row in job.matrix.include for name in row}
+    names = {name for row in job.matrix.include for name in row} | job.matrix.axes.keys()
+    return names | {NAME} if job.matrix.axes else names
 
 
 def template_names(job: JobShape) -> set[str]:

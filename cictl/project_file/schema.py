@@ -34,6 +34,8 @@ class GoCacheSpec(Shape, frozen=True, kw_only=True):
 
 
 class MatrixShape(Shape, frozen=True, kw_only=True):
+    axes: dict[str, list[str]] = {}
+    exclude: list[TextMap] = []
     include: list[TextMap] = []
 
 

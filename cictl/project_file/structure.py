@@ -103,8 +103,10 @@ class Walker:
                 return self._record(node, kind, path)
             case inspect.ListType():
                 return self._list(node, kind.item_type, path)
-            case inspect.DictType():
+            case inspect.DictType(value_type=inspect.StrType()):
                 return self._text_map(node, path)
+            case inspect.DictType():
+                return self._map(node, kind.value_type, path)
             case inspect.IntType():
                 return self._integer(node, path)
             case inspect.BoolType():
@@ -153,6 +155,17 @@ class Walker:
             self._spend(value)
             texts[name] = self._text(value, here)
         return texts
+
+    def _map(self, node: Node, kind: inspect.Type, path: str) -> object:
+        """Read a mapping of any names to values of one kind. A name without a value has an empty one."""
+        if not isinstance(node, Mapping):
+            return self._mistyped(node, path, "a mapping")
+        values: dict[str, object] = {}
+        for name, (key, value) in self._entries(node, path).items():
+            here = join_key(path, name)
+            self.positions.put(here, key if _is_null(value) else value, key=key)
+            values[name] = _empty(kind) if _is_null(value) else self._read(value, kind, here)
+        return values
 
     def _entries(self, node: Mapping, path: str, depth: int = 0) -> dict[str, tuple[Scalar, Node]]:
         own: dict[str, tuple[Scalar, Node]] = {}
@@ -258,6 +271,10 @@ def _present(kind: inspect.Type) -> inspect.Type:
         return kind
     members = tuple(member for member in kind.types if not isinstance(member, inspect.NoneType))
     return members[0] if len(members) == 1 else inspect.UnionType(members)
+
+
+def _empty(kind: inspect.Type) -> object:
+    return [] if isinstance(kind, inspect.ListType) else {}
 
 
 def _is_null(node: Node) -> bool:

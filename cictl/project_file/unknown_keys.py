@@ -83,7 +83,7 @@ NO_EQUAL = frozenset(
 """Words of other tools' files for what a project file can't say."""
 
 _LONGEST = 64
-_AXES = "`matrix: {include: [{name: …}, …]}`, a list of all combinations"
+_AXES = "`matrix: {axes: {NAME: [VALUE, …]}}`"
 
 
 def unknown_key(name: str, path: str, known: Sequence[str]) -> str:

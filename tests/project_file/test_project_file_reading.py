@@ -272,7 +272,7 @@ FOREIGN = [
         "step", "- run: x\n  §timeout-minutes: 3", '; did you mean "timeout_seconds"?' + STEP_KEYS, id="a unit"
     ),
     pytest.param("step", "- run: x\n  §services: a", "; write `services` of a job" + STEP_KEYS, id="up"),
-    pytest.param("job", "- id: j\n  matrix: {§os: [a]}", "; write `matrix: {include: [{name: …}, …]}`", id="axes"),
+    pytest.param("job", "- id: j\n  matrix: {§os: [a]}", "; write `matrix: {axes: {NAME: [VALUE, …]}}`", id="axes"),
     pytest.param("job", "- id: j\n  §runs-on: a", '; did you mean "runs_on"?', id="a dash"),
 ]
 

@@ -2,6 +2,7 @@
 
 from cictl.base.names.plain_names import RULE, is_plain_name
 from cictl.project_file.findings import Finding, quote
+from cictl.project_file.matrix import MAX_COMBINATIONS, combinations
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
 from cictl.project_file.rules.jobs import check_id, check_shell
@@ -23,6 +24,11 @@ def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
     _check_defaults(file.defaults, collector)
     if not file.pipelines:
         collector.add("pipelines", "must contain at least one pipeline")
+        return collector.findings
+    count = sum(combinations(job.matrix) for pipeline in file.pipelines for job in pipeline.jobs)
+    if count > MAX_COMBINATIONS:
+        text = f"have matrices with {count} combinations of axes in all; at most {MAX_COMBINATIONS} are allowed"
+        collector.add("pipelines", text)
         return collector.findings
     seen: set[str] = set()
     for index, pipeline in enumerate(file.pipelines):

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from cictl.project_file.findings import Finding, quote
+from cictl.project_file.matrix import NAME, rows_of
 from cictl.project_file.names import template_names
 from cictl.project_file.patterns import pattern_problem
 from cictl.project_file.rules.checkout_hint import missing_checkout
 from cictl.project_file.rules.collector import Collector
-from cictl.project_file.schema import FileShape, JobShape
+from cictl.project_file.schema import FileShape, JobShape, MatrixShape
 from cictl.project_file.structure import Positions, join_key
 from cictl.project_file.templates import unfilled
 
@@ -27,7 +28,7 @@ def advise(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
         for number, job in enumerate(pipeline.jobs):
             path = f"pipelines[{index}].jobs[{number}]"
             _check_artifacts(job, f"{path}.artifacts", collector)
-            _check_rows(job, f"{path}.matrix.include", collector)
+            _check_rows(job.matrix, f"{path}.matrix", collector)
             _check_placeholders(_templates(job, path), job, collector)
     return collector.findings
 
@@ -50,14 +51,18 @@ def _check_patterns(patterns: Mapping[str, str], path: str, collector: Collector
         collector.add(path, "only excludes, so nothing is kept; write a pattern without ! too")
 
 
-def _check_rows(job: JobShape, path: str, collector: Collector) -> None:
+def _check_rows(matrix: MatrixShape, path: str, collector: Collector) -> None:
+    rows = rows_of(matrix)
+    first_included = len(rows) - len(matrix.include)
     seen: set[str] = set()
-    for index, row in enumerate(job.matrix.include):
-        name = row.get("name", "")
+    for index, row in enumerate(rows):
+        name = row.get(NAME, "")
         if name and name in seen:
+            is_included = index >= first_included
+            where = f"{path}.include[{index - first_included}]" if is_included else f"{path}.axes"
+            verb = "has" if is_included else "give a row"
             collector.say(
-                f"{path}[{index}]",
-                f"{path}[{index}] has the name {quote(name)} of an earlier row, so that --matrix means both",
+                where, f"{where} {verb} the name {quote(name)} of an earlier row, so that --matrix means both"
             )
         seen.add(name)
 

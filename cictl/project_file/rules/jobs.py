@@ -8,6 +8,7 @@ from cictl.project_file.findings import quote
 from cictl.project_file.names import condition_names
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.keeping import check_keeping
+from cictl.project_file.rules.matrix import check_matrix
 from cictl.project_file.rules.services import check_services
 from cictl.project_file.rules.steps import check_step
 from cictl.project_file.rules.surroundings import check_directory, check_limit, check_shared_environment
@@ -48,6 +49,7 @@ def check_job(
     _check_tools(job.requires.tools, f"{path}.requires.tools", collector)
     _check_tools(job.requires.container.tools, f"{path}.requires.container.tools", collector)
     _check_image(job, path, collector)
+    check_matrix(job.matrix, f"{path}.matrix", collector)
     check_services(job.services, f"{path}.services", collector)
     check_keeping(job, path, collector)
     known = condition_names(job, pipeline, defaults)

@@ -138,6 +138,13 @@ def test_a_variable_of_the_matrix_wins_over_a_name_of_the_run(server: RunningSer
     assert job.script == "cut oak"
 
 
+def test_a_row_of_axes_runs_by_its_name(server: RunningServer) -> None:
+    pipeline = server.define("[{id: j, matrix: {axes: {a: [x, y], b: [z]}}, steps: [{run: 'cut {{a}} {{b}}'}]}]")
+    assert [server.job(job).script for job in server.run(pipeline)] == ["cut x z", "cut y z"]
+    [only] = server.run(pipeline, pipeline_job_id="j", matrix_name="y-z")
+    assert server.job(only).script == "cut y z"
+
+
 def test_kept_files_are_shown_in_a_preview(server: RunningServer) -> None:
     pipeline = server.define("[{id: j, steps: [{run: x}], artifacts: [a, {paths: [b, '!c']}]}]")
     shown = server.post(f"/api/v1/pipelines/{pipeline}/dry-run-preview", {}).json
