@@ -11,6 +11,7 @@ from serving import real_disk
 from cictl.project_file import parse
 from cictl.wire.projects import RunRequest
 from cictl_server.services import Services
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import PipelineRecord, ProjectRecord
 from cictl_server.store.tiny import TinyStore
 
@@ -26,7 +27,8 @@ def _define(services: Services) -> None:
         f"  - {{id: many, jobs: [{{id: j, matrix: {{include: [{rows}]}}, steps: [{{run: make}}]}}]}}\n"
     )
     pipelines = parse(text, config_file="cictl.yaml").pipelines
-    with services.core.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         tx.projects.put(
             ProjectRecord(
                 id=1,
@@ -41,6 +43,8 @@ def _define(services: Services) -> None:
         )
         for number, pipeline in enumerate(pipelines, start=1):
             tx.pipelines.put(PipelineRecord(id=number, project_id=1, definition=pipeline))
+
+    services.core.store.write(change)
 
 
 def main() -> None:

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from executions import fill, make_job
+from executions import fill, make_job, put_jobs
 from figures import Figure, Figures, in_turns, options
 from msgspec.structs import replace
 from serving import real_disk
 
 from cictl.wire.jobs import JobStatus
+from cictl_server.store.contract import Transaction
+from cictl_server.store.records import JobRecord
 from cictl_server.store.tiny import TinyStore
 
 OPEN = "--open"
@@ -39,8 +41,7 @@ def commit_rate(store: TinyStore, *, threads: int, commits: int, start: int) -> 
 
     def work(thread: int) -> None:
         for index in range(each):
-            with store.write() as tx:
-                tx.jobs.put(make_job(start + thread * each + index))
+            put_jobs(store, [make_job(start + thread * each + index)])
 
     workers = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
     begin = time.perf_counter()
@@ -55,14 +56,17 @@ def claim_rate(store: TinyStore, *, times: int) -> float:
     """Return how often in a second the oldest waiting execution is claimed and put back, both durably."""
 
     def claim(_: int) -> None:
-        with store.write() as tx:
-            job = tx.jobs.claimable(lambda required: required["os"] == "linux")
-            assert job is not None
-            tx.jobs.put(replace(job, status=JobStatus.LEASED, agent_id="a"))
-        with store.write() as tx:
-            tx.jobs.put(job)
+        job = store.write(claim_oldest)
+        store.write(lambda tx: tx.jobs.put(job))
 
     return rate(claim, times)
+
+
+def claim_oldest(tx: Transaction) -> JobRecord:
+    job = tx.jobs.claimable(lambda required: required["os"] == "linux")
+    assert job is not None
+    tx.jobs.put(replace(job, status=JobStatus.LEASED, agent_id="a"))
+    return job
 
 
 def update_rate(store: TinyStore, times: int) -> float:
@@ -70,8 +74,7 @@ def update_rate(store: TinyStore, times: int) -> float:
     job = make_job(10**9)
 
     def update(index: int) -> None:
-        with store.write() as tx:
-            tx.jobs.put(replace(job, log_size=index))
+        store.write(lambda tx: tx.jobs.put(replace(job, log_size=index)))
 
     return rate(update, times)
 

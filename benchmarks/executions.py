@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from cictl.wire.jobs import JobStatus, Source, Step
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
 from cictl_server.store.tiny import TinyStore
 
@@ -45,6 +47,13 @@ def make_job(index: int, status: JobStatus = JobStatus.SUCCEEDED) -> JobRecord:
 
 def fill(store: TinyStore, start: int, stop: int, status: JobStatus) -> None:
     for first in range(start, stop, 1000):
-        with store.write() as tx:
-            for index in range(first, min(first + 1000, stop)):
-                tx.jobs.put(make_job(index, status))
+        jobs = [make_job(index, status) for index in range(first, min(first + 1000, stop))]
+        put_jobs(store, jobs)
+
+
+def put_jobs(store: TinyStore, jobs: Iterable[JobRecord]) -> None:
+    def put(tx: Transaction) -> None:
+        for job in jobs:
+            tx.jobs.put(job)
+
+    store.write(put)

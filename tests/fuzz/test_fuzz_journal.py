@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -40,7 +41,7 @@ class Written:
         return self.journal.splitlines(keepends=True)
 
 
-def change(tx: Transaction, step: int) -> None:
+def change(tx: Transaction, *, step: int) -> None:
     """Make the transaction *step*: records come, change and go."""
     tx.jobs.put(make_job(step, env={"TEXT": "a\nb é \\n"}))
     tx.agents.put(make_agent("a", hostname=f"host-{step}"))
@@ -57,8 +58,7 @@ def write(*, covered: int, journaled: int) -> Written:
     with tempfile.TemporaryDirectory() as directory, TinyStore.open(Path(directory)) as store:
         states: list[State] = [()]
         for step in range(1, covered + journaled + 1):
-            with store.write() as tx:
-                change(tx, step)
+            store.write(partial(change, step=step))
             with store.read() as view:
                 states.append(state_of(view))
             if step == covered:
@@ -117,8 +117,8 @@ def test_a_cut_journal_keeps_every_whole_line_and_goes_on(written: Written, data
     with laid_out(written.snapshot, journal) as directory:
         whole = written.journal[:cut].count(b"\n")
         assert opened(directory) == written.states[whole]
-        with TinyStore.open(directory) as store, store.write() as tx:
-            tx.jobs.put(make_job(1000))
+        with TinyStore.open(directory) as store:
+            store.write(lambda tx: tx.jobs.put(make_job(1000)))
         assert opened(directory) != written.states[whole]
         assert opened(directory) == opened(directory)
 

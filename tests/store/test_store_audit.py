@@ -24,9 +24,11 @@ def record(number: int) -> AuditRecord:
 
 
 def fill(store: Store, *numbers: int) -> None:
-    with store.write() as tx:
+    def change(tx: Transaction) -> None:
         for number in numbers:
             tx.audit.put(record(number))
+
+    store.write(change)
 
 
 def oldest_first(store: Store, after: int = 0) -> list[int]:
@@ -51,12 +53,10 @@ def test_records_come_in_both_orders_from_anywhere(place: Reopenable) -> None:
 
 def test_a_removed_record_is_gone_and_its_number_is_never_given_again(place: Reopenable) -> None:
     fill(place.store, 1, 2)
-    with place.store.write() as tx:
-        assert tx.audit.delete(2)
+    assert place.store.write(lambda tx: tx.audit.delete(2))
     store = place.reopen()
     assert oldest_first(store) == [1]
-    with store.write() as tx:
-        assert tx.audit.next_id() == 3
+    assert store.write(lambda tx: tx.audit.next_id()) == 3
 
 
 def count(tx: Transaction) -> None:
@@ -85,13 +85,12 @@ def test_the_last_step_is_a_part_of_each_transaction_that_changes_something(plac
 def test_a_transaction_that_fails_takes_its_last_step_along(store: Store) -> None:
     store.before_commit(count)
 
-    def change_and_fail() -> None:
-        with store.write() as tx:
-            tx.audit.put(record(1))
-            raise ZeroDivisionError
+    def change_and_fail(tx: Transaction) -> None:
+        tx.audit.put(record(1))
+        raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        change_and_fail()
+        store.write(change_and_fail)
     assert (counted(store), oldest_first(store)) == ("0", [])
 
 

@@ -12,17 +12,16 @@ from typing import Any
 import pytest
 from cictl_testing.processes import eventually
 from cictl_testing.stores.disk import PowerCut, path_of, watched
-from cictl_testing.stores.records import make_job
+from cictl_testing.stores.records import make_job, put_jobs
 
-from cictl_server.store.contract import StoreFailed
+from cictl_server.store.contract import StoreFailed, Transaction
 from cictl_server.store.tiny import TinyStore
 
 
 def write_jobs(store: TinyStore, *numbers: int) -> None:
     """Commit one transaction for each number."""
     for number in numbers:
-        with store.write() as tx:
-            tx.jobs.put(make_job(number))
+        put_jobs(store, make_job(number))
 
 
 def numbers(store: TinyStore) -> list[int]:
@@ -87,8 +86,7 @@ def test_a_power_cut_at_any_step_loses_nothing_acknowledged(tmp_path: Path) -> N
 def test_what_the_snapshot_holds_is_not_read_from_the_journal_again(tmp_path: Path, lines: int) -> None:
     with TinyStore.open(tmp_path) as store:
         write_jobs(store, 1, 2)
-        with store.write() as tx:
-            tx.jobs.delete(1)
+        store.write(lambda tx: tx.jobs.delete(1))
         journal = (tmp_path / "state.journal").read_bytes().splitlines(keepends=True)
     (tmp_path / "state.journal").write_bytes(b"".join(journal[:lines]))
     with TinyStore.open(tmp_path) as store:
@@ -140,8 +138,7 @@ def test_writers_go_on_while_compacting_in_the_background(tmp_path: Path) -> Non
             store.compact()
         for thread in threads:
             thread.join()
-        with store.write() as tx:  # what a killed server leaves, while nothing is under way
-            tx.jobs.put(make_job(401))
+        store.write(lambda tx: tx.jobs.put(make_job(401)))
         store.compact()
         shutil.copytree(tmp_path / "data", copy)
         assert numbers(store) == list(range(1, 402))
@@ -157,9 +154,12 @@ def test_a_long_journal_is_compacted_without_being_asked(tmp_path: Path) -> None
 
 
 def test_the_journal_may_grow_to_the_size_of_the_snapshot(tmp_path: Path) -> None:
-    with TinyStore.open(tmp_path, compaction_bytes=2000) as store, store.write() as tx:
+    def change(tx: Transaction) -> None:
         for number in range(1, 100):
             tx.jobs.put(make_job(number))
+
+    with TinyStore.open(tmp_path, compaction_bytes=2000) as store:
+        store.write(change)
     with TinyStore.open(tmp_path, compaction_bytes=2000) as store:
         before = (tmp_path / "state.json").read_bytes()
         assert len(before) > 6000
@@ -171,9 +171,7 @@ def test_the_journal_may_grow_to_the_size_of_the_snapshot(tmp_path: Path) -> Non
 def test_the_journal_may_grow_to_the_size_of_a_snapshot_just_written(tmp_path: Path) -> None:
     with TinyStore.open(tmp_path, compaction_bytes=6000) as store:
         for start in (1, 41, 81):
-            with store.write() as tx:
-                for number in range(start, start + 40):
-                    tx.jobs.put(make_job(number))
+            put_jobs(store, *(make_job(number) for number in range(start, start + 40)))
             store.compact()
         before = (tmp_path / "state.json").read_bytes()
         write_jobs(store, *range(121, 191))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from cictl_testing.stores.records import MOMENT, make_job
+from cictl_testing.stores.records import MOMENT, make_job, put_jobs
 from cictl_testing.stores.reopening import Reopenable
 
 from cictl.project_file.definition import Job, Pipeline
@@ -19,18 +20,12 @@ def numbers(jobs: Iterable[JobRecord]) -> list[int]:
     return [job.number for job in jobs]
 
 
-def put(store: Store, *jobs: JobRecord) -> None:
-    with store.write() as tx:
-        for job in jobs:
-            tx.jobs.put(job)
-
-
 def anything(_: Mapping[str, str]) -> bool:
     return True
 
 
 def test_executions_are_counted_and_found_by_status(store: Store) -> None:
-    put(store, make_job(3), make_job(1), make_job(2, "failed"), make_job(4, "running", agent_id="a"))
+    put_jobs(store, make_job(3), make_job(1), make_job(2, "failed"), make_job(4, "running", agent_id="a"))
     with store.read() as view:
         assert view.jobs.count_by_status() == {"queued": 2, "leased": 0, "running": 1, "succeeded": 0, "failed": 1}
         assert numbers(view.jobs.with_status(JobStatus.QUEUED)) == [1, 3]
@@ -38,7 +33,7 @@ def test_executions_are_counted_and_found_by_status(store: Store) -> None:
 
 
 def test_all_executions_come_by_ascending_number(store: Store) -> None:
-    put(store, make_job(3), make_job(1), make_job(2))
+    put_jobs(store, make_job(3), make_job(1), make_job(2))
     with store.read() as view:
         assert numbers(view.jobs.iter_all()) == [1, 2, 3]
 
@@ -56,14 +51,14 @@ def test_all_executions_come_by_ascending_number(store: Store) -> None:
     ],
 )
 def test_newest_first(store: Store, before: int | None, statuses: set[str] | None, expected: list[int]) -> None:
-    put(store, make_job(2), make_job(1, "succeeded"), make_job(3, "failed"), make_job(4, "running"), make_job(5))
+    put_jobs(store, make_job(2), make_job(1, "succeeded"), make_job(3, "failed"), make_job(4, "running"), make_job(5))
     wanted = None if statuses is None else frozenset(JobStatus(status) for status in statuses)
     with store.read() as view:
         assert numbers(view.jobs.newest_first(before=before, statuses=wanted)) == expected
 
 
 def test_executions_of_an_agent_are_found_and_the_active_ones_apart(store: Store) -> None:
-    put(
+    put_jobs(
         store,
         make_job(4, "leased", agent_id="a"),
         make_job(2, "running", agent_id="a"),
@@ -78,7 +73,7 @@ def test_executions_of_an_agent_are_found_and_the_active_ones_apart(store: Store
 
 def test_an_execution_is_found_by_the_token_of_its_steps_while_it_is_active(store: Store) -> None:
     active = [make_job(1, "leased", job_token_hash="l"), make_job(2, "running", agent_id="a", job_token_hash="r")]
-    put(store, *active, make_job(3, job_token_hash="q"), make_job(4, "failed", agent_id="a", job_token_hash="f"))
+    put_jobs(store, *active, make_job(3, job_token_hash="q"), make_job(4, "failed", agent_id="a", job_token_hash="f"))
     with store.read() as view:
         found = {digest: view.jobs.with_job_token(digest) for digest in ("l", "r", "q", "f", "")}
     assert {digest: job.number for digest, job in found.items() if job} == {"l": 1, "r": 2}
@@ -86,7 +81,7 @@ def test_an_execution_is_found_by_the_token_of_its_steps_while_it_is_active(stor
 
 def test_executions_are_found_by_run_chain_run_and_pipeline(store: Store) -> None:
     in_run = {"pipeline_run_id": "r", "chain_run_id": "c", "project_id": "1", "pipeline_id": "build"}
-    put(
+    put_jobs(
         store,
         make_job(2, metadata=in_run),
         make_job(1, metadata=in_run),
@@ -101,7 +96,7 @@ def test_executions_are_found_by_run_chain_run_and_pipeline(store: Store) -> Non
 
 
 def test_the_blocked_executions_of_a_run_are_found(store: Store) -> None:
-    put(
+    put_jobs(
         store,
         make_job(3, metadata={"pipeline_run_id": "r", "needs_blocked": "1"}),
         make_job(2, metadata={"pipeline_run_id": "r", "chain_blocked": "1"}),
@@ -110,14 +105,14 @@ def test_the_blocked_executions_of_a_run_are_found(store: Store) -> None:
     )
     with store.read() as view:
         assert numbers(view.jobs.blocked_of_run("r")) == [2, 3]
-    put(store, make_job(3, metadata={"pipeline_run_id": "r"}))
+    put_jobs(store, make_job(3, metadata={"pipeline_run_id": "r"}))
     with store.read() as view:
         assert numbers(view.jobs.blocked_of_run("r")) == [2]
 
 
 def test_what_is_blocked_or_not_over_is_found_by_run_and_chain_run(store: Store) -> None:
     place = {"pipeline_run_id": "r", "chain_run_id": "c"}
-    put(
+    put_jobs(
         store,
         make_job(3, metadata={**place, "chain_blocked": "1"}),
         make_job(1, "running", metadata=place),
@@ -128,9 +123,8 @@ def test_what_is_blocked_or_not_over_is_found_by_run_and_chain_run(store: Store)
         assert numbers(view.jobs.unfinished_of_run("r")) == [1, 3, 4]
         assert numbers(view.jobs.unfinished_of_chain_run("c")) == [1, 3]
         assert numbers(view.jobs.blocked_of_chain_run("c")) == [3]
-    put(store, make_job(3, metadata=place), make_job(1, "failed", metadata=place))
-    with store.write() as tx:
-        tx.jobs.delete(4)
+    put_jobs(store, make_job(3, metadata=place), make_job(1, "failed", metadata=place))
+    store.write(lambda tx: tx.jobs.delete(4))
     with store.read() as view:
         assert numbers(view.jobs.unfinished_of_run("r")) == numbers(view.jobs.unfinished_of_chain_run("c")) == [3]
         assert numbers(view.jobs.blocked_of_chain_run("c")) == []
@@ -138,7 +132,7 @@ def test_what_is_blocked_or_not_over_is_found_by_run_and_chain_run(store: Store)
 
 def test_the_runs_of_a_queue_that_are_not_over_are_counted(store: Store) -> None:
     first, second = ({"project": "shop", "project_id": "7", "run_number": number} for number in ("1", "2"))
-    put(
+    put_jobs(
         store,
         make_job(1, metadata=first),
         make_job(2, "running", metadata=first),
@@ -156,16 +150,19 @@ def test_the_runs_of_a_queue_that_are_not_over_are_counted(store: Store) -> None
             return of_run, of_project, view.jobs.count_unfinished_runs("agent a")
 
     assert counted() == (2, 2, 1)
-    put(store, make_job(1, "failed", metadata=first), make_job(4, "succeeded", metadata=second))
+    put_jobs(store, make_job(1, "failed", metadata=first), make_job(4, "succeeded", metadata=second))
     assert counted() == (1, 1, 1)
-    with store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         tx.jobs.delete(2)
         tx.jobs.delete(5)
+
+    store.write(change)
     assert counted() == (0, 0, 0)
 
 
 def test_the_oldest_waiting_execution_is_claimed_first(store: Store) -> None:
-    put(
+    put_jobs(
         store,
         make_job(1, "running", agent_id="b"),
         make_job(2, metadata={"needs_blocked": "1"}),
@@ -174,20 +171,20 @@ def test_the_oldest_waiting_execution_is_claimed_first(store: Store) -> None:
         make_job(4, needs={"os": "linux", "arch": "arm64"}),
         make_job(6, needs={"os": "linux"}),
     )
-    taken: list[int] = []
-    while True:
-        with store.write() as tx:
-            job = tx.jobs.claimable(lambda needs: needs["os"] == "linux")
-            if job is None:
-                break
-            tx.jobs.put(make_job(job.number, "leased", agent_id="a"))
-        taken.append(job.number)
-    assert taken == [4, 5, 6]
+
+    def claim(tx: Transaction) -> int | None:
+        job = tx.jobs.claimable(lambda needs: needs["os"] == "linux")
+        if job is None:
+            return None
+        tx.jobs.put(make_job(job.number, "leased", agent_id="a"))
+        return job.number
+
+    assert [store.write(claim) for _ in range(4)] == [4, 5, 6, None]
 
 
 def test_an_unblocked_execution_becomes_claimable_in_its_place(store: Store) -> None:
-    put(store, make_job(1, metadata={"chain_blocked": "1"}), make_job(2))
-    put(store, make_job(1))
+    put_jobs(store, make_job(1, metadata={"chain_blocked": "1"}), make_job(2))
+    put_jobs(store, make_job(1))
     with store.read() as view:
         job = view.jobs.claimable(anything)
         assert job is not None
@@ -196,7 +193,7 @@ def test_an_unblocked_execution_becomes_claimable_in_its_place(store: Store) -> 
 
 def test_a_postponed_execution_is_not_claimable_but_due(place: Reopenable) -> None:
     later, latest = MOMENT + timedelta(seconds=1), MOMENT + timedelta(seconds=9)
-    put(
+    put_jobs(
         place.store,
         make_job(1, not_before=latest),
         make_job(2, not_before=later),
@@ -211,21 +208,27 @@ def test_a_postponed_execution_is_not_claimable_but_due(place: Reopenable) -> No
             assert numbers(view.jobs.due(later - timedelta(microseconds=1))) == []
             assert numbers(view.jobs.due(later)) == [2, 5]
             assert numbers(view.jobs.due(latest)) == [2, 5, 1]
-    put(place.store, make_job(2), make_job(5, "failed"))
-    with place.store.write() as tx:
+    put_jobs(place.store, make_job(2), make_job(5, "failed"))
+
+    def delete(tx: Transaction) -> None:
         tx.jobs.delete(1)
         assert tx.jobs.next_due() is None
         claimed = tx.jobs.claimable(anything)
-    assert claimed is not None
-    assert claimed.number == 2
+        assert claimed is not None
+        assert claimed.number == 2
+
+    place.store.write(delete)
 
 
 def test_deleted_executions_are_found_nowhere(store: Store) -> None:
     metadata = {"pipeline_run_id": "r", "chain_run_id": "c", "project_id": "1", "pipeline_id": "p"}
-    put(store, make_job(1, metadata=metadata), make_job(2, "leased", agent_id="a", metadata=metadata))
-    with store.write() as tx:
+    put_jobs(store, make_job(1, metadata=metadata), make_job(2, "leased", agent_id="a", metadata=metadata))
+
+    def change(tx: Transaction) -> None:
         tx.jobs.delete(1)
         tx.jobs.delete(2)
+
+    store.write(change)
     with store.read() as view:
         assert view.jobs.claimable(anything) is None
         assert view.jobs.of_agent("a") == view.jobs.active_of_agent("a") == []
@@ -234,7 +237,7 @@ def test_deleted_executions_are_found_nowhere(store: Store) -> None:
 
 
 def test_look_ups_work_after_reopening(place: Reopenable) -> None:
-    put(place.store, make_job(2, needs={"os": "linux"}), make_job(1, "leased", agent_id="a"))
+    put_jobs(place.store, make_job(2, needs={"os": "linux"}), make_job(1, "leased", agent_id="a"))
     with place.reopen().read() as view:
         assert numbers(view.jobs.active_of_agent("a")) == [1]
         claimed = view.jobs.claimable(anything)
@@ -244,7 +247,7 @@ def test_look_ups_work_after_reopening(place: Reopenable) -> None:
 
 @pytest.mark.parametrize("queued", [20, 20_000])
 def test_claiming_asks_once_for_each_distinct_map_of_requirements(store: Store, queued: int) -> None:
-    put(store, *(make_job(number, needs={"os": f"os-{number % 4}"}) for number in range(1, queued + 1)))
+    put_jobs(store, *(make_job(number, needs={"os": f"os-{number % 4}"}) for number in range(1, queued + 1)))
     asked: list[dict[str, str]] = []
 
     def refuse(needs: Mapping[str, str]) -> bool:
@@ -259,12 +262,12 @@ def test_claiming_asks_once_for_each_distinct_map_of_requirements(store: Store, 
 def test_tools_that_queued_executions_require(place: Reopenable) -> None:
     go, both = {"requires.tool.go": "*", "os": "linux"}, {"requires.tool.go": ">=1", "requires.tool.jq": "*"}
     container = {"requires.container.tool.rustc": "*"}
-    put(place.store, make_job(1, needs=go), make_job(2, needs=both, metadata={"needs_blocked": "1"}))
-    put(place.store, make_job(3, "failed", needs={"requires.tool.cc": "*"}), make_job(4, needs=container))
+    put_jobs(place.store, make_job(1, needs=go), make_job(2, needs=both, metadata={"needs_blocked": "1"}))
+    put_jobs(place.store, make_job(3, "failed", needs={"requires.tool.cc": "*"}), make_job(4, needs=container))
     with place.store.read() as view:
         tools = view.jobs.required_tools()
     assert tools == {"go", "jq"}
-    put(place.store, make_job(1, "leased", needs=go, agent_id="a"), make_job(5, needs=go))
+    put_jobs(place.store, make_job(1, "leased", needs=go, agent_id="a"), make_job(5, needs=go))
     with place.store.read() as view:
         assert view.jobs.required_tools() is tools, "nothing has to be made anew"
 
@@ -272,25 +275,30 @@ def test_tools_that_queued_executions_require(place: Reopenable) -> None:
         tx.jobs.delete(2)
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), place.store.write() as tx:
-        delete_and_raise(tx)
+    with pytest.raises(ZeroDivisionError):
+        place.store.write(delete_and_raise)
     with place.reopen().read() as view:
         assert view.jobs.required_tools() == {"go", "jq"}
-    with place.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         tx.jobs.delete(2)
         assert tx.jobs.required_tools() == {"go"}
 
+    place.store.write(change)
+
 
 def test_tools_that_pipelines_require(place: Reopenable) -> None:
-    def pipeline(*tools: str) -> PipelineRecord:
+    def put(tx: Transaction, *, tools: Iterable[str]) -> None:
         jobs = [Job(id=tool, requires_tools={tool: "*"}) for tool in tools]
-        return PipelineRecord(id=1, project_id=1, definition=Pipeline(id="p", jobs=jobs))
+        tx.pipelines.put(PipelineRecord(id=1, project_id=1, definition=Pipeline(id="p", jobs=jobs)))
 
     for tools in (("go", "jq"), ("jq",), ("jq", "cc")):
-        with place.store.write() as tx:
-            tx.pipelines.put(pipeline(*tools))
+        place.store.write(partial(put, tools=tools))
         with place.reopen().read() as view:
             assert view.pipelines.required_tools() == set(tools)
-    with place.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         tx.pipelines.delete(1)
         assert tx.pipelines.required_tools() == frozenset()
+
+    place.store.write(change)

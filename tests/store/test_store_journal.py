@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from cictl_testing.stores.records import make_job
+from cictl_testing.stores.records import make_job, put_jobs
 
-from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
+from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull, Transaction
 from cictl_server.store.journal import scan
 from cictl_server.store.tiny import TinyStore
 
@@ -23,8 +23,7 @@ from cictl_server.store.tiny import TinyStore
 def write_jobs(store: TinyStore, *numbers: int) -> None:
     """Commit one transaction for each number."""
     for number in numbers:
-        with store.write() as tx:
-            tx.jobs.put(make_job(number))
+        put_jobs(store, make_job(number))
 
 
 def numbers(store: TinyStore) -> list[int]:
@@ -125,9 +124,11 @@ def test_threads_share_flushes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     waiting = threading.Semaphore(0)
 
     def commit(number: int) -> None:
-        with store.write() as tx:
+        def change(tx: Transaction) -> None:
             tx.jobs.put(make_job(number))
             waiting.release()
+
+        store.write(change)
 
     with TinyStore.open(tmp_path) as store:
         monkeypatch.setattr(os, "fsync", slow_fsync)
@@ -264,11 +265,14 @@ def test_all_who_wait_for_a_failing_flush_are_told_and_their_changes_taken_back(
 
     def commit(number: int) -> None:
         try:
-            with store.write() as tx:
+
+            def change(tx: Transaction) -> None:
                 tx.jobs.put(make_job(number))
                 tx.jobs.delete(1)
                 tx.after_commit(lambda: acted.append(number))
                 inside.release()
+
+            store.write(change)
         except StoreFailed as error:
             told.append(error)
 

@@ -16,20 +16,23 @@ from cictl_testing.stores.disk import watched
 from cictl_testing.stores.records import make_agent, make_job, make_project
 
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew
+from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew, Transaction
 from cictl_server.store.tiny import TinyStore
 
 
 def store_one_job(directory: Path) -> None:
-    with TinyStore.open(directory) as store, store.write() as tx:
-        tx.jobs.put(make_job(1))
+    with TinyStore.open(directory) as store:
+        store.write(lambda tx: tx.jobs.put(make_job(1)))
 
 
 def test_stock_tinydb_opens_a_closed_store(tmp_path: Path) -> None:
-    with TinyStore.open(tmp_path) as store, store.write() as tx:
+    def change(tx: Transaction) -> None:
         tx.jobs.put(make_job(1_772_366_400_000_000_007, env={"A": "ü"}))
         tx.agents.put(make_agent("mac"))
         tx.projects.put(make_project(1))
+
+    with TinyStore.open(tmp_path) as store:
+        store.write(change)
     with tinydb.TinyDB(tmp_path / "state.json") as db:
         assert db.tables() >= {"jobs", "agents", "projects"}
         job = db.table("jobs").get(doc_id=1_772_366_400_000_000_007)
@@ -44,15 +47,19 @@ def test_what_stock_tinydb_changed_is_read(tmp_path: Path) -> None:
     with tinydb.TinyDB(tmp_path / "state.json") as db:
         db.table("jobs").update({"error": "lost"}, doc_ids=[1])
         db.table("projects").insert(msgspec.to_builtins(make_project(1)))
-    with TinyStore.open(tmp_path) as store, store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         assert tx.jobs.find(1) == make_job(1, error="lost")
         assert tx.projects.next_id() == 2
+
+    with TinyStore.open(tmp_path) as store:
+        store.write(change)
 
 
 def test_a_flipped_bit_in_the_snapshot_is_refused_and_left_alone(tmp_path: Path) -> None:
     """Also where the result would be good JSON, and a good record."""
-    with TinyStore.open(tmp_path) as store, store.write() as tx:
-        tx.jobs.put(make_job(1, error="good"))
+    with TinyStore.open(tmp_path) as store:
+        store.write(lambda tx: tx.jobs.put(make_job(1, error="good")))
     state = tmp_path / "state.json"
     damaged = state.read_bytes().replace(b"good", b"gooe")
     state.write_bytes(damaged)
@@ -103,8 +110,8 @@ def test_a_snapshot_that_cannot_be_given_a_checksum_is_used_all_the_same(
 
 def test_everything_is_private(tmp_path: Path) -> None:
     directory = tmp_path / "new" / "data"
-    with TinyStore.open(directory) as store, store.write() as tx:
-        tx.jobs.put(make_job(1))
+    with TinyStore.open(directory) as store:
+        store.write(lambda tx: tx.jobs.put(make_job(1)))
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
     assert {"state.json": 0o600, "state.journal": 0o600}.items() <= modes.items()
@@ -183,25 +190,24 @@ def test_closing_leaves_everything_in_the_snapshot(tmp_path: Path) -> None:
 def test_a_commit_writes_as_much_as_it_changed(tmp_path: Path) -> None:
     with TinyStore.open(tmp_path) as store:
         journal = tmp_path / "state.journal"
-        with store.write() as tx:
-            tx.jobs.put(make_job(1))
+        store.write(lambda tx: tx.jobs.put(make_job(1)))
         first = journal.stat().st_size
-        with store.write() as tx:
+
+        def change(tx: Transaction) -> None:
             for number in range(2, 500):
                 tx.jobs.put(make_job(number))
+
+        store.write(change)
         before = journal.stat().st_size
-        with store.write() as tx:
-            tx.jobs.put(make_job(500))
+        store.write(lambda tx: tx.jobs.put(make_job(500)))
         assert journal.stat().st_size - before < first + 20
 
 
 def test_a_transaction_without_changes_writes_nothing(tmp_path: Path) -> None:
     with TinyStore.open(tmp_path) as store:
-        with store.write() as tx:
-            tx.jobs.put(make_job(1))
+        store.write(lambda tx: tx.jobs.put(make_job(1)))
         before = (tmp_path / "state.journal").read_bytes()
-        with store.write() as tx:
-            tx.jobs.put(make_job(1))
+        store.write(lambda tx: tx.jobs.put(make_job(1)))
         assert (tmp_path / "state.journal").read_bytes() == before
 
 
@@ -210,10 +216,13 @@ def test_a_transaction_without_changes_writes_nothing(tmp_path: Path) -> None:
 def test_look_ups_decode_only_what_they_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: int) -> None:
     decoded = count_decoding(monkeypatch)
     with TinyStore.open(tmp_path) as store:
-        with store.write() as tx:
+
+        def change(tx: Transaction) -> None:
             for number in range(1, stored + 1):
                 metadata = {"project_id": "1", "pipeline_id": "p"}
                 tx.jobs.put(make_job(number, needs={"os": f"os-{number % 4}"}, metadata=metadata))
+
+        store.write(change)
         decoded.clear()
         with store.read() as view:
             assert view.jobs.claimable(lambda needs: needs["os"] == "os-3") is not None
@@ -282,8 +291,7 @@ def test_a_document_that_is_no_record_is_refused_whole(tmp_path: Path, document:
 
 def test_a_second_document_of_one_agent_is_refused(tmp_path: Path) -> None:
     with TinyStore.open(tmp_path) as store:
-        with store.write() as tx:
-            tx.agents.put(make_agent("mac"))
+        store.write(lambda tx: tx.agents.put(make_agent("mac")))
         with pytest.raises(msgspec.ValidationError, match="two documents of agents are mac"):
             store.db.table("agents").insert(msgspec.to_builtins(make_agent("mac", os="darwin")))
         with store.read() as view:
@@ -293,14 +301,13 @@ def test_a_second_document_of_one_agent_is_refused(tmp_path: Path) -> None:
 def test_no_change_slips_in_while_closing(tmp_path: Path) -> None:
     def write(name: str, _: tuple[Any, ...]) -> None:
         if name == "replace":
-            with pytest.raises(StoreFailed, match="closed"), store.write() as tx:
-                tx.jobs.put(make_job(2))
+            with pytest.raises(StoreFailed, match="closed"):
+                store.write(lambda tx: tx.jobs.put(make_job(2)))
             refused.append(name)
 
     refused: list[str] = []
     store = TinyStore.open(tmp_path)
-    with store.write() as tx:
-        tx.jobs.put(make_job(1))
+    store.write(lambda tx: tx.jobs.put(make_job(1)))
     with watched(write):
         store.close()
     assert len(refused) == 2

@@ -8,7 +8,7 @@ from cictl_testing.stores.reopening import Reopenable
 from msgspec.structs import replace
 
 from cictl.wire.access import Role
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import TokenRecord
 
 TOKEN = TokenRecord(id=1, name="anna", role=Role.VIEWER, digest="d1", last_four="wxyz", created=MOMENT)
@@ -20,8 +20,7 @@ def with_digest(store: Store, digest: str) -> TokenRecord | None:
 
 
 def put(store: Store, token: TokenRecord) -> None:
-    with store.write() as tx:
-        tx.tokens.put(token)
+    store.write(lambda tx: tx.tokens.put(token))
 
 
 def test_a_token_is_found_by_its_digest(place: Reopenable) -> None:
@@ -43,10 +42,12 @@ def test_a_change_that_did_not_happen_is_not_found(store: Store) -> None:
     put(store, TOKEN)
 
     def change_and_fail() -> None:
-        with store.write() as tx:
+        def change(tx: Transaction) -> None:
             tx.tokens.put(replace(TOKEN, digest="d2"))
             tx.tokens.put(replace(TOKEN, id=2, digest="d3"))
             raise ZeroDivisionError
+
+        store.write(change)
 
     with pytest.raises(ZeroDivisionError):
         change_and_fail()
@@ -56,6 +57,9 @@ def test_a_change_that_did_not_happen_is_not_found(store: Store) -> None:
 
 def test_a_deleted_token_is_not_found(store: Store) -> None:
     put(store, TOKEN)
-    with store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         assert tx.tokens.delete(1)
+
+    store.write(change)
     assert with_digest(store, "d1") is None

@@ -42,6 +42,7 @@ from cictl_server.store.records import (
 
 R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K", int, str)
+T = TypeVar("T")
 
 
 class StoreLocked(StoreError):
@@ -113,7 +114,10 @@ class NumberedTable(Table[int, R]):
 
     @abstractmethod
     def next_id(self) -> int:
-        """Return a number that was never used as a key here, also not by a deleted record. Only inside `Store.write`."""
+        """Return a number that was never used as a key here, also not by a deleted record. Only inside `Store.write`.
+
+        Numbers grow, and some may be left out.
+        """
 
 
 class Pipelines(NumberedTable[PipelineRecord]):
@@ -280,7 +284,10 @@ class Transaction(View):
 
     @abstractmethod
     def after_commit(self, action: Callable[[], None]) -> None:
-        """Run *action* once the changes are durable, on the committing thread; never when it rolls back."""
+        """Run *action* once the changes are durable, on the committing thread, before `Store.write` returns.
+
+        Only the actions of the run that was committed count, and each of them runs once.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,9 +309,7 @@ class StoreFigures:
 class Store(ABC):
     """Keeps records durably.
 
-    `write` transactions are serialised: each sees all earlier ones. When the `with` block of `write` ends normally, its
-    changes are durable (they survive kill -9 and power loss) before control returns. When it raises, none of them
-    happened. Commits of several threads share one flush to disk. A `read` sees the committed past, and perhaps changes
+    Transactions of `write` are serialised: each sees all earlier ones. A `read` sees the committed past, and perhaps changes
     that are about to become durable. A transaction belongs to one thread, must be short (no I/O, no waiting) and is not
     nested.
     """
@@ -313,8 +318,17 @@ class Store(ABC):
     def read(self) -> AbstractContextManager[View]: ...
 
     @abstractmethod
-    def write(self) -> AbstractContextManager[Transaction]:
-        """Begin a transaction.
+    def write(self, change: Callable[[Transaction], T]) -> T:
+        """Run *change*, make what it changed durable, and return its result.
+
+        Once this returns, the changes survive kill -9 and power loss. If *change* raises, none of them happened. Commits of
+        several threads share one flush to disk.
+
+        Args:
+            change: Reads and changes records through its transaction, and does nothing else: a run may be undone, and then
+                *change* is run again from its start, on the same thread, and may find other records. So it keeps nothing
+                from a run but its result. What has to happen once, such as deleting a file, waking somebody or writing a
+                line of the log, goes into `Transaction.after_commit`.
 
         Raises:
             StoreFailed: An earlier or this transaction could not be made durable. Nothing of this one is acknowledged.
@@ -322,7 +336,17 @@ class Store(ABC):
 
     @abstractmethod
     def before_commit(self, action: Callable[[Transaction], None]) -> None:
-        """Run *action* at the end of each later transaction that changed something, as a part of it."""
+        """Run *action* at the end of each later transaction that changed something, as a part of it.
+
+        It belongs to the change: it runs again with it, and does nothing else either.
+        """
+
+    @abstractmethod
+    def before_rerun(self, mark: Callable[[], Callable[[], None]]) -> None:
+        """Call *mark* ahead of each later change that may run again, and what it returned before each further run.
+
+        So what a run left outside of the store, for `before_commit`, can be taken back to where it was.
+        """
 
     @abstractmethod
     def check(self) -> None:

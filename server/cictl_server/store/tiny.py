@@ -49,6 +49,7 @@ from cictl_server.store.records import (
 from cictl_server.store.table import EngineDB
 
 R = TypeVar("R", bound=msgspec.Struct)
+T = TypeVar("T")
 
 
 class _Rows(Table[int, R]):
@@ -404,22 +405,31 @@ class TinyStore(Store):
         with self._engine.lock:
             yield self._transaction
 
-    @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, change: Callable[[Transaction], T]) -> T:
+        """Run *change* once: the lock of the engine keeps everybody else away, so nothing can undo a run but its own error."""
         # The list is kept here too: the lock is released before the wait for the disk, and by then another thread may
         # have put its own list into the shared transaction. The actions run once the changes are durable, without a lock.
         actions: list[Callable[[], None]] = []
         with self._engine.transaction():
             self._transaction.actions = actions
-            yield self._transaction
-            if self._engine.has_changes:
-                for step in self._last_steps:
-                    step(self._transaction)
+            result = self._run(change)
         for action in actions:
             action()
+        return result
+
+    def _run(self, change: Callable[[Transaction], T]) -> T:
+        """Run *change* and what `before_commit` added to it, in the transaction of the engine."""
+        result = change(self._transaction)
+        if self._engine.has_changes:
+            for step in self._last_steps:
+                step(self._transaction)
+        return result
 
     def before_commit(self, action: Callable[[Transaction], None]) -> None:
         self._last_steps.append(action)
+
+    def before_rerun(self, mark: Callable[[], Callable[[], None]]) -> None:
+        """No change runs again here, so nothing has to be taken back."""
 
     def compact(self) -> None:
         """Write a snapshot now and shorten the journal; writers go on meanwhile."""

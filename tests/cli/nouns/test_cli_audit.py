@@ -116,8 +116,7 @@ def alter(tx: Transaction) -> None:
 def test_the_first_broken_record_is_named(
     told: RunningServer, run: Run, change: Callable[[Transaction], object], broken: str, is_running: bool
 ) -> None:
-    with told.store.write() as tx:
-        change(tx)
+    told.store.write(change)
     found = run("audit", "verify", *(() if is_running else ("--data-dir", str(told.directory))))
     assert (found.code, found.out) == (ExitCode.ERROR, "")
     assert f"error: the audit was tampered with: {broken}" in found.err

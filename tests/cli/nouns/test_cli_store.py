@@ -19,6 +19,7 @@ from cictl_testing.stores.writer import KEPT
 
 from cictl.base.names.artifact_paths import link_entry
 from cictl.cli.app.exit_codes import ExitCode
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import SettingRecord
 from cictl_server.store.tiny import TinyStore
 from tests.cli.conftest import Run
@@ -294,10 +295,13 @@ def test_compact_empties_the_journal(run: Run, tmp_path: Path) -> None:
 
 
 def test_export_has_every_record_and_no_secret(run: Run, tmp_path: Path) -> None:
-    with TinyStore.open(tmp_path) as store, store.write() as tx:
+    def change(tx: Transaction) -> None:
         tx.jobs.put(make_job(1, env={"DEPLOY_KEY": "hunter2"}))
         tx.projects.put(make_project(1))
         tx.settings.put(SettingRecord(key="mirror", value="https://me:hunter2@git.example.test:8443/a@b"))
+
+    with TinyStore.open(tmp_path) as store:
+        store.write(change)
     ran = run("store", "export", "--data-dir", str(tmp_path))
     tables = ran.json()["tables"]
     assert tables["jobs"][0]["env"] == {"DEPLOY_KEY": "***"}

@@ -11,6 +11,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.cli.app.exit_codes import ExitCode
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
 from cictl_server.store.tiny import TinyStore
 from tests.cli.conftest import Run
@@ -46,13 +47,17 @@ class Backup:
     def add_entry(self, path: str, **fields: str) -> None:
         """Name a file that was never uploaded in the record of the job's artifacts."""
         number = int(self.job_id.removeprefix("job-"))
-        with TinyStore.open(self.folder) as store, store.write() as tx:
+
+        def change(tx: Transaction) -> None:
             record = tx.artifacts.find(number)
             assert record is not None
             entry = ArtifactEntry(path=path, size_bytes=len(SECRET), **fields)
             tx.artifacts.put(
                 ArtifactsRecord(number=number, generation=record.generation, entries=[*record.entries, entry])
             )
+
+        with TinyStore.open(self.folder) as store:
+            store.write(change)
 
 
 @pytest.fixture
@@ -257,9 +262,12 @@ def change_a_log(folder: Path) -> None:
 
 
 def change_the_state(folder: Path) -> None:
-    with TinyStore.open(folder) as store, store.write() as tx:
+    def change(tx: Transaction) -> None:
         [job] = tx.jobs.iter_all()
         tx.jobs.delete(job.number)
+
+    with TinyStore.open(folder) as store:
+        store.write(change)
 
 
 def add_a_file(folder: Path) -> None:

@@ -14,6 +14,7 @@ from cictl_testing.server import RunningServer, SteppedClock
 from cictl.wire.codec import encode
 from cictl_server.services.core.idempotency import LONGEST_BODY, KeyedRequest
 from cictl_server.services.core.kept_answers import OF_ALL, OF_CALLER, KeptAnswers
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import AnswerRecord
 
 
@@ -109,11 +110,14 @@ def kept(server: RunningServer) -> list[AnswerRecord]:
 
 def fill(server: RunningServer, *, callers: int, each: int, size: int) -> None:
     """Store answers of *size* bytes, *each* of as many *callers*, as requests of the last minutes, and restart."""
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         for number in range(callers * each):
             created = server.clock() - timedelta(minutes=5) + timedelta(microseconds=number)
             caller = f"10.0.0.{number % callers}"
             tx.answers.put(AnswerRecord(key=str(number), created=created, caller=caller, status=200, body="x" * size))
+
+    server.store.write(change)
     server.restart()
 
 

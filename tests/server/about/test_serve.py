@@ -24,7 +24,7 @@ from cictl.wire.projects import RunRequest
 from cictl_client import Client, ClientError, Unauthenticated
 from cictl_server.errors import InvalidRequest
 from cictl_server.serve import Server, ServerConfig
-from cictl_server.store.contract import StoreLocked
+from cictl_server.store.contract import StoreLocked, Transaction
 from cictl_server.store.records import PipelineRecord, ProjectRecord
 
 
@@ -131,7 +131,8 @@ def define(server: Server) -> int:
     """Store a pipeline with one job, and return its id."""
     text = "version: 1\nproject: {name: p}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: 'true'}]}]}]"
     definition = parse(text, config_file="cictl.yaml").pipelines[0]
-    with server.services.core.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         tx.projects.put(
             ProjectRecord(
                 id=1,
@@ -145,6 +146,8 @@ def define(server: Server) -> int:
             )
         )
         tx.pipelines.put(PipelineRecord(id=1, project_id=1, definition=definition))
+
+    server.services.core.store.write(change)
     return 1
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from cictl.wire.access import EnrolmentRequest
 from cictl.wire.words import LEASE_TOKEN
 from cictl_server.services.core.ids import job_number
+from cictl_server.store.contract import Transaction
 
 JSON = {"Accept": "application/json"}
 
@@ -154,10 +155,12 @@ pipelines:
         assert self.server.services.jobs.jobs.get_state(self.foreign).status == "running"
 
     def test_a_job_can_not_name_what_another_project_made(self) -> None:
-        with self.server.store.write() as tx:
+        def change(tx: Transaction) -> None:
             needed = tx.jobs.find(job_number(self.needed))
             assert needed is not None
             tx.jobs.put(replace(needed, metadata={**needed.metadata, "project_id": "2", "project": "other"}))
+
+        self.server.store.write(change)
         assert self.status("GET", f"/api/v1/jobs/{self.needed}/artifacts") == 404
 
 

@@ -180,8 +180,7 @@ def test_refused_scripts(
 )
 def test_a_manual_update_is_asked_for_without_delay(server: RunningServer, setting: str, target: str) -> None:
     server.find_releases(CICTL_UPDATE_REPO="shop/cictl")
-    with server.store.write() as tx:
-        tx.settings.put(SettingRecord(key="agent_update_target", value=setting))
+    server.store.write(lambda tx: tx.settings.put(SettingRecord(key="agent_update_target", value=setting)))
     server.heartbeat(version=target)
     server.heartbeat(version="0.9.0", capabilities={"updater": "cictl-wheel"})
     assert answered(act(server, "update")) == (200, {"requested": True, "agent_id": "a", "target": target})
@@ -199,8 +198,7 @@ def test_no_update_is_asked_for_where_nobody_knows_the_releases(server: RunningS
     status, text = refused(act(server, "update"))
     assert status == 400
     assert "set CICTL_UPDATE_REPO" in text
-    with server.store.write() as tx:
-        tx.settings.put(SettingRecord(key="agent_update_target", value="2.0.0"))
+    server.store.write(lambda tx: tx.settings.put(SettingRecord(key="agent_update_target", value="2.0.0")))
     server.clock.step(60)
     assert not server.heartbeat(version="0.9.0", capabilities=able).update_requested
 

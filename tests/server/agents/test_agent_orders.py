@@ -123,8 +123,7 @@ def test_a_restart_waits_until_everything_else_arrived(server: RunningServer) ->
 @pytest.mark.weakness("A12.2b")
 def test_an_update_is_never_asked_for_together_with_an_order(server: RunningServer) -> None:
     server.find_releases(CICTL_UPDATE_REPO="shop/cictl")
-    with server.store.write() as tx:
-        tx.settings.put(SettingRecord(key="agent_update_target", value="2.0.0"))
+    server.store.write(lambda tx: tx.settings.put(SettingRecord(key="agent_update_target", value="2.0.0")))
     order(server, "wipe-cache")
     able = {"updater": "cictl-wheel"}
     server.heartbeat(orders_received="", capabilities=able)

@@ -32,8 +32,7 @@ class Fleet:
     server: RunningServer
 
     def aim(self, target: str) -> None:
-        with self.server.store.write() as tx:
-            tx.settings.put(SettingRecord(key="agent_update_target", value=target))
+        self.server.store.write(lambda tx: tx.settings.put(SettingRecord(key="agent_update_target", value=target)))
 
     def step(self, seconds: float) -> None:
         self.server.clock.step(seconds)

@@ -20,8 +20,7 @@ BY_HAND = {"run_mode": "manual"}
 def start(directory: Path, **environ: str) -> RunningServer:
     tools = UpdateTools.from_environment(environ, version="1.2.3", data_dir=directory)
     server = RunningServer(directory, update_tools=tools)
-    with server.store.write() as tx:
-        tx.settings.put(SettingRecord(key="agent_update_target", value="2.0.0"))
+    server.store.write(lambda tx: tx.settings.put(SettingRecord(key="agent_update_target", value="2.0.0")))
     return server
 
 

@@ -58,8 +58,7 @@ def test_waiting_executions_go_first_where_there_are_too_many(server: RunningSer
 
 @pytest.mark.parametrize("name", ["../evil", "--eval", "a b", "", "x" * 65])
 def test_what_is_no_name_of_a_tool_is_not_asked_for(server: RunningServer, name: str) -> None:
-    with server.store.write() as tx:  # stored before the project file's rules refused it
-        tx.jobs.put(make_job(1, needs={f"requires.tool.{name}": "*"}))
+    server.store.write(lambda tx: tx.jobs.put(make_job(1, needs={f"requires.tool.{name}": "*"})))
     assert server.heartbeat(tools_looked_for="").wanted_tools == []
 
 

@@ -35,8 +35,8 @@ def do(server: RunningServer, times: int) -> None:
 
 def tampered(directory: Path, change: Change) -> None:
     """Change the data behind the server's back, as whoever may write there could; the store's own checksums hold."""
-    with TinyStore.open(directory) as store, store.write() as tx:
-        change(tx)
+    with TinyStore.open(directory) as store:
+        store.write(change)
 
 
 def alter(**fields: Any) -> Change:
@@ -115,13 +115,12 @@ def test_the_chain_goes_on_after_a_restart(server: RunningServer) -> None:
 def test_a_change_that_did_not_happen_leaves_no_record(server: RunningServer) -> None:
     do(server, 1)
 
-    def change_and_fail() -> None:
-        with deed_of_system(AuditAction.QUEUE_CLEARED), server.store.write() as tx:
-            tx.settings.put(SettingRecord(key="k", value="v"))
-            raise ZeroDivisionError
+    def change_and_fail(tx: Transaction) -> None:
+        tx.settings.put(SettingRecord(key="k", value="v"))
+        raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        change_and_fail()
+    with pytest.raises(ZeroDivisionError), deed_of_system(AuditAction.QUEUE_CLEARED):
+        server.store.write(change_and_fail)
     do(server, 1)
     assert verify_audit(server.directory) == 2
 

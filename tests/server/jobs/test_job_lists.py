@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl_server.store.contract import Transaction
+
 TWO = '[{id: a, steps: [{run: "true"}]}, {id: b, steps: [{run: "true"}]}]'
 
 
@@ -243,9 +245,12 @@ def test_a_name_that_several_projects_have_narrows_no_list(server: RunningServer
 
 def test_a_project_that_is_called_like_the_id_of_another_narrows_no_list(server: RunningServer) -> None:
     server.enqueue()
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         other = tx.projects.find(1)
         assert other is not None
         tx.projects.put(msgspec.structs.replace(other, id=tx.projects.next_id(), name="1"))
+
+    server.store.write(change)
     assert server.get("/api/v1/jobs?project=1").status_code == 409
     assert len(listed(server, "project=shop")["job_executions"]) == 1

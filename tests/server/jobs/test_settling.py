@@ -9,6 +9,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
 from cictl.wire.jobs import JobExecution, RerunResponse
+from cictl_server.store.contract import Transaction
 
 CHAIN = '[{id: a, steps: [{run: "true"}]}, {id: b, needs: [a], steps: [{run: "true"}]}, {id: c, needs: [b], steps: [{run: "true"}]}]'
 MATRIX = """[{id: test, matrix: {include: [{name: one}, {name: two}]}, steps: [{run: "true"}]},
@@ -98,10 +99,13 @@ def test_a_start_settles_what_an_untimely_stop_left(server: RunningServer) -> No
     from cictl_server.services.core.ids import job_number
 
     a, b, c = server.run(server.define(CHAIN))
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         job = tx.jobs.find(job_number(a))
         assert job is not None
         tx.jobs.put(msgspec.structs.replace(job, status=JobStatus.FAILED))
+
+    server.store.write(change)
     server.restart()
     assert [server.job(job_id).status for job_id in (b, c)] == ["failed", "failed"]
 

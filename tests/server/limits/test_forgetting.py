@@ -10,6 +10,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.agents import AgentList
 from cictl_server.services.fleet.limits import FleetLimits
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import AgentRecord
 
 DAY = 86_400
@@ -106,10 +107,12 @@ class TestSilence:
         assert known(server) == left
 
     def test_an_id_of_an_earlier_version_that_no_agent_can_have_now_goes(self, server: RunningServer) -> None:
-        with server.store.write() as tx:
+        def change(tx: Transaction) -> None:
             for deactivated in (False, True):
                 name = f"{deactivated}" + "x" * 5000
                 tx.agents.put(AgentRecord(agent_id=name, seen=server.clock(), deactivated=deactivated))
+
+        server.store.write(change)
         server.clock.step(3600)
         forget(server)
         assert known(server) == []

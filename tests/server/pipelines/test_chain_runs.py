@@ -12,6 +12,7 @@ from cictl_testing.origins import Origin, finish_everything, import_project
 from cictl_testing.server import RunningServer
 
 from cictl.wire.jobs import JobExecution, Source
+from cictl_server.store.contract import Transaction
 
 PROJECT = """\
 version: 1
@@ -118,10 +119,13 @@ def test_a_chain_without_pipelines(server: RunningServer) -> None:
     ids = server.define_project(
         "pipelines: [{id: a, jobs: [{id: a, steps: [{run: x}]}]}]\npipeline_chains: [{id: c, pipelines: [a]}]"
     )
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         chain = tx.chains.find(ids["c"])
         assert chain is not None
         tx.chains.put(msgspec.structs.replace(chain, pipelines=[]))
+
+    server.store.write(change)
     for method, action in (("POST", "run"), ("GET", "run"), ("GET", "source-refs")):
         answer = server.http.simulate_request(method, f"/api/v1/pipeline-chains/{ids['c']}/{action}")
         assert (answer.status_code, answer.text) == (400, "pipeline chain has no pipelines\n")

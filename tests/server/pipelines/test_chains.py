@@ -8,6 +8,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.jobs import JobExecution
+from cictl_server.store.contract import Transaction
 
 STEP = "steps: [{run: 'true'}]"
 DIAMOND = f"""
@@ -139,8 +140,7 @@ def test_a_member_that_the_selection_leaves_out_is_not_waited_for(server: Runnin
 def test_a_pipeline_that_is_gone_ends_its_executions(server: RunningServer) -> None:
     ids = server.define_project(DIAMOND)
     _, l1, *_ = server.run_chain(ids["all"])
-    with server.store.write() as tx:
-        tx.pipelines.delete(ids["left"])
+    server.store.write(lambda tx: tx.pipelines.delete(ids["left"]))
     server.finish("succeeded")
     assert server.job(l1).error == 'cancelled: load pipeline "left": pipeline not found'
 
@@ -173,9 +173,12 @@ def test_a_start_settles_chains_too(server: RunningServer) -> None:
     from cictl_server.services.core.ids import job_number
 
     base, *rest = server.run_chain(server.define_project(DIAMOND)["all"])
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         job = tx.jobs.find(job_number(base))
         assert job is not None
         tx.jobs.put(msgspec.structs.replace(job, status=JobStatus.FAILED))
+
+    server.store.write(change)
     server.restart()
     assert set(statuses(server, rest)) == {"failed"}

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from cictl_server.errors import GitFailed
 from cictl_server.services.projects.git_places import GitPlaces
 from cictl_server.services.projects.remotes import Remotes
+from cictl_server.store.contract import Transaction
 
 PROJECT = "version: 1\nproject: {name: large}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: make}]}]}]\n"
 
@@ -201,13 +202,16 @@ def test_a_recipe_that_an_older_version_stored_never_reaches_git(server: Running
     text = PROJECT.replace("id: p,", "id: p, vcs_source: {repo: self},")
     repository = make_repository(tmp_path / "r", {"cictl.yaml": text})
     server.post("/api/v1/projects/import", {"repo_url": str(repository), "repo_ref": "main"})
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         [project], [pipeline] = tx.projects.iter_all(), tx.pipelines.of_project(1)
         source = pipeline.definition.vcs_source
         assert source is not None
         spoilt = replace(pipeline.definition, vcs_source=replace(source, ref=RECIPE))
         tx.projects.put(replace(project, repo_ref=RECIPE))
         tx.pipelines.put(replace(pipeline, definition=spoilt))
+
+    server.store.write(change)
     answers = [
         server.post("/api/v1/projects/1/reload"),
         server.post("/api/v1/pipelines/1/run-selection", {}),

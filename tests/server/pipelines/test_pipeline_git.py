@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from cictl.project_file import VcsSource
 from cictl.wire.jobs import JobExecution, Source
 from cictl_agent.job.variables import OF_RUN
+from cictl_server.store.contract import Transaction
 
 PROJECT = """\
 version: 1
@@ -155,11 +156,14 @@ def test_a_repository_url_with_a_command_runs_nothing(server: RunningServer, tmp
     """Today's rules refuse such a file; the store may have one from before."""
     mark = tmp_path / "owned"
     ids = server.define_project("pipelines: [{id: b, vcs_source: {repo: x}, jobs: [{id: j, steps: [{run: x}]}]}]")
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         record = tx.pipelines.find(ids["b"])
         assert record is not None
         evil = replace(record.definition, vcs_source=VcsSource(repo=f"ext::sh -c touch% {mark}"))
         tx.pipelines.put(replace(record, definition=evil))
+
+    server.store.write(change)
     assert attempt(server, ids["b"], source_ref="main").status_code == 400
     assert server.get(f"/api/v1/pipelines/{ids['b']}/source-refs").status_code == 400
     assert not mark.exists()

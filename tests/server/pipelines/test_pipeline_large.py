@@ -11,7 +11,7 @@ from cictl_testing.server import RunningServer
 from cictl.wire.jobs import JobStatus
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.history.settling import Settler
-from cictl_server.store.contract import StoreFailed
+from cictl_server.store.contract import StoreFailed, Transaction
 
 ROWS = 5_000
 
@@ -111,9 +111,12 @@ def test_the_end_of_one_of_many_rows_does_not_read_them_all(
 def test_a_run_larger_than_the_usual_history_satisfies_too(server: RunningServer) -> None:
     ids = wide(server, ROWS + 1)
     numbers = [job_number(job_id) for job_id in server.run(ids["wide"])]
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         for number in numbers:
             job = tx.jobs.find(number)
             assert job is not None
             tx.jobs.put(msgspec.structs.replace(job, status=JobStatus.SUCCEEDED))
+
+    server.store.write(change)
     assert len(server.run(ids["end"])) == 1

@@ -12,6 +12,7 @@ from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
 
 from cictl.wire.jobs import Source
+from cictl_server.store.contract import Transaction
 
 FILE = """\
 version: 1
@@ -140,10 +141,13 @@ def test_no_ref_and_the_branch_of_that_name_are_both_found(server: RunningServer
 
 def test_a_project_of_an_older_store_follows_once_it_is_imported_again(server: RunningServer, repository: Path) -> None:
     import_(server, repository)
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         record = tx.projects.find(1)
         assert record is not None
         tx.projects.put(msgspec.structs.replace(record, follows_default=False))
+
+    server.store.write(change)
     server.restart()
     assert import_(server, repository).json["project_id"] == 1
     assert follows(server) == [(1, "main", True)]

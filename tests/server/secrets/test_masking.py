@@ -30,6 +30,7 @@ from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT
 from cictl_server.services.secrets.masks import Mask, Masks
 from cictl_server.services.secrets.sensitive import SensitiveValues
+from cictl_server.store.contract import Transaction
 
 SECRET = "hunter22"
 
@@ -410,11 +411,14 @@ def test_nothing_of_a_secret_stays_in_memory_when_it_is_forgotten(server: Runnin
 
 def test_credentials_in_the_repositorys_url_are_masked(server: RunningServer) -> None:
     number = job_number(server.enqueue())
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         job = tx.jobs.find(number)
         assert job is not None
         source = Source(repo="https://me:hunter22@git.example.test/shop.git", ref="main")
         tx.jobs.put(msgspec.structs.replace(job, source=source))
+
+    server.store.write(change)
     job_id = server.running().id
     append(server, job_id, "[checkout] repo=https://me:hunter22@git.example.test/shop.git\n", offset=0)
     assert server.log(job_id) == b"[checkout] repo=https://************git.example.test/shop.git\n"

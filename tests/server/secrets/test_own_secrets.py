@@ -14,6 +14,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_server.services.secrets.own.sealing import CannotOpen, KeyRing, Sealed, SealingKey
+from cictl_server.store.contract import Transaction
 
 VALUE = "s3cr3t-hunter2-value"
 USES = '[{id: make, steps: [{run: x, env: {TOKEN: "a {{ secret.deploy }} b"}}]}]'
@@ -98,13 +99,17 @@ def test_no_other_project_gets_it(server: RunningServer) -> None:
 def test_branches(server: RunningServer, patterns: list[str], ref: str, gets: bool) -> None:
     put(server, branches=patterns)
     server.run(server.define(USES))
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> str:
         [record] = tx.jobs.iter_all()
         tx.jobs.put(msgspec.structs.replace(record, metadata=record.metadata | {"pipeline_source_ref_raw": ref}))
+        return record.id
+
+    job_id = server.store.write(change)
     answer = server.lease()
     assert answer.assigned is gets
     if not gets:
-        assert "is for branch main only, and this run builds" in server.job(record.id).error
+        assert "is for branch main only, and this run builds" in server.job(job_id).error
 
 
 def test_branches_stay_with_a_new_value(server: RunningServer) -> None:
@@ -185,9 +190,12 @@ def test_without_its_key_a_job_fails_and_says_why(server: RunningServer) -> None
 def test_a_value_cannot_be_moved_to_another_name(server: RunningServer) -> None:
     put(server)
     put(server, project="", name="other")
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         deploy, other = tx.secrets.iter_all()
         tx.secrets.put(msgspec.structs.replace(deploy, sealed=other.sealed))
+
+    server.store.write(change)
     assert "it was changed outside of cictl" in refusal(server, server.define(USES))
 
 

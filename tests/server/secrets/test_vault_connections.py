@@ -232,7 +232,7 @@ def test_what_uses_it_is_told_in_the_list_and_when_it_is_deleted(server: Running
 def test_a_failing_store_is_no_fault_of_the_caller(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     save(server)
 
-    def fail() -> None:
+    def fail(_: object) -> None:
         raise StoreFailed("disk on fire")
 
     monkeypatch.setattr(server.store, "write", fail)

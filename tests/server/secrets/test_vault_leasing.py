@@ -13,6 +13,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.servers.vault_jobs import CONNECTIONS, FAILED, connect, enqueue, env_of, secret, step
 
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import AnswerRecord
 
 pytestmark = pytest.mark.usefixtures("secret_id")
@@ -181,11 +182,13 @@ def change(server: RunningServer, job_id: str, *, step_changes: dict[str, Any] |
     """Change a stored execution, as no request can."""
     from msgspec.structs import replace
 
-    with server.store.write() as tx:
+    def store(tx: Transaction) -> None:
         job = tx.jobs.find(int(job_id.removeprefix("job-")))
         assert job is not None
         steps = [replace(one, **(step_changes or {})) for one in job.step_plan]
         tx.jobs.put(replace(job, step_plan=steps, **changes))
+
+    server.store.write(store)
 
 
 VALUES = ("value-of-the-search-1", "value-of-the-search-2\nwith a second line")
@@ -305,9 +308,9 @@ def test_jobs_without_secrets_pay_nothing(
     assert transactions == ["read", "write"]
 
 
-def _counted(original: Callable[[], Any], kind: str, transactions: list[str]) -> Callable[[], Any]:
-    def counted() -> Any:
+def _counted(original: Callable[..., Any], kind: str, transactions: list[str]) -> Callable[..., Any]:
+    def counted(*change: Any) -> Any:
         transactions.append(kind)
-        return original()
+        return original(*change)
 
     return counted

@@ -8,6 +8,7 @@ import pytest
 from cictl_testing.origins import Origin, import_project
 from cictl_testing.server import RunningServer
 
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import SettingRecord
 
 ONE = "version: 1\nproject: {name: shop}\npipelines: [{id: build, jobs: [{id: j, steps: [{run: x}]}]}]\n"
@@ -25,9 +26,12 @@ def origin(tmp_path: Path, server: RunningServer) -> Origin:
 
 def reload_as_after_an_update(server: RunningServer) -> dict[str, str]:
     """Start the reload, and return what is told of it."""
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         tx.settings.put(SettingRecord(key="update_reload_projects_pending", value="1"))
         tx.settings.put(SettingRecord(key="update_message", value="update successful: v1.2.3"))
+
+    server.store.write(change)
     server.services.updates.reload.run_if_pending()
     status: dict[str, str] = server.get("/api/v1/update/status").json["status"]
     assert status["update_message"] == "update successful: v1.2.3", "the result of the update stays"

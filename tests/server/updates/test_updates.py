@@ -21,6 +21,7 @@ from cictl.installation.manifest import Pending
 from cictl.installation.staging import StageError
 from cictl.wire.jobs import LeaseResponse
 from cictl_server.app import create_app
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import SettingRecord
 
 CHECK = "/api/v1/update/check"
@@ -169,9 +170,11 @@ class TestApply:
         assert it.apply().status_code == 200
 
     def test_the_server_ends_while_it_stages(self, it: Updatable) -> None:
-        with it.server.store.write() as tx:
+        def change(tx: Transaction) -> None:
             tx.settings.put(SettingRecord(key="update_last_apply_status", value="running"))
             tx.settings.put(SettingRecord(key="update_target_version", value=NEW))
+
+        it.server.store.write(change)
         it.server.restart()
         it.server.services.updates.update.settle()
         assert it.status()["update_message"] == "update to v1.2.0 did not complete"
@@ -344,9 +347,11 @@ class TestHelper:
 class TestStatus:
     @pytest.mark.weakness("U10")
     def test_only_updates_are_told(self, it: Updatable) -> None:
-        with it.server.store.write() as tx:
+        def change(tx: Transaction) -> None:
             for key in ("agent_update_target", "agent_deactivated:a", "secret", "update_message"):
                 tx.settings.put(SettingRecord(key=key, value="x"))
+
+        it.server.store.write(change)
         assert set(it.status()) == {
             "agent_update_target",
             "update_message",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,10 +24,20 @@ from cictl_server.services import Services
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 from cictl_server.store.tiny import TinyStore
+from cictl_testing.stores.repeating import RepeatingStore
 
 T = TypeVar("T")
+
+
+STORE = "CICTL_TEST_STORE"
+"""The environment variable with the kind of store that servers of tests get: `tiny`, which is the default, or `repeating`."""
+
+
+def store_of_tests() -> type[TinyStore]:
+    return {"tiny": TinyStore, "repeating": RepeatingStore}[os.environ.get(STORE, "tiny")]
 
 
 class SteppedClock:
@@ -61,7 +72,7 @@ class RunningServer:
 
     def start(self) -> None:
         """Open the data and build everything, as `cictl serve` does."""
-        self.store = TinyStore.open(self.directory)
+        self.store = store_of_tests().open(self.directory)
         self.services = Services.build(
             self.store,
             self.directory,
@@ -192,8 +203,9 @@ class RunningServer:
     ) -> dict[str, int]:
         """Store a project with this *rest* of its file, and return the ids of its pipelines and chains by name."""
         definition = parse(f"version: 1\nproject: {{name: {name}}}\n{rest}", config_file="cictl.yaml")
-        ids: dict[str, int] = {}
-        with self.store.write() as tx:
+
+        def store(tx: Transaction) -> dict[str, int]:
+            ids: dict[str, int] = {}
             project_id = tx.projects.next_id()
             record = ProjectRecord(
                 id=project_id,
@@ -214,7 +226,9 @@ class RunningServer:
                 tx.chains.put(
                     ChainRecord(id=ids[chain.id], project_id=project_id, chain_id=chain.id, pipelines=chain.pipelines)
                 )
-        return ids
+            return ids
+
+        return self.store.write(store)
 
     def run(self, pipeline_id: int, **fields: Any) -> list[str]:
         """Run a pipeline and return the ids of its executions; the clock moves, so that ids tell ages."""

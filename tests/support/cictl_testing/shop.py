@@ -18,6 +18,7 @@ from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateStat
 from cictl.wire.vault import VaultConnection
 from cictl_server.services.core.ids import job_number
 from cictl_server.signals.topics import job_topic
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import (
     AgentRecord,
     ArtifactEntry,
@@ -121,7 +122,8 @@ def make_template(directory: Path) -> None:
     clock.now = LONG_AGO
     server = RunningServer(directory / "data", clock=clock)
     definition = parse((repository / "cictl.yaml").read_text(), config_file="cictl.yaml")
-    with server.store.write() as tx:
+
+    def change(tx: Transaction) -> None:
         for agent_id in ("build-1", "build-2", "mac"):
             tx.agents.put(AgentRecord(agent_id=agent_id, deactivated=agent_id == "mac", seen=LONG_AGO))
         project = ProjectRecord(
@@ -149,6 +151,8 @@ def make_template(directory: Path) -> None:
             updated=LONG_AGO,
         )
         tx.vault_connections.put(vault)
+
+    server.store.write(change)
     server.close()
 
 
@@ -187,16 +191,22 @@ class Shop:
 
     def rename(self, name: str) -> None:
         """Give the project another name."""
-        with self.server.store.write() as tx:
+
+        def change(tx: Transaction) -> None:
             project = tx.projects.find(PROJECT)
             assert project is not None
             tx.projects.put(msgspec.structs.replace(project, name=name))
 
+        self.server.store.write(change)
+
     def forget_agents(self) -> None:
         """Let no agent ever have been there."""
-        with self.server.store.write() as tx:
+
+        def change(tx: Transaction) -> None:
             for agent in list(tx.agents.iter_all()):
                 tx.agents.delete(agent.agent_id)
+
+        self.server.store.write(change)
 
     def stock(self) -> None:
         """Put one of everything there: job-1 is over, with all that a job leaves behind, and job-2 waits."""
@@ -218,8 +228,7 @@ class Shop:
             self._store(JobRecord(number=number, **{n: v for n, v in fields.items() if n in names}))
 
     def _store(self, record: JobRecord) -> None:
-        with self.server.store.write() as tx:
-            tx.jobs.put(record)
+        self.server.store.write(lambda tx: tx.jobs.put(record))
         self.server.services.core.hub.publish(job_topic(record.number))
 
     def append(self, job_id: str, data: bytes) -> None:
@@ -265,8 +274,7 @@ class Shop:
         entries = [ArtifactEntry(path=path, size_bytes=len(data)) for path, data in files.items()]
         size = entries[-1].size_bytes if entries else 0
         entries += [ArtifactEntry(path=path, size_bytes=size, link=link) for path, link in (links or {}).items()]
-        with self.server.store.write() as tx:
-            tx.artifacts.put(ArtifactsRecord(number=number, entries=entries))
+        self.server.store.write(lambda tx: tx.artifacts.put(ArtifactsRecord(number=number, entries=entries)))
 
     def report(self, job_id: str, report: TestReport) -> None:
         """Let the agent build-1 have sent a report of the job's tests."""

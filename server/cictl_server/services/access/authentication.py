@@ -19,7 +19,7 @@ from cictl_server.services.access.principal import Principal
 from cictl_server.services.access.sessions import Sessions
 from cictl_server.services.access.token_format import digest_of, is_of_job, new_secret
 from cictl_server.services.core.deeds import note_actor, note_nothing
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import TokenRecord
 
 _USE_IS_NOTED_EVERY = timedelta(hours=1)
@@ -165,10 +165,14 @@ class AuthenticationService:
     def _note_use(self, token: TokenRecord, now: datetime) -> None:
         if token.last_used is not None and now - token.last_used < _USE_IS_NOTED_EVERY:
             return
-        with contextlib.suppress(StoreError), self._store.write() as tx:  # a full disk must lock nobody out
-            known = tx.tokens.find(token.id)
-            if known is not None:
-                tx.tokens.put(replace(known, last_used=now))
+        with contextlib.suppress(StoreError):  # a full disk must lock nobody out
+            self._store.write(lambda tx: _store_use(tx, token.id, now))
+
+
+def _store_use(tx: Transaction, token_id: int, now: datetime) -> None:
+    known = tx.tokens.find(token_id)
+    if known is not None:
+        tx.tokens.put(replace(known, last_used=now))
 
 
 def _note_actor(principal: Principal) -> None:

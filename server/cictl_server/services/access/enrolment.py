@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 
 from msgspec.structs import replace
 
@@ -16,7 +17,7 @@ from cictl_server.services.access.names import check_agent_id
 from cictl_server.services.access.token_format import digest_of
 from cictl_server.services.access.tokens import TokenService
 from cictl_server.services.core.deeds import note_actor
-from cictl_server.store.contract import Store, View
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import TokenRecord
 
 
@@ -37,29 +38,35 @@ class EnrolmentService:
         """
         check_agent_id(agent_id)
         now = self.clock()
-        with self.store.write() as tx:
-            enrolment = _find_enrolment(tx, secret, now=now)
-            if enrolment is None:
-                if seconds := self.attempts.note(address, now):
-                    raise RateLimited(retry_after_seconds=seconds)
-                raise Forbidden(
-                    "the enrolment token is wrong, used up or expired", hint="`cictl agents enroll` makes a new one"
-                )
-            if _is_enrolled(tx, agent_id, now=now):
-                raise Forbidden(
-                    f"the agent {agent_id} has a token already",
-                    hint="give this one another --id, or let an admin revoke that token: `cictl tokens list`",
-                )
-            note_actor(ActorKind.ENROLMENT, enrolment.id, enrolment.name, role=enrolment.role)
-            left = enrolment.uses_left - 1
-            tx.tokens.put(replace(enrolment, uses_left=left, last_used=now, revoked=None if left else now))
-            return self.tokens.add(
-                tx,
-                name=_free_name(tx, agent_id, now=now),
-                role=Role.AGENT,
-                agent_id=agent_id,
-                created_by=enrolment.name,
+        return self.store.write(lambda tx: self._trade(tx, secret, agent_id, now=now)) or self._refuse(address, now)
+
+    def _trade(self, tx: Transaction, secret: str, agent_id: str, *, now: datetime) -> NewToken | None:
+        """Return the agent's new token; None if the enrolment token does not count."""
+        enrolment = _find_enrolment(tx, secret, now=now)
+        if enrolment is None:
+            return None
+        if _is_enrolled(tx, agent_id, now=now):
+            raise Forbidden(
+                f"the agent {agent_id} has a token already",
+                hint="give this one another --id, or let an admin revoke that token: `cictl tokens list`",
             )
+        note_actor(ActorKind.ENROLMENT, enrolment.id, enrolment.name, role=enrolment.role)
+        left = enrolment.uses_left - 1
+        tx.tokens.put(replace(enrolment, uses_left=left, last_used=now, revoked=None if left else now))
+        return self.tokens.add(
+            tx,
+            name=_free_name(tx, agent_id, now=now),
+            role=Role.AGENT,
+            agent_id=agent_id,
+            created_by=enrolment.name,
+        )
+
+    def _refuse(self, address: str, now: datetime) -> NoReturn:
+        if seconds := self.attempts.note(address, now):
+            raise RateLimited(retry_after_seconds=seconds)
+        raise Forbidden(
+            "the enrolment token is wrong, used up or expired", hint="`cictl agents enroll` makes a new one"
+        )
 
 
 def _find_enrolment(view: View, secret: str, *, now: datetime) -> TokenRecord | None:

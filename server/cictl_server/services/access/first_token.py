@@ -23,9 +23,8 @@ def make_first_token(tokens: TokenService, directory: Path) -> Path | None:
     secret, path = new_secret(Role.ADMIN), directory / FILE
     # First the file: if the server dies in between, the next start writes another one. The other way round nobody could log in.
     write_private(path, f"{secret}\n".encode())
-    with (
-        deed_of_system(AuditAction.TOKEN_CREATED, awaits=TargetKind.TOKEN, name="first start"),
-        tokens.store.write() as tx,
-    ):
-        tokens.add(tx, name="admin", role=Role.ADMIN, created_by="first start", secret=secret)
+    with deed_of_system(AuditAction.TOKEN_CREATED, awaits=TargetKind.TOKEN, name="first start"):
+        tokens.store.write(
+            lambda tx: tokens.add(tx, name="admin", role=Role.ADMIN, created_by="first start", secret=secret)
+        )
     return path

@@ -55,7 +55,8 @@ class TokenService:
         if not all(request.projects):
             raise InvalidRequest("projects must be names of projects; one of them is empty")
         expires = self.expiry(request.ttl_seconds)
-        with self.store.write() as tx:
+
+        def create(tx: Transaction) -> NewToken:
             if _find_by_name(tx, request.name, now=self.clock()):
                 raise Conflict(
                     f"there is a token {request.name} already",
@@ -71,6 +72,8 @@ class TokenService:
                 created_by=created_by,
             )
 
+        return self.store.write(create)
+
     def create_enrolment(self, request: EnrolmentRequest, *, created_by: str) -> NewToken:
         """Make a token that agents trade for tokens of their own.
 
@@ -81,10 +84,11 @@ class TokenService:
         if not 1 <= request.uses <= _MOST_USES:
             raise InvalidRequest(f"uses must be 1 to {_MOST_USES}")
         expires = self.expiry(request.ttl_seconds)
-        with self.store.write() as tx:
-            return self.add(
+        return self.store.write(
+            lambda tx: self.add(
                 tx, name="", role=Role.ENROLMENT, uses_left=request.uses, expires=expires, created_by=created_by
             )
+        )
 
     def rotate(self, token_id: int) -> NewToken:
         """Give a token a new secret; the old one is dead at once.
@@ -93,7 +97,8 @@ class TokenService:
             NotFound: No such token.
             Conflict: It is revoked or has expired.
         """
-        with self.store.write() as tx:
+
+        def rotate(tx: Transaction) -> NewToken:
             token = _get(tx, token_id)
             if not token.counts(self.clock()):
                 raise Conflict(
@@ -102,7 +107,9 @@ class TokenService:
             secret = new_secret(token.role)
             token = replace(token, digest=digest_of(secret), last_four=secret[-4:])
             tx.tokens.put(token)
-        return _new(token, secret)
+            return _new(token, secret)
+
+        return self.store.write(rotate)
 
     def revoke(self, token_id: int) -> Token:
         """Make a token count no more; that it was revoked already is success.
@@ -110,12 +117,15 @@ class TokenService:
         Raises:
             NotFound: No such token.
         """
-        with self.store.write() as tx:
+
+        def revoke(tx: Transaction) -> Token:
             token = _get(tx, token_id)
             if token.revoked is None:
                 token = replace(token, revoked=self.clock())
                 tx.tokens.put(token)
-        return shown(token)
+            return shown(token)
+
+        return self.store.write(revoke)
 
     def add(
         self,

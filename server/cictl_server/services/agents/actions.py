@@ -25,7 +25,7 @@ from cictl_server.services.fleet.versions import compare_versions, is_release
 from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.signals.topics import QUEUE
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -103,13 +103,17 @@ class AgentActionService:
 
     def _set_deactivated(self, agent_id: str, *, deactivated: bool) -> AgentActionResponse:
         """Change the flag. Deactivating also cancels what the agent holds, in the same transaction."""
-        with self.store.write() as tx:
+
+        def set_flag(tx: Transaction) -> int:
             record = get_agent_record(tx, agent_id)
             if record.deactivated is not deactivated:
                 tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
                 tx.after_commit(lambda: self.events.add(EventKind.AGENT, agent_id))
             cancelled = self.cancel.cancel_active_of(tx, agent_id) if deactivated else 0
             note_details(cancelled_jobs=cancelled or "")
+            return cancelled
+
+        cancelled = self.store.write(set_flag)
         self.presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
         self.hub.publish(QUEUE)
         message = f"agent {'deactivated' if deactivated else 'activated'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -28,7 +28,7 @@ from cictl_server.services.fleet.versions import compare_versions, is_newer
 from cictl_server.services.fleet.wanted_tools import ToolList, WantedTools
 from cictl_server.services.jobs.losses import LostWork
 from cictl_server.signals.topics import QUEUE
-from cictl_server.store.contract import Store, View
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import AgentRecord
 
 _STATUS_BYTES = 240
@@ -128,16 +128,20 @@ class AgentService:
             known = view.agents.find(request.agent_id)
         if known is not None and _described(known, request) == known and now - known.seen < _SEEN_STEP:
             return None
-        with self.store.write() as tx:
-            known = tx.agents.find(request.agent_id)
-            if known is None:
-                self.limits.check_count(tx.agents.count())
-                known = take_flag(tx, AgentRecord(agent_id=request.agent_id, seen=now))
-            self.processes.admit(known, request.process)
-            tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
-            tx.after_commit(lambda: self.events.add(EventKind.AGENT, request.agent_id))
+        former = self.store.write(lambda tx: self._admit(tx, request, now))
         self.hub.publish(QUEUE)  # a lease that waits may find work for what the agent now offers
-        return known.process if request.process and known.process != request.process else None
+        return former if request.process and former != request.process else None
+
+    def _admit(self, tx: Transaction, request: HeartbeatRequest, now: datetime) -> AgentProcess | None:
+        """Store the agent as *request* describes it, and return the process that had its id."""
+        known = tx.agents.find(request.agent_id)
+        if known is None:
+            self.limits.check_count(tx.agents.count())
+            known = take_flag(tx, AgentRecord(agent_id=request.agent_id, seen=now))
+        self.processes.admit(known, request.process)
+        tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
+        tx.after_commit(lambda: self.events.add(EventKind.AGENT, request.agent_id))
+        return known.process
 
     def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
         """Return the decision about an update, and the executions that the agent runs but must stop."""

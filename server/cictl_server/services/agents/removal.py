@@ -63,13 +63,17 @@ class AgentRemoval:
             NotFound: No such agent.
             Conflict: It is online or holds an execution, and *force* is not set.
         """
-        with self._store.write() as tx:
+
+        def remove(tx: Transaction) -> int:
             record = get_agent_record(tx, agent_id)
             if not force and (reason := self._obstacle(tx, record)):
                 raise Conflict(reason, hint="stop its process first; or --force removes it all the same")
             cancelled = self._cancel.cancel_active_of(tx, agent_id)
             self._delete(tx, record)
             note_details(cancelled_jobs=cancelled or "")
+            return cancelled
+
+        cancelled = self._store.write(remove)
         logger.info("agent removed agent=%s cancelled=%d", agent_id, cancelled)
         return RemovedAgent(removed=True, agent_id=agent_id, cancelled_jobs=cancelled)
 
@@ -84,13 +88,19 @@ class AgentRemoval:
             silent = [record.agent_id for record in view.agents.iter_all() if self._is_forgotten(view, record)]
         if not silent:
             return
-        with deed_of_system(AuditAction.AGENT_REMOVED, awaits=TargetKind.AGENT), self._store.write() as tx:
-            for agent_id in silent:
-                record = tx.agents.find(agent_id)
-                if record is not None and self._is_forgotten(tx, record):
-                    logger.info("agent forgotten agent=%s", agent_id[:200])
-                    self._delete(tx, record)
-                    note_made(TargetKind.AGENT, agent_id)
+        with deed_of_system(AuditAction.AGENT_REMOVED, awaits=TargetKind.AGENT):
+            forgotten = self._store.write(lambda tx: self._forget(tx, silent))
+        for agent_id in forgotten:
+            logger.info("agent forgotten agent=%s", agent_id[:200])
+
+    def _forget(self, tx: Transaction, silent: list[str]) -> list[str]:
+        """Remove those of the agents *silent* that still may be forgotten, and return them."""
+        found = [record for agent_id in silent if (record := tx.agents.find(agent_id)) is not None]
+        forgotten = [record for record in found if self._is_forgotten(tx, record)]
+        for record in forgotten:
+            self._delete(tx, record)
+            note_made(TargetKind.AGENT, record.agent_id)
+        return [record.agent_id for record in forgotten]
 
     def _obstacle(self, view: View, record: AgentRecord) -> str:
         if view.jobs.active_of_agent(record.agent_id):

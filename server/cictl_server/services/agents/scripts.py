@@ -19,7 +19,7 @@ from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import AgentRecord, JobRecord
 
 DEFAULT_TIMEOUT_SECONDS = 600
@@ -53,21 +53,25 @@ class ScriptService:
             raise InvalidRequest("shell is required")
         self.disk.check_room("script")
         timeout = request.timeout_seconds if request.timeout_seconds > 0 else DEFAULT_TIMEOUT_SECONDS
-        with self.store.write() as tx:
+        spec = JobSpec(
+            script=script,
+            required_capabilities={"agent_id": agent_id, "executor": "script", "shell": shell},
+            timeout_seconds=timeout,
+            metadata=JobMetadata.entries(
+                JobMetadata.adhoc(True), JobMetadata.adhoc_agent_id(agent_id), JobMetadata.adhoc_shell(shell)
+            ),
+        )
+        job = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
+
+        def enqueue(tx: Transaction) -> int:
             _check_ability(get_agent_record(tx, agent_id), shell)
-            spec = JobSpec(
-                script=script,
-                required_capabilities={"agent_id": agent_id, "executor": "script", "shell": shell},
-                timeout_seconds=timeout,
-                metadata=JobMetadata.entries(
-                    JobMetadata.adhoc(True), JobMetadata.adhoc_agent_id(agent_id), JobMetadata.adhoc_shell(shell)
-                ),
-            )
-            job = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
             self.limits.check_room(tx, job)
             run_number = next_run_number(tx)
             self.settler.put(tx, numbered(job, run_number))
             note_made(TargetKind.JOB, job.id, shell=shell)
+            return run_number
+
+        run_number = self.store.write(enqueue)
         return QueuedScript(
             queued=True,
             agent_id=agent_id,

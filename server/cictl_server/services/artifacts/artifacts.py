@@ -44,7 +44,7 @@ from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, check_uploader
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.secrets.masks import Masks
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import ArtifactEntry, ArtifactsRecord, JobRecord
 
 _BLOCK = 1 << 20
@@ -367,9 +367,12 @@ class ArtifactService:
             generation = max(_generations(home), default=known.generation if known else 0) + 1
             stage.rename(self._generation(number, generation))
             _sync_tree(home)
-            with self._store.write() as tx:
+
+            def name_generation(tx: Transaction) -> None:
                 check_uploader(get_job(tx, job_id), sender, now=self._clock())
                 tx.artifacts.put(replace(record, generation=generation))
+
+            self._store.write(name_generation)
             for old in _generations(home):
                 if old < generation:
                     shutil.rmtree(self._generation(number, old), ignore_errors=True)

@@ -26,7 +26,7 @@ from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, check_uploader
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.secrets.masks import Masks
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 
 _KEPT = Bounds(
     text=1 << 10,
@@ -64,7 +64,7 @@ class ReportFiles:
     def replacing(self, number: int, report: TestReport) -> Iterator[Callable[[], None]]:
         """Write *report* durably beside the stored one, and yield the function that puts it in place.
 
-        The slow part is done before the caller's transaction; the function only renames, and is called inside it.
+        The slow part is done before the caller's transaction; the function only renames, and is called once that is committed.
         """
         home = beneath(self._directory, f"job-{number}")
         home.mkdir(mode=0o700, exist_ok=True)
@@ -134,11 +134,15 @@ class ReportService:
             report = masked_message(report, mask.redact, words=REPORT_WORDS)
         report = bounded(report, _KEPT)
         summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
-        with self.files.replacing(job.number, report) as take_over, self.store.write() as tx:
+
+        def store(tx: Transaction) -> None:
             job = get_job(tx, job_id)
             check_uploader(job, sender, now=self.clock())
             tx.jobs.put(msgspec.structs.replace(job, test_summary=summary))
-            take_over()
+            tx.after_commit(take_over)
+
+        with self.files.replacing(job.number, report) as take_over:
+            self.store.write(store)
         self.presence.touch(request.agent_id)
         return report
 

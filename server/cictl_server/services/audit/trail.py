@@ -15,7 +15,7 @@ from cictl.wire.audit.chain import sealed
 from cictl.wire.audit.records import AuditAction, AuditOutcome, AuditRecord, ChainEnds
 from cictl_server.errors import StoreError
 from cictl_server.services.audit.refusals import RefusalBudget, Verdict
-from cictl_server.services.core.deeds import Deed, begin_deed, deed_of_system, present_deed
+from cictl_server.services.core.deeds import Deed, begin_deed, deed_of_system, mark_notes, note_details, present_deed
 from cictl_server.services.core.hub import Hub
 from cictl_server.signals.topics import AUDIT
 from cictl_server.store.contract import Store, Transaction, View
@@ -46,6 +46,7 @@ class Trail:
 
     def attach(self) -> None:
         """Let each transaction that carries out a deed record it, so that there is neither without the other."""
+        self.store.before_rerun(mark_notes)
         self.store.before_commit(self._record_present)
 
     def finish(self, deed: Deed, outcome: AuditOutcome) -> None:
@@ -99,12 +100,15 @@ class Trail:
         return oldest is not None and oldest.time_utc < self.clock() - self.kept - min(_SLACK, self.kept / 10)
 
     def _prune_step(self, *, before: datetime) -> int:
-        with deed_of_system(AuditAction.AUDIT_PRUNED) as deed, self.store.write() as tx:
+        def prune(tx: Transaction) -> int:
             old = [one for one in islice(tx.audit.oldest_first(), _STEP) if one.time_utc < before]
             if old:
                 _remove(tx, old)
-                deed.add_details({"removed": len(old), "last_id": old[-1].id})
-        return len(old)
+                note_details(removed=len(old), last_id=old[-1].id)
+            return len(old)
+
+        with deed_of_system(AuditAction.AUDIT_PRUNED):
+            return self.store.write(prune)
 
     def _verdict(self, deed: Deed, outcome: AuditOutcome) -> Verdict:
         caller = deed.actor.id or deed.origin.address
@@ -114,12 +118,11 @@ class Trail:
         deed = present_deed()
         if deed is not None and deed.is_ripe:
             self._append(tx, deed, AuditOutcome.SUCCESS)
-            deed.is_recorded = True
+            tx.after_commit(deed.note_recorded)
 
     def _write(self, deed: Deed, outcome: AuditOutcome) -> None:
         try:
-            with self.store.write() as tx:
-                self._append(tx, deed, outcome)
+            self.store.write(lambda tx: self._append(tx, deed, outcome))
         except StoreError as error:
             logger.error("not audited action=%s outcome=%s actor=%s: %s", deed.action, outcome, deed.actor.name, error)  # noqa: TRY400
 

@@ -7,7 +7,7 @@ know more add to it what they made, or a detail. Where nobody noted a deed, as i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -58,6 +58,9 @@ class Deed:
         if self.is_recorded or self.is_told_at_end:
             return False
         return self.awaits is None or any(target.kind == self.awaits for target in self.targets)
+
+    def note_recorded(self) -> None:
+        self.is_recorded = True
 
     def add_target(self, kind: TargetKind, target_id: object, name: str = "") -> None:
         target = AuditTarget(kind=kind, id=harmless(str(target_id)), name=harmless(name))
@@ -121,13 +124,29 @@ def note_actor(kind: ActorKind, actor_id: object, name: str, *, role: str) -> No
 def note_nothing() -> None:
     """Say that the present deed changed nothing, and is not to be told unless it fails."""
     if deed := _present.get():
-        deed.is_recorded = True
+        deed.note_recorded()
 
 
 def note_action(action: str) -> None:
     """Say what the present deed is, where the path alone does not tell."""
     if deed := _present.get():
         deed.action = action
+
+
+def mark_notes() -> Callable[[], None]:
+    """Return a function that takes the present deed back to what is noted of it now.
+
+    A transaction that has to run again may make something else, so what its first run noted must not stay.
+    """
+    deed = _present.get()
+    if deed is None:
+        return lambda: None
+    actor, action, targets, details = deed.actor, deed.action, list(deed.targets), dict(deed.details)
+
+    def take_back() -> None:
+        deed.actor, deed.action, deed.targets, deed.details = actor, action, list(targets), dict(details)
+
+    return take_back
 
 
 def harmless(text: str, *, longest: int = _LONGEST) -> str:

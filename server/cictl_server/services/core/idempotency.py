@@ -14,7 +14,7 @@ from cictl.base.urls import without_user_infos
 from cictl.wire.problems import BEING_ANSWERED
 from cictl_server.errors import Conflict, IdempotencyKeyReused
 from cictl_server.services.core.kept_answers import KeptAnswers
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import AnswerRecord
 
 LIFETIME = timedelta(hours=24)
@@ -87,8 +87,8 @@ class IdempotencyService:
                 return self._answer_again(known, request)
             self._make_room(request.caller)
             now = self._clock()
-            with self._store.write() as tx:
-                tx.answers.put(AnswerRecord(key=answer_id, caller=request.caller, content=request.content, created=now))
+            begun = AnswerRecord(key=answer_id, caller=request.caller, content=request.content, created=now)
+            self._store.write(lambda tx: tx.answers.put(begun))
             self._kept.add(answer_id, caller=request.caller, created=now, size=0)
             self._running.add(answer_id)
         return answer_id
@@ -99,18 +99,22 @@ class IdempotencyService:
             body = without_user_infos(body)
         size = _size(body)
         kept, omitted = (body, 0) if size <= LONGEST_BODY else ("", size)
-        with self._lock:
-            with self._store.write() as tx:
-                self._running.discard(answer_id)
-                known = tx.answers.find(answer_id)
-                if known is None:
-                    return
-                tx.answers.put(
-                    msgspec.structs.replace(
-                        known, status=status, content_type=content_type, body=kept, omitted_bytes=omitted
-                    )
+
+        def store(tx: Transaction) -> bool:
+            known = tx.answers.find(answer_id)
+            if known is None:
+                return False
+            tx.answers.put(
+                msgspec.structs.replace(
+                    known, status=status, content_type=content_type, body=kept, omitted_bytes=omitted
                 )
-            self._kept.resize(answer_id, _size(kept))
+            )
+            return True
+
+        with self._lock:
+            self._running.discard(answer_id)
+            if self._store.write(store):
+                self._kept.resize(answer_id, _size(kept))
 
     def abandon(self, answer_id: str) -> None:
         """Forget a request that changed nothing, so that a repeat may try again."""
@@ -147,9 +151,12 @@ class IdempotencyService:
     def _forget(self, answer_ids: list[str]) -> None:
         if not answer_ids:
             return
-        with self._store.write() as tx:
+
+        def forget(tx: Transaction) -> None:
             for answer_id in answer_ids:
                 tx.answers.delete(answer_id)
+
+        self._store.write(forget)
         self._kept.remove(answer_ids)
 
 

@@ -48,7 +48,10 @@ class LeaseTokens:
         self._lock = threading.Lock()
 
     def renew(self, job: JobRecord) -> JobRecord:
-        """Return *job* with the digests of new tokens."""
+        """Return *job* with the digests of new tokens.
+
+        May be called in a transaction that is undone: tokens that no record has the digest of are found for nobody.
+        """
         given = GivenTokens(lease=secrets.token_urlsafe(_BYTES), job=self._new_job_token())
         with self._lock:
             self._given[job.id] = given

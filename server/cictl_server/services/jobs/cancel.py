@@ -32,11 +32,14 @@ class CancelService:
             NotFound: No such execution.
             Conflict: It is over already.
         """
-        with self.store.write() as tx:
+
+        def cancel(tx: Transaction) -> JobRecord:
             job = get_job(tx, job_id)
             if job.status.is_terminal:
                 raise Conflict("job is not active", hint=f"it {job.status} already")
-            ended = self._cancel(tx, job)
+            return self._cancel(tx, job)
+
+        ended = self.store.write(cancel)
         log = JobLog(self.logs, ended)
         return job_view(ended, output=log.output(), log_size=log.size)
 

@@ -79,8 +79,7 @@ class MaintenanceService:
 
     def start_up(self) -> None:
         """Settle what an earlier server left unsettled, then make the first pass."""
-        with self._store.write() as tx:
-            self._settler.settle_all(tx, now=self._clock())
+        self._store.write(lambda tx: self._settler.settle_all(tx, now=self._clock()))
         self.run_once()
 
     def run_once(self) -> None:
@@ -99,11 +98,13 @@ class MaintenanceService:
         # Most passes find nothing, so the look needs no write transaction. In one, each record is checked again: its agent
         # may have reported in between.
         if leased or running:
-            with self._store.write() as tx:
-                for job in leased:
-                    self._requeue(tx, job.number, now)
-                for job in running:
-                    self._fail(tx, job.number, now)
+            self._store.write(lambda tx: self._expire(tx, leased, running, now))
+
+    def _expire(self, tx: Transaction, leased: list[JobRecord], running: list[JobRecord], now: datetime) -> None:
+        for job in leased:
+            self._requeue(tx, job.number, now)
+        for job in running:
+            self._fail(tx, job.number, now)
 
     def _forget_secrets(self) -> None:
         """Forget the secrets of executions that were deleted, or that ended more than `SECRETS_KEPT` ago."""
@@ -117,8 +118,8 @@ class MaintenanceService:
     def _requeue(self, tx: Transaction, number: int, now: datetime) -> None:
         job = tx.jobs.find(number)
         if job is not None and _is_stale(job, now):
-            logger.warning("lease expired execution=%s agent=%s", job.id, job.agent_id)
             self._settler.put(tx, advance(job, Event.REQUEUE, now=now))
+            tx.after_commit(lambda: logger.warning("lease expired execution=%s agent=%s", job.id, job.agent_id))
             tx.after_commit(lambda: self._logs.delete(job.log_name))
             tx.after_commit(self._metrics.leases_expired.inc)
 
@@ -133,7 +134,9 @@ class MaintenanceService:
             error, cause = f"agent lost: nothing heard of {job.agent_id} for {seconds} s", Cause.AGENT_LOST
             if rival := self._presence.rival(job.agent_id):
                 error += f"; {rival.told}, which says it has the same id, was refused"
-        logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, error)
+        tx.after_commit(
+            lambda: logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, error)
+        )
         ending = Ending(
             log_size=self._logs.shown_size(job.log_name),
             error=error,

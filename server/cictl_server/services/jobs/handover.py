@@ -33,7 +33,7 @@ from cictl_server.services.secrets.lease_secrets import (
 )
 from cictl_server.services.secrets.sensitive import SensitiveValues
 from cictl_server.services.secrets.vault.outages import HEAD_START, pause_after
-from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord
 
 logger = logging.getLogger(__name__)
@@ -134,29 +134,33 @@ class Handover:
         """Tell whether the lease still stands; if the execution has waited for its secrets, end that wait."""
         if job.secrets_since is None:
             with self._store.read() as view:
-                return _is_same_lease(view.jobs.find(job.number), job)
-        with self._store.write() as tx:
-            current = tx.jobs.find(job.number)
-            if current is None or not _is_same_lease(current, job):
-                return False
-            self._settler.put(tx, _without_wait(current))
-            return True
+                return _find_held(view, job) is not None
+        return self._store.write(lambda tx: self._end_wait(tx, job))
+
+    def _end_wait(self, tx: Transaction, job: JobRecord) -> bool:
+        current = _find_held(tx, job)
+        if current is None:
+            return False
+        self._settler.put(tx, _without_wait(current))
+        return True
 
     def _put_back(self, job: JobRecord, delay: SecretsDelayed) -> LeaseResponse | None:
         if self._is_overdue(job):
             minutes = int(PATIENCE.total_seconds() // 60)
             return self._fail(job, f"{PREFIX}{delay} (tried for {minutes} minutes)")
-        with self._store.write() as tx:
-            current = tx.jobs.find(job.number)
-            if current is None or not _is_same_lease(current, job):
-                return None
-            own = self._clock() + pause_after(job.secrets_attempts + 1)
-            until = own if delay.until is None else max(own, delay.until + HEAD_START)
-            queued = self._waiting(current, reason=delay.text, until=until)
-            attempts = current.secrets_attempts + 1
-            self._settler.put(tx, msgspec.structs.replace(queued, secrets_attempts=attempts))
-        logger.warning("execution waits for its secrets execution=%s: %s", job.id, delay)
+        if self._store.write(lambda tx: self._requeue(tx, job, delay)):
+            logger.warning("execution waits for its secrets execution=%s: %s", job.id, delay)
         return None
+
+    def _requeue(self, tx: Transaction, job: JobRecord, delay: SecretsDelayed) -> bool:
+        current = _find_held(tx, job)
+        if current is None:
+            return False
+        own = self._clock() + pause_after(job.secrets_attempts + 1)
+        until = own if delay.until is None else max(own, delay.until + HEAD_START)
+        queued = self._waiting(current, reason=delay.text, until=until)
+        self._settler.put(tx, msgspec.structs.replace(queued, secrets_attempts=current.secrets_attempts + 1))
+        return True
 
     def _waiting(self, job: JobRecord, *, reason: str, until: datetime) -> JobRecord:
         now = self._clock()
@@ -168,23 +172,31 @@ class Handover:
         return job.secrets_since is not None and self._clock() - job.secrets_since >= PATIENCE
 
     def _fail(self, job: JobRecord, problem: str) -> LeaseResponse | None:
-        with self._store.write() as tx:
-            current = tx.jobs.find(job.number)
-            if current is None or not _is_same_lease(current, job):
-                return None
-            ending = Ending(log_size=0, error=problem, cause=Cause.SECRETS_MISSING, closing_line=f"{CONTROL}{problem}")
-            self._settler.end(tx, _without_wait(current), Event.FAIL, ending, now=self._clock())
+        if not self._store.write(lambda tx: self._end(tx, job, problem)):
+            return None
         logger.warning("execution failed at its lease execution=%s: %s", job.id, problem)
         return LeaseResponse(assigned=False, message=problem)
 
+    def _end(self, tx: Transaction, job: JobRecord, problem: str) -> bool:
+        current = _find_held(tx, job)
+        if current is None:
+            return False
+        ending = Ending(log_size=0, error=problem, cause=Cause.SECRETS_MISSING, closing_line=f"{CONTROL}{problem}")
+        self._settler.end(tx, _without_wait(current), Event.FAIL, ending, now=self._clock())
+        return True
 
-def _is_same_lease(current: JobRecord | None, job: JobRecord) -> bool:
-    return (
-        current is not None
-        and current.status is JobStatus.LEASED
-        and (current.agent_id, current.leased) == (job.agent_id, job.leased)
-        and current.lease_request_id == job.lease_request_id
+
+def _find_held(view: View, job: JobRecord) -> JobRecord | None:
+    """Return *job* as it is now; None if its lease has ended."""
+    current = view.jobs.find(job.number)
+    if current is None or current.status is not JobStatus.LEASED:
+        return None
+    is_same = (current.agent_id, current.leased, current.lease_request_id) == (
+        job.agent_id,
+        job.leased,
+        job.lease_request_id,
     )
+    return current if is_same else None
 
 
 def _told_to_mask(view: JobExecution, values: list[str], *, has_secrets: bool = False) -> JobExecution:

@@ -131,32 +131,33 @@ class LeasingService:
         """
         if self.pause.is_on:
             return LeaseResponse(assigned=False, message=SERVER_IS_UPDATING)
-        with self.store.write() as tx:
-            record = tx.agents.find(request.agent_id)
-            self.processes.check(record, request.process)
-            if is_deactivated(tx, request.agent_id):
-                return LeaseResponse(assigned=False, message=AGENT_DEACTIVATED)
-            if self.presence.is_draining(request.agent_id):
-                return LeaseResponse(assigned=False, message=_DRAINING)
-            active = tx.jobs.active_of_agent(request.agent_id)
-            others = [job for job in active if self._is_of_another_slot(job, request)]
-            for held in active:
-                if held in others:
-                    continue
-                if held.lease_hash and not request.sends_token:
-                    # An agent that got a token would say so again: this is another program with its id.
-                    return LeaseResponse(assigned=False, message=_ACTIVE)
-                if not is_waiting and self._is_unanswered(held, request):
-                    logger.info("lease offered again execution=%s agent=%s", held.id, request.agent_id)
-                    return self._give_again(tx, held, request)
-                is_repeat = bool(request.request_id) and request.request_id == held.lease_request_id
-                if held.status is JobStatus.LEASED or is_waiting or is_repeat or not self._give_up(tx, held, request):
-                    return LeaseResponse(assigned=False, message=_ACTIVE)
-            if len(others) >= max(1, request.slots):
+        return self.store.write(lambda tx: self._choose(tx, request, is_waiting=is_waiting))
+
+    def _choose(self, tx: Transaction, request: LeaseRequest, *, is_waiting: bool) -> JobRecord | LeaseResponse:
+        record = tx.agents.find(request.agent_id)
+        self.processes.check(record, request.process)
+        if is_deactivated(tx, request.agent_id):
+            return LeaseResponse(assigned=False, message=AGENT_DEACTIVATED)
+        if self.presence.is_draining(request.agent_id):
+            return LeaseResponse(assigned=False, message=_DRAINING)
+        active = tx.jobs.active_of_agent(request.agent_id)
+        others = [job for job in active if self._is_of_another_slot(job, request)]
+        for held in active:
+            if held in others:
+                continue
+            if held.lease_hash and not request.sends_token:
+                # An agent that got a token would say so again: this is another program with its id.
                 return LeaseResponse(assigned=False, message=_ACTIVE)
-            capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
-            job = self._claim(tx, request, capabilities)
-            return job or LeaseResponse(assigned=False, message=_NOTHING)
+            if not is_waiting and self._is_unanswered(held, request):
+                return self._give_again(tx, held, request)
+            is_repeat = bool(request.request_id) and request.request_id == held.lease_request_id
+            if held.status is JobStatus.LEASED or is_waiting or is_repeat or not self._give_up(tx, held, request):
+                return LeaseResponse(assigned=False, message=_ACTIVE)
+        if len(others) >= max(1, request.slots):
+            return LeaseResponse(assigned=False, message=_ACTIVE)
+        capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
+        job = self._claim(tx, request, capabilities)
+        return job or LeaseResponse(assigned=False, message=_NOTHING)
 
     def _claim(self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str]) -> JobRecord | None:
         self.handover.release_due(tx)
@@ -223,6 +224,7 @@ class LeasingService:
             given = self.tokens.renew(held)
         if given is not held:
             self.settler.put(tx, given)
+        tx.after_commit(lambda: logger.info("lease offered again execution=%s agent=%s", given.id, given.agent_id))
         return given
 
     def _give_up(self, tx: Transaction, held: JobRecord, request: LeaseRequest) -> bool:

@@ -31,14 +31,19 @@ class LostWork:
         with self.store.read() as view:
             if not any(job.status is JobStatus.RUNNING for job in view.jobs.active_of_agent(agent_id)):
                 return
-        with self.store.write() as tx:
+
+        def end(tx: Transaction) -> None:
             for job in tx.jobs.active_of_agent(agent_id):
                 if job.status is JobStatus.RUNNING:
                     self.end(tx, job, reason=reason)
 
+        self.store.write(end)
+
     def end(self, tx: Transaction, job: JobRecord, *, reason: str) -> None:
         text = f"agent lost: {reason}"
-        logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, text)
+        tx.after_commit(
+            lambda: logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, text)
+        )
         ending = Ending(
             log_size=self.logs.shown_size(job.log_name),
             error=text,

@@ -44,19 +44,25 @@ class RemovalService:
             NotFound: No such execution.
             Conflict: It has started.
         """
-        with self.store.write() as tx:
+
+        def delete(tx: Transaction) -> None:
             job = get_job(tx, job_id)
             if job.status not in _PENDING:
                 raise Conflict("job is not pending", hint="cancel it, or flush the history")
             self.remove(tx, [job])
 
+        self.store.write(delete)
+
     def clear_queue(self) -> int:
         """Remove all queued and leased executions, blocked ones included, and return their number."""
-        with self.store.write() as tx:
+
+        def clear(tx: Transaction) -> int:
             jobs = [job for status in _PENDING for job in tx.jobs.with_status(status)]
             self.remove(tx, jobs)
             note_details(removed=len(jobs))
-        return len(jobs)
+            return len(jobs)
+
+        return self.store.write(clear)
 
     def flush_history(self, *, agent_id: str | None = None) -> int:
         """Remove all finished executions, and return their number.
@@ -66,11 +72,14 @@ class RemovalService:
         Args:
             agent_id: Remove only what this agent held, and scripts for it that ended before it took them.
         """
-        with self.store.write() as tx:
+
+        def flush(tx: Transaction) -> int:
             jobs = _unawaited(tx, _finished(tx, agent_id))
             self.remove(tx, jobs)
             note_details(removed=len(jobs))
-        return len(jobs)
+            return len(jobs)
+
+        return self.store.write(flush)
 
     def remove(self, tx: Transaction, jobs: Iterable[JobRecord]) -> None:
         """Remove executions in *tx*; what waited for them is settled, and their files go after the commit."""

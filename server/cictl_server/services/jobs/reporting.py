@@ -146,26 +146,34 @@ class ReportingService:
         if is_settled:
             return job
         written = self._write_log(job, request, is_last=status.is_terminal)
-        with self._store.write() as tx:
-            present = tx.jobs.find(job.number)
-            if present is None or present.log_generation != job.log_generation:
-                self._logs.delete(job.log_name)
+
+        def store(tx: Transaction) -> JobRecord | None:
+            present = _find_attempt(tx, job)
+            if present is None:
+                tx.after_commit(lambda: self._logs.delete(job.log_name))
                 return None
             if _check_sender(tx, present, sender, status):
                 return present
             is_cut = written.is_cut
             if written.other is not None:
+                # The one exception to writing outside of the store: to replace a log that a cancel has ended would do harm,
+                # and no cancel comes before the end of this run. Another run would write the same bytes once more.
                 is_cut = self._logs.overwrite(job.log_name, written, is_last=status.is_terminal)
             if is_cut:
-                logger.warning(
-                    "log limit reached, the rest is not kept execution=%s limit=%d", job.id, self._logs.limit
-                )
                 present = msgspec.structs.replace(present, log_limit=self._logs.limit)
-            job = self._store_status(tx, present, request, status)
-        if status.is_terminal:
-            self._reset.discard(job.number)
-            logger.info("finished execution=%s status=%s agent=%s", job.id, job.status, request.agent_id)
-        return job
+                tx.after_commit(lambda: self._note_cut(job))
+            if status.is_terminal:
+                tx.after_commit(lambda: self._note_end(job, request, status))
+            return self._store_status(tx, present, request, status)
+
+        return self._store.write(store)
+
+    def _note_cut(self, job: JobRecord) -> None:
+        logger.warning("log limit reached, the rest is not kept execution=%s limit=%d", job.id, self._logs.limit)
+
+    def _note_end(self, job: JobRecord, request: StatusRequest, status: JobStatus) -> None:
+        self._reset.discard(job.number)
+        logger.info("finished execution=%s status=%s agent=%s", job.id, status, request.agent_id)
 
     def _begin(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> tuple[JobRecord, bool]:
         """Return the execution as its reporter holds it, and whether it is over.
@@ -178,10 +186,13 @@ class ReportingService:
         self._presence.touch(request.agent_id)
         if job.status is not JobStatus.QUEUED:
             return job, is_settled
-        with self._store.write() as tx:
+
+        def begin(tx: Transaction) -> tuple[JobRecord, bool]:
             job = get_job(tx, job_id)
             is_settled = _check_sender(tx, job, sender, status)
             return (job if is_settled else self._store_status(tx, job, request, status)), is_settled
+
+        return self._store.write(begin)
 
     def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> Written:
         """Append what the report brings; bytes that are to replace the stored ones are returned.
@@ -222,11 +233,16 @@ class ReportingService:
         if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
             logger.warning("log differs from its agent's, asking for it again execution=%s", job.id)
             self._reset.add(job.number)
-            with self._store.write() as tx:
-                present = tx.jobs.find(job.number)
-                if present == job:  # else it is over, or another agent's, and its log stays
-                    self._logs.reset(job.log_name)
+            self._store.write(lambda tx: self._reset_log(tx, job))
             raise LogGap(0)
+
+    def _reset_log(self, tx: Transaction, job: JobRecord) -> None:
+        """Empty the log, unless the execution is over or another agent's by now: then its log stays.
+
+        It is emptied in the transaction, like `overwrite`: no cancel may come between the look and that.
+        """
+        if tx.jobs.find(job.number) == job:
+            self._logs.reset(job.log_name)
 
     def _store_status(self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus) -> JobRecord:
         now = self._clock()
@@ -259,6 +275,12 @@ class ReportingService:
             exit_code=request.exit_code,
         )
         return self._settler.end(tx, job, Event.FAIL if has_failed else Event.SUCCEED, ending, now=now, **changes)
+
+
+def _find_attempt(view: View, job: JobRecord) -> JobRecord | None:
+    """Return *job* as it is now; None if it was removed, or requeued, so that its log has another name."""
+    present = view.jobs.find(job.number)
+    return present if present is not None and present.log_generation == job.log_generation else None
 
 
 def _dropped_until(job: JobRecord, request: StatusRequest) -> int:

@@ -47,21 +47,23 @@ class RerunService:
             TooLarge, LimitReached: As `RunLimits`.
         """
         self.disk.check_room("rerun")
-        with self.store.write() as tx:
-            job = get_job(tx, job_id)
-            spec = self._rerunnable(tx, job)
-            if not tx.jobs.count_unfinished(job.queue_scope, job.run_key):
-                self.limits.check_room(tx, job)
-            again = self._enqueue(tx, spec, attempt=_attempts(tx, job) + 1)
-            dependants = revived(
-                members_of_run(tx, again),
-                again,
-                enqueue=lambda old: self._enqueue(tx, old, attempt=_attempt(old) + 1),
-            )
-            self.limits.check_size(tx.jobs.count_unfinished(again.queue_scope, again.run_key))
-            self.settler.settle(tx, [again, *dependants], now=again.created)
-            again = get_job(tx, again.id)
-            note_made(TargetKind.JOB, again.id, dependants=len(dependants))
+        return self.store.write(lambda tx: self._rerun(tx, job_id))
+
+    def _rerun(self, tx: Transaction, job_id: str) -> RerunResponse:
+        job = get_job(tx, job_id)
+        spec = self._rerunnable(tx, job)
+        if not tx.jobs.count_unfinished(job.queue_scope, job.run_key):
+            self.limits.check_room(tx, job)
+        again = self._enqueue(tx, spec, attempt=_attempts(tx, job) + 1)
+        dependants = revived(
+            members_of_run(tx, again),
+            again,
+            enqueue=lambda old: self._enqueue(tx, old, attempt=_attempt(old) + 1),
+        )
+        self.limits.check_size(tx.jobs.count_unfinished(again.queue_scope, again.run_key))
+        self.settler.settle(tx, [again, *dependants], now=again.created)
+        again = get_job(tx, again.id)
+        note_made(TargetKind.JOB, again.id, dependants=len(dependants))
         return RerunResponse(job_execution=job_view(again), dependants=[dependant.id for dependant in dependants])
 
     def _rerunnable(self, tx: Transaction, job: JobRecord) -> JobRecord:

@@ -224,8 +224,7 @@ class Preparer:
         """Note the present name of the default branch, if *pipeline* follows it and the remote has told."""
         own = pipeline.vcs_source
         if own is not None and own.follows_default and source.ref_raw != own.ref:
-            with self.store.write() as tx:
-                follow(tx, project.id, source.ref_raw)
+            self.store.write(lambda tx: follow(tx, project.id, source.ref_raw))
 
     def _member_source(self, pipeline: Pipeline, first: SourceContext, mode: Mode) -> SourceContext:
         """Return the source of a later member.

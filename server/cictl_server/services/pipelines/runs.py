@@ -14,7 +14,7 @@ from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.pipelines.run_preparation import Prepared, Preparer, run_mode
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
 
 
@@ -64,7 +64,8 @@ class RunService:
             )
             for planned in prepared.planned
         ]
-        with self.store.write() as tx:
+
+        def enqueue(tx: Transaction) -> int:
             if jobs:
                 self.limits.check_room(tx, jobs[0])
             run_number = next_run_number(tx)
@@ -79,6 +80,9 @@ class RunService:
                 ref=request.source_ref,
                 dry_run="true" if request.dry_run else "",
             )
+            return run_number
+
+        run_number = self.store.write(enqueue)
         return RunResponse(
             project_name=prepared.project.name,
             pipeline_id=prepared.name,

@@ -93,14 +93,16 @@ class ProjectService:
             raise InvalidRequest("repo_url is required")
         repo_ref = check_ref(request.repo_ref, field="repo_ref")
         loaded = self._load(repo_url, repo_ref, _root_file(request.config_file))
-        with self.store.write() as tx:
-            known = _replaced(tx, loaded, request.replace_id) if request.replace_id else loaded.known(tx)
-            given = _given_name(request.name) or (known.given_name if known else "")
-            name = given or loaded.definition.name
-            is_renamed = known is None or known.name != name
-            if request.refuses_taken_name and is_renamed and not request.replace_id:
-                _check_name(tx, name, loaded.repo_url)
-            return self._store_loaded(tx, loaded, known, given_name=given)
+        return self.store.write(lambda tx: self._store_import(tx, loaded, request))
+
+    def _store_import(self, tx: Transaction, loaded: _Loaded, request: ImportRequest) -> ImportResponse:
+        known = _replaced(tx, loaded, request.replace_id) if request.replace_id else loaded.known(tx)
+        given = _given_name(request.name) or (known.given_name if known else "")
+        name = given or loaded.definition.name
+        is_renamed = known is None or known.name != name
+        if request.refuses_taken_name and is_renamed and not request.replace_id:
+            _check_name(tx, name, loaded.repo_url)
+        return self._store_loaded(tx, loaded, known, given_name=given)
 
     def reload_project(self, project_id: int) -> ImportResponse:
         """Fetch the project's file again. An error changes nothing.
@@ -112,9 +114,12 @@ class ProjectService:
         with self.store.read() as view:
             known = get_project(view, project_id)
         loaded = self._load(known.repo_url, "" if known.follows_default else known.repo_ref, known.config_file)
-        with self.store.write() as tx:
+
+        def reload(tx: Transaction) -> ImportResponse:
             now = get_project(tx, project_id)
             return self._store_loaded(tx, loaded, now, given_name=now.given_name)
+
+        return self.store.write(reload)
 
     def delete_project(self, project_id: int) -> None:
         """Remove a project, its definitions and its secrets; executions stay.
@@ -122,7 +127,8 @@ class ProjectService:
         Raises:
             NotFound: No such project.
         """
-        with self.store.write() as tx:
+
+        def delete(tx: Transaction) -> None:
             get_project(tx, project_id)
             for pipeline in tx.pipelines.of_project(project_id):
                 tx.pipelines.delete(pipeline.id)
@@ -133,6 +139,8 @@ class ProjectService:
             tx.projects.delete(project_id)
             tx.after_commit(lambda: self.icons.put(project_id, None))
 
+        self.store.write(delete)
+
     def change_settings(self, project_id: int, change: ProjectSettings) -> ProjectSettings:
         """Store the settings that *change* has, and return all that hold then.
 
@@ -141,12 +149,15 @@ class ProjectService:
             InvalidRequest: A setting has an unknown value.
         """
         job_tokens = None if change.job_tokens is None else _job_tokens(change.job_tokens)
-        with self.store.write() as tx:
+
+        def store(tx: Transaction) -> ProjectSettings:
             project = get_project(tx, project_id)
             project = replace(project, job_tokens=job_tokens or project.job_tokens)
             tx.projects.put(project)
             note_details(job_tokens=job_tokens)
-        return ProjectSettings(job_tokens=project.job_tokens)
+            return ProjectSettings(job_tokens=project.job_tokens)
+
+        return self.store.write(store)
 
     def find_icon(self, project_id: int) -> Icon | None:
         """Return the icon of a project; None if it has none or does not exist."""

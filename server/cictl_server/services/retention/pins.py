@@ -9,7 +9,7 @@ import msgspec
 from cictl.wire.retention import RunPin
 from cictl_server.errors import NotFound
 from cictl_server.services.history.lookup import jobs_of_run
-from cictl_server.store.contract import Store
+from cictl_server.store.contract import Store, Transaction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +22,13 @@ class PinService:
         Raises:
             NotFound: No such run.
         """
-        with self.store.write() as tx:
+
+        def pin(tx: Transaction) -> int:
             jobs = jobs_of_run(tx.jobs, run)
             if not jobs:
                 raise NotFound("run")
             for job in jobs:
                 tx.jobs.put(msgspec.structs.replace(job, pinned=pinned))
-        return RunPin(run=run, pinned=pinned, jobs=len(jobs))
+            return len(jobs)
+
+        return RunPin(run=run, pinned=pinned, jobs=self.store.write(pin))

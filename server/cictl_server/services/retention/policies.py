@@ -58,12 +58,7 @@ class PolicyService:
             NotFound: No such project.
             Conflict: Several projects have that name.
         """
-        with self.store.write() as tx:
-            key = _key(_project(tx, change.project)) if change.project else _KEY
-            before = {} if change.reset else _own(tx, key).given
-            after = _Own(**before | _given(change))
-            tx.settings.put(SettingRecord(key=key, value=encode(after).decode()))
-            note_details(project=change.project, reset=change.reset or "", **_given(change))
+        self.store.write(lambda tx: _store(tx, change))
         return self.show()
 
     def current(self, view: View) -> Callable[[str], RetentionPolicy]:
@@ -72,6 +67,14 @@ class PolicyService:
         own = {str(project.id): _own(view, _key(project)).given for project in view.projects.iter_all()}
         policies = {id_: msgspec.structs.replace(default, **given) for id_, given in own.items() if given}
         return lambda project_id: policies.get(project_id, default)
+
+
+def _store(tx: Transaction, change: RetentionChange) -> None:
+    key = _key(_project(tx, change.project)) if change.project else _KEY
+    before = {} if change.reset else _own(tx, key).given
+    after = _Own(**before | _given(change))
+    tx.settings.put(SettingRecord(key=key, value=encode(after).decode()))
+    note_details(project=change.project, reset=change.reset or "", **_given(change))
 
 
 def _given(change: RetentionChange) -> dict[str, int]:

@@ -103,7 +103,8 @@ class RetentionService:
     def _remove(self, candidate: Candidate) -> bool:
         """Remove one candidate, and tell whether it was still free to go."""
         numbers = {job.number for job in [*candidate.jobs, *candidate.logs]} | {a.number for a in candidate.artifacts}
-        with self.store.write() as tx:
+
+        def remove(tx: Transaction) -> bool:
             jobs = [job for number in sorted(numbers) if (job := tx.jobs.find(number)) is not None]
             if not jobs or not is_settled(tx, jobs):
                 return False
@@ -111,7 +112,9 @@ class RetentionService:
                 self.removal.remove(tx, jobs)
             else:
                 self._strip(tx, jobs, candidate)
-        return True
+            return True
+
+        return self.store.write(remove)
 
     def _strip(self, tx: Transaction, jobs: list[JobRecord], candidate: Candidate) -> None:
         """Remove logs and artifacts of executions that stay. Their records say so; the files go after the commit."""

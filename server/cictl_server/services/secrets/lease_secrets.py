@@ -87,7 +87,7 @@ class SecretService:
             return None
         for name in dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job) if step.vault_connection):
             connection = find_by_name(view, name)
-            if connection is not None and (outage := self.outages.find(connection)):
+            if connection is not None and (outage := self.outages.find(connection, job.id)):
                 return outage
         return None
 

@@ -48,13 +48,16 @@ class UpdateBook:
         """
         if UpdateKey.STATUS in changes:
             changes = {**changes, UpdateKey.REASON: changes[UpdateKey.MESSAGE]}
-        with self.store.write() as tx:
+
+        def change(tx: Transaction) -> None:
             for key, value in changes.items():
                 tx.settings.put(SettingRecord(key=key, value=value))
             for key in cleared:
                 tx.settings.delete(key)
             if latest and _is_news(tx, latest):
                 tx.settings.put(SettingRecord(key=UpdateKey.LATEST, value=latest))
+
+        self.store.write(change)
 
 
 def _is_news(tx: Transaction, version: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cictl.project_file.definition import Pipeline
 from cictl.wire.jobs import JobStatus
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import AgentRecord, ChainRecord, JobRecord, PipelineRecord, ProjectRecord
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -22,6 +23,16 @@ def make_job(number: int, status: str = "queued", *, needs: dict[str, str] | Non
         required_capabilities=needs or {},
         **fields,
     )
+
+
+def put_jobs(store: Store, *jobs: JobRecord) -> None:
+    """Store executions in one transaction."""
+
+    def put(tx: Transaction) -> None:
+        for job in jobs:
+            tx.jobs.put(job)
+
+    store.write(put)
 
 
 def make_agent(agent_id: str, **fields: Any) -> AgentRecord:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cictl_server.store.contract import Store
 from cictl_server.store.tiny import TinyStore
+from cictl_testing.stores.repeating import RepeatingStore
 
-OPENERS: dict[str, Callable[[Path], Store]] = {"tiny": TinyStore.open}
+OPENERS: dict[str, Callable[[Path], Store]] = {"tiny": TinyStore.open, "repeating": RepeatingStore.open}
 """Every implementation of the contract, by name."""
 
 

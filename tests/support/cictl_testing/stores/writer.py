@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
 from cictl_server.store.tiny import TinyStore
 from cictl_testing.stores.records import make_job
@@ -22,13 +23,16 @@ THREADS = 4
 
 def add_next(store: TinyStore) -> int:
     """Commit the next number and return it."""
-    with store.write() as tx:
+
+    def add(tx: Transaction) -> int:
         number = tx.jobs.last_number() + 1
         tx.jobs.put(make_job(number, error=f"error {number}", metadata={"pipeline_run_id": "r"}))
         tx.artifacts.put(ArtifactsRecord(number=number, entries=[ArtifactEntry(path="a", size_bytes=number)]))
         tx.jobs.delete(number - KEPT)
         tx.artifacts.delete(number - KEPT)
-    return number
+        return number
+
+    return store.write(add)
 
 
 def write_for_ever(store: TinyStore) -> None:

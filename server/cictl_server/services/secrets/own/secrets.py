@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -17,7 +18,7 @@ from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.deeds import note_made
 from cictl_server.services.core.project_names import find_project_called
 from cictl_server.services.secrets.own.sealing import CannotOpen, KeyRing, Sealed, SealingKey
-from cictl_server.store.contract import Store, View
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ProjectRecord, SecretRecord
 
 MAX_VALUE_BYTES = 64 << 10
@@ -59,26 +60,7 @@ class OwnSecretService:
         now = self.clock()
         with self._changing:
             key = self.keys.sealing()
-            with self.store.write() as tx:
-                project_id = _project(tx, request.project).id if request.project else 0
-                known = find(tx, request.name, project_id)
-                branches = request.branches if request.branches is not None else known.branches if known else []
-                sealed = key.seal(request.value, bound_to=_bound_to(request.name, project_id))
-                record = SecretRecord(
-                    id=known.id if known else tx.secrets.next_id(),
-                    name=request.name,
-                    project_id=project_id,
-                    key_id=sealed.key_id,
-                    sealed=sealed.text,
-                    branches=branches,
-                    created=known.created if known else now,
-                    updated=now,
-                )
-                tx.secrets.put(record)
-                note_made(
-                    TargetKind.SECRET, record.id, record.name, project=request.project, branches=", ".join(branches)
-                )
-                return _view(tx, record)
+            return self.store.write(lambda tx: _store(tx, request, key, now))
 
     def delete(self, secret_id: int) -> DeletedSecret:
         """Remove a secret.
@@ -86,12 +68,15 @@ class OwnSecretService:
         Raises:
             NotFound: No such secret.
         """
-        with self.store.write() as tx:
+
+        def delete(tx: Transaction) -> SecretRecord:
             record = tx.secrets.find(secret_id)
             if record is None:
                 raise NotFound("secret", hint="`cictl secrets list` shows them")
             tx.secrets.delete(secret_id)
-        return DeletedSecret(deleted=True, id=secret_id, name=record.name)
+            return record
+
+        return DeletedSecret(deleted=True, id=secret_id, name=self.store.write(delete).name)
 
     def rotate_key(self) -> RotatedKey:
         """Seal all secrets anew with another key, then forget the old one. A kill in between loses nothing.
@@ -102,12 +87,15 @@ class OwnSecretService:
         """
         with self._changing:
             key = self.keys.begin_rotation()
-            with self.store.write() as tx:
-                records = list(tx.secrets.iter_all())
-                for record in records:
-                    tx.secrets.put(self._sealed_anew(record, key))
+            count = self.store.write(lambda tx: self._seal_all(tx, key))
             self.keys.end_rotation()
-        return RotatedKey(key_id=key.id, secrets=len(records))
+        return RotatedKey(key_id=key.id, secrets=count)
+
+    def _seal_all(self, tx: Transaction, key: SealingKey) -> int:
+        records = list(tx.secrets.iter_all())
+        for record in records:
+            tx.secrets.put(self._sealed_anew(record, key))
+        return len(records)
 
     def value(self, view: View, name: str, *, project_id: int, branch: str) -> str:
         """Return the value for a job of a project: the project's own secret, else that of all projects.
@@ -145,6 +133,26 @@ class OwnSecretService:
 def find(view: View, name: str, project_id: int) -> SecretRecord | None:
     """Return the secret that belongs to the project, or with 0 to all projects."""
     return next((s for s in view.secrets.iter_all() if (s.name, s.project_id) == (name, project_id)), None)
+
+
+def _store(tx: Transaction, request: SecretRequest, key: SealingKey, now: datetime) -> Secret:
+    project_id = _project(tx, request.project).id if request.project else 0
+    known = find(tx, request.name, project_id)
+    branches = request.branches if request.branches is not None else known.branches if known else []
+    sealed = key.seal(request.value, bound_to=_bound_to(request.name, project_id))
+    record = SecretRecord(
+        id=known.id if known else tx.secrets.next_id(),
+        name=request.name,
+        project_id=project_id,
+        key_id=sealed.key_id,
+        sealed=sealed.text,
+        branches=branches,
+        created=known.created if known else now,
+        updated=now,
+    )
+    tx.secrets.put(record)
+    note_made(TargetKind.SECRET, record.id, record.name, project=request.project, branches=", ".join(branches))
+    return _view(tx, record)
 
 
 def _bound_to(name: str, project_id: int) -> str:

@@ -21,7 +21,7 @@ from cictl_server.services.core.deeds import note_made
 from cictl_server.services.secrets.vault.client import climbs
 from cictl_server.services.secrets.vault.outages import Outages
 from cictl_server.services.secrets.vault.tokens import TokenCache
-from cictl_server.store.contract import Store, View
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import VaultConnectionRecord
 
 _APPROLE = "approle"
@@ -70,7 +70,8 @@ class VaultConnectionService:
         """
         changes = _changes(request)
         now = self.clock()
-        with self.store.write() as tx:
+
+        def save(tx: Transaction) -> VaultConnectionRecord:
             stored = find_by_name(tx, changes["name"])
             if stored is None:
                 number = tx.vault_connections.next_id()
@@ -81,6 +82,9 @@ class VaultConnectionService:
                 _check_login_is_given(stored, record, changes)
             tx.vault_connections.put(record)
             note_made(TargetKind.VAULT, record.id, record.name, url=record.url)
+            return record
+
+        record = self.store.write(save)
         self._forget(record.id)
         return _shown(record)
 
@@ -90,10 +94,13 @@ class VaultConnectionService:
         Raises:
             NotFound: No such connection.
         """
-        with self.store.write() as tx:
+
+        def delete(tx: Transaction) -> list[str]:
             record = _get(tx, connection_id)
             tx.vault_connections.delete(connection_id)
-            used_by = _uses(tx)[record.name]
+            return _uses(tx)[record.name]
+
+        used_by = self.store.write(delete)
         self._forget(connection_id)
         return DeletedVaultConnection(deleted=True, id=connection_id, used_by=used_by)
 

@@ -30,13 +30,13 @@ class Outage:
 
     Attributes:
         text: The error of the last attempt.
-        is_tried: One execution is asking it again now.
+        tried_for: The id of the execution for which it is asked again now; empty when it is not.
     """
 
     failures: int
     until: datetime
     text: str
-    is_tried: bool = False
+    tried_for: str = ""
 
 
 class Outages:
@@ -52,17 +52,19 @@ class Outages:
         """Whether any Vault has failed lately."""
         return bool(self._known)
 
-    def find(self, connection: VaultConnectionRecord) -> Outage | None:
-        """Return the present outage of *connection*; None if it may be asked.
+    def find(self, connection: VaultConnectionRecord, job_id: str) -> Outage | None:
+        """Return the present outage of *connection* for an execution; None if it may ask.
 
-        When an outage is over, the first caller gets None and tries the Vault. For the others the outage lasts `ATTEMPT`
-        longer, until the result of that attempt. A connection that was changed has no outage.
+        When an outage is over, the first execution gets None, as often as it comes, and tries the Vault. For the others the
+        outage lasts `ATTEMPT` longer, until the result of that attempt. A connection that was changed has no outage.
         """
         with self._lock:
             outage = self._known.get(connection)
-            if outage is None or self._clock() < outage.until:
+            if outage is None or job_id == outage.tried_for:
+                return None
+            if self._clock() < outage.until:
                 return outage
-            self._known[connection] = replace(outage, until=self._clock() + ATTEMPT, is_tried=True)
+            self._known[connection] = replace(outage, until=self._clock() + ATTEMPT, tried_for=job_id)
             return None
 
     def begin(self, connection: VaultConnectionRecord, text: str) -> Outage:
@@ -70,7 +72,7 @@ class Outages:
         now = self._clock()
         with self._lock:
             before = self._known.get(connection)
-            if before is not None and now < before.until and not before.is_tried:
+            if before is not None and now < before.until and not before.tried_for:
                 return before  # several requests that fail together count as one failure
             failures = before.failures + 1 if before else 1
             outage = Outage(failures=failures, until=now + pause_after(failures) - HEAD_START, text=text)
