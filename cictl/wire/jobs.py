@@ -30,6 +30,10 @@ MOST_WARNINGS = 20
 LONGEST_WARNING = 500
 """How many warnings of an execution are kept, and how many characters of each."""
 
+LONGEST_OUTPUT = 64 << 10
+MOST_OUTPUT_BYTES = 512 << 10
+"""How many bytes one output of an execution has at most, and all of them."""
+
 MOST_CACHE_STATS = 100
 """Of how many caches of an execution the server keeps what its agent reports."""
 
@@ -244,6 +248,7 @@ class JobExecution(Message):
         started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
         cancelled_by: The name of the token with which it was cancelled (ours).
         working_directory, shell, services, artifacts, declared_outputs: As in `JobSpec` (ours).
+        outputs: The text of each declared output, by name, once the execution has succeeded (ours).
     """
 
     id: str
@@ -288,6 +293,7 @@ class JobExecution(Message):
     services: list[ServiceSpec] = msgspec.field(default_factory=list)
     artifacts: list[ArtifactSpec] = msgspec.field(default_factory=list)
     declared_outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def facts(self) -> JobMetadata:
@@ -433,6 +439,7 @@ class StatusRequest(Message):
         output_sha256: In a terminal report, SHA-256 of the whole log, in hex.
         warnings: What the user should know although it is no failure (ours). It replaces the stored list; an empty one
             keeps it. The server keeps at most `MOST_WARNINGS` of them.
+        outputs: In the report of success, the texts of the outputs that the job declares, by name (ours).
     """
 
     agent_id: str = ""
@@ -451,6 +458,7 @@ class StatusRequest(Message):
     timestamp_utc: datetime | None = None
     cause: Cause | None = None
     warnings: list[str] = msgspec.field(default_factory=list)
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class LeaseRequest(Message):

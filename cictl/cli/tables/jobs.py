@@ -97,6 +97,7 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Cancelled by", lambda j: j.cancelled_by),
     Column("Error", lambda j: j.error),
     Column("Warnings", lambda j: j.warnings),
+    Column("Outputs", lambda j: [f"{name}={_first_line(text)}" for name, text in j.outputs.items()]),
     Column("Tests", lambda j: _tests_text(j)),
     Column("Pinned", lambda j: "yes, retention leaves the run alone" if j.pinned else ""),
     Column("Log", lambda j: f"removed {iso(j.log_removed_utc)} by retention" if j.log_removed_utc else ""),
@@ -108,6 +109,11 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Next attempt", lambda j: j.not_before_utc),
     Column("Requires", lambda j: [f"{key}={value}" for key, value in sorted((j.required_capabilities or {}).items())]),
 )
+
+
+def _first_line(text: str) -> str:
+    line, _, rest = text.partition("\n")
+    return f"{line} …" if rest else line
 
 
 def _limit_text(job: JobExecution) -> str:

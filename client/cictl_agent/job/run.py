@@ -24,6 +24,8 @@ from cictl_agent.job.dependencies import dependency_ids, restore_dependencies
 from cictl_agent.job.environment import inherited_environment, job_environment
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.reports import combine
+from cictl_agent.job.steps.files import StepFiles
+from cictl_agent.job.steps.outputs import collect_outputs
 from cictl_agent.job.steps.shells import IN_CONTAINERS, ContainerShell, LocalShell, Shell
 from cictl_agent.job.steps.steps import Steps, tells_commands
 from cictl_agent.job.warnings import Warnings
@@ -36,6 +38,7 @@ from cictl_agent.system.household import Household
 from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE, Processes
+from cictl_agent.system.trees import remove_tree
 from cictl_client import Client, ClientError
 
 logger = logging.getLogger(__name__)
@@ -99,8 +102,11 @@ class JobRun:
     _caches: list[caches.Cache] = field(default_factory=list)
     _runtime: dict[str, str] = field(default_factory=dict)
     _steps: Steps | None = None
+    _files: StepFiles = field(init=False)
+    _outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._files = StepFiles(directory=self._spooled(".files"))
         self.processes = self.platform.job_processes(
             self.job.id, adopts_orphans=self.adopts_orphans, household=self.household, directory=self.workspace
         )
@@ -109,6 +115,10 @@ class JobRun:
     def directory(self) -> Path:
         """The directory that the steps run in."""
         return self.workspace / "src" if self.job.source else self.workspace
+
+    def _spooled(self, suffix: str) -> Path:
+        """Return the path of something of this job that is no part of its workspace."""
+        return self.config.spool_dir / f"{self.platform.file_name(caches.cache_name(self.job.id))}{suffix}"
 
     def interrupt(self, reason: StopReason, detail: str = "") -> None:
         """Stop the job from another thread; its end is still reported."""
@@ -120,9 +130,7 @@ class JobRun:
         """Run the job, and return when the server knows how it ended."""
         repo = self.job.source.repo if self.job.source else ""
         redactor = Redactor([*self.job.sensitive_values, self.job_token, *url_secrets(repo)])
-        with JobLog(
-            self.config.spool_dir / f"{self.platform.file_name(caches.cache_name(self.job.id))}.log", redactor
-        ) as log:
+        with JobLog(self._spooled(".log"), redactor) as log:
             self.log = log
             self.warnings = Warnings(log)
             self.reporter = Reporter(
@@ -142,6 +150,7 @@ class JobRun:
                 report = self._report(outcome)
             finally:
                 caches.close_caches(self._caches)
+                remove_tree(self._files.directory)
             self.reporter.finish(report, self.stop)
             logger.info("job ended job=%s error=%s", self.job.id, log.redact(outcome.error) or "none")
 
@@ -195,6 +204,7 @@ class JobRun:
         self.log.line(f"[meta] job={self.job.id} agent={self.config.agent_id} workspace={self.workspace.name}")
         try:
             prepare_workspace(self.workspace)
+            prepare_workspace(self._files.directory)
         except OSError as error:
             raise JobFailed(f"prepare workdir: {error}") from error
 
@@ -238,7 +248,7 @@ class JobRun:
             job_id=job.id,
             workspace=self.workspace,
             directory=self.directory,
-            cache_dirs=[cache.path for cache in self._caches],
+            mounted=[*(cache.path for cache in self._caches), self._files.directory],
             platform=self.platform,
             log=self.log,
             interruption=self.interruption,
@@ -250,12 +260,14 @@ class JobRun:
                 job=job,
                 shell=self._shell(container),
                 directory=self.directory,
+                files=self._files,
                 reporter=self.reporter,
                 log=self.log,
                 warnings=self.warnings,
                 interruption=self.interruption,
             )
             self._steps.run()
+        self._outputs = collect_outputs(job.declared_outputs, self._files.outputs, self.directory)
 
     def _shell(self, container: Container | None) -> Shell:
         variables = caches.cache_environment(self._caches)
@@ -398,4 +410,5 @@ class JobRun:
             cache_stats=caches.measure_all(self._caches),
             runtime_capabilities=self._runtime,
             warnings=self.warnings.report(),
+            outputs={} if outcome.error else self._outputs,
         )

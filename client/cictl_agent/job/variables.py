@@ -1,7 +1,7 @@
 """The variables that every step of a job gets, inside containers too. The table in docs/project-file.md is made of these.
 
-An agent takes those of `OF_JOB` from what the server says of the job, and those of `OF_SERVER` from its own settings and the
-lease. They are always set, and empty where nothing is known, so that scripts under `set -u` can ask. The server sets those of
+An agent takes those of `OF_JOB` from what the server says of the job, those of `OF_SERVER` from its own settings and the
+lease, and those of `OF_STEP` from where it keeps the files. They are always set, and empty where nothing is known, so that scripts under `set -u` can ask. The server sets those of
 `OF_RUN`, by the contract only where they are known.
 """
 
@@ -23,8 +23,8 @@ class JobVariable(NamedTuple):
     value: Callable[[JobExecution], str]
 
 
-class ServerVariable(NamedTuple):
-    """A variable by which `cictl` finds the server in a step, and its meaning for the page."""
+class AgentVariable(NamedTuple):
+    """A variable whose value is the agent's own matter, and its meaning for the page."""
 
     name: str
     meaning: str
@@ -62,11 +62,18 @@ OF_JOB = (
     ),
 )
 
-SERVER_URL = ServerVariable("CICTL_SERVER_URL", "the server, as the agent reaches it")
-JOB_TOKEN = ServerVariable(
+SERVER_URL = AgentVariable("CICTL_SERVER_URL", "the server, as the agent reaches it")
+JOB_TOKEN = AgentVariable(
     words.JOB_TOKEN, "[the job's own token](security.md#tokens-of-jobs); empty where the server wants no tokens"
 )
 OF_SERVER = (SERVER_URL, JOB_TOKEN)
+"""By these `cictl` finds the server in a step."""
+
+ENV_FILE = AgentVariable("CICTL_ENV", "[a file](#what-steps-leave) for variables of later steps")
+PATH_FILE = AgentVariable("CICTL_PATH", "a file for folders that later steps have before those of `PATH`")
+OUTPUT_FILE = AgentVariable("CICTL_OUTPUT", "a file for the job's `outputs`")
+OF_STEP = (ENV_FILE, PATH_FILE, OUTPUT_FILE)
+"""The files in which a step leaves something; each step has its own."""
 
 OF_RUN = (
     RunVariable("PIPELINE_VERSION_RAW", "the version, `1.2.3`"),
@@ -91,4 +98,4 @@ def variables_of(job: JobExecution) -> dict[str, str]:
 def all_names() -> frozenset[str]:
     """Return the name of every variable here. What an agent has of these in its own environment is of another job."""
     of_run = (prefix + variable.name for variable in OF_RUN for prefix in ("CIWI_", "CICTL_"))
-    return frozenset({*(variable.name for variable in (*OF_JOB, *OF_SERVER)), *of_run})
+    return frozenset({*(variable.name for variable in (*OF_JOB, *OF_SERVER, *OF_STEP)), *of_run})

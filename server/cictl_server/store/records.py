@@ -52,6 +52,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         waiting_reason: Why its secrets could not be read at the last attempt.
         secrets_since: When the first of `secrets_attempts` attempts to read them failed.
         warnings: What its agent says that users should know although it is no failure.
+        outputs: The texts of `declared_outputs`, once it has succeeded.
         pinned: Retention leaves its run alone.
         log_removed: When retention removed its log; `artifacts_removed` is the same for its artifacts.
         started_by: The name of the token with which somebody started it, or ran it again; empty if nobody was authenticated.
@@ -89,6 +90,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     secrets_since: datetime | None = None
     secrets_attempts: int = 0
     warnings: list[str] = msgspec.field(default_factory=list)
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
     default_timeout_seconds: int = 0
     pinned: bool = False
     log_removed: datetime | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from cictl_testing.engines.image import USER
 from cictl_testing.engines.site import Site
 from cictl_testing.processes import eventually
 
@@ -52,3 +53,19 @@ def test_a_shell_that_the_image_lacks_fails_the_step_alone(site: Site) -> None:
     assert job.last.error.startswith("Step 1: echo no: exit status 12")
     assert job.text.endswith("\nafter\n")
     assert eventually(lambda: site.engine.containers == [], what="the end of the container")
+
+
+@pytest.mark.parametrize("wanted", [{}, {"container_user": USER}], ids=["agents-user", "another-user"])
+def test_steps_leave_variables_folders_and_outputs(site: Site, wanted: dict[str, str]) -> None:
+    job = site.run(
+        step_plan=[
+            Step(index=1, script='echo "POT=it\'s iron" >> "$CICTL_ENV"; echo "$PWD/bin" >> "$CICTL_PATH"'),
+            Step(index=2, script='mkdir bin; printf "#!/bin/sh\\necho brewed" > bin/brew; chmod +x bin/brew; brew'),
+            Step(index=3, script='echo "pot=$POT" >> "$CICTL_OUTPUT"'),
+        ],
+        declared_outputs={"pot": ""},
+        **wanted,
+    )
+    assert job.last.error == ""
+    assert "\nbrewed\n" in job.text
+    assert job.last.outputs == {"pot": "it's iron"}

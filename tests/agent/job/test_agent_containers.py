@@ -108,8 +108,10 @@ def test_container_is_started_with_what_the_job_wants(run: RunJob, engine: Stand
     [cache] = agent.config.cache_dir.glob(".projects/*/deps")
     options = ["--name", NAME, "--stop-timeout", "0", "-w", "/w", "--user", "7:8", "--device", "/dev/null"]
     groups = ["--group-add", "video", "--group-add", "44"]
-    mounts = [f"type=bind,source={workspace},target=/w", f"type=bind,source={cache},target={cache}"]
-    expected = ["run", "-d", *options, *groups, "--mount", mounts[0], "--mount", mounts[1], "img:1", "sleep"]
+    files = agent.config.spool_dir / f"{nth_job_id(1)}.files"
+    places = {workspace: "/w", cache: cache, files: files}
+    mounts = [part for source, at in places.items() for part in ("--mount", f"type=bind,source={source},target={at}")]
+    expected = ["run", "-d", *options, *groups, *mounts, "img:1", "sleep"]
     assert call.arguments == [*expected, "infinity"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl.wire.metadata import JobMetadata
-from cictl_agent.job.variables import OF_JOB, OF_RUN, OF_SERVER, variables_of
+from cictl_agent.job.variables import OF_JOB, OF_RUN, OF_SERVER, OF_STEP, variables_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "project-file.md"
 
@@ -52,4 +52,6 @@ def test_the_page_tells_of_each() -> None:
     section = PAGE.read_text(encoding="utf-8").partition("## Variables\n")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     of_run = [f"| `CICTL_{variable.name}` | {variable.meaning} |" for variable in OF_RUN]
-    assert rows == [f"| `{variable.name}` | {variable.meaning} |" for variable in (*OF_JOB, *OF_SERVER)] + of_run
+    assert (
+        rows == [f"| `{variable.name}` | {variable.meaning} |" for variable in (*OF_JOB, *OF_SERVER, *OF_STEP)] + of_run
+    )

@@ -124,6 +124,13 @@ def test_show_lists_steps(cli: Run, queue: Shop) -> None:
     assert "Steps:\n  1. make\n" in cli("jobs", "show", "job-101").out
 
 
+def test_show_tells_the_outputs(cli: Run, queue: Shop) -> None:
+    queue.put(job("job-300", SUCCEEDED, outputs={"version": "1.2", "menu": "green\nblack"}))
+    assert "Outputs:\n  version=1.2\n  menu=green …\n" in cli("jobs", "show", "job-300").out
+    shown = cli("jobs", "show", "job-300", "-o", "json").json()["job_execution"]
+    assert shown["outputs"] == {"version": "1.2", "menu": "green\nblack"}
+
+
 def test_warnings_are_shown_by_show_and_at_the_end_of_a_wait(cli: Run, queue: Shop) -> None:
     queue.put(job("job-300", SUCCEEDED, warnings=["pattern '*.zip' matches no file"]))
     assert "Warnings:\n  pattern '*.zip' matches no file\n" in cli("jobs", "show", "job-300").out

@@ -10,7 +10,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
-from cictl.wire.jobs import LONGEST_WARNING, MOST_WARNINGS, JobExecution, JobStateResponse
+from cictl.wire.jobs import LONGEST_OUTPUT, LONGEST_WARNING, MOST_WARNINGS, JobExecution, JobStateResponse
 from cictl_server.services.logs.book import LogBook, Written
 
 
@@ -311,3 +311,29 @@ def test_warnings_are_of_one_execution(server: RunningServer) -> None:
     assert server.job(job.id).warnings == ["no file"]
     again = server.post(f"/api/v1/jobs/{job.id}/rerun").json["job_execution"]
     assert "warnings" not in again
+
+
+def test_outputs_are_those_of_the_success(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", outputs={"version": "early"})
+    assert server.job(job.id).outputs == {}
+    server.report(job.id, "succeeded", outputs={"version": "1.2\nü", "long": "x" * LONGEST_OUTPUT})
+    assert server.job(job.id).outputs == {"version": "1.2\nü", "long": "x" * LONGEST_OUTPUT}
+    server.restart()
+    assert server.job(job.id).outputs["version"] == "1.2\nü"
+    again = server.post(f"/api/v1/jobs/{job.id}/rerun").json["job_execution"]
+    assert "outputs" not in again
+
+
+def test_a_failed_execution_has_no_outputs(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "failed", outputs={"version": "1.2"})
+    assert server.job(job.id).outputs == {}
+
+
+def test_long_outputs_do_not_swell_a_list(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "succeeded", outputs={"long": "x" * LONGEST_OUTPUT})
+    [listed] = server.get("/api/v1/jobs").json["job_executions"]
+    assert len(listed["outputs"]["long"].encode()) <= 500
+    assert listed["is_cut"]

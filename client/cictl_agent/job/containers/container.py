@@ -167,7 +167,7 @@ def running_container(
     job_id: str,
     workspace: Path,
     directory: Path,
-    cache_dirs: Sequence[Path],
+    mounted: Sequence[Path],
     platform: Platform,
     log: JobLog,
     interruption: Interruption,
@@ -175,7 +175,10 @@ def running_container(
 ) -> Iterator[Container | None]:
     """Start a job's container, and remove it when the context ends; yield None for a job without one.
 
-    The execution directory and the caches are mounted. Pulling the image has no time limit but the job's own.
+    The execution directory is mounted where the job wants it. Pulling the image has no time limit but the job's own.
+
+    Args:
+        mounted: Folders that are mounted at their own paths.
 
     Raises:
         JobFailed: There is no engine, or the container does not start.
@@ -191,7 +194,7 @@ def running_container(
         engine=host.choice.choose({**inherited_environment(os.environ), JOB_VARIABLE: job_id}),
         workspace=workspace,
         directory=directory,
-        cache_dirs=cache_dirs,
+        mounted=mounted,
         own_user=platform.container_user(),
         log=log,
         interruption=interruption,
@@ -230,7 +233,7 @@ class _Starter:
     engine: Engine
     workspace: Path
     directory: Path
-    cache_dirs: Sequence[Path]
+    mounted: Sequence[Path]
     own_user: str
     log: JobLog
     interruption: Interruption
@@ -266,7 +269,7 @@ class _Starter:
             name=self.name,
             user=self.spec.user,
             agent=agent,
-            paths=[self.spec.directory, *map(str, self.cache_dirs)],
+            paths=[self.spec.directory, *map(str, self.mounted)],
         )
 
     def _provide_image(self) -> None:
@@ -299,8 +302,8 @@ class _Starter:
         for group in spec.groups:
             options += ["--group-add", group]
         options += ["--mount", _mount(self.directory, spec.directory)]
-        for cache_dir in self.cache_dirs:
-            options += ["--mount", _mount(cache_dir, str(cache_dir))]
+        for folder in self.mounted:
+            options += ["--mount", _mount(folder, str(folder))]
         return ["run", "-d", *options, spec.image, "sleep", "infinity"]
 
     def _user_options(self) -> list[str]:

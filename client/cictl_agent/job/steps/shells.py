@@ -6,11 +6,12 @@ the machine could read it, and in the environment of the engine's client it woul
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -53,6 +54,7 @@ class Script:
     Attributes:
         text: In the language of the shell.
         variables: Added to the environment of the job; they win.
+        paths: Folders that go before those of `PATH`, the first before the others.
         directory: Path below the checkout, with slashes; empty for the checkout itself.
         shell: The shell's name; empty for that of the job.
         limit_seconds: How long it may run; None for as long as the job may.
@@ -60,6 +62,7 @@ class Script:
 
     text: str
     variables: Mapping[str, str]
+    paths: Sequence[str] = ()
     directory: str = ""
     shell: str = ""
     limit_seconds: float | None = None
@@ -109,13 +112,20 @@ class LocalShell(_JobShell):
             return run_command(
                 invocation.arguments,
                 directory=self.directory / script.directory,
-                environment=self.platform.merge(self.environment, script.variables),
+                environment=self._variables(script),
                 sink=self.log.write,
                 interruption=self.interruption,
                 processes=self.processes,
                 limit_seconds=script.limit_seconds,
                 script=invocation.script,
             )
+
+    def _variables(self, script: Script) -> dict[str, str]:
+        variables = self.platform.merge(self.environment, script.variables)
+        if not script.paths:
+            return variables
+        path = next((value for name, value in variables.items() if name.upper() == "PATH"), os.defpath)
+        return self.platform.merge(variables, {"PATH": os.pathsep.join((*script.paths, path))})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +145,7 @@ class ContainerShell(_JobShell):
             others[_MARK] = mark
         options = [option for name in others for option in ("--env", name)]
         is_long = len(text.encode()) + len(_SET_FROM_INPUT) > LONGEST_ARGUMENT
-        with staged(_exports(exported) + (text if is_long else ""), self.scratch_dir) as file:
+        with staged(_exports(exported, script.paths) + (text if is_long else ""), self.scratch_dir) as file:
             return run_command(
                 [
                     container.engine.path,
@@ -182,5 +192,8 @@ def _is_exportable(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and name not in _READ_ONLY
 
 
-def _exports(variables: Mapping[str, str]) -> str:
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+def _exports(variables: Mapping[str, str], paths: Sequence[str]) -> str:
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    if paths:  # what they go before only the container knows
+        lines.append(f'export PATH={shlex.quote(":".join(paths))}:"$PATH"\n')
+    return "".join(lines)

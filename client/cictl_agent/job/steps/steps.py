@@ -17,6 +17,7 @@ from cictl_agent.job.failures import CannotStart, JobFailed, memory_kills, scrip
 from cictl_agent.job.reports import Hits, ReportError, StepReports
 from cictl_agent.job.steps.conditions import is_due
 from cictl_agent.job.steps.directories import check_directory
+from cictl_agent.job.steps.files import BadStepFile, StepFiles
 from cictl_agent.job.steps.shells import Script, Shell
 from cictl_agent.job.warnings import Warnings
 from cictl_agent.log.reporter import Reporter
@@ -52,11 +53,12 @@ class _Ending(NamedTuple):
 
 @dataclass(kw_only=True)
 class Steps:
-    """The steps of one job, and what their reports in `directory` say."""
+    """The steps of one job, what their reports in `directory` say, and what they leave in `files`."""
 
     job: JobExecution
     shell: Shell
     directory: Path
+    files: StepFiles
     reporter: Reporter
     log: JobLog
     warnings: Warnings
@@ -96,10 +98,13 @@ class Steps:
         ending = self._run_script(self.job.script)
         if ending.reason:
             raise JobFailed(ending.reason, exit_code=ending.code or None, cause=ending.cause)
+        if problem := self._take_files(_NO_STEP):
+            raise JobFailed(problem, cause=Cause.STEP_FAILED)
 
     def _is_due(self, step: Step) -> bool:
+        environment = {**self.job.env, **self.files.environment, **step.env}
         try:
-            due = is_due(step.condition, {**self.job.env, **step.env}, has_failed=self._failure is not None)
+            due = is_due(step.condition, environment, has_failed=self._failure is not None)
         except ExpressionError as error:
             raise JobFailed(f"{self._text(step)}: if: {error}", cause=Cause.STEP_FAILED) from error
         if not due and step.condition:
@@ -129,7 +134,8 @@ class Steps:
         ending = self._run_script(step.script, step)
         before = len(self.suites)
         problem = self._read_reports(reports) if reports else ""
-        if reason := "; ".join(filter(None, (_failed_tests(self.suites[before:]) or ending.reason, problem))):
+        reasons = (_failed_tests(self.suites[before:]) or ending.reason, problem, self._take_files(step))
+        if reason := "; ".join(filter(None, reasons)):
             log.line(f"[run] step failed: {text}: {reason}")
             raise JobFailed(f"{text}: {reason}", exit_code=ending.code or None, cause=ending.cause)
 
@@ -148,10 +154,12 @@ class Steps:
     def _run_script(self, text: str, step: Step = _NO_STEP) -> _Ending:
         kills = memory_kills()
         directory = step.working_directory or self.job.working_directory
+        variables = {**self.files.environment, **step.env, **self.files.variables(step.index)}
         try:
             script = Script(
                 text=text,
-                variables=step.env,
+                variables=variables,
+                paths=self.files.paths,
                 directory=check_directory(self.directory, directory),
                 shell=step.shell,
                 limit_seconds=step.timeout_seconds or None,
@@ -162,7 +170,7 @@ class Steps:
         except CommandTimedOut as late:
             return _Ending(late.ended.code, f"timed out after {step.timeout_seconds} s", Cause.TIMED_OUT)
         except ValueError as error:  # a NUL in the script or the environment
-            raise JobFailed(f"start shell: {_reason(error, step.env)}", cause=Cause.STEP_FAILED) from error
+            raise JobFailed(f"start shell: {_reason(error, variables)}", cause=Cause.STEP_FAILED) from error
         except OSError as error:
             if error.errno == errno.E2BIG:
                 raise JobFailed(_TOO_LARGE, cause=Cause.STEP_FAILED) from error
@@ -172,6 +180,14 @@ class Steps:
         if not ended.code:
             return _Ending(0)
         return _Ending(ended.code, script_failure(ended, ran_out_of_memory=memory_kills() != kills))
+
+    def _take_files(self, step: Step) -> str:
+        """Take over what a step has left for later ones, and return what is wrong with it; empty when nothing is."""
+        try:
+            self.files.take(step.index)
+        except BadStepFile as error:
+            return str(error)
+        return ""
 
     def _read_reports(self, reports: StepReports) -> str:
         """Read the reports of a test step, and return what is wrong with them; empty when nothing is."""

@@ -12,6 +12,7 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.redaction import masked_message
 from cictl.wire.jobs import (
+    LONGEST_OUTPUT,
     LONGEST_WARNING,
     MOST_CACHE_STATS,
     MOST_WARNINGS,
@@ -54,6 +55,7 @@ _KEPT = Bounds(
         "output_append": AS_IT_IS,
         "output_offset": AS_IT_IS,
         "output_size": AS_IT_IS,
+        "outputs": Bounds(text=LONGEST_OUTPUT),
         "runtime_capabilities": Bounds(text=256, items=256),
         "cache_stats": Bounds(
             text=256, items=MOST_CACHE_STATS, low=0, fields={"tool_metrics": Bounds(text=128, items=32)}
@@ -249,6 +251,7 @@ class ReportingService:
         changes: dict[str, Any] = {
             "cache_stats": request.cache_stats or job.cache_stats,
             "runtime_capabilities": request.runtime_capabilities or job.runtime_capabilities,
+            "outputs": request.outputs if status is JobStatus.SUCCEEDED else job.outputs,
             "warnings": [text[:LONGEST_WARNING] for text in request.warnings[:MOST_WARNINGS]] or job.warnings,
         }
         if status is JobStatus.RUNNING:

@@ -71,6 +71,7 @@ def job_view(
         test_summary=job.test_summary if is_listed else None,
         unmet_requirements=unmet_requirements(job, candidates or ()) if is_listed else [],
         warnings=job.warnings,
+        outputs=job.outputs,
         started_by=job.started_by,
         cancelled_by=job.cancelled_by,
         timeout_is_default=job.limit_seconds != job.timeout_seconds,
