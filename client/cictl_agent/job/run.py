@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cictl.base.clock import Clock
@@ -16,7 +17,8 @@ from cictl.wire.reports import REPORT_WORDS, TestReportUpload
 from cictl.wire.words import CONTROL, Feature
 from cictl_agent.config import AgentConfig
 from cictl_agent.job import caches, requirements
-from cictl_agent.job.artifacts.collection import REFERENCE_LIMITS, collect
+from cictl_agent.job.artifacts.collection import REFERENCE_LIMITS, Found, collect
+from cictl_agent.job.artifacts.groups import keep
 from cictl_agent.job.artifacts.upload import upload
 from cictl_agent.job.checkout import Checkout
 from cictl_agent.job.containers.container import Container, ContainerHost, read_spec, running_container
@@ -362,19 +364,16 @@ class JobRun:
         return Outcome(error="agent stopped", exit_code=None)
 
     def _upload_artifacts(self, *, has_failed: bool) -> None:
-        if not self.job.artifact_globs or not self.directory.is_dir():
-            return
-        found = collect(
-            self.job.artifact_globs,
-            self.directory,
-            self.warnings,
-            limits=None if Feature.ARTIFACT_LIMITS in self.features else REFERENCE_LIMITS,
-            with_links=Feature.ARTIFACT_LINKS in self.features and self.platform.makes_links,
-            has_failed=has_failed,
-        )
-        if found:
+        """Upload what the job keeps.
+
+        Raises:
+            JobFailed: The upload failed, or files are missing that the job requires.
+            Interrupted: The job was stopped, or this took too long.
+        """
+        kept = keep(self.job, partial(self._collect, has_failed=has_failed), has_failed=has_failed)
+        if kept.files:
             upload(
-                found,
+                kept.files,
                 client=self.client,
                 job_id=self.job.id,
                 agent_id=self.config.agent_id,
@@ -384,6 +383,20 @@ class JobRun:
                 interruption=self.aftermath,
                 listing=self.config.artifact_listing,
             )
+        if kept.missing:
+            raise JobFailed(f"required artifacts are missing, no file matches: {'; '.join(kept.missing)}")
+
+    def _collect(self, patterns: Iterable[str], *, has_failed: bool) -> list[Found]:
+        if not self.directory.is_dir():
+            return []
+        return collect(
+            patterns,
+            self.directory,
+            self.warnings,
+            limits=None if Feature.ARTIFACT_LIMITS in self.features else REFERENCE_LIMITS,
+            with_links=Feature.ARTIFACT_LINKS in self.features and self.platform.makes_links,
+            has_failed=has_failed,
+        )
 
     def _upload_tests(self) -> None:
         """Upload the report of all test steps; a failed upload is only logged."""
