@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from cictl_testing.stores.log_places import LogPlace
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 from cictl_server.log_writer.contract import LogWriter
 
 JOB = "job-7"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def write(logs: LogWriter, data: bytes, *, at: int | None = None, name: str = JOB, undecided: int = 0) -> None:
     """Make *data* the end of a log, from its present end on unless *at* says where."""
     with logs.edit(name) as log:
-        log.write(data, at=log.size if at is None else at, undecided=undecided)
+        log.write(data, at=log.size if at is None else at, now=NOW, undecided=undecided)
 
 
 def whole(logs: LogWriter, name: str = JOB) -> bytes:
@@ -71,7 +73,7 @@ def test_a_new_end(logs: LogWriter, data: bytes, at: int, expected: bytes) -> No
         write(logs, piece)
     with logs.edit(JOB) as log:
         assert log.read_from(3) == b"3456789"
-        log.write(data, at=at)
+        log.write(data, at=at, now=NOW)
         assert log.size == len(expected)
     assert (whole(logs), logs.size(JOB), logs.shown_size(JOB)) == (expected, len(expected), len(expected))
 
@@ -93,6 +95,33 @@ def test_many_ends(place: LogPlace, ends: list[tuple[bytes, int, int]], number: 
         assert other.shown_size(name) == len(model) - undecided
 
 
+def test_an_append_happens_only_at_the_end_that_is_named(place: LogPlace, logs: LogWriter) -> None:
+    assert logs.append(JOB, b"0123", at=0, now=NOW)
+    assert logs.append(JOB, b"4567", at=4, now=NOW, undecided=3)
+    assert [place.open().append(JOB, b"x", at=at, now=NOW) for at in (0, 4, 7, 9)] == [False] * 4
+    assert (whole(logs), logs.shown_size(JOB)) == (b"01234567", 5)
+    assert place.open().append(JOB, b"8", at=8, now=NOW)
+    assert (whole(logs), logs.shown_size(JOB)) == (b"012345678", 9)
+
+
+def test_of_appends_at_one_place_one_happens(place: LogPlace) -> None:
+    """Each thread appends its letter wherever the log ends, and counts how often that was still the end."""
+    counts = dict.fromkeys(b"abcd", 0)
+
+    def append(server: LogWriter, letter: int) -> None:
+        for _ in range(40):
+            counts[letter] += server.append(JOB, bytes([letter]), at=server.size(JOB), now=NOW)
+
+    threads = [threading.Thread(target=append, args=pair) for pair in zip(place.at_once(4), counts, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log = whole(place.open())
+    assert {letter: log.count(letter) for letter in counts} == counts
+    assert len(log) >= 40
+
+
 def test_an_undecided_end_is_shown_after_the_next_write(place: LogPlace, logs: LogWriter) -> None:
     write(logs, b"say hunt", undecided=4)
     assert (logs.shown_size(JOB), logs.size(JOB)) == (4, 8)
@@ -110,7 +139,7 @@ def test_an_undecided_end_may_be_longer_than_its_last_piece(logs: LogWriter) -> 
 def test_a_change_that_fails_before_it_writes_changes_nothing(logs: LogWriter) -> None:
     write(logs, b"one")
     with pytest.raises(ZeroDivisionError), logs.edit(JOB) as log:
-        log.write(b"two", at=log.size // 0)
+        log.write(b"two", at=log.size // 0, now=NOW)
     assert whole(logs) == b"one"
     write(logs, b"two")
     assert whole(logs) == b"onetwo"
@@ -120,7 +149,7 @@ def test_changes_of_one_log_take_turns(place: LogPlace) -> None:
     def count(server: LogWriter) -> None:
         for _ in range(20):
             with server.edit(JOB) as log:
-                log.write(b"%06d\n" % (log.size // 7), at=log.size)
+                log.write(b"%06d\n" % (log.size // 7), at=log.size, now=NOW)
 
     threads = [threading.Thread(target=count, args=(server,)) for server in place.at_once(4)]
     for thread in threads:
@@ -161,30 +190,30 @@ def test_readers_see_no_difference_when_a_log_is_finished(place: LogPlace, logs:
     for piece in (b"0123", b"4567", b"89ab"):
         write(logs, piece)
     for _ in range(2):
-        logs.finish(JOB, size=size, folder="projects/1")
-        for offset, limit in ((0, size), (3, size - 3), (size // 2, 2), (size, 0)):
-            expected = b"0123456789ab"[offset : offset + limit]
-            assert reader.read(JOB, offset=offset, limit=max(0, limit)) == (expected if limit > 0 else b"")
+        logs.finish(JOB, size=size, project="shop")
+        for start in range(size):
+            assert reader.read(JOB, offset=start, limit=size - start) == b"0123456789ab"[start:size]
     assert list(logs.names()) == [JOB]
     assert list(logs.unfinished()) == []
 
 
 def test_what_comes_after_the_end_changes_nothing_that_is_read(logs: LogWriter) -> None:
     write(logs, b"0123456789")
-    logs.finish(JOB, size=6, folder="projects/1")
+    logs.finish(JOB, size=6, project="shop")
     write(logs, b"late")
     write(logs, b"later", at=logs.size(JOB))
+    logs.append(JOB, b"latest", at=logs.size(JOB), now=NOW)
     assert logs.read(JOB, offset=0, limit=6) == b"012345"
     assert list(logs.unfinished()) == []
 
 
 def test_a_finished_log_can_be_removed(logs: LogWriter) -> None:
     write(logs, b"0123456789")
-    logs.finish(JOB, size=10, folder="projects/1")
+    logs.finish(JOB, size=10, project="shop")
     logs.delete(JOB)
     assert (whole(logs), logs.size(JOB), list(logs.names())) == (b"", 0, [])
 
 
 def test_a_log_without_a_byte_can_be_finished(logs: LogWriter) -> None:
-    logs.finish(JOB, size=0, folder="projects/1")
+    logs.finish(JOB, size=0, project="shop")
     assert (whole(logs), logs.size(JOB)) == (b"", 0)

@@ -22,6 +22,17 @@ def step(index: int, name: str = "test", *, offset: int = 0, seconds: float = 0.
     return LoggedStep(index=index, total=9, name=name, started_utc=after(seconds), log_offset=offset)
 
 
+def arrive(logs: LogWriter, size: int, *, seconds: float) -> None:
+    """Let the log grow to *size* bytes after so many seconds; half of the times by the cheap way."""
+    at = logs.size(JOB)
+    data, now = b"x" * (size - at), after(seconds)
+    if size % 2:
+        assert logs.append(JOB, data, at=at, now=now)
+    else:
+        with logs.edit(JOB) as log:
+            log.write(data, at=at, now=now)
+
+
 @pytest.fixture
 def index(logs: LogWriter) -> LogIndex:
     return logs.index
@@ -32,51 +43,55 @@ def test_nothing_is_known_of_a_log_that_nobody_noted(index: LogIndex) -> None:
     assert index.arrivals(JOB).at(5) == (None, None)
 
 
-def test_each_byte_has_the_time_of_the_last_note_before_it(index: LogIndex) -> None:
-    for offset, seconds in ((0, 0.0), (4, 10.0), (8, 20.5)):
-        index.note_arrival(JOB, offset=offset, now=after(seconds))
-    times = index.arrivals(JOB)
-    assert [times.at(offset) for offset in (0, 3, 4, 8, 99)] == [
+def test_each_byte_has_the_time_of_its_arrival(logs: LogWriter) -> None:
+    for size, seconds in ((4, 0.0), (9, 10.0), (12, 20.5)):
+        arrive(logs, size, seconds=seconds)
+    times = logs.index.arrivals(JOB)
+    assert [times.at(offset) for offset in (0, 3, 4, 9, 99)] == [
         (NOON, 4),
         (NOON, 4),
-        (after(10), 8),
+        (after(10), 9),
         (after(20.5), None),
         (after(20.5), None),
     ]
 
 
-def test_a_reader_learns_of_later_notes(place: LogPlace, index: LogIndex) -> None:
+def test_a_reader_learns_of_later_bytes(place: LogPlace, logs: LogWriter) -> None:
     times = place.open().index.arrivals(JOB)
     assert times.at(0) == (None, None)
-    index.note_arrival(JOB, offset=0, now=NOON)
+    arrive(logs, 7, seconds=0)
     assert times.at(0) == (NOON, None)
-    index.note_arrival(JOB, offset=7, now=after(5))
+    arrive(logs, 8, seconds=5)
     assert (times.at(6), times.at(7)) == ((NOON, 7), (after(5), None))
 
 
-def test_notes_within_a_second_are_one(index: LogIndex) -> None:
-    for offset, seconds in ((0, 0.0), (1, 0.4), (2, 0.9), (3, 1.0)):
-        index.note_arrival(JOB, offset=offset, now=after(seconds))
-    times = index.arrivals(JOB)
+def test_what_comes_within_a_second_has_one_time(logs: LogWriter) -> None:
+    for size, seconds in ((1, 0.0), (2, 0.4), (3, 0.9), (4, 1.0)):
+        arrive(logs, size, seconds=seconds)
+    times = logs.index.arrivals(JOB)
     assert (times.at(2), times.at(3)) == ((NOON, 3), (after(1), None))
 
 
-def test_bytes_that_arrive_again_keep_their_time(index: LogIndex) -> None:
-    index.note_arrival(JOB, offset=0, now=NOON)
-    index.note_arrival(JOB, offset=9, now=after(10))
-    index.note_arrival(JOB, offset=3, now=after(20))
-    assert index.arrivals(JOB).at(3) == (NOON, 9)
+def test_bytes_that_arrive_again_keep_their_time(logs: LogWriter) -> None:
+    arrive(logs, 9, seconds=0)
+    arrive(logs, 12, seconds=10)
+    with logs.edit(JOB) as log:
+        log.write(b"yyy", at=0, now=after(20))
+    with logs.edit(JOB) as log:
+        log.write(b"yyyyyyyyy", at=3, now=after(30))
+    times = logs.index.arrivals(JOB)
+    assert (times.at(3), times.at(9)) == ((NOON, 9), (after(10), None))
 
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(-60, 0), (1.0, 0), (1.5, 4), (10.0, 4), (10.5, 4), (12.0, None)],
 )
-def test_the_first_byte_since_an_instant(index: LogIndex, seconds: float, expected: int | None) -> None:
+def test_the_first_byte_since_an_instant(logs: LogWriter, seconds: float, expected: int | None) -> None:
     """To within a second: bytes up to one second after a note may have come with it."""
-    index.note_arrival(JOB, offset=0, now=after(0.5))
-    index.note_arrival(JOB, offset=4, now=after(10))
-    assert index.offset_since(JOB, after(seconds)) == expected
+    arrive(logs, 4, seconds=0.5)
+    arrive(logs, 7, seconds=10)
+    assert logs.index.offset_since(JOB, after(seconds)) == expected
 
 
 def test_steps_by_number_and_the_first_note_of_each_counts(index: LogIndex) -> None:
@@ -89,12 +104,11 @@ def test_steps_by_number_and_the_first_note_of_each_counts(index: LogIndex) -> N
     ]
 
 
-def test_steps_are_no_arrivals(index: LogIndex) -> None:
-    index.note_arrival(JOB, offset=0, now=NOON)
-    index.note_steps(JOB, [step(1, offset=3, seconds=7)])
-    assert index.arrivals(JOB).at(5) == (NOON, None)
-    index.note_arrival(JOB, offset=5, now=after(0.5))
-    assert index.arrivals(JOB).at(5) == (NOON, None)
+def test_steps_are_no_arrivals(logs: LogWriter) -> None:
+    arrive(logs, 5, seconds=0)
+    logs.index.note_steps(JOB, [step(1, offset=3, seconds=7)])
+    arrive(logs, 6, seconds=0.5)
+    assert logs.index.arrivals(JOB).at(5) == (NOON, None)
 
 
 def test_steps_are_bounded(index: LogIndex) -> None:
@@ -107,7 +121,7 @@ def test_steps_are_bounded(index: LogIndex) -> None:
 
 def test_the_index_goes_with_its_log(logs: LogWriter) -> None:
     for name in (JOB, "job-7.1"):
-        logs.index.note_arrival(name, offset=0, now=NOON)
+        assert logs.append(name, b"x", at=0, now=NOON)
         logs.index.note_steps(name, [step(1)])
     logs.delete(JOB)
     assert (logs.index.exists(JOB), logs.index.steps(JOB), logs.index.arrivals(JOB).at(0)) == (False, [], (None, None))
@@ -115,12 +129,10 @@ def test_the_index_goes_with_its_log(logs: LogWriter) -> None:
 
 
 def test_a_finished_log_keeps_its_index(place: LogPlace, logs: LogWriter) -> None:
-    with logs.edit(JOB) as log:
-        log.write(b"0123456789", at=0)
-    logs.index.note_arrival(JOB, offset=0, now=NOON)
-    logs.index.note_arrival(JOB, offset=4, now=after(3))
+    arrive(logs, 4, seconds=0)
+    arrive(logs, 10, seconds=3)
     logs.index.note_steps(JOB, [step(1, offset=4)])
-    logs.finish(JOB, size=10, folder="projects/1")
+    logs.finish(JOB, size=10, project="shop")
     index = place.open().index
     times = index.arrivals(JOB)
     assert (times.at(0), times.at(4)) == ((NOON, 4), (after(3), None))

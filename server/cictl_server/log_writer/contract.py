@@ -39,13 +39,15 @@ class LogEditor(ABC):
         """Return the bytes from *offset* to the end, as they were before the first `write`."""
 
     @abstractmethod
-    def write(self, data: bytes, *, at: int, undecided: int = 0) -> None:
+    def write(self, data: bytes, *, at: int, now: datetime, undecided: int = 0) -> None:
         """Make *data* the end of the log: bytes from *at* on are replaced by it. At most once for each editor.
 
         Args:
             at: Up to `size`. With 0 the whole log is replaced; with `size` it is continued.
+            now: When the bytes past the former end arrived, for the index. Those within `GRANULARITY` of the last note
+                count as arrived with it, and bytes that come again keep their first time.
             undecided: How many bytes at the new end may be the beginning of a secret. `shown_size` leaves them out until
-                the next `write`.
+                the next write.
         """
 
 
@@ -55,7 +57,7 @@ class LogWriter(ABC):
     @property
     @abstractmethod
     def index(self) -> LogIndex:
-        """When the bytes arrived, and where steps begin."""
+        """When the bytes arrived, which is noted as they are written, and where steps begin."""
 
     @abstractmethod
     def size(self, name: str) -> int:
@@ -70,8 +72,15 @@ class LogWriter(ABC):
         """Return up to *limit* bytes from *offset*; empty past the end, also far past it."""
 
     @abstractmethod
+    def append(self, name: str, data: bytes, *, at: int, now: datetime, undecided: int = 0) -> bool:
+        """Continue the log by *data*, which is not empty, if it has *at* bytes; tell whether it had.
+
+        It does what `LogEditor.write` does at the end of the log, at a lower price.
+        """
+
+    @abstractmethod
     def edit(self, name: str) -> AbstractContextManager[LogEditor]:
-        """Begin a change of the log. There is the log afterwards, if only an empty one.
+        """Begin a change of the log.
 
         Two changes of one log never overlap, also if two servers begin them. A reader sees the change once the block has
         ended; if the block raises before it has written, nothing was changed.
@@ -82,7 +91,7 @@ class LogWriter(ABC):
         """Return once every byte that is written by now would survive a power loss."""
 
     @abstractmethod
-    def finish(self, name: str, *, size: int, folder: str) -> None:
+    def finish(self, name: str, *, size: int, project: str) -> None:
         """Settle that nobody writes any more and that only the first *size* bytes will be read.
 
         An implementation may then bring these bytes to another place. Readers get the same bytes before, meanwhile and
@@ -90,7 +99,7 @@ class LogWriter(ABC):
         read.
 
         Args:
-            folder: Where finished logs of the same project lie, if they have a place of their own, such as `projects/7`.
+            project: Whose it is: logs of one project may lie together. Empty if that is unknown.
         """
 
     @abstractmethod
@@ -115,13 +124,6 @@ class LogIndex(ABC):
     @abstractmethod
     def exists(self, name: str) -> bool:
         """Tell whether anything is noted about the log."""
-
-    @abstractmethod
-    def note_arrival(self, name: str, *, offset: int, now: datetime) -> None:
-        """Note that the bytes from *offset* on arrive *now*; called before they can be read.
-
-        Bytes that arrive again keep their first time, and so do those within `GRANULARITY` of the last note.
-        """
 
     @abstractmethod
     def note_steps(self, name: str, steps: Iterable[LoggedStep]) -> None:
@@ -165,7 +167,7 @@ class Arrivals(ABC):
     def at(self, offset: int) -> tuple[datetime | None, int | None]:
         """Return when the byte at *offset* arrived, and the offset at which the next known time begins.
 
-        Either is None when it is not known. Read the byte first, then ask: a time is noted before its bytes. Offsets must
+        Either is None when it is not known. Read the byte first, then ask: a time can be read no later than its bytes. Offsets must
         not fall from one call to the next.
         """
         for arrival in self._further():

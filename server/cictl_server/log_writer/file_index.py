@@ -53,7 +53,8 @@ class FileLogIndex(LogIndex):
             return self._path(name).exists()
         return False
 
-    def note_arrival(self, name: str, *, offset: int, now: datetime) -> None:
+    def note_arrival(self, name: str, offset: int, now: datetime) -> None:
+        """Note that the bytes from *offset* on arrive *now*, unless that is within `GRANULARITY` of the last note."""
         descriptor = self._open(name)
         try:
             last = _last_arrival(descriptor)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from cictl.base.beneath import beneath
@@ -55,12 +57,19 @@ class FileLogs(LogWriter):
         except FileNotFoundError:
             return b""
 
+    def append(self, name: str, data: bytes, *, at: int, now: datetime, undecided: int = 0) -> bool:
+        with self.edit(name) as log:
+            if log.size != at:
+                return False
+            log.write(data, at=at, now=now, undecided=undecided)
+            return True
+
     @contextmanager
     def edit(self, name: str) -> Iterator[LogEditor]:
         with self._locks[hash(name) % len(self._locks)]:
             descriptor = os.open(self._path(name), os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                yield _FileEditor(descriptor, self._undecided(name))
+                yield _FileEditor(descriptor, self._undecided(name), partial(self._index.note_arrival, name))
             finally:
                 os.close(descriptor)
 
@@ -68,7 +77,7 @@ class FileLogs(LogWriter):
         with suppress(FileNotFoundError), self._path(name).open("rb") as file:
             os.fsync(file.fileno())
 
-    def finish(self, name: str, *, size: int, folder: str) -> None:
+    def finish(self, name: str, *, size: int, project: str) -> None:
         """Leave the log where it is: a file serves readers of a finished log as well."""
 
     def unfinished(self) -> Iterator[str]:
@@ -107,9 +116,10 @@ class FileLogs(LogWriter):
 class _FileEditor(LogEditor):
     """A log file opened for reading and writing, unbuffered."""
 
-    def __init__(self, descriptor: int, undecided: str) -> None:
+    def __init__(self, descriptor: int, undecided: str, note_arrival: Callable[[int, datetime], None]) -> None:
         self._descriptor = descriptor
         self._undecided = undecided
+        self._note_arrival = note_arrival
         self._size = os.fstat(descriptor).st_size
 
     @property
@@ -122,9 +132,11 @@ class _FileEditor(LogEditor):
             data += piece
         return bytes(data)
 
-    def write(self, data: bytes, *, at: int, undecided: int = 0) -> None:
+    def write(self, data: bytes, *, at: int, now: datetime, undecided: int = 0) -> None:
         end = at + len(data)
-        if undecided:  # before the bytes can be read
+        if end > self._size:  # the time, and how much is decided, are there before the bytes
+            self._note_arrival(self._size, now)
+        if undecided:
             _set_decided(self._undecided, end - undecided)
         view, place = memoryview(data), at
         while view:

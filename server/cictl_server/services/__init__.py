@@ -127,7 +127,7 @@ class Services:
         secrets = Secrets.build(core, directory, vault_urls=vault_urls)
         projects = Projects.build(core, directory)
         # level 3
-        logs = Logs.build(secrets, log_writer or FileLogs(directory / "logs"), limit=max_log_bytes)
+        logs = Logs.build(core, secrets, log_writer or FileLogs(directory / "logs"), limit=max_log_bytes)
         artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
         # level 4
         jobs = Jobs.build(

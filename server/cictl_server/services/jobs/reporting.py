@@ -203,7 +203,7 @@ class ReportingService:
         replace them would, so the caller does that once it is sure that the execution is not over.
         """
         written = Written()
-        self._write_index(job, request)
+        self._note_steps(job, request)
         if request.output_append:
             if request.output_offset is None or request.output_offset < 0:
                 raise InvalidRequest("output_offset is required with output_append, 0 or more")
@@ -217,13 +217,12 @@ class ReportingService:
             self._logs.seal(job.log_name)
         return written
 
-    def _write_index(self, job: JobRecord, request: StatusRequest) -> None:
-        """Note when the new bytes of the log arrive and where steps begin, before the bytes can be read."""
-        now, size = self._clock(), self._logs.size(job.log_name)
-        if (request.output_append or request.output) and not job.log_limit:
-            self._logs.index.note_arrival(job.log_name, offset=size, now=now)
+    def _note_steps(self, job: JobRecord, request: StatusRequest) -> None:
+        """Note where steps begin, before the bytes that the report brings can be read."""
         begun = [event for event in request.events if event.type == STEP_STARTED and event.step is not None]
-        self._logs.index.note_steps(job.log_name, [_logged(event, size=size, now=now) for event in begun])
+        if begun:
+            now, size = self._clock(), self._logs.size(job.log_name)
+            self._logs.index.note_steps(job.log_name, [_logged(event, size=size, now=now) for event in begun])
 
     def _check_whole(self, job: JobRecord, request: StatusRequest) -> None:
         """Compare the log with the size and digest that its agent names; ask for a damaged log again, once."""

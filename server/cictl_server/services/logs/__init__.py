@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl_server.log_writer.contract import LogWriter
+from cictl_server.services.core import Core
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.secrets import Secrets
 
@@ -14,5 +15,5 @@ class Logs:
     book: LogBook
 
     @classmethod
-    def build(cls, secrets: Secrets, writer: LogWriter, *, limit: int) -> Logs:
-        return cls(book=LogBook(writer, secrets.masks, limit=limit))
+    def build(cls, core: Core, secrets: Secrets, writer: LogWriter, *, limit: int) -> Logs:
+        return cls(book=LogBook(writer, secrets.masks, clock=core.clock, limit=limit))

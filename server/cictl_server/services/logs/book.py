@@ -7,10 +7,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cictl.redaction import starred
+from cictl.base.clock import Clock, utc_now
 from cictl_server.errors import LogGap
 from cictl_server.log_writer.contract import LogEditor, LogIndex, LogWriter
 from cictl_server.services.core.ids import leading_number
+from cictl_server.services.logs.masked import MaskedLog, append_quickly
 from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT, Join
 from cictl_server.services.secrets.masks import Mask, Masks
 
@@ -18,9 +19,6 @@ DEFAULT_LOG_LIMIT = 1 << 30
 """How many bytes of one log are kept unless the server is told otherwise."""
 
 _BLOCK = 1 << 18
-
-_MOST_ASKED_AGAIN = 4000
-"""Agents are asked again for this many bytes at most: their shortest pieces have 4096, and must bring something new."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +48,13 @@ class LogBook:
         written_bytes: By how much all logs grew since this object was made.
     """
 
-    def __init__(self, writer: LogWriter, masks: Masks, *, limit: int = DEFAULT_LOG_LIMIT) -> None:
+    def __init__(
+        self, writer: LogWriter, masks: Masks, *, clock: Clock = utc_now, limit: int = DEFAULT_LOG_LIMIT
+    ) -> None:
         self.limit = limit
         self._writer = writer
         self._masks = masks
+        self._clock = clock
         self.written_bytes = 0
         self._counting = threading.Lock()
 
@@ -80,7 +81,10 @@ class LogBook:
         Raises:
             LogGap: *offset* is past the end; or bytes before the end must come again, so that secrets in them can be found.
         """
-        mask = self._masks.of_log(name)
+        mask, now = self._masks.of_log(name), self._clock()
+        if self._has_room(data, at=offset) and append_quickly(self._writer, name, data, at=offset, now=now, mask=mask):
+            self._note_growth(len(data))
+            return Written()
         with self._writer.edit(name) as log:
             size = log.size
             if offset > size:
@@ -89,9 +93,10 @@ class LogBook:
             fresh = self._fitting(new, at=size)
             is_cut = len(fresh) < len(new)
             if mask is not None:
-                _Masked(log, name, mask).append(fresh, again=data[: size - offset], is_last=is_cut)
+                masked = MaskedLog(log=log, name=name, mask=mask, now=now)
+                masked.append(fresh, again=data[: size - offset], is_last=is_cut)
             elif fresh:
-                log.write(fresh, at=size)
+                log.write(fresh, at=size, now=now)
             self._note_growth(log.size - size)
         return Written(is_cut=is_cut)
 
@@ -141,7 +146,7 @@ class LogBook:
     def reset(self, name: str) -> None:
         """Empty a damaged log. Its agent sends the bytes again; the index keeps the times of their first arrival."""
         with self._writer.edit(name) as log:
-            log.write(b"", at=0)
+            log.write(b"", at=0, now=self._clock())
 
     def seal(self, name: str) -> None:
         """Make the log durable."""
@@ -165,15 +170,20 @@ class LogBook:
         """
         fresh = self._fitting(data, at=at)
         dropped = len(data) - len(fresh)
+        now = self._clock()
         if mask is None:
-            log.write(fresh, at=at)
+            log.write(fresh, at=at, now=now)
         else:
-            _Masked(log, name, mask).end(fresh, at=at, sent=sent[: len(sent) - dropped], is_last=dropped > 0)
+            masked = MaskedLog(log=log, name=name, mask=mask, now=now)
+            masked.end(fresh, at=at, sent=sent[: len(sent) - dropped], is_last=dropped > 0)
         return dropped > 0
+
+    def _has_room(self, data: bytes, *, at: int) -> bool:
+        return not self.limit or at + len(data) <= self.limit
 
     def _fitting(self, data: bytes, *, at: int) -> bytes:
         """Return what of *data* fits into a log from *at* on, in whole characters."""
-        if not self.limit or at + len(data) <= self.limit:
+        if self._has_room(data, at=at):
             return data
         end = max(0, self.limit - at)
         while end and data[end] & 0xC0 == 0x80:  # a byte 10xxxxxx continues a character of UTF-8
@@ -183,73 +193,3 @@ class LogBook:
     def _note_growth(self, size: int) -> None:
         with self._counting:
             self.written_bytes += max(0, size)
-
-
-@dataclass(frozen=True)
-class _Masked:
-    """A log that is written under a mask."""
-
-    log: LogEditor
-    name: str
-    mask: Mask
-
-    def append(self, fresh: bytes, *, again: bytes, is_last: bool) -> None:
-        """Continue the log by *fresh*, and cover a stored beginning of a secret that *fresh* completes.
-
-        A secret may arrive in two pieces: `hun` is stored, then `ter2` comes. So the search begins up to a secret's length
-        before the end of the log.
-
-        Args:
-            again: What its agent sent once more of the stored bytes, up to the end.
-            is_last: Nothing will follow.
-        """
-        if not (fresh or is_last):
-            return
-        size = self.log.size
-        before = self._sent_before(again)
-        text = before + fresh
-        spans = self.mask.cover.spans(text)
-        self.mask.has_covered = self.mask.has_covered or bool(spans)
-        if any(start < len(before) for start, _ in spans):
-            stored = self.log.read_from(size - len(before))
-            self.end(starred(stored + fresh, spans), at=size - len(before), sent=text, is_last=is_last)
-        else:
-            new = starred(text, spans)[len(before) :] if spans else fresh
-            self.end(new, at=size, sent=text, is_last=is_last)
-
-    def end(self, data: bytes, *, at: int, sent: bytes, is_last: bool) -> None:
-        """Make *data*, which is covered, the end of the log.
-
-        Args:
-            sent: The last bytes of the log as their agent sent them.
-            is_last: Nothing will follow. So what may be the beginning of a secret is cut off: no reader has seen it, and
-                nothing will decide.
-        """
-        undecided = len(sent) - self.mask.cover.undecided_from(sent)
-        if is_last:
-            stop = at + len(data) - undecided
-            at, data, undecided = min(at, stop), data[: max(0, stop - at)], 0
-        self.log.write(data, at=at, undecided=undecided)
-        self.mask.note_end(self.name, size=self.log.size, data=sent)
-
-    def _sent_before(self, again: bytes) -> bytes:
-        """Return the last bytes of the log as its agent sent them, as many as may be the beginning of a secret.
-
-        The stored bytes will not do where some are covered: of two secrets that overlap, the second begins inside the stars
-        of the first. This server knows the bytes if it wrote them itself, under the present secrets. Otherwise another
-        server wrote them, or this one before a restart, and the agent has to send them again.
-
-        Raises:
-            LogGap: It has to.
-        """
-        size = self.log.size
-        before = self.mask.end(self.name, size=size)
-        if before is not None:
-            return before
-        self.mask.has_covered = True
-        stored = self.log.read_from(max(0, size - max(0, self.mask.cover.reach - 1)))
-        if len(again) >= len(stored):
-            return again[len(again) - len(stored) :]
-        if b"*" not in stored or len(stored) > _MOST_ASKED_AGAIN:
-            return stored
-        raise LogGap(size - len(stored))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.log_writer.files import FileLogs
+from cictl_server.log_writer.postgres.writer import PostgresLogs
+from cictl_server.postgres.address import DatabaseAddress
+from cictl_server.postgres.database import Database
+from cictl_testing.servers.postgres import Postgres
 
 
 @dataclass(frozen=True)
@@ -28,8 +34,21 @@ class LogPlace:
         return [self.open() if self.is_shared else one for _ in range(count)]
 
 
-def _files(directory: Path) -> LogPlace:
-    return LogPlace(open=lambda: FileLogs(directory / "logs"), is_shared=False)
+@contextmanager
+def _files(directory: Path, _: Callable[[], Postgres]) -> Iterator[LogPlace]:
+    yield LogPlace(open=lambda: FileLogs(directory / "logs"), is_shared=False)
 
 
-LOG_PLACES: Mapping[str, Callable[[Path], LogPlace]] = {"files": _files}
+@contextmanager
+def _postgres(directory: Path, server: Callable[[], Postgres]) -> Iterator[LogPlace]:
+    with server().schema() as url:
+        database = Database.open(DatabaseAddress.parse(url))
+        yield LogPlace(open=lambda: PostgresLogs(database, DirectoryBlobs(directory)), is_shared=True)
+        database.close()
+
+
+LOG_PLACES: Mapping[str, Callable[[Path, Callable[[], Postgres]], AbstractContextManager[LogPlace]]] = {
+    "files": _files,
+    "postgresql": _postgres,
+}
+"""Each opens a place in a directory, and asks for the server of PostgreSQL only if it needs it."""

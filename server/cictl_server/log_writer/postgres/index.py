@@ -1,0 +1,132 @@
+"""Times and steps of logs in the database: rows while a log grows, one document once it is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import Connection
+
+from cictl.wire.jobs import LoggedStep
+from cictl_server.log_writer.contract import (
+    GRANULARITY,
+    MOST_STEPS,
+    NAME_CHARACTERS,
+    Arrival,
+    Arrivals,
+    LogIndex,
+    instant_of,
+    milliseconds,
+)
+from cictl_server.log_writer.postgres.pieces import BEGIN_QUICKLY
+from cictl_server.postgres.database import Database
+
+_NOTE_STEP: LiteralString = """
+INSERT INTO log_steps
+SELECT %(log)s, %(number)s, %(total)s, %(name)s, %(ms)s, %(start)s
+ WHERE (SELECT count(*) FROM log_steps WHERE log = %(log)s) < %(most)s
+ON CONFLICT DO NOTHING
+"""
+
+_ARRIVALS: LiteralString = "SELECT start, ms FROM log_arrivals WHERE log = %s AND start > %s ORDER BY start"
+_STEPS: LiteralString = "SELECT number, total, name, ms, start FROM log_steps WHERE log = %s ORDER BY number"
+_NOTES: LiteralString = "SELECT notes FROM finished_logs WHERE log = %s"
+
+
+class Notes(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """All that is noted about one log.
+
+    Attributes:
+        arrivals: Offset and milliseconds of each.
+        steps: Number, total, name, milliseconds and offset of each.
+    """
+
+    arrivals: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    steps: list[tuple[int, int, str, int, int]] = msgspec.field(default_factory=list)
+
+
+class PostgresLogIndex(LogIndex):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def exists(self, name: str) -> bool:
+        notes = self._notes(name)
+        return bool(notes.arrivals or notes.steps)
+
+    def note_steps(self, name: str, steps: Iterable[LoggedStep]) -> None:
+        rows = [
+            {
+                "log": name,
+                "number": step.index,
+                "total": step.total,
+                "name": step.name[:NAME_CHARACTERS],
+                "ms": milliseconds(step.started_utc),
+                "start": step.log_offset,
+                "most": MOST_STEPS,
+            }
+            for step in steps
+            if step.index > 0
+        ]
+        if rows:
+            with self._database.connection(BEGIN_QUICKLY) as connection, connection.pipeline():
+                for row in rows:
+                    connection.execute(_NOTE_STEP, row)
+                connection.execute("COMMIT")
+
+    def steps(self, name: str) -> list[LoggedStep]:
+        return [
+            LoggedStep(index=number, total=total, name=text, started_utc=instant_of(ms), log_offset=start)
+            for number, total, text, ms, start in self._notes(name).steps
+        ]
+
+    def offset_since(self, name: str, instant: datetime) -> int | None:
+        earliest = milliseconds(instant - GRANULARITY)
+        return next((start for start, ms in self._notes(name).arrivals if ms > earliest), None)
+
+    def arrivals(self, name: str) -> Arrivals:
+        return _PostgresArrivals(name, self._database)
+
+    def _notes(self, name: str) -> Notes:
+        with self._database.connection() as connection:
+            return find_notes(connection, name)
+
+
+class _PostgresArrivals(Arrivals):
+    def __init__(self, name: str, database: Database) -> None:
+        super().__init__(name)
+        self._database = database
+        self._last = -1
+
+    def _further(self) -> list[Arrival]:
+        with self._database.connection() as connection:
+            rows = connection.execute(_ARRIVALS, (self.name, self._last)).fetchall()
+            if not rows:
+                rows = [row for row in _finished_notes(connection, self.name).arrivals if row[0] > self._last]
+        if rows:
+            self._last = rows[-1][0]
+        return [Arrival(start, ms) for start, ms in rows]
+
+
+def find_notes(connection: Connection[Any], name: str) -> Notes:
+    """Return what is noted about a log, whether it is finished or not."""
+    arrivals = connection.execute(_ARRIVALS, (name, -1)).fetchall()
+    steps = connection.execute(_STEPS, (name,)).fetchall()
+    return Notes(arrivals=arrivals, steps=steps) if arrivals or steps else _finished_notes(connection, name)
+
+
+def encode_notes(notes: Notes) -> bytes:
+    """Return the document that a finished log has."""
+    return msgspec.json.encode(notes)
+
+
+def delete_notes(connection: Connection[Any], name: str) -> None:
+    """Remove the rows of a log that is finished or removed."""
+    connection.execute("DELETE FROM log_arrivals WHERE log = %s", (name,))
+    connection.execute("DELETE FROM log_steps WHERE log = %s", (name,))
+
+
+def _finished_notes(connection: Connection[Any], name: str) -> Notes:
+    row = connection.execute(_NOTES, (name,)).fetchone()
+    return msgspec.json.decode(row[0], type=Notes) if row else Notes()

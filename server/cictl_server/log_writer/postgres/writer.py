@@ -1,0 +1,173 @@
+"""The logs of all servers that share a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import Connection
+
+from cictl_server.blobs.contract import BlobMissing, Blobs
+from cictl_server.log_writer.contract import LogEditor, LogWriter, milliseconds
+from cictl_server.log_writer.postgres.content import stream
+from cictl_server.log_writer.postgres.editor import FinishedEditor, PieceEditor
+from cictl_server.log_writer.postgres.index import PostgresLogIndex, delete_notes, encode_notes, find_notes
+from cictl_server.log_writer.postgres.pieces import (
+    BEGIN_QUICKLY,
+    LogState,
+    find_bytes,
+    find_state,
+    find_unfinished,
+    request_state,
+    state_of,
+)
+from cictl_server.postgres.database import Database
+
+_FINISHED: LiteralString = "SELECT log FROM finished_logs WHERE log > %s ORDER BY log LIMIT 1000"
+
+
+class PostgresLogs(LogWriter):
+    """Logs as pieces in a database while they grow, and as blobs once they are finished.
+
+    Changes of one log take turns by an advisory lock. So two servers may get parts of one log: the offset decides.
+    """
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        """Keep logs in *database*.
+
+        Args:
+            database: For logs alone. A request may look at a log while it holds a transaction of the store. It would wait in
+                vain for a second connection of one pool, where all others wait for that transaction.
+            blobs: Where finished logs go.
+        """
+        self._database = database
+        self._blobs = blobs
+        self._index = PostgresLogIndex(database)
+
+    @property
+    def index(self) -> PostgresLogIndex:
+        return self._index
+
+    def size(self, name: str) -> int:
+        return self._state(name).size
+
+    def shown_size(self, name: str) -> int:
+        return self._state(name).shown
+
+    def read(self, name: str, *, offset: int, limit: int) -> bytes:
+        with self._database.connection() as connection:
+            found = find_bytes(connection, name, offset=offset, limit=limit)
+        if found.blob is None or offset >= found.finished_size:
+            return found.data
+        return self._read_blob(found.blob, start=offset, length=min(limit, found.finished_size - offset))
+
+    def append(self, name: str, data: bytes, *, at: int, now: datetime, undecided: int = 0) -> bool:
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT log_append(%s, %s, %s, %s, %b, %s)",
+                (self._lock_key(name), name, at, undecided, data, milliseconds(now)),
+            ).fetchone()
+        return row is not None and bool(row[0])
+
+    @contextmanager
+    def edit(self, name: str) -> Iterator[LogEditor]:
+        with self._database.connection(BEGIN_QUICKLY) as connection:
+            state = self._lock(connection, name)
+            if not state.is_finished:
+                yield PieceEditor(connection, name, state)
+                return
+        yield FinishedEditor(state.size, lambda offset: self.read(name, offset=offset, limit=state.size))
+
+    def seal(self, name: str) -> None:
+        """Wait for the disk, by a commit of next to nothing: it takes along all that was committed before it."""
+        with self._database.connection() as connection:
+            connection.execute("SELECT pg_logical_emit_message(true, 'cictl', '')")
+
+    def finish(self, name: str, *, size: int, project: str) -> None:
+        """Bring the log into a blob, and then, in one transaction, take it for the pieces.
+
+        Until then readers get the pieces, which nobody changes any more below *size*. Two servers that do so at once put the
+        same bytes under the same key.
+        """
+        state = self._state(name)
+        if state.is_finished:
+            return
+        size = min(size, state.size)
+        key = f"{self._blobs.of_project(project)}logs/{name}.log" if size else None
+        if key:
+            self._blobs.put(key, stream(lambda offset, limit: self.read(name, offset=offset, limit=limit), size))
+        if not self._replace_pieces(name, size, key) and key:
+            self._blobs.delete([key])
+
+    def unfinished(self) -> Iterator[str]:
+        with self._database.connection() as connection:
+            return iter(find_unfinished(connection))
+
+    def names(self) -> Iterator[str]:
+        yield from self.unfinished()
+        last = ""
+        while True:
+            with self._database.connection() as connection:
+                rows = connection.execute(_FINISHED, (last,)).fetchall()
+            if not rows:
+                return
+            yield from (name for (name,) in rows)
+            last = rows[-1][0]
+
+    def delete(self, name: str) -> None:
+        """Remove the blob first: if the rest is not done, the log is still among `names`, and removed again."""
+        with self._database.connection() as connection:
+            row = connection.execute("SELECT blob FROM finished_logs WHERE log = %s", (name,)).fetchone()
+        self._delete_blob(row)
+        with self._database.connection("BEGIN") as connection:
+            self._lock(connection, name)
+            late = connection.execute("DELETE FROM finished_logs WHERE log = %s RETURNING blob", (name,)).fetchone()
+            _delete_pieces(connection, name)
+            connection.execute("COMMIT")
+        if late != row:  # it was being finished meanwhile
+            self._delete_blob(late)
+
+    def _state(self, name: str) -> LogState:
+        with self._database.connection() as connection:
+            return find_state(connection, name)
+
+    def _lock(self, connection: Connection[Any], name: str) -> LogState:
+        """Take the log for this transaction, and return how it is then: the second statement sees what the first waited for."""
+        with connection.pipeline():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (self._lock_key(name),))
+            answer = request_state(connection, name)
+        row = answer.fetchone()
+        assert row is not None
+        return state_of(row)
+
+    def _replace_pieces(self, name: str, size: int, key: str | None) -> bool:
+        """Let the log be the blob under *key*; tell whether it is, and not if it was removed meanwhile."""
+        with self._database.connection("BEGIN") as connection:
+            state = self._lock(connection, name)
+            if not state.is_finished and state.size >= size:
+                notes = encode_notes(find_notes(connection, name))
+                connection.execute("INSERT INTO finished_logs VALUES (%s, %s, %s, %s)", (name, size, key, notes))
+                _delete_pieces(connection, name)
+            connection.execute("COMMIT")
+        return state.is_finished or state.size >= size
+
+    def _delete_blob(self, row: tuple[str | None] | None) -> None:
+        if row and row[0]:
+            self._blobs.delete([row[0]])
+
+    def _lock_key(self, name: str) -> int:
+        return self._database.lock_key(f"log {name}")
+
+    def _read_blob(self, key: str, *, start: int, length: int) -> bytes:
+        try:
+            with self._blobs.open(key, start=start, length=length) as reader:
+                return b"".join(iter(lambda: reader.read(length), b""))
+        except BlobMissing:  # it is just being removed
+            return b""
+
+
+def _delete_pieces(connection: Connection[Any], name: str) -> None:
+    connection.execute("DELETE FROM log_chunks WHERE log = %s", (name,))
+    delete_notes(connection, name)
