@@ -133,6 +133,12 @@ def principal_of(req: falcon.Request) -> Principal:
     return found
 
 
+def caller_of(req: falcon.Request) -> str:
+    """Return who sends the request: the token, or where nobody has one the address of the connection."""
+    principal = principal_of(req)
+    return req.remote_addr if principal.is_everybody else principal.caller
+
+
 def find_principal(req: falcon.Request, authentication: AuthenticationService) -> Principal | None:
     """Return whose token or session a request has, on a route that wants none; None if that does not count."""
     if secret := secret_of(req):

@@ -15,6 +15,7 @@ import falcon
 
 from cictl.base.characters import without_steering
 from cictl_server.errors import InvalidRequest
+from cictl_server.http.authentication import caller_of
 from cictl_server.http.conditional import is_known, is_unmodified
 from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.services.artifacts.artifacts import StoredFile
@@ -47,14 +48,15 @@ class FileStream:
         self._resources.close()
 
 
-def hold_place(resources: ExitStack, places: Places) -> None:
+def hold_place(req: falcon.Request, resources: ExitStack, places: Places) -> None:
     """Take one of *places* until *resources* are closed.
 
     Raises:
-        NoCapacity: All are taken.
+        NoCapacity: All are taken, or the caller has as many as one may have.
     """
-    places.take_place()
-    resources.callback(places.leave_place)
+    caller = caller_of(req)
+    places.take_place(caller)
+    resources.callback(places.leave_place, caller)
 
 
 def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile, places: Places) -> None:
@@ -64,7 +66,7 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile, pl
     or one that can't be parsed, give the whole file.
 
     Raises:
-        NoCapacity: The answer is so long that a thread may have to wait for its reader, and all *places* are taken.
+        NoCapacity: The answer is so long that a thread may have to wait for its reader, and no place of *places* is left for it.
     """
     # Time and size instead of a digest: hashing gigabytes at each request would cost more than sending a part of them. A
     # stored file is never changed in place, a new upload makes a new file, so the pair identifies the content.
@@ -99,7 +101,7 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile, pl
         return
     with ExitStack() as stack:
         if len(part) > UNSENT_LIMIT:
-            hold_place(stack, places)
+            hold_place(req, stack, places)
         file = stack.enter_context(stored.path.open("rb"))
         file.seek(part.start)
         resp.set_stream(FileStream(file, stack.pop_all(), length=len(part)), len(part))

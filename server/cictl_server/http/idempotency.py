@@ -10,7 +10,7 @@ import falcon
 
 from cictl.wire import words
 from cictl_server.errors import InvalidRequest
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.authentication import caller_of
 from cictl_server.services.core.idempotency import IdempotencyService, KeyedRequest
 
 _LONGEST = 255
@@ -56,12 +56,6 @@ class Idempotency:
             return
         body = (resp.data or b"").decode(errors="replace")
         self._service.finish(answer_id, status=resp.status_code, content_type=resp.content_type or "", body=body)
-
-
-def caller_of(req: falcon.Request) -> str:
-    """Return who sends the request: the token, or where nobody has one the address of the connection."""
-    principal = principal_of(req)
-    return req.remote_addr if principal.is_everybody else principal.caller
 
 
 def _keyed(req: falcon.Request, key: str) -> KeyedRequest:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import falcon
 
 from cictl.wire.words import EVENT_STREAM
+from cictl_server.http.authentication import caller_of
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.places import Places
 
@@ -14,13 +15,13 @@ UNSENT_LIMIT = 1 << 18
 """How many bytes of an answer are buffered for a slow client before the thread waits. A longer one takes a place."""
 
 
-def follow(resp: falcon.Response, hub: Hub, events: Callable[[], Iterator[bytes]]) -> None:
+def follow(req: falcon.Request, resp: falcon.Response, hub: Hub, events: Callable[[], Iterator[bytes]]) -> None:
     """Answer with *events*, which are encoded server-sent events, until they end.
 
     Raises:
-        NoCapacity: All places for waiting requests are taken.
+        NoCapacity: All places for waiting requests are taken, or the caller has as many as one may have.
     """
-    resp.stream = PlacedStream(hub, events)
+    resp.stream = PlacedStream(hub, caller_of(req), events)
     resp.content_type = EVENT_STREAM
     resp.set_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
@@ -32,14 +33,15 @@ class PlacedStream:
     generator would not do: one that was never begun runs no `finally`, and the place would be lost.
     """
 
-    def __init__(self, places: Places, blocks: Callable[[], Iterator[bytes]]) -> None:
-        """Take a place. *blocks* is called when the first block is needed.
+    def __init__(self, places: Places, caller: str, blocks: Callable[[], Iterator[bytes]]) -> None:
+        """Take a place for *caller*. *blocks* is called when the first block is needed.
 
         Raises:
-            NoCapacity: All places are taken.
+            NoCapacity: All places are taken, or the caller has as many as one may have.
         """
-        places.take_place()
+        places.take_place(caller)
         self._places = places
+        self._caller = caller
         self._blocks = blocks
         self._begun: Iterator[bytes] | None = None
         self._is_open = True
@@ -57,4 +59,4 @@ class PlacedStream:
             if close is not None:
                 close()
         finally:
-            self._places.leave_place()
+            self._places.leave_place(self._caller)

@@ -124,7 +124,7 @@ class JobArtifactsArchiveResource:
     def _send(self, req: falcon.Request, resp: falcon.Response, job_id: str, *, prefix: str, name: str) -> None:
         with_links = (req.get_param("links") or "").lower() == "true"
         with ExitStack() as stack:
-            hold_place(stack, self._places)
+            hold_place(req, stack, self._places)
             archive = stack.enter_context(self._artifacts.archive(job_id, prefix=prefix, with_links=with_links))
             resp.stream = FileStream(archive, stack.pop_all())
         resp.content_type = "application/zip"

@@ -45,7 +45,7 @@ class EventsResource:
         last = req.get_header(words.LAST_EVENT_ID) or ""
         after = int(last) if last.isascii() and last.isdigit() and len(last) <= 20 else None
         principal = principal_of(req)
-        streams.follow(resp, self._hub, lambda: self._encoded(after, principal))
+        streams.follow(req, resp, self._hub, lambda: self._encoded(after, principal))
 
     def _encoded(self, after: int | None, principal: Principal) -> Iterator[bytes]:
         yield b": events\n\n"

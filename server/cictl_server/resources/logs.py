@@ -14,7 +14,7 @@ from cictl.wire.jobs import JobState, JobSteps
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError, InvalidRequest, NotFound
 from cictl_server.http import media, streams
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.authentication import caller_of, principal_of
 from cictl_server.http.parameters import Parameter, instant
 from cictl_server.http.streams import UNSENT_LIMIT, PlacedStream
 from cictl_server.services import Services
@@ -90,7 +90,9 @@ class JobLogResource:
         if length == len(piece.data):
             resp.data = piece.data
         else:
-            resp.set_stream(PlacedStream(self._downloads, lambda: self._blocks(job_id, piece, length)), length)
+            resp.set_stream(
+                PlacedStream(self._downloads, caller_of(req), lambda: self._blocks(job_id, piece, length)), length
+            )
 
     def _blocks(self, job_id: str, piece: LogSlice, length: int) -> Iterator[bytes]:
         """Yield *length* bytes of a log, of which *piece* is the beginning. Fewer if the log is deleted meanwhile."""
@@ -109,7 +111,7 @@ class JobLogResource:
         is_timed = req.get_param("times") in ("1", "true")
         self._jobs.get_state(job_id)
         is_over = partial(self._authentication.is_over, principal_of(req))
-        streams.follow(resp, self._hub, lambda: self._events(job_id, offset, is_timed=is_timed, is_over=is_over))
+        streams.follow(req, resp, self._hub, lambda: self._events(job_id, offset, is_timed=is_timed, is_over=is_over))
 
     def _first(self, req: falcon.Request, job_id: str, offset: int) -> int:
         """Return where to begin: at *offset*, or at the offset for `since` if that is later."""

@@ -148,13 +148,13 @@ class VersionResolveResource:
         },
         costs_work=True,
     )
-    def on_get(self, _req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Resolve the version of a pipeline, with an event for each step.
 
         Each event is a VersionStep; the last one, `done`, may be a VersionResolved.
         """
         record = self._versions.find(_pipeline(pipeline_id))
-        streams.follow(resp, self._hub, lambda: _encoded(self._versions.resolve(record)))
+        streams.follow(req, resp, self._hub, lambda: _encoded(self._versions.resolve(record)))
 
 
 def _encoded(events: Generator[VersionEvent | None, None, None]) -> Iterator[bytes]:

@@ -70,8 +70,8 @@ def test_one_that_missed_too_much_is_told_to_look_anew(server: RunningServer) ->
 
 
 def test_without_a_place_there_is_no_stream(server: RunningServer) -> None:
-    for _ in range(64):
-        server.services.core.hub.take_place()
+    for number in range(64):
+        server.services.core.hub.take_place(f"agent {number}")
     assert server.get("/api/v1/events").status_code == 503
 
 

@@ -167,8 +167,8 @@ def test_a_waiting_agent_is_told_at_once_that_it_is_deactivated(server: RunningS
 
 
 def test_without_a_free_place_the_answer_comes_at_once(server: RunningServer) -> None:
-    for _ in range(64):
-        server.services.core.hub.take_place()
+    for number in range(64):
+        server.services.core.hub.take_place(f"agent {number}")
     assert server.lease(wait_seconds=25).message == "no matching queued job"
 
 

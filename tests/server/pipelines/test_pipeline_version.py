@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cictl_testing.origins import Origin, finish_everything, import_project
 from cictl_testing.server import RunningServer
 
 from cictl_server.app import create_app
+from cictl_server.errors import NoCapacity
 from cictl_server.services import Services
 
 PROJECT = """\
@@ -177,13 +179,13 @@ def test_errors_before_the_stream_are_plain(server: RunningServer, pipeline: str
 def test_no_more_streams_than_there_are_places(server: RunningServer, origin: Origin) -> None:
     ids = imported(server, origin)
     hub = server.services.core.hub
-    with suppress(Exception):
-        while True:
-            hub.take_place()
+    with suppress(NoCapacity):
+        for number in count():
+            hub.take_place(f"agent {number}")
     taken = hub.waiting
     answer = server.get(f"/api/v1/pipelines/{ids['build']}/version-resolve")
     assert (answer.status_code, answer.headers["retry-after"], hub.waiting) == (503, "2", taken)
-    hub.leave_place()
+    hub.leave_place("agent 0")
     assert resolve(server, ids["build"])[-1] == DONE
     assert hub.waiting == taken - 1, "the stream gave its place back"
 

@@ -76,7 +76,7 @@ class AuditResource:
         after = next((number for number in (last, cursor) if number is not None), None)
         begin = self._search.last_id() if after is None else after
         is_over = partial(self._authentication.is_over, principal_of(req))
-        streams.follow(resp, self._hub, lambda: self._events(wanted, begin, is_over=is_over))
+        streams.follow(req, resp, self._hub, lambda: self._events(wanted, begin, is_over=is_over))
 
     def _events(self, wanted: AuditFilter, after: int, *, is_over: IsOver) -> Iterator[bytes]:
         yield b": audit\n\n"

@@ -57,7 +57,7 @@ class Core:
             version=version,
             disk=Disk(directory, min_free=min_free),
             hub=hub,
-            downloads=Places(places=download_places, refusal="all places for downloads are taken"),
+            downloads=Places(places=download_places, use="downloads"),
             memory=SharedMemory(),
             ids=NumberSource(clock, last=last, server=lambda: signals.members.number),
             events=EventLog(hub, signals.feed),

@@ -11,7 +11,6 @@ from cictl_server.errors import NoCapacity
 from cictl_server.services.core.places import Places
 from cictl_server.signals.contract import Wakes
 
-_ALL_TAKEN = "all places for waiting requests are taken"
 IsOver = Callable[[], bool]
 KEEPALIVE_SECONDS = 15.0
 """After this time without news, a follower's client is told that the connection lives."""
@@ -28,7 +27,7 @@ class Hub(Places):
 
     def __init__(self, wakes: Wakes, *, places: int) -> None:
         """Allow *places* requests to wait at once; each of them holds a server thread."""
-        super().__init__(places=places, refusal=_ALL_TAKEN)
+        super().__init__(places=places, use="waiting requests")
         self._wakes = wakes
         self._closed = False
 
@@ -47,15 +46,15 @@ class Hub(Places):
         """Yield an event that each `publish` of *topic* sets; now and then it is set without one."""
         return self._wakes.watch(topic)
 
-    def take_place(self) -> None:
-        """Count the caller as waiting until `leave_place`.
+    def take_place(self, caller: str) -> None:
+        """Count *caller* as waiting until `leave_place`.
 
         Raises:
-            NoCapacity: All places are taken, or the server is stopping.
+            NoCapacity: As `Places.take_place`, or the server is stopping.
         """
         if self._closed:
-            raise NoCapacity(_ALL_TAKEN)
-        super().take_place()
+            raise NoCapacity("the server is stopping")
+        super().take_place(caller)
 
     def close(self) -> None:
         """Wake everybody and let nobody wait any more."""

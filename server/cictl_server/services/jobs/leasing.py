@@ -83,13 +83,13 @@ class LeasingService:
         if answer.assigned or wait <= 0 or answer.message != _NOTHING:
             return answer
         try:
-            self.hub.take_place()
+            self.hub.take_place(f"agent {request.agent_id}")
         except NoCapacity:
             return answer
         try:
             return self._wait(request, seconds=wait, is_abandoned=is_abandoned)
         finally:
-            self.hub.leave_place()
+            self.hub.leave_place(f"agent {request.agent_id}")
 
     def _wait(self, request: LeaseRequest, *, seconds: int, is_abandoned: Callable[[], bool]) -> LeaseResponse:
         deadline = time.monotonic() + seconds
