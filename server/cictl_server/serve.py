@@ -261,6 +261,7 @@ class Server:
             try:
                 if self._leads():
                     self.services.retention.retention.run_in_background(self._stopping)
+                    self.services.retention.usage.measure(self._stopping)
                     self.services.audit.trail.prune()
             except Exception:  # the next pass tries again
                 logger.exception("retention failed")

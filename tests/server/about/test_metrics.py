@@ -155,6 +155,7 @@ def test_the_page_names_every_metric_and_no_other(server: RunningServer) -> None
     server.enqueue()
     server.finish("succeeded")
     server.get("/healthz")
+    server.services.retention.usage.measure(threading.Event())
     shown = {
         (_name(family), family.type, frozenset().union(*(sample.labels for sample in family.samples)) - {"le"})
         for family in text_string_to_metric_families(server.get("/metrics").text)

@@ -34,6 +34,7 @@ class About:
                 store=core.store,
                 presence=fleet.presence,
                 hub=core.hub,
+                disk=core.disk,
                 logs=logs.book,
                 readiness=readiness,
                 clock=core.clock,

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, Metric, SummaryMetricFam
 from cictl.base.clock import Clock
 from cictl.wire.jobs import JobStatus
 from cictl_server.services.about.readiness import ReadinessService
+from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
@@ -26,6 +27,7 @@ class ScrapeService:
     store: Store
     presence: PresenceBook
     hub: Hub
+    disk: Disk
     logs: LogBook
     readiness: ReadinessService
     clock: Clock
@@ -39,6 +41,9 @@ class ScrapeService:
             self.metrics.ready.labels(check.name).set(check.ok)
         self.metrics.places.labels("taken").set(self.hub.waiting)
         self.metrics.places.labels("total").set(self.hub.places)
+        room = self.disk.room()
+        self.metrics.disk_bytes.labels("free").set(room.free)
+        self.metrics.disk_bytes.labels("wanted").set(room.wanted)
         for part, size in self.store.figures().sizes.items():
             self.metrics.store_bytes.labels(part).set(size)
         with self.store.read() as view:

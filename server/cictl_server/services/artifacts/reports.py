@@ -91,6 +91,10 @@ class ReportFiles:
         except FileNotFoundError:
             return None
 
+    def size(self, number: int) -> int:
+        """Return the bytes of the reports of an execution."""
+        return sum(path.stat().st_size for _, path in self.existing(number))
+
     def stored(self) -> Iterator[tuple[int, str]]:
         """Yield the number of each execution that has a directory here, and the directory's name."""
         return numbered_names(self._directory)

@@ -100,6 +100,18 @@ class Metrics:
         self.store_bytes = Gauge(
             "cictl_store_bytes", "Size of the store's files: `snapshot` and `journal`.", ["part"], registry=registry
         )
+        self.kept_bytes = Gauge(
+            "cictl_kept_bytes",
+            "What finished executions keep: `logs`, `artifacts`, `reports`. Counted each hour; absent before the first time.",
+            ["part"],
+            registry=registry,
+        )
+        self.disk_bytes = Gauge(
+            "cictl_disk_bytes",
+            "The disk of the data directory: bytes that are `free`, and that must be for new work (`wanted`).",
+            ["state"],
+            registry=registry,
+        )
         ProcessCollector(registry=registry)
         self._bound: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 

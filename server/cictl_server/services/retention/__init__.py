@@ -1,4 +1,4 @@
-"""How long finished runs, their logs and their artifacts are kept."""
+"""How long finished runs, their logs and their artifacts are kept, and what they take."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cictl_server.services.logs import Logs
 from cictl_server.services.retention.pins import PinService
 from cictl_server.services.retention.policies import PolicyService
 from cictl_server.services.retention.retention import RetentionService
+from cictl_server.services.retention.usage import UsageService
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Retention:
     retention: RetentionService
     policies: PolicyService
     pins: PinService
+    usage: UsageService
 
     @classmethod
     def build(cls, core: Core, audit: Audit, logs: Logs, artifacts: Artifacts, jobs: Jobs) -> Retention:
@@ -33,4 +35,9 @@ class Retention:
             clock=core.clock,
             trail=audit.trail,
         )
-        return cls(retention=retention, policies=policies, pins=PinService(store=core.store))
+        return cls(
+            retention=retention,
+            policies=policies,
+            pins=PinService(store=core.store),
+            usage=UsageService(store=core.store, reports=artifacts.report_files, metrics=core.metrics),
+        )
