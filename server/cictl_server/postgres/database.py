@@ -138,6 +138,15 @@ class Database:
                 self._give_back(connection)
         self._note(None)
 
+    def connect(self) -> Connection:
+        """Return a connection of its own in autocommit mode, for what a pool can't lend, as LISTEN. Its holder closes it.
+
+        Raises:
+            StoreAway: The database does not answer.
+        """
+        with self._telling_errors():
+            return psycopg.connect(**_connection_arguments(self.address))
+
     def check(self) -> None:
         """Return if the last request for a connection got one.
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from cictl.base.clock import Clock, utc_now
+from cictl_server.postgres.address import DatabaseAddress
+from cictl_server.postgres.database import Database
 from cictl_server.signals.contract import Signals
+from cictl_server.signals.identity import Identity
+from cictl_server.signals.postgres import PostgresSignals
 
 
 @dataclass(frozen=True)
@@ -13,3 +20,13 @@ class Two:
 
     here: Signals
     there: Signals
+
+
+@contextmanager
+def connected(url: str, *, clock: Clock = utc_now) -> Iterator[PostgresSignals]:
+    """Yield the signals of one server on the database."""
+    with (
+        closing(Database.open(DatabaseAddress.parse(url))) as database,
+        closing(PostgresSignals(database, clock, Identity(version="1.2.3"))) as signals,
+    ):
+        yield signals

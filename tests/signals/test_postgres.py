@@ -1,0 +1,223 @@
+"""What can go wrong between servers on one database: lost connections, lost notifications, lost states."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+
+import msgspec
+import psycopg
+import pytest
+from cictl_testing.processes import eventually
+from cictl_testing.servers.postgres import Postgres
+from cictl_testing.signals import Two, connected
+
+from cictl.base.clock import utc_now
+from cictl.wire.events import EventKind
+from cictl_server.errors import StoreAway
+from cictl_server.postgres.database import Database
+from cictl_server.signals.contract import BACKGROUND, Signals
+from cictl_server.signals.postgres.board import PASSING
+from cictl_server.signals.postgres.clock import DatabaseClock
+from cictl_server.signals.postgres.notices import Notice, channel_of, notices
+
+
+class Note(msgspec.Struct, frozen=True):
+    text: str
+
+
+@pytest.fixture
+def pair(database_url: str) -> Iterator[Two]:
+    with connected(database_url) as here, connected(database_url) as there:
+        yield Two(here=here, there=there)
+
+
+def wakes(two: Two) -> bool:
+    """Tell whether a notification of one server wakes a waiter at the other before that looks by itself."""
+    with two.there.wakes.watch("queue") as watch:
+        watch.clear()
+        two.here.wakes.publish("queue")
+        return watch.wait(0.5)
+
+
+def hears(signals: Signals) -> bool:
+    return signals.figures().lag_seconds is not None
+
+
+def test_notifications_arrive_and_are_measured(pair: Two) -> None:
+    for signals in (pair.here, pair.there):
+        eventually(lambda signals=signals: hears(signals), what="its own notification")  # type: ignore[misc]
+        assert 0 <= (signals.figures().lag_seconds or 0) < math.inf
+
+
+def test_servers_that_lose_all_connections_hear_again(pair: Two, postgres: Postgres) -> None:
+    here, there = (signals.board("notes", Note, is_lasting=False) for signals in (pair.here, pair.there))
+    here.change("a", lambda _: (Note("before"), None))
+    eventually(lambda: there.find("a"), what="the first change")
+    postgres.terminate_backends()
+    here.gather("a", lambda _: Note("after"))
+    eventually(lambda: there.find("a") == Note("after"), what="the second change")
+    begun = pair.there.feed.last_number()
+    pair.here.feed.add(EventKind.JOB, "job-1")
+    eventually(lambda: pair.there.feed.after(begun), what="an event")
+    eventually(lambda: wakes(pair), what="notifications to come again")
+
+
+def test_servers_that_hear_nothing_poll(pair: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through pgbouncer LISTEN seems to work, but nothing is heard."""
+    for signals in (pair.here, pair.there):
+        monkeypatch.setattr(signals._outbox, "_channel", "elsewhere")  # type: ignore[attr-defined]
+        monkeypatch.setattr(signals._listener, "_echo_at", -math.inf)  # type: ignore[attr-defined]
+    board = pair.there.board("notes", Note, is_lasting=False)
+    pair.here.board("notes", Note, is_lasting=False).change("a", lambda _: (Note("x"), None))
+    begun = pair.there.feed.last_number()
+    pair.here.feed.add(EventKind.JOB, "job-1")
+    with pair.there.wakes.watch("queue") as watch:
+        watch.clear()
+        pair.here.wakes.publish("queue")
+        assert watch.wait(30)
+    eventually(lambda: board.find("a"), what="the board")
+    eventually(lambda: pair.there.feed.after(begun), what="the event")
+    assert not hears(pair.here)
+
+
+def test_a_leader_that_is_lost_is_replaced(pair: Two, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE leader SET instance_id = 'lost', until = clock_timestamp()")
+    with connected(database_url):  # the others look when a server comes or goes
+        pass
+    eventually(lambda: any(s.leadership.is_ours for s in (pair.here, pair.there)), what="another leader")
+
+
+def test_a_leader_that_ends_hands_over_at_once(database_url: str) -> None:
+    with connected(database_url) as later, connected(database_url) as last:
+        with connected(database_url) as first:
+            first_id = first.members.own.instance_id
+            eventually(lambda: later.members.is_alive(first_id), what="the newcomer to be known")
+        assert later.leadership.is_ours
+        later.close()
+        eventually(lambda: last.leadership.is_ours, what="the handing over", seconds=4)
+        eventually(lambda: [m.leads for m in last.members.all()] == [(BACKGROUND,)], what="the others to be gone")
+
+
+def test_a_server_that_is_unknown_to_the_database_enters_again(pair: Two, database_url: str) -> None:
+    number = pair.here.members.number
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE servers")
+    with connected(database_url):  # the others look when a server comes or goes
+        eventually(lambda: pair.here.figures().alive == pair.there.figures().alive == 3, what="all to be known")
+    assert pair.here.members.number == number
+
+
+def test_a_server_that_was_not_heard_of_is_listed_for_a_minute(pair: Two, database_url: str) -> None:
+    dead = pair.there.members.own.instance_id
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO servers SELECT 'old', 999, name, version, started, seen - interval '2 minutes' FROM servers LIMIT 1"
+        )
+        connection.execute(
+            "INSERT INTO servers SELECT 'dead', 998, name, version, started, seen - interval '30 s' FROM servers"
+            " WHERE instance_id = %s",
+            (dead,),
+        )
+    eventually(lambda: len(pair.here.members.all()) == 3, what="the dead one to be listed")
+    assert not pair.here.members.is_alive("dead")
+    assert pair.here.figures().alive == 2
+
+
+def test_what_a_crash_of_the_database_takes_is_told(own_postgres: Postgres) -> None:
+    """Events and passing states are lost with it: followers must look anew, and agents are heard from now on."""
+    with own_postgres.schema() as url, connected(url) as here, connected(url) as there:
+        board, lasting = here.board("notes", Note, is_lasting=False), here.board("orders", Note, is_lasting=True)
+        for each in (board, lasting):
+            each.change("a", lambda _: (Note("x"), None))
+        begun, number = here.feed.last_number(), there.members.number
+        here.feed.add(EventKind.JOB, "job-1")
+        eventually(lambda: there.feed.after(begun), what="the event")
+        own_postgres.stop()
+        with pytest.raises(StoreAway):
+            board.change("a", lambda old: (old, None))
+        board.gather("b", lambda _: Note("kept meanwhile"))
+        own_postgres.start()
+        eventually(lambda: here.feed.after(begun) is None, what="the reset of followers")
+        eventually(lambda: there.feed.after(begun) is None, what="the reset of followers at the other server")
+        eventually(lambda: board.states() == {"b": Note("kept meanwhile")}, what="the board")
+        assert lasting.states() == {"a": Note("x")}
+        eventually(lambda: here.figures().alive == 2, what="both servers")
+        assert there.members.number == number
+        eventually(lambda: here.leadership.is_ours or there.leadership.is_ours, what="a leader")
+        after = here.feed.last_number()
+        there.feed.add(EventKind.JOB, "job-2")
+        eventually(lambda: here.feed.after(after), what="another event")
+
+
+def test_a_long_break_begins_the_listening_anew(own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cictl_server.signals.postgres.keeper._BREAK_SECONDS", 0.5)
+    with own_postgres.schema() as url, connected(url) as signals:
+        before = signals.listening_since
+        own_postgres.stop()
+        stopped = utc_now()
+        eventually(lambda: utc_now() - stopped > timedelta(seconds=1), what="a second")
+        own_postgres.start()
+        eventually(lambda: signals.listening_since > before, what="the database again")
+        assert signals.listening_since > stopped
+
+
+def test_the_time_is_that_of_the_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow() -> datetime:
+        return utc_now() - timedelta(hours=1)
+
+    monkeypatch.setattr("cictl_server.signals.postgres.clock.utc_now", slow)
+    clock = DatabaseClock(slow)
+    before = utc_now()
+    with database.connection() as connection:
+        clock.measure(connection)
+    assert before - timedelta(seconds=1) < clock() < utc_now() + timedelta(seconds=1)
+
+
+def test_a_clock_that_is_right_is_left_alone(database: Database) -> None:
+    stood = utc_now()
+    clock = DatabaseClock(lambda: stood)
+    with database.connection() as connection:
+        clock.measure(connection)
+    assert clock() == stood
+
+
+def test_a_thousand_topics_go_in_few_notices() -> None:
+    topics = [f"job:{number}" for number in range(10**18, 10**18 + 1000)]
+    sent = list(notices("a", topics, sent=1.5))
+    assert [topic for notice in sent for topic in Notice.decode(notice.encode()).topics] == topics
+    assert len(sent) == 4
+    assert all(len(notice.encode()) < 8000 for notice in sent)
+
+
+def test_servers_of_other_schemas_hear_nothing(postgres: Postgres) -> None:
+    with ExitStack() as stack:
+        one, other = (stack.enter_context(connected(stack.enter_context(postgres.schema()))) for _ in range(2))
+        eventually(lambda: hears(one) and hears(other), what="their own notifications")
+        assert not wakes(Two(here=one, there=other))
+        assert other.figures().alive == 1
+
+
+def test_channels_are_short_whatever_the_schema_is_called() -> None:
+    assert len(channel_of("x" * 63)) < 63
+    assert channel_of("x" * 63) != channel_of("x" * 62)
+
+
+def test_no_table_is_read_whole(database_url: str) -> None:
+    with connected(database_url), psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO passing_states SELECT 'presence', 'agent-' || n, n, now(), '{}' FROM generate_series(1, 20000) n"
+        )
+        connection.execute("INSERT INTO events SELECT n, 'job', 'job-' || n FROM generate_series(1, 8192) n")
+        connection.execute("ANALYZE passing_states, events")
+        for statement, values in (
+            (PASSING.newer, ("presence", 19990)),
+            (PASSING.find, ("presence", ["agent-1", "agent-2"])),
+            ("SELECT number, kind, subject FROM events WHERE number > %s ORDER BY number", (8190,)),
+        ):
+            text = statement if isinstance(statement, str) else statement.as_string(connection)
+            plan = connection.execute(f"EXPLAIN {text}".encode(), values).fetchall()
+            assert not any("Seq Scan" in line for (line,) in plan), plan
