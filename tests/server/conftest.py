@@ -6,12 +6,31 @@ from pathlib import Path
 import pytest
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import openbao, own_openbao
+from cictl_testing.servers.postgres import Postgres, postgres
+from cictl_testing.stores.chosen import PostgresPlaces, chosen_kind, use_postgres
 
-__all__ = ["openbao", "own_openbao"]
+__all__ = ["openbao", "own_openbao", "postgres"]
+
+
+@pytest.fixture(scope="session")
+def postgres_places(postgres: Postgres) -> Iterator[PostgresPlaces]:
+    places = PostgresPlaces(postgres)
+    use_postgres(places)
+    yield places
+    places.close()
+
+
+@pytest.fixture(autouse=True)
+def _chosen_store(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have the database ready that the chosen store needs, and empty it afterwards."""
+    places = request.getfixturevalue("postgres_places") if chosen_kind() == "postgresql" else None
+    yield
+    if places is not None:
+        places.empty()
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
+def server(tmp_path: Path, _chosen_store: None) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path / "data")
     yield running
     running.close()

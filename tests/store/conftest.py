@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from cictl_testing.stores.reopening import OPENERS, Reopenable
+from cictl_testing.servers.postgres import database_url, postgres
+from cictl_testing.stores.reopening import IN_A_DIRECTORY, POSTGRESQL, Reopenable, open_postgres_store
 
 from cictl_server.store.contract import Store
 
+__all__ = ["database_url", "postgres"]
 
-@pytest.fixture(params=OPENERS)
+
+@pytest.fixture(params=[*IN_A_DIRECTORY, POSTGRESQL])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reopenable]:
-    place = Reopenable(OPENERS[request.param], tmp_path / "data")
+    place = Reopenable(_opener(request, tmp_path / "data"))
     yield place
     place.store.close()
 
@@ -21,3 +25,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reopenable
 @pytest.fixture
 def store(place: Reopenable) -> Store:
     return place.store
+
+
+def _opener(request: pytest.FixtureRequest, directory: Path) -> Callable[[], Store]:
+    if request.param == POSTGRESQL:
+        return partial(open_postgres_store, request.getfixturevalue("database_url"))
+    return partial(IN_A_DIRECTORY[request.param], directory)

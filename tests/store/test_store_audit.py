@@ -43,7 +43,8 @@ def newest_first(store: Store, before: int | None = None) -> list[int]:
 
 def test_records_come_in_both_orders_from_anywhere(place: Reopenable) -> None:
     fill(place.store, 1, 2, 3, 10)
-    for store in (place.store, place.reopen()):
+    for is_reopened in (False, True):
+        store = place.reopen() if is_reopened else place.store
         assert (oldest_first(store), newest_first(store)) == ([1, 2, 3, 10], [10, 3, 2, 1])
         assert (oldest_first(store, after=2), newest_first(store, before=3)) == ([3, 10], [2, 1])
         assert (oldest_first(store, after=10), newest_first(store, before=1)) == ([], [])

@@ -201,7 +201,8 @@ def test_a_postponed_execution_is_not_claimable_but_due(place: Reopenable) -> No
         make_job(4, "failed", not_before=later),
         make_job(5, not_before=later),
     )
-    for store in (place.store, place.reopen()):
+    for is_reopened in (False, True):
+        store = place.reopen() if is_reopened else place.store
         with store.read() as view:
             assert view.jobs.claimable(anything) is None
             assert view.jobs.next_due() == later

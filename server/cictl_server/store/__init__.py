@@ -1,1 +1,1 @@
-"""Records and transactions: the contract, and TinyDB with a journal behind it. No rules."""
+"""Records and transactions: the contract, with TinyDB and a journal behind it, or PostgreSQL (`postgres/`). No rules."""

@@ -1,12 +1,13 @@
 """The contract of the store: what services may rely on, whatever keeps the data.
 
 The docstrings here are the specification; `tests/store/` runs one suite against every implementation. The contract knows
-transactions, typed records and claims, but no files or locks, so a SQL database could implement it.
+transactions, typed records and claims, but no files or locks: TinyDB with a journal implements it, and PostgreSQL.
 
     StoreError
     ├── StoreLocked      another server uses the data
     ├── StoreTooNew      written by a newer cictl
     ├── StoreCorrupt     damaged beyond a torn last entry
+    ├── StoreAway        the database does not answer; in `cictl_server.errors`
     └── StoreFailed      a write failed; changes are refused until the store is opened again
         └── StoreFull    it failed for want of space; the next change is tried again
 """

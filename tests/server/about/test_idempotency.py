@@ -242,7 +242,7 @@ def test_a_kept_refusal_shows_no_user_info(server: RunningServer) -> None:
 
 
 def test_answers_of_before_callers_were_told_are_kept_and_forgotten(server: RunningServer) -> None:
-    server.store.compact()
+    server.tiny.compact()
     server.close()
     state = Path(server.directory / "state.json")
     tables = json.loads(state.read_text())

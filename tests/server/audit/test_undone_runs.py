@@ -7,7 +7,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from cictl_testing.server import STORE, RunningServer
+from cictl_testing.server import RunningServer
+from cictl_testing.stores.chosen import VARIABLE
 
 from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl_server.services.core.deeds import deed_of_system, note_made
@@ -17,7 +18,7 @@ from cictl_server.store.records import SettingRecord
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
-    monkeypatch.setenv(STORE, "repeating")
+    monkeypatch.setenv(VARIABLE, "repeating")
     running = RunningServer(tmp_path / "data")
     yield running
     running.close()

@@ -59,7 +59,7 @@ def append(server: RunningServer, job_id: str, text: str, *, offset: int, status
 
 def stored(server: RunningServer) -> bytes:
     """Return everything that the server has on its disk."""
-    server.store.compact()
+    server.tiny.compact()
     return b"".join(path.read_bytes() for path in server.directory.rglob("*") if path.is_file())
 
 

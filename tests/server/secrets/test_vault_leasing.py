@@ -215,7 +215,7 @@ class TestWhereSecretsAre:
         assert {answer.status_code for answer in answers} <= {200, 201}
         texts = [answer.text for answer in answers] + [caplog.text, repr(server.services.secrets.sensitive)]
         assert not [text for text in texts if any(needle in text for needle in needles())]
-        server.store.compact()
+        server.tiny.compact()
         stored = [path.read_bytes() for path in server.directory.rglob("*") if path.is_file()]
         assert not [data for data in stored if any(needle.encode() in data for needle in needles())]
 

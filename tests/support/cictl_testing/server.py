@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import falcon.testing
+import msgspec
 
 from cictl.project_file import parse
 from cictl.wire import words
@@ -24,20 +24,12 @@ from cictl_server.services import Services
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
-from cictl_server.store.contract import Transaction
+from cictl_server.store.contract import Transaction, View
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 from cictl_server.store.tiny import TinyStore
-from cictl_testing.stores.repeating import RepeatingStore
+from cictl_testing.stores.chosen import open_chosen
 
 T = TypeVar("T")
-
-
-STORE = "CICTL_TEST_STORE"
-"""The environment variable with the kind of store that servers of tests get: `tiny`, which is the default, or `repeating`."""
-
-
-def store_of_tests() -> type[TinyStore]:
-    return {"tiny": TinyStore, "repeating": RepeatingStore}[os.environ.get(STORE, "tiny")]
 
 
 class SteppedClock:
@@ -72,7 +64,7 @@ class RunningServer:
 
     def start(self) -> None:
         """Open the data and build everything, as `cictl serve` does."""
-        self.store = store_of_tests().open(self.directory)
+        self.store = open_chosen(self.directory)
         self.services = Services.build(
             self.store,
             self.directory,
@@ -107,6 +99,12 @@ class RunningServer:
         headers = {**options.pop("headers", {}), **({"Authorization": f"Bearer {secret}"} if secret else {})}
         return self.http.simulate_request(method, path, headers=headers, **options)
 
+    @property
+    def tiny(self) -> TinyStore:
+        """The store, for tests of what it has on the disk."""
+        assert isinstance(self.store, TinyStore)
+        return self.store
+
     def close(self) -> None:
         self.services.core.hub.close()
         self.store.close()
@@ -117,11 +115,11 @@ class RunningServer:
 
     def content(self) -> dict[str, list[dict[str, Any]]]:
         """Return everything in the store but the audit, to see that nothing was changed."""
-        tables = {name: self.store.db.table(name).all() for name in self.store.db.tables() - {"audit"}}
-        return {
-            name: [dict(row) for row in rows if name != "settings" or row["key"] != "audit_chain"]
-            for name, rows in tables.items()
-        }
+        with self.store.read() as view:
+            tables = {name: getattr(view, name).iter_all() for name in View.__annotations__ if name != "audit"}
+            content = {name: [msgspec.to_builtins(record) for record in rows] for name, rows in tables.items()}
+        content["settings"] = [row for row in content["settings"] if row["key"] != "audit_chain"]
+        return content
 
     def audit(self, **wanted: Any) -> list[AuditRecord]:
         """Return the records of the audit that match, the oldest first."""

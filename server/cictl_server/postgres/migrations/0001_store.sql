@@ -68,12 +68,7 @@ CREATE INDEX unfinished_jobs_blocked_by_chain_run ON unfinished_jobs (chain_run,
     WHERE NOT is_active AND is_blocked AND chain_run IS NOT NULL;
 CREATE INDEX unfinished_jobs_by_queue ON unfinished_jobs (queue_scope, run_key);
 
-CREATE TABLE artifacts (
-    number bigint PRIMARY KEY,
-    project text COLLATE "C" NOT NULL,
-    bytes bigint NOT NULL,
-    document json NOT NULL
-);
+CREATE TABLE artifacts (number bigint PRIMARY KEY, document json NOT NULL);
 
 CREATE TABLE agents (key text COLLATE "C" PRIMARY KEY, document json NOT NULL) WITH (fillfactor = 70);
 CREATE TABLE settings (key text COLLATE "C" PRIMARY KEY, document json NOT NULL) WITH (fillfactor = 70);

@@ -95,6 +95,15 @@ class Postgres:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    def empty(self, url: str) -> None:
+        """Delete every record in the schema of *url*."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            names = connection.execute(
+                "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+                " AND relkind = 'r' AND relname <> 'cictl_schema'"
+            ).fetchall()
+            connection.execute("; ".join(f"DELETE FROM {name}" for (name,) in names).encode())
+
     def terminate_backends(self) -> int:
         """End every other connection, and return how many there were."""
         with psycopg.connect(self.url, autocommit=True) as connection:

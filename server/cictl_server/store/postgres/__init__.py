@@ -1,0 +1,1 @@
+"""The store in PostgreSQL. Imported only when a server is told to use it."""

@@ -1,0 +1,109 @@
+"""What executions are looked up by."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from cictl.wire.jobs import JobStatus
+from cictl_server.store.postgres.keys import optional_key, text_key
+from cictl_server.store.records import JobRecord
+
+
+class SpecColumns(NamedTuple):
+    """The columns of `job_specs`, which never change."""
+
+    run: str | None
+    run_number: str | None
+    chain_run: str | None
+    project: str
+    pipeline: str | None
+
+    @classmethod
+    def of(cls, job: JobRecord) -> SpecColumns:
+        facts = job.facts
+        return cls(
+            run=optional_key(facts.pipeline_run_id),
+            run_number=optional_key(facts.run_number),
+            chain_run=optional_key(facts.chain_run_id),
+            project=text_key(facts.project_id),
+            pipeline=optional_key(facts.pipeline_id),
+        )
+
+
+class UnfinishedColumns(NamedTuple):
+    """The columns of `unfinished_jobs`.
+
+    Attributes:
+        needs_key: What executions with the same requirements share, and no others.
+        needs: The requirements as JSON, sorted.
+    """
+
+    is_active: bool
+    is_blocked: bool
+    not_before: datetime | None
+    needs_key: bytes
+    needs: str
+    agent: str | None
+    job_token: str | None
+    run: str | None
+    chain_run: str | None
+    queue_scope: str
+    run_key: str
+
+    @classmethod
+    def of(cls, job: JobRecord) -> UnfinishedColumns | None:
+        """Return those of *job*; None if it is over."""
+        if job.status.is_terminal:
+            return None
+        needs = msgspec.json.encode(job.required_capabilities, order="sorted")
+        facts = job.facts
+        return cls(
+            is_active=job.status.is_active,
+            is_blocked=job.is_blocked,
+            not_before=job.not_before,
+            needs_key=hashlib.sha256(needs).digest()[:16],
+            needs=needs.decode(),
+            agent=optional_key(job.agent_id),
+            job_token=optional_key(job.job_token_hash),
+            run=optional_key(facts.pipeline_run_id),
+            chain_run=optional_key(facts.chain_run_id),
+            queue_scope=text_key(job.queue_scope),
+            run_key=text_key(job.run_key),
+        )
+
+    @property
+    def is_claimable(self) -> bool:
+        return not self.is_active and not self.is_blocked and self.not_before is None
+
+
+UNFINISHED_TYPES = {
+    **dict.fromkeys(UnfinishedColumns._fields, "text"),
+    "is_active": "boolean",
+    "is_blocked": "boolean",
+    "not_before": "timestamptz",
+    "needs_key": "bytea",
+    "needs": "json",
+}
+"""PostgreSQL's type of each column."""
+
+
+class JobColumns(NamedTuple):
+    """All columns of one execution."""
+
+    status: JobStatus
+    agent: str | None
+    spec: SpecColumns
+    unfinished: UnfinishedColumns | None
+
+    @classmethod
+    def of(cls, job: JobRecord) -> JobColumns:
+        return cls(
+            status=job.status,
+            agent=optional_key(job.agent_id),
+            spec=SpecColumns.of(job),
+            unfinished=UnfinishedColumns.of(job),
+        )

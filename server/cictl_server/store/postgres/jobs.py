@@ -1,0 +1,239 @@
+"""Executions in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from sys import maxsize
+
+import msgspec
+
+from cictl.wire.jobs import JobStatus
+from cictl.wire.requirements import required_tools
+from cictl_server.store.contract import Jobs
+from cictl_server.store.postgres.job_changes import CLAIMABLE, JobChanges, StoredJob, status_counter
+from cictl_server.store.postgres.job_documents import JobDocuments
+from cictl_server.store.postgres.keys import capped, is_number, text_key
+from cictl_server.store.postgres.session import Row, Session, compose
+from cictl_server.store.postgres.tools import SameSet
+from cictl_server.store.records import JobRecord
+
+_TABLE = "jobs"
+
+_SELECT = "SELECT s.document, j.document FROM jobs j JOIN job_specs s USING (number)"
+_FIND = _SELECT + " WHERE number = %s"
+_ASCENDING = "{select} WHERE {condition} AND number > %s ORDER BY number LIMIT %s"
+_DESCENDING = "{select} WHERE {condition} AND number < %s ORDER BY number DESC LIMIT %s"
+_COUNT = "SELECT count(*) FROM jobs"
+
+_UNFINISHED = (
+    "SELECT s.document, j.document FROM unfinished_jobs u JOIN jobs j USING (number) JOIN job_specs s USING (number)"
+)
+
+_ALL = compose(_ASCENDING, select=_SELECT, condition="true")
+_NEWEST = compose(_DESCENDING, select=_SELECT, condition="true")
+# Each status in its own order: together they would have to be sorted, all of them at each page.
+_NEWEST_OF_STATUSES = (
+    "SELECT s.document, j.document FROM unnest(%s::text[]) AS wanted (status)"
+    " CROSS JOIN LATERAL (SELECT number, document FROM jobs"
+    " WHERE jobs.status = wanted.status AND number < %s ORDER BY number DESC LIMIT %s) AS j"
+    " JOIN job_specs s USING (number) ORDER BY number DESC LIMIT %s"
+)
+_OF_STATUS = compose(_ASCENDING, select=_SELECT, condition="j.status = %s")
+_OF_AGENT = compose(_ASCENDING, select=_SELECT, condition="j.agent = %s")
+_OF_RUN = compose(_ASCENDING, select=_SELECT, condition="s.run = %s")
+_OF_RUN_NUMBER = compose(_ASCENDING, select=_SELECT, condition="s.run_number = %s")
+_OF_CHAIN_RUN = compose(_ASCENDING, select=_SELECT, condition="s.chain_run = %s")
+_OF_PIPELINE = compose(_DESCENDING, select=_SELECT, condition="s.project = %s AND s.pipeline = %s")
+_ACTIVE_OF_AGENT = compose(_ASCENDING, select=_UNFINISHED, condition="u.is_active AND u.agent = %s")
+_WITH_TOKEN = _UNFINISHED + " WHERE u.is_active AND u.job_token = %s ORDER BY number LIMIT 1"
+_UNFINISHED_OF_RUN = compose(_ASCENDING, select=_UNFINISHED, condition="u.run = %s")
+_UNFINISHED_OF_CHAIN_RUN = compose(_ASCENDING, select=_UNFINISHED, condition="u.chain_run = %s")
+_BLOCKED_OF_RUN = compose(_ASCENDING, select=_UNFINISHED, condition="NOT u.is_active AND u.is_blocked AND u.run = %s")
+_BLOCKED_OF_CHAIN_RUN = compose(
+    _ASCENDING, select=_UNFINISHED, condition="NOT u.is_active AND u.is_blocked AND u.chain_run = %s"
+)
+_POSTPONED = "NOT u.is_active AND NOT u.is_blocked AND u.not_before IS NOT NULL"
+_DUE = compose(
+    "{select} WHERE {postponed} AND u.not_before <= %s ORDER BY u.not_before, number",
+    select=_UNFINISHED,
+    postponed=_POSTPONED,
+)
+_NEXT_DUE = compose("SELECT min(not_before) FROM unfinished_jobs u WHERE {postponed}", postponed=_POSTPONED)
+
+# Goes from one kind of requirements to the next in the index, so it reads one entry of each, however many there are.
+_KINDS = (
+    "WITH RECURSIVE heads AS ("
+    " (SELECT needs_key, number FROM unfinished_jobs u WHERE {condition} ORDER BY needs_key, number LIMIT 1)"
+    " UNION ALL SELECT following.* FROM heads CROSS JOIN LATERAL ("
+    "  SELECT u.needs_key, u.number FROM unfinished_jobs u WHERE {condition} AND u.needs_key > heads.needs_key"
+    "  ORDER BY u.needs_key, u.number LIMIT 1) AS following"
+    ") SELECT u.needs, number FROM heads JOIN unfinished_jobs u USING (number) ORDER BY number"
+)
+_CLAIMABLE_KINDS = compose(_KINDS, condition="NOT u.is_active AND NOT u.is_blocked AND u.not_before IS NULL")
+_QUEUED_KINDS = compose(_KINDS, condition="NOT u.is_active")
+
+_COUNT_OF_RUN = "SELECT count(*) FROM unfinished_jobs WHERE queue_scope = %s AND run_key = %s"
+_COUNT_RUNS = (
+    "WITH RECURSIVE runs AS ("
+    " (SELECT run_key FROM unfinished_jobs WHERE queue_scope = %s ORDER BY run_key LIMIT 1)"
+    " UNION ALL SELECT following.* FROM runs CROSS JOIN LATERAL ("
+    "  SELECT u.run_key FROM unfinished_jobs u WHERE u.queue_scope = %s AND u.run_key > runs.run_key"
+    "  ORDER BY u.run_key LIMIT 1) AS following"
+    ") SELECT count(*) FROM runs"
+)
+
+_needs_decoder = msgspec.json.Decoder(dict[str, str])
+
+
+class PostgresJobs(Jobs):
+    """The executions as one transaction sees and changes them."""
+
+    def __init__(self, session: Session, tools: SameSet) -> None:
+        self._session = session
+        self._tools = tools
+        self._changes = JobChanges(session)
+        self._known: dict[int, JobDocuments] = {}
+        """What this transaction has found or put, so that a change need not read it again."""
+
+    def find(self, key: int) -> JobRecord | None:
+        found = self._records(self._session.rows(_FIND, key)) if is_number(key) else []
+        return found[0] if found else None
+
+    def iter_all(self) -> Iterator[JobRecord]:
+        return self._oldest_first(_ALL)
+
+    def count(self) -> int:
+        return int(self._session.value(_COUNT))
+
+    def put(self, record: JobRecord) -> None:
+        self._session.begin_change()
+        before, after = self._stored(record.number), StoredJob.of(JobDocuments.of(record))
+        if before is None:
+            self._changes.insert(record.number, after)
+            self._session.use_id(_TABLE, record.number)
+        else:
+            self._changes.update(record.number, before, after)
+        self._known[record.number] = after.documents
+
+    def delete(self, key: int) -> bool:
+        self._session.begin_change()
+        before = self._stored(key)
+        if before is None:
+            return False
+        self._changes.delete(key, before)
+        del self._known[key]
+        return True
+
+    def last_number(self) -> int:
+        return self._session.last_id(_TABLE)
+
+    def count_by_status(self) -> dict[JobStatus, int]:
+        counted = self._session.counted([status_counter(status) for status in JobStatus])
+        return {status: counted[status_counter(status)] for status in JobStatus}
+
+    def with_status(self, status: JobStatus) -> Iterator[JobRecord]:
+        return self._oldest_first(_OF_STATUS, status)
+
+    def newest_first(
+        self, *, before: int | None = None, statuses: frozenset[JobStatus] | None = None
+    ) -> Iterator[JobRecord]:
+        limit = maxsize if before is None else before
+        if statuses is None:
+            return self._newest_first(_NEWEST, before=limit)
+        wanted = sorted(statuses)
+
+        def page(last: JobRecord | None, size: int) -> list[JobRecord]:
+            below = capped(limit) if last is None else last.number
+            return self._records(self._session.rows(_NEWEST_OF_STATUSES, wanted, below, size, size))
+
+        return self._session.paged(page)
+
+    def active_of_agent(self, agent_id: str) -> list[JobRecord]:
+        return list(self._oldest_first(_ACTIVE_OF_AGENT, text_key(agent_id)))
+
+    def with_job_token(self, digest: str) -> JobRecord | None:
+        found = self._records(self._session.rows(_WITH_TOKEN, text_key(digest)))
+        return found[0] if found else None
+
+    def of_agent(self, agent_id: str) -> list[JobRecord]:
+        return list(self._oldest_first(_OF_AGENT, text_key(agent_id)))
+
+    def of_run(self, pipeline_run_id: str) -> list[JobRecord]:
+        return list(self._oldest_first(_OF_RUN, text_key(pipeline_run_id)))
+
+    def blocked_of_run(self, pipeline_run_id: str) -> list[JobRecord]:
+        return list(self._oldest_first(_BLOCKED_OF_RUN, text_key(pipeline_run_id)))
+
+    def unfinished_of_run(self, pipeline_run_id: str) -> Iterator[JobRecord]:
+        return self._oldest_first(_UNFINISHED_OF_RUN, text_key(pipeline_run_id))
+
+    def of_run_number(self, run_number: str) -> list[JobRecord]:
+        return list(self._oldest_first(_OF_RUN_NUMBER, text_key(run_number)))
+
+    def of_chain_run(self, chain_run_id: str) -> list[JobRecord]:
+        return list(self._oldest_first(_OF_CHAIN_RUN, text_key(chain_run_id)))
+
+    def blocked_of_chain_run(self, chain_run_id: str) -> Iterator[JobRecord]:
+        return self._oldest_first(_BLOCKED_OF_CHAIN_RUN, text_key(chain_run_id))
+
+    def unfinished_of_chain_run(self, chain_run_id: str) -> Iterator[JobRecord]:
+        return self._oldest_first(_UNFINISHED_OF_CHAIN_RUN, text_key(chain_run_id))
+
+    def of_pipeline(self, project_id: str, pipeline_id: str) -> Iterator[JobRecord]:
+        return self._newest_first(_OF_PIPELINE, text_key(project_id), text_key(pipeline_id), before=maxsize)
+
+    def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> JobRecord | None:
+        for needs, number in self._session.rows(_CLAIMABLE_KINDS):
+            if accepts(_needs_decoder.decode(needs)):
+                return self.find(number)
+        return None
+
+    def count_claimable(self) -> int:
+        return self._session.counted([CLAIMABLE])[CLAIMABLE]
+
+    def count_unfinished(self, queue_scope: str, run_key: str) -> int:
+        return int(self._session.value(_COUNT_OF_RUN, text_key(queue_scope), text_key(run_key)))
+
+    def count_unfinished_runs(self, queue_scope: str) -> int:
+        scope = text_key(queue_scope)
+        return int(self._session.value(_COUNT_RUNS, scope, scope))
+
+    def required_tools(self) -> frozenset[str]:
+        kinds = (_needs_decoder.decode(needs) for needs, _ in self._session.rows(_QUEUED_KINDS))
+        return self._tools.same(tool for needs in kinds for tool in required_tools(needs))
+
+    def due(self, now: datetime) -> list[JobRecord]:
+        return self._records(self._session.rows(_DUE, now))
+
+    def next_due(self) -> datetime | None:
+        found: datetime | None = self._session.value(_NEXT_DUE)
+        return None if found is None else found.astimezone(UTC)
+
+    def _stored(self, number: int) -> StoredJob | None:
+        """Return what is stored, or was put by this transaction."""
+        if number not in self._known and number <= self.last_number():
+            self.find(number)
+        documents = self._known.get(number)
+        return None if documents is None else StoredJob.of(documents)
+
+    def _oldest_first(self, statement: str, *values: object) -> Iterator[JobRecord]:
+        def page(last: JobRecord | None, size: int) -> list[JobRecord]:
+            after = 0 if last is None else last.number
+            return self._records(self._session.rows(statement, *values, after, size))
+
+        return self._session.paged(page)
+
+    def _newest_first(self, statement: str, *values: object, before: int) -> Iterator[JobRecord]:
+        def page(last: JobRecord | None, size: int) -> list[JobRecord]:
+            below = capped(before) if last is None else last.number
+            return self._records(self._session.rows(statement, *values, below, size))
+
+        return self._session.paged(page)
+
+    def _records(self, rows: list[Row]) -> list[JobRecord]:
+        found = [JobDocuments(spec, progress) for spec, progress in rows]
+        records = [documents.record() for documents in found]
+        if self._session.can_change:
+            self._known.update(zip((record.number for record in records), found, strict=True))
+        return records

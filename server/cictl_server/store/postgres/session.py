@@ -1,0 +1,142 @@
+"""The statements of one transaction, and what it counts on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from psycopg import Connection, Cursor
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+_FIRST_PAGE = 50
+_LARGEST_PAGE = 1000
+
+_XID = "SELECT pg_current_xact_id()::text"
+_READ_LAST_IDS = "SELECT name, last FROM last_ids"
+_WRITE_LAST_IDS = (
+    "INSERT INTO last_ids (name, last) SELECT * FROM unnest(%s::text[], %s::bigint[])"
+    " ON CONFLICT (name) DO UPDATE SET last = greatest(last_ids.last, excluded.last)"
+)
+_READ_COUNTERS = "SELECT name, value FROM counters WHERE name = ANY(%s)"
+_WRITE_COUNTERS = (
+    "INSERT INTO counters (name, value) SELECT * FROM unnest(%s::text[], %s::bigint[])"
+    " ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value"
+)
+
+
+def compose(statement: str, **parts: str) -> str:
+    """Return *statement* with our own pieces of SQL at their places; values never go this way."""
+    return statement.format(**parts)
+
+
+class Session:
+    """One transaction over one connection, which is in pipeline mode where it can change: then only `rows` waits.
+
+    Attributes:
+        can_change: Whether it belongs to `Store.write`.
+    """
+
+    def __init__(self, connection: Connection, *, can_change: bool) -> None:
+        self._connection = connection
+        self.can_change = can_change
+        self._is_over = False
+        self._xid: Cursor[Row] | None = None
+        """Asked for at the first change, so that its answer comes along with that of a later statement."""
+        self._inserts: dict[str, list[Row]] = {}
+        """Rows that were not sent yet, by their statement."""
+        self._counts: Counter[str] = Counter()
+        self._last_ids: dict[str, int] | None = None
+        self._new_last_ids: dict[str, int] = {}
+
+    def rows(self, statement: str, *values: object) -> list[Row]:
+        """Run a statement, and everything sent before it, and return its rows."""
+        self._send_inserts()
+        return self._connection.execute(statement, values).fetchall()
+
+    def value(self, statement: str, *values: object) -> Any:
+        """Return the first column of the first row; None if there is no row."""
+        found = self.rows(statement, *values)
+        return found[0][0] if found else None
+
+    def change(self, statement: str, *values: object) -> None:
+        """Send a statement that changes something, without waiting for it."""
+        self.begin_change()
+        self._send_inserts()
+        self._connection.execute(statement, values)
+
+    def insert(self, statement: str, *row: object) -> None:
+        """Insert a row. Those that follow each other go together: *statement* takes a list for each column."""
+        self.begin_change()
+        self._inserts.setdefault(statement, []).append(row)
+
+    def begin_change(self) -> None:
+        """Note that something is about to be changed, and refuse that where nothing may be."""
+        is_allowed = self.can_change and not self._is_over
+        assert is_allowed, "changes need a write transaction"
+        if self._xid is None:
+            self._xid = self._connection.execute(_XID)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether it has changed anything so far."""
+        return self._xid is not None
+
+    def paged(self, page: Callable[[T | None, int], list[T]]) -> Iterator[T]:
+        """Yield what *page* returns: at most as many as its second argument says, those after its first one."""
+        size, last = _FIRST_PAGE, None
+        while True:
+            found = page(last, size)
+            yield from found
+            if len(found) < size:
+                return
+            size, last = min(4 * size, _LARGEST_PAGE), found[-1]
+
+    def count(self, name: str, change: int) -> None:
+        """Change the counter *name* at the end of the transaction."""
+        self._counts[name] += change
+
+    def counted(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the values of counters, with the changes of this transaction."""
+        stored: dict[str, int] = dict(self.rows(_READ_COUNTERS, list(names)))
+        return {name: stored.get(name, 0) + self._counts[name] for name in names}
+
+    def last_id(self, table: str) -> int:
+        """Return the highest number that *table* ever had or handed out; 0 for none."""
+        if self._last_ids is None:
+            self._last_ids = dict(self.rows(_READ_LAST_IDS))
+        return max(self._last_ids.get(table, 0), self._new_last_ids.get(table, 0))
+
+    def use_id(self, table: str, number: int) -> None:
+        """Note that *table* has, or handed out, this number."""
+        if number > self.last_id(table):
+            self._new_last_ids[table] = number
+
+    def finish(self) -> str:
+        """Send what was counted, and return PostgreSQL's number of this transaction, which has changed something."""
+        self._send_inserts()
+        if self._new_last_ids:
+            self._connection.execute(_WRITE_LAST_IDS, _columns(self._new_last_ids))
+        # In one order, so that no two transactions can wait for each other.
+        counts = {name: self._counts[name] for name in sorted(self._counts) if self._counts[name]}
+        if counts:
+            self._connection.execute(_WRITE_COUNTERS, _columns(counts))
+        assert self._xid is not None
+        found = self._xid.fetchone()
+        assert found is not None
+        return str(found[0])
+
+    def _send_inserts(self) -> None:
+        for statement, rows in self._inserts.items():
+            self._connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+        self._inserts.clear()
+
+    def end(self) -> None:
+        """Refuse changes from now on."""
+        self._is_over = True
+
+
+def _columns(values: dict[str, int]) -> tuple[list[str], list[int]]:
+    return list(values), list(values.values())

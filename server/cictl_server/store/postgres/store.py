@@ -1,0 +1,146 @@
+"""The store in one schema of a PostgreSQL database, which several servers may share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg
+
+from cictl_server.errors import StoreAway
+from cictl_server.postgres.database import WAIT_SECONDS, Database
+from cictl_server.store.contract import Store, StoreFailed, StoreFigures, Transaction, View
+from cictl_server.store.postgres.run import Run
+from cictl_server.store.postgres.session import Session
+from cictl_server.store.postgres.transaction import KeptSets, PostgresTransaction
+
+T = TypeVar("T")
+
+_BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_OUTCOME = "SELECT pg_xact_status(%s::xid8)"
+_SIZES = (
+    "SELECT relname, pg_total_relation_size(oid) FROM pg_class"
+    " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+)
+_ASK_SECONDS = 0.1
+
+_UNDONE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+"""PostgreSQL chose this transaction to make room for another one. It can be run again at once."""
+
+
+class PostgresStore(Store):
+    """The store of one schema.
+
+    Whoever changes something holds one lock of the schema until the commit, so that the changes of all servers follow each other.
+    A change whose connection is lost is run again on another one. If it was lost at the commit, PostgreSQL is asked first how
+    that ended.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Work on *database*, and close it with the store."""
+        self._database = database
+        self._lock_key = database.lock_key("store")
+        self._kept = KeptSets()
+        self._last_steps: list[Callable[[Transaction], None]] = []
+        self._marks: list[Callable[[], Callable[[], None]]] = []
+        self._thread = threading.local()
+        self._is_closed = False
+        self._figures_lock = threading.Lock()
+        self._commits = 0
+        self._commit_seconds = 0.0
+
+    @contextmanager
+    def read(self) -> Iterator[View]:
+        with self._alone(), self._database.connection(_BEGIN_READ) as connection:
+            yield PostgresTransaction(Session(connection, can_change=False), self._kept)
+            connection.execute("COMMIT")
+
+    def write(self, change: Callable[[Transaction], T]) -> T:
+        """Run *change* until one run is committed, for `WAIT_SECONDS` if the database is away."""
+        with self._alone():
+            run = self._committed(change)
+        for action in run.actions:
+            action()
+        return run.result
+
+    def before_commit(self, action: Callable[[Transaction], None]) -> None:
+        self._last_steps.append(action)
+
+    def before_rerun(self, mark: Callable[[], Callable[[], None]]) -> None:
+        self._marks.append(mark)
+
+    def check(self) -> None:
+        if self._is_closed:
+            raise StoreFailed("it is closed")
+        self._database.check()
+
+    def figures(self) -> StoreFigures:
+        """Return the figures of this server, whose commits wait for the disk one by one, and the sizes of the tables."""
+        with self._database.connection() as connection:
+            sizes = dict(connection.execute(_SIZES).fetchall())
+        return StoreFigures(
+            commits=self._commits, flushes=self._commits, flush_seconds=self._commit_seconds, sizes=sizes
+        )
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._database.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Refuse a transaction inside another one of the same thread, which it would not see, or wait for."""
+        if self._is_closed:
+            raise StoreFailed("it is closed")
+        assert not getattr(self._thread, "is_inside", False), "transactions do not nest"
+        self._thread.is_inside = True
+        try:
+            yield
+        finally:
+            self._thread.is_inside = False
+
+    def _committed(self, change: Callable[[Transaction], T]) -> Run[T]:
+        """Return the run that was committed."""
+        resets = [mark() for mark in self._marks]
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            run = Run(change, last_steps=self._last_steps, kept=self._kept, lock_key=self._lock_key)
+            try:
+                with self._database.connection(_BEGIN_WRITE) as connection:
+                    run.execute(connection)
+            except _UNDONE:
+                pass
+            except StoreAway:
+                if run.xid and self._was_committed(run.xid):
+                    return self._noted(run)
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                return self._noted(run)
+            for reset in resets:
+                reset()
+
+    def _was_committed(self, xid: str) -> bool:
+        """Tell how the transaction *xid* ended, whose connection was lost; wait until that has happened.
+
+        Raises:
+            StoreAway: PostgreSQL does not answer, or has not ended the transaction in time.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            with self._database.connection() as connection:
+                found = connection.execute(_OUTCOME, (xid,)).fetchone()
+            if found != ("in progress",):
+                return found == ("committed",)
+            time.sleep(_ASK_SECONDS)
+        raise StoreAway
+
+    def _noted(self, run: Run[T]) -> Run[T]:
+        if run.xid:
+            with self._figures_lock:
+                self._commits += 1
+                self._commit_seconds += run.commit_seconds
+        return run
