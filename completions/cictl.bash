@@ -46,8 +46,8 @@ _cictl_node() {
         ;;
     "cictl run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent --timeout -o --output --query --server --context --ca-file"
         arguments="targets" repeated=""
         ;;
     "cictl agents")
@@ -196,14 +196,14 @@ _cictl_node() {
         ;;
     "cictl pipelines run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent --timeout -o --output --query --server --context --ca-file"
         arguments="pipeline-targets" repeated=""
         ;;
     "cictl pipelines preview")
         commands=""
-        options="--matrix --matrix-index --only --ref --agent --offline -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --ref --input --agent --offline -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent -o --output --query --server --context --ca-file"
         arguments="pipeline-targets" repeated=""
         ;;
     "cictl pipelines source-refs")
@@ -214,8 +214,8 @@ _cictl_node() {
         ;;
     "cictl pipelines eligible-agents")
         commands=""
-        options="--matrix --matrix-index --only --agent --dry-run -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --agent -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --input --agent --dry-run -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --input --agent -o --output --query --server --context --ca-file"
         arguments="pipeline-targets" repeated=""
         ;;
     "cictl pipelines version")
@@ -244,14 +244,14 @@ _cictl_node() {
         ;;
     "cictl chains run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent --timeout -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent --timeout -o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl chains preview")
         commands=""
-        options="--matrix --matrix-index --only --ref --agent --offline -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --agent -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --ref --input --agent --offline -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent -o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl chains source-refs")
@@ -262,8 +262,8 @@ _cictl_node() {
         ;;
     "cictl chains eligible-agents")
         commands=""
-        options="--matrix --matrix-index --only --agent --dry-run -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --agent -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --input --agent --dry-run -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --input --agent -o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl jobs")

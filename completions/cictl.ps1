@@ -171,6 +171,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--reload', 'Load the project''s file again first.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
+                , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
                 , @('--wait', 'Wait for the end; the exit code is the result.');
@@ -187,7 +188,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('targets')
             repeated = ''
         }
@@ -646,6 +647,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--reload', 'Load the project''s file again first.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
+                , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
                 , @('--wait', 'Wait for the end; the exit code is the result.');
@@ -662,7 +664,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -673,6 +675,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
+                , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -684,7 +687,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -710,6 +713,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
+                , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -721,7 +725,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--input', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -807,6 +811,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--reload', 'Load the project''s file again first.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
+                , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
                 , @('--wait', 'Wait for the end; the exit code is the result.');
@@ -823,7 +828,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -834,6 +839,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
+                , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -845,7 +851,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -871,6 +877,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
+                , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
                 , @('--dry-run', 'Skip the steps that the project file marks for it.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -882,7 +889,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--input', '--agent', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }

@@ -7,6 +7,7 @@ when a job is leased. Tool constraints are checked when jobs are matched with ag
 
 from cictl.project_file.definition import (
     Chain,
+    Input,
     Job,
     Pipeline,
     ProjectFile,
@@ -29,6 +30,7 @@ __all__ = [
     "CONFIG_FILES",
     "Chain",
     "Finding",
+    "Input",
     "InvalidConfigError",
     "Job",
     "Pipeline",

@@ -36,10 +36,22 @@ def _pipeline(pipeline: schema.PipelineShape, defaults: schema.DefaultsShape) ->
         id=pipeline.id,
         trigger=pipeline.trigger.strip(),
         depends_on=_trimmed(pipeline.depends_on),
+        inputs={name: input_of(shape) for name, shape in pipeline.inputs.items()},
         env=defaults.env | pipeline.env,
         vcs_source=_source(pipeline.vcs_source) if pipeline.vcs_source is not None else None,
         versioning=_versioning(pipeline.versioning) if pipeline.versioning is not None else None,
         jobs=[_job(job, defaults) for job in pipeline.jobs],
+    )
+
+
+def input_of(shape: schema.InputShape) -> definition.Input:
+    """Return an input whose type is one."""
+    return definition.Input(
+        type=definition.InputType(shape.type.strip() or definition.InputType.TEXT),
+        options=shape.options,
+        default=shape.default,
+        required=shape.required,
+        description=shape.description.strip(),
     )
 
 

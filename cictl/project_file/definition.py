@@ -4,6 +4,8 @@ A text that names or refers to something is trimmed. Commands, environment value
 `runs_on` other than executor and shell stay as written. A definition survives a JSON round trip.
 """
 
+from enum import StrEnum
+
 from msgspec import Struct, field
 
 from cictl.base.job_parts import ArtifactSpec, CacheSpec, SecretRef, ServiceSpec
@@ -139,12 +141,38 @@ class Versioning(Definition, frozen=True, kw_only=True):
     auto_bump_vault: VaultUse | None = None
 
 
+class InputType(StrEnum):
+    """What the value of an input may be."""
+
+    TEXT = "text"
+    CHOICE = "choice"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+
+
+class Input(Definition, frozen=True, kw_only=True):
+    """What whoever starts a run of a pipeline may say.
+
+    Attributes:
+        options: What a choice may be.
+        default: The value when none is given; None if there is none.
+        required: Whether a run must be given a value.
+    """
+
+    type: InputType = InputType.TEXT
+    options: list[str] = []
+    default: str | None = None
+    required: bool = False
+    description: str = ""
+
+
 class Pipeline(Definition, frozen=True, kw_only=True):
     """One pipeline. Its jobs are in the order of the file.
 
     Attributes:
         trigger: manual, vcs or empty. It is only shown: no run starts by itself.
         depends_on: Ids of pipelines of the same file, without cycles.
+        inputs: By name, in the order of the file.
         env: The environment of its jobs, with templates: its own, and what the defaults add.
         vcs_source: None means that nothing is checked out.
     """
@@ -152,6 +180,7 @@ class Pipeline(Definition, frozen=True, kw_only=True):
     id: str
     trigger: str = ""
     depends_on: list[str] = []
+    inputs: dict[str, Input] = {}
     env: dict[str, str] = {}
     vcs_source: VcsSource | None = None
     versioning: Versioning | None = None

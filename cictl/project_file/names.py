@@ -1,5 +1,6 @@
 """The names that conditions and templates of a file know besides the variables of the matrix."""
 
+from cictl.project_file.inputs import input_names
 from cictl.project_file.matrix import NAME
 from cictl.project_file.schema import DefaultsShape, JobShape, PipelineShape
 from cictl.project_file.templates import VERSION_KEYS
@@ -16,11 +17,16 @@ def matrix_names(job: JobShape) -> set[str]:
     return names | {NAME} if job.matrix.axes else names
 
 
-def template_names(job: JobShape) -> set[str]:
+def template_names(job: JobShape, pipeline: PipelineShape) -> set[str]:
     """Return the names that templates in *job* are replaced by."""
-    return {*RUN_NAMES, *VERSION_KEYS, *matrix_names(job)}
+    return {*RUN_NAMES, *VERSION_KEYS, *input_names(pipeline.inputs), *matrix_names(job)}
 
 
 def condition_names(job: JobShape, pipeline: PipelineShape, defaults: DefaultsShape) -> set[str]:
     """Return the names that a condition in *job* may use."""
-    return {*RUN_NAMES, *matrix_names(job), *(ENV + name for name in (*defaults.env, *pipeline.env))}
+    return {
+        *RUN_NAMES,
+        *input_names(pipeline.inputs),
+        *matrix_names(job),
+        *(ENV + name for name in (*defaults.env, *pipeline.env)),
+    }

@@ -89,10 +89,19 @@ class VersioningShape(Shape, frozen=True, kw_only=True):
     auto_bump_vault: VaultUse | None = None
 
 
+class InputShape(Shape, frozen=True, kw_only=True):
+    type: str = ""
+    options: list[str] = []
+    default: str | None = None
+    required: bool = False
+    description: str = ""
+
+
 class PipelineShape(Shape, frozen=True, kw_only=True):
     id: str = ""
     trigger: str = ""
     depends_on: list[str] = []
+    inputs: dict[str, InputShape] = {}
     env: TextMap = {}
     vcs_source: VcsSourceShape | None = None
     versioning: VersioningShape | None = None

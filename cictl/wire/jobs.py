@@ -200,6 +200,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             that of `required_capabilities`, else the agent's first (ours).
         services: Containers that run beside the steps (ours).
         artifacts: Files that are kept under conditions, beside `artifact_globs` (ours).
+        inputs: What whoever started the run said, and the defaults of what was left open, by name (ours).
         declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;
             empty for one that a step writes to `$CICTL_OUTPUT` (ours).
     """
@@ -218,6 +219,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     services: list[ServiceSpec] = msgspec.field(default_factory=list)
     artifacts: list[ArtifactSpec] = msgspec.field(default_factory=list)
     declared_outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def facts(self) -> JobMetadata:
@@ -247,7 +249,7 @@ class JobExecution(Message):
         is_cut: Long texts are cut here, as in lists; `GET jobs/{id}` has them whole (ours).
         started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
         cancelled_by: The name of the token with which it was cancelled (ours).
-        working_directory, shell, services, artifacts, declared_outputs: As in `JobSpec` (ours).
+        working_directory, shell, services, artifacts, declared_outputs, inputs: As in `JobSpec` (ours).
         outputs: The text of each declared output, by name, once the execution has succeeded (ours).
     """
 
@@ -294,6 +296,7 @@ class JobExecution(Message):
     artifacts: list[ArtifactSpec] = msgspec.field(default_factory=list)
     declared_outputs: dict[str, str] = msgspec.field(default_factory=dict)
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def facts(self) -> JobMetadata:

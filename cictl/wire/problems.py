@@ -19,6 +19,7 @@ class Outcome(StrEnum):
     """How a command ends when its request was refused. The names are those of the CLI's exit codes."""
 
     ERROR = "error"
+    USAGE = "usage"
     NOT_FOUND = "not_found"
     NOT_ALLOWED = "not_allowed"
     CONFLICT = "conflict"
@@ -45,6 +46,7 @@ class Code(StrEnum):
 
     INVALID_REQUEST = "invalid_request", 400, Outcome.ERROR
     INVALID_PROJECT_FILE = "invalid_project_file", 400, Outcome.ERROR
+    INPUT_REFUSED = "input_refused", 400, Outcome.USAGE
     UNAUTHENTICATED = "unauthenticated", 401, Outcome.NOT_ALLOWED
     FORBIDDEN = "forbidden", 403, Outcome.NOT_ALLOWED
     RATE_LIMITED = "rate_limited", 429, Outcome.NOT_ALLOWED

@@ -101,7 +101,29 @@ class JobDetail(Message):
     matrix_includes: list[MatrixInclude] = msgspec.field(default_factory=list)
 
 
+class InputDetail(Message):
+    """An input of a pipeline.
+
+    Attributes:
+        type: `text`, `choice`, `number` or `boolean`.
+        default: Its value when a run is given none; absent if it has no default.
+    """
+
+    name: str
+    type: str
+    options: list[str] = msgspec.field(default_factory=list)
+    default: str | None = None
+    required: bool = False
+    description: str = ""
+
+
 class PipelineDetail(Message):
+    """A pipeline with its jobs.
+
+    Attributes:
+        inputs: What a run of it may be given (ours).
+    """
+
     id: int
     pipeline_id: str
     versioning: VersioningDetail
@@ -110,6 +132,7 @@ class PipelineDetail(Message):
     depends_on: list[str] = msgspec.field(default_factory=list)
     source_repo: str = ""
     source_ref: str = ""
+    inputs: list[InputDetail] = msgspec.field(default_factory=list)
 
 
 class ProjectDetail(Message):
@@ -202,6 +225,7 @@ class RunRequest(Message):
         agent_id: Pin every job to this agent.
         execution_mode: `offline_cached`, or empty.
         needs: What becomes of jobs that are needed and not selected (ours).
+        inputs: Values of the pipeline's inputs, by name (ours).
     """
 
     pipeline_job_id: str = ""
@@ -212,6 +236,7 @@ class RunRequest(Message):
     agent_id: str = ""
     execution_mode: str = ""
     needs: Needs = Needs.REFUSE
+    inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class RunResponse(Message):
@@ -246,6 +271,7 @@ class PreviewRequest(Message):
     agent_id: str = ""
     offline_cached_only: bool = False
     needs: Needs = Needs.REFUSE
+    inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class PreviewStep(Step):

@@ -9,6 +9,7 @@ ClientError
 └── ApiError               the server said no; status, code, hint
     ├── InvalidRequest
     │   ├── InvalidProject
+    │   ├── InputRefused   an input that the pipeline does not take, or lacks
     │   ├── IdempotencyKeyReused   a repeat that is none: another query or body
     │   └── UpdateUnavailable   the server's installation can't update itself
     ├── Unauthenticated
@@ -144,6 +145,12 @@ class InvalidProject(InvalidRequest):
     def __init__(self, message: str, *, status: int, hint: str = "", findings: Sequence[FileFinding] = ()) -> None:
         super().__init__(message, status=status, hint=hint)
         self.findings = list(findings)
+
+
+class InputRefused(InvalidRequest):
+    """A run was given an input that its pipeline does not take, or lacks one; the message says what is allowed."""
+
+    code = Code.INPUT_REFUSED
 
 
 class IdempotencyKeyReused(InvalidRequest):

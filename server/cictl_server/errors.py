@@ -3,6 +3,7 @@
 CictlError
 ├── InvalidRequest        a field is missing or wrong
 │   ├── InvalidProject    a project file that cannot be accepted
+│   ├── InputRefused      an input that the pipeline does not take, or lacks
 │   ├── IdempotencyKeyReused  a repeat that is none: another query or body
 │   └── UpdateUnavailable this installation can't update itself
 ├── Forbidden             who asks may not do this: a page of another site, or a token
@@ -82,6 +83,10 @@ class InvalidProject(InvalidRequest):
     def __init__(self, message: str, *, hint: str = "", findings: Sequence[FileFinding] = ()) -> None:
         super().__init__(message, hint=hint)
         self.findings = list(findings)
+
+
+class InputRefused(InvalidRequest):
+    code = Code.INPUT_REFUSED
 
 
 class IdempotencyKeyReused(InvalidRequest):

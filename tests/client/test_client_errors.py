@@ -19,6 +19,7 @@ from cictl_client import (
     GitMissing,
     HostNotAllowed,
     IdempotencyKeyReused,
+    InputRefused,
     InvalidProject,
     InvalidRequest,
     LimitReached,
@@ -43,6 +44,7 @@ from cictl_server import errors as server_errors
 BY_CODE: dict[Code, tuple[int, type[ApiError]]] = {
     Code.INVALID_REQUEST: (400, InvalidRequest),
     Code.INVALID_PROJECT_FILE: (400, InvalidProject),
+    Code.INPUT_REFUSED: (400, InputRefused),
     Code.UNAUTHENTICATED: (401, Unauthenticated),
     Code.FORBIDDEN: (403, Forbidden),
     Code.HOST_NOT_ALLOWED: (421, HostNotAllowed),

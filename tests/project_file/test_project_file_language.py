@@ -8,6 +8,7 @@ import pytest
 
 from cictl import project_file
 from cictl.base.job_parts import ArtifactSpec, CacheSpec, ServiceSpec, When
+from cictl.project_file.definition import InputType
 
 Wrap = Callable[[str, str], str]
 FindMarks = Callable[[str], tuple[str, list[tuple[int, int]]]]
@@ -94,12 +95,21 @@ def test_the_shell_of_a_job(defaults: str, job: str, shell: str) -> None:
     assert parse_file(defaults, "", job).jobs[0].shell == shell
 
 
+def test_inputs_are_in_the_order_of_the_file(pour: project_file.Pipeline) -> None:
+    level = project_file.Input(
+        type=InputType.CHOICE, options=["quick", "full"], default="quick", description="How much to brew"
+    )
+    assert list(pour.inputs.items()) == [("level", level), ("guest", project_file.Input(required=True))]
+
+
 def test_an_artifact_is_kept_after_success_unless_it_says_otherwise(wrap: Wrap) -> None:
     text = wrap("job", "- {id: j, steps: [{run: x}], artifacts: [{paths: [a]}]}")
     job = project_file.parse(text, config_file="f").pipelines[0].jobs[0]
     assert job.kept_files == [ArtifactSpec(paths=["a"], when=When.SUCCESS)]
 
 
+GOOD = "jobs: [{id: j, steps: [{run: x}]}]"
+INPUTS = "pipelines[0].inputs"
 IMAGE = "runs_on: {container_image: i}"
 NO_HOST = "must be a host name: lower-case letters, digits and -, up to 63"
 PASSED = "success() and its kin can't be compared; join them with and, or"
@@ -162,6 +172,54 @@ RULES = [
         "step", "- {run: x, if: §env.A == 'b'}", f"{S}.if column 1: nothing has the name env.A; ", id="if-env"
     ),
     pytest.param("step", "- {run: x, if: §success() == true}", f"{S}.if column 11: {PASSED}", id="if-status"),
+    pytest.param(
+        "pipeline",
+        f"- {{id: p, inputs: {{§a b: {{}}}}, {GOOD}}}",
+        f'{INPUTS}["a b"] is no name of an input: letters, digits, _ and -, up to 64',
+        id="input-name",
+    ),
+    pytest.param(
+        "pipeline",
+        f"- {{id: p, inputs: {{a: {{type: §date}}}}, {GOOD}}}",
+        f"{INPUTS}.a.type must be one of text,choice,number,boolean",
+        id="input-type",
+    ),
+    pytest.param(
+        "pipeline",
+        f"- {{id: p, inputs: {{a: §{{type: choice, default: b}}}}, {GOOD}}}",
+        f"{INPUTS}.a.options must contain at least one option",
+        id="input-without-options",
+    ),
+    pytest.param(
+        "pipeline",
+        f"- {{id: p, inputs: {{a: {{options: §[b]}}}}, {GOOD}}}",
+        f"{INPUTS}.a.options needs type: choice",
+        id="input-options",
+    ),
+    pytest.param(
+        "pipeline",
+        f"- {{id: p, inputs: {{a: {{type: choice, options: [b, §b]}}}}, {GOOD}}}",
+        f'{INPUTS}.a.options[1] duplicate "b"',
+        id="input-option-twice",
+    ),
+    pytest.param(
+        "pipeline",
+        f"- {{id: p, inputs: {{a: {{type: number, default: §x}}}}, {GOOD}}}",
+        f'{INPUTS}.a.default can\'t be its value: "x" is no number such as 3 or -1.5',
+        id="input-default",
+    ),
+    pytest.param(
+        "pipeline",
+        f"- {{id: p, inputs: {{a: {{required: true, default: §x}}}}, {GOOD}}}",
+        f"{INPUTS}.a.default is never used, because the input is required",
+        id="input-required",
+    ),
+    pytest.param(
+        "step",
+        "- {run: x, if: §input.a == 'b'}",
+        f"{S}.if column 1: nothing has the name input.a; ",
+        id="if-input",
+    ),
     pytest.param(
         "job", "- {id: j, services: [§{name: a}], steps: [{run: x}]}", f"{J}.services[0].image is required", id="image"
     ),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cictl.cli.app.failures import usage
 from cictl.wire.projects import Needs
 
 JobId = Annotated[
@@ -27,6 +28,29 @@ Only = Annotated[bool, typer.Option("--only", help="Leave out the jobs that the 
 def needs(only: bool) -> Needs:
     """Return what becomes of the jobs that a selection needs, by the option --only."""
     return Needs.DROP if only else Needs.ADD
+
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="NAME=VALUE", help="Value of an input of the pipeline; may be repeated."),
+]
+
+
+def inputs_in(texts: list[str] | None) -> dict[str, str]:
+    """Return the inputs that --input names.
+
+    Raises:
+        Failure: One has no `=`, or two are for one input.
+    """
+    inputs: dict[str, str] = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise usage(f"--input takes NAME=VALUE, not {text!r}", hint="such as --input level=full")
+        if name in inputs:
+            raise usage(f"--input {name} is given twice", hint="give each input one value")
+        inputs[name] = value
+    return inputs
 
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Skip the steps that the project file marks for it.")]

@@ -17,6 +17,7 @@ from cictl.cli.commands.options import (
     CancelOnInterrupt,
     DryRun,
     Follow,
+    Inputs,
     Matrix,
     MatrixIndex,
     Offline,
@@ -25,6 +26,7 @@ from cictl.cli.commands.options import (
     Reload,
     Timeout,
     Wait,
+    inputs_in,
     needs,
 )
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
@@ -40,6 +42,7 @@ from cictl_client import Client
 RUN_EXAMPLES = """
 cictl run shop/build
 cictl run shop/build/test --matrix linux --ref feature-1 --follow
+cictl run shop/build --input level=full --wait
 cictl run shop/build --reload --wait --timeout 600 -o json
 """
 
@@ -71,6 +74,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
         reload: Reload = False,
         dry_run: DryRun = False,
         ref: Ref = "",
+        inputs: Inputs = None,
         agent: AgentOption = "",
         offline: Offline = False,
         wait: Wait = False,
@@ -85,6 +89,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
             source_ref=ref,
             execution_mode=OFFLINE_CACHED if offline else "",
             needs=needs(only),
+            inputs=inputs_in(inputs),
         )
         waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
         session = Session.of(context)

@@ -11,7 +11,18 @@ import typer
 from cictl.cli.app.commands import Command, F, new_group
 from cictl.cli.app.failures import not_found
 from cictl.cli.app.session import Session
-from cictl.cli.commands.options import AgentOption, DryRun, Matrix, MatrixIndex, Offline, Only, Ref, needs
+from cictl.cli.commands.options import (
+    AgentOption,
+    DryRun,
+    Inputs,
+    Matrix,
+    MatrixIndex,
+    Offline,
+    Only,
+    Ref,
+    inputs_in,
+    needs,
+)
 from cictl.cli.commands.run import RUN_EXAMPLES, run_verb
 from cictl.cli.names import Target, find_target, list_targets
 from cictl.cli.output.table import Result
@@ -157,6 +168,7 @@ def _new_group(kind: _Kind) -> typer.Typer:
         matrix_index: MatrixIndex = None,
         only: Only = False,
         ref: Ref = "",
+        inputs: Inputs = None,
         agent: AgentOption = "",
         offline: Offline = False,
     ) -> None:
@@ -167,6 +179,7 @@ def _new_group(kind: _Kind) -> typer.Typer:
             source_ref=ref,
             offline_cached_only=offline,
             needs=needs(only),
+            inputs=inputs_in(inputs),
         )
         preview(session, kind.find(session, target), request, agent=agent)
 
@@ -182,11 +195,18 @@ def _new_group(kind: _Kind) -> typer.Typer:
         matrix: Matrix = "",
         matrix_index: MatrixIndex = None,
         only: Only = False,
+        inputs: Inputs = None,
         agent: AgentOption = "",
         dry_run: DryRun = False,
     ) -> None:
         session = Session.of(context)
-        request = RunRequest(matrix_name=matrix, matrix_index=matrix_index, dry_run=dry_run, needs=needs(only))
+        request = RunRequest(
+            matrix_name=matrix,
+            matrix_index=matrix_index,
+            dry_run=dry_run,
+            needs=needs(only),
+            inputs=inputs_in(inputs),
+        )
         show_eligible_agents(session, kind.find(session, target), request, agent=agent)
 
     return app

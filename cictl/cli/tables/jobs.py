@@ -85,6 +85,7 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Run", lambda j: " ".join(run_ids(j)[:2])),
     Column("Version", lambda j: j.facts.pipeline_version),
     Column("Source", lambda j: source_text(j.source.repo, j.source.ref) if j.source else ""),
+    Column("Inputs", lambda j: [f"{name}={value}" for name, value in j.inputs.items()]),
     Column("Agent", lambda j: j.leased_by_agent_id),
     Column("Created", lambda j: j.created_utc),
     Column("Started", lambda j: j.started_utc),

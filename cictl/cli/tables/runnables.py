@@ -10,6 +10,7 @@ from cictl.cli.tables.sources import source_text
 from cictl.wire.codec import Message
 from cictl.wire.projects import (
     ChainSummary,
+    InputDetail,
     JobDetail,
     PipelineDetail,
     PipelineSummary,
@@ -77,6 +78,7 @@ def pipeline_result(project: str, pipeline: PipelineDetail) -> Result[PipelineDe
             Column("Trigger", lambda p: p.trigger),
             Column("Depends on", lambda p: ", ".join(p.depends_on)),
             Column("Source", lambda p: source_text(p.source_repo, p.source_ref)),
+            Column("Inputs", lambda p: [_input_text(declared) for declared in p.inputs]),
             Column("Jobs", lambda p: [line for job in p.jobs for line in _job_lines(job)]),
         ),
         name=lambda p: f"{project}/{p.pipeline_id}",
@@ -165,6 +167,14 @@ def _member_text(name: str, pipeline: PipelineDetail | None, members: Sequence[s
 
 def job_names(jobs: Sequence[JobDetail]) -> str:
     return ", ".join(job.id for job in jobs) or "no jobs"
+
+
+def _input_text(declared: InputDetail) -> str:
+    """Return `level: quick or full; quick unless given; How much to brew`."""
+    kind = " or ".join(declared.options) or declared.type
+    unless_given = f"{declared.default} unless given" if declared.default else ""
+    facts = (kind, "required" if declared.required else unless_given, declared.description)
+    return f"{declared.name}: {'; '.join(filter(None, facts))}"
 
 
 def _job_lines(job: JobDetail) -> list[str]:

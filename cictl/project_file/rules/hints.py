@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from msgspec import Struct
 
@@ -29,7 +29,7 @@ def advise(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
             path = f"pipelines[{index}].jobs[{number}]"
             _check_artifacts(job, f"{path}.artifacts", collector)
             _check_rows(job.matrix, f"{path}.matrix", collector)
-            _check_placeholders(_templates(job, path), job, collector)
+            _check_placeholders(_templates(job, path), template_names(job, pipeline), collector)
     return collector.findings
 
 
@@ -67,8 +67,7 @@ def _check_rows(matrix: MatrixShape, path: str, collector: Collector) -> None:
         seen.add(name)
 
 
-def _check_placeholders(templates: Iterable[tuple[str, str]], job: JobShape, collector: Collector) -> None:
-    filled = template_names(job)
+def _check_placeholders(templates: Iterable[tuple[str, str]], filled: Set[str], collector: Collector) -> None:
     for where, text in templates:
         for name in unfilled(text, filled):
             collector.say(where, f"{where} has {name}, which nothing fills; it stays as it is")

@@ -4,6 +4,7 @@ from cictl.base.names.git_names import ref_fault, repository_fault
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
+from cictl.project_file.rules.inputs import check_inputs
 from cictl.project_file.rules.jobs import check_id, check_job
 from cictl.project_file.rules.surroundings import check_shared_environment
 from cictl.project_file.rules.vault import check_vault, undeclared
@@ -22,6 +23,7 @@ def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector, *, 
     for index, dependency in enumerate(pipeline.depends_on):
         if is_blank(dependency):
             collector.add(f"{path}.depends_on[{index}]", "must not be empty")
+    check_inputs(pipeline.inputs, f"{path}.inputs", collector)
     check_shared_environment(pipeline.env, f"{path}.env", collector)
     if not pipeline.jobs:
         collector.add(f"{path}.jobs", "must contain at least one job")

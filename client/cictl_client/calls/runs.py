@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cictl.wire.jobs import JobState
@@ -36,6 +36,7 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
         agent: str = "",
         dry_run: bool = False,
         offline: bool = False,
+        inputs: Mapping[str, str] | None = None,
     ) -> RunResponse:
         """Enqueue a run of what *target* names, and return it at once; `wait` waits for its end.
 
@@ -48,8 +49,10 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
             agent: Id of the agent that has to take every job.
             dry_run: Skip the steps that the project file marks for it.
             offline: Build the commit and version of an earlier run; the server asks no remote.
+            inputs: Values of the pipeline's inputs, by name.
 
         Raises:
+            InputRefused: The pipeline takes no such input, or not such a value, or needs another one.
             NotFound: Nothing has this name; the message tells names that are close to it.
             AmbiguousName: Several pipelines or chains have it, or several projects the name before the slash.
         """
@@ -64,6 +67,7 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
             agent_id=agent,
             execution_mode=OFFLINE_CACHED if offline else "",
             needs=Needs.DROP if only else Needs.ADD,
+            inputs=dict(inputs or {}),
         )
         enqueue = self.run_chain if found.is_chain else self.run_pipeline
         return enqueue(found.definition.id, request)

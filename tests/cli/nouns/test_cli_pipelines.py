@@ -34,7 +34,10 @@ pipelines:
     depends_on: [build]
     jobs: [{id: ship, steps: [{run: ship}]}]
   - id: lint
-    jobs: [{id: lint, steps: [{run: ruff}]}]
+    inputs:
+      level: {type: choice, options: [quick, full], default: quick, description: How much to look at}
+      paths: {required: true}
+    jobs: [{id: lint, steps: [{run: "ruff {{input.level}} {{input.paths}}"}]}]
 pipeline_chains: [{id: release, pipelines: [build, deploy]}]
 """
 
@@ -275,3 +278,42 @@ def test_version_of_what_depends_on_a_run_that_never_was(run: Run, server: Runni
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")
     assert ran.err.count("no previous run found") == 2
     assert "`cictl pipelines show shop/deploy`" in ran.err.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("repository")
+def test_inputs_reach_the_run(run: Run) -> None:
+    ran = run("run", "shop/lint", "--input", "level=full", "--input", "paths=a=b", "-o", "name")
+    assert ran.code == ExitCode.OK
+    shown = run("jobs", "show", ran.out.strip())
+    assert "ruff full a=b" in run("jobs", "show", ran.out.strip(), "-o", "json").out
+    assert "level=full" in shown.out
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param(["level=half", "paths=x"], "none of its options: quick, full", id="choice"),
+        pytest.param(["lvl=x", "paths=x"], "try: lint takes level, paths", id="unknown"),
+        pytest.param([], "try: --input paths=VALUE", id="missing"),
+        pytest.param(["level"], "--input takes NAME=VALUE, not 'level'", id="no-value"),
+        pytest.param(["level=full", "level=quick"], "--input level is given twice", id="twice"),
+    ],
+)
+@pytest.mark.parametrize("verb", [("run",), ("pipelines", "preview")], ids=["run", "preview"])
+def test_a_refused_input_is_wrong_usage(run: Run, verb: tuple[str, ...], options: list[str], message: str) -> None:
+    ran = run(*verb, "shop/lint", *(part for option in options for part in ("--input", option)))
+    assert ran.code == ExitCode.USAGE
+    assert message in ran.err
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_pipeline_shows_what_it_takes(run: Run) -> None:
+    shown = run("pipelines", "show", "shop/lint").out
+    assert "level: quick or full; quick unless given; How much to look at" in shown
+    assert "paths: text; required" in shown
+
+
+@pytest.mark.usefixtures("repository")
+def test_eligible_agents_may_depend_on_inputs(run: Run) -> None:
+    assert run("pipelines", "eligible-agents", "shop/lint", "--input", "level=half").code == ExitCode.USAGE

@@ -57,6 +57,7 @@ SHOWN: Rows = [
         lambda shop: shop.gate.answer("POST /api/v1/vault/connections/3/test", SEALED),
     ),
     (ExitCode.USAGE, ("agents", "lst"), lambda _: None),
+    (ExitCode.USAGE, IMPORT, refusal(POST_IMPORT, 400, Code.INPUT_REFUSED)),
     (ExitCode.NOT_FOUND, ("agents", "show", "nobody"), lambda _: None),
     (ExitCode.NOT_ALLOWED, IMPORT, refusal(POST_IMPORT, 401, Code.UNAUTHENTICATED)),
     (ExitCode.NOT_ALLOWED, IMPORT, refusal(POST_IMPORT, 403, Code.FORBIDDEN)),

@@ -9,7 +9,7 @@ import msgspec
 
 from cictl.base.job_parts import JobPart
 from cictl.base.urls import without_login
-from cictl.project_file import Job, Pipeline, Step, VaultUse, VcsSource, Versioning
+from cictl.project_file import Input, Job, Pipeline, Step, VaultUse, VcsSource, Versioning
 from cictl.project_file.outputs import FROM_FILE
 from cictl_server.services.secrets.tokens import visible_token
 
@@ -24,6 +24,7 @@ def pipeline_yaml(pipeline: Pipeline) -> str:
             "trigger": pipeline.trigger,
             **_present(
                 depends_on=pipeline.depends_on,
+                inputs={name: _input(declared) for name, declared in pipeline.inputs.items()},
                 env=pipeline.env,
                 vcs_source=_source(source) if source else None,
             ),
@@ -40,6 +41,13 @@ def _source(source: VcsSource) -> _Node:
     if source.tags is not None:
         node["tags"] = source.tags
     return node
+
+
+def _input(declared: Input) -> _Node:
+    node = _present(
+        type=str(declared.type), options=declared.options, required=declared.required, description=declared.description
+    )
+    return node if declared.default is None else {**node, "default": declared.default}
 
 
 def job_yaml(job: Job) -> str:

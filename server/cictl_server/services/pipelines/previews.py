@@ -109,6 +109,7 @@ def _as_run(request: PreviewRequest) -> RunRequest:
             source_ref=request.source_ref,
             agent_id=request.agent_id,
             needs=request.needs,
+            inputs=request.inputs,
         )
     )
 

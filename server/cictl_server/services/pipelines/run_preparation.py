@@ -25,7 +25,7 @@ from cictl_server.services.pipelines.offline import (
     check_offline_jobs,
     check_offline_source,
 )
-from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan, selects
+from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, check_inputs, plan, selects
 from cictl_server.services.pipelines.sources import resolve_source, with_own_version
 from cictl_server.services.pipelines.staleness import StaleDefinitions
 from cictl_server.services.projects.git import check_ref
@@ -53,6 +53,11 @@ class Mode(StrEnum):
     @property
     def is_offline(self) -> bool:
         return self in (Mode.RUN_OFFLINE, Mode.PREVIEW_OFFLINE)
+
+    @property
+    def is_only_shown(self) -> bool:
+        """Whether nobody was asked for inputs."""
+        return self in (Mode.INSPECT, Mode.ELIGIBLE)
 
     @property
     def is_run(self) -> bool:
@@ -107,6 +112,7 @@ class Preparer:
 
         Raises:
             NotFound: No such pipeline.
+            InputRefused: An input is unknown or missing, or can't have its value.
             InvalidRequest: A dependency is not satisfied, or the selection, the mode or the requested agent is impossible.
             GitFailed: `source_ref` can't be resolved.
         """
@@ -115,6 +121,7 @@ class Preparer:
             record = get_pipeline(view, pipeline_db_id)
             project = get_project(view, record.project_id)
             pipeline = record.definition
+            check_inputs(request.inputs, [pipeline])
             inherited = inherit(view, project.id, pipeline, for_dry_run=request.dry_run)
             cached = _cached(view, project, pipeline, request, inherited, mode)
         source = cached.source if cached else self._resolved(project, pipeline, request, inherited, mode)
@@ -129,6 +136,7 @@ class Preparer:
             identity=identity,
             dependencies=inherited.runs,
             tolerates_missing_needs=not mode.is_run,
+            tolerates_missing_inputs=mode.is_only_shown,
         )
         planned = _finished(pipeline, planned, source, request, mode)
         return _prepared(project, pipeline.id, identity.pipeline_run_id, planned, cached, source.warnings, mode)
@@ -140,13 +148,14 @@ class Preparer:
 
         Raises:
             NotFound: No such chain.
-            InvalidRequest, GitFailed: As for a pipeline.
+            InvalidRequest, InputRefused, GitFailed: As for a pipeline. An input goes to all members that have it.
         """
         _check_agent(request)
         with self.store.read() as view:
             chain = get_chain(view, chain_db_id)
             project = get_project(view, chain.project_id)
             members = chain_members(view, chain)
+            check_inputs(request.inputs, [member.pipeline for member in members])
             first = members[0].pipeline
             if request.source_ref.strip() and first.vcs_source is None:
                 raise InvalidRequest("source_ref override requires first chain pipeline vcs_source.repo")
@@ -170,6 +179,7 @@ class Preparer:
                 identity=identity,
                 dependencies=inherited.runs if index == 0 else None,
                 tolerates_missing_needs=not mode.is_run,
+                tolerates_missing_inputs=mode.is_only_shown,
             )
             planned += _finished(member.pipeline, jobs, own, request, mode)
         return _prepared(project, chain.chain_id, run_id, planned, cached, tuple(warnings), mode)

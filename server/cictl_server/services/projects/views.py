@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from cictl.base.urls import without_login
-from cictl.project_file import Job, Pipeline, Step
+from cictl.project_file import Input, Job, Pipeline, Step
 from cictl.wire.projects import (
     ChainSummary,
+    InputDetail,
     JobDetail,
     MatrixInclude,
     PipelineDetail,
@@ -94,6 +95,18 @@ def _pipeline_detail(record: PipelineRecord) -> PipelineDetail:
         depends_on=pipeline.depends_on,
         source_repo=without_login(pipeline.vcs_source.repo) if pipeline.vcs_source else "",
         source_ref=pipeline.vcs_source.ref if pipeline.vcs_source else "",
+        inputs=[_input_detail(name, declared) for name, declared in pipeline.inputs.items()],
+    )
+
+
+def _input_detail(name: str, declared: Input) -> InputDetail:
+    return InputDetail(
+        name=name,
+        type=declared.type,
+        options=declared.options,
+        default=declared.default,
+        required=declared.required,
+        description=declared.description,
     )
 
 

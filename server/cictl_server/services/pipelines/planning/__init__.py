@@ -13,10 +13,11 @@ from cictl.wire.projects import RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import PastRun, artifact_environment, matrix_variables
 from cictl_server.services.pipelines.planning.context import RunIdentity, SourceContext
+from cictl_server.services.pipelines.planning.inputs import check_inputs, input_values
 from cictl_server.services.pipelines.planning.job import plan_job
 from cictl_server.services.pipelines.planning.selection import missing_needs, select
 
-__all__ = ["RunIdentity", "SourceContext", "plan", "selects"]
+__all__ = ["RunIdentity", "SourceContext", "check_inputs", "plan", "selects"]
 
 
 def plan(
@@ -27,6 +28,7 @@ def plan(
     identity: RunIdentity,
     dependencies: Mapping[str, PastRun] | None = None,
     tolerates_missing_needs: bool = False,
+    tolerates_missing_inputs: bool = False,
 ) -> list[JobSpec]:
     """Return what a run of *pipeline* would enqueue, in the order of the file: jobs, then matrix rows.
 
@@ -36,7 +38,10 @@ def plan(
         dependencies: The run that satisfies each dependency; their artifacts are restored before the steps.
         tolerates_missing_needs: Plan jobs also if their needs are not selected; their metadata names the missing ones.
 
+        tolerates_missing_inputs: Take required inputs that are missing as if they were not required.
+
     Raises:
+        InputRefused: A required input is missing.
         InvalidRequest: The selection leaves out a needed job, the requested agent contradicts a job, or a job has no
             step left to execute.
     """
@@ -45,7 +50,13 @@ def plan(
     if missing and not tolerates_missing_needs:
         job_id, needs = next(iter(missing.items()))
         raise InvalidRequest(f'selection excludes required job "{needs[0]}" needed by "{job_id}"')
-    planned = [plan_job(pipeline, job, row, request=request, source=source, identity=identity) for job, row in selected]
+    if not selected:
+        return []
+    inputs = input_values(pipeline, request.inputs, tolerates_missing=tolerates_missing_inputs)
+    planned = [
+        plan_job(pipeline, job, row, request=request, inputs=inputs, source=source, identity=identity)
+        for job, row in selected
+    ]
     if missing:
         planned = [_with_missing(one, missing.get(one.facts.pipeline_job_id, [])) for one in planned]
     if not dependencies:

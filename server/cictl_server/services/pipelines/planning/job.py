@@ -29,14 +29,24 @@ _CONTAINER_METADATA = {
 
 
 def plan_job(
-    pipeline: Pipeline, job: Job, row: int, *, request: RunRequest, source: SourceContext, identity: RunIdentity
+    pipeline: Pipeline,
+    job: Job,
+    row: int,
+    *,
+    request: RunRequest,
+    inputs: dict[str, str],
+    source: SourceContext,
+    identity: RunIdentity,
 ) -> JobSpec:
     """Return the execution of one row of *job*.
+
+    Args:
+        inputs: The value of each input of *pipeline*.
 
     Raises:
         InvalidRequest: The requested agent contradicts the job, or the job has no step left to execute.
     """
-    values = template_values(job, row, source=source, identity=identity)
+    values = template_values(job, row, inputs=inputs, source=source, identity=identity)
     job = _rendered(job, values)
     steps = plan_steps(job, values, conditions=condition_values(pipeline, values), dry_run=request.dry_run)
     if not steps:
@@ -56,6 +66,7 @@ def plan_job(
         services=job.services,
         artifacts=job.kept_files,
         declared_outputs=job.outputs,
+        inputs=inputs,
     )
     return replace(spec, required_capabilities=requirements(job, spec, agent_id=request.agent_id.strip()))
 

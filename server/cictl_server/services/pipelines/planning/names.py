@@ -6,13 +6,16 @@ from collections.abc import Mapping
 
 from cictl.base.names.git_names import branch_of, tag_of
 from cictl.project_file import Job, Pipeline
+from cictl.project_file.inputs import INPUT
 from cictl.project_file.names import ENV
 from cictl_server.services.history.past_runs import matrix_variables
 from cictl_server.services.pipelines.planning.context import RunIdentity, SourceContext
 from cictl_server.services.pipelines.planning.rendering import render_all
 
 
-def template_values(job: Job, row: int, *, source: SourceContext, identity: RunIdentity) -> dict[str, str]:
+def template_values(
+    job: Job, row: int, *, inputs: Mapping[str, str], source: SourceContext, identity: RunIdentity
+) -> dict[str, str]:
     """Return the values of all names in the templates of one row of *job*. The version wins over the matrix, and that over the rest."""
     return {
         "branch": branch_of(source.ref_raw),
@@ -21,6 +24,7 @@ def template_values(job: Job, row: int, *, source: SourceContext, identity: RunI
         "sha": source.commit,
         "event": identity.event,
         "run": identity.pipeline_run_id,
+        **{INPUT + name: value for name, value in inputs.items()},
         **matrix_variables(job, row),
         **_version_values(source),
     }
