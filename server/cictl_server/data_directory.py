@@ -25,10 +25,12 @@ from cictl.base.urls import without_user_info
 from cictl.wire.access import NewToken, TokenRequest
 from cictl.wire.audit.chain import ChainWalk
 from cictl.wire.audit.records import AuditAction, TargetKind
+from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.access.first_token import FILE as FIRST_TOKEN
 from cictl_server.services.access.tokens import TokenService
+from cictl_server.services.artifacts.places import artifacts_of
 from cictl_server.services.audit.refusals import RefusalBudget
 from cictl_server.services.audit.trail import Trail, chain_ends
 from cictl_server.services.core.deeds import deed_of_system
@@ -282,16 +284,17 @@ def _strays(view: View) -> Iterator[str]:
 
 def _missing_files(directory: Path, view: View) -> Iterator[str]:
     """Yield a text for each loss of a finished execution: log bytes that count, acknowledged artifacts."""
+    blobs = DirectoryBlobs(directory)
     for job in view.jobs.iter_all():
         size = _size(directory / "logs", f"{job.log_name}.log")
         if job.status.is_terminal and size < job.log_size:
             yield f"the log of {job.id} has {size} of {job.log_size} bytes"
     for record in view.artifacts.iter_all():
-        home = directory / "artifacts"
         for entry in record.entries:
             if entry.link or leads_out(entry.path):  # a link has no bytes; the file at its end is an entry of its own
                 continue
-            size = _size(home, f"job-{record.number}/{record.generation}/{entry.path}")
+            blob = blobs.find(artifacts_of(blobs, record) + entry.path)
+            size = blob.size if blob else 0
             if size != entry.size_bytes:
                 yield f"artifact {entry.path} of job-{record.number} has {size} of {entry.size_bytes} bytes"
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 import pytest
 from cictl_testing.servers.postgres import Postgres
 
+from cictl_server.blobs.contract import Readable
 from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.errors import StoreAway
 from cictl_server.log_writer.postgres.pieces import READ_BYTES, READ_STATE, READ_UNFINISHED
@@ -28,6 +28,7 @@ CONTENT = b"".join(b"line %d\n" % number for number in range(5000))
 FINISH_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
+from cictl_server.blobs.contract import Readable
 from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.log_writer.postgres.pieces import READ_BYTES, READ_STATE, READ_UNFINISHED
 from cictl_server.log_writer.postgres.writer import PostgresLogs
@@ -128,7 +129,7 @@ class RemovedMeanwhile(DirectoryBlobs):
 
     logs: PostgresLogs
 
-    def put(self, key: str, content: IO[bytes], *, if_absent: bool = False) -> int:
+    def put(self, key: str, content: Readable, *, if_absent: bool = False) -> int:
         size = super().put(key, content, if_absent=if_absent)
         self.logs.delete(JOB)
         return size

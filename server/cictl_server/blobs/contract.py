@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Protocol, Self
+from typing import Protocol, Self
 
 from cictl.base.beneath import leads_out
 from cictl.wire.problems import Code
@@ -80,13 +80,22 @@ class Blob:
     etag: str
 
 
-class BlobReader(Protocol):
+class Readable(Protocol):
+    """Bytes, one after the other: a file, the body of a request, an entry of a zip."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to *size* bytes; empty at the end."""
+
+
+class BlobReader(Readable, Protocol):
     """The wanted bytes of a blob, one after the other.
 
     Attributes:
-        is_executable: Whether the blob was put as a program.
+        blob: The whole blob.
+        is_executable: Whether it was put as a program.
     """
 
+    blob: Blob
     is_executable: bool
 
     def read(self, size: int, /) -> bytes:
@@ -106,8 +115,8 @@ class BlobReader(Protocol):
 class NewFolder(Protocol):
     """Blobs that are put together, each under its path below one prefix."""
 
-    def put(self, path: str, content: IO[bytes], *, is_executable: bool = False) -> None:
-        """Put the rest of *content* under *path*.
+    def put(self, path: str, content: Readable, *, is_executable: bool = False) -> int:
+        """Put the rest of *content* under *path*, and return its size in bytes.
 
         Raises:
             BadKey: This place can't hold such a path, or takes it for one that was put before.
@@ -148,7 +157,7 @@ class Blobs(ABC):
         """
 
     @abstractmethod
-    def put(self, key: str, content: IO[bytes], *, if_absent: bool = False) -> int:
+    def put(self, key: str, content: Readable, *, if_absent: bool = False) -> int:
         """Keep the rest of *content* under *key* instead of what was there, and return its size in bytes.
 
         Args:
@@ -211,9 +220,20 @@ def checked_key(key: str) -> str:
     Raises:
         BadKey: It leads out, or has one part only.
     """
-    if leads_out(key) or "/" not in key:
+    if "/" not in key:
         raise BadKey(key, "it is no path below a folder")
-    return key
+    return checked_path(key)
+
+
+def checked_path(path: str) -> str:
+    """Return *path*, which is that of a blob below a prefix.
+
+    Raises:
+        BadKey: It leads out.
+    """
+    if leads_out(path):
+        raise BadKey(path, "it leads out of its folder")
+    return path
 
 
 def checked_prefix(prefix: str) -> str:
@@ -234,4 +254,9 @@ def read_whole(blobs: Blobs, key: str) -> bytes:
         BlobMissing: Nothing is there.
     """
     with blobs.open(key) as reader:
-        return b"".join(iter(lambda: reader.read(BLOCK), b""))
+        return b"".join(blocks(reader))
+
+
+def blocks(content: Readable, *, size: int = BLOCK) -> Iterator[bytes]:
+    """Yield the rest of *content*, up to *size* bytes at a time."""
+    return iter(lambda: content.read(size), b"")

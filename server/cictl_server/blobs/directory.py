@@ -18,13 +18,15 @@ from cictl.base.beneath import NotBeneath, beneath
 from cictl.base.durable import sync_directory
 from cictl.base.names.artifact_paths import BAD_NAME_ERRORS
 from cictl_server.blobs.contract import (
-    BLOCK,
     BadKey,
     Blob,
     BlobExists,
     BlobMissing,
     Blobs,
+    Readable,
+    blocks,
     checked_key,
+    checked_path,
     checked_prefix,
 )
 
@@ -58,7 +60,7 @@ class DirectoryBlobs(Blobs):
     def of_project(self, _project: str) -> str:
         return ""
 
-    def put(self, key: str, content: IO[bytes], *, if_absent: bool = False) -> int:
+    def put(self, key: str, content: Readable, *, if_absent: bool = False) -> int:
         with _naming(key):
             target = self._path(checked_key(key))
             part = self._new_file(key)
@@ -73,7 +75,8 @@ class DirectoryBlobs(Blobs):
     @contextmanager
     def new_folder(self, prefix: str) -> Iterator[_NewFolder]:
         folder = checked_prefix(prefix)[:-1]
-        target = self._path(folder)
+        with _naming(prefix):
+            target = self._path(folder)
         stage = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self._area(prefix)))
         try:
             yield _NewFolder(stage)
@@ -91,7 +94,7 @@ class DirectoryBlobs(Blobs):
         file = _if_there(lambda: self._path(checked_key(key)).open("rb"))
         if file is None:
             raise BlobMissing(key)
-        return _FileReader(file, start=start, length=length)
+        return _FileReader(key, file, start=start, length=length)
 
     def iter_below(self, prefix: str) -> Iterator[Blob]:
         try:
@@ -173,20 +176,23 @@ class _NewFolder:
     def __init__(self, stage: Path) -> None:
         self._stage = stage
 
-    def put(self, path: str, content: IO[bytes], *, is_executable: bool = False) -> None:
-        target = self._stage / checked_key(f"new/{path}").removeprefix("new/")
+    def put(self, path: str, content: Readable, *, is_executable: bool = False) -> int:
+        target = self._stage / checked_path(path)
         with _naming(path):
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             with target.open("xb") as file:
-                shutil.copyfileobj(content, file, BLOCK)
+                file.writelines(blocks(content))
+                size = file.tell()
         target.chmod(0o755 if is_executable else 0o644)
+        return size
 
 
 class _FileReader:
     """The rest of an open file, or a part of it."""
 
-    def __init__(self, file: IO[bytes], *, start: int, length: int | None) -> None:
+    def __init__(self, key: str, file: IO[bytes], *, start: int, length: int | None) -> None:
         info = os.fstat(file.fileno())
+        self.blob = _known(key, info)
         file.seek(min(start, info.st_size))  # no file system seeks to any number
         self._file = file
         self._left = length
@@ -209,9 +215,9 @@ class _FileReader:
         self.close()
 
 
-def _write(path: Path, content: IO[bytes]) -> int:
+def _write(path: Path, content: Readable) -> int:
     with path.open("wb") as file:
-        shutil.copyfileobj(content, file, BLOCK)
+        file.writelines(blocks(content))
         file.flush()
         os.fsync(file.fileno())
         return file.tell()
@@ -287,13 +293,16 @@ def _walk(folder: Path, prefix: str, *, passes_over: str | None = None) -> Itera
 
 
 def _blob(key: str, info: os.stat_result) -> Blob | None:
-    """Return what is known of a file; None for anything else.
+    """Return what is known of a file; None for anything else."""
+    return _known(key, info) if stat.S_ISREG(info.st_mode) else None
+
+
+def _known(key: str, info: os.stat_result) -> Blob:
+    """Return what is known of a file.
 
     Time and size stand for a digest: hashing gigabytes at each request would cost more than sending a part of them. A file is
     never changed in place.
     """
-    if not stat.S_ISREG(info.st_mode):
-        return None
     etag = f'"{info.st_mtime_ns:x}-{info.st_size:x}"'
     return Blob(key=key, size=info.st_size, modified=_modified(info), etag=etag)
 

@@ -6,14 +6,13 @@ import mimetypes
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import IO
 from urllib.parse import quote
 
 import falcon
 
 from cictl.base.characters import without_steering
+from cictl_server.blobs.contract import Readable
 from cictl_server.errors import InvalidRequest
 from cictl_server.http.authentication import caller_of
 from cictl_server.http.conditional import is_known, is_unmodified
@@ -29,7 +28,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 class FileStream:
     """The blocks of an open file. `close` also closes *resources*, whether the file was read or not."""
 
-    def __init__(self, file: IO[bytes], resources: ExitStack, *, length: int | None = None) -> None:
+    def __init__(self, file: Readable, resources: ExitStack, *, length: int | None = None) -> None:
         """Send *length* bytes from the present position of *file*; None for all that follow."""
         self._file = file
         self._resources = resources
@@ -68,11 +67,7 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile, pl
     Raises:
         NoCapacity: The answer is so long that a thread may have to wait for its reader, and no place of *places* is left for it.
     """
-    # Time and size instead of a digest: hashing gigabytes at each request would cost more than sending a part of them. A
-    # stored file is never changed in place, a new upload makes a new file, so the pair identifies the content.
-    info = stored.path.stat()
-    modified = datetime.fromtimestamp(info.st_mtime, tz=UTC)
-    etag = f'"{info.st_mtime_ns:x}-{info.st_size:x}"'
+    modified, etag, size = stored.blob.modified, stored.blob.etag, stored.blob.size
     resp.set_headers(
         {
             "Accept-Ranges": "bytes",
@@ -87,23 +82,22 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile, pl
         resp.status = falcon.HTTP_304
         return
     resp.content_type = mimetypes.guess_type(stored.name)[0] or "application/octet-stream"
-    wanted = _range(req, etag, size=info.st_size)
+    wanted = _range(req, etag, size=size)
     if wanted is not None and not wanted:
         resp.status = falcon.HTTP_416
-        resp.set_header("Content-Range", f"bytes */{info.st_size}")
+        resp.set_header("Content-Range", f"bytes */{size}")
         return
-    part = range(info.st_size) if wanted is None else wanted
+    part = range(size) if wanted is None else wanted
     if wanted is not None:
         resp.status = falcon.HTTP_206
-        resp.set_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{info.st_size}")
+        resp.set_header("Content-Range", f"bytes {part.start}-{part.stop - 1}/{size}")
     if req.method == "HEAD":
         resp.content_length = len(part)
         return
     with ExitStack() as stack:
         if len(part) > UNSENT_LIMIT:
             hold_place(req, stack, places)
-        file = stack.enter_context(stored.path.open("rb"))
-        file.seek(part.start)
+        file = stack.enter_context(stored.open(part))
         resp.set_stream(FileStream(file, stack.pop_all(), length=len(part)), len(part))
 
 

@@ -160,7 +160,7 @@ class ArtifactFileResource:
     def _find(self, job_id: str, path: str) -> StoredFile:
         """Return the file, or answer as for an unknown path."""
         try:
-            return self._artifacts.open_file(job_id, path)
+            return self._artifacts.find_file(job_id, path)
         except NotFound:
             raise falcon.HTTPNotFound from None
 

@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from cictl.base.clock import Clock, utc_now
+from cictl_server.blobs.contract import Blobs
+from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.log_writer.files import FileLogs
 from cictl_server.services.about import About
@@ -74,6 +76,7 @@ class Services:
         directory: Path,
         *,
         version: str,
+        blobs: Blobs | None = None,
         clock: Clock = utc_now,
         signals: Signals | None = None,
         waiting_places: int = DEFAULT_WAITING_PLACES,
@@ -92,11 +95,12 @@ class Services:
         policy: Policy = Policy.OPEN_AT_FIRST,
         audit_kept: timedelta = DEFAULT_KEPT,
     ) -> Services:
-        """Wire the services to *store* and to the files below *directory* (logs, artifacts, reports, icons).
+        """Wire the services to *store*, to *blobs*, and to the files below *directory*: logs, and temporary ones.
 
         A room is built from rooms of the levels below its own. `lint-imports` holds the levels.
 
         Args:
+            blobs: Where artifacts, reports and icons are; by default below *directory*.
             default_timeout_seconds: The limit of jobs that state none; 0 means none.
             max_log_bytes: How much is kept of the log of one execution; 0 for any size.
             log_writer: Keeps the logs; by default files below *directory*.
@@ -113,6 +117,7 @@ class Services:
         core = Core.build(
             store,
             directory,
+            blobs or DirectoryBlobs(directory),
             signals=signals or MemorySignals(clock, Identity(version=version)),
             version=version,
             waiting_places=waiting_places,
@@ -125,7 +130,7 @@ class Services:
         fleet = Fleet.build(core, limits=fleet_limits or FleetLimits())
         audit = Audit.build(core, kept=audit_kept)
         secrets = Secrets.build(core, directory, vault_urls=vault_urls)
-        projects = Projects.build(core, directory)
+        projects = Projects.build(core)
         # level 3
         logs = Logs.build(core, secrets, log_writer or FileLogs(directory / "logs"), limit=max_log_bytes)
         artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())

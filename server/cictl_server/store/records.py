@@ -51,6 +51,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         not_before: While this is set, the queued execution can't be claimed.
         waiting_reason: Why its secrets could not be read at the last attempt.
         secrets_since: When the first of `secrets_attempts` attempts to read them failed.
+        report_generation: Which upload of its reports counts; 0 while it has none, or one of earlier versions.
+        report_bytes: What these take; 0 for those of earlier versions.
         warnings: What its agent says that users should know although it is no failure.
         outputs: The texts of `declared_outputs`, once it has succeeded.
         pinned: Retention leaves its run alone.
@@ -76,6 +78,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     cause: Cause | None = None
     failed_dependency: FailedDependency | None = None
     test_summary: TestSummary | None = None
+    report_generation: int = 0
+    report_bytes: int = 0
     lease_request_id: str = ""
     lease_process: str = ""
     lease_slot: int = 0
@@ -234,7 +238,7 @@ class ArtifactsRecord(Record, frozen=True, kw_only=True):
     """The artifacts of one execution, in upload order; `number` is the execution's.
 
     Attributes:
-        generation: Counts uploads; each has its own directory, so that a new one replaces the old in one commit.
+        generation: The number of the upload; each has files of its own, so that a new one replaces the old in one commit.
         project: Id of the execution's project, else its name; empty in records of earlier versions.
     """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from cictl.base.names.artifact_paths import DEEPEST_PATH
+from cictl_server.blobs.directory import UNFINISHED
 
 _KINDS = {
     stat.S_IFLNK: "a link",
@@ -18,7 +19,6 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_UNFINISHED = "artifacts/upload-"
 _DEEPEST = DEEPEST_PATH + 3
 """An artifact lies in `artifacts/job-N/G`."""
 _PERMISSIONS = 0o777
@@ -48,7 +48,7 @@ def copy_tree(source: Path, target: Path, copy: TreeCopy, *, name: str) -> None:
     Links are not followed, and neither they nor pipes, devices and files with several names are copied: what stands behind
     them is not the folder's own. Uploads that nobody was told of yet are passed over.
     """
-    if name.startswith(_UNFINISHED):
+    if name.count("/") == 1 and source.name.startswith(UNFINISHED):
         return
     if name.count("/") > _DEEPEST:
         copy.left_out.append(f"{name} lies too deep")

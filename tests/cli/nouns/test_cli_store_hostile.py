@@ -210,11 +210,12 @@ def test_logs_reports_and_icons_are_not_read_or_written_through_links(backup: Ba
         f"reports/{backup.job_id}/test-report.json",
     ):
         path = data / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         path.symlink_to(secret)
     server = RunningServer(data)
     [project] = server.get("/api/v1/projects").json["projects"]
+    (data / "icons").mkdir()
     (data / "icons" / f"project-{project['id']}").symlink_to(secret)
     answers = [
         server.get(f"/api/v1/jobs/{backup.job_id}/log"),
@@ -271,6 +272,7 @@ def change_the_state(folder: Path) -> None:
 
 
 def add_a_file(folder: Path) -> None:
+    (folder / "icons").mkdir()
     (folder / "icons" / "project-1").write_text("more")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import errno
 import io
 import stat
 import struct
 import tracemalloc
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from cictl_testing.server import RunningServer
 from cictl.base.names.artifact_paths import link_entry
 from cictl.wire.artifacts import ArtifactList
 from cictl.wire.jobs import JobExecution
-from cictl_server.services.artifacts import artifacts as artifact_service
+from cictl_server.blobs.contract import NewFolder
+from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.services.artifacts.limits import ArtifactLimits
-from cictl_server.services.artifacts.reports import ReportFiles
 
 
 @pytest.fixture
@@ -111,24 +111,20 @@ def test_an_upload_that_is_overtaken_never_becomes_the_next_agents(
         server.services.jobs.expiry.run_once()
         assert server.running("b").id == job.id
 
-    sync, replacing = artifact_service._sync_tree, ReportFiles.replacing
+    new_folder = DirectoryBlobs.new_folder
 
-    def overtake_and_sync(directory: Path) -> None:
+    def overtake_and_begin(blobs: DirectoryBlobs, prefix: str) -> AbstractContextManager[NewFolder]:
         overtake()
-        sync(directory)
+        return new_folder(blobs, prefix)
 
-    def overtake_and_replace(*arguments: Any) -> Any:
-        overtake()
-        return replacing(*arguments)
-
-    monkeypatch.setattr(artifact_service, "_sync_tree", overtake_and_sync)
-    monkeypatch.setattr(ReportFiles, "replacing", overtake_and_replace)
+    monkeypatch.setattr(DirectoryBlobs, "new_folder", overtake_and_begin)
     if kind == "artifacts":
         answer = upload(server, job.id, {"late": b"1"})
     else:
         answer = server.post(f"/api/v1/jobs/{job.id}/tests", {"agent_id": "a", "report": {"total": 1}})
     assert (answer.status_code, answer.text) == (409, "job is leased by another agent\n")
     assert paths(server, job.id) == []
+    assert not list(server.directory.rglob("*late")) + list(server.directory.rglob("test-report.json"))
 
 
 @pytest.mark.parametrize("body", [b"", zipped({})], ids=["no bytes", "an empty zip"])
@@ -179,7 +175,7 @@ def test_lists_that_no_directory_can_hold_are_refused(
 def test_names_that_differ_in_case_only_are_kept_where_the_disk_can(
     server: RunningServer, job: JobExecution, keeps_case: bool
 ) -> None:
-    server.services.artifacts.artifacts._keeps_case = keeps_case  # tests run where it can
+    vars(server.services.core.blobs)["keeps_case"] = keeps_case  # tests run where it can
     answer = upload_zip(server, job.id, zipped({"README": b"1", "readme": b"2"}))
     assert answer.status_code == (200 if keeps_case else 400)
     assert paths(server, job.id) == (["README", "readme"] if keeps_case else [])
@@ -200,17 +196,16 @@ def test_deep_and_long_names_are_refused(server: RunningServer, job: JobExecutio
         assert len(answer.text) < 1100
 
 
-def test_a_name_that_the_disk_refuses_is_a_bad_name(
-    server: RunningServer, job: JobExecution, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_that_the_disk_refuses_is_a_bad_name(tmp_path: Path) -> None:
     """As in a data directory whose own path is long already."""
-
-    def refuse(target: Path, _: bytes) -> None:
-        raise OSError(errno.ENAMETOOLONG, "File name too long", str(target))
-
-    monkeypatch.setattr(artifact_service, "_write", refuse)
-    answer = upload(server, job.id, {"long": b"1"})
-    assert (answer.status_code, answer.text) == (400, 'invalid artifact path: "long"\n')
+    server = RunningServer(tmp_path.joinpath(*["d" * 250] * 13))
+    server.enqueue()
+    job = server.running()
+    path = "/".join(["x" * 250] * 4)
+    answer = upload(server, job.id, {"short": b"1", path: b"2"})
+    assert (answer.status_code, answer.text) == (400, f'invalid artifact path: "{path[:500]}…"\n')
+    assert not list((server.directory / "artifacts").iterdir())
+    server.close()
 
 
 def limit(server: RunningServer, **limits: int) -> None:

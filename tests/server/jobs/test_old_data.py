@@ -10,6 +10,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from cictl_testing.server import RunningServer
 
@@ -18,6 +19,7 @@ from cictl.project_file import Step, Test, VaultUse
 from cictl.wire.jobs import Cause, JobSpec, JobStatus, Source
 from cictl.wire.jobs import Step as PlannedStep
 from cictl.wire.metadata import JobMetadata
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -107,3 +109,48 @@ def test_what_ended_an_execution_is_told_by_its_text(server: RunningServer) -> N
             "reason": "required job pack failed",
         },
     }
+
+
+def test_artifacts_and_reports_of_an_earlier_version_are_found_replaced_and_removed(tmp_path: Path) -> None:
+    """Artifacts counted their uploads then, and reports had no folder of their own."""
+    server = RunningServer(tmp_path)
+    server.enqueue()
+    job = server.running()
+    report = {"total": 1, "passed": 1, "failed": 0, "skipped": 0, "coverage": {"format": "lcov"}}
+    server.post(f"/api/v1/jobs/{job.id}/tests", {"agent_id": "a", "report": report})
+    artifacts = {"agent_id": "a", "artifacts": [{"path": "f", "data_base64": "eA=="}]}
+    server.post(f"/api/v1/jobs/{job.id}/artifacts", artifacts)
+    as_before(server, job.id)
+    server.restart()
+    listed = server.get(f"/api/v1/jobs/{job.id}/artifacts").json["artifacts"]
+    assert [a["path"] for a in listed] == ["coverage-report.json", "f", "test-report.json"]
+    assert server.get(f"/artifacts/{job.id}/f").content == b"x"
+    assert server.get(f"/artifacts/{job.id}/coverage-report.json").json["format"] == "lcov"
+    assert server.get(f"/api/v1/jobs/{job.id}/tests").json["report"]["total"] == 1
+    server.post(f"/api/v1/jobs/{job.id}/artifacts", artifacts)
+    assert not (tmp_path / "artifacts" / job.id / "1").exists()
+    server.report(job.id, "succeeded")
+    server.services.jobs.removal.flush_history()
+    assert not [path for path in tmp_path.rglob(f"{job.id}*") if path.is_dir()]
+
+
+def as_before(server: RunningServer, job_id: str) -> None:
+    """Put records and files of an execution as an earlier version would have them."""
+    number = int(job_id.removeprefix("job-"))
+    with server.store.read() as view:
+        job, artifacts = view.jobs.find(number), view.artifacts.find(number)
+    assert job is not None
+    assert artifacts is not None
+    old_job = msgspec.structs.replace(job, report_generation=0, report_bytes=0)
+    old_artifacts = msgspec.structs.replace(artifacts, generation=1, project="")
+
+    def put(tx: Transaction) -> None:
+        tx.jobs.put(old_job)
+        tx.artifacts.put(old_artifacts)
+
+    server.store.write(put)
+    reports, home = (server.directory / kind / job_id for kind in ("reports", "artifacts"))
+    for path in (reports / str(job.report_generation)).iterdir():
+        path.replace(reports / path.name)
+    (reports / str(job.report_generation)).rmdir()
+    (home / str(artifacts.generation)).replace(home / "1")

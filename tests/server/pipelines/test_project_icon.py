@@ -115,7 +115,7 @@ def test_it_goes_with_its_project(server: RunningServer, origin: Origin) -> None
 
 
 def test_a_disk_that_takes_no_icon_does_not_fail_the_import(server: RunningServer, origin: Origin) -> None:
-    (server.directory / "icons").rmdir()
+    (server.directory / "icons").write_bytes(b"in the way")
     add(origin, {"icon.png": PNG})
     import_project(server, origin.url)
     assert server.get(ICON).status_code == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,7 @@ def test_what_a_kill_left_behind_goes_with_the_next_pass(server: RunningServer, 
     cut_off(service)
     assert left(server) == [last]
     assert files(server, gone)
+    server.clock.now = datetime.now(UTC) + timedelta(hours=25)
     server.restart()
     server.services.retention.retention.run_in_background(threading.Event())
     assert not files(server, gone)

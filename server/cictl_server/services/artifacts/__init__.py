@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cictl_server.services.artifacts.artifacts import ArtifactService
 from cictl_server.services.artifacts.limits import ArtifactLimits
+from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.artifacts.reports import ReportFiles, ReportService
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
@@ -17,23 +18,27 @@ from cictl_server.services.secrets import Secrets
 class Artifacts:
     artifacts: ArtifactService
     reports: ReportService
-    report_files: ReportFiles
+    removal: FileRemoval
 
     @classmethod
     def build(cls, core: Core, fleet: Fleet, secrets: Secrets, directory: Path, *, limits: ArtifactLimits) -> Artifacts:
-        store, presence, masks = core.store, fleet.presence, secrets.masks
-        files = ReportFiles(directory / "reports")
+        store, blobs, presence, masks = core.store, core.blobs, fleet.presence, secrets.masks
+        files, removal = ReportFiles(blobs), FileRemoval(blobs=blobs)
         return cls(
             artifacts=ArtifactService(
-                directory / "artifacts",
+                blobs,
+                directory,
                 store=store,
                 reports=files,
+                removal=removal,
                 presence=presence,
                 masks=masks,
                 limits=limits,
                 disk=core.disk,
                 clock=core.clock,
             ),
-            reports=ReportService(files=files, store=store, presence=presence, masks=masks, clock=core.clock),
-            report_files=files,
+            reports=ReportService(
+                files=files, removal=removal, store=store, presence=presence, masks=masks, clock=core.clock
+            ),
+            removal=removal,
         )

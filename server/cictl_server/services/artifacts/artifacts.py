@@ -4,53 +4,42 @@ from __future__ import annotations
 
 import base64
 import binascii
-import errno
-import os
+import io
+import posixpath
 import shutil
 import stat
 import tempfile
-import threading
 import zipfile
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from cictl.base.beneath import NotBeneath, beneath
 from cictl.base.clock import Clock
-from cictl.base.names.artifact_paths import (
-    BAD_NAME_ERRORS,
-    BadArtifactPath,
-    ends_of_links,
-    link_entry,
-    link_target,
-    link_text,
-)
-from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact, ArtifactData
+from cictl.base.names.artifact_paths import BadArtifactPath, ends_of_links, link_target
+from cictl.wire.artifacts import Artifact, ArtifactData
+from cictl_server.blobs.contract import BLOCK, BadKey, Blob, BlobReader, Blobs, NewFolder
 from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
+from cictl_server.services.artifacts.archives import Packer
 from cictl_server.services.artifacts.limits import ArtifactLimits
-from cictl_server.services.artifacts.paths import bad_path, check_paths, clean_artifact_path, keeps_case
+from cictl_server.services.artifacts.paths import bad_path, check_paths, clean_artifact_path
+from cictl_server.services.artifacts.places import artifacts_of, new_generation, project_of
+from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.artifacts.zips import entry_kind, extract, open_zip, read_link
 from cictl_server.services.core.disk import Disk
-from cictl_server.services.core.ids import job_number, numbered_names
+from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, check_uploader
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.secrets.masks import Masks
-from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ArtifactEntry, ArtifactsRecord, JobRecord
-
-_BLOCK = 1 << 20
-_PACKED_AT_ONCE = 2
-"""How many archives are packed at the same time. Each keeps a processor busy."""
-_COMPRESSION_LEVEL = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,76 +59,83 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredFile:
-    """A file to send."""
+    """A file to send, and what it is called."""
 
-    path: Path
+    blobs: Blobs
+    blob: Blob
     name: str
-    size: int
+
+    def open(self, part: range) -> BlobReader:
+        """Open some of its bytes.
+
+        Raises:
+            BlobMissing: It was removed since it was found.
+        """
+        return self.blobs.open(self.blob.key, start=part.start, length=len(part))
 
 
 class ArtifactService:
-    """The artifacts below one directory, in `<job>/<generation>/<path>`.
+    """The artifacts of all executions: lists in the store, files in *blobs*; see `places` for where.
 
-    The record in the store names the generation that counts. So an upload replaces all files by one commit: until then
-    readers see the old generation, and a crash leaves either the old list or the new one.
+    Args:
+        spool: A directory of this machine for temporary files.
     """
 
     def __init__(
         self,
-        directory: Path,
+        blobs: Blobs,
+        spool: Path,
         *,
         store: Store,
         reports: ReportFiles,
+        removal: FileRemoval,
         presence: PresenceBook,
         masks: Masks,
         limits: ArtifactLimits,
         disk: Disk,
         clock: Clock,
     ) -> None:
-        self._directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._blobs = blobs
+        self._spool = spool
+        self._packer = Packer(blobs, spool)
         self._store = store
         self._reports = reports
+        self._removal = removal
         self._presence = presence
         self._masks = masks
         self._limits = limits
         self._disk = disk
         self._clock = clock
-        self._locks = [threading.Lock() for _ in range(64)]
-        """Uploads of one execution take turns. Its number chooses the lock; executions may share one."""
-        self._packing = threading.BoundedSemaphore(_PACKED_AT_ONCE)
-
-    @cached_property
-    def _keeps_case(self) -> bool:
-        return keeps_case(self._directory)  # asked late: it writes, and a server must also start on a full disk
 
     def upload_files(self, job_id: str, *, sender: Sender, files: Iterable[ArtifactData]) -> list[Artifact]:
         """Replace the list with *files*. Everything is checked before the first byte is written.
 
         Raises:
-            InvalidRequest, NotFound, Conflict, TooLarge, DiskLow: Nothing has changed then.
+            InvalidRequest, NotFound, Conflict, TooLarge, DiskLow, BlobsAway: Nothing has changed then.
         """
         self._check_sender(job_id, sender)
         files = list(files)
         self._limits.check_files(len(files))
         paths = self._names(job_id, [f.path for f in files])
         decoded = list(zip(paths, map(_decoded, files), strict=True))
-        check_paths(paths, keeps_case=self._keeps_case)
-        self._limits.check_bytes(sum(len(data) for _, data in decoded))
-        with self._staging() as stage:
-            for path, data in decoded:
-                _write(stage / path, data)
-            return self._commit(job_id, sender, stage, Upload(paths=paths))
+        check_paths(paths, keeps_case=self._blobs.keeps_case)
+        total = sum(len(data) for _, data in decoded)
+        self._limits.check_bytes(total)
+
+        def fill(folder: NewFolder) -> dict[str, int]:
+            return {path: folder.put(path, io.BytesIO(data)) for path, data in decoded}
+
+        return self._replace(job_id, sender, Upload(paths=paths), fill, total=total)
 
     def upload_zip(self, job_id: str, *, sender: Sender, body: IO[bytes]) -> list[Artifact]:
         """Replace the list with the entries of a zip. An empty body gives an empty list.
 
         Raises:
-            InvalidRequest, NotFound, Conflict, TooLarge, DiskLow: Nothing has changed then.
+            InvalidRequest, NotFound, Conflict, TooLarge, DiskLow, BlobsAway: Nothing has changed then.
         """
         self._check_sender(job_id, sender)
-        with tempfile.TemporaryFile(dir=self._directory) as spool:
-            shutil.copyfileobj(body, spool, _BLOCK)
+        with tempfile.TemporaryFile(dir=self._spool) as spool:
+            shutil.copyfileobj(body, spool, BLOCK)
             size = spool.tell()
             if size == 0:
                 return self.upload_files(job_id, sender=sender, files=[])
@@ -168,43 +164,39 @@ class ArtifactService:
         except NotFound:
             return []
         with self._store.read() as view:
-            record = view.artifacts.find(number)
+            record, job = view.artifacts.find(number), view.jobs.find(number)
         artifacts = [
             _artifact(job_id, entry, id_=position + 1)
             for position, entry in enumerate(record.entries if record else [])
         ]
         names = {a.path for a in artifacts}
         extra = [
-            _artifact(job_id, ArtifactEntry(path=name, size_bytes=path.stat().st_size), id_=0)
-            for name, path in self._reports.existing(number)
+            _artifact(job_id, ArtifactEntry(path=name, size_bytes=blob.size), id_=0)
+            for name, blob in self._reports.existing(job)
             if name not in names
         ]
         return sorted(artifacts + extra, key=lambda a: a.path) if extra else artifacts
 
-    def open_file(self, job_id: str, path: str) -> StoredFile:
-        """Return where the artifact *path* is stored; of a link, where the file at its end is.
+    def find_file(self, job_id: str, path: str) -> StoredFile:
+        """Return the artifact *path*; of a link, the file at its end.
 
         Raises:
             NotFound: No such execution or artifact.
         """
         number = job_number(job_id)
         with self._store.read() as view:
-            record = view.artifacts.find(number)
+            record, job = view.artifacts.find(number), view.jobs.find(number)
         entry = next((e for e in record.entries if e.path == path), None) if record else None
-        try:
+        blob = None
+        with suppress(BadKey):  # whoever wrote the record was not this server
             if record and entry:
                 end = _ends(record.entries).get(path, path) if entry.link else path
-                file = self._file(record, end)
-            elif path in (TEST_REPORT_PATH, COVERAGE_REPORT_PATH):
-                file = self._reports.path(number, path)
+                blob = self._blobs.find(artifacts_of(self._blobs, record) + end)
             else:
-                raise NotFound("artifact")
-            info = file.stat()
-        except FileNotFoundError:
-            raise NotFound("artifact") from None
-        if not stat.S_ISREG(info.st_mode):
+                blob = dict(self._reports.existing(job)).get(path)
+        if blob is None:
             raise NotFound("artifact")
-        return StoredFile(path=file, name=Path(path).name, size=info.st_size)
+        return StoredFile(blobs=self._blobs, blob=blob, name=posixpath.basename(path))
 
     @contextmanager
     def archive(self, job_id: str, *, prefix: str = "", with_links: bool = False) -> Iterator[IO[bytes]]:
@@ -222,55 +214,24 @@ class ArtifactService:
             artifacts = [a for a in artifacts if a.path == prefix or a.path.startswith(prefix + "/")]
             if not artifacts:
                 raise NotFound("artifact directory")
-        links = _ends(artifacts) if with_links else {}
-        with tempfile.TemporaryFile(dir=self._directory) as spool:
-            with self._packing:
-                self._pack(spool, artifacts, files=self._files(job_id), links=links)
-            spool.seek(0)
+        ends = _ends(artifacts) if with_links else {}
+        links = {a.path: a.link for a in artifacts if a.path in ends}
+        with self._packer.pack([a.path for a in artifacts], keys=self._keys(job_id), links=links) as spool:
             yield spool
 
-    def _pack(
-        self, spool: IO[bytes], artifacts: Iterable[Artifact], *, files: Mapping[str, Path], links: Container[str]
-    ) -> None:
-        with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL) as archive:
-            for artifact in artifacts:
-                if artifact.path in links and artifact.path in files:
-                    archive.writestr(link_entry(artifact.path), link_text(artifact.path, artifact.link))
-                    continue
-                with suppress(FileNotFoundError, KeyError):  # replaced or removed since it was listed
-                    archive.write(files[artifact.path], artifact.path)
-
-    def _files(self, job_id: str) -> dict[str, Path]:
-        """Return where each artifact and report is stored, in one go: to ask for each of many would take the square of them."""
+    def _keys(self, job_id: str) -> dict[str, str]:
+        """Return where each artifact and report is, in one go: to ask for each of many would take the square of them."""
         try:
             number = job_number(job_id)
         except NotFound:
             return {}
         with self._store.read() as view:
-            record = view.artifacts.find(number)
-        files = dict(self._reports.existing(number))
+            record, job = view.artifacts.find(number), view.jobs.find(number)
+        keys = {name: blob.key for name, blob in self._reports.existing(job)}
         if record:
-            ends = _ends(record.entries)
-            for entry in record.entries:
-                with suppress(NotBeneath):
-                    files[entry.path] = self._file(record, ends.get(entry.path, entry.path))
-        return files
-
-    def stored(self) -> Iterator[tuple[int, str]]:
-        """Yield the number of each execution that has a directory here, and the directory's name."""
-        return numbered_names(self._directory)
-
-    def _file(self, record: ArtifactsRecord, path: str) -> Path:
-        """Return where an artifact's content is.
-
-        Raises:
-            NotBeneath: It is no plain file in the folder of its upload: whoever wrote the record was not this server.
-        """
-        return beneath(self._directory, f"job-{record.number}/{record.generation}/{path}")
-
-    def delete(self, number: int) -> None:
-        """Remove the files of an execution that was deleted."""
-        shutil.rmtree(self._directory / f"job-{number}", ignore_errors=True)
+            home, ends = artifacts_of(self._blobs, record), _ends(record.entries)
+            keys.update({entry.path: home + ends.get(entry.path, entry.path) for entry in record.entries})
+        return keys
 
     def _check_sender(self, job_id: str, sender: Sender) -> None:
         if not sender.agent_id.strip():
@@ -287,16 +248,20 @@ class ArtifactService:
         total = sum(info.file_size for info in entries)
         self._limits.check_bytes(total)
         self._limits.check_ratio(unpacked=total, packed=size)
-        with self._staging() as stage:
-            for info, path in zip(entries, upload.paths, strict=True):
-                if path not in upload.links:
-                    extract(archive, info, stage / path)
-            return self._commit(job_id, sender, stage, upload)
+
+        def fill(folder: NewFolder) -> dict[str, int]:
+            return {
+                path: extract(archive, info, path, folder)
+                for info, path in zip(entries, upload.paths, strict=True)
+                if path not in upload.links
+            }
+
+        return self._replace(job_id, sender, upload, fill, total=total)
 
     def _read_entries(self, job_id: str, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> Upload:
         """Check the names and kinds of a zip's entries, and where its links lead."""
         paths = self._names(job_id, [info.filename for info in entries])
-        check_paths(paths, keeps_case=self._keeps_case)
+        check_paths(paths, keeps_case=self._blobs.keeps_case)
         links = {}
         for info, path in zip(entries, paths, strict=True):
             if entry_kind(info) == stat.S_IFLNK:
@@ -326,68 +291,57 @@ class ArtifactService:
             return [clean_artifact_path(path) for path in paths]
         return [mask.redact_name(clean_artifact_path(mask.redact_name(path))) for path in paths]
 
-    @contextmanager
-    def _staging(self) -> Iterator[Path]:
-        """Yield a directory for new files, and remove it afterwards unless it was moved."""
-        stage = Path(tempfile.mkdtemp(prefix="upload-", dir=self._directory))
-        try:
-            yield stage
-        except OSError as error:
-            # The names were checked, but a disk may take two of them for one, or allow shorter ones only.
-            if error.errno in BAD_NAME_ERRORS | {errno.EEXIST, errno.ENOTDIR}:
-                raise bad_path(str(error.filename or "").removeprefix(f"{stage}/"), str(error.strerror)) from error
-            raise
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
+    def _replace(
+        self, job_id: str, sender: Sender, upload: Upload, fill: Callable[[NewFolder], Mapping[str, int]], *, total: int
+    ) -> list[Artifact]:
+        """Keep new files, and name them in the store instead of the old ones, which are removed then.
 
-    def _commit(self, job_id: str, sender: Sender, stage: Path, upload: Upload) -> list[Artifact]:
-        """Move the staged files into a new generation, and name it in the store.
-
-        The order matters: files and names are synced to disk before the record names them, the holder is checked again in
-        the transaction, and old generations are removed only after the commit.
+        Args:
+            fill: Puts the files, and returns the size of each.
+            total: How many bytes that will be.
         """
-        number = job_number(job_id)
+        with self._store.read() as view:
+            job = get_job(view, job_id)
+            self._check_project(view, job, total)
+        new = ArtifactsRecord(number=job.number, project=project_of(job), generation=new_generation(), entries=[])
+        prefix = artifacts_of(self._blobs, new)
+        try:
+            with self._blobs.new_folder(prefix) as folder:
+                sizes = fill(folder)
+        except BadKey as error:
+            # The names were checked, but a disk may take two of them for one, or allow shorter ones only.
+            raise bad_path(error.key, error.reason) from error
         entries = [
-            ArtifactEntry(
-                path=path,
-                size_bytes=(stage / upload.ends.get(path, path)).stat().st_size,
-                link=upload.links.get(path, ""),
-            )
+            ArtifactEntry(path=path, size_bytes=sizes[upload.ends.get(path, path)], link=upload.links.get(path, ""))
             for path in upload.paths
         ]
-        home = beneath(self._directory, f"job-{number}")
-        with self._locks[number // 1000 % len(self._locks)]:
-            home.mkdir(mode=0o700, exist_ok=True)
-            with self._store.read() as view:
-                known = view.artifacts.find(number)
-                project = _project_of(get_job(view, job_id))
-                kept = view.artifacts.bytes_of_project(project)
-            record = ArtifactsRecord(number=number, project=project, entries=entries)
-            self._limits.check_project(kept - (known.bytes if known and known.project == project else 0) + record.bytes)
-            generation = max(_generations(home), default=known.generation if known else 0) + 1
-            stage.rename(self._generation(number, generation))
-            _sync_tree(home)
-
-            def name_generation(tx: Transaction) -> None:
-                check_uploader(get_job(tx, job_id), sender, now=self._clock())
-                tx.artifacts.put(replace(record, generation=generation))
-
-            self._store.write(name_generation)
-            for old in _generations(home):
-                if old < generation:
-                    shutil.rmtree(self._generation(number, old), ignore_errors=True)
+        try:
+            old = self._name(job_id, sender, replace(new, entries=entries))
+        except BaseException:
+            self._removal.remove([prefix])
+            raise
+        if old is not None:
+            self._removal.remove([artifacts_of(self._blobs, old)])
         return [_artifact(job_id, entry, id_=0) for entry in entries]
 
-    def _generation(self, number: int, generation: int) -> Path:
-        return self._directory / f"job-{number}" / str(generation)
+    def _name(self, job_id: str, sender: Sender, record: ArtifactsRecord) -> ArtifactsRecord | None:
+        """Store *record*, if the sender still holds the execution, and return the one that counted before."""
 
+        def name(tx: Transaction) -> ArtifactsRecord | None:
+            job = get_job(tx, job_id)
+            check_uploader(job, sender, now=self._clock())
+            self._check_project(tx, job, record.bytes)
+            old = tx.artifacts.find(job.number)
+            tx.artifacts.put(record)
+            return old
 
-def _project_of(job: JobRecord) -> str:
-    return job.facts.project_id or job.facts.project
+        return self._store.write(name)
 
-
-def _generations(home: Path) -> list[int]:
-    return [int(child.name) for child in home.iterdir() if child.name.isdigit()]
+    def _check_project(self, view: View, job: JobRecord, size: int) -> None:
+        """Check what a project would keep if an execution had *size* bytes instead of those that it has."""
+        project, known = project_of(job), view.artifacts.find(job.number)
+        kept = view.artifacts.bytes_of_project(project)
+        self._limits.check_project(kept - (known.bytes if known and known.project == project else 0) + size)
 
 
 def _artifact(job_id: str, entry: ArtifactEntry, *, id_: int) -> Artifact:
@@ -413,20 +367,3 @@ def _decoded(file: ArtifactData) -> bytes:
         return base64.b64decode(file.data_base64, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidRequest(f'decode artifact "{file.path}": {error}') from error
-
-
-def _write(target: Path, data: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("xb") as file:
-        file.write(data)
-
-
-def _sync_tree(directory: Path) -> None:
-    """Make files and names durable before the record that names them is."""
-    for folder, _, names in os.walk(directory):
-        for name in [*names, "."]:
-            descriptor = os.open(Path(folder) / name, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)

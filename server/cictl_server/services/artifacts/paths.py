@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
 from cictl.base.names.artifact_paths import BadArtifactPath, clean_path
 from cictl_server.errors import InvalidRequest
@@ -49,10 +47,3 @@ def bad_path(path: str, reason: str) -> InvalidRequest:
     """Return the refusal of one artifact, which is named as the contract has it."""
     shown = path if len(path) <= _MOST_SHOWN else path[:_MOST_SHOWN] + "…"
     return InvalidRequest(f'invalid artifact path: "{shown}"', hint=reason)
-
-
-def keeps_case(directory: Path) -> bool:
-    """Tell whether names that differ in case only are two files in *directory*."""
-    with tempfile.NamedTemporaryFile(prefix="Case-", dir=directory) as probe:
-        path = Path(probe.name)
-        return not path.with_name(path.name.swapcase()).exists()

@@ -9,14 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
+from cictl_server.blobs.contract import NewFolder
 from cictl_server.errors import InvalidRequest, TooLarge
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.paths import bad_path
 
-_BLOCK = 1 << 20
 _LONGEST_LINK = 4096
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """The standard library unpacks any other one, bzip2 and LZMA, block by block of the zip, whatever that makes of memory: 566 bytes
@@ -80,19 +79,33 @@ def read_link(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> str
         return source.read(_LONGEST_LINK).decode()
 
 
-def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    """Unpack one entry, at most the bytes that it declares. Of its mode only the executable bit is kept."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, folder: NewFolder) -> int:
+    """Put one entry into *folder* under *path*, and return its size. Of its mode only the executable bit is kept.
+
+    Raises:
+        InvalidRequest: It is damaged, or larger than it declares.
+    """
     with reading_zip():
         source = archive.open(info)
-    with source, target.open("xb") as sink:
-        left = info.file_size
-        while block := _read_block(source, limit=min(_BLOCK, left + 1)):
-            left -= len(block)
-            if left < 0:
-                raise InvalidRequest(f'read artifact zip: "{info.filename}" is larger than it says')
-            sink.write(block)
-    target.chmod(0o755 if info.external_attr >> 16 & 0o100 else 0o644)
+    with source:
+        return folder.put(path, _Entry(source, info), is_executable=bool(info.external_attr >> 16 & 0o100))
+
+
+class _Entry:
+    """The bytes of an entry, at most as many as it declares."""
+
+    def __init__(self, source: IO[bytes], info: zipfile.ZipInfo) -> None:
+        self._source = source
+        self._name = info.filename
+        self._left = info.file_size
+
+    def read(self, size: int, /) -> bytes:
+        """Raises: InvalidRequest."""
+        block = _read_block(self._source, limit=min(size, self._left + 1))
+        self._left -= len(block)
+        if self._left < 0:
+            raise InvalidRequest(f'read artifact zip: "{self._name}" is larger than it says')
+        return block
 
 
 def _read_block(source: IO[bytes], *, limit: int) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl.base.clock import Clock
+from cictl_server.blobs.contract import Blobs
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
@@ -22,6 +23,7 @@ from cictl_server.store.contract import Store
 @dataclass(frozen=True, kw_only=True)
 class Core:
     store: Store
+    blobs: Blobs
     signals: Signals
     clock: Clock
     version: str
@@ -40,6 +42,7 @@ class Core:
         cls,
         store: Store,
         directory: Path,
+        blobs: Blobs,
         *,
         signals: Signals,
         version: str,
@@ -52,6 +55,7 @@ class Core:
         clock, hub = signals.clock, Hub(signals.wakes, places=waiting_places)
         return cls(
             store=store,
+            blobs=blobs,
             signals=signals,
             clock=clock,
             version=version,

@@ -10,8 +10,7 @@ from cictl.base.clock import Clock
 from cictl.wire.events import EventKind
 from cictl.wire.jobs import JobStatus
 from cictl_server.errors import Conflict
-from cictl_server.services.artifacts.artifacts import ArtifactService
-from cictl_server.services.artifacts.reports import ReportFiles
+from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.core.deeds import note_details
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
@@ -32,8 +31,7 @@ class RemovalService:
     settler: Settler
     hub: Hub
     logs: LogBook
-    artifacts: ArtifactService
-    reports: ReportFiles
+    files: FileRemoval
     clock: Clock
     events: EventLog
 
@@ -83,21 +81,22 @@ class RemovalService:
 
     def remove(self, tx: Transaction, jobs: Iterable[JobRecord]) -> None:
         """Remove executions in *tx*; what waited for them is settled, and their files go after the commit."""
+        jobs = list(jobs)
         removed = [(job.number, job.log_name) for job in jobs]
+        files = self.files.prefixes(tx, jobs)
         for number, _ in removed:
             tx.jobs.delete(number)
             tx.artifacts.delete(number)
         self.settler.settle(tx, jobs, now=self.clock())
-        tx.after_commit(lambda: self._forget(removed))
+        tx.after_commit(lambda: self._forget(removed, files))
 
-    def _forget(self, removed: list[tuple[int, str]]) -> None:
+    def _forget(self, removed: list[tuple[int, str]], files: list[str]) -> None:
         """Remove the files, and wake the requests that watched. Runs after the commit: no record names the files then."""
         for number, log_name in removed:
             self.logs.delete(log_name)
-            self.artifacts.delete(number)
-            self.reports.delete(number)
             self.hub.publish(job_topic(number))
             self.events.add(EventKind.JOB, f"job-{number}")
+        self.files.remove(files)
 
 
 def _finished(view: View, agent_id: str | None) -> list[JobRecord]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from cictl_server.services.core import Core
 from cictl_server.services.projects.git_places import GitPlaces
@@ -18,9 +17,9 @@ class Projects:
     remotes: Remotes
 
     @classmethod
-    def build(cls, core: Core, directory: Path) -> Projects:
+    def build(cls, core: Core) -> Projects:
         remotes = Remotes(places=GitPlaces())
-        icons = IconFiles(directory / "icons")
+        icons = IconFiles(core.blobs)
         return cls(
             projects=ProjectService(store=core.store, icons=icons, remotes=remotes, clock=core.clock),
             remotes=remotes,

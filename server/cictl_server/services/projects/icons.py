@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
-from pathlib import Path
 
-from cictl.base.beneath import beneath
+from cictl_server.blobs.contract import BlobError, BlobMissing, Blobs, read_whole
 from cictl_server.errors import GitFailed
 from cictl_server.services.projects.remotes import FetchedCommit, TreeFile
 
 logger = logging.getLogger(__name__)
 
+ICONS = "icons/"
 _LARGEST = 512_000
 _NAMES = ("icon", "logo")
 _EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
@@ -39,16 +40,15 @@ class Icon:
 
 
 class IconFiles:
-    """The icons below one directory, by project id."""
+    """The icons of projects, by their ids."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
 
     def find(self, project_id: int) -> Icon | None:
         try:
-            data = beneath(self._directory, f"project-{project_id}").read_bytes()
-        except FileNotFoundError:
+            data = read_whole(self._blobs, icon_of(self._blobs, project_id))
+        except BlobMissing:
             return None
         media_type = _sniffed(data)
         return (
@@ -57,21 +57,19 @@ class IconFiles:
 
     def put(self, project_id: int, data: bytes | None) -> None:
         """Keep *data* as the project's icon; None removes it. A failure is only logged, because an icon is decoration."""
-        path = self._path(project_id)
+        key = icon_of(self._blobs, project_id)
         try:
             if data is None:
-                path.unlink(missing_ok=True)
-                return
-            partial = path.with_suffix(".partial")
-            partial.unlink(missing_ok=True)
-            with partial.open("xb") as file:  # never through a link
-                file.write(data)
-            partial.replace(path)
-        except OSError as error:
+                self._blobs.delete([key])
+            else:
+                self._blobs.put(key, io.BytesIO(data))
+        except (BlobError, OSError) as error:
             logger.warning("icon not kept project=%d: %s", project_id, error)
 
-    def _path(self, project_id: int) -> Path:
-        return self._directory / f"project-{project_id}"
+
+def icon_of(blobs: Blobs, project_id: int) -> str:
+    """Return the key of a project's icon."""
+    return f"{blobs.of_project(str(project_id))}{ICONS}project-{project_id}"
 
 
 def find_icon(tree: FetchedCommit) -> bytes | None:

@@ -12,6 +12,7 @@ from cictl_server.services.logs import Logs
 from cictl_server.services.retention.pins import PinService
 from cictl_server.services.retention.policies import PolicyService
 from cictl_server.services.retention.retention import RetentionService
+from cictl_server.services.retention.sweep import Sweep
 from cictl_server.services.retention.usage import UsageService
 
 
@@ -20,18 +21,20 @@ class Retention:
     retention: RetentionService
     policies: PolicyService
     pins: PinService
+    sweep: Sweep
     usage: UsageService
 
     @classmethod
     def build(cls, core: Core, audit: Audit, logs: Logs, artifacts: Artifacts, jobs: Jobs) -> Retention:
         policies = PolicyService(store=core.store)
+        sweep = Sweep(core.store, core.blobs, core.clock)
         retention = RetentionService(
             store=core.store,
             policies=policies,
             removal=jobs.removal,
             logs=logs.book,
-            artifacts=artifacts.artifacts,
-            reports=artifacts.report_files,
+            files=artifacts.removal,
+            sweep=sweep,
             clock=core.clock,
             trail=audit.trail,
         )
@@ -39,5 +42,6 @@ class Retention:
             retention=retention,
             policies=policies,
             pins=PinService(store=core.store),
-            usage=UsageService(store=core.store, reports=artifacts.report_files, metrics=core.metrics),
+            sweep=sweep,
+            usage=UsageService(store=core.store, metrics=core.metrics),
         )

@@ -15,14 +15,15 @@ from cictl.base.clock import Clock
 from cictl.wire.audit.records import AuditAction
 from cictl.wire.retention import RetentionCounts
 from cictl_server.errors import Conflict
-from cictl_server.services.artifacts.artifacts import ArtifactService
-from cictl_server.services.artifacts.reports import ReportFiles
+from cictl_server.services.artifacts.places import artifacts_of
+from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.audit.trail import Trail
 from cictl_server.services.core.deeds import note_details
 from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.retention.candidates import Candidate, Walk, is_settled
 from cictl_server.services.retention.policies import PolicyService
+from cictl_server.services.retention.sweep import Sweep
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import ArtifactsRecord, JobRecord
 
@@ -45,8 +46,8 @@ class RetentionService:
     policies: PolicyService
     removal: RemovalService
     logs: LogBook
-    artifacts: ArtifactService
-    reports: ReportFiles
+    files: FileRemoval
+    sweep: Sweep
     clock: Clock
     trail: Trail
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -77,7 +78,8 @@ class RetentionService:
             return
         try:
             gone = self._work(lambda: stopping.wait(_STEP_PAUSE_SECONDS))
-            self._remove_leftovers(stopping)
+            self._remove_old_logs(stopping)
+            self.sweep.run_if_due(stopping)
         finally:
             self._turn.release()
         if gone.runs or gone.logs or gone.artifacts:
@@ -137,24 +139,17 @@ class RetentionService:
     def _delete_files(self, logs: list[JobRecord], artifacts: list[ArtifactsRecord]) -> None:
         for job in logs:
             self.logs.delete(job.log_name)
-        for record in artifacts:
-            self.artifacts.delete(record.number)
+        self.files.remove([artifacts_of(self.files.blobs, record) for record in artifacts])
 
-    def _remove_leftovers(self, stopping: threading.Event) -> None:
-        """Remove files that no record names: a kill between a commit and the removal of its files leaves them."""
-        stores: list[tuple[Iterator[tuple[int, str]], Callable[[int, str], None]]] = [
-            (self.logs.stored(), lambda _, name: self.logs.delete(name)),
-            (self.artifacts.stored(), lambda number, _: self.artifacts.delete(number)),
-            (self.reports.stored(), lambda number, _: self.reports.delete(number)),
-        ]
-        for stored, delete in stores:
-            for number, name in stored:
-                if stopping.is_set():
-                    return
-                with self.store.read() as view:
-                    is_known = view.jobs.find(number) is not None
-                if not is_known:
-                    delete(number, name)
+    def _remove_old_logs(self, stopping: threading.Event) -> None:
+        """Remove logs that no record names: a kill between a commit and the removal of its files leaves them."""
+        for number, name in self.logs.stored():
+            if stopping.is_set():
+                return
+            with self.store.read() as view:
+                is_known = view.jobs.find(number) is not None
+            if not is_known:
+                self.logs.delete(name)
 
 
 def _told(gone: RetentionCounts) -> dict[str, int]:

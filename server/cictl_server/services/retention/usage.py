@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 
-from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.store.contract import Store
 
@@ -20,7 +19,6 @@ class UsageService:
     """Counts by the records. So a log counts once its execution is over, and what no record names does not count."""
 
     store: Store
-    reports: ReportFiles
     metrics: Metrics
 
     def measure(self, stopping: threading.Event) -> None:
@@ -29,7 +27,6 @@ class UsageService:
         before: int | None = None
         while not stopping.wait(_PAUSE_SECONDS):
             numbers = self._count_jobs(kept, before)
-            kept["reports"] += sum(self.reports.size(number) for number in numbers)
             if len(numbers) < _CHUNK:
                 for part, size in kept.items():
                     self.metrics.kept_bytes.labels(part).set(size)
@@ -37,11 +34,12 @@ class UsageService:
             before = numbers[-1]
 
     def _count_jobs(self, kept: Counter[str], before: int | None) -> list[int]:
-        """Add the logs and the artifacts of the next executions to *kept*, and return the numbers of these."""
+        """Add what the next executions keep to *kept*, and return the numbers of these."""
         with self.store.read() as view:
             jobs = list(islice(view.jobs.newest_first(before=before), _CHUNK))
             for job in jobs:
                 kept["logs"] += job.log_size
+                kept["reports"] += job.report_bytes
                 if artifacts := view.artifacts.find(job.number):
                     kept["artifacts"] += artifacts.bytes
         return [job.number for job in jobs]

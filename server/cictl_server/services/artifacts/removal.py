@@ -1,0 +1,38 @@
+"""Removing artifacts and reports that no record names any more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cictl_server.blobs.contract import Blobs, BlobsAway
+from cictl_server.services.artifacts.places import artifacts_of, reports_of
+from cictl_server.store.contract import View
+from cictl_server.store.records import JobRecord
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRemoval:
+    blobs: Blobs
+
+    def prefixes(self, view: View, jobs: Iterable[JobRecord]) -> list[str]:
+        """Return under which prefixes executions keep files; ask before their records go."""
+        found = []
+        for job in jobs:
+            if record := view.artifacts.find(job.number):
+                found.append(artifacts_of(self.blobs, record))
+            found += self.prefixes_of_reports(job)
+        return found
+
+    def prefixes_of_reports(self, job: JobRecord) -> list[str]:
+        return [reports_of(self.blobs, job)] if job.test_summary is not None else []
+
+    def remove(self, prefixes: Iterable[str]) -> None:
+        """Remove all files below *prefixes*. Where they can't be reached now, the sweep removes them some day."""
+        try:
+            self.blobs.delete_below(prefixes)
+        except BlobsAway as error:
+            logger.warning("files not removed yet: %s", error)

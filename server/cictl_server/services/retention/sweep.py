@@ -1,0 +1,80 @@
+"""Finding the files that no record names, and removing them: a kill between the two leaves one without the other."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import groupby, islice
+
+from cictl.base.clock import Clock
+from cictl_server.blobs.contract import Blob, Blobs
+from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts_of, reports_of
+from cictl_server.services.projects.icons import ICONS, icon_of
+from cictl_server.store.contract import Store, View
+
+logger = logging.getLogger(__name__)
+
+_KEPT_ANYWAY = timedelta(days=1)
+"""A younger file may belong to an upload whose record is not written yet."""
+_PAUSE = timedelta(days=1)
+_AT_ONCE = 1000
+_AREAS = (ARTIFACTS, REPORTS, ICONS)
+_PROJECTS = "projects/"
+_KEY = re.compile(
+    rf"(?:{_PROJECTS}[^/]+/)?(?P<area>{'|'.join(_AREAS)})(?:(?:job|project)-(?P<number>[0-9]{{1,20}})(?:/|$))?"
+)
+
+
+class Sweep:
+    """A look at all blobs, once a day. What other rooms keep under keys of theirs is left alone."""
+
+    def __init__(self, store: Store, blobs: Blobs, clock: Clock) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._clock = clock
+        self._next: datetime | None = None
+
+    def run_if_due(self, stopping: threading.Event) -> None:
+        """Remove what no record names, in steps, unless *stopping* is set or the last look was less than a day ago."""
+        now = self._clock()
+        if self._next is not None and now < self._next:
+            return
+        self._next = now + _PAUSE
+        self._blobs.remove_unfinished(now - _KEPT_ANYWAY)
+        count = size = 0
+        unnamed = self.unnamed()
+        while not stopping.is_set() and (step := list(islice(unnamed, _AT_ONCE))):
+            self._blobs.delete([blob.key for blob in step])
+            count, size = count + len(step), size + sum(blob.size for blob in step)
+        if count:
+            logger.info("sweep: removed files=%d bytes=%d that no record names", count, size)
+
+    def unnamed(self) -> Iterator[Blob]:
+        """Yield each file that no record names and that is old enough."""
+        before = self._clock() - _KEPT_ANYWAY
+        for area in (*_AREAS, _PROJECTS):
+            for _, blobs in groupby(self._blobs.iter_below(area), key=_folder):
+                found = list(blobs)
+                with self._store.read() as view:
+                    unnamed = [blob for blob in found if not self._is_named(view, blob.key)]
+                yield from (blob for blob in unnamed if blob.modified < before)
+
+    def _is_named(self, view: View, key: str) -> bool:
+        match = _KEY.match(key)
+        if match is None:
+            return True  # another room's
+        area, number = match["area"], int(match["number"] or 0)
+        if area == ARTIFACTS:
+            record = view.artifacts.find(number)
+            return record is not None and key.startswith(artifacts_of(self._blobs, record))
+        if area == REPORTS:
+            job = view.jobs.find(number)
+            return job is not None and job.test_summary is not None and key.startswith(reports_of(self._blobs, job))
+        return view.projects.find(number) is not None and key == icon_of(self._blobs, number)
+
+
+def _folder(blob: Blob) -> str:
+    return blob.key.rpartition("/")[0]
