@@ -48,6 +48,29 @@ class ServerInfo(Message):
     features: list[str] = msgspec.field(default_factory=list)
 
 
+class ServerInstance(Message):
+    """One server, from its start to its end (ours).
+
+    Attributes:
+        instance_id: As in its `server-info`.
+        name: The host that it runs on.
+        leads: The duties that it has for all servers; `background` is to expire leases, give up lost agents, apply retention.
+    """
+
+    instance_id: str
+    name: str
+    version: str
+    started_utc: datetime
+    seen_utc: datetime
+    leads: list[str] = msgspec.field(default_factory=list)
+
+
+class ServerList(Message):
+    """`GET servers`: the servers that work on the same data (ours). One that died is listed for another minute."""
+
+    servers: list[ServerInstance]
+
+
 class RuntimeState(Message):
     """`GET runtime-state`. `mode` is normal or degraded_offline; agents are counted by their last heartbeat."""
 

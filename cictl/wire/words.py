@@ -74,6 +74,8 @@ class Feature(StrEnum):
     PROBLEM_JSON = "problem-json"
     READYZ = "readyz"
     """`GET /readyz` is answered."""
+    SERVERS = "servers"
+    """`GET /api/v1/servers` lists the servers that work on the same data."""
     SLOTS = "slots"
     """An agent may hold as many executions as it says that it has slots."""
 

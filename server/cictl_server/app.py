@@ -49,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/openapi.json", openapi.OpenApiResource),
     Route("/api/v1/server-info", server.ServerInfoResource),
     Route("/api/v1/runtime-state", server.RuntimeStateResource),
+    Route("/api/v1/servers", server.ServersResource),
     Route("/api/v1/server/restart", updates.RestartResource),
     Route("/api/v1/whoami", tokens.WhoAmIResource),
     Route("/api/v1/audit", audit.AuditResource),

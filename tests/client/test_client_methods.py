@@ -72,7 +72,7 @@ from cictl.wire.projects import (
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretList, SecretRequest, SecretResponse
-from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
 from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 from cictl.wire.vault import (
     DeletedVaultConnection,
@@ -119,6 +119,13 @@ FILE = Artifact(id=1, job_execution_id="job-1", path="app", url="/artifacts/job-
 REPORT = TestReport(total=1, passed=1)
 HEALTH = Health(status="ok")
 INFO = ServerInfo(name="cictl", api_version=1, version="1.2.3")
+SERVERS = ServerList(
+    servers=[
+        ServerInstance(
+            instance_id="a", name="host", version="1.2.3", started_utc=NOW, seen_utc=NOW, leads=["background"]
+        )
+    ]
+)
 RUNTIME = RuntimeState(
     mode="normal",
     online_agents=0,
@@ -174,6 +181,7 @@ def case(name: str, request: str, answer: object, call: Call, result: object, bo
 CASES = [
     case("health", "GET /healthz", HEALTH, Client.health, HEALTH),
     case("server_info", "GET /api/v1/server-info", INFO, Client.server_info, INFO),
+    case("servers", "GET /api/v1/servers", SERVERS, Client.servers, SERVERS),
     case("runtime_state", "GET /api/v1/runtime-state", RUNTIME, Client.runtime_state, RUNTIME),
     case(
         "restart_server",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from cictl.wire.server import Health, RuntimeState, ServerInfo
+from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerList
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import SERVER_INFO
 from cictl_client.follow.events import ServerEvent, follow_events
@@ -21,6 +21,14 @@ class ServerCalls(Calls):
     def server_info(self) -> ServerInfo:
         """Return the server's name, version and features."""
         return self._transport.get(ServerInfo, SERVER_INFO)
+
+    def servers(self) -> ServerList:
+        """Return the servers that work on the same data, and which of them does the background work.
+
+        Raises:
+            NotFound: The server does not tell; one that does names `servers` in its features.
+        """
+        return self._transport.get(ServerList, "/api/v1/servers")
 
     def runtime_state(self) -> RuntimeState:
         """Return how many agents are there, and what the server lacks."""

@@ -34,6 +34,7 @@ ROLES: Mapping[str, Access] = {
     "GET /api/v1/openapi.json": VIEWER,
     "GET /api/v1/server-info": NONE,
     "GET /api/v1/runtime-state": VIEWER,
+    "GET /api/v1/servers": VIEWER,
     "POST /api/v1/server/restart": ADMIN,
     "GET /api/v1/whoami": ANY,
     "GET /api/v1/audit": ADMIN,
@@ -156,6 +157,7 @@ ACROSS_PROJECTS = frozenset(
     {
         "GET /api/v1/openapi.json",
         "GET /api/v1/runtime-state",
+        "GET /api/v1/servers",
         "GET /api/v1/whoami",
         "GET /api/v1/events",
         "GET /api/v1/agents",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
+from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo, ServerList
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.http.authentication import find_principal
@@ -54,6 +54,18 @@ class ServerInfoResource:
         """Return the identity and the features of the server; only what strangers may know if a token is wanted and missing."""
         is_known = not self._authentication.is_on or find_principal(req, self._authentication) is not None
         media.write(resp, self._runtime.info() if is_known else self._runtime.public_info())
+
+
+class ServersResource:
+    """`/api/v1/servers`"""
+
+    def __init__(self, services: Services) -> None:
+        self._runtime = services.about.runtime
+
+    @api(answers={200: ServerList})
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """List the servers that work on the same data, the oldest first, and which of them does the background work."""
+        media.write(resp, self._runtime.servers())
 
 
 class RuntimeStateResource:

@@ -115,6 +115,8 @@ def test_info(shown: Run, showcase: Shop) -> None:
     assert ran.code == 0
     assert f"Server:           {showcase.url} (from CICTL_SERVER_URL)\n" in ran.out
     assert "Agents:           3 online, 0 stale, 0 offline\n" in ran.out
+    [server] = shown("info", "-o", "json").json()["servers"]
+    assert f"{server['name']} {server['version']} ({server['instance_id'][:8]}, leads background)\n" in ran.out
 
 
 def test_info_as_json_has_both_answers(shown: Run) -> None:

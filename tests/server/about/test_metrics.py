@@ -215,3 +215,9 @@ def test_no_count_is_lost_among_threads() -> None:
     assert value("cictl_leases_total") == value("cictl_http_request_seconds_count", GET) == 16000
     assert value("cictl_http_requests_total", {**GET, "status": "200"}) == 16000
     assert value("cictl_http_request_seconds_sum", GET) == 24000
+
+
+def test_a_server_that_is_alone_leads_and_hears_itself_at_once(server: RunningServer) -> None:
+    found = scrape(server)
+    names = ("cictl_servers", "cictl_leads", "cictl_notification_lag_seconds")
+    assert [found[name, ()] for name in names] == [1, 1, 0]

@@ -43,6 +43,7 @@ GET    /metrics                                              viewer    -    -   
 GET    /api/v1/openapi.json                                  viewer    -    any    -
 GET    /api/v1/server-info                                   none      -    any    any
 GET    /api/v1/runtime-state                                 viewer    -    any    -
+GET    /api/v1/servers                                       viewer    -    any    -
 POST   /api/v1/server/restart                                admin     -    -      -
 GET    /api/v1/whoami                                        any       yes  any    any
 GET    /api/v1/audit                                         admin     -    -      -

@@ -34,6 +34,7 @@ class About:
                 store=core.store,
                 presence=fleet.presence,
                 hub=core.hub,
+                signals=core.signals,
                 disk=core.disk,
                 logs=logs.book,
                 readiness=readiness,

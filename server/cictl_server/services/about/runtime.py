@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
-from cictl.wire.server import API_VERSION, NEVER, RuntimeState, ServerInfo
+from cictl.wire.server import API_VERSION, NEVER, RuntimeState, ServerInfo, ServerInstance, ServerList
 from cictl.wire.words import Feature
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.projects import git
-from cictl_server.signals.contract import Members
+from cictl_server.signals.contract import Member, Members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,10 @@ class RuntimeService:
         """Return what strangers may know."""
         return ServerInfo(name="cictl", api_version=API_VERSION, features=[feature.value for feature in Feature])
 
+    def servers(self) -> ServerList:
+        """Return this server and the others on the same data."""
+        return ServerList(servers=[_instance(member) for member in self.members.all()])
+
     def state(self) -> RuntimeState:
         """Return the condition. Only agents that sent a heartbeat since the server's start are counted."""
         now = self.clock()
@@ -65,3 +69,14 @@ class RuntimeService:
             git_available=has_git,
             server_version=self.members.own.version,
         )
+
+
+def _instance(member: Member) -> ServerInstance:
+    return ServerInstance(
+        instance_id=member.instance_id,
+        name=member.name,
+        version=member.version,
+        started_utc=member.started,
+        seen_utc=member.seen,
+        leads=list(member.leads),
+    )

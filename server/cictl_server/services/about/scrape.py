@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prometheus_client import generate_latest
-from prometheus_client.core import CounterMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import JobStatus
@@ -16,6 +16,7 @@ from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.logs.book import LogBook
+from cictl_server.signals.contract import Signals
 from cictl_server.store.contract import Store, View
 
 
@@ -27,6 +28,7 @@ class ScrapeService:
     store: Store
     presence: PresenceBook
     hub: Hub
+    signals: Signals
     disk: Disk
     logs: LogBook
     readiness: ReadinessService
@@ -41,6 +43,8 @@ class ScrapeService:
             self.metrics.ready.labels(check.name).set(check.ok)
         self.metrics.places.labels("taken").set(self.hub.waiting)
         self.metrics.places.labels("total").set(self.hub.places)
+        self.metrics.servers.set(self.signals.figures().alive)
+        self.metrics.leads.set(self.signals.leadership.is_ours)
         room = self.disk.room()
         self.metrics.disk_bytes.labels("free").set(room.free)
         self.metrics.disk_bytes.labels("wanted").set(room.wanted)
@@ -91,6 +95,13 @@ class ScrapeService:
             count_value=figures.flushes,
             sum_value=figures.flush_seconds,
         )
+        lag = self.signals.figures().lag_seconds
+        if lag is not None:
+            yield GaugeMetricFamily(
+                "cictl_notification_lag_seconds",
+                "How long the last notification between servers took; absent while none arrives.",
+                value=lag,
+            )
         yield CounterMetricFamily(
             "cictl_log_written_bytes_total", "Bytes added to logs of executions.", value=self.logs.written_bytes
         )

@@ -97,6 +97,10 @@ class Metrics:
             ["state"],
             registry=registry,
         )
+        self.servers = Gauge("cictl_servers", "Servers on the same data that gave a sign of life.", registry=registry)
+        self.leads = Gauge(
+            "cictl_leads", "1 while this server does the background work for all of them.", registry=registry
+        )
         self.store_bytes = Gauge(
             "cictl_store_bytes", "Size of the store's files: `snapshot` and `journal`.", ["part"], registry=registry
         )
