@@ -139,7 +139,8 @@ class CacheStat(Item):
     """One cache of a job: what the agent found before the job, and how large it is after it, in bytes.
 
     Attributes:
-        source: `hit`, `miss`, or `fallback` for a directory of this job alone, because of `error`.
+        source: `hit`, `miss`, `partial` for the content of a fallback key (ours), or `fallback` for a directory of this job
+            alone, because of `error`.
         incomplete: The files were too many to count in time; there are more than the numbers say (ours).
     """
 

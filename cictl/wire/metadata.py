@@ -96,6 +96,8 @@ class JobMetadata:
     pipeline_source_repo = _text("pipeline_source_repo")
     pipeline_source_ref_raw = _text("pipeline_source_ref_raw")
     """The ref as configured or overridden."""
+    tracked_ref = _text("tracked_ref")
+    """The ref of the pipeline's own file, whose caches do where those of the built ref have none. Set for jobs with such caches."""
     pipeline_source_ref_resolved = _text("pipeline_source_ref_resolved")
     """The commit that it was resolved to."""
     pipeline_version_raw = _text("pipeline_version_raw")

@@ -11,7 +11,7 @@ from cictl_agent.system.platforms import Platform
 
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i386": "386", "i686": "386"}
 
-_FEATURES = (JobFeature.STEPS, JobFeature.ARTIFACTS, JobFeature.OUTPUTS)
+_FEATURES = (JobFeature.STEPS, JobFeature.CACHES, JobFeature.ARTIFACTS, JobFeature.OUTPUTS)
 
 
 def architecture() -> str:

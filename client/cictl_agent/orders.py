@@ -10,7 +10,7 @@ from typing import Protocol
 from cictl.wire.agents import HeartbeatResponse
 from cictl_agent.config import AgentConfig
 from cictl_agent.floor import Floor
-from cictl_agent.job.caches import wipe_caches
+from cictl_agent.job.caches.directories import wipe_caches
 from cictl_agent.system.service_managers import RestartFailed, Service
 from cictl_agent.system.trees import remove_tree
 from cictl_agent.updating import UpdateFailed, Updater, WantedVersion

@@ -16,10 +16,12 @@ from cictl.wire.jobs import Cause, JobExecution, JobStatus, StatusRequest
 from cictl.wire.reports import REPORT_WORDS, TestReportUpload
 from cictl.wire.words import CONTROL, Feature
 from cictl_agent.config import AgentConfig
-from cictl_agent.job import caches, requirements
+from cictl_agent.job import requirements
 from cictl_agent.job.artifacts.collection import REFERENCE_LIMITS, Found, collect
 from cictl_agent.job.artifacts.groups import keep
 from cictl_agent.job.artifacts.upload import upload
+from cictl_agent.job.caches import directories as caches
+from cictl_agent.job.caches.saved import SavedCaches, saved_caches
 from cictl_agent.job.checkout import Checkout
 from cictl_agent.job.containers.container import Container, ContainerHost, read_spec, running_container
 from cictl_agent.job.dependencies import dependency_ids, restore_dependencies
@@ -105,6 +107,7 @@ class JobRun:
     _runtime: dict[str, str] = field(default_factory=dict)
     _steps: Steps | None = None
     _files: StepFiles = field(init=False)
+    _saved_caches: SavedCaches = field(init=False)
     _outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -135,6 +138,15 @@ class JobRun:
         with JobLog(self._spooled(".log"), redactor) as log:
             self.log = log
             self.warnings = Warnings(log)
+            self._saved_caches = saved_caches(
+                self.job.facts,
+                cache_dir=self.config.cache_dir,
+                checkout=self.directory,
+                platform=self.platform,
+                log=log,
+                warnings=self.warnings,
+                clock=self.clock,
+            )
             self.reporter = Reporter(
                 client=self.client,
                 job_id=self.job.id,
@@ -224,6 +236,7 @@ class JobRun:
                 processes=self.processes,
                 git_options=self.platform.git_options,
             ).run()
+        self._saved_caches.restore(job.caches, self.interruption)
         restore_dependencies(
             dependency_ids(job.env),
             client=self.client,
@@ -356,7 +369,16 @@ class JobRun:
             if not outcome.error:
                 outcome = Outcome(error=failure.error, exit_code=None)
         self._upload_tests()
+        if not outcome.error:
+            self._save_caches()
         return outcome
+
+    def _save_caches(self) -> None:
+        """Save the caches of a job that succeeded. That it did stands, also if there is no time for this."""
+        try:
+            self._saved_caches.save(self.aftermath)
+        except Interrupted:
+            self.warnings.add("cache", "not all caches are saved: there was no time left")
 
     def _broken_off(self) -> Outcome:
         if self.aftermath.reason is StopReason.TIMED_OUT:
@@ -420,7 +442,7 @@ class JobRun:
             error=outcome.error,
             exit_code=outcome.exit_code,
             cause=outcome.cause,
-            cache_stats=caches.measure_all(self._caches),
+            cache_stats=[*caches.measure_all(self._caches), *self._saved_caches.stats()],
             runtime_capabilities=self._runtime,
             warnings=self.warnings.report(),
             outputs={} if outcome.error else self._outputs,

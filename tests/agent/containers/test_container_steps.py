@@ -9,6 +9,7 @@ from cictl_testing.engines.image import USER
 from cictl_testing.engines.site import Site
 from cictl_testing.processes import eventually
 
+from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import Cause, Step
 
 pytestmark = pytest.mark.xdist_group("engines")
@@ -69,3 +70,11 @@ def test_steps_leave_variables_folders_and_outputs(site: Site, wanted: dict[str,
     assert job.last.error == ""
     assert "\nbrewed\n" in job.text
     assert job.last.outputs == {"pot": "it's iron"}
+
+
+@pytest.mark.parametrize("wanted", [{}, {"container_user": USER}], ids=["agents-user", "another-user"])
+def test_caches_of_the_checkout_are_saved_and_restored(site: Site, wanted: dict[str, str]) -> None:
+    caches = [CacheSpec(id=uuid.uuid4().hex, path="deps", key="k")]
+    site.run("mkdir deps; echo warm > deps/mark; chmod 600 deps/mark", caches=caches, **wanted)
+    job = site.run("cat deps/mark; echo more >> deps/mark", caches=caches, **wanted)
+    assert (job.last.error, "\nwarm\n" in job.text) == ("", True)

@@ -18,7 +18,7 @@ from cictl.wire.jobs import JobExecution, JobStatus
 from cictl.wire.metadata import JobMetadata
 from cictl_agent.capabilities import base_capabilities
 from cictl_agent.config import AgentConfig, ConfigError, load_config
-from cictl_agent.job.caches import (
+from cictl_agent.job.caches.directories import (
     Cache,
     cache_environment,
     cache_name,

@@ -248,3 +248,18 @@ def test_the_hosts_rewriting_of_github_is_tried_second(
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
     assert import_project(server, "https://github.com/shop/shop.git", repo_ref="main")["project"] == 2
     assert asked[0].startswith("/shop/shop.git/")
+
+
+def test_jobs_with_caches_in_their_checkout_know_the_branch_of_their_file(
+    server: RunningServer, origin: Origin
+) -> None:
+    jobs = "[{id: a, caches: [{id: pip, path: c, key: k}], steps: [{run: x}]}, {id: b, steps: [{run: x}]}]"
+    pipeline = f"{{id: build, vcs_source: {{repo: '{origin.url}', ref: main}}, jobs: {jobs}}}"
+    origin.commit({"cictl.yaml": f"version: 1\nproject: {{name: shop}}\npipelines: [{pipeline}]"})
+    build = import_project(server, origin.url)["build"]
+    git(origin.work, "push", "-q", "origin", "HEAD:feature")
+    found = [server.job(job_id).metadata for job_id in server.run(build, source_ref="feature")]
+    assert [(facts["pipeline_source_ref_raw"], facts.get("tracked_ref")) for facts in found] == [
+        ("feature", "main"),
+        ("feature", None),
+    ]

@@ -81,6 +81,15 @@ def collect(
     return kept
 
 
+def matching_files(globs: Iterable[str], directory: Path) -> list[str]:
+    """Return the names of the files below *directory* that match, as `collect` finds them, in no order.
+
+    Raises:
+        BadPattern: A pattern is malformed.
+    """
+    return [file.path for file in _Walk(directory, GlobSet(globs), _LeftOut()).files()]
+
+
 class _LeftOut:
     """The names of files that match and are not kept, by reason."""
 

@@ -120,6 +120,7 @@ def _metadata(
         JobMetadata.build_target(name),
         JobMetadata.dry_run(request.dry_run),
         JobMetadata.pipeline_source_ref_raw(source.ref_raw),
+        JobMetadata.tracked_ref(_tracked_ref(pipeline, job)),
         JobMetadata.pipeline_source_ref_resolved(source.commit),
         JobMetadata.pipeline_version_raw(source.version_raw),
         JobMetadata.pipeline_version(source.version),
@@ -129,6 +130,12 @@ def _metadata(
         *(key(job.runs_on.get(name, "").strip()) for name, key in _CONTAINER_METADATA.items()),
     )
     return {**dict(always), **optional, **identity.chain}
+
+
+def _tracked_ref(pipeline: Pipeline, job: Job) -> str:
+    """Return the ref whose caches the job may take beside those of its own; empty for a job without caches in its checkout."""
+    in_checkout = any(cache.path for cache in job.caches)
+    return pipeline.vcs_source.ref if pipeline.vcs_source and in_checkout else ""
 
 
 def _environment(source: SourceContext, *, dry_run: bool) -> dict[str, str]:

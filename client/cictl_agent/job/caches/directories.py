@@ -1,4 +1,4 @@
-"""Caches: directories that outlive jobs. Opening them for a job, measuring and deleting them.
+"""Caches outside of the checkout: directories that outlive jobs. Opening them for a job, measuring and deleting them.
 
 Each project has caches of its own: what one project's jobs leave in a cache, another project's jobs must not run. They share
 those that both of their files call `shared`. Those of a project are in `.projects/PROJECT/ID`, shared ones in `ID`.
@@ -34,7 +34,7 @@ from cictl_agent.system.trees import remove_tree
 _MARKER = ".ciwi-cache-touch"
 _FALLBACK_DIR = ".ciwi-cache"
 _LOCKS_DIR = ".locks"
-_PROJECTS_DIR = ".projects"
+PROJECTS_DIR = ".projects"
 """No cache has one of these names: `cache_name` leaves no dot at the beginning."""
 _NAME_LENGTH = 60
 _CCACHE_SECONDS = 10
@@ -89,11 +89,11 @@ def open_caches(
     Raises:
         OSError: The replacement can't be created either.
     """
-    own = cache_dir / _PROJECTS_DIR / platform.file_name(project)
+    own = cache_dir / PROJECTS_DIR / platform.file_name(project)
     return [
         _open(spec, platform.file_name(cache_name(spec.id)), cache_dir if spec.shared else own, execution_dir)
         for spec in specs
-        if spec.id and spec.env
+        if spec.id and spec.env and not spec.path
     ]
 
 
