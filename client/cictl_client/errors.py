@@ -26,7 +26,7 @@ ClientError
     ├── GitFailed
     │   └── GitMissing
     ├── NoCapacity
-    │   └── Unavailable    what the server keeps its data in does not answer just now
+    │   └── Unavailable    what the server needs, such as a bucket, does not answer just now
     └── ServerError
         ├── StoreFailed
         │   ├── StoreFull
@@ -238,7 +238,7 @@ class NoCapacity(ApiError):
 
 
 class Unavailable(NoCapacity):
-    """What the server keeps its data in, such as a bucket, does not answer just now; the message names it."""
+    """What the server needs, such as a bucket or a Vault, does not answer just now; the message names it."""
 
     code = Code.UNAVAILABLE
 

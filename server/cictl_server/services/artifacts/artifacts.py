@@ -239,7 +239,9 @@ class ArtifactService:
         check_agent_id(sender.agent_id)
         self._disk.check_room("upload")
         with self._store.read() as view:
-            check_uploader(get_job(view, job_id), sender, now=self._clock())
+            job = get_job(view, job_id)
+        check_uploader(job, sender, now=self._clock())
+        self._masks.complete(job)
         self._presence.touch(sender.agent_id)
 
     def _unpack(self, job_id: str, sender: Sender, archive: zipfile.ZipFile, *, size: int) -> list[Artifact]:

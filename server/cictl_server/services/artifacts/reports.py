@@ -87,6 +87,7 @@ class ReportService:
             NotFound: No such execution.
             Conflict: Another agent, or another attempt, holds it, or it is over.
             BlobsAway: It can't be kept now.
+            SecretsUnknown: This server does not know what to mask, and can't find it out now.
         """
         if not request.agent_id.strip():
             raise no_agent_id()
@@ -94,6 +95,7 @@ class ReportService:
         with self.store.read() as view:
             job = get_job(view, job_id)
         check_uploader(job, sender, now=self.clock())
+        self.masks.complete(job)
         report = request.report
         if mask := self.masks.of(job.id):
             report = masked_message(report, mask.redact, words=REPORT_WORDS)

@@ -100,7 +100,7 @@ class Handover:
                 return self._fail(job, str(refusal))
             except SecretsDelayed as delay:
                 return self._put_back(job, delay)
-            self._sensitive.remember(job.id, resolved.values)
+            self._sensitive.remember(job.id, resolved.values, attempt=job.log_generation)
             # No lock was held while Vault was asked: a cancel, an expiry or another lease may have come in between.
             if not self._is_still_held(job):
                 return None

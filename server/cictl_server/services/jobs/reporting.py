@@ -98,6 +98,7 @@ class ReportingService:
             InvalidRequest: No agent id, or a status that agents don't report; an unknown execution, as the contract has it.
             Conflict: Another agent, or another attempt, holds the execution, or it was never leased.
             LogGap: The log bytes leave a gap, or the server holds fewer than a terminal report says.
+            SecretsUnknown: This server does not know what to mask, and can't find it out now.
         """
         job = self._apply(job_id, request, lease_token)
         size = max(JobLog(self._logs, job, is_for_agent=True).size, _dropped_until(job, request))
@@ -126,9 +127,6 @@ class ReportingService:
         status = _STATUSES.get(request.status.strip().lower())
         if status is None:
             raise InvalidRequest("status must be running, succeeded or failed")
-        if mask := self._masks.of(job_id):
-            request = masked_message(request, mask.redact, keep=STATUS_UNMASKED)
-        request = bounded(request, _KEPT)
         # Two ends that come at once must not write into one log: the log of the second would stand under the status of the
         # first. So the second begins when the first is stored, and finds that the execution is over.
         with self._turns[hash(job_id) % _TURNS]:
@@ -144,9 +142,15 @@ class ReportingService:
         execution a log of another name, so bytes of this attempt never reach the log of the next one. What was written
         into the old log is deleted, and the caller tries again with the record as it is now.
         """
-        job, is_settled = self._begin(job_id, request, status, sender)
+        job, is_settled = self._find(job_id, request, status, sender)
         if is_settled:
             return job
+        self._masks.complete(job)
+        request = self._masked(job, request)
+        if job.status is JobStatus.QUEUED:
+            job, is_settled = self._begin(job_id, request, status, sender)
+            if is_settled:
+                return job
         written = self._write_log(job, request, is_last=status.is_terminal)
 
         def store(tx: Transaction) -> JobRecord | None:
@@ -177,17 +181,25 @@ class ReportingService:
         self._reset.discard(job.number)
         logger.info("finished execution=%s status=%s agent=%s", job.id, status, request.agent_id)
 
-    def _begin(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> tuple[JobRecord, bool]:
-        """Return the execution as its reporter holds it, and whether it is over.
-
-        An execution that nobody holds is first given to the reporter, so that only one agent ever writes into its log.
-        """
+    def _find(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> tuple[JobRecord, bool]:
+        """Return the execution, and whether it is over."""
         with self._store.read() as view:
             job = get_job(view, job_id)
             is_settled = _check_sender(view, job, sender, status)
         self._presence.touch(request.agent_id)
-        if job.status is not JobStatus.QUEUED:
-            return job, is_settled
+        return job, is_settled
+
+    def _masked(self, job: JobRecord, request: StatusRequest) -> StatusRequest:
+        """Return what is kept of the report; the bytes of the log are masked where they are written."""
+        if mask := self._masks.of(job.id):
+            request = masked_message(request, mask.redact, keep=STATUS_UNMASKED)
+        return bounded(request, _KEPT)
+
+    def _begin(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> tuple[JobRecord, bool]:
+        """Give an execution that nobody holds to its reporter, so that only one agent ever writes into its log.
+
+        Return it as it is then, and whether it is over.
+        """
 
         def begin(tx: Transaction) -> tuple[JobRecord, bool]:
             job = get_job(tx, job_id)

@@ -12,6 +12,7 @@ from cictl_server.services.secrets.lease_secrets import SecretService
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.services.secrets.own.sealing import KeyRing
 from cictl_server.services.secrets.own.secrets import OwnSecretService
+from cictl_server.services.secrets.recall import SecretRecall
 from cictl_server.services.secrets.sensitive import SensitiveValues
 from cictl_server.services.secrets.vault.connections import VaultConnectionService
 from cictl_server.services.secrets.vault.outages import Outages
@@ -39,11 +40,12 @@ class Secrets:
             store=store, tokens=tokens, outages=outages, allowed_urls=vault_urls, clock=clock
         )
         own = OwnSecretService(store=store, keys=KeyRing(directory, os.environ), clock=clock)
+        lease_secrets = SecretService(store=store, access=access, tokens=tokens, outages=outages, own=own)
         return cls(
             sensitive=sensitive,
-            masks=Masks(sensitive),
+            masks=Masks(sensitive, SecretRecall(lease_secrets, sensitive)),
             connections=connections,
             testing=VaultTestService(store=store, connections=connections, access=access, clock=clock),
-            lease_secrets=SecretService(store=store, access=access, tokens=tokens, outages=outages, own=own),
+            lease_secrets=lease_secrets,
             own=own,
         )

@@ -119,6 +119,19 @@ class SecretService:
         self._note_answers(need.connection for need in needs)
         return _resolved(job, values | own)
 
+    def resolve_again(self, job: JobRecord) -> list[str]:
+        """Return the values to mask in what the agent of *job* sends, read like those of a lease, for a server that forgot them.
+
+        Raises:
+            SecretsRefused: They can't be read.
+            SecretsDelayed: They can't be read now.
+        """
+        with self.store.read() as view:
+            outage = self.find_outage(job, view)
+        if outage is not None:
+            raise SecretsDelayed(text=outage.text, until=outage.until)
+        return self.resolve(job).values
+
     def _own_values(self, job: JobRecord, view: View) -> Iterable[tuple[tuple[int, str], str]]:
         """Yield step number and name, and the value, of each secret that the server keeps itself.
 

@@ -1,7 +1,7 @@
 """Masking secrets in what agents send.
 
-cictl's own agent masks already; this is the second net, for agents of another make. It knows only the secrets of leases
-since the server's start. What ran before a restart is masked by its agent alone.
+cictl's own agent masks already; this is the second net, for agents of another make. The secrets are those that `sensitive` remembers
+of leases, and that `recall` has read again where this server gave no lease.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from cictl.redaction import Cover, Redactor
 from cictl_server.services.secrets.lease_secrets import needs_secrets, recorded_secrets
+from cictl_server.services.secrets.recall import SecretRecall
 from cictl_server.services.secrets.sensitive import SensitiveValues
 from cictl_server.store.records import JobRecord
 
@@ -59,11 +60,24 @@ class Mask:
 class Masks:
     """The masks of all executions whose secrets are remembered."""
 
-    def __init__(self, sensitive: SensitiveValues) -> None:
+    def __init__(self, sensitive: SensitiveValues, recall: SecretRecall | None = None) -> None:
+        """Mask the values that are remembered; without *recall* none are ever read again."""
         self._sensitive = sensitive
+        self._recall = recall
         self._masks: dict[str, Mask] = {}
         self._lock = threading.Lock()
         sensitive.on_forget = self._forget
+
+    def complete(self, job: JobRecord) -> None:
+        """Make sure that nothing is missing in the mask of *job*, before anything of its agent is stored.
+
+        Must not be called in a transaction: it may wait for a Vault.
+
+        Raises:
+            SecretsUnknown: Its secrets can't be read again.
+        """
+        if self._recall is not None:
+            self._recall.ensure(job)
 
     def of(self, job_id: str) -> Mask | None:
         """Return the mask of an execution; None, after one look-up, if it has no secrets."""

@@ -11,6 +11,7 @@ class SensitiveValues:
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[str, ...]] = {}
+        self._attempts: dict[str, int] = {}
         self.on_forget: Callable[[str], None] = _nothing
         """Called with the id of each execution whose values were forgotten."""
         self._lock = threading.Lock()
@@ -18,11 +19,21 @@ class SensitiveValues:
     def __repr__(self) -> str:
         return f"SensitiveValues({len(self._values)} executions)"
 
-    def remember(self, job_id: str, values: Iterable[str]) -> None:
-        """Add values to those of the execution. Old ones stay: an earlier holder may still print what it got."""
+    def remember(self, job_id: str, values: Iterable[str], *, attempt: int | None = None) -> None:
+        """Add values to those of the execution. Old ones stay: an earlier holder may still print what it got.
+
+        Args:
+            attempt: The `log_generation` of the attempt of which these values are all; None if they are some.
+        """
         with self._lock:
             known = self._values.get(job_id, ())
             self._values[job_id] = tuple(dict.fromkeys([*known, *values]))
+            if attempt is not None:
+                self._attempts[job_id] = attempt
+
+    def knows(self, job_id: str, attempt: int) -> bool:
+        """Tell whether all values are remembered that this attempt got."""
+        return self._attempts.get(job_id) == attempt
 
     def of(self, job_id: str) -> tuple[str, ...]:
         """Return the values to mask, in order of arrival; empty for an execution without secrets."""
@@ -31,6 +42,7 @@ class SensitiveValues:
     def forget(self, job_id: str) -> None:
         with self._lock:
             self._values.pop(job_id, None)
+            self._attempts.pop(job_id, None)
         self.on_forget(job_id)
 
     def job_ids(self) -> list[str]:
