@@ -6,6 +6,7 @@ Each folder is a room, and its `__init__` says what the room offers. An attribut
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +25,7 @@ from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.audit import DEFAULT_KEPT, Audit
 from cictl_server.services.core import Core
+from cictl_server.services.core.clock_watch import Steady
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.history import History
@@ -78,6 +80,7 @@ class Services:
         version: str,
         blobs: Blobs | None = None,
         clock: Clock = utc_now,
+        steady: Steady = time.monotonic,
         signals: Signals | None = None,
         waiting_places: int = DEFAULT_WAITING_PLACES,
         download_places: int = DEFAULT_DOWNLOAD_PLACES,
@@ -101,6 +104,7 @@ class Services:
 
         Args:
             blobs: Where artifacts, reports and icons are; by default below *directory*.
+            steady: Tells when *clock* is set.
             default_timeout_seconds: The limit of jobs that state none; 0 means none.
             max_log_bytes: How much is kept of the log of one execution; 0 for any size.
             log_writer: Keeps the logs; by default files below *directory*.
@@ -119,6 +123,7 @@ class Services:
             directory,
             blobs or DirectoryBlobs(directory),
             signals=signals or MemorySignals(clock, Identity(version=version)),
+            steady=steady,
             version=version,
             waiting_places=waiting_places,
             download_places=download_places,

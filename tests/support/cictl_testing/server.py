@@ -33,15 +33,26 @@ T = TypeVar("T")
 
 
 class SteppedClock:
-    """A clock that moves only when told to."""
+    """A clock that moves only when told to.
+
+    Attributes:
+        seconds: What a clock that can't be set would show.
+    """
 
     def __init__(self) -> None:
+        self.seconds = 0.0
         self.now = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
         return self.now
 
     def step(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the clock, back if *seconds* is negative; no time passes."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -70,6 +81,7 @@ class RunningServer:
             self.directory,
             version=self.version,
             clock=self.clock,
+            steady=lambda: self.clock.seconds,
             update_tools=self.update_tools,
             process=self.process,
             min_free=self.min_free,

@@ -32,6 +32,8 @@ class Attempts:
             self._times.move_to_end(address)
             if len(self._times) > _MOST_ADDRESSES:
                 self._times.popitem(last=False)
+            if times and times[-1] > now:  # the clock was set back
+                times.clear()
             times.append(now)
             if len(times) < LIMIT or times[0] + _WINDOW <= now:
                 return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cictl.base.clock import Clock
 from cictl_server.blobs.contract import Blobs
+from cictl_server.services.core.clock_watch import ClockWatch, Steady
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
@@ -34,6 +35,7 @@ class Core:
     ids: NumberSource
     events: EventLog
     pulse: Pulse
+    clock_watch: ClockWatch
     metrics: Metrics
     idempotency: IdempotencyService
 
@@ -45,6 +47,7 @@ class Core:
         blobs: Blobs,
         *,
         signals: Signals,
+        steady: Steady,
         version: str,
         waiting_places: int,
         download_places: int,
@@ -66,6 +69,7 @@ class Core:
             ids=NumberSource(clock, last=last, server=lambda: signals.members.number),
             events=EventLog(hub, signals.feed),
             pulse=Pulse(clock),
+            clock_watch=ClockWatch(clock, steady=steady),
             metrics=Metrics(version=version),
             idempotency=IdempotencyService(store=store, clock=clock),
         )

@@ -58,6 +58,7 @@ class PresenceBook:
         """Begin with the agents in the store and when each was last seen, besides those that other servers know."""
         self._clock: Clock = signals.clock
         self._signals = signals
+        self._set_by = timedelta()
         self._board: Board[Presence] = signals.board("presence", Presence, is_lasting=False)
         for agent_id, seen in known.items():
             if self._board.find(agent_id) is None:
@@ -66,7 +67,19 @@ class PresenceBook:
     @property
     def listening_since(self) -> datetime:
         """Since when agents could make themselves heard without a break."""
-        return self._signals.listening_since
+        return self._signals.listening_since + self._set_by
+
+    def clock_was_set(self, jump: timedelta) -> None:
+        """Let agents have been silent for no longer, and no shorter, than if the clock had not been set by *jump*."""
+        self._set_by += jump
+
+        def move(old: Presence | None) -> Presence | None:
+            return old and msgspec.structs.replace(
+                old, seen=old.seen + jump, rival_seen=old.rival_seen and old.rival_seen + jump
+            )
+
+        for agent_id in self._board.states():
+            self._board.gather(agent_id, move)
 
     def beat(
         self,

@@ -9,6 +9,7 @@ from cictl_server.services.access import Access
 from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
+from cictl_server.services.fleet.clock_jumps import ClockJumps
 from cictl_server.services.history import History
 from cictl_server.services.history.lease_tokens import LeaseTokens
 from cictl_server.services.jobs.cancel import CancelService
@@ -115,6 +116,12 @@ class Jobs:
                 logs=book,
                 presence=presence,
                 clock=clock,
+                clock_jumps=ClockJumps(
+                    store=store,
+                    presence=presence,
+                    leadership=core.signals.leadership,
+                    watch=core.clock_watch,
+                ),
                 leadership=core.signals.leadership,
                 pulse=core.pulse,
                 metrics=core.metrics,

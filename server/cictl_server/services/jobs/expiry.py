@@ -12,6 +12,7 @@ from cictl_server.services.core.idempotency import IdempotencyService
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.core.pulse import Pulse
+from cictl_server.services.fleet.clock_jumps import ClockJumps
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import UPLOADS_AFTER_END
 from cictl_server.services.history.lifecycle import Ending, Event, advance
@@ -57,6 +58,7 @@ class MaintenanceService:
         logs: LogBook,
         presence: PresenceBook,
         clock: Clock,
+        clock_jumps: ClockJumps,
         leadership: Leadership,
         pulse: Pulse,
         metrics: Metrics,
@@ -70,6 +72,7 @@ class MaintenanceService:
         self._logs = logs
         self._presence = presence
         self._clock = clock
+        self._clock_jumps = clock_jumps
         self._leadership = leadership
         self._pulse = pulse
         self._metrics = metrics
@@ -84,6 +87,7 @@ class MaintenanceService:
 
     def run_once(self) -> None:
         """Make a pass."""
+        self._clock_jumps.follow()
         self._idempotency.expire()
         self._forget_secrets()
         if self._leadership.is_ours:
