@@ -12,9 +12,10 @@ import pytest
 from cictl_testing.server import RunningServer, SteppedClock
 
 from cictl.wire.codec import encode
+from cictl_server.errors import Conflict
 from cictl_server.services.core.idempotency import LONGEST_BODY, KeyedRequest
 from cictl_server.services.core.kept_answers import OF_ALL, OF_CALLER, KeptAnswers
-from cictl_server.store.contract import Transaction
+from cictl_server.store.contract import StoreFailed, Transaction
 from cictl_server.store.records import AnswerRecord
 
 
@@ -86,6 +87,24 @@ def test_an_interrupted_request_is_not_repeated(server: RunningServer, pipeline:
     answer = run(server, pipeline, "k")
     assert (answer.status_code, answer.text) == (409, "a request with this Idempotency-Key was interrupted\n")
     assert count(server) == 0
+
+
+def test_a_request_whose_answer_could_not_be_stored_was_interrupted(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise StoreFailed("disk on fire")
+
+    service = server.services.core.idempotency
+    request = KeyedRequest(caller="c", method="POST", path="/p", key="k")
+    answer_id = service.begin(request)
+    assert isinstance(answer_id, str)
+    with monkeypatch.context() as broken:
+        broken.setattr(server.store, "write", fail)
+        with pytest.raises(StoreFailed):
+            service.finish(answer_id, status=201, content_type="", body="")
+    with pytest.raises(Conflict, match="was interrupted"):
+        service.begin(request)
 
 
 def test_a_fault_may_be_tried_again(server: RunningServer, pipeline: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.access import Role, TokenList, TokenRequest
 from cictl_server.services.access.authentication import Policy
+from cictl_server.services.access.first_token import make_first_token
 from cictl_server.services.access.token_format import new_secret
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -35,6 +36,13 @@ def test_a_secret_ends_with_the_crc_32_of_what_stands_before(role: Role, prefix:
 
 def test_six_digits_hold_any_crc_32() -> None:
     assert 62**6 > 2**32
+
+
+def test_a_server_makes_its_first_token_once(server: RunningServer) -> None:
+    path = make_first_token(server.services.access.tokens, server.directory)
+    assert path is not None
+    assert server.ask("GET", "/api/v1/tokens", path.read_text().strip()).status_code == 200
+    assert make_first_token(server.services.access.tokens, server.directory) is None
 
 
 def make(server: RunningServer, admin: str = "", **fields: object) -> tuple[int, dict[str, object]]:
