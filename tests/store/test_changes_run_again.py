@@ -23,6 +23,7 @@ agents/test_agents.py
 audit/test_chain.py
 audit/test_records.py
 audit/test_undone_runs.py
+jobs/test_clock_jumps.py
 jobs/test_explain.py
 jobs/test_leasing.py
 jobs/test_removal.py
@@ -60,4 +61,4 @@ def test_the_server_works_on_a_store_that_runs_each_change_twice(tmp_path: Path)
         for file, lines in sites()
         if not any((file, line) in found for line in lines)
     ]
-    assert not missed, "no chosen test reaches these changes"
+    assert not missed, "no chosen test reaches these changes: add one that does to _CHOSEN"
