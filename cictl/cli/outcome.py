@@ -24,8 +24,16 @@ def lost_dependency(job: JobExecution | JobState) -> bool:
     return job.error.startswith(_DEPENDENCY_ERRORS)
 
 
+def is_forgiven(job: JobExecution | JobState) -> bool:
+    """Tell whether the execution failed and may, so that its run goes on without it."""
+    is_failure = job.status is JobStatus.FAILED and not was_cancelled(job)
+    return is_failure and job.allow_failure and job.started_utc is not None
+
+
 def outcome(job: JobExecution | JobState) -> str:
-    """Return the status, with `cancelled` for a failure that is none."""
+    """Return the status, with `cancelled` for a failure that is none, and `skipped` for what never ran by its condition."""
+    if job.skipped:
+        return "skipped"
     return "cancelled" if job.status is JobStatus.FAILED and was_cancelled(job) else str(job.status)
 
 
@@ -34,7 +42,7 @@ def result_code(jobs: Sequence[JobExecution | JobState]) -> ExitCode:
 
     A failure outweighs a cancellation; what a failed dependency took along counts only when nothing else explains it.
     """
-    failed = [job for job in jobs if job.status is JobStatus.FAILED]
+    failed = [job for job in jobs if job.status is JobStatus.FAILED and not is_forgiven(job)]
     if not failed:
         return ExitCode.OK
     cancelled = [job for job in failed if was_cancelled(job)]

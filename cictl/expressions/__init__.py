@@ -12,6 +12,7 @@ evaluation can take long. What the names are is their user's matter: the project
 the agent know their values.
 """
 
+from cictl.expressions.deciding import NEVER, decide, holds
 from cictl.expressions.errors import ExpressionError
 from cictl.expressions.evaluation import Lookup, Value, evaluate
 from cictl.expressions.parsing import MAX_DEPTH, MAX_LENGTH, parse
@@ -21,13 +22,16 @@ from cictl.expressions.tree import Name, Node, asks_for_status, names
 __all__ = [
     "MAX_DEPTH",
     "MAX_LENGTH",
+    "NEVER",
     "ExpressionError",
     "Lookup",
     "Name",
     "Node",
     "Value",
     "asks_for_status",
+    "decide",
     "evaluate",
+    "holds",
     "names",
     "parse",
     "print_expression",

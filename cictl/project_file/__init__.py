@@ -24,7 +24,7 @@ from cictl.project_file.findings import (
     StructureError,
     UnreadableFileError,
 )
-from cictl.project_file.templates import render, replace_secrets, secret_names
+from cictl.project_file.templates import render, render_all, replace_secrets, secret_names
 
 __all__ = [
     "CONFIG_FILES",
@@ -47,6 +47,7 @@ __all__ = [
     "lint_warnings",
     "parse",
     "render",
+    "render_all",
     "replace_secrets",
     "secret_names",
 ]

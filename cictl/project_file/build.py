@@ -82,6 +82,8 @@ def _job(job: schema.JobShape, defaults: schema.DefaultsShape) -> definition.Job
     return definition.Job(
         id=job.id,
         needs=_trimmed(job.needs),
+        condition=job.condition.strip(),
+        allow_failure=job.allow_failure,
         runs_on={key: _placement(key, value) for key, value in job.runs_on.items()},
         requires_tools=job.requires.tools,
         requires_container_tools=job.requires.container.tools,

@@ -73,6 +73,8 @@ class Job(Definition, frozen=True, kw_only=True):
 
     Attributes:
         needs: Ids of jobs of the same pipeline, without cycles.
+        condition: `if` in the file; empty for `success()`.
+        allow_failure: Whether what needs it runs also if it fails.
         runs_on: As written, but executor and shell are trimmed and in lower case.
         requires_tools: Version constraints by tools of the host.
         requires_container_tools: Version constraints by tools inside the container.
@@ -91,6 +93,8 @@ class Job(Definition, frozen=True, kw_only=True):
 
     id: str
     needs: list[str] = []
+    condition: str = field(default="", name="if")
+    allow_failure: bool = False
     runs_on: dict[str, str] = {}
     requires_tools: dict[str, str] = {}
     requires_container_tools: dict[str, str] = {}

@@ -9,6 +9,8 @@ RUN_NAMES = ("branch", "tag", "ref", "sha", "event", "run")
 """What a run knows: of its source, of what started it, and its id."""
 
 ENV = "env."
+NEEDS = "needs."
+"""How the name of an output of a needed job begins: `needs.JOB.outputs.NAME`."""
 
 
 def matrix_names(job: JobShape) -> set[str]:
@@ -17,16 +19,27 @@ def matrix_names(job: JobShape) -> set[str]:
     return names | {NAME} if job.matrix.axes else names
 
 
+def output_name(job_id: str, output: str) -> str:
+    """Return the name of an output of a job that is needed."""
+    return f"{NEEDS}{job_id}.outputs.{output}"
+
+
 def template_names(job: JobShape, pipeline: PipelineShape) -> set[str]:
     """Return the names that templates in *job* are replaced by."""
-    return {*RUN_NAMES, *VERSION_KEYS, *input_names(pipeline.inputs), *matrix_names(job)}
+    return {*VERSION_KEYS, *_shared_names(job, pipeline)}
 
 
 def condition_names(job: JobShape, pipeline: PipelineShape, defaults: DefaultsShape) -> set[str]:
     """Return the names that a condition in *job* may use."""
-    return {
-        *RUN_NAMES,
-        *input_names(pipeline.inputs),
-        *matrix_names(job),
-        *(ENV + name for name in (*defaults.env, *pipeline.env)),
-    }
+    return {*_shared_names(job, pipeline), *(ENV + name for name in (*defaults.env, *pipeline.env))}
+
+
+def _shared_names(job: JobShape, pipeline: PipelineShape) -> set[str]:
+    """Return the names that conditions and templates both know."""
+    return {*RUN_NAMES, *input_names(pipeline.inputs), *matrix_names(job), *_output_names(job, pipeline)}
+
+
+def _output_names(job: JobShape, pipeline: PipelineShape) -> set[str]:
+    """Return the names of the outputs of what *job* needs."""
+    needs = {need.strip() for need in job.needs}
+    return {output_name(other.id, name) for other in pipeline.jobs if other.id in needs for name in other.outputs}

@@ -8,7 +8,7 @@ same form as in the definition, which only trims them.
 
 from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from cictl.base.job_parts import CacheSpec
 from cictl.project_file.definition import Step, VaultUse
@@ -57,6 +57,8 @@ class ArtifactShape(Shape, frozen=True, kw_only=True):
 class JobShape(Shape, frozen=True, kw_only=True):
     id: str = ""
     needs: list[str] = []
+    condition: str = field(default="", name="if")
+    allow_failure: bool = False
     runs_on: TextMap = {}
     requires: RequiresShape = RequiresShape()
     timeout_seconds: int | None = None

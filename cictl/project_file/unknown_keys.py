@@ -23,7 +23,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "env": ("`env` of defaults, pipelines, jobs and steps",),
     "environment": ("env", "`env` of defaults, pipelines, jobs and steps"),
     "git": ("vcs_source",),
-    "if": ("`if` of a step",),
+    "allow_failure": ("`allow_failure` of a job, or `continue_on_error` of a step",),
+    "if": ("`if` of a job or a step",),
     "image": ("`runs_on: {container_image: …}` of a job",),
     "job": ("jobs", "`jobs` of a pipeline"),
     "jobs": ("`pipelines: [{id: …, jobs: …}]`",),
@@ -69,7 +70,6 @@ counts, else the first that is a phrase."""
 
 NO_EQUAL = frozenset(
     {
-        "allow_failure",
         "concurrency",
         "except",
         "extends",

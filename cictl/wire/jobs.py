@@ -202,6 +202,10 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         services: Containers that run beside the steps (ours).
         artifacts: Files that are kept under conditions, beside `artifact_globs` (ours).
         inputs: What whoever started the run said, and the defaults of what was left open, by name (ours).
+        if: The condition as its file has it; in Python `condition` (ours).
+        open_condition: What is left of it to decide when all needs are over; empty for `success()` (ours).
+        skipped: The condition is false: it is over without having run, and counts as a success (ours).
+        allow_failure: What needs it runs also if it fails, and its run succeeds with a warning (ours).
         declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;
             empty for one that a step writes to `$CICTL_OUTPUT` (ours).
     """
@@ -221,6 +225,10 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     artifacts: list[ArtifactSpec] = msgspec.field(default_factory=list)
     declared_outputs: dict[str, str] = msgspec.field(default_factory=dict)
     inputs: dict[str, str] = msgspec.field(default_factory=dict)
+    condition: str = msgspec.field(default="", name="if")
+    open_condition: str = ""
+    skipped: bool = False
+    allow_failure: bool = False
 
     @property
     def facts(self) -> JobMetadata:
@@ -251,6 +259,7 @@ class JobExecution(Message):
         started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
         cancelled_by: The name of the token with which it was cancelled (ours).
         working_directory, shell, services, artifacts, declared_outputs, inputs: As in `JobSpec` (ours).
+        if, open_condition, skipped, allow_failure: As in `JobSpec` (ours).
         outputs: The text of each declared output, by name, once the execution has succeeded (ours).
     """
 
@@ -298,6 +307,10 @@ class JobExecution(Message):
     declared_outputs: dict[str, str] = msgspec.field(default_factory=dict)
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
     inputs: dict[str, str] = msgspec.field(default_factory=dict)
+    condition: str = msgspec.field(default="", name="if")
+    open_condition: str = ""
+    skipped: bool = False
+    allow_failure: bool = False
 
     @property
     def facts(self) -> JobMetadata:
@@ -309,6 +322,7 @@ class JobState(Message):
 
     Attributes:
         is_cut: As in `JobExecution`.
+        skipped, allow_failure: As in `JobExecution` (ours).
         log_is_full: The log has passed the server's limit. Nothing more of it is kept, and its agent need not send it (ours).
     """
 
@@ -326,6 +340,8 @@ class JobState(Message):
     not_before_utc: datetime | None = None
     log_is_full: bool = False
     is_cut: bool = False
+    skipped: bool = False
+    allow_failure: bool = False
 
 
 class JobResponse(Message):

@@ -239,6 +239,20 @@ class RunRequest(Message):
     inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+class SkippedJob(Message):
+    """A job, or one row of its matrix, that a run leaves out because its condition is false.
+
+    Attributes:
+        if: The condition as its file has it; in Python `condition`.
+    """
+
+    job_execution_id: str
+    pipeline_id: str
+    pipeline_job_id: str
+    condition: str = msgspec.field(name="if")
+    matrix_name: str = ""
+
+
 class RunResponse(Message):
     """The executions that were enqueued, in the order of their creation.
 
@@ -246,6 +260,7 @@ class RunResponse(Message):
         pipeline_run_id: Id of the pipeline run or the chain run (ours).
         run_number: Number of that run, by which people name it (ours).
         warnings: What is to be known of the run's source, such as the commit that it takes from what it depends on (ours).
+        skipped: What it leaves out; these executions are over, and not among `job_execution_ids` (ours).
     """
 
     project_name: str
@@ -255,6 +270,7 @@ class RunResponse(Message):
     pipeline_run_id: str = ""
     warnings: list[str] = msgspec.field(default_factory=list)
     run_number: int = 0
+    skipped: list[SkippedJob] = msgspec.field(default_factory=list)
 
 
 class PreviewRequest(Message):
@@ -288,6 +304,8 @@ class PendingJob(Message):
         missing_needs: Needs that the selection leaves out (ours). The server refuses such a run.
         eligible_agent_ids: The agents that could take it (ours). Absent where the server does not tell.
         unmet_requirements: Why no agent could take it, as in a queued `JobExecution` (ours).
+        if: Its condition; in Python `condition` (ours).
+        skipped: The run would leave it out, because the condition is false (ours).
     """
 
     pipeline_job_id: str
@@ -303,6 +321,8 @@ class PendingJob(Message):
     missing_needs: list[str] = msgspec.field(default_factory=list)
     eligible_agent_ids: list[str] | None = None
     unmet_requirements: list[str] = msgspec.field(default_factory=list)
+    condition: str = msgspec.field(default="", name="if")
+    skipped: bool = False
 
 
 class PreviewResponse(Message):

@@ -8,7 +8,17 @@ from cictl_testing.fuzz.budget import fuzzed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cictl.expressions import ExpressionError, Node, Value, evaluate, parse, print_expression
+from cictl.expressions import (
+    ExpressionError,
+    Node,
+    Value,
+    asks_for_status,
+    decide,
+    evaluate,
+    holds,
+    parse,
+    print_expression,
+)
 from cictl.expressions.tree import And, Comparison, ListOf, Literal, Name, Not, Or, Status
 
 WORDS = st.sampled_from(
@@ -74,6 +84,23 @@ def compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
 
 
 TREES = st.recursive(LEAVES, compound, max_leaves=12)
+VALUES_OF_NAMES = {"yes": "x", "no": "", "later": "x", "never": ""}
+CONDITIONS = st.recursive(
+    st.one_of(
+        st.sampled_from(["success", "failure", "always"]).map(lambda function: Status(function=function)),
+        st.sampled_from(sorted(VALUES_OF_NAMES)).map(lambda name: Name(name=name)),
+        st.sampled_from(sorted(VALUES_OF_NAMES)).map(
+            lambda name: Comparison(operator="==", left=Name(name=name), right=Literal(value="x"))
+        ),
+    ),
+    lambda inner: st.one_of(
+        inner.map(lambda operand: Not(operand=operand)),
+        operands_of(And, inner).map(lambda operands: And(operands=operands)),
+        operands_of(Or, inner).map(lambda operands: Or(operands=operands)),
+    ),
+    max_leaves=12,
+)
+"""Conditions as files have them, whose names have the values above."""
 
 
 @fuzzed(examples=300)
@@ -95,6 +122,16 @@ def test_printed_tree_parses_to_itself(tree: Node) -> None:
     printed = print_expression(tree)
     assert parse(printed) == tree
     assert print_expression(parse(printed)) == printed
+
+
+@fuzzed(examples=300)
+@given(tree=CONDITIONS, has_failed=st.booleans())
+def test_a_condition_that_is_decided_in_two_steps_means_the_same(tree: Node, has_failed: bool) -> None:
+    whole = evaluate(tree, VALUES_OF_NAMES.__getitem__, has_failed=has_failed)
+    known = {name: value for name, value in VALUES_OF_NAMES.items() if name in ("yes", "no")}
+    left = decide(print_expression(tree), known, is_open=lambda name: name not in known)
+    left = decide(left, VALUES_OF_NAMES)
+    assert holds(left, has_failed=has_failed) is (whole and (asks_for_status(tree) or not has_failed))
 
 
 def _column_of_error(text: str) -> int:

@@ -31,7 +31,7 @@ def parse_file(defaults: str, pipeline: str, job: str) -> project_file.Pipeline:
 
 
 def test_steps_have_their_options(pour: project_file.Pipeline) -> None:
-    warm, tea, clean = pour.jobs[0].steps
+    warm, tea, clean = pour.jobs[1].steps
     assert (warm.name, warm.timeout_seconds, warm.working_directory, warm.continue_on_error) == (
         "Warm the pot",
         60,
@@ -46,7 +46,7 @@ def test_steps_have_their_options(pour: project_file.Pipeline) -> None:
 
 
 def test_jobs_have_their_parts(pour: project_file.Pipeline) -> None:
-    job = pour.jobs[0]
+    job = pour.jobs[1]
     assert (job.shell, job.working_directory, job.env, job.timeout_seconds) == (
         "bash",
         "kettle",

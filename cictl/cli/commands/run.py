@@ -36,7 +36,7 @@ from cictl.cli.output.table import Result
 from cictl.cli.short_ids import short_id
 from cictl.cli.tables.jobs import jobs_result, summary_result
 from cictl.wire.jobs import JobExecution
-from cictl.wire.projects import OFFLINE_CACHED, RunRequest, RunResponse
+from cictl.wire.projects import OFFLINE_CACHED, RunRequest, RunResponse, SkippedJob
 from cictl_client import Client
 
 RUN_EXAMPLES = """
@@ -128,13 +128,17 @@ def _start(
     session.note(_enqueued_text(target, answer))
     for warning in answer.warnings:
         session.note(f"note: {warning}")
+    for skipped in answer.skipped:
+        session.note(f"skipped {_skipped_name(skipped)}, because its condition is false: {skipped.condition}")
     run_id = str(answer.run_number or answer.pipeline_run_id)
+    job_ids = [*answer.job_execution_ids, *(skipped.job_execution_id for skipped in answer.skipped)]
     if waiting.wanted:
         show = partial(_run_result, answer)
-        raise typer.Exit(Follower(session, answer.job_execution_ids, waiting=waiting, run_id=run_id, result=show).run())
+        raise typer.Exit(Follower(session, job_ids, waiting=waiting, run_id=run_id, result=show).run())
     jobs = _enqueued(session.client, answer)
     session.show(_run_result(answer, jobs))
-    session.note(f"follow with: {attach_command(session, [short_id(job) for job in jobs], run_id)}")
+    if jobs:
+        session.note(f"follow with: {attach_command(session, [short_id(job) for job in jobs], run_id)}")
 
 
 def _reload_project_of(session: Session, text: str, *, chains: bool, pipelines: bool) -> None:
@@ -155,6 +159,10 @@ def _enqueued_text(target: Target, answer: RunResponse) -> str:
         return f"run {answer.run_number} of {target.full_name}: {jobs}"
     run = f" as {answer.pipeline_run_id}" if answer.pipeline_run_id else ""
     return f"enqueued {jobs} of {target.full_name}{run}"
+
+
+def _skipped_name(skipped: SkippedJob) -> str:
+    return "/".join(filter(None, (skipped.pipeline_job_id, skipped.matrix_name)))
 
 
 def _enqueued(client: Client, answer: RunResponse) -> list[JobExecution]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.session import Session
 from cictl.cli.logs.excerpt import Excerpt
-from cictl.cli.outcome import outcome, result_code
+from cictl.cli.outcome import is_forgiven, outcome, result_code
 from cictl.cli.output.plain import LogCleaner, plain
 from cictl.cli.short_ids import quoted, short_id
 from cictl.cli.tables.jobs import summary_result
@@ -39,7 +39,9 @@ def show_end(
             if step and not job.error.startswith("Step "):  # else the state line has named it
                 session.note(f"{label} failed in {step}")
             _show_reason(session, job, whose="its log" if len(jobs) == 1 else label, has_log=has_logs)
-    _show_warnings(session, [f"{labels[job.id]}: warning: {warning}" for job in jobs for warning in job.warnings])
+    warnings = [f"{labels[job.id]}: warning: {warning}" for job in jobs for warning in job.warnings]
+    forgiven = [f"{labels[job.id]}: warning: it failed, which it may" for job in jobs if is_forgiven(job)]
+    _show_warnings(session, [*warnings, *forgiven])
     if len(jobs) > 1:
         session.renderer.table_on_stderr(summary_result(jobs))
     return result_code(jobs)

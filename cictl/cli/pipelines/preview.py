@@ -114,7 +114,7 @@ def _check(target: Target, answer: PreviewResponse) -> None:
     """Raise the failure that a run would meet, if any."""
     if not answer.pending_jobs:
         raise _nothing_selected(target)
-    unfit = [job for job in answer.pending_jobs if not agents_of(job, answer)]
+    unfit = [job for job in answer.pending_jobs if not job.skipped and not agents_of(job, answer)]
     if unfit:
         names = ", ".join(job_name(target, job) for job in unfit[:5]) + (" …" if len(unfit) > 5 else "")
         reasons = list(dict.fromkeys(reason for job in unfit for reason in job.unmet_requirements))
@@ -137,13 +137,18 @@ def _nothing_selected(target: Target) -> Failure:
 
 def _lines(target: Target, answer: PreviewResponse) -> Iterator[Line]:
     version = f" as version {answer.version}" if answer.version else ""
-    yield "", f"A dry run of {target.full_name} would enqueue {_count(len(answer.pending_jobs))}{version}."
+    count = sum(not job.skipped for job in answer.pending_jobs)
+    yield "", f"A dry run of {target.full_name} would enqueue {_count(count)}{version}."
     sources = list(dict.fromkeys(source_text(job.source_repo, job.source_ref) for job in answer.pending_jobs))
     if answer.pending_jobs:
         yield from _facts(answer, sources)
     for job in answer.pending_jobs:
         yield "", ""
         yield "", job_name(target, job)
+        if job.condition:
+            yield "  if         ", job.condition + ("; it is false, so the job is skipped" if job.skipped else "")
+        if job.skipped:
+            continue
         yield from _job_lines(job, answer, with_source=len(sources) > 1)
 
 

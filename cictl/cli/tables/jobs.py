@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from cictl.base.sizes import size_text
-from cictl.cli.outcome import outcome
+from cictl.cli.outcome import is_forgiven, outcome
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration, iso
 from cictl.cli.short_ids import label, label_in_chain, run_ids, short_id
@@ -30,7 +30,7 @@ def state_text(job: JobExecution | JobState) -> str:
             took = job.finished_utc - job.started_utc if job.finished_utc and job.started_utc else None
             after = f" after {duration(took)}" if took is not None else ""
             why = f": {job.error}" if job.error and outcome(job) == "failed" else ""
-            return f"{outcome(job)}{after}{why}"
+            return f"{outcome(job)}{after}{why}{', which it may' if is_forgiven(job) else ''}"
         case JobStatus.QUEUED if job.waiting_reason:
             return f"queued, waits for its secrets: {job.waiting_reason}"
         case _:
@@ -85,6 +85,7 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Run", lambda j: " ".join(run_ids(j)[:2])),
     Column("Version", lambda j: j.facts.pipeline_version),
     Column("Source", lambda j: source_text(j.source.repo, j.source.ref) if j.source else ""),
+    Column("Condition", lambda j: j.condition),
     Column("Inputs", lambda j: [f"{name}={value}" for name, value in j.inputs.items()]),
     Column("Agent", lambda j: j.leased_by_agent_id),
     Column("Created", lambda j: j.created_utc),

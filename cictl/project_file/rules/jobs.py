@@ -7,6 +7,7 @@ from cictl.base.names.labels import is_fact, label_problem
 from cictl.project_file.findings import quote
 from cictl.project_file.names import condition_names
 from cictl.project_file.rules.collector import Collector, is_blank
+from cictl.project_file.rules.conditions import check_condition
 from cictl.project_file.rules.keeping import check_keeping
 from cictl.project_file.rules.matrix import check_matrix
 from cictl.project_file.rules.services import check_services
@@ -53,6 +54,7 @@ def check_job(
     check_services(job.services, f"{path}.services", collector)
     check_keeping(job, path, collector)
     known = condition_names(job, pipeline, defaults)
+    check_condition(job.condition, f"{path}.if", known, collector)
     for index, step in enumerate(job.steps):
         check_step(step, f"{path}.steps[{index}]", known, collector)
 

@@ -128,6 +128,17 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         return f"job-{self.number}"
 
     @property
+    def is_good(self) -> bool:
+        """Whether what needs it may run: it succeeded, or it ran and failed although it may fail.
+
+        One that was skipped has succeeded. A cancelled one is not forgiven, nor one that never began.
+        """
+        if self.status is JobStatus.SUCCEEDED:
+            return True
+        is_forgiven = self.allow_failure and self.started is not None and self.cause is not Cause.CANCELLED
+        return self.status is JobStatus.FAILED and is_forgiven
+
+    @property
     def is_ended_by_server(self) -> bool:
         """Whether the server ended it, by a cancel, a time limit or the loss of its agent, and not its agent's report."""
         return self.status.is_terminal and bool(self.closing_line)

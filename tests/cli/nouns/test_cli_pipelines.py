@@ -38,6 +38,10 @@ pipelines:
       level: {type: choice, options: [quick, full], default: quick, description: How much to look at}
       paths: {required: true}
     jobs: [{id: lint, steps: [{run: "ruff {{input.level}} {{input.paths}}"}]}]
+  - id: care
+    jobs:
+      - {id: try, allow_failure: true, steps: [{run: x}]}
+      - {id: publish, if: tag, steps: [{run: x}]}
 pipeline_chains: [{id: release, pipelines: [build, deploy]}]
 """
 
@@ -317,3 +321,26 @@ def test_a_pipeline_shows_what_it_takes(run: Run) -> None:
 @pytest.mark.usefixtures("repository")
 def test_eligible_agents_may_depend_on_inputs(run: Run) -> None:
     assert run("pipelines", "eligible-agents", "shop/lint", "--input", "level=half").code == ExitCode.USAGE
+
+
+@pytest.mark.usefixtures("repository")
+def test_skipped_jobs_are_told_with_their_condition(server: RunningServer, run: Run) -> None:
+    heartbeat(server)
+    ran = run("run", "shop/care")
+    assert "skipped publish, because its condition is false: tag" in ran.err
+    assert "run 1 of shop/care: 1 job\n" in ran.err
+    assert "publish" in run("jobs", "list", "--run", "1").out
+    assert "skipped" in run("jobs", "show", "1/publish").out
+    shown = run("pipelines", "preview", "shop/care").out
+    assert "would enqueue 1 job." in shown
+    assert "if         tag; it is false, so the job is skipped" in shown
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_failure_that_is_allowed_fails_no_run(server: RunningServer, run: Run) -> None:
+    heartbeat(server)
+    assert run("run", "shop/care").code == 0
+    server.finish("failed", "builder-1")
+    ran = run("jobs", "watch", "--run", "1")
+    assert ran.code == ExitCode.OK
+    assert "try: warning: it failed, which it may" in ran.err

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.words import CONTROL
 from cictl_server.errors import Conflict
 from cictl_server.store.records import FailedDependency, JobRecord
 
@@ -29,6 +30,8 @@ class Event(Enum):
     """Its agent says that it failed, or it was cancelled, timed out, or lost its agent."""
     SKIP = auto()
     """What it waits for can no longer succeed; it ends without having started."""
+    LEAVE_OUT = auto()
+    """Its condition is false; it ends without having started, and counts as a success."""
 
 
 _QUEUED, _LEASED, _RUNNING = JobStatus.QUEUED, JobStatus.LEASED, JobStatus.RUNNING
@@ -38,6 +41,7 @@ TRANSITIONS: dict[tuple[JobStatus, Event], JobStatus] = {
     (_QUEUED, Event.RUN): _RUNNING,
     (_QUEUED, Event.FAIL): JobStatus.FAILED,
     (_QUEUED, Event.SKIP): JobStatus.FAILED,
+    (_QUEUED, Event.LEAVE_OUT): JobStatus.SUCCEEDED,
     (_LEASED, Event.REQUEUE): _QUEUED,
     (_LEASED, Event.RUN): _RUNNING,
     (_LEASED, Event.SUCCEED): JobStatus.SUCCEEDED,
@@ -106,9 +110,15 @@ def advance(
         case _:
             assert ending is not None
             times = {"finished": now, "current_step": "", **_fields(ending)}
-            if event is not Event.SKIP:
+            if event not in (Event.SKIP, Event.LEAVE_OUT):
                 times["started"] = job.started or now
     return msgspec.structs.replace(job, status=status, **{**changes, **times})
+
+
+def left_out(job: JobRecord, *, now: datetime, **changes: Any) -> JobRecord:
+    """Return the queued *job* as it ends because its condition is false."""
+    ending = Ending(log_size=0, closing_line=f"{CONTROL}skipped: its condition is false: {job.condition}")
+    return advance(job, Event.LEAVE_OUT, now=now, ending=ending, skipped=True, **changes)
 
 
 def _fields(ending: Ending) -> dict[str, Any]:

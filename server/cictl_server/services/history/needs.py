@@ -8,9 +8,11 @@ from datetime import datetime
 
 import msgspec
 
-from cictl.wire.jobs import Cause, JobStatus
+from cictl.expressions import ExpressionError, decide, holds
+from cictl.wire.jobs import Cause
 from cictl.wire.metadata import JobMetadata, Key
-from cictl_server.services.history.lifecycle import Ending, Event, advance
+from cictl_server.services.history.lifecycle import Ending, Event, advance, left_out
+from cictl_server.services.history.outputs import outputs_of, with_outputs
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import FailedDependency, JobRecord
@@ -57,32 +59,73 @@ def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRe
 
 def _settled(job: JobRecord, siblings: dict[str, list[JobRecord]], *, now: datetime) -> JobRecord | None:
     """Return *job* released or ended, or None while it has to wait."""
-    metadata = JobMetadata.without(job.metadata, JobMetadata.needs_blocked)
-    needs = job.facts.needs_job_ids
+    needs = {need: siblings.get(need, []) for need in job.facts.needs_job_ids}
     # First whether a need has failed, then whether all have succeeded: one need that is over and failed ends the
     # execution even while another still runs. A need without executions counts as failed, because `all` of none is true
-    # and `_all_succeeded` of none is not: its executions were deleted.
-    for need in needs:
-        executions = siblings.get(need, [])
-        if all(e.status.is_terminal for e in executions) and not _all_succeeded(executions):
-            failed = FailedDependency(pipeline_job_id=need)
-            error = f"cancelled: {failed.reason}"
-            ending = Ending(
-                log_size=0,
-                error=error,
-                cause=Cause.DEPENDENCY_FAILED,
-                closing_line=f"[needs] {error}",
-                failed_dependency=failed,
-            )
-            return advance(job, Event.SKIP, now=now, ending=ending, metadata=metadata)
-    if all(_all_succeeded(siblings.get(need, [])) for need in needs):
-        return msgspec.structs.replace(job, metadata=metadata)
-    return None
+    # and `_all_good` of none is not: its executions were deleted.
+    lost = next((need for need, found in needs.items() if _are_over(found) and not _all_good(found)), "")
+    if job.open_condition:
+        return _settled_by_condition(job, needs, lost=lost, now=now) if all(map(_are_over, needs.values())) else None
+    if lost:
+        return _dragged_along(job, lost, now=now)
+    return _released(job, needs, now=now) if all(map(_all_good, needs.values())) else None
 
 
-def _all_succeeded(executions: list[JobRecord]) -> bool:
-    """Tell whether there are executions and all of them succeeded."""
-    return bool(executions) and all(e.status is JobStatus.SUCCEEDED for e in executions)
+def _settled_by_condition(job: JobRecord, needs: dict[str, list[JobRecord]], *, lost: str, now: datetime) -> JobRecord:
+    """Return *job*, whose *needs* are all over, as its condition says.
+
+    Args:
+        lost: The first of the needs that failed; empty if none did.
+    """
+    values = outputs_of(needs)
+    try:
+        condition = decide(job.open_condition, values)
+        if holds(condition, has_failed=bool(lost)):
+            return _released(job, needs, now=now)
+        would_hold = bool(lost) and holds(condition, has_failed=False)
+    except ExpressionError as error:
+        return _ended(job, f"its condition can't be decided: {error}", now=now)
+    if would_hold:  # so only the failure keeps it from running, which it must not hide from what needs it
+        return _dragged_along(job, lost, now=now)
+    return left_out(job, now=now, metadata=_without_block(job))
+
+
+def _released(job: JobRecord, needs: dict[str, list[JobRecord]], *, now: datetime) -> JobRecord:
+    """Return *job* as agents may take it, with the outputs of its *needs* in its texts."""
+    try:
+        ready = with_outputs(job, outputs_of(needs))
+    except ExpressionError as error:
+        return _ended(job, f"the condition of a step can't be decided: {error}", now=now)
+    return msgspec.structs.replace(ready, metadata=_without_block(job))
+
+
+def _dragged_along(job: JobRecord, lost: str, *, now: datetime) -> JobRecord:
+    failed = FailedDependency(pipeline_job_id=lost)
+    return _ended(job, f"cancelled: {failed.reason}", failed, now=now)
+
+
+def _ended(job: JobRecord, error: str, failed: FailedDependency | None = None, *, now: datetime) -> JobRecord:
+    ending = Ending(
+        log_size=0,
+        error=error,
+        cause=Cause.DEPENDENCY_FAILED,
+        closing_line=f"[needs] {error}",
+        failed_dependency=failed,
+    )
+    return advance(job, Event.SKIP, now=now, ending=ending, metadata=_without_block(job))
+
+
+def _without_block(job: JobRecord) -> dict[str, str]:
+    return JobMetadata.without(job.metadata, JobMetadata.needs_blocked)
+
+
+def _are_over(executions: list[JobRecord]) -> bool:
+    return all(e.status.is_terminal for e in executions)
+
+
+def _all_good(executions: list[JobRecord]) -> bool:
+    """Tell whether there are executions and all of them let others run."""
+    return bool(executions) and all(e.is_good for e in executions)
 
 
 def _by_job(executions: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cictl.project_file import Job, Pipeline
-from cictl.wire.jobs import JobStatus
 from cictl.wire.metadata import JobMetadata, Key
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_server.store.contract import View
@@ -47,7 +46,7 @@ class PastRun:
 
     @property
     def has_succeeded(self) -> bool:
-        return all(job.status is JobStatus.SUCCEEDED for job in self.executions)
+        return all(job.is_good for job in self.executions)
 
     @property
     def is_dry(self) -> bool:
@@ -142,7 +141,7 @@ def _environment(job_ids: list[str]) -> dict[str, str]:
 
 
 def _keeps_files(job: JobRecord) -> bool:
-    return bool(job.artifact_globs or job.artifacts)
+    return not job.skipped and bool(job.artifact_globs or job.artifacts)
 
 
 def _rows(pipeline: Pipeline) -> list[tuple[str, int]]:

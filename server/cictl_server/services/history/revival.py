@@ -86,7 +86,7 @@ class _Outcome:
     @classmethod
     def of(cls, members: Iterable[JobRecord]) -> _Outcome:
         newest = deciding(members)
-        failed = (job for job in newest if job.status is JobStatus.FAILED)
+        failed = (job for job in newest if job.status is JobStatus.FAILED and not job.is_good)
         return cls(frozenset().union(*map(_places, newest)), frozenset().union(*map(_places, failed)))
 
     def is_lost(self, place: _Place) -> bool:

@@ -115,12 +115,16 @@ class ExplainService:
 
 def _ended(job: JobRecord, view: View) -> Explanation:
     place = f" on agent {job.agent_id}" if job.agent_id else ""
+    if job.skipped:
+        return msgspec.structs.replace(
+            _explanation(job), summary=f"it was skipped: its condition is false: {job.condition}"
+        )
     if job.status is JobStatus.SUCCEEDED:
         return msgspec.structs.replace(_explanation(job), summary=f"it succeeded{place}")
     culprit = find_culprit(view, job)
     return msgspec.structs.replace(
         _explanation(job),
-        summary=_failure(job, place),
+        summary=_failure(job, place) + ("; it may fail, so what needs it runs" if job.is_good else ""),
         blocked_by=[_blocker(culprit.facts.pipeline_job_id, culprit)] if culprit else [],
         fixes=list(_remedies(job, culprit)),
     )
@@ -207,7 +211,7 @@ def _unfinished(need: str, executions: list[JobRecord]) -> Iterator[Blocker]:
     if not executions:
         yield Blocker(need=need)
     for execution in executions:
-        if execution.status is not JobStatus.SUCCEEDED:
+        if not execution.is_good:
             yield _blocker(need, execution)
 
 

@@ -70,6 +70,8 @@ class RerunService:
         """Return what a new execution of *job* is made from."""
         if job.started is not None:
             return replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled))
+        if job.skipped:
+            raise Conflict(f"job was skipped: its condition is false: {job.condition}", hint="run its pipeline instead")
         if not was_dragged_along(job):
             raise Conflict("job has not started yet", hint="run its pipeline instead")
         if lost := failed_wait(members_of_run(tx, job), job):

@@ -126,6 +126,8 @@ def _whole_state(job: JobRecord, *, log_size: int) -> JobState:
         started_utc=job.started,
         finished_utc=job.finished,
         log_is_full=bool(job.log_limit),
+        skipped=job.skipped,
+        allow_failure=job.allow_failure,
     )
 
 

@@ -84,7 +84,8 @@ def check_auto_bump(pipeline: Pipeline, planned: list[JobSpec]) -> None:
     Raises:
         InvalidRequest: It has more.
     """
-    if pipeline.versioning is not None and pipeline.versioning.auto_bump and len(planned) > 1:
+    count = sum(not job.skipped for job in planned)
+    if pipeline.versioning is not None and pipeline.versioning.auto_bump and count > 1:
         raise InvalidRequest("versioning.auto_bump requires exactly one job execution in the pipeline run")
 
 
@@ -96,20 +97,21 @@ def with_auto_bump(pipeline: Pipeline, planned: list[JobSpec], source: SourceCon
     """
     check_auto_bump(pipeline, planned)
     versioning = pipeline.versioning
-    if versioning is None or not versioning.auto_bump or not planned:
+    bumping = next((job for job in planned if not job.skipped), None)
+    if versioning is None or not versioning.auto_bump or bumping is None:
         return planned
     if not source.version_raw:
         raise InvalidRequest(f'versioning.auto_bump needs a version in "{versioning.file}"')
-    [job] = planned
     following = next_version(source.version_raw, versioning.auto_bump)
     script = _SCRIPT.replace("@NEXT@", following)
-    total = len(job.step_plan) + 1
-    steps = [replace(step, total=total) for step in job.step_plan]
-    steps.append(_step(versioning, script, index=total, directory="." if job.working_directory else ""))
+    total = len(bumping.step_plan) + 1
+    steps = [replace(step, total=total) for step in bumping.step_plan]
+    steps.append(_step(versioning, script, index=total, directory="." if bumping.working_directory else ""))
     branch = branch_of(source.ref_raw)
     entries = JobMetadata.entries(JobMetadata.next_version(following), JobMetadata.auto_bump_branch(branch))
-    metadata = job.metadata | entries
-    return [replace(job, script=f"{job.script}\n{script}", step_plan=steps, metadata=metadata)]
+    metadata = bumping.metadata | entries
+    bumped = replace(bumping, script=f"{bumping.script}\n{script}", step_plan=steps, metadata=metadata)
+    return [bumped if job is bumping else job for job in planned]
 
 
 def _step(versioning: Versioning, script: str, *, index: int, directory: str) -> Step:

@@ -61,7 +61,7 @@ def _job(job: Job) -> _Node:
     )
     return {
         "id": job.id,
-        **_present(needs=job.needs),
+        **_present(needs=job.needs, allow_failure=job.allow_failure, **{"if": job.condition}),
         "runs_on": dict(job.runs_on),
         **_present(requires=requires),
         "timeout_seconds": job.timeout_seconds,

@@ -108,7 +108,7 @@ def check_offline_jobs(pipeline: Pipeline, planned: list[JobSpec], *, dry_run: b
         InvalidRequest: One breaks a rule; the text names its job.
     """
     definitions = {job.id: job for job in pipeline.jobs}
-    for job in planned:
+    for job in (job for job in planned if not job.skipped):
         name = job.facts.pipeline_job_id
         if job.source is not None and not is_commit(job.source.ref):
             raise InvalidRequest(

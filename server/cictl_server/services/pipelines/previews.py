@@ -69,16 +69,20 @@ class PreviewService:
         return self._eligible(prepared)
 
     def _eligible(self, prepared: Prepared) -> EligibleAgents:
-        return EligibleAgents(eligible_agent_ids=self._agents(prepared.planned), pending_jobs=len(prepared.planned))
+        return EligibleAgents(
+            eligible_agent_ids=self._agents(prepared.planned),
+            pending_jobs=sum(not job.skipped for job in prepared.planned),
+        )
 
     def _agents(self, planned: list[JobSpec]) -> list[str] | None:
-        """Return the agents, by id, that meet the requirements of every execution; None if there are no executions."""
-        if not planned:
+        """Return the agents, by id, that meet the requirements of all that would wait for one; None if nothing would."""
+        wanted = [job for job in planned if not job.skipped]
+        if not wanted:
             return None
         return sorted(
             agent.agent_id
             for agent in self.matching.candidates()
-            if all(meets_all(job.required_capabilities, agent.capabilities) for job in planned)
+            if all(meets_all(job.required_capabilities, agent.capabilities) for job in wanted)
         )
 
     def _preview(self, request: PreviewRequest, prepared: Prepared) -> PreviewResponse:
@@ -129,7 +133,9 @@ def _pending(job: JobSpec, candidates: list[Candidate]) -> PendingJob:
         dependency_blocked=facts.needs_blocked or facts.chain_blocked,
         missing_needs=facts.missing_needs_job_ids,
         eligible_agent_ids=[agent.agent_id for agent in candidates if meets_all(required, agent.capabilities)],
-        unmet_requirements=unmet_by_all(required, candidates),
+        unmet_requirements=[] if job.skipped else unmet_by_all(required, candidates),
+        condition=job.condition,
+        skipped=job.skipped,
     )
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from cictl.base.clock import Clock
 from cictl.wire.audit.records import TargetKind
-from cictl.wire.projects import RunRequest, RunResponse
+from cictl.wire.projects import RunRequest, RunResponse, SkippedJob
 from cictl_server.services.core.deeds import actor_name, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.history.lifecycle import left_out
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
@@ -69,8 +70,12 @@ class RunService:
             if jobs:
                 self.limits.check_room(tx, jobs[0])
             run_number = next_run_number(tx)
-            for job in jobs:
-                self.settler.put(tx, numbered(job, run_number))
+            skipped: list[JobRecord] = []
+            for job in (numbered(job, run_number) for job in jobs):
+                if job.skipped:
+                    skipped.append(left_out(job, now=job.created))
+                self.settler.put(tx, skipped[-1] if job.skipped else job)
+            self.settler.settle(tx, skipped, now=self.clock())
             note_made(
                 TargetKind.RUN,
                 prepared.run_id,
@@ -83,12 +88,24 @@ class RunService:
             return run_number
 
         run_number = self.store.write(enqueue)
+        queued = [job for job in jobs if not job.skipped]
         return RunResponse(
             project_name=prepared.project.name,
             pipeline_id=prepared.name,
-            enqueued=len(jobs),
-            job_execution_ids=[job.id for job in jobs],
+            enqueued=len(queued),
+            job_execution_ids=[job.id for job in queued],
             pipeline_run_id=prepared.run_id,
             warnings=prepared.warnings,
             run_number=run_number,
+            skipped=[_skipped(job) for job in jobs if job.skipped],
         )
+
+
+def _skipped(job: JobRecord) -> SkippedJob:
+    return SkippedJob(
+        job_execution_id=job.id,
+        pipeline_id=job.facts.pipeline_id,
+        pipeline_job_id=job.facts.pipeline_job_id,
+        condition=job.condition,
+        matrix_name=job.facts.matrix_name,
+    )

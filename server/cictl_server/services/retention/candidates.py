@@ -117,7 +117,7 @@ class Walk:
 
     def _is_newest_success(self, run: list[JobRecord]) -> bool:
         facts = run[-1].facts
-        if not facts.pipeline_id or any(job.status is not JobStatus.SUCCEEDED for job in deciding(run)):
+        if not facts.pipeline_id or not all(job.is_good for job in deciding(run)):
             return False
         branch = (facts.project_id or facts.project, facts.pipeline_id, facts.pipeline_source_ref_raw)
         is_first = branch not in self._succeeded

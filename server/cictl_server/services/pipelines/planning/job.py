@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from cictl.project_file import Job, Pipeline
+from cictl.expressions import NEVER, ExpressionError, decide, holds
+from cictl.project_file import Job, Pipeline, render_all
 from cictl.project_file.shells import CONTAINER_SHELLS
 from cictl.wire.jobs import JobSpec, Source
 from cictl.wire.metadata import JobMetadata
@@ -14,8 +15,7 @@ from cictl.wire.projects import RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import matrix_variables
 from cictl_server.services.pipelines.planning.context import RunIdentity, SourceContext
-from cictl_server.services.pipelines.planning.names import condition_values, template_values
-from cictl_server.services.pipelines.planning.rendering import render_all
+from cictl_server.services.pipelines.planning.names import condition_values, is_open, template_values
 from cictl_server.services.pipelines.planning.requirements import requirements
 from cictl_server.services.pipelines.planning.steps import plan_steps
 
@@ -47,8 +47,10 @@ def plan_job(
         InvalidRequest: The requested agent contradicts the job, or the job has no step left to execute.
     """
     values = template_values(job, row, inputs=inputs, source=source, identity=identity)
+    conditions = condition_values(pipeline, values)
+    left = _decided(job, conditions)
     job = _rendered(job, values)
-    steps = plan_steps(job, values, conditions=condition_values(pipeline, values), dry_run=request.dry_run)
+    steps = plan_steps(job, values, conditions=conditions, dry_run=request.dry_run)
     if not steps:
         raise InvalidRequest(f'pipeline job "{job.id}" has no executable steps after rendering')
     scripts = [step.script for step in steps if step.script]
@@ -67,8 +69,27 @@ def plan_job(
         artifacts=job.kept_files,
         declared_outputs=job.outputs,
         inputs=inputs,
+        condition=job.condition,
+        open_condition="" if left == NEVER else left,
+        skipped=left == NEVER,
+        allow_failure=job.allow_failure,
     )
     return replace(spec, required_capabilities=requirements(job, spec, agent_id=request.agent_id.strip()))
+
+
+def _decided(job: Job, values: Mapping[str, str]) -> str:
+    """Return what is left of the job's condition until the jobs that it needs are over.
+
+    Raises:
+        InvalidRequest: It can't be decided.
+    """
+    try:
+        left = decide(job.condition, values, is_open=is_open)
+        if job.needs:
+            return left
+        return "" if holds(left, has_failed=False) else NEVER
+    except ExpressionError as error:
+        raise InvalidRequest(f'the condition of job "{job.id}" can\'t be decided: {error}') from error
 
 
 def _rendered(job: Job, values: Mapping[str, str]) -> Job:

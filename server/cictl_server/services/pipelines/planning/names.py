@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cictl.base.names.git_names import branch_of, tag_of
-from cictl.project_file import Job, Pipeline
+from cictl.project_file import Job, Pipeline, render_all
 from cictl.project_file.inputs import INPUT
-from cictl.project_file.names import ENV
+from cictl.project_file.names import ENV, NEEDS
 from cictl_server.services.history.past_runs import matrix_variables
 from cictl_server.services.pipelines.planning.context import RunIdentity, SourceContext
-from cictl_server.services.pipelines.planning.rendering import render_all
 
 
 def template_values(
@@ -33,6 +32,11 @@ def template_values(
 def condition_values(pipeline: Pipeline, values: Mapping[str, str]) -> dict[str, str]:
     """Return the values of all names in conditions, which know the environment of *pipeline* besides those of templates."""
     return {**{ENV + name: value for name, value in render_all(pipeline.env, values).items()}, **values}
+
+
+def is_open(name: str) -> bool:
+    """Tell whether a name has no value before the jobs that are needed are over."""
+    return name.startswith(NEEDS)
 
 
 def _version_values(source: SourceContext) -> dict[str, str]:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from cictl.expressions import ExpressionError
-from cictl.project_file import Job, render
+from cictl.expressions import ExpressionError, decide
+from cictl.project_file import Job, render, render_all
 from cictl.project_file import Step as StepDefinition
 from cictl.wire.jobs import SKIPPED_STEP, TEST_STEP, Step
 from cictl_server.errors import InvalidRequest
-from cictl_server.services.pipelines.planning.conditions import decide
-from cictl_server.services.pipelines.planning.rendering import render_all
+from cictl_server.services.pipelines.planning.names import is_open
 
 
 def plan_steps(job: Job, values: Mapping[str, str], *, conditions: Mapping[str, str], dry_run: bool) -> list[Step]:
@@ -39,7 +38,7 @@ def plan_steps(job: Job, values: Mapping[str, str], *, conditions: Mapping[str, 
 
 def _condition(step: Step, job: Job, values: Mapping[str, str]) -> str:
     try:
-        return decide(step.condition, values)
+        return decide(step.condition, values, is_open=is_open)
     except ExpressionError as error:
         raise InvalidRequest(
             f'the condition of step {step.index} of job "{job.id}" can\'t be decided: {error}'
