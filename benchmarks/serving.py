@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import re
 import tempfile
@@ -14,6 +15,9 @@ from typing import Any
 
 from figures import Untrue
 from load import Connection
+
+TOKENS = "tokens.json"
+"""Where `serve_guarded` writes the tokens of its agents."""
 
 _NO_DISK = ("tmpfs", "ramfs")
 
@@ -126,7 +130,24 @@ def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
     with TinyStore.open(Path(directory), is_long_lived=True) as store:
         fill(store, 0, finished, JobStatus.SUCCEEDED)
         fill(store, finished, finished + queued, JobStatus.QUEUED)
+    _serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
+
+
+def serve_guarded(pipe: Any, directory: str, agents: int) -> None:
+    """Serve an empty store that wants tokens; those of the agents `agent-0`, `agent-1` and so on are in the file `TOKENS`."""
+    from cictl.wire.access import TokenRequest
+    from cictl_server.serve import Server, ServerConfig
+
     server = Server(ServerConfig(data_dir=Path(directory), port=0))
+    tokens = server.services.access.tokens
+    tokens.create(TokenRequest(name="root", role="admin"), created_by="")
+    names = [f"agent-{number}" for number in range(agents)]
+    made = [tokens.create(TokenRequest(name=name, role="agent", agent_id=name), created_by="") for name in names]
+    Path(directory, TOKENS).write_text(json.dumps([token.token for token in made]))
+    _serve(pipe, server)
+
+
+def _serve(pipe: Any, server: Any) -> None:
     thread = threading.Thread(target=server.run)
     thread.start()
     pipe.send(server.url)
