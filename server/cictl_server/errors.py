@@ -29,12 +29,17 @@ CictlError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from errno import EDQUOT, ENOSPC
+from errno import EDQUOT, EIO, ENOSPC, EROFS
 
 from cictl.wire.problems import Code, FileFinding
 
 FULL = frozenset({ENOSPC, EDQUOT})
 """The numbers of system errors that mean that a disk has no space."""
+
+BROKEN = frozenset({EIO, EROFS})
+"""Those that mean that it fails, or that the system has made it read-only because it did."""
+
+MEND_HINT = "mend the disk of the data directory, then restart the server; reading still works"
 
 ROOM_HINT = (
     "make room on the disk of the data directory, and the server goes on by itself; once a little is free, "

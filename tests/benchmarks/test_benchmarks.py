@@ -52,7 +52,7 @@ def test_the_jobs_ask_for_a_tool_by_the_key_that_is_matched() -> None:
     ("work", "answer"),
     [
         pytest.param(Heartbeats, {"accepted": False}, id="heartbeat refused"),
-        pytest.param(lambda: bench_auth.Heartbeats([""]), {"accepted": False}, id="heartbeat with a token refused"),
+        pytest.param(lambda: bench_auth.Heartbeats(["", ""]), {"accepted": False}, id="heartbeat with a token refused"),
         pytest.param(EmptyLeases, {"assigned": True}, id="lease found a job"),
         pytest.param(WholeJobs, {"assigned": False}, id="lease found nothing"),
     ],

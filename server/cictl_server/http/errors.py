@@ -14,7 +14,7 @@ from cictl.redaction import masked_message
 from cictl.wire.codec import DecodeError, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.words import NO_ROUTE
-from cictl_server.errors import FULL, ROOM_HINT, CictlError, InvalidProject, InvalidRequest, LogGap
+from cictl_server.errors import BROKEN, FULL, MEND_HINT, ROOM_HINT, CictlError, InvalidProject, InvalidRequest, LogGap
 from cictl_server.http.browsers import pages
 from cictl_server.http.masking import redact_for
 from cictl_server.store.contract import StoreFull
@@ -32,13 +32,14 @@ def install(app: falcon.App[Any, Any], *, on_full: Callable[[], None]) -> None:
     """Make *app* answer every error in the contract's form; *on_full* is called when a disk has no space."""
 
     def handle_system(req: falcon.Request, resp: falcon.Response, error: OSError, params: dict[str, Any]) -> None:
-        if error.errno not in FULL:
+        problem = _of_disk(error)
+        if problem is None:
             _handle_fault(req, resp, error, params)
             return
-        on_full()
-        text = f"the server's disk is full: {error.strerror or error}"
-        _log(req, text)
-        answer(req, resp, Problem(title=text, status=507, code=Code.STORE_FULL, hint=ROOM_HINT))
+        if error.errno in FULL:
+            on_full()
+        _log(req, problem.title)
+        answer(req, resp, problem)
 
     def handle_domain(req: falcon.Request, resp: falcon.Response, error: CictlError, params: dict[str, Any]) -> None:
         if isinstance(error, StoreFull):
@@ -98,6 +99,16 @@ def _set_allow(resp: falcon.Response) -> None:
         resp.set_header("Allow", ", ".join(methods))
     else:
         resp.delete_header("Allow")
+
+
+def _of_disk(error: OSError) -> Problem | None:
+    """Return the answer if the disk is full or fails; None for any other error of the system."""
+    reason = error.strerror or error
+    if error.errno in FULL:
+        return Problem(title=f"the server's disk is full: {reason}", status=507, code=Code.STORE_FULL, hint=ROOM_HINT)
+    if error.errno in BROKEN:
+        return Problem(title=f"the server's disk fails: {reason}", status=500, code=Code.STORE_FAILED, hint=MEND_HINT)
+    return None
 
 
 def _handle_fault(req: falcon.Request, resp: falcon.Response, error: Exception, _params: dict[str, Any]) -> None:

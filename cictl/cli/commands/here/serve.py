@@ -366,6 +366,9 @@ def _fail(error: Exception, *, host: str, port: int) -> NoReturn:
     if isinstance(error, OSError) and error.filename is None:
         typer.echo(f"error: cannot listen on {host}:{port}: {error.strerror}", err=True)
         hint = "choose another --port, or stop what listens there"
+    elif isinstance(error, OSError):
+        typer.echo(f"error: cannot write {error.filename}: {error.strerror}", err=True)
+        hint = "choose another --data-dir, or let this account write there"
     else:
         typer.echo(f"error: {error}", err=True)
     if hint:
