@@ -10,8 +10,8 @@ _cictl_node() {
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
-        valued="--host --port --data-dir --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
+        options="--host --port --data-dir --store --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
+        valued="--host --port --data-dir --store --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")

@@ -18,7 +18,7 @@ class Health(Message):
 
 
 class ReadinessCheck(Message):
-    """One thing that must work. When it does not, `detail` says what is wrong."""
+    """One thing that must work. When it does not, `detail` says what is wrong; otherwise how it is, if there is more to tell."""
 
     name: str
     ok: bool
@@ -38,6 +38,7 @@ class ServerInfo(Message):
     Attributes:
         instance_id: Changes at each start (ours).
         features: The names of extensions (ours).
+        store: What keeps the records: `tinydb` or `postgresql` (ours).
     """
 
     name: str
@@ -46,6 +47,7 @@ class ServerInfo(Message):
     hostname: str = ""
     instance_id: str = ""
     features: list[str] = msgspec.field(default_factory=list)
+    store: str = ""
 
 
 class ServerInstance(Message):

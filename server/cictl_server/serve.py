@@ -16,7 +16,7 @@ from cictl.wire.words import DEFAULT_PORT
 from cictl_server.admission import Admission
 from cictl_server.app import ROUTES, create_app
 from cictl_server.connections import ConnectionLimits
-from cictl_server.errors import InvalidRequest
+from cictl_server.errors import InvalidRequest, StoreAway
 from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.hosts import OwnHosts, is_loopback_name
 from cictl_server.http.origin import OriginRule
@@ -43,7 +43,7 @@ from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SE
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
-from cictl_server.store.tiny import TinyStore
+from cictl_server.storage import open_storage
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ class ServerConfig:
     """How to serve.
 
     Attributes:
+        data_dir: Where files are kept, and the records too unless `store` names a database.
+        store: URL of a PostgreSQL database; empty for TinyDB.
         port: 0 takes a free one.
         no_auth: Ask nobody for a token, also on an address that other machines reach.
         agent_timeout: What an agent runs is given up after this silence of it.
@@ -87,6 +89,7 @@ class ServerConfig:
     """
 
     data_dir: Path
+    store: str = ""
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     no_auth: bool = False
@@ -123,6 +126,7 @@ class Server:
     Attributes:
         url: Where it listens.
         reachable_url: The same, with an address at which this machine reaches it.
+        records_place: Where the records are, for people.
         is_restart_wanted: After `run` has ended, whether its caller has to start the server again.
         first_token_file: The file with the admin token that this start has made; None if it made none.
     """
@@ -148,10 +152,12 @@ class Server:
         self.reachable_url = _url(near, port)
         self._advertiser = find_advertiser(address, port, version=config.version, environ=config.environ)
         try:
-            self._store = TinyStore.open(config.data_dir, is_long_lived=True)
+            storage = open_storage(config.store, config.data_dir)
         except BaseException:
             listener.close()
             raise
+        self._store = storage.store
+        self.records_place = storage.shown
         if config.no_auth and self._has_tokens():
             self._store.close()
             listener.close()
@@ -251,6 +257,8 @@ class Server:
                 if self._leads():
                     self.services.agents.removal.forget_silent()
                 self.services.updates.update.settle()
+            except StoreAway:
+                continue  # the log has it once, not at each pass
             except Exception:  # the next pass tries again; dying silently would be worse
                 logger.exception("maintenance failed")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import openbao, own_openbao
-from cictl_testing.servers.postgres import Postgres, postgres
+from cictl_testing.servers.postgres import Postgres, own_postgres, postgres
 from cictl_testing.stores.chosen import PostgresPlaces, chosen_kind, use_postgres
 
-__all__ = ["openbao", "own_openbao", "postgres"]
+__all__ = ["openbao", "own_openbao", "own_postgres", "postgres"]
 
 
 @pytest.fixture(scope="session")

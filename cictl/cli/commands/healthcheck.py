@@ -124,8 +124,10 @@ def _server_info(probe: Probe, infos: list[ServerInfo]) -> tuple[str, str]:
 
 
 def _readyz(probe: Probe) -> tuple[str, str]:
-    failed = [f"{check.name}: {check.detail}" for check in probe.readiness().checks if not check.ok]
-    return ("unhealthy", "; ".join(failed)) if failed else ("healthy", "ready")
+    checks = probe.readiness().checks
+    failed = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
+    told = [f"{check.name}: {check.detail}" for check in checks if check.detail]
+    return ("unhealthy", "; ".join(failed)) if failed else ("healthy", "; ".join(["ready", *told]))
 
 
 def _runtime_state(probe: Probe) -> tuple[str, str]:

@@ -44,6 +44,7 @@ def info(context: typer.Context) -> None:
         Column("Version", lambda i: i.server_info.version),
         Column("API version", lambda i: i.server_info.api_version),
         Column("Host", lambda i: i.server_info.hostname),
+        Column("Store", lambda i: i.server_info.store),
         Column("Mode", lambda i: i.runtime_state.mode),
         Column("Reasons", lambda i: i.runtime_state.reasons),
         Column("Agents", lambda i: _agents_text(i.runtime_state)),

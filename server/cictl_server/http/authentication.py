@@ -43,13 +43,12 @@ class Authentication:
         self, req: falcon.Request, resp: falcon.Response, _resource: object, params: dict[str, str]
     ) -> None:
         req.context.cookie = self._cookie
-        if not self._authentication.is_on:
-            return
         route = route_of(req)
-        req.context.path_names = params
         needed = ROLES.get(route, Access.ANY)  # none has a wrong method, which is refused later
-        if needed is Access.NONE:
+        # In this order: what everybody may ask, such as whether the server lives, is answered while the store is away.
+        if needed is Access.NONE or not self._authentication.is_on:
             return
+        req.context.path_names = params
         principal = self._identify(req, resp)
         req.context.principal = principal
         if principal.role is Role.AGENT:

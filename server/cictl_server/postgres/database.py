@@ -162,12 +162,12 @@ class Database:
             raise StoreAway
 
     def figures(self) -> dict[str, int]:
-        """Return how the pool is: `size` connections, of which `idle` are free; `waiting` requests; and since the start how
+        """Return how the pool is: `open` connections, of which `idle` are free; `waiting` requests; and since the start how
         many were lost.
         """
         stats = self._pool.get_stats()
         return {
-            "size": stats.get("pool_size", 0),
+            "open": stats.get("pool_size", 0),
             "idle": stats.get("pool_available", 0),
             "waiting": stats.get("requests_waiting", 0),
             "lost": stats.get("connections_lost", 0) + stats.get("connections_errors", 0),

@@ -17,9 +17,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -298,13 +298,16 @@ class StoreFigures:
     Attributes:
         commits: Transactions that changed something.
         flushes: How often it waited for the disk; `flush_seconds` is how long in all.
-        sizes: Bytes of each part.
+        sizes: Bytes of each part, as far as they cost nothing to know.
+        connections: With a database, how many connections are `open` in all and how many of them `idle`, how many requests are
+            `waiting` for one, and how many were `lost`.
     """
 
     commits: int
     flushes: int
     flush_seconds: float
     sizes: Mapping[str, int]
+    connections: Mapping[str, int] = field(default_factory=dict)
 
 
 class Store(ABC):
@@ -313,7 +316,12 @@ class Store(ABC):
     Transactions of `write` are serialised: each sees all earlier ones. A `read` sees the committed past, and perhaps changes
     that are about to become durable. A transaction belongs to one thread, must be short (no I/O, no waiting) and is not
     nested.
+
+    Attributes:
+        kind: Its name in what the server tells of itself.
     """
+
+    kind: ClassVar[str]
 
     @abstractmethod
     def read(self) -> AbstractContextManager[View]: ...

@@ -367,6 +367,8 @@ class TinyStore(Store):
         db: The same data through TinyDB's own API, for tools. Its changes are as durable.
     """
 
+    kind = "tinydb"
+
     def __init__(self, engine: Engine, *, is_long_lived: bool = False) -> None:
         self._engine = engine
         self._is_long_lived = is_long_lived

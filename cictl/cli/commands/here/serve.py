@@ -36,6 +36,16 @@ def serve(
         Path | None,
         typer.Option(envvar="CICTL_DATA_DIR", help="Where everything is kept; default: the user's data directory."),
     ] = None,
+    store: Annotated[
+        str,
+        typer.Option(
+            envvar="CICTL_STORE",
+            metavar="URL",
+            help="Keep the records in PostgreSQL, postgresql://USER@HOST:PORT/DATABASE, and only files in the data directory. "
+            "The password may come from PGPASSWORD or ~/.pgpass.",
+            show_default="the data directory",
+        ),
+    ] = "",
     no_auth: Annotated[
         bool,
         typer.Option(
@@ -209,6 +219,8 @@ def serve(
       cictl serve
 
       cictl serve --port 9000 --data-dir /var/lib/cictl
+
+      cictl serve --store postgresql://cictl@db.example.com/cictl
     """
     import logging
     import os
@@ -238,6 +250,7 @@ def serve(
     layout = _begin(version, directory)
     config = ServerConfig(
         data_dir=directory,
+        store=store,
         host=host,
         port=port,
         no_auth=no_auth,
@@ -276,7 +289,8 @@ def serve(
         typer.echo("warning: nobody is authenticated; whoever reaches this address controls the agents", err=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.stop())
-    typer.echo(f"cictl {version} serves {server.url}, data in {config.data_dir}", err=True)
+    records = f", records in {server.records_place}" if store else ""
+    typer.echo(f"cictl {version} serves {server.url}, data in {config.data_dir}{records}", err=True)
     if server.first_token_file is not None:
         typer.echo(f"made the token of an admin, in {server.first_token_file}; log in with:", err=True)
         typer.echo(f"  cictl login {server.reachable_url} --token-file {server.first_token_file}", err=True)
@@ -361,7 +375,15 @@ def _start_again(*, port: int | None) -> NoReturn:
 
 
 def _fail(error: Exception, *, host: str, port: int) -> NoReturn:
-    """Say why the server can't start, and what to try; the exit code is 1."""
+    """Say why the server can't start, and what to try; and end with the exit code of that."""
+    from cictl.cli.app.exit_codes import ExitCode
+    from cictl_server.postgres.errors import DatabaseDenied, DatabaseTooNew, DatabaseUnreachable
+
+    codes = {
+        DatabaseUnreachable: ExitCode.UNREACHABLE,
+        DatabaseDenied: ExitCode.NOT_ALLOWED,
+        DatabaseTooNew: ExitCode.CONFLICT,
+    }
     hint = getattr(error, "hint", "")
     if isinstance(error, OSError) and error.filename is None:
         typer.echo(f"error: cannot listen on {host}:{port}: {error.strerror}", err=True)
@@ -373,4 +395,4 @@ def _fail(error: Exception, *, host: str, port: int) -> NoReturn:
         typer.echo(f"error: {error}", err=True)
     if hint:
         typer.echo(f"try: {hint}", err=True)
-    raise typer.Exit(1) from error
+    raise typer.Exit(codes.get(type(error), ExitCode.ERROR)) from error

@@ -28,6 +28,7 @@ class About:
                 clock=core.clock,
                 members=core.signals.members,
                 disk=core.disk,
+                store_kind=core.store.kind,
             ),
             scrape=ScrapeService(
                 metrics=core.metrics,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cictl.wire.server import Readiness, ReadinessCheck
-from cictl_server.errors import ROOM_HINT
+from cictl_server.errors import ROOM_HINT, StoreError
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.pulse import INTERVAL_SECONDS, Pulse
-from cictl_server.store.contract import Store, StoreFailed
+from cictl_server.store.contract import Store
 
 MAINTENANCE_LIMIT = timedelta(seconds=12 * INTERVAL_SECONDS)
 """After this time without a pass, maintenance counts as dead. A loaded machine may miss a few passes."""
@@ -37,9 +37,13 @@ class ReadinessService:
     def _writable(self) -> ReadinessCheck:
         try:
             self.store.check()
-        except StoreFailed as error:
+        except StoreError as error:
             return ReadinessCheck(name="store", ok=False, detail=str(error))
-        return ReadinessCheck(name="store", ok=True)
+        counts = self.store.figures().connections
+        detail = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return ReadinessCheck(
+            name="store", ok=True, detail=f"{self.store.kind} connections: {detail}" if counts else ""
+        )
 
     def _roomy(self) -> ReadinessCheck:
         is_full = self.disk.is_full()

@@ -19,6 +19,7 @@ class RuntimeService:
     clock: Clock
     members: Members
     disk: Disk
+    store_kind: str
 
     @property
     def instance_id(self) -> str:
@@ -34,6 +35,7 @@ class RuntimeService:
             hostname=own.name,
             instance_id=own.instance_id,
             features=[feature.value for feature in Feature],
+            store=self.store_kind,
         )
 
     def public_info(self) -> ServerInfo:

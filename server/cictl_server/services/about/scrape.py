@@ -19,6 +19,8 @@ from cictl_server.services.logs.book import LogBook
 from cictl_server.signals.contract import Signals
 from cictl_server.store.contract import Store, View
 
+_CONNECTIONS = ("open", "idle", "waiting", "lost")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScrapeService:
@@ -48,8 +50,11 @@ class ScrapeService:
         room = self.disk.room()
         self.metrics.disk_bytes.labels("free").set(room.free)
         self.metrics.disk_bytes.labels("wanted").set(room.wanted)
-        for part, size in self.store.figures().sizes.items():
+        figures = self.store.figures()
+        for part, size in figures.sizes.items():
             self.metrics.store_bytes.labels(part).set(size)
+        for state in _CONNECTIONS:
+            self.metrics.store_connections.labels(state).set(figures.connections.get(state, 0))
         with self.store.read() as view:
             self._look_at_queue(view)
             self._look_at_agents(view)

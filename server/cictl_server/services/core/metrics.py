@@ -116,6 +116,12 @@ class Metrics:
             ["state"],
             registry=registry,
         )
+        self.store_connections = Gauge(
+            "cictl_store_connections",
+            "Connections to the database, and what waits for one; 0 without a database.",
+            ["state"],
+            registry=registry,
+        )
         ProcessCollector(registry=registry)
         self._bound: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 

@@ -22,10 +22,6 @@ T = TypeVar("T")
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _OUTCOME = "SELECT pg_xact_status(%s::xid8)"
-_SIZES = (
-    "SELECT relname, pg_total_relation_size(oid) FROM pg_class"
-    " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
-)
 _ASK_SECONDS = 0.1
 
 _UNDONE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
@@ -39,6 +35,8 @@ class PostgresStore(Store):
     A change whose connection is lost is run again on another one. If it was lost at the commit, PostgreSQL is asked first how
     that ended.
     """
+
+    kind = "postgresql"
 
     def __init__(self, database: Database) -> None:
         """Work on *database*, and close it with the store."""
@@ -79,11 +77,13 @@ class PostgresStore(Store):
         self._database.check()
 
     def figures(self) -> StoreFigures:
-        """Return the figures of this server, whose commits wait for the disk one by one, and the sizes of the tables."""
-        with self._database.connection() as connection:
-            sizes = dict(connection.execute(_SIZES).fetchall())
+        """Return the figures of this server alone; each of its commits waits for the disk."""
         return StoreFigures(
-            commits=self._commits, flushes=self._commits, flush_seconds=self._commit_seconds, sizes=sizes
+            commits=self._commits,
+            flushes=self._commits,
+            flush_seconds=self._commit_seconds,
+            sizes={},
+            connections=self._database.figures(),
         )
 
     def close(self) -> None:

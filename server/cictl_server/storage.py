@@ -1,0 +1,59 @@
+"""What keeps the records of a server: its data directory, or a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cictl_server.errors import InvalidRequest
+from cictl_server.store.contract import Store
+from cictl_server.store.tiny import TinyStore
+
+if TYPE_CHECKING:
+    from cictl_server.postgres.database import Database
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """An opened store.
+
+    Attributes:
+        shown: Where the records are, for people; without a password.
+        database: The connections to it, for whatever else is kept there. The store closes them. None for a data directory.
+    """
+
+    store: Store
+    shown: str
+    database: Database | None = None
+
+
+def open_storage(url: str, directory: Path) -> Storage:
+    """Open the store that `--store` names.
+
+    Args:
+        url: Of a PostgreSQL database; empty for TinyDB in *directory*.
+        directory: Made if it is not there: files are kept in it whatever the store is.
+
+    Raises:
+        InvalidRequest: *url* is none, or what PostgreSQL takes is not installed.
+        StoreError: The store can't be opened.
+    """
+    if not url:
+        return Storage(store=TinyStore.open(directory, is_long_lived=True), shown=str(directory))
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _open_database(url)
+
+
+def _open_database(url: str) -> Storage:
+    try:
+        from cictl_server.postgres.address import DatabaseAddress
+        from cictl_server.postgres.database import Database
+        from cictl_server.store.postgres.store import PostgresStore
+    except ImportError as error:
+        raise InvalidRequest(
+            f"--store with PostgreSQL needs psycopg, which can't be imported: {error}",
+            hint='pip install "cictl[postgres]"',
+        ) from error
+    database = Database.open(DatabaseAddress.parse(url))
+    return Storage(store=PostgresStore(database), shown=database.address.shown, database=database)
