@@ -39,6 +39,7 @@ from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SEC
 from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.logs.book import DEFAULT_LOG_LIMIT
+from cictl_server.services.logs.finishing import INTERVAL_SECONDS as FINISH_SECONDS
 from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
@@ -220,6 +221,8 @@ class Server:
         threading.Thread(target=self._reload_projects, name="reload", daemon=True).start()
         retention = threading.Thread(target=self._keep_in_bounds, name="retention")
         retention.start()
+        logs = threading.Thread(target=self._finish_logs, name="logs")
+        logs.start()
         threading.Thread(target=self._hosts.learn_full_name, name="full name", daemon=True).start()
         if self._advertiser is not None:
             self._advertiser.start()
@@ -231,6 +234,7 @@ class Server:
                 self._advertiser.stop()
             maintenance.join()
             retention.join()
+            logs.join()
             self.services.core.signals.close()
             self._store.close()
 
@@ -273,6 +277,16 @@ class Server:
                     self.services.audit.trail.prune()
             except Exception:  # the next pass tries again
                 logger.exception("retention failed")
+
+    def _finish_logs(self) -> None:
+        while not self._stopping.wait(FINISH_SECONDS):
+            try:
+                if self._leads():
+                    self.services.logs.finisher.run(self._stopping.is_set)
+            except StoreAway:
+                continue  # the log has it once, not at each pass
+            except Exception:  # the next pass tries again
+                logger.exception("logs not finished")
 
     def _reload_projects(self) -> None:
         try:

@@ -30,6 +30,14 @@ def _chosen_store(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
+def tiny_server(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server on TinyDB and files, whatever is chosen: for tests that look into its directory."""
+    running = RunningServer(tmp_path / "data", kind="tiny")
+    yield running
+    running.close()
+
+
+@pytest.fixture
 def server(tmp_path: Path, _chosen_store: None) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path / "data")
     yield running

@@ -114,6 +114,10 @@ class LogWriter(ABC):
     def delete(self, name: str) -> None:
         """Remove the log and its index, or do nothing if there is none. A reader gets no bytes then."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """Release what it holds; nothing is called afterwards."""
+
 
 class LogIndex(ABC):
     """When the bytes of logs arrived, and where their steps begin.

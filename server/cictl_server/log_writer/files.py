@@ -93,6 +93,9 @@ class FileLogs(LogWriter):
             (self._directory / f"{name}{suffix}").unlink(missing_ok=True)
         self._index.delete(name)
 
+    def close(self) -> None:
+        """Nothing is held between two calls."""
+
     def _path(self, name: str, suffix: str = _SUFFIX) -> Path:
         """Return where the log is, or what is beside it.
 

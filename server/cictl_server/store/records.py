@@ -149,6 +149,11 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         return self.timeout_seconds or self.default_timeout_seconds
 
     @property
+    def project_key(self) -> str:
+        """What its files belong to: the id of its project, or the name where there is no id."""
+        return self.facts.project_id or self.facts.project
+
+    @property
     def log_name(self) -> str:
         """The name of the log of the present attempt; each attempt has another."""
         return f"{self.id}.{self.log_generation}" if self.log_generation else self.id

@@ -258,7 +258,7 @@ def test_a_report_that_is_overtaken_never_reaches_the_log_of_the_next_agent(
         monkeypatch.setattr(LogBook, name, overtaken(getattr(LogBook, name)))
     assert server.report(job.id, status, "a", **fields).status_code == 409
     assert server.log(job.id) == b"mine"
-    assert len(list((server.directory / "logs").glob("*.log"))) == 1
+    assert len(list(server.log_writer.names())) == 1
 
 
 def test_a_report_whose_lease_expires_meanwhile_goes_on_in_a_new_log(

@@ -41,7 +41,7 @@ def test_a_log_past_the_limit_is_cut_and_says_so(server: RunningServer, job: Job
     for offset in (LIMIT + 1, 10 * LIMIT):
         assert append(server, job.id, "z" * LIMIT, offset=offset) >= offset + LIMIT
     assert server.log(job.id) == b"x" * LIMIT + b"\n" + LINE
-    assert (server.directory / "logs" / f"{job.id}.log").stat().st_size == LIMIT
+    assert server.log_writer.size(job.id) == LIMIT
 
 
 def test_the_end_of_a_job_whose_log_was_cut_is_accepted(server: RunningServer, job: JobExecution) -> None:

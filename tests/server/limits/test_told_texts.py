@@ -104,6 +104,11 @@ def test_a_long_script_is_whole_in_the_view_of_its_job_alone(server: RunningServ
 
 
 class TestSteps:
+    @pytest.fixture
+    def server(self, tiny_server: RunningServer) -> RunningServer:
+        """One whose index is a file, because its size is looked at."""
+        return tiny_server
+
     def report(self, server: RunningServer, job_id: str, indexes: range) -> None:
         events = [StepEvent(type="step.started", step=Step(index=n, total=HUGE, name=LONG[:5000])) for n in indexes]
         assert server.report(job_id, "running", events=events).status_code == 200

@@ -57,12 +57,6 @@ def append(server: RunningServer, job_id: str, text: str, *, offset: int, status
     assert answer.status_code == 200, answer.text
 
 
-def stored(server: RunningServer) -> bytes:
-    """Return everything that the server has on its disk."""
-    server.tiny.compact()
-    return b"".join(path.read_bytes() for path in server.directory.rglob("*") if path.is_file())
-
-
 def masked_logs(directory: Path, values: list[str]) -> LogBook:
     sensitive = SensitiveValues()
     sensitive.remember("job-1", values)
@@ -78,7 +72,7 @@ def test_a_secret_in_appended_pieces_is_overwritten_in_place(server: RunningServ
         append(server, job_id, text[at : at + size], offset=offset)
         offset += len(text[at : at + size].encode())
     assert server.log(job_id).decode() == "é say ******** and hunter2\n"
-    assert SECRET.encode() not in stored(server)
+    assert SECRET.encode() not in server.stored()
 
 
 @settings(deadline=None, max_examples=150)
@@ -258,7 +252,7 @@ def test_everything_else_of_a_report_is_masked(server: RunningServer, job_id: st
     job = server.job(job_id)
     assert (job.error, job.runtime_capabilities) == ("exit status 1: ***", {"host.tool.x": "***"})
     assert server.get(f"/api/v1/jobs/{job_id}/steps").json["steps"][0]["name"] == "say ***"
-    assert SECRET.encode() not in stored(server)
+    assert SECRET.encode() not in server.stored()
 
 
 KEPT = {"Idempotency-Key": "k"}
@@ -283,8 +277,8 @@ def test_a_secret_in_a_refused_artifact_is_neither_answered_nor_kept(
     answer = server.post(f"/api/v1/jobs/{job_id}/artifacts", upload, headers={**KEPT, "Accept": accept})
     assert answer.status_code == 400
     assert SECRET[:-1] not in answer.text
-    assert SECRET[:-1].encode() not in stored(server)
-    assert b"aHVudGVyMjI" not in stored(server) + answer.content
+    assert SECRET[:-1].encode() not in server.stored()
+    assert b"aHVudGVyMjI" not in server.stored() + answer.content
 
 
 def test_errors_about_data_and_zips_are_masked(server: RunningServer, job_id: str) -> None:
@@ -297,7 +291,7 @@ def test_errors_about_data_and_zips_are_masked(server: RunningServer, job_id: st
         answers.append(server.http.simulate_post(f"{route}/upload-zip", body=body, headers=headers))
     assert [answer.status_code for answer in answers] == [400] * 4
     assert [answer.text for answer in answers if SECRET in answer.text] == []
-    assert SECRET.encode() not in stored(server)
+    assert SECRET.encode() not in server.stored()
 
 
 def damaged_zip() -> bytes:
@@ -339,7 +333,7 @@ def test_words_of_the_protocol_stay_and_other_texts_in_their_places_are_masked(
     [suite_shown] = shown["suites"]
     assert [case["status"] for case in suite_shown["cases"]] == ["skip", "***"]
     assert (suite_shown["format"], shown["coverage"]["format"]) == ("***", "***+lcov")
-    assert SECRET.encode() not in stored(server)
+    assert SECRET.encode() not in server.stored()
 
 
 def test_an_answer_that_is_kept_does_not_hold_the_beginning_of_a_secret(server: RunningServer, job_id: str) -> None:
@@ -348,7 +342,7 @@ def test_an_answer_that_is_kept_does_not_hold_the_beginning_of_a_secret(server: 
     execution = answer.json["job_execution"]
     assert (execution["output"], execution["log_size"]) == ("key ", 11)
     append(server, job_id, "2\n", offset=11)
-    assert b"hunter2" not in stored(server)
+    assert b"hunter2" not in server.stored()
 
 
 def test_reports_of_tests_and_coverage_are_masked(server: RunningServer, job_id: str) -> None:
@@ -370,7 +364,7 @@ def test_reports_of_tests_and_coverage_are_masked(server: RunningServer, job_id:
     shown = server.get(f"/api/v1/jobs/{job_id}/tests").json["report"]
     assert shown["suites"][0]["cases"] == [{"status": "fail", "package": "p.***", "name": "n ***", "output": "***"}]
     assert shown["coverage"]["files"][0]["path"] == "***.py"
-    assert SECRET.encode() not in stored(server)
+    assert SECRET.encode() not in server.stored()
 
 
 def test_names_of_artifacts_are_masked_and_their_contents_are_not(server: RunningServer, job_id: str) -> None:

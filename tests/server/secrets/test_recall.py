@@ -45,11 +45,6 @@ def say(server: RunningServer, job_id: str, text: str, *, offset: int = 0, **fie
     return server.report(job_id, fields.pop("status", "running"), output_append=text, output_offset=offset, **fields)
 
 
-def on_disk(server: RunningServer) -> bytes:
-    server.tiny.compact()
-    return b"".join(path.read_bytes() for path in server.directory.rglob("*") if path.is_file())
-
-
 def assert_unknown(answer: falcon.testing.Result, reason: str) -> None:
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert reason in answer.text
@@ -59,13 +54,13 @@ def assert_unknown(answer: falcon.testing.Result, reason: str) -> None:
 def test_output_after_a_restart_is_masked(server: RunningServer, job_id: str) -> None:
     assert say(server, job_id, f"say {VALUE}\n").status_code == 200
     assert server.log(job_id).decode() == f"say {HIDDEN}\n"
-    assert VALUE.encode() not in on_disk(server)
+    assert VALUE.encode() not in server.stored()
 
 
 def test_a_snapshot_after_a_restart_is_masked(server: RunningServer, job_id: str) -> None:
     assert server.report(job_id, "running", output=f"say {VALUE}\n", error=VALUE).status_code == 200
     assert server.log(job_id).decode() == f"say {HIDDEN}\n"
-    assert VALUE.encode() not in on_disk(server)
+    assert VALUE.encode() not in server.stored()
 
 
 def test_a_secret_over_a_restart_is_masked(server: RunningServer, job_id: str) -> None:
@@ -80,7 +75,7 @@ def test_everything_else_of_a_report_is_masked_too(server: RunningServer, job_id
     event = StepEvent(type="step.started", step=Step(index=1, total=1, name=VALUE), log_offset=0)
     assert server.report(job_id, "running", current_step=VALUE, events=[event]).status_code == 200
     assert server.report(job_id, "failed", error=f"no {VALUE}", warnings=[VALUE]).status_code == 200
-    assert VALUE.encode() not in on_disk(server)
+    assert VALUE.encode() not in server.stored()
 
 
 def test_reports_and_names_of_artifacts_are_masked(server: RunningServer, job_id: str) -> None:
@@ -94,7 +89,7 @@ def test_reports_and_names_of_artifacts_are_masked(server: RunningServer, job_id
         == 200
     )
     assert server.get(f"/artifacts/{job_id}/out/___.txt").content == b"x"
-    assert VALUE.encode() not in on_disk(server)
+    assert VALUE.encode() not in server.stored()
 
 
 @pytest.mark.parametrize("status", ["running", "failed"])
@@ -105,7 +100,7 @@ def test_nothing_is_stored_before_the_secret_can_be_read(server: RunningServer, 
         refused = say(server, job_id, f"say {VALUE}\n", status=status, error=VALUE)
         assert_unknown(refused, 'secret "deploy" is not set')
     assert (server.job(job_id).status, server.log(job_id)) == ("running", b"")
-    assert VALUE.encode() not in on_disk(server)
+    assert VALUE.encode() not in server.stored()
     put(server)
     assert say(server, job_id, f"say {VALUE}\n", status=status).status_code == 200
     assert (server.job(job_id).status, server.log(job_id).decode()) == (status, f"say {HIDDEN}\n")
@@ -122,7 +117,7 @@ def test_a_job_whose_secret_is_gone_can_be_cancelled(server: RunningServer, job_
     server.http.simulate_delete("/api/v1/secrets/1")
     assert server.cancel(job_id).status_code == 200
     assert say(server, job_id, VALUE).json["job_execution"]["status"] == "failed", "its agent is told"
-    assert VALUE.encode() not in on_disk(server)
+    assert VALUE.encode() not in server.stored()
 
 
 def test_who_does_not_hold_the_job_is_refused_first(server: RunningServer, job_id: str) -> None:
@@ -180,7 +175,7 @@ class TestVault:
         for _ in range(3):
             assert_unknown(say(server, job_id, f"{VALUE}\n"), "ealed")
         assert server.log(job_id) == b""
-        assert VALUE.encode() not in on_disk(server)
+        assert VALUE.encode() not in server.stored()
         vault.unseal()
         server.clock.step(5)
         assert say(server, job_id, f"{VALUE}\n").status_code == 200

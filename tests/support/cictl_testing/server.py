@@ -27,7 +27,7 @@ from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.contract import Transaction, View
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 from cictl_server.store.tiny import TinyStore
-from cictl_testing.stores.chosen import open_chosen
+from cictl_testing.stores.chosen import chosen_kind, open_chosen, open_chosen_logs, stored_elsewhere
 
 T = TypeVar("T")
 
@@ -69,13 +69,16 @@ class RunningServer:
     policy: Policy = Policy.OPEN_AT_FIRST
     settings: dict[str, Any] = field(default_factory=dict)
     """Further arguments of `Services.build`."""
+    kind: str = field(default_factory=chosen_kind)
+    """Of its store, see `stores/chosen.py`; `tiny` for tests of what is in the directory."""
 
     def __post_init__(self) -> None:
         self.start()
 
     def start(self) -> None:
         """Open the data and build everything, as `cictl serve` does."""
-        self.store = open_chosen(self.directory)
+        self.store = open_chosen(self.directory, self.kind)
+        self.log_writer = open_chosen_logs(self.directory, self.kind)
         self.services = Services.build(
             self.store,
             self.directory,
@@ -86,7 +89,7 @@ class RunningServer:
             process=self.process,
             min_free=self.min_free,
             policy=self.policy,
-            **self.settings,
+            **{"log_writer": self.log_writer, **self.settings},
         )
         self.services.jobs.expiry.start_up()
         self.http = falcon.testing.TestClient(create_app(self.services), headers={"Host": "localhost"})
@@ -117,8 +120,16 @@ class RunningServer:
         assert isinstance(self.store, TinyStore)
         return self.store
 
+    def stored(self) -> bytes:
+        """Return everything that the server keeps: its files, and what is in a database."""
+        if isinstance(self.store, TinyStore):
+            self.store.compact()
+        files = (path.read_bytes() for path in self.directory.rglob("*") if path.is_file())
+        return b"".join([*files, stored_elsewhere(self.directory, self.kind)])
+
     def close(self) -> None:
         self.services.core.hub.close()
+        self.log_writer.close()
         self.store.close()
 
     def restart(self) -> None:

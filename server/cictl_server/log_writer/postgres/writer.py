@@ -38,7 +38,7 @@ class PostgresLogs(LogWriter):
         """Keep logs in *database*.
 
         Args:
-            database: For logs alone. A request may look at a log while it holds a transaction of the store. It would wait in
+            database: For logs alone, and closed with them. A request may look at a log while it holds a transaction of the store. It would wait in
                 vain for a second connection of one pool, where all others wait for that transaction.
             blobs: Where finished logs go.
         """
@@ -128,6 +128,9 @@ class PostgresLogs(LogWriter):
             connection.execute("COMMIT")
         if late != row:  # it was being finished meanwhile
             self._delete_blob(late)
+
+    def close(self) -> None:
+        self._database.close()
 
     def _state(self, name: str) -> LogState:
         with self._database.connection() as connection:

@@ -27,7 +27,7 @@ from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
 from cictl_server.services.artifacts.archives import Packer
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.paths import bad_path, check_paths, clean_artifact_path
-from cictl_server.services.artifacts.places import artifacts_of, new_generation, project_of
+from cictl_server.services.artifacts.places import artifacts_of, new_generation
 from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.artifacts.zips import entry_kind, extract, open_zip, read_link
@@ -305,7 +305,7 @@ class ArtifactService:
         with self._store.read() as view:
             job = get_job(view, job_id)
             self._check_project(view, job, total)
-        new = ArtifactsRecord(number=job.number, project=project_of(job), generation=new_generation(), entries=[])
+        new = ArtifactsRecord(number=job.number, project=job.project_key, generation=new_generation(), entries=[])
         prefix = artifacts_of(self._blobs, new)
         try:
             with self._blobs.new_folder(prefix) as folder:
@@ -341,7 +341,7 @@ class ArtifactService:
 
     def _check_project(self, view: View, job: JobRecord, size: int) -> None:
         """Check what a project would keep if an execution had *size* bytes instead of those that it has."""
-        project, known = project_of(job), view.artifacts.find(job.number)
+        project, known = job.project_key, view.artifacts.find(job.number)
         kept = view.artifacts.bytes_of_project(project)
         self._limits.check_project(kept - (known.bytes if known and known.project == project else 0) + size)
 

@@ -21,10 +21,6 @@ def new_generation() -> int:
     return 1 + secrets.randbelow(_GENERATIONS)
 
 
-def project_of(job: JobRecord) -> str:
-    return job.facts.project_id or job.facts.project
-
-
 def artifacts_of(blobs: Blobs, record: ArtifactsRecord) -> str:
     """Return the prefix of the artifacts that count."""
     return f"{blobs.of_project(record.project)}{ARTIFACTS}job-{record.number}/{record.generation}/"
@@ -32,5 +28,5 @@ def artifacts_of(blobs: Blobs, record: ArtifactsRecord) -> str:
 
 def reports_of(blobs: Blobs, job: JobRecord) -> str:
     """Return the prefix of the reports that count. Those of earlier versions have no generation."""
-    home = f"{blobs.of_project(project_of(job))}{REPORTS}job-{job.number}/"
+    home = f"{blobs.of_project(job.project_key)}{REPORTS}job-{job.number}/"
     return f"{home}{job.report_generation}/" if job.report_generation else home

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.core import Core
 from cictl_server.services.logs.book import LogBook
+from cictl_server.services.logs.finishing import LogFinisher
 from cictl_server.services.secrets import Secrets
 
 
 @dataclass(frozen=True, kw_only=True)
 class Logs:
     book: LogBook
+    finisher: LogFinisher
 
     @classmethod
     def build(cls, core: Core, secrets: Secrets, writer: LogWriter, *, limit: int) -> Logs:
-        return cls(book=LogBook(writer, secrets.masks, clock=core.clock, limit=limit))
+        return cls(
+            book=LogBook(writer, secrets.masks, clock=core.clock, limit=limit),
+            finisher=LogFinisher(store=core.store, writer=writer),
+        )

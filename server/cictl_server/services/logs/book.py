@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock, utc_now
-from cictl_server.errors import LogGap
+from cictl_server.blobs.contract import BlobsAway
+from cictl_server.errors import LogGap, StoreAway
 from cictl_server.log_writer.contract import LogEditor, LogIndex, LogWriter
 from cictl_server.services.core.ids import leading_number
 from cictl_server.services.logs.masked import MaskedLog, append_quickly
 from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT, Join
 from cictl_server.services.secrets.masks import Mask, Masks
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_LOG_LIMIT = 1 << 30
 """How many bytes of one log are kept unless the server is told otherwise."""
@@ -159,7 +163,11 @@ class LogBook:
                 yield number, name
 
     def delete(self, name: str) -> None:
-        self._writer.delete(name)
+        """Remove the log. Where that can't be done now, the pass that removes what nobody names does so later."""
+        try:
+            self._writer.delete(name)
+        except (BlobsAway, StoreAway) as error:
+            logger.warning("log not removed yet log=%s: %s", name, error)
 
     def _write_end(self, log: LogEditor, name: str, data: bytes, *, at: int, sent: bytes, mask: Mask | None) -> bool:
         """Make *data* the end of the log as far as the limit allows, and tell whether that is less than all.

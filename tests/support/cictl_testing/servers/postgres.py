@@ -104,6 +104,14 @@ class Postgres:
             ).fetchall()
             connection.execute("; ".join(f"DELETE FROM {name}" for (name,) in names).encode())
 
+    def dump(self, url: str) -> bytes:
+        """Return the content of every table in the schema of *url*, in PostgreSQL's binary form: texts and bytes as they are."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            names = connection.execute(
+                "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+            ).fetchall()
+            return b"".join(_copied(connection, name) for (name,) in names)
+
     def terminate_backends(self) -> int:
         """End every other connection, and return how many there were."""
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -154,6 +162,11 @@ class Postgres:
             assert self._process.poll() is None, self._log.read_text()
             return False
         return True
+
+
+def _copied(connection: psycopg.Connection, table: str) -> bytes:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} TO STDOUT (FORMAT binary)".encode()) as copy:
+        return b"".join(map(bytes, copy))
 
 
 @pytest.fixture(scope="session")

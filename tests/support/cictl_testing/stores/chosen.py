@@ -1,4 +1,4 @@
-"""The store that servers of tests get: that of `CICTL_TEST_STORE`, by default TinyDB."""
+"""The store that servers of tests get, and where they keep logs: as `CICTL_TEST_STORE` says, by default TinyDB and files."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from cictl_server.log_writer.contract import LogWriter
+from cictl_server.log_writer.files import FileLogs
 from cictl_server.store.contract import Store
 from cictl_server.store.tiny import TinyStore
 from cictl_testing.servers.postgres import Postgres
-from cictl_testing.stores.reopening import open_postgres_store
+from cictl_testing.stores.reopening import open_postgres_logs, open_postgres_store
 from cictl_testing.stores.repeating import RepeatingStore
 
 VARIABLE = "CICTL_TEST_STORE"
@@ -32,11 +34,23 @@ class PostgresPlaces:
 
     def open(self, directory: Path) -> Store:
         """Open the store that belongs to *directory*."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # for files, which are there whatever the store is
+        return open_postgres_store(self._url(directory))
+
+    def open_logs(self, directory: Path) -> LogWriter:
+        """Open the logs that belong to *directory*."""
+        return open_postgres_logs(self._url(directory), directory)
+
+    def stored(self, directory: Path) -> bytes:
+        """Return everything that the database of *directory* holds, with bytes as they are."""
+        return self._postgres.dump(self._url(directory))
+
+    def _url(self, directory: Path) -> str:
         if directory not in self._used:
             self._used[directory] = (
                 self._free.pop() if self._free else self._schemas.enter_context(self._postgres.schema())
             )
-        return open_postgres_store(self._used[directory])
+        return self._used[directory]
 
     def empty(self) -> None:
         """Forget what the directories held."""
@@ -50,13 +64,28 @@ class PostgresPlaces:
 
 
 _OPENERS: dict[str, Callable[[Path], Store]] = {"tiny": TinyStore.open, "repeating": RepeatingStore.open}
+_LOG_OPENERS: dict[str, Callable[[Path], LogWriter]] = {}
+_DUMPERS: dict[str, Callable[[Path], bytes]] = {}
 
 
-def open_chosen(directory: Path) -> Store:
+def open_chosen(directory: Path, kind: str) -> Store:
     """Open the store of a server whose data are in *directory*."""
-    return _OPENERS[chosen_kind()](directory)
+    return _OPENERS[kind](directory)
+
+
+def open_chosen_logs(directory: Path, kind: str) -> LogWriter:
+    """Open the logs of the same server."""
+    opener = _LOG_OPENERS.get(kind)
+    return opener(directory) if opener else FileLogs(directory / "logs")
+
+
+def stored_elsewhere(directory: Path, kind: str) -> bytes:
+    """Return what the same server keeps that is not in its directory."""
+    return _DUMPERS[kind](directory) if kind in _DUMPERS else b""
 
 
 def use_postgres(places: PostgresPlaces) -> None:
     """Let servers of tests that want PostgreSQL find it here."""
     _OPENERS["postgresql"] = places.open
+    _LOG_OPENERS["postgresql"] = places.open_logs
+    _DUMPERS["postgresql"] = places.stored
