@@ -11,8 +11,6 @@ from cictl_agent.system.platforms import Platform
 
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i386": "386", "i686": "386"}
 
-_FEATURES = (JobFeature.STEPS, JobFeature.CACHES, JobFeature.ARTIFACTS, JobFeature.OUTPUTS)
-
 
 def architecture() -> str:
     """Return Go's name of the processor, such as amd64 or arm64."""
@@ -36,5 +34,5 @@ def base_capabilities(
         "os": system.os_name,
         "arch": architecture(),
         "run_mode": "service" if is_service else "manual",
-        **dict.fromkeys(_FEATURES, PRESENT),
+        **{str(feature): PRESENT for feature in JobFeature},
     }

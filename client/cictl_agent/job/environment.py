@@ -41,19 +41,22 @@ def job_environment(
     env: Mapping[str, str],
     job: JobExecution,
     config: AgentConfig,
-    caches: Mapping[str, str],
+    places: Mapping[str, str],
     platform: Platform,
     *,
     job_token: str,
 ) -> dict[str, str]:
-    """Return the environment of all steps: the agent's, what is known of the job, the job's own, its caches; the later win.
+    """Return the environment of all steps: the agent's, what is known of the job, the job's own, then *places*; the later win.
 
     Each `CIWI_X` of the job is also set as `CICTL_X`. For a container *env* is empty: nothing of the agent's is seen there.
+
+    Args:
+        places: Where the job's caches and services are.
     """
     twins = {f"CICTL_{k.removeprefix('CIWI_')}": v for k, v in job.env.items() if k.startswith("CIWI_")}
     of_server = {SERVER_URL.name: config.shown_server, JOB_TOKEN.name: job_token}
     result = platform.merge(
-        inherited_environment(env), variables_of(job), of_server, twins, job.env, caches, {JOB_VARIABLE: job.id}
+        inherited_environment(env), variables_of(job), of_server, twins, job.env, places, {JOB_VARIABLE: job.id}
     )
     if config.verbose_go and not result.get("GOFLAGS"):
         result["GOFLAGS"] = "-v"

@@ -24,6 +24,8 @@ from cictl_agent.job.caches import directories as caches
 from cictl_agent.job.caches.saved import SavedCaches, saved_caches
 from cictl_agent.job.checkout import Checkout
 from cictl_agent.job.containers.container import Container, ContainerHost, read_spec, running_container
+from cictl_agent.job.containers.engine import ENGINE_HELPERS
+from cictl_agent.job.containers.services import running_services
 from cictl_agent.job.dependencies import dependency_ids, restore_dependencies
 from cictl_agent.job.environment import inherited_environment, job_environment
 from cictl_agent.job.failures import JobFailed
@@ -190,7 +192,7 @@ class JobRun:
         self.processes.leftovers.finish()
         # Of a container job only the engine's own helpers can be left here; its processes went with the container.
         named = {} if self.job.facts.container_image else self.processes.killed
-        if killed := [f"{name} ({pid})" for pid, name in named.items()]:
+        if killed := [f"{name} ({pid})" for pid, name in named.items() if name not in ENGINE_HELPERS]:
             more = f" and {len(killed) - _MOST_NAMED} more" if len(killed) > _MOST_NAMED else ""
             self.log.line(f"[run] killed at the job's end: {', '.join(killed[:_MOST_NAMED])}{more}")
 
@@ -264,6 +266,7 @@ class JobRun:
             workspace=self.workspace,
             directory=self.directory,
             mounted=[*(cache.path for cache in self._caches), self._files.directory],
+            hosts=[service.name for service in job.services],
             platform=self.platform,
             log=self.log,
             interruption=self.interruption,
@@ -271,21 +274,35 @@ class JobRun:
         ) as container:
             self._check_requirements(container)
             self.reporter.note_step(PREPARING, runtime_capabilities=self._runtime)
-            self._steps = Steps(
-                job=job,
-                shell=self._shell(container),
-                directory=self.directory,
-                files=self._files,
-                reporter=self.reporter,
+            with running_services(
+                job.services,
+                host=self.container_host,
+                container=container,
+                job_id=job.id,
+                directory=self.workspace,
+                scratch_dir=self.config.spool_dir,
                 log=self.log,
-                warnings=self.warnings,
                 interruption=self.interruption,
-            )
-            self._steps.run()
+                processes=self.processes,
+            ) as services:
+                self._run_steps(container, services)
         self._outputs = collect_outputs(job.declared_outputs, self._files.outputs, self.directory)
 
-    def _shell(self, container: Container | None) -> Shell:
-        variables = caches.cache_environment(self._caches)
+    def _run_steps(self, container: Container | None, services: Mapping[str, str]) -> None:
+        self._steps = Steps(
+            job=self.job,
+            shell=self._shell(container, services),
+            directory=self.directory,
+            files=self._files,
+            reporter=self.reporter,
+            log=self.log,
+            warnings=self.warnings,
+            interruption=self.interruption,
+        )
+        self._steps.run()
+
+    def _shell(self, container: Container | None, services: Mapping[str, str]) -> Shell:
+        variables = {**caches.cache_environment(self._caches), **services}
         outside = {} if container else os.environ
         environment = job_environment(
             outside, self.job, self.config, variables, self.platform, job_token=self.job_token

@@ -201,7 +201,7 @@ def test_image_that_cannot_be_had_fails_the_job(site: Site, registry: Registry, 
 
 
 def test_image_that_does_not_stay_fails_the_job_with_its_last_words(site: Site) -> None:
-    site.engine.import_image("localhost/short:1", change='ENTRYPOINT ["/bin/sh", "-c", "echo bye; exit 1"]')
+    site.engine.import_image("localhost/short:1", 'ENTRYPOINT ["/bin/sh", "-c", "echo bye; exit 1"]')
     job = site.run(image="localhost/short:1")
     assert "is not running" in job.last.error
     assert "[runtime] bye\n" in job.text

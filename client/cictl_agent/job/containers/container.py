@@ -14,7 +14,8 @@ from cictl.wire.requirements import PRESENT
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.containers.choice import EngineChoice
 from cictl_agent.job.containers.engine import Engine, reason
-from cictl_agent.job.containers.leftovers import REMOVE_SECONDS, Leftovers
+from cictl_agent.job.containers.launching import Launch, Launcher
+from cictl_agent.job.containers.leftovers import Leftovers
 from cictl_agent.job.containers.ownership import Ownership
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.failures import JobFailed
@@ -27,13 +28,9 @@ from cictl_agent.system.processes import JOB_VARIABLE, Processes
 from cictl_agent.tools import LAST_RESORTS, MUTE, TOOLS, version_in
 
 _DEFAULT_DIRECTORY = "/workspace"
-_INSPECT_SECONDS = 5.0
 _PROBE_SECONDS = 3.0
 _KILL_SECONDS = 10.0
 _PROBES_AT_ONCE = 4
-
-_NAME_TAKEN = "is already in use"
-"""What docker and podman say of a container's name."""
 
 _PROBED = ("git", "go", "gh", "cmake", "ccache", "ninja", "gcc", "clang", "docker", "xcodebuild", "iscc", "signtool")
 _WHICH = 'for t in "$@"; do command -v "$t" > /dev/null 2>&1 && echo "$t"; done; :'
@@ -56,10 +53,12 @@ class ContainerUse:
 
     Attributes:
         up_seconds: How long an engine may take to start a container whose image is there.
+        ready_seconds: How long a service may take to become ready.
         probed: Tools that are looked for inside, beside those that the job requires.
     """
 
     up_seconds: float = 15.0
+    ready_seconds: float = 120.0
     probed: tuple[str, ...] = _PROBED
 
 
@@ -168,6 +167,7 @@ def running_container(
     workspace: Path,
     directory: Path,
     mounted: Sequence[Path],
+    hosts: Sequence[str],
     platform: Platform,
     log: JobLog,
     interruption: Interruption,
@@ -179,6 +179,7 @@ def running_container(
 
     Args:
         mounted: Folders that are mounted at their own paths.
+        hosts: Names that lead to the container itself, where the job's services are, which share its network.
 
     Raises:
         JobFailed: There is no engine, or the container does not start.
@@ -187,24 +188,30 @@ def running_container(
     if spec is None:
         yield None
         return
+    launcher = Launcher(
+        engine=host.choice.choose({**inherited_environment(os.environ), JOB_VARIABLE: job_id}),
+        leftovers=host.leftovers,
+        directory=workspace,
+        up_seconds=host.use.up_seconds,
+        log=log,
+        interruption=interruption,
+        processes=processes,
+    )
     starter = _Starter(
         spec=spec,
         host=host,
         name=container_name(job_id),
-        engine=host.choice.choose({**inherited_environment(os.environ), JOB_VARIABLE: job_id}),
-        workspace=workspace,
+        launcher=launcher,
         directory=directory,
         mounted=mounted,
+        hosts=hosts,
         own_user=platform.container_user(),
-        log=log,
-        interruption=interruption,
-        processes=processes,
     )
     try:
         container = _started(starter)
         ownership = starter.ownership
         try:
-            if problem := ownership.hand_over(starter.run):
+            if problem := ownership.hand_over(launcher.run):
                 log.line(f"[runtime] the workspace is not handed over to user {spec.user}: {problem}")
             yield container
         finally:
@@ -230,14 +237,15 @@ class _Starter:
     spec: ContainerSpec
     host: ContainerHost
     name: str
-    engine: Engine
-    workspace: Path
+    launcher: Launcher
     directory: Path
     mounted: Sequence[Path]
+    hosts: Sequence[str]
     own_user: str
-    log: JobLog
-    interruption: Interruption
-    processes: Processes
+
+    @property
+    def engine(self) -> Engine:
+        return self.launcher.engine
 
     def start(self) -> Container:
         """Start the container, and return it.
@@ -246,18 +254,17 @@ class _Starter:
             JobFailed: It does not start.
             Interrupted: The job was stopped.
         """
-        if self.spec.image.startswith("-"):
-            raise self._failed("the image looks like an option")
-        self._provide_image()
-        self.host.leftovers.mark(self.name, self.engine)
-        started = self.run(self._run_arguments(), limit_seconds=self.host.use.up_seconds)
-        if started.code and _NAME_TAKEN in started.output:  # by a container that nobody removed
-            self.engine.ask("rm", "-f", "-v", self.name, limit_seconds=REMOVE_SECONDS)
-            started = self.run(self._run_arguments(), limit_seconds=self.host.use.up_seconds)
-        if started.code:
-            raise self._failed(reason(started))
-        self._check()
-        self.log.line(f"[runtime] container {self.name} runs {self.spec.image}")
+        launch = Launch(
+            name=self.name,
+            title=f'runtime container "{self.name}"',
+            marker="runtime",
+            image=self.spec.image,
+            options=self._options(),
+            command=("sleep", "infinity"),
+        )
+        self.launcher.provide_image(launch)
+        self.launcher.start(launch)
+        self.launcher.log.line(f"[runtime] container {self.name} runs {self.spec.image}")
         return Container(name=self.name, engine=self.engine, spec=self.spec, probed=self.host.use.probed)
 
     @property
@@ -272,39 +279,20 @@ class _Starter:
             paths=[self.spec.directory, *map(str, self.mounted)],
         )
 
-    def _provide_image(self) -> None:
-        if self.engine.ask("image", "inspect", self.spec.image, limit_seconds=_INSPECT_SECONDS).code == 0:
-            return
-        self.log.line(f"[runtime] pulling {self.spec.image}")
-        pulled = self.run(["pull", self.spec.image], log=self.log)
-        if pulled.code:
-            raise self._failed(reason(pulled))
-
-    def run(
-        self, arguments: Sequence[str], *, log: JobLog | None = None, limit_seconds: float | None = None
-    ) -> CommandResult:
-        """Run a command of the engine until the job is stopped; the log receives its output, too."""
-        return self.engine.run(
-            arguments,
-            directory=self.workspace,
-            interruption=self.interruption,
-            processes=self.processes,
-            log=log,
-            limit_seconds=limit_seconds,
-        )
-
-    def _run_arguments(self) -> list[str]:
+    def _options(self) -> list[str]:
         spec = self.spec
         # `sleep` as a container's first process ignores SIGTERM, and podman would wait ten seconds for it.
-        options = ["--name", self.name, "--stop-timeout", "0", "-w", spec.directory, *self._user_options()]
+        options = ["--stop-timeout", "0", "-w", spec.directory, *self._user_options()]
         for device in spec.devices:
             options += ["--device", device]
         for group in spec.groups:
             options += ["--group-add", group]
+        for host in self.hosts:
+            options += ["--add-host", f"{host}:127.0.0.1"]
         options += ["--mount", _mount(self.directory, spec.directory)]
         for folder in self.mounted:
             options += ["--mount", _mount(folder, str(folder))]
-        return ["run", "-d", *options, spec.image, "sleep", "infinity"]
+        return options
 
     def _user_options(self) -> list[str]:
         """Return the options that make the files of steps the agent's own, unless the job wants another user."""
@@ -316,19 +304,6 @@ class _Starter:
         if self.engine.is_podman:
             return ["--user", user, "--userns", "keep-id"]  # else the agent's files are root's inside
         return ["--user", "0:0"]  # a rootless docker can't keep ids: its root inside is the agent outside
-
-    def _check(self) -> None:
-        seen = self.engine.ask("inspect", "-f", "{{.State.Running}}", self.name, limit_seconds=_INSPECT_SECONDS)
-        if seen.code:
-            raise JobFailed(f'runtime container "{self.name}" is not inspectable: {reason(seen)}')
-        if seen.output.strip() != "true":
-            said = self.engine.ask("logs", "--tail", "20", self.name, limit_seconds=_INSPECT_SECONDS)
-            for line in said.output.splitlines():
-                self.log.line(f"[runtime] {line}")
-            raise JobFailed(f'runtime container "{self.name}" is not running')
-
-    def _failed(self, why: str) -> JobFailed:
-        return JobFailed(f'start runtime container "{self.name}" from "{self.spec.image}": {why}')
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.commands import CommandResult, CommandTimedOut, Exit, ask, run_command
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
+
+ENGINE_HELPERS = frozenset({"conmon", "pasta", "pasta.avx2", "rootlessport", "slirp4netns"})
+"""The programs that podman leaves behind for each container, and that end with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +55,13 @@ class Engine:
         processes: Processes,
         log: JobLog | None = None,
         limit_seconds: float | None = None,
+        script: IO[bytes] | None = None,
     ) -> CommandResult:
         """Run a command of the engine that may take long, and stop it when the job is stopped.
 
         Args:
             log: Receives the output, too.
+            script: What the command reads as its input; without it the input is empty.
 
         Raises:
             Interrupted: The job was stopped.
@@ -76,6 +82,7 @@ class Engine:
                 interruption=interruption,
                 processes=processes,
                 limit_seconds=limit_seconds,
+                script=script,
             )
         except CommandTimedOut as error:
             return CommandResult(-1, str(error))

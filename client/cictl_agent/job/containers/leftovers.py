@@ -52,7 +52,8 @@ class Leftovers:
     def remove_late(self) -> None:
         """Try once more to remove what could not be removed before."""
         environment = inherited_environment(os.environ)
-        for name in sorted(self._late):
+        # Services before the container whose network they share, whose name begins theirs: podman would not remove it before.
+        for name in sorted(self._late, reverse=True):
             if engine := self._engine_of(name, environment):
                 self.remove(engine, name)
 

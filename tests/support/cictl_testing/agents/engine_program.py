@@ -109,7 +109,7 @@ class Program:
         if not container.exists():
             return self._missing("container", name)
         mounts = json.loads((container / "mounts").read_text())
-        directory = mounts[directories[0]] if (directories := self._values("-w")) else next(iter(mounts.values()))
+        directory = mounts[directories[0]] if (directories := self._values("-w")) else next(iter(mounts.values()), "/")
         passed = {key: os.environ[key] for key in self._values("--env") if key in os.environ}
         ended = container / f"ended-{os.getpid()}"
         if os.fork() == 0:

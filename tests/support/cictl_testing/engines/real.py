@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -50,6 +51,7 @@ class RealEngine:
         self.environment: dict[str, str] = {}
         self.registries = self.directory / "registries.conf"
         self._daemon: subprocess.Popen[bytes] | None = None
+        self._bridge = ""
         try:
             self._start()
             self._call("import", "--change", 'CMD ["/bin/sh"]', "-", IMAGE, data=image_tar(b""))
@@ -62,9 +64,10 @@ class RealEngine:
         """Run a command of the engine that must succeed, and return its output."""
         return self._call(*arguments)
 
-    def import_image(self, name: str, *, change: str) -> None:
-        """Make another image of the same files."""
-        self._call("import", "--change", change, "-", name, data=image_tar(b""))
+    def import_image(self, name: str, *changes: str) -> None:
+        """Make another image of the same files, with these lines of a Dockerfile."""
+        options = [option for change in changes for option in ("--change", change)]
+        self._call("import", *options, "-", name, data=image_tar(b""))
 
     def trust(self, registry: str) -> None:
         """Let images be pulled from a registry without TLS; docker trusts this machine's own."""
@@ -88,6 +91,13 @@ class RealEngine:
                 process.kill()
         _unmount_below(self.directory)
         shutil.rmtree(self.directory)
+        if self._bridge:
+            _ip("link", "delete", self._bridge)
+
+    @property
+    def publishes(self) -> bool:
+        """Whether this machine reaches ports of containers: podman's are in its network, docker's behind a bridge, if it can have one."""
+        return self.name == "podman" or bool(self._bridge)
 
     def _start(self) -> None:
         if os.getuid():  # dockerd wants it, and another user's podman would keep its books in that user's home
@@ -125,8 +135,9 @@ class RealEngine:
         }
 
     def _start_docker(self, programs: dict[str, str]) -> dict[str, str]:
-        """Start the daemon; containers have no network but their own loopback."""
+        """Start the daemon; where this machine allows no bridge, containers have no network but their own loopback."""
         root = self.directory
+        self._bridge = _new_bridge()
         host = f"unix://{root}/docker.sock"
         settings = {
             "hosts": [host],
@@ -134,7 +145,7 @@ class RealEngine:
             "exec-root": f"{root}/exec",
             "pidfile": f"{root}/pid",
             "storage-driver": "overlay2",
-            "bridge": "none",
+            "bridge": self._bridge or "none",
             "iptables": False,
             "ip6tables": False,
             "ip-forward": False,
@@ -181,6 +192,25 @@ class RealEngine:
         if done.returncode:
             raise Unavailable(f"{self.name} {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
         return done.stdout.decode()
+
+
+def _new_bridge() -> str:
+    """Return the name of a new bridge with a network of its own; empty where there can't be one."""
+    name = f"cictl{secrets.token_hex(4)}"
+    network = f"10.{secrets.randbelow(100) + 100}.{secrets.randbelow(256)}.1/24"
+    try:
+        _ip("link", "add", name, "type", "bridge")
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return ""
+    _ip("address", "add", network, "dev", name)
+    _ip("link", "set", name, "up")
+    return name
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(
+        ["ip", *arguments], env={**os.environ, "PATH": _PATH}, check=True, capture_output=True, timeout=_CALL_SECONDS
+    )
 
 
 def _processes_of(directory: Path) -> list[psutil.Process]:
