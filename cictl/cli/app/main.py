@@ -14,7 +14,7 @@ import cictl
 from cictl.cli.app.commands import JSON_LINES, CommandEntry, DestructiveCommand, LazyGroup, LocalCommand, PlainCommand
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, failure_of, is_client_error, usage
-from cictl.cli.app.session import Session, new_session
+from cictl.cli.app.session import Session, format_setting, new_session
 from cictl.cli.output.device import output_error
 from cictl.cli.output.text import columns_of, is_terminal
 
@@ -267,7 +267,7 @@ def _check_output_setting(session: Session) -> None:
 
 def asks_for_json(arguments: Sequence[str], env: Mapping[str, str]) -> bool:
     """Tell whether errors are to be JSON, even when *arguments* can't be parsed; the last `-o` counts."""
-    asked = env.get("CICTL_OUTPUT", "")
+    asked = format_setting(env)
     for index, word in enumerate(arguments):
         if word == "--":
             break

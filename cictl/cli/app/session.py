@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 USER_AGENT = "cictl"
 """By it the server's audit tells the command line from other clients."""
 
+_STEP = "CICTL_JOB_EXECUTION_ID"
+"""What agents set for the steps of jobs."""
+
+
+def format_setting(env: Mapping[str, str]) -> str:
+    """Return the format that the environment asks for, empty for none. In a step `CICTL_OUTPUT` names a file for outputs instead."""
+    return "" if env.get(_STEP) else env.get("CICTL_OUTPUT", "")
+
 
 @dataclass
 class Session:
@@ -60,7 +68,7 @@ class Session:
     @property
     def output(self) -> str:
         """The word of `-o`, else of CICTL_OUTPUT, else `table`."""
-        return str(self.options.get("output") or self.env.get("CICTL_OUTPUT") or "table")
+        return str(self.options.get("output") or format_setting(self.env) or "table")
 
     @cached_property
     def renderer(self) -> Renderer:

@@ -74,7 +74,7 @@ A flag wins over the environment, which wins over the context file, which wins o
 | server | `--server` | `CICTL_SERVER_URL`, else `CIWI_SERVER_URL` | `server` |
 | context | `--context` | `CICTL_CONTEXT` | `current` |
 | token | none, on purpose | `CICTL_TOKEN`, `CICTL_TOKEN_FILE`; in steps, for lack of any, `CICTL_JOB_TOKEN` | `token`, `token_file` |
-| output | `-o` | `CICTL_OUTPUT` | |
+| output | `-o` | `CICTL_OUTPUT`, but not in steps of jobs, where it names a file | |
 | refuse writes | | `CICTL_READONLY=1` | |
 | how long completion asks the server | none | `CICTL_COMPLETION_SECONDS`, else 0.3 | |
 

@@ -72,6 +72,12 @@ def test_output_format_from_the_environment(run: Run, monkeypatch: pytest.Monkey
     assert run("version").json()["version"] == __version__
 
 
+def test_in_a_step_that_variable_names_a_file_and_no_format(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CICTL_OUTPUT", "/work/1-output")
+    monkeypatch.setenv("CICTL_JOB_EXECUTION_ID", "job-1")
+    assert run("version").out == f"cictl {__version__}\n"
+
+
 USAGE_ERRORS = [
     pytest.param(("verson",), "did you mean version?", id="typo of a command"),
     pytest.param(("jobs", "shwo"), "did you mean show?", id="typo of a verb"),

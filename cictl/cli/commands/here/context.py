@@ -15,7 +15,7 @@ from cictl.cli.app.commands import Command, LocalCommand, LocalDestructiveComman
 from cictl.cli.app.confirmation import ask
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts
 from cictl.cli.app.failures import not_found, usage
-from cictl.cli.app.session import Session
+from cictl.cli.app.session import Session, format_setting
 from cictl.cli.app.settings import Settings, checked_url, read_token
 from cictl.cli.names import ambiguous
 from cictl.cli.output.table import Column, Result
@@ -224,7 +224,7 @@ def _file_origin(session: Session, name: str) -> str:
 def _output_origin(session: Session) -> str:
     if session.options.get("output"):
         return "--output"
-    return "CICTL_OUTPUT" if session.env.get("CICTL_OUTPUT") else ""
+    return "CICTL_OUTPUT" if format_setting(session.env) else ""
 
 
 def _with_token(
