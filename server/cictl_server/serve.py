@@ -275,6 +275,7 @@ class Server:
                     self.services.retention.retention.run_in_background(self._stopping)
                     self.services.retention.usage.measure(self._stopping)
                     self.services.audit.trail.prune()
+                    self.services.core.idempotency.sweep()
             except Exception:  # the next pass tries again
                 logger.exception("retention failed")
 

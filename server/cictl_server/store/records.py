@@ -323,11 +323,13 @@ class AnswerRecord(Record, frozen=True, kw_only=True):
         content: Digest of its query and body; empty in the same records.
         status: HTTP status; 0 while there is no answer yet.
         omitted_bytes: The size of a body that was too large to be kept; 0 for one that is in `body`.
+        server: The `instance_id` of the server that answers; empty in what was written before it was told.
     """
 
     key: str
     created: datetime
     caller: str = ""
+    server: str = ""
     content: str = ""
     status: int = 0
     content_type: str = ""

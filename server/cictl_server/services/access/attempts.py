@@ -15,7 +15,11 @@ _MOST_ADDRESSES = 10_000
 
 
 class Attempts:
-    """The latest wrong tokens by address, in memory only."""
+    """The latest wrong tokens by address, in memory only.
+
+    Several servers count each for itself, so an address gets `LIMIT` tries at each. That is harmless: a token has more than a
+    hundred random bits, and the limit only keeps guessers from taking the server's time.
+    """
 
     def __init__(self) -> None:
         self._times: OrderedDict[str, deque[datetime]] = OrderedDict()

@@ -71,5 +71,5 @@ class Core:
             pulse=Pulse(clock),
             clock_watch=ClockWatch(clock, steady=steady),
             metrics=Metrics(version=version),
-            idempotency=IdempotencyService(store=store, clock=clock),
+            idempotency=IdempotencyService(store=store, clock=clock, members=signals.members),
         )

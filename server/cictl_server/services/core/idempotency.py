@@ -14,6 +14,7 @@ from cictl.base.urls import without_user_infos
 from cictl.wire.problems import BEING_ANSWERED
 from cictl_server.errors import Conflict, IdempotencyKeyReused
 from cictl_server.services.core.kept_answers import KeptAnswers
+from cictl_server.signals.contract import Members
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import AnswerRecord
 
@@ -56,14 +57,18 @@ class KeyedRequest:
 class IdempotencyService:
     """Remembers answers by caller, address and key.
 
-    A request is stored before its work begins, so it never runs twice, even if the server dies in between. One that is stored
-    without an answer is being answered if it is in `_running`, else it was interrupted. Both are changed under one lock,
-    taken before the transaction: a repeat that came between the two changes would be told the wrong one.
+    A request is stored before its work begins, so it never runs twice, even if the server dies in between, and whichever
+    server gets a repeat. One that is stored without an answer is being answered if it is in `_running`, or if another server
+    began it that lives; else it was interrupted. What is stored and what is in `_running` change under one lock, taken before
+    the transaction: a repeat that came between the two changes would be told the wrong one.
+
+    Each server bounds the answers that it gave, so several keep more in all.
     """
 
-    def __init__(self, *, store: Store, clock: Clock) -> None:
+    def __init__(self, *, store: Store, clock: Clock, members: Members) -> None:
         self._store = store
         self._clock = clock
+        self._members = members
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._kept = KeptAnswers()
@@ -87,8 +92,16 @@ class IdempotencyService:
                 return self._answer_again(known, request)
             self._make_room(request.caller)
             now = self._clock()
-            begun = AnswerRecord(key=answer_id, caller=request.caller, content=request.content, created=now)
-            self._store.write(lambda tx: tx.answers.put(begun))
+            begun = AnswerRecord(
+                key=answer_id,
+                caller=request.caller,
+                server=self._members.own.instance_id,
+                content=request.content,
+                created=now,
+            )
+            known = self._store.write(lambda tx: _put_unless_known(tx, begun))
+            if known is not None:  # another server was faster
+                return self._answer_again(known, request)
             self._kept.add(answer_id, caller=request.caller, created=now, size=0)
             self._running.add(answer_id)
         return answer_id
@@ -123,9 +136,17 @@ class IdempotencyService:
             self._forget([answer_id])
 
     def expire(self) -> None:
-        """Forget the answers that are older than `LIFETIME`."""
+        """Forget the answers of this server that are older than `LIFETIME`."""
         with self._lock:
             self._forget(self._kept.older_than(self._clock() - LIFETIME))
+
+    def sweep(self) -> None:
+        """Forget the old answers of every server, for those that have ended; one server does so now and then."""
+        limit = self._clock() - LIFETIME
+        with self._store.read() as view:
+            old = [answer.key for answer in view.answers.iter_all() if answer.created < limit]
+        with self._lock:
+            self._forget(old)
 
     def _answer_again(self, known: AnswerRecord, request: KeyedRequest) -> AnswerRecord:
         if known.content != request.content:
@@ -138,12 +159,17 @@ class IdempotencyService:
             )
         if known.status:
             return known
-        if known.key in self._running:
+        if self._is_running(known):
             raise Conflict(BEING_ANSWERED, hint="repeat it in a second")
         raise Conflict(
             "a request with this Idempotency-Key was interrupted",
             hint="look whether it took effect; then use a new key",
         )
+
+    def _is_running(self, answer: AnswerRecord) -> bool:
+        """Tell whether a request that has no answer yet will get one."""
+        is_of_another = answer.server != self._members.own.instance_id
+        return answer.key in self._running or (is_of_another and self._members.is_alive(answer.server))
 
     def _make_room(self, caller: str) -> None:
         self._forget(self._kept.too_many(caller, needed=self._running))
@@ -158,6 +184,14 @@ class IdempotencyService:
 
         self._store.write(forget)
         self._kept.remove(answer_ids)
+
+
+def _put_unless_known(tx: Transaction, begun: AnswerRecord) -> AnswerRecord | None:
+    """Store *begun*; if there is an answer with its key already, return that instead."""
+    known = tx.answers.find(begun.key)
+    if known is None:
+        tx.answers.put(begun)
+    return known
 
 
 def _digest(*parts: str) -> str:

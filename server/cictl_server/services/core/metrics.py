@@ -18,6 +18,9 @@ prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 class Metrics:
     """The metrics of one server, in a registry of their own, because a process may hold several servers.
 
+    Of several servers on the same data each counts what it did itself, and a monitor that scrapes all of them adds them up. The
+    gauges of jobs and agents tell what all share.
+
     Label values come from small sets such as states, routes and causes, and are never ids.
     """
 

@@ -13,7 +13,8 @@ from cictl_server.signals.topics import QUEUE
 class LeasePause:
     """A time in which no agent gets a job.
 
-    It ends by itself: if the updater never comes, the agents get work again.
+    It ends by itself: if the updater never comes, the agents get work again. Other servers on the same data are not replaced
+    with this one, so they go on giving work: the pause is of this process alone.
     """
 
     def __init__(self, hub: Hub, clock: Clock) -> None:

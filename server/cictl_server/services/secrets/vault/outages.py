@@ -40,7 +40,11 @@ class Outage:
 
 
 class Outages:
-    """The present outages, in memory only: after a restart of the server each Vault gets a new chance."""
+    """The present outages, in memory only: after a restart of the server each Vault gets a new chance.
+
+    Several servers find out each for itself, because one may reach a Vault that another one can't. So a Vault that is out is
+    tried once by each; the executions that wait for it are put off in their records, which all servers see.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
