@@ -10,18 +10,10 @@ from cictl_testing.servers.postgres import Postgres, database_url, own_postgres,
 from cictl_testing.signals import Two, connected
 
 from cictl.base.clock import utc_now
-from cictl_server.postgres.address import DatabaseAddress
-from cictl_server.postgres.database import Database
 from cictl_server.signals.identity import Identity
 from cictl_server.signals.memory import MemorySignals
 
 __all__ = ["database_url", "own_postgres", "postgres"]
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    with closing(Database.open(DatabaseAddress.parse(database_url))) as opened:
-        yield opened
 
 
 @pytest.fixture(params=["memory", "postgresql"])

@@ -80,6 +80,15 @@ def test_what_is_removed_is_gone_everywhere(boards: tuple[Board[Count], Board[Co
     eventually(lambda: not there.states(), what="the other server to see it")
 
 
+def test_what_was_just_made_elsewhere_is_found_by_asking(boards: tuple[Board[Count], Board[Count]]) -> None:
+    here, there = boards
+    here.change("a", raised)
+    assert there.fetch("a") == Count(1)
+    assert there.fetch("b") is None
+    there.remove("a")
+    assert there.fetch("a") is None
+
+
 def test_a_gathered_change_is_seen_here_at_once_and_elsewhere_soon(boards: tuple[Board[Count], Board[Count]]) -> None:
     here, there = boards
     here.gather("a", lambda old: raised(old)[0])

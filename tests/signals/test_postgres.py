@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from typing import cast
 
 import msgspec
 import psycopg
@@ -13,11 +14,11 @@ import pytest
 from cictl_testing.processes import eventually
 from cictl_testing.servers.postgres import Postgres
 from cictl_testing.signals import Two, connected
+from psycopg import Connection
 
 from cictl.base.clock import utc_now
 from cictl.wire.events import EventKind
 from cictl_server.errors import StoreAway
-from cictl_server.postgres.database import Database
 from cictl_server.signals.contract import BACKGROUND, Signals
 from cictl_server.signals.postgres.board import PASSING
 from cictl_server.signals.postgres.clock import DatabaseClock
@@ -103,12 +104,11 @@ def test_a_leader_that_ends_hands_over_at_once(database_url: str) -> None:
 
 
 def test_a_server_that_is_unknown_to_the_database_enters_again(pair: Two, database_url: str) -> None:
-    number = pair.here.members.number
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("TRUNCATE servers")
-    with connected(database_url):  # the others look when a server comes or goes
+    with connected(database_url) as third:  # the others look when a server comes or goes
         eventually(lambda: pair.here.figures().alive == pair.there.figures().alive == 3, what="all to be known")
-    assert pair.here.members.number == number
+        assert len({signals.members.number for signals in (pair.here, pair.there, third)}) == 3
 
 
 def test_a_server_that_was_not_heard_of_is_listed_for_a_minute(pair: Two, database_url: str) -> None:
@@ -165,24 +165,31 @@ def test_a_long_break_begins_the_listening_anew(own_postgres: Postgres, monkeypa
         assert signals.listening_since > stopped
 
 
-def test_the_time_is_that_of_the_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow() -> datetime:
-        return utc_now() - timedelta(hours=1)
+class Answering:
+    """A connection to a database whose clock is ahead."""
 
-    monkeypatch.setattr("cictl_server.signals.postgres.clock.utc_now", slow)
-    clock = DatabaseClock(slow)
-    before = utc_now()
-    with database.connection() as connection:
-        clock.measure(connection)
-    assert before - timedelta(seconds=1) < clock() < utc_now() + timedelta(seconds=1)
+    def __init__(self, *, ahead: timedelta) -> None:
+        self.ahead = ahead
+
+    def execute(self, _statement: str) -> Answering:
+        return self
+
+    def fetchone(self) -> tuple[datetime]:
+        return (utc_now() + self.ahead,)
 
 
-def test_a_clock_that_is_right_is_left_alone(database: Database) -> None:
-    stood = utc_now()
-    clock = DatabaseClock(lambda: stood)
-    with database.connection() as connection:
-        clock.measure(connection)
-    assert clock() == stood
+def test_the_time_is_that_of_the_database() -> None:
+    database = Answering(ahead=timedelta(hours=1))
+    clock = DatabaseClock(cast("Connection", database))
+    assert timedelta(minutes=59) < clock() - utc_now() < timedelta(minutes=61)
+    database.ahead = timedelta(hours=-1)
+    clock.measure(cast("Connection", database))
+    assert timedelta(minutes=59) < utc_now() - clock() < timedelta(minutes=61)
+
+
+def test_two_servers_tell_the_same_time(pair: Two) -> None:
+    first, second, third = pair.here.clock(), pair.there.clock(), pair.here.clock()
+    assert first - timedelta(milliseconds=500) < second < third + timedelta(milliseconds=500)
 
 
 def test_a_thousand_topics_go_in_few_notices() -> None:

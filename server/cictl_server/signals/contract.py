@@ -102,6 +102,14 @@ class Board(ABC, Generic[T]):
         """Return the state, without waiting. What another server changed is seen within about two seconds."""
 
     @abstractmethod
+    def fetch(self, key: str) -> T | None:
+        """Return the state as `find` does, but find those too that another server has only just made.
+
+        Raises:
+            StoreError: What keeps the board can't be asked.
+        """
+
+    @abstractmethod
     def states(self) -> Mapping[str, T]:
         """Return all states as `find` does."""
 

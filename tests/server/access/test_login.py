@@ -18,6 +18,8 @@ from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.origin import OriginRule
 from cictl_server.services.access.sessions import MOST_OF_TOKEN, Sessions
+from cictl_server.signals.identity import Identity
+from cictl_server.signals.memory import MemorySignals
 
 JOBS = "/api/v1/jobs"
 CLEAR = f"{JOBS}/clear-queue"
@@ -286,13 +288,13 @@ def test_an_open_server_says_that_nobody_needs_to_log_in(server: RunningServer) 
 
 
 def test_sessions_of_one_token_are_bounded(server: RunningServer) -> None:
-    sessions, now = Sessions(), server.clock()
+    sessions, now = Sessions(MemorySignals(server.clock, Identity(version=""))), server.clock()
     other = sessions.begin(token_id=2, token_digest="d", now=now)
     ids = [sessions.begin(token_id=1, token_digest="d", now=now) for _ in range(MOST_OF_TOKEN + 2)]
     assert [sessions.find(one, now) is None for one in ids] == [True, True] + [False] * MOST_OF_TOKEN
     assert sessions.find(other, now)
     sessions.begin(token_id=3, token_digest="d", now=now + timedelta(hours=12))
-    assert len(sessions._sessions) == 1, "what is over is forgotten"
+    assert len(sessions._board.states()) == 1, "what is over is forgotten"
 
 
 def test_a_real_connection_logs_in_and_out(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from cictl.base.clock import Clock, utc_now
+from cictl.base.clock import Clock
 from cictl_server.postgres.address import DatabaseAddress
 from cictl_server.postgres.database import Database
 from cictl_server.signals.contract import Signals
@@ -23,10 +23,10 @@ class Two:
 
 
 @contextmanager
-def connected(url: str, *, clock: Clock = utc_now) -> Iterator[PostgresSignals]:
+def connected(url: str, *, clock: Clock | None = None) -> Iterator[PostgresSignals]:
     """Yield the signals of one server on the database."""
     with (
         closing(Database.open(DatabaseAddress.parse(url))) as database,
-        closing(PostgresSignals(database, clock, Identity(version="1.2.3"))) as signals,
+        closing(PostgresSignals(database, Identity(version="1.2.3"), clock=clock)) as signals,
     ):
         yield signals

@@ -26,7 +26,7 @@ class Access:
         tokens = TokenService(store=store, clock=clock, policy=policy)
         return cls(
             authentication=AuthenticationService(
-                store=store, clock=clock, policy=policy, attempts=attempts, sessions=Sessions()
+                store=store, clock=clock, policy=policy, attempts=attempts, sessions=Sessions(core.signals)
             ),
             tokens=tokens,
             enrolment=EnrolmentService(store=store, clock=clock, tokens=tokens, attempts=attempts),

@@ -39,8 +39,9 @@ class ClockJumps:
             "the clock was set by %d s; leases, time limits and silences of agents don't count that",
             jump.total_seconds(),
         )
-        self.presence.clock_was_set(jump)
-        if self.leadership.is_ours:
+        is_leader = self.leadership.is_ours
+        self.presence.clock_was_set(jump, is_leader=is_leader)
+        if is_leader:
             self.store.write(lambda tx: _move_open(tx, jump))
 
 

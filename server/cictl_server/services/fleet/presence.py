@@ -69,9 +69,15 @@ class PresenceBook:
         """Since when agents could make themselves heard without a break."""
         return self._signals.listening_since + self._set_by
 
-    def clock_was_set(self, jump: timedelta) -> None:
-        """Let agents have been silent for no longer, and no shorter, than if the clock had not been set by *jump*."""
+    def clock_was_set(self, jump: timedelta, *, is_leader: bool) -> None:
+        """Let agents have been silent for no longer, and no shorter, than if the clock had not been set by *jump*.
+
+        Args:
+            is_leader: Move what all servers know, too, which one of them does. They have one clock.
+        """
         self._set_by += jump
+        if not is_leader:
+            return
 
         def move(old: Presence | None) -> Presence | None:
             return old and msgspec.structs.replace(

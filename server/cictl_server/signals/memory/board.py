@@ -22,6 +22,9 @@ class MemoryBoard(Board[T]):
     def find(self, key: str) -> T | None:
         return self._states.get(key)
 
+    def fetch(self, key: str) -> T | None:
+        return self._states.get(key)
+
     def states(self) -> Mapping[str, T]:
         with self._lock:
             return dict(self._states)

@@ -44,8 +44,11 @@ _TASKS = {BOARDS: Task.BOARDS, EVENTS: Task.EVENTS, SERVERS: Task.RENEW}
 class PostgresSignals(Signals):
     """Three threads do the talking: one listens, one sends, and one keeps boards, events and the list of servers in step."""
 
-    def __init__(self, database: Database, clock: Clock, identity: Identity) -> None:
+    def __init__(self, database: Database, identity: Identity, *, clock: Clock | None = None) -> None:
         """Enter this server among the others.
+
+        Args:
+            clock: By default that of the database; another one must be the same for all servers.
 
         Raises:
             StoreAway: The database does not answer.
@@ -58,10 +61,10 @@ class PostgresSignals(Signals):
         self.feed: PostgresFeed = PostgresFeed(database, self._outbox.poke)
         self.members: PostgresMembers = PostgresMembers(database, identity)
         self.leadership: PostgresLeadership = PostgresLeadership(identity)
-        self.clock: DatabaseClock = DatabaseClock(clock)
+        self.clock = clock or _clock_of(database)
         self._keeper = Keeper(
             database,
-            self.clock,
+            clock=self.clock,
             feed=self.feed,
             members=self.members,
             leadership=self.leadership,
@@ -168,3 +171,8 @@ class PostgresSignals(Signals):
 
     def _wake_followers(self) -> None:
         self.wakes.publish_here(EVENTS)
+
+
+def _clock_of(database: Database) -> DatabaseClock:
+    with database.connection() as connection:
+        return DatabaseClock(connection)

@@ -106,6 +106,12 @@ class PostgresBoard(Board[T]):
     def find(self, key: str) -> T | None:
         return self._states.get(key)
 
+    def fetch(self, key: str) -> T | None:
+        if (state := self.find(key)) is not None:
+            return state
+        with self._database.connection() as connection:
+            return self._stored(connection, [key]).get(key)
+
     def states(self) -> Mapping[str, T]:
         with self._lock:
             return dict(self._states)

@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-import logging
+import time
 from datetime import datetime, timedelta
 
 from psycopg import Connection
 
-from cictl.base.clock import Clock, utc_now
-
-logger = logging.getLogger(__name__)
-
-_WORTH_TELLING = timedelta(seconds=1)
-
 
 class DatabaseClock:
-    """Tells the time of the database, from the machine's clock and what that is known to be wrong by.
+    """Tells the time of the database, by how much time has passed here since it was asked.
 
-    The difference is changed only if it is certain to have changed, so on the machine of the database, or where clocks are kept
-    right by NTP, time goes as the machine's does.
+    So it does not matter how the clock of this machine is set. A new answer counts only if it differs from what was expected by
+    more than it is inexact.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._difference = timedelta()
+    def __init__(self, connection: Connection) -> None:
+        self._then, self._at, _ = _ask(connection)
 
     def __call__(self) -> datetime:
-        return self._clock() + self._difference
+        return self._then + timedelta(seconds=time.monotonic() - self._at)
 
     def measure(self, connection: Connection) -> None:
-        """Ask the database for its time; half of the time that this takes is how inexact the answer is."""
-        asked = utc_now()
-        row = connection.execute("SELECT clock_timestamp()").fetchone()
-        assert row is not None
-        inexact = (utc_now() - asked) / 2
-        difference: timedelta = row[0] - asked - inexact
-        if abs(difference - self._difference) > inexact:
-            if abs(difference - self._difference) > _WORTH_TELLING:
-                logger.warning(
-                    "clock of this machine differs from the database's by %.1f s", difference.total_seconds()
-                )
-            self._difference = difference
+        """Ask the database again."""
+        then, at, inexact = _ask(connection)
+        expected = self._then + timedelta(seconds=at - self._at)
+        if abs(then - expected) > inexact:
+            self._then, self._at = then, at
+
+
+def _ask(connection: Connection) -> tuple[datetime, float, timedelta]:
+    """Return the database's time, when it was so by `time.monotonic`, and how inexact that is: half of the time that asking took."""
+    asked = time.monotonic()
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    half = (time.monotonic() - asked) / 2
+    return row[0], asked + half, timedelta(seconds=half)

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
+from cictl.base.clock import Clock
 from cictl_server.errors import StoreError
 from cictl_server.postgres.database import Database
 from cictl_server.signals.postgres.board import PostgresBoard
@@ -50,8 +51,8 @@ class Keeper:
     def __init__(
         self,
         database: Database,
-        clock: DatabaseClock,
         *,
+        clock: Clock,
         feed: PostgresFeed,
         members: PostgresMembers,
         leadership: PostgresLeadership,
@@ -120,7 +121,8 @@ class Keeper:
             StoreAway: The database does not answer.
         """
         with self._database.connection() as connection:
-            self._clock.measure(connection)
+            if isinstance(self._clock, DatabaseClock):
+                self._clock.measure(connection)
             self._leadership.renew(connection)
             was_known = self._members.renew(connection)
         if self._leadership.is_ours:
