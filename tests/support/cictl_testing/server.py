@@ -20,11 +20,12 @@ from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseRespon
 from cictl.wire.projects import RunRequest, RunResponse
 from cictl.wire.short_ids import short_id_of
 from cictl_server.app import create_app
+from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services import Services
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
-from cictl_server.store.contract import Transaction, View
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 from cictl_server.store.tiny import TinyStore
 from cictl_testing.stores.chosen import chosen_kind, open_chosen, open_chosen_logs, stored_elsewhere
@@ -77,8 +78,7 @@ class RunningServer:
 
     def start(self) -> None:
         """Open the data and build everything, as `cictl serve` does."""
-        self.store = open_chosen(self.directory, self.kind)
-        self.log_writer = open_chosen_logs(self.directory, self.kind)
+        self.store, self.log_writer = self.open_data()
         self.services = Services.build(
             self.store,
             self.directory,
@@ -93,6 +93,10 @@ class RunningServer:
         )
         self.services.jobs.expiry.start_up()
         self.http = falcon.testing.TestClient(create_app(self.services), headers={"Host": "localhost"})
+
+    def open_data(self) -> tuple[Store, LogWriter]:
+        """Open what keeps records and logs."""
+        return open_chosen(self.directory, self.kind), open_chosen_logs(self.directory, self.kind)
 
     def find_releases(self, **environ: str) -> None:
         """Restart as a server whose settings say where releases are."""
@@ -130,6 +134,7 @@ class RunningServer:
     def close(self) -> None:
         self.services.core.hub.close()
         self.log_writer.close()
+        self.services.core.signals.close()
         self.store.close()
 
     def restart(self) -> None:

@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from cictl.base.clock import Clock
-from cictl.wire.agents import Order
+from cictl.wire.agents import Action, Order
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.presence import HEARTBEAT_INTERVAL
 from cictl_server.signals.contract import Board, Signals
@@ -32,7 +32,8 @@ ARRIVAL_LIMIT: timedelta = 2 * HEARTBEAT_INTERVAL
 RESTART_ATTEMPTS = 3
 
 
-class Handout(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Handout:
     """The orders in one answer, and the id by which the agent acknowledges them; both are empty when there are none."""
 
     orders: tuple[Order, ...] = ()
@@ -40,16 +41,17 @@ class Handout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """The orders of one agent that have not arrived.
+    """The orders of one agent that have not arrived, each named by its action.
 
     Attributes:
         waiting: How often each of them was handed out.
-        flight: The last answer that carried some.
+        flying: Those in the last answer that carried some; `flight_id` is the id of that.
         departed: When that answer was given; None once a heartbeat has come since.
     """
 
-    waiting: Mapping[Order, int] = msgspec.field(default_factory=dict)
-    flight: Handout = msgspec.field(default_factory=Handout)
+    waiting: Mapping[Action, int] = msgspec.field(default_factory=dict)
+    flying: tuple[Action, ...] = ()
+    flight_id: str = ""
     departed: datetime | None = None
 
 
@@ -61,14 +63,14 @@ class _Arrival:
     has_restart_status: bool
     now: datetime
 
-    def of(self, order: Order, orders: Orders) -> bool:
-        """Tell whether *order*, which is in flight, has arrived."""
-        if order is Order.RESTART and self.has_restart_status:
+    def of(self, action: Action, orders: Orders) -> bool:
+        """Tell whether the order of *action*, which is in flight, has arrived."""
+        if action is Action.RESTART and self.has_restart_status:
             return True
         if self.received is not None:
-            return self.received == orders.flight.id
-        if order is Order.RESTART:
-            return orders.waiting.get(order, 0) >= RESTART_ATTEMPTS
+            return self.received == orders.flight_id
+        if action is Action.RESTART:
+            return orders.waiting.get(action, 0) >= RESTART_ATTEMPTS
         assert orders.departed is not None
         return self.now - orders.departed <= ARRIVAL_LIMIT
 
@@ -94,9 +96,8 @@ class OrderBook:
 
         def change(old: Orders | None) -> tuple[Orders, None]:
             known = old or Orders()
-            remaining = tuple(each for each in known.flight.orders if each is not order)
-            flight = Handout(orders=remaining, id=known.flight.id)
-            return msgspec.structs.replace(known, waiting={**known.waiting, order: 0}, flight=flight), None
+            flying = tuple(action for action in known.flying if action is not order.action)
+            return msgspec.structs.replace(known, waiting={**known.waiting, order.action: 0}, flying=flying), None
 
         self._board.change(agent_id, change)
 
@@ -124,11 +125,12 @@ class OrderBook:
         def change(old: Orders | None) -> tuple[Orders | None, Handout]:
             if old is None:
                 return None, Handout()
-            waiting = tuple(order for order in Order if order in old.waiting)
+            waiting = tuple(order for order in Order if order.action in old.waiting)
             orders = tuple(order for order in waiting if order is not Order.RESTART) or waiting
-            counts = {order: count + (order in orders) for order, count in old.waiting.items()}
-            flight = Handout(orders=orders, id=handout_id)
-            return Orders(waiting=counts, flight=flight, departed=now), flight
+            flying = tuple(order.action for order in orders)
+            counts = {action: count + (action in flying) for action, count in old.waiting.items()}
+            new = Orders(waiting=counts, flying=flying, flight_id=handout_id, departed=now)
+            return new, Handout(orders=orders, id=handout_id)
 
         return self._board.change(agent_id, change)
 
@@ -137,6 +139,6 @@ def _without_arrived(old: Orders | None, arrival: _Arrival) -> Orders | None:
     """Return what still waits after a heartbeat; None for nothing."""
     if old is None or old.departed is None:
         return old
-    arrived = {order for order in old.flight.orders if arrival.of(order, old)}
-    waiting = {order: count for order, count in old.waiting.items() if order not in arrived}
+    arrived = {action for action in old.flying if arrival.of(action, old)}
+    waiting = {action: count for action, count in old.waiting.items() if action not in arrived}
     return Orders(waiting=waiting) if waiting else None

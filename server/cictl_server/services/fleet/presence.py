@@ -10,6 +10,7 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.wire.agents import AgentProcess
 from cictl_server.signals.contract import Board, Signals
+from cictl_server.store.records import AgentRecord
 
 HEARTBEAT_INTERVAL = timedelta(seconds=10)
 """How often agents send heartbeats."""
@@ -119,7 +120,7 @@ class PresenceBook:
         def change(old: Presence | None) -> Presence:
             entry = old or Presence(seen=now)
             log = entry.log[:-1] if entry.log and _HEARTBEAT in entry.log[-1] else entry.log
-            return msgspec.structs.replace(entry, seen=now, log=_newest([*log, line]), **told)
+            return msgspec.structs.replace(entry, seen=max(entry.seen, now), log=_newest([*log, line]), **told)
 
         entry = self._board.find(agent_id)
         is_routine = entry is not None and all(getattr(entry, name) == value for name, value in told.items())
@@ -190,7 +191,7 @@ class PresenceBook:
         now = self._clock()
 
         def change(old: Presence | None) -> Presence | None:
-            return old and msgspec.structs.replace(old, seen=now)
+            return old and msgspec.structs.replace(old, seen=max(old.seen, now))
 
         self._board.gather(agent_id, change, replaces=_SIGN)
 
@@ -228,10 +229,13 @@ class PresenceBook:
         seen = self.seen_at(agent_id)
         return seen is not None and self._clock() - seen <= ONLINE
 
-    def is_gone(self, agent_id: str) -> bool:
-        """Tell whether the agent has been silent for more than a minute in which it could be heard."""
-        seen = self.seen_at(agent_id)
-        return seen is None or self._clock() - max(seen, self.listening_since) > STALE
+    def is_gone(self, record: AgentRecord) -> bool:
+        """Tell whether the agent has been silent for more than a minute in which it could be heard.
+
+        What another server has only just heard of it is in its record, if it is new.
+        """
+        seen = self.seen_at(record.agent_id) or record.seen
+        return self._clock() - max(seen, self.listening_since) > STALE
 
     def is_available(self, agent_id: str) -> bool:
         """Tell whether the agent was heard of within the last minute."""

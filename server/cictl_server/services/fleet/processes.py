@@ -29,7 +29,7 @@ class ProcessGuard:
         """
         if record is None or record.process is None or process is None or process == record.process:
             return
-        if not process.follows(record.process) and not self.presence.is_gone(record.agent_id):
+        if not process.follows(record.process) and not self.presence.is_gone(record):
             raise self._refusal(record.agent_id, record.process, process)
 
     def check(self, record: AgentRecord | None, process: AgentProcess | None) -> None:

@@ -1,0 +1,18 @@
+"""Two servers on one database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cictl_testing.servers.postgres import database_url, postgres
+from cictl_testing.servers.sharing import SharingServer, sharing
+
+__all__ = ["database_url", "postgres"]
+
+
+@pytest.fixture
+def both(database_url: str, tmp_path: Path) -> Iterator[tuple[SharingServer, SharingServer]]:
+    with sharing(database_url, tmp_path) as servers:
+        yield servers

@@ -1,0 +1,46 @@
+"""Servers without sockets that share one database and one directory of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cictl_server.blobs.directory import DirectoryBlobs
+from cictl_server.log_writer.contract import LogWriter
+from cictl_server.log_writer.postgres.writer import PostgresLogs
+from cictl_server.postgres.address import DatabaseAddress
+from cictl_server.postgres.database import Database
+from cictl_server.signals.identity import Identity
+from cictl_server.signals.postgres import PostgresSignals
+from cictl_server.store.contract import Store
+from cictl_server.store.postgres.store import PostgresStore
+from cictl_testing.server import RunningServer, SteppedClock
+
+
+@dataclass
+class SharingServer(RunningServer):
+    """One of the servers; give all of them the same clock."""
+
+    database_url: str = ""
+
+    def open_data(self) -> tuple[Store, LogWriter]:
+        database = Database.open(DatabaseAddress.parse(self.database_url))
+        self._for_signals, for_logs = (Database(database.address, schema=database.schema) for _ in range(2))
+        self.settings["signals"] = PostgresSignals(self._for_signals, Identity(version=self.version), clock=self.clock)
+        return PostgresStore(database), PostgresLogs(for_logs, DirectoryBlobs(self.directory))
+
+    def close(self) -> None:
+        super().close()
+        self._for_signals.close()
+
+
+@contextmanager
+def sharing(url: str, directory: Path) -> Iterator[tuple[SharingServer, SharingServer]]:
+    """Yield two servers on the database; the first one leads."""
+    clock = SteppedClock()
+    servers = [SharingServer(directory, clock=clock, database_url=url) for _ in range(2)]
+    yield servers[0], servers[1]
+    for server in servers:
+        server.close()
