@@ -116,3 +116,11 @@ def test_a_busy_machine_is_no_jump() -> None:
     assert watch.jump() == timedelta()
     clock.jump(6)
     assert (watch.jump(), watch.jump()) == (timedelta(seconds=6), timedelta())
+
+
+def test_of_several_servers_one_moves_what_all_share(server: RunningServer, running: str) -> None:
+    presence = server.services.fleet.presence
+    seen, since = presence.seen_at("a"), presence.listening_since
+    presence.clock_was_set(timedelta(days=-5), is_leader=False)
+    assert (presence.seen_at("a"), presence.listening_since) == (seen, since - timedelta(days=5))
+    assert server.job(running).status == "running"
