@@ -40,7 +40,7 @@ _cictl_node() {
         ;;
     "cictl lint")
         commands=""
-        options="-o --output --query --debug -h --help"
+        options="--schema -o --output --query --debug -h --help"
         valued="-o --output --query"
         arguments="-" repeated=""
         ;;

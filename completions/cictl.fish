@@ -40,7 +40,7 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl lint'
             set -g __cictl_commands
-            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_options --schema 'Print the JSON schema of project files for editors, and check nothing.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query
             set -g __cictl_arguments -
             set -g __cictl_repeated ''

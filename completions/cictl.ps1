@@ -153,6 +153,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl lint' = @{
             commands = @()
             options = @(
+                , @('--schema', 'Print the JSON schema of project files for editors, and check nothing.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');

@@ -41,7 +41,7 @@ _cictl_node() {
         ;;
     "cictl lint")
         commands=()
-        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        options=('--schema:Print the JSON schema of project files for editors, and check nothing.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query"
         arguments=(-) repeated=""
         ;;

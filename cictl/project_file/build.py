@@ -36,12 +36,21 @@ def _pipeline(pipeline: schema.PipelineShape, defaults: schema.DefaultsShape) ->
         id=pipeline.id,
         trigger=pipeline.trigger.strip(),
         depends_on=_trimmed(pipeline.depends_on),
+        on=_triggers(pipeline.on) if pipeline.on is not None else None,
         inputs={name: input_of(shape) for name, shape in pipeline.inputs.items()},
         env=defaults.env | pipeline.env,
         vcs_source=_source(pipeline.vcs_source) if pipeline.vcs_source is not None else None,
         versioning=_versioning(pipeline.versioning) if pipeline.versioning is not None else None,
         jobs=[_job(job, defaults) for job in pipeline.jobs],
     )
+
+
+def _triggers(on: definition.Triggers) -> definition.Triggers:
+    schedule = [
+        replace(item, cron=" ".join(item.cron.split()), timezone=item.timezone.strip(), ref=item.ref.strip())
+        for item in on.schedule
+    ]
+    return replace(on, schedule=schedule, after=_trimmed(on.after))
 
 
 def input_of(shape: schema.InputShape) -> definition.Input:
@@ -150,7 +159,7 @@ def _test(test: definition.Test) -> definition.Test:
         test,
         name=test.name.strip(),
         format=test.format.strip() or "go-test-json",
-        report=test.report.strip(),
+        report=test.report.strip() if isinstance(test.report, str) else _trimmed(test.report),
         coverage_format=test.coverage_format.strip(),
         coverage_report=test.coverage_report.strip(),
     )

@@ -28,17 +28,22 @@ class Test(Definition, frozen=True, kw_only=True):
     Attributes:
         name: Empty if the plan chooses the name.
         format: go-test-json, junit-xml or junit.
-        report: Path of the report below the checkout.
+        report: Paths of the reports below the checkout, as written: one text with a path a line, or a list.
         coverage_format: go-coverprofile, lcov, cobertura, jacoco, or empty.
         coverage_report: Path below the checkout, or empty.
     """
 
     name: str = ""
     command: str = ""
-    report: str = ""
+    report: str | list[str] = ""
     format: str = "go-test-json"
     coverage_format: str = ""
     coverage_report: str = ""
+
+    @property
+    def report_paths(self) -> str:
+        """The paths of the reports, one a line."""
+        return self.report if isinstance(self.report, str) else "\n".join(self.report)
 
 
 class Step(Definition, frozen=True, kw_only=True):
@@ -170,12 +175,67 @@ class Input(Definition, frozen=True, kw_only=True):
     description: str = ""
 
 
+class Push(Definition, frozen=True, kw_only=True):
+    """A push that starts runs. With only `branches`, tags are left out, and the other way round; with neither, only tags are.
+
+    Attributes:
+        branches, tags: Patterns of names. `**` crosses slashes, and `!` in front excludes; the later one wins.
+        paths: The same for changed files; empty for any.
+    """
+
+    branches: list[str] = []
+    tags: list[str] = []
+    paths: list[str] = []
+
+
+class PullRequest(Definition, frozen=True, kw_only=True):
+    """A pull request that starts runs.
+
+    Attributes:
+        branches: Patterns of the branches that it is to be merged into; empty for any.
+        paths: As in `Push`.
+    """
+
+    branches: list[str] = []
+    paths: list[str] = []
+
+
+class Schedule(Definition, frozen=True, kw_only=True):
+    """Times at which runs start.
+
+    Attributes:
+        cron: Five fields, or a word such as `@daily`.
+        timezone: Of the IANA database; empty for UTC.
+        ref: Branch or tag to build; empty for the pipeline's own.
+        inputs: Values of the pipeline's inputs.
+    """
+
+    cron: str = ""
+    timezone: str = ""
+    ref: str = ""
+    inputs: dict[str, str] = {}
+
+
+class Triggers(Definition, frozen=True, kw_only=True):
+    """What starts runs of a pipeline besides people. They are read and kept; nothing starts by them yet.
+
+    Attributes:
+        after: Ids of pipelines of the same file, after whose success on a branch it runs there too.
+    """
+
+    push: Push | None = None
+    pull_request: PullRequest | None = None
+    schedule: list[Schedule] = []
+    after: list[str] = []
+
+
 class Pipeline(Definition, frozen=True, kw_only=True):
     """One pipeline. Its jobs are in the order of the file.
 
     Attributes:
         trigger: manual, vcs or empty. It is only shown: no run starts by itself.
         depends_on: Ids of pipelines of the same file, without cycles.
+        on: None means that only people start runs.
         inputs: By name, in the order of the file.
         env: The environment of its jobs, with templates: its own, and what the defaults add.
         vcs_source: None means that nothing is checked out.
@@ -184,6 +244,7 @@ class Pipeline(Definition, frozen=True, kw_only=True):
     id: str
     trigger: str = ""
     depends_on: list[str] = []
+    on: Triggers | None = None
     inputs: dict[str, Input] = {}
     env: dict[str, str] = {}
     vcs_source: VcsSource | None = None

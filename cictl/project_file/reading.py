@@ -13,11 +13,11 @@ from cictl.project_file.findings import (
     StructureError,
     UnreadableFileError,
 )
+from cictl.project_file.hints.effects import advise
+from cictl.project_file.hints.scripts import advise_scripts
 from cictl.project_file.rules.file import validate
-from cictl.project_file.rules.hints import advise
-from cictl.project_file.rules.scripts import advise_scripts
-from cictl.project_file.structure import Positions, Walker
-from cictl.project_file.yaml_tree import DEFAULT_LOADER, SyntaxFault, read_document
+from cictl.project_file.source.structure import Positions, Walker
+from cictl.project_file.source.yaml_tree import DEFAULT_LOADER, SyntaxFault, read_document
 
 if TYPE_CHECKING:
     from cictl.project_file.definition import ProjectFile

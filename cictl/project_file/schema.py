@@ -2,7 +2,7 @@
 
 These structs are the schema. A key without a field is unknown, and the field's type says what is allowed there. A key that
 is absent or null has the default here. ``X | None`` is for what means something by its absence. ``str | X`` is for what has
-a short form too. Steps and caches have the
+a short form too. Steps, triggers and caches have the
 same form as in the definition, which only trims them.
 """
 
@@ -11,7 +11,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 
 from cictl.base.job_parts import CacheSpec
-from cictl.project_file.definition import Step, VaultUse
+from cictl.project_file.definition import Step, Triggers, VaultUse
 
 TextMap: TypeAlias = dict[str, str]
 
@@ -103,6 +103,7 @@ class PipelineShape(Shape, frozen=True, kw_only=True):
     id: str = ""
     trigger: str = ""
     depends_on: list[str] = []
+    on: Triggers | None = None
     inputs: dict[str, InputShape] = {}
     env: TextMap = {}
     vcs_source: VcsSourceShape | None = None

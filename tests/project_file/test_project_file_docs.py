@@ -22,6 +22,8 @@ def schema_keys(kind: msgspec.inspect.Type) -> Iterator[str]:
                 yield from schema_keys(field.type)
         case msgspec.inspect.ListType():
             yield from schema_keys(kind.item_type)
+        case msgspec.inspect.DictType():
+            yield from schema_keys(kind.value_type)
         case msgspec.inspect.UnionType():
             for member in kind.types:
                 yield from schema_keys(member)

@@ -135,7 +135,7 @@ RULES = [
     ),
     pytest.param(
         "step",
-        "- {run: x, working_directory: §a/..}",
+        "- {run: x, working_directory: §a/../..}",
         f"{S}.working_directory must be a relative in-repo path",
         id="step-directory",
     ),
@@ -347,3 +347,9 @@ def test_a_placeholder_that_nothing_fills_is_told_in_all_that_has_templates(wrap
     )
     found = project_file.lint_warnings(text, config_file="f")
     assert [warning.path for warning in found] == [f"{J}.env.A", f"{J}.artifacts[0].paths[0]", f"{S}.name"]
+
+
+def test_each_of_several_reports_lies_in_the_checkout(wrap: Wrap) -> None:
+    text = wrap("step", "- {test: {command: t, report: [a, /b]}}")
+    [finding] = project_file.lint(text, config_file="f")
+    assert finding.message == f"{S}.test.report must be a relative in-repo path"

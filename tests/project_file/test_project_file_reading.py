@@ -11,8 +11,8 @@ from cictl import project_file
 from cictl.project_file.definition import Step
 from cictl.project_file.reading import read
 from cictl.project_file.schema import FileShape, JobShape, PipelineShape
-from cictl.project_file.structure import parse_integer
-from cictl.project_file.unknown_keys import MEANINGS, NO_EQUAL
+from cictl.project_file.source.structure import parse_integer
+from cictl.project_file.source.unknown_keys import MEANINGS, NO_EQUAL
 
 Wrap = Callable[[str, str], str]
 FindMarks = Callable[[str], tuple[str, list[tuple[int, int]]]]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cictl import project_file
 from cictl.project_file.reading import read
-from cictl.project_file.yaml_tree import MAX_FILE_BYTES, MAX_NODES
+from cictl.project_file.source.yaml_tree import MAX_FILE_BYTES, MAX_NODES
 
 BAD_VALUES = ["[", "*nowhere", "{a: b}", "[[x]]", "'", "!!binary =", "-1", "1.5", "&a *a", "\t", "|", "{{", "? [a]"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cictl.project_file import lint_warnings
-from cictl.project_file.rules.shell import remarks
+from cictl.project_file.hints.shell import remarks
 
 HEAD = "version: 1\nproject: {name: p}\npipelines:\n  - id: a\n    jobs:\n      - id: j\n"
 

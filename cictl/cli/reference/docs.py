@@ -1,6 +1,6 @@
-"""Write what is generated from the commands: the reference page, the manual pages and the completion scripts.
+"""Write what is generated from the commands: the reference page, the manual pages, the completion scripts and the schema of the project file.
 
-`python -m cictl.cli.reference.docs [DIRECTORY]` writes `docs/cli.md`, `man/` and `completions/` below the directory, by default here.
+`python -m cictl.cli.reference.docs [DIRECTORY]` writes `docs/cli.md`, `docs/project-file.schema.json`, `man/` and `completions/` below the directory, by default here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.completion.generate import SCRIPTS
 from cictl.cli.completion.tree import Node, Parameter, command_tree
 from cictl.cli.reference.man import pages
+from cictl.project_file.json_schema import schema_text
+
+SCHEMA = "docs/project-file.schema.json"
 
 _INTRODUCTION = """# The command line
 
@@ -147,7 +150,7 @@ def reference(nodes: Sequence[Node]) -> str:
 def files(nodes: Sequence[Node]) -> dict[str, str]:
     """Return every generated file by its path."""
     scripts = {f"completions/cictl.{shell}": write(nodes) for shell, write in SCRIPTS.items()}
-    return {"docs/cli.md": reference(nodes), **scripts, **pages(nodes)}
+    return {"docs/cli.md": reference(nodes), SCHEMA: schema_text(), **scripts, **pages(nodes)}
 
 
 def _exit_codes() -> str:

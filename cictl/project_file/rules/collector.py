@@ -1,7 +1,7 @@
 """Collect what the rules find. A finding, and the errors made of findings, are in `findings`."""
 
 from cictl.project_file.findings import Finding
-from cictl.project_file.structure import Positions
+from cictl.project_file.source.structure import Positions
 
 
 class Collector:

@@ -9,7 +9,7 @@ from cictl.project_file.rules.jobs import check_id, check_shell
 from cictl.project_file.rules.pipelines import check_pipeline
 from cictl.project_file.rules.surroundings import check_limit, check_shared_environment
 from cictl.project_file.schema import ChainShape, DefaultsShape, FileShape
-from cictl.project_file.structure import Positions
+from cictl.project_file.source.structure import Positions
 
 
 def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
@@ -54,6 +54,9 @@ def _check_dependencies(file: FileShape, collector: Collector) -> None:
         check_references(
             pipeline.depends_on, path, collector, own=pipeline.id, known=known, noun="pipeline", skip_blank=True
         )
+        after = pipeline.on.after if pipeline.on is not None else []
+        where = f"pipelines[{index}].on.after"
+        check_references(after, where, collector, own=pipeline.id, known=known, noun="pipeline")
     others = ((p.id, [item for item in p.depends_on if item.strip() != p.id]) for p in file.pipelines)
     cycle = find_cycle(others)
     if cycle:

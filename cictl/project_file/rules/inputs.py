@@ -6,7 +6,7 @@ from cictl.project_file.findings import quote
 from cictl.project_file.inputs import NAME, value_problem
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.schema import InputShape
-from cictl.project_file.structure import join_key
+from cictl.project_file.source.structure import join_key
 
 _TYPES = tuple(str(type_) for type_ in InputType)
 

@@ -15,7 +15,7 @@ from cictl.project_file.rules.steps import check_step
 from cictl.project_file.rules.surroundings import check_directory, check_limit, check_shared_environment
 from cictl.project_file.schema import DefaultsShape, JobShape, PipelineShape, TextMap
 from cictl.project_file.shells import CONTAINER_SHELLS, SHELLS, shell_of_job, shell_of_step
-from cictl.project_file.structure import join_key
+from cictl.project_file.source.structure import join_key
 
 _BAD_ID = re.compile(r"[,\x00-\x1f\x7f]")
 

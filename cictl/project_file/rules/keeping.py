@@ -8,7 +8,7 @@ from cictl.project_file.outputs import FROM_FILE, file_of_output
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.surroundings import check_directory
 from cictl.project_file.schema import ArtifactShape, JobShape, TextMap
-from cictl.project_file.structure import join_key
+from cictl.project_file.source.structure import join_key
 
 _OUTPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 _WHEN = tuple(str(when) for when in When)

@@ -4,7 +4,7 @@ from cictl.project_file.findings import quote
 from cictl.project_file.matrix import MAX_EXCLUSIONS, NAME, rows_of
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.schema import MatrixShape
-from cictl.project_file.structure import join_key
+from cictl.project_file.source.structure import join_key
 
 
 def check_matrix(matrix: MatrixShape, path: str, collector: Collector) -> None:

@@ -7,6 +7,7 @@ from cictl.project_file.rules.graphs import check_references, find_cycle
 from cictl.project_file.rules.inputs import check_inputs
 from cictl.project_file.rules.jobs import check_id, check_job
 from cictl.project_file.rules.surroundings import check_shared_environment
+from cictl.project_file.rules.triggers import check_triggers
 from cictl.project_file.rules.vault import check_vault, undeclared
 from cictl.project_file.schema import DefaultsShape, PipelineShape, VcsSourceShape, VersioningShape
 from cictl.project_file.templates import secret_names
@@ -23,6 +24,8 @@ def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector, *, 
     for index, dependency in enumerate(pipeline.depends_on):
         if is_blank(dependency):
             collector.add(f"{path}.depends_on[{index}]", "must not be empty")
+    if pipeline.on is not None:
+        check_triggers(pipeline.on, f"{path}.on", pipeline, collector)
     check_inputs(pipeline.inputs, f"{path}.inputs", collector)
     check_shared_environment(pipeline.env, f"{path}.env", collector)
     if not pipeline.jobs:

@@ -14,7 +14,7 @@ from cictl.project_file.rules.surroundings import (
     refuse_secrets,
 )
 from cictl.project_file.rules.vault import check_vault, undeclared
-from cictl.project_file.structure import join_key
+from cictl.project_file.source.structure import join_key
 from cictl.project_file.templates import has_malformed_secret, secret_names
 
 TEST_FORMATS = ("go-test-json", "junit-xml", "junit")
@@ -43,9 +43,9 @@ def _check_test(test: Test, path: str, collector: Collector) -> None:
         collector.add(f"{path}.command", "is required")
     if not is_blank(test.format) and test.format.strip() not in TEST_FORMATS:
         collector.add(f"{path}.format", _unsupported(test.format, TEST_FORMATS))
-    if is_blank(test.report):
+    if is_blank(test.report_paths):
         collector.add(f"{path}.report", "is required")
-    elif leaves_checkout(test.report):
+    elif any(map(leaves_checkout, test.report_paths.splitlines())):
         collector.add(f"{path}.report", "must be a relative in-repo path")
     if leaves_checkout(test.coverage_report):
         collector.add(f"{path}.coverage_report", "must be a relative in-repo path")
@@ -54,8 +54,9 @@ def _check_test(test: Test, path: str, collector: Collector) -> None:
             collector.add(f"{path}.coverage_format", _unsupported(test.coverage_format, COVERAGE_FORMATS))
         if is_blank(test.coverage_report):
             collector.add(f"{path}.coverage_report", "is required when coverage_format is set")
-    for name in ("name", "command", "format", "report", "coverage_format", "coverage_report"):
+    for name in ("name", "command", "format", "coverage_format", "coverage_report"):
         refuse_secrets(getattr(test, name), f"{path}.{name}", collector)
+    refuse_secrets(test.report_paths, f"{path}.report", collector)
 
 
 def _unsupported(form: str, supported: Sequence[str]) -> str:

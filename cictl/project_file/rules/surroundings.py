@@ -3,7 +3,7 @@
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.schema import TextMap
-from cictl.project_file.structure import join_key
+from cictl.project_file.source.structure import join_key
 from cictl.project_file.templates import secret_names
 
 _RESERVED = frozenset(f"{prefix}_DEP_ARTIFACT_JOB_{noun}" for prefix in ("CIWI", "CICTL") for noun in ("ID", "IDS"))
@@ -46,7 +46,7 @@ def check_directory(directory: str, path: str, collector: Collector) -> None:
 def leaves_checkout(path: str) -> bool:
     """Tell whether a path of the file leads out of the checkout, on any system."""
     path = path.strip()
-    return path.startswith(("/", "\\", "..")) or "../" in path or "..\\" in path or path.endswith(("/..", "\\.."))
+    return path.startswith(("/", "\\", "..")) or "../" in path or "..\\" in path
 
 
 def check_limit(seconds: int | None, path: str, collector: Collector) -> None:

@@ -10,7 +10,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.main import COMMANDS
 from cictl.cli.completion.generate import SCRIPTS
 from cictl.cli.completion.tree import Node, command_tree
-from cictl.cli.reference.docs import files, write
+from cictl.cli.reference.docs import SCHEMA, files, write
 from cictl.cli.reference.man import pages
 
 ROOT = Path(__file__).parents[3]
@@ -26,7 +26,7 @@ def test_generated_file_is_current(name: str) -> None:
 
 def test_nothing_else_lies_among_the_generated_files() -> None:
     found = {str(path.relative_to(ROOT)) for name in ("man", "completions") for path in (ROOT / name).iterdir()}
-    assert found | {"docs/cli.md"} == set(GENERATED)
+    assert found | {"docs/cli.md", SCHEMA} == set(GENERATED)
 
 
 def test_completions_for_every_shell_are_generated() -> None:

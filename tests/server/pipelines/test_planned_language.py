@@ -143,6 +143,14 @@ def test_a_row_of_axes_runs_by_its_name(server: RunningServer) -> None:
     assert server.job(only).script == "cut y z"
 
 
+def test_several_reports_are_a_list_or_lines(server: RunningServer) -> None:
+    tests = ", ".join(
+        f"{{test: {{command: t, report: {text}}}}}" for text in ('[a, "{{name}}/*.xml"]', '"a\\n{{name}}/*.xml"')
+    )
+    job = planned(server, f"{{id: j, matrix: {{include: [{{name: x}}]}}, steps: [{tests}]}}")
+    assert [step.test_report for step in job.step_plan] == ["a\nx/*.xml"] * 2
+
+
 def test_kept_files_are_shown_in_a_preview(server: RunningServer) -> None:
     pipeline = server.define("[{id: j, steps: [{run: x}], artifacts: [a, {paths: [b, '!c']}]}]")
     shown = server.post(f"/api/v1/pipelines/{pipeline}/dry-run-preview", {}).json
@@ -153,7 +161,8 @@ def test_kept_files_are_shown_in_a_preview(server: RunningServer) -> None:
 def test_a_shown_definition_defines_the_same(number: int) -> None:
     pipeline = parse(TEAPOT.read_text(), config_file="cictl.yaml").pipelines[number]
     lines = pipeline_yaml(pipeline).splitlines()
-    others = [f"- {{id: {name}, jobs: [{{id: j, steps: [{{run: x}}]}}]}}" for name in pipeline.depends_on]
+    named = [*pipeline.depends_on, *(pipeline.on.after if pipeline.on else [])]
+    others = [f"- {{id: {name}, jobs: [{{id: j, steps: [{{run: x}}]}}]}}" for name in named]
     shown = [f"- {lines[0]}", *(f"  {line}" for line in lines[1:]), *others, ""]
     text = "\n".join(["version: 1", "project: {name: p}", "pipelines:", *shown])
     assert parse(text, config_file="f").pipelines[0] == pipeline

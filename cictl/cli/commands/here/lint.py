@@ -27,19 +27,27 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @with_examples(
-    "cictl lint\ncictl lint cictl.yaml\ncictl lint -o json --query 'findings[].message'\ngit show HEAD:cictl.yaml | cictl lint -"
+    "cictl lint\ncictl lint cictl.yaml\ncictl lint -o json --query 'findings[].message'\ngit show HEAD:cictl.yaml | cictl lint -\ncictl lint --schema > project-file.schema.json"
 )
 def lint(
     context: typer.Context,
     path: Annotated[
         str, typer.Argument(metavar="[FILE|DIR]", help="A project file, a directory that holds one, or - for stdin.")
     ] = ".",
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of project files for editors, and check nothing.")
+    ] = False,
 ) -> None:
     """Check a project file; needs no server.
 
     Prints FILE:LINE:COLUMN: MESSAGE for each finding, with `warning: ` before the message of what has no effect. Exit codes: 0 clean, also with warnings, 1 findings, 2 nothing to read.
     """
     session = Session.of(context)
+    if schema:
+        from cictl.project_file.json_schema import schema_text
+
+        session.stdout.write(schema_text())
+        return
     name, text = ("stdin", session.stdin.buffer.read()) if path == "-" else _read(path)
     findings = find_problems(text, config_file=Path(name).name)
     warnings = lint_warnings(text, config_file=Path(name).name)

@@ -10,6 +10,7 @@ import msgspec
 from cictl.base.job_parts import JobPart
 from cictl.base.urls import without_login
 from cictl.project_file import Input, Job, Pipeline, Step, VaultUse, VcsSource, Versioning
+from cictl.project_file.definition import Triggers
 from cictl.project_file.outputs import FROM_FILE
 from cictl_server.services.secrets.tokens import visible_token
 
@@ -24,6 +25,7 @@ def pipeline_yaml(pipeline: Pipeline) -> str:
             "trigger": pipeline.trigger,
             **_present(
                 depends_on=pipeline.depends_on,
+                on=_triggers(pipeline.on),
                 inputs={name: _input(declared) for name, declared in pipeline.inputs.items()},
                 env=pipeline.env,
                 vcs_source=_source(source) if source else None,
@@ -41,6 +43,20 @@ def _source(source: VcsSource) -> _Node:
     if source.tags is not None:
         node["tags"] = source.tags
     return node
+
+
+def _triggers(on: Triggers | None) -> _Node:
+    """Return `on`. A trigger that says nothing more, such as `push: {}`, is there all the same."""
+    if on is None:
+        return {}
+    node = {
+        name: _present(**msgspec.structs.asdict(trigger))
+        for name, trigger in (("push", on.push), ("pull_request", on.pull_request))
+        if trigger is not None
+    }
+    return node | _present(
+        schedule=[_present(**msgspec.structs.asdict(schedule)) for schedule in on.schedule], after=on.after
+    )
 
 
 def _input(declared: Input) -> _Node:

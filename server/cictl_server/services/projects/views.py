@@ -134,7 +134,7 @@ def _step_detail(step: Step) -> StepDetail:
         test_name=step.test.name,
         test_command=step.test.command,
         test_format=step.test.format,
-        test_report=step.test.report,
+        test_report=step.test.report_paths,
         coverage_format=step.test.coverage_format,
         coverage_report=step.test.coverage_report,
         skip_dry_run=step.skip_dry_run,

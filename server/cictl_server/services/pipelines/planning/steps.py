@@ -88,7 +88,7 @@ def _step(
         kind=TEST_STEP,
         test_name=name,
         test_format=test.format,
-        test_report=render(test.report, values),
+        test_report=render(test.report_paths, values),
         coverage_format=test.coverage_format,
         coverage_report=render(test.coverage_report, values),
     )

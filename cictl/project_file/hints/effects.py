@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from msgspec import Struct
 
 from cictl.project_file.findings import Finding, quote
+from cictl.project_file.hints.checkout import missing_checkout
 from cictl.project_file.matrix import NAME, rows_of
 from cictl.project_file.names import template_names
 from cictl.project_file.patterns import pattern_problem
-from cictl.project_file.rules.checkout_hint import missing_checkout
 from cictl.project_file.rules.collector import Collector
 from cictl.project_file.schema import FileShape, JobShape, MatrixShape
-from cictl.project_file.structure import Positions, join_key
+from cictl.project_file.source.structure import Positions, join_key
 from cictl.project_file.templates import unfilled
 
 

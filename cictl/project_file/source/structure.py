@@ -10,8 +10,8 @@ from msgspec import inspect
 
 from cictl.project_file.findings import Finding, quote
 from cictl.project_file.schema import FileShape
-from cictl.project_file.unknown_keys import unknown_key
-from cictl.project_file.yaml_tree import MAX_NODES, Mapping, Node, Scalar, Sequence, SyntaxFault
+from cictl.project_file.source.unknown_keys import unknown_key
+from cictl.project_file.source.yaml_tree import MAX_NODES, Mapping, Node, Scalar, Sequence, SyntaxFault
 
 MAX_TEXT = 4 * 1024 * 1024
 """How many characters the scalars of a file may have in all, with aliases expanded."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from cictl.project_file.definition import Step
 from cictl.project_file.findings import Finding
-from cictl.project_file.rules.shell import remarks
+from cictl.project_file.hints.shell import remarks
 from cictl.project_file.schema import DefaultsShape, FileShape, JobShape
 from cictl.project_file.shells import shell_of_step
-from cictl.project_file.structure import Positions
+from cictl.project_file.source.structure import Positions
 
 
 def advise_scripts(file: FileShape, positions: Positions, text: str) -> tuple[Finding, ...]:
