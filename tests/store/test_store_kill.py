@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import cictl_testing
 import pytest
-from cictl_testing.stores.records import make_job
-from cictl_testing.stores.writer import KEPT
+from cictl_testing.stores.writer import check_content, writing
 
 from cictl_server.store.tiny import TinyStore
 
@@ -37,9 +32,7 @@ def test_nothing_acknowledged_is_lost_in_200_kills(tmp_path: Path) -> None:
 
 def write_until_killed(directory: Path, *, after: int) -> list[int]:
     """Let a child write, kill it once it has acknowledged *after* numbers, and return all it acknowledged."""
-    support = str(Path(cictl_testing.__file__).parent.parent)
-    command = [sys.executable, "-m", "cictl_testing.stores.writer", str(directory)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": support}) as child:
+    with writing(str(directory)) as child:
         assert child.stdout is not None
         lines = [child.stdout.readline() for _ in range(after)]
         child.kill()
@@ -51,11 +44,6 @@ def check(directory: Path, copy: Path) -> int:
     """Open a copy, so that the next child finds what the killed one left, and return the last number."""
     shutil.copytree(directory, copy)
     with TinyStore.open(copy) as store, store.read() as view:
-        last = view.jobs.last_number()
-        expected = list(range(max(1, last - KEPT + 1), last + 1))
-        assert [job.number for job in view.jobs.iter_all()] == expected
-        assert [job.number for job in view.jobs.of_run("r")] == expected
-        assert [artifacts.number for artifacts in view.artifacts.iter_all()] == expected
-        assert view.jobs.find(last) == make_job(last, error=f"error {last}", metadata={"pipeline_run_id": "r"})
+        last = check_content(view)
     shutil.rmtree(copy)
     return last

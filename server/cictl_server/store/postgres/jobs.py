@@ -22,36 +22,47 @@ _TABLE = "jobs"
 
 _SELECT = "SELECT s.document, j.document FROM jobs j JOIN job_specs s USING (number)"
 _FIND = _SELECT + " WHERE number = %s"
-_ASCENDING = "{select} WHERE {condition} AND number > %s ORDER BY number LIMIT %s"
-_DESCENDING = "{select} WHERE {condition} AND number < %s ORDER BY number DESC LIMIT %s"
+_ASCENDING = "{select} WHERE {condition} AND {number} > %s ORDER BY {number} LIMIT %s"
+_DESCENDING = "{select} WHERE {condition} AND {number} < %s ORDER BY {number} DESC LIMIT %s"
+_NUMBER_OF_JOB = "j.number + 0"
+"""As the indexes have it; the migration that makes them says why."""
 _COUNT = "SELECT count(*) FROM jobs"
 
 _UNFINISHED = (
     "SELECT s.document, j.document FROM unfinished_jobs u JOIN jobs j USING (number) JOIN job_specs s USING (number)"
 )
 
-_ALL = compose(_ASCENDING, select=_SELECT, condition="true")
-_NEWEST = compose(_DESCENDING, select=_SELECT, condition="true")
+_ALL = compose(_ASCENDING, select=_SELECT, condition="true", number="number")
+_NEWEST = compose(_DESCENDING, select=_SELECT, condition="true", number="number")
 # Each status in its own order: together they would have to be sorted, all of them at each page.
 _NEWEST_OF_STATUSES = (
-    "SELECT s.document, j.document FROM unnest(%s::text[]) AS wanted (status)"
-    " CROSS JOIN LATERAL (SELECT number, document FROM jobs"
-    " WHERE jobs.status = wanted.status AND number < %s ORDER BY number DESC LIMIT %s) AS j"
-    " JOIN job_specs s USING (number) ORDER BY number DESC LIMIT %s"
+    "SELECT s.document, j.document FROM ("
+    "  SELECT number, document FROM unnest(%s::text[]) AS wanted (status) CROSS JOIN LATERAL ("
+    "   SELECT number, document FROM jobs WHERE jobs.status = wanted.status AND number + 0 < %s"
+    "   ORDER BY number + 0 DESC LIMIT %s) AS of_status"
+    "  ORDER BY number DESC LIMIT %s"
+    ") AS j JOIN job_specs s USING (number) ORDER BY number DESC"
 )
-_OF_STATUS = compose(_ASCENDING, select=_SELECT, condition="j.status = %s")
-_OF_AGENT = compose(_ASCENDING, select=_SELECT, condition="j.agent = %s")
-_OF_RUN = compose(_ASCENDING, select=_SELECT, condition="s.run = %s")
-_OF_RUN_NUMBER = compose(_ASCENDING, select=_SELECT, condition="s.run_number = %s")
-_OF_CHAIN_RUN = compose(_ASCENDING, select=_SELECT, condition="s.chain_run = %s")
-_OF_PIPELINE = compose(_DESCENDING, select=_SELECT, condition="s.project = %s AND s.pipeline = %s")
-_ACTIVE_OF_AGENT = compose(_ASCENDING, select=_UNFINISHED, condition="u.is_active AND u.agent = %s")
+_OF_STATUS = compose(_ASCENDING, select=_SELECT, condition="j.status = %s", number=_NUMBER_OF_JOB)
+_OF_AGENT = compose(_ASCENDING, select=_SELECT, condition="j.agent = %s", number=_NUMBER_OF_JOB)
+_OF_RUN = compose(_ASCENDING, select=_SELECT, condition="s.run = %s", number="number")
+_OF_RUN_NUMBER = compose(_ASCENDING, select=_SELECT, condition="s.run_number = %s", number="number")
+_OF_CHAIN_RUN = compose(_ASCENDING, select=_SELECT, condition="s.chain_run = %s", number="number")
+_OF_PIPELINE = compose(
+    _DESCENDING, select=_SELECT, condition="s.project = %s AND s.pipeline = %s", number="s.number + 0"
+)
+_ACTIVE_OF_AGENT = compose(_ASCENDING, select=_UNFINISHED, condition="u.is_active AND u.agent = %s", number="number")
 _WITH_TOKEN = _UNFINISHED + " WHERE u.is_active AND u.job_token = %s ORDER BY number LIMIT 1"
-_UNFINISHED_OF_RUN = compose(_ASCENDING, select=_UNFINISHED, condition="u.run = %s")
-_UNFINISHED_OF_CHAIN_RUN = compose(_ASCENDING, select=_UNFINISHED, condition="u.chain_run = %s")
-_BLOCKED_OF_RUN = compose(_ASCENDING, select=_UNFINISHED, condition="NOT u.is_active AND u.is_blocked AND u.run = %s")
+_UNFINISHED_OF_RUN = compose(_ASCENDING, select=_UNFINISHED, condition="u.run = %s", number="number")
+_UNFINISHED_OF_CHAIN_RUN = compose(_ASCENDING, select=_UNFINISHED, condition="u.chain_run = %s", number="number")
+_BLOCKED_OF_RUN = compose(
+    _ASCENDING,
+    select=_UNFINISHED,
+    condition="NOT u.is_active AND u.is_blocked AND u.run = %s",
+    number="number",
+)
 _BLOCKED_OF_CHAIN_RUN = compose(
-    _ASCENDING, select=_UNFINISHED, condition="NOT u.is_active AND u.is_blocked AND u.chain_run = %s"
+    _ASCENDING, select=_UNFINISHED, condition="NOT u.is_active AND u.is_blocked AND u.chain_run = %s", number="number"
 )
 _POSTPONED = "NOT u.is_active AND NOT u.is_blocked AND u.not_before IS NOT NULL"
 _DUE = compose(

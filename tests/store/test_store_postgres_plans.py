@@ -1,0 +1,178 @@
+"""What the statements cost with a long history and a long queue: PostgreSQL reads what they return, and little else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import psycopg
+import pytest
+from cictl_testing.servers.postgres import Postgres
+from cictl_testing.stores.records import MOMENT, make_job
+from cictl_testing.stores.reopening import open_postgres_store
+
+from cictl.wire.jobs import JobStatus
+from cictl_server.store.contract import Transaction, View
+from cictl_server.store.postgres.session import Session
+from cictl_server.store.postgres.store import PostgresStore
+
+FINISHED = 60_000
+QUEUED = 3_000
+RUNNING = 200
+MOST_BLOCKS = 400
+"""Pages of 8 KiB that one statement may look at. The tables have thousands."""
+
+_NUMBERS = "generate_series(1, %s) AS number"
+_FINISHED_SPECS = (
+    "INSERT INTO job_specs SELECT number, 'run-' || number / 10, (number / 10)::text, 'chain-' || number / 30, '1',"
+    " 'p' || number %% 5, json_build_object('script', 'true', 'metadata', json_build_object('note', repeat('x', 300)))"
+    f" FROM {_NUMBERS}"
+)
+_FINISHED_JOBS = (
+    "INSERT INTO jobs SELECT number, CASE WHEN number %% 10 = 0 THEN 'failed' ELSE 'succeeded' END, 'agent-' || number %% 900,"
+    " json_build_object('number', number, 'status', CASE WHEN number %% 10 = 0 THEN 'failed' ELSE 'succeeded' END,"
+    f" 'created', '2026-03-01T12:00:00Z', 'error', repeat('y', 100)) FROM {_NUMBERS}"
+)
+
+Look = Callable[[View], Any]
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: Postgres) -> Iterator[tuple[str, PostgresStore]]:
+    """A store with a history, a queue of four kinds of requirements, and running executions."""
+    with postgres.schema() as url:
+        store = open_postgres_store(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(_FINISHED_SPECS.encode(), (FINISHED,))
+            connection.execute(_FINISHED_JOBS.encode(), (FINISHED,))
+            connection.execute("INSERT INTO last_ids VALUES ('jobs', %s)", (FINISHED,))
+        store.write(put_unfinished)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ANALYZE")
+        yield url, store
+        store.close()
+
+
+def put_unfinished(tx: Transaction) -> None:
+    for number in range(FINISHED + 1, FINISHED + QUEUED + 1):
+        metadata = {"pipeline_run_id": f"run-{number // 10}", "run_number": f"{number // 10}", "project": "shop"}
+        blocked = {"needs_blocked": "1"} if number % 10 == 9 else {}
+        later = MOMENT + timedelta(seconds=number) if number % 10 == 8 else None
+        tx.jobs.put(
+            make_job(number, needs={"os": f"os-{number % 4}"}, metadata={**metadata, **blocked}, not_before=later)
+        )
+    for number in range(FINISHED + QUEUED + 1, FINISHED + QUEUED + RUNNING + 1):
+        tx.jobs.put(make_job(number, "running", agent_id=f"agent-{number % 100}", job_token_hash=f"token-{number}"))
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(lambda view: view.jobs.find(FINISHED // 2), id="one execution"),
+        pytest.param(lambda view: view.jobs.count_by_status(), id="counts"),
+        pytest.param(lambda view: view.jobs.count_claimable(), id="claimable"),
+        pytest.param(lambda view: view.jobs.claimable(lambda needs: needs == {"os": "os-3"}), id="a claim"),
+        pytest.param(lambda view: view.jobs.required_tools(), id="tools of the queue"),
+        pytest.param(lambda view: view.jobs.due(MOMENT), id="what is due"),
+        pytest.param(lambda view: view.jobs.next_due(), id="what is due next"),
+        pytest.param(lambda view: next(view.jobs.newest_first()), id="the newest"),
+        pytest.param(lambda view: next(view.jobs.newest_first(before=900)), id="a late page"),
+        pytest.param(
+            lambda view: next(view.jobs.newest_first(before=50_000, statuses=frozenset({JobStatus.FAILED}))),
+            id="a page of failures",
+        ),
+        pytest.param(
+            lambda view: next(view.jobs.newest_first(statuses=frozenset(JobStatus) - {JobStatus.QUEUED})),
+            id="a page of four statuses",
+        ),
+        pytest.param(lambda view: next(view.jobs.with_status(JobStatus.RUNNING)), id="what runs"),
+        pytest.param(lambda view: view.jobs.of_agent("agent-7"), id="what an agent held"),
+        pytest.param(lambda view: view.jobs.of_agent("new"), id="what a new agent held"),
+        pytest.param(lambda view: next(view.jobs.of_pipeline("1", "new"), None), id="a new pipeline"),
+        pytest.param(lambda view: view.jobs.active_of_agent("agent-7"), id="what an agent holds"),
+        pytest.param(lambda view: view.jobs.with_job_token(f"token-{FINISHED + QUEUED + 9}"), id="a token of a job"),
+        pytest.param(lambda view: view.jobs.of_run("run-99"), id="a run"),
+        pytest.param(lambda view: view.jobs.of_run_number("99"), id="a run by its number"),
+        pytest.param(lambda view: view.jobs.of_chain_run("chain-99"), id="a chain run"),
+        pytest.param(lambda view: view.jobs.blocked_of_run(f"run-{FINISHED // 10 + 5}"), id="the blocked of a run"),
+        pytest.param(
+            lambda view: next(view.jobs.unfinished_of_run(f"run-{FINISHED // 10 + 5}")), id="the rest of a run"
+        ),
+        pytest.param(lambda view: next(view.jobs.of_pipeline("1", "p3")), id="a pipeline's newest"),
+        pytest.param(lambda view: view.jobs.count_unfinished("project shop", "6009"), id="the size of a run"),
+        pytest.param(lambda view: view.tokens.with_digest("d"), id="a token"),
+        pytest.param(lambda view: view.tokens.count(), id="whether there are tokens"),
+        pytest.param(lambda view: view.settings.find("k"), id="a setting"),
+        pytest.param(lambda view: view.agents.find("a"), id="an agent"),
+    ],
+)
+def test_a_look_reads_few_pages(filled: tuple[str, PostgresStore], look: Look) -> None:
+    url, store = filled
+    for statement, values in statements(store, look):
+        plan = explained(url, statement, values)
+        assert "Seq Scan" not in node_types(plan), statement
+        assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < MOST_BLOCKS, statement
+
+
+def statements(store: PostgresStore, look: Look) -> list[tuple[str, tuple[object, ...]]]:
+    """Return the statements that *look* runs."""
+    seen: list[tuple[str, tuple[object, ...]]] = []
+    real = Session.rows
+
+    def note(session: Session, statement: str, *values: object) -> Any:
+        seen.append((statement, values))
+        return real(session, statement, *values)
+
+    with mock.patch.object(Session, "rows", note), store.read() as view:
+        look(view)
+    assert seen
+    return seen
+
+
+def explained(url: str, statement: str, values: tuple[object, ...]) -> dict[str, Any]:
+    """Return how PostgreSQL runs the statement, as the server's connections have it planned, and what it read."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off")
+        row = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}".encode(), values).fetchone()
+    assert row is not None
+    plan: dict[str, Any] = row[0][0]["Plan"]
+    return plan
+
+
+def node_types(plan: dict[str, Any]) -> set[str]:
+    return {plan["Node Type"]}.union(*(node_types(child) for child in plan.get("Plans", [])))
+
+
+def test_progress_stays_in_its_page(filled: tuple[str, PostgresStore]) -> None:
+    """A step that begins changes no index: PostgreSQL writes the new version beside the old one."""
+    url, _ = filled
+    store = open_postgres_store(url)
+    number = FINISHED + QUEUED + 1
+
+    def advance(step: str) -> Callable[[Transaction], None]:
+        def change(tx: Transaction) -> None:
+            tx.jobs.put(make_job(number, "running", agent_id="agent-1", job_token_hash="t", current_step=step))
+
+        return change
+
+    before = updates(url)
+    for step in range(20):
+        store.write(advance(f"step {step}"))
+    store.close()  # PostgreSQL counts at the end of a connection
+    after = updates(url)
+    assert after[0] - before[0] >= 20
+    assert after[1] - before[1] >= 0.8 * (after[0] - before[0])
+
+
+def updates(url: str) -> tuple[int, int]:
+    """Return how many rows of `jobs` were updated, and how many of them in their page."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_stat_clear_snapshot()")
+        row = connection.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'jobs' AND schemaname = current_schema()"
+        )
+        found = row.fetchone()
+    assert found is not None
+    return found[0], found[1]
