@@ -15,6 +15,7 @@ from cictl.installation.releases.release import ReleaseError
 from cictl.wire.words import DEFAULT_PORT
 from cictl_server.admission import Admission
 from cictl_server.app import ROUTES, create_app
+from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.connections import ConnectionLimits
 from cictl_server.errors import InvalidRequest, StoreAway
 from cictl_server.http.browsers.cookies import SessionCookie
@@ -44,7 +45,7 @@ from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SE
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
-from cictl_server.storage import open_storage
+from cictl_server.storage import open_logs, open_storage
 
 logger = logging.getLogger(__name__)
 
@@ -166,9 +167,13 @@ class Server:
                 "refusing --no-auth: this server has tokens, and would stop asking for them",
                 hint="start it without --no-auth; `cictl tokens create --data-dir` helps if every token is lost",
             )
+        blobs = DirectoryBlobs(config.data_dir)
+        self._logs = open_logs(storage, blobs, config.data_dir)
         self.services = Services.build(
             self._store,
             config.data_dir,
+            blobs=blobs,
+            log_writer=self._logs,
             version=config.version,
             waiting_places=config.waiting_places,
             download_places=config.download_places,
@@ -236,6 +241,7 @@ class Server:
             retention.join()
             logs.join()
             self.services.core.signals.close()
+            self._logs.close()
             self._store.close()
 
     def stop(self) -> None:

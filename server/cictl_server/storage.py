@@ -1,4 +1,4 @@
-"""What keeps the records of a server: its data directory, or a database."""
+"""What keeps the records and the running logs of a server: its data directory, or a database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cictl_server.blobs.contract import Blobs
 from cictl_server.errors import InvalidRequest
+from cictl_server.log_writer.contract import LogWriter
+from cictl_server.log_writer.files import FileLogs
 from cictl_server.store.contract import Store
 from cictl_server.store.tiny import TinyStore
 
@@ -43,6 +46,20 @@ def open_storage(url: str, directory: Path) -> Storage:
         return Storage(store=TinyStore.open(directory, is_long_lived=True), shown=str(directory))
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return _open_database(url)
+
+
+def open_logs(storage: Storage, blobs: Blobs, directory: Path) -> LogWriter:
+    """Return where logs are kept: beside the records. Whoever asked closes it, before the store.
+
+    Args:
+        blobs: Where finished logs go, if the records are in a database.
+        directory: Of the files, if they are not.
+    """
+    if storage.database is None:
+        return FileLogs(directory / "logs")
+    from cictl_server.log_writer.postgres.writer import PostgresLogs
+
+    return PostgresLogs(storage.database.another(), blobs)
 
 
 def _open_database(url: str) -> Storage:

@@ -123,6 +123,13 @@ class Database:
             assert row is not None
         return cls(address, schema=row[0], wait_seconds=wait_seconds)
 
+    def another(self) -> Database:
+        """Return a second pool for the same schema.
+
+        Who holds a connection of this one, and waits for a connection of that, never waits for those who wait for this one.
+        """
+        return Database(self.address, schema=self.schema, wait_seconds=self._wait_seconds)
+
     @contextmanager
     def connection(self, first: LiteralString = "") -> Iterator[Connection]:
         """Lend a connection in autocommit mode; a transaction that the block leaves open is rolled back.
