@@ -21,6 +21,13 @@ def test_a_committed_record_is_found(store: Store) -> None:
         assert view.jobs.find(1) == job
 
 
+def test_a_field_is_kept_whose_name_is_another_in_json(store: Store) -> None:
+    job = make_job(1, condition="success()", allow_failure=True)
+    store.write(lambda tx: tx.jobs.put(job))
+    with store.read() as view:
+        assert view.jobs.find(1) == job
+
+
 def test_a_transaction_sees_its_own_changes(store: Store) -> None:
     def change(tx: Transaction) -> None:
         tx.jobs.put(make_job(1))

@@ -14,6 +14,7 @@ import msgspec
 from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.requirements import meets_all
 from cictl_server.services.jobs.lists import JobFilter
+from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
 from cictl_testing.agents.model import Works
 from cictl_testing.server import RunningServer
@@ -60,7 +61,7 @@ class Promises:
         with self.server.store.read() as view:
             jobs = list(view.jobs.iter_all())
             for offered in capabilities:
-                self._check_next(jobs, offered)
+                _check_next(view, jobs, offered)
             deactivated = {agent.agent_id for agent in view.agents.iter_all() if agent.deactivated}
             assert view.jobs.count_by_status() == {s: sum(j.status is s for j in jobs) for s in JobStatus}
         _check_owners(jobs, deactivated)
@@ -75,14 +76,6 @@ class Promises:
 
     def _log(self, job: JobRecord) -> bytes:
         return self.server.services.jobs.jobs.read_log(job.id, offset=0, limit=_WHOLE).data
-
-    def _check_next(self, jobs: list[JobRecord], offered: dict[str, str]) -> None:
-        """The oldest execution that may be leased and that fits is the one that an agent would get."""
-        waiting = (j for j in jobs if j.status is JobStatus.QUEUED and not j.is_blocked)
-        expected = next((j.number for j in waiting if meets_all(j.required_capabilities, offered)), None)
-        with self.server.store.read() as view:
-            found = view.jobs.claimable(lambda required: meets_all(required, offered))
-        assert (found and found.number) == expected
 
     def _check_lists(self, jobs: list[JobRecord]) -> None:
         lists = self.server.services.jobs.lists
@@ -198,3 +191,11 @@ def _verdict(executions: list[JobRecord]) -> str:
     if any(not status.is_terminal for status in newest):
         return "open"
     return "met" if newest and all(status is JobStatus.SUCCEEDED for status in newest) else "missed"
+
+
+def _check_next(view: View, jobs: list[JobRecord], offered: dict[str, str]) -> None:
+    """The oldest execution that may be leased and that fits is the one that an agent would get."""
+    waiting = (j for j in jobs if j.status is JobStatus.QUEUED and not j.is_blocked)
+    expected = next((j.number for j in waiting if meets_all(j.required_capabilities, offered)), None)
+    found = view.jobs.claimable(lambda required: meets_all(required, offered))
+    assert (found and found.number) == expected

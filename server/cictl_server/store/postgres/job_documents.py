@@ -14,7 +14,13 @@ _OF_SPEC = frozenset(JobSpec.__struct_fields__)
 
 def _part(name: str, fields: list[msgspec.structs.FieldInfo]) -> type[msgspec.Struct]:
     """Return a type with some of the fields of a record; it encodes them as the record does."""
-    return msgspec.defstruct(name, [_definition(field) for field in fields], kw_only=True, omit_defaults=True)
+    return msgspec.defstruct(
+        name,
+        [_definition(field) for field in fields],
+        kw_only=True,
+        omit_defaults=True,
+        rename={field.name: field.encode_name for field in fields},
+    )
 
 
 def _definition(field: msgspec.structs.FieldInfo) -> Any:
@@ -26,8 +32,8 @@ def _definition(field: msgspec.structs.FieldInfo) -> Any:
 
 
 _FIELDS = msgspec.structs.fields(JobRecord)
-_Spec = _part("_Spec", [field for field in _FIELDS if field.name in _OF_SPEC])
-_Progress = _part("_Progress", [field for field in _FIELDS if field.name not in _OF_SPEC])
+SpecDocument = _part("SpecDocument", [field for field in _FIELDS if field.name in _OF_SPEC])
+ProgressDocument = _part("ProgressDocument", [field for field in _FIELDS if field.name not in _OF_SPEC])
 _decoder = msgspec.json.Decoder(JobRecord)
 
 
@@ -39,7 +45,7 @@ class JobDocuments(NamedTuple):
 
     @classmethod
     def of(cls, record: JobRecord) -> JobDocuments:
-        return cls(_encode(_Spec, record), _encode(_Progress, record))
+        return cls(_encode(SpecDocument, record), _encode(ProgressDocument, record))
 
     def record(self) -> JobRecord:
         """Return the record; each call decodes anew."""
