@@ -24,6 +24,7 @@ from cictl.project_file.findings import (
     StructureError,
     UnreadableFileError,
 )
+from cictl.project_file.source import ReadFile
 from cictl.project_file.templates import render, render_all, replace_secrets, secret_names
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Pipeline",
     "ProjectFile",
     "ProjectFileError",
+    "ReadFile",
     "Step",
     "StructureError",
     "Test",
@@ -56,12 +58,14 @@ CONFIG_FILES = ("cictl.yaml", "ciwi-project.yaml")
 """The names that are looked for in a repository's root when none is given. The first that exists is used."""
 
 
-def parse(text: str | bytes, *, config_file: str) -> ProjectFile:
+def parse(text: str | bytes, *, config_file: str, read_file: ReadFile | None = None) -> ProjectFile:
     """Return the definition in *text*.
 
     Args:
         text: UTF-8 when bytes; at most 1 MiB.
         config_file: Its name in messages. No file is opened.
+        read_file: Returns the content of a file that is included, by its path in the repository; None if there is none.
+            Without it a file that includes others is refused.
 
     Raises:
         UnreadableFileError: It has no document, is no YAML, or is beyond the limits of size, depth and expansion.
@@ -70,23 +74,23 @@ def parse(text: str | bytes, *, config_file: str) -> ProjectFile:
     """
     from cictl.project_file.reading import read  # brings PyYAML in
 
-    return read(text, config_file=config_file)
+    return read(text, config_file=config_file, read_file=read_file)
 
 
-def lint(text: str | bytes, *, config_file: str) -> tuple[Finding, ...]:
+def lint(text: str | bytes, *, config_file: str, read_file: ReadFile | None = None) -> tuple[Finding, ...]:
     """Return the findings of the error that `parse` would raise; none for a good file."""
     try:
-        parse(text, config_file=config_file)
+        parse(text, config_file=config_file, read_file=read_file)
     except ProjectFileError as error:
         return error.findings
     return ()
 
 
-def lint_warnings(text: str | bytes, *, config_file: str) -> tuple[Finding, ...]:
+def lint_warnings(text: str | bytes, *, config_file: str, read_file: ReadFile | None = None) -> tuple[Finding, ...]:
     """Return what a good file has in it that is hardly meant, such as a pattern that can match nothing; none for a bad file."""
     from cictl.project_file.reading import read_warnings  # brings PyYAML in
 
     try:
-        return read_warnings(text, config_file=config_file)
+        return read_warnings(text, config_file=config_file, read_file=read_file)
     except ProjectFileError:
         return ()

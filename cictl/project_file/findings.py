@@ -22,6 +22,7 @@ class Finding(Struct, frozen=True, kw_only=True):
         column: 1-based, in characters.
         path: Such as ``pipelines[0].jobs[1].steps[2].env``. Indexes do not count null items, which are dropped. It may be
             empty.
+        file: The included file that it is in; empty for the project file itself.
         message: One line, without the position.
     """
 
@@ -29,6 +30,12 @@ class Finding(Struct, frozen=True, kw_only=True):
     column: int
     path: str
     message: str
+    file: str = ""
+
+    @property
+    def place(self) -> str:
+        """The line, after the name of an included file."""
+        return f"{self.file}: line {self.line}" if self.file else f"line {self.line}"
 
 
 class ProjectFileError(Exception):
@@ -57,7 +64,7 @@ class StructureError(ProjectFileError):
     """The document has keys or types that no project file has."""
 
     def __str__(self) -> str:
-        lines = [f"line {f.line}: column {f.column}: {f.message}" for f in self.findings]
+        lines = [f"{f.place}: column {f.column}: {f.message}" for f in self.findings]
         return f"parse YAML in {quote(self.config_file)}: yaml: unmarshal errors:\n  " + "\n  ".join(_shorten(lines))
 
 
@@ -65,7 +72,7 @@ class InvalidConfigError(ProjectFileError):
     """The document breaks rules that go beyond its shape."""
 
     def __str__(self) -> str:
-        messages = [f"{f.message} (line {f.line}, column {f.column})" for f in self.findings]
+        messages = [f"{f.message} ({f.place}, column {f.column})" for f in self.findings]
         return f"invalid config in {quote(self.config_file)}: " + "; ".join(_shorten(messages))
 
 
@@ -81,7 +88,7 @@ EMPTY_FILE = "the file is empty"
 def _unreadable_reason(finding: Finding) -> str:
     if finding.message == EMPTY_FILE:
         return "EOF"
-    return f"yaml: line {finding.line}: column {finding.column}: {finding.message}"
+    return f"yaml: {finding.place}: column {finding.column}: {finding.message}"
 
 
 def _shorten(messages: list[str]) -> list[str]:

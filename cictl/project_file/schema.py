@@ -126,9 +126,14 @@ class DefaultsShape(Shape, frozen=True, kw_only=True):
     shell: str = ""
 
 
+class IncludeShape(Shape, frozen=True, kw_only=True):
+    file: str = ""
+
+
 class FileShape(Shape, frozen=True, kw_only=True):
     version: int = 0
     project: NamingShape = NamingShape()
+    include: list[IncludeShape] = []
     defaults: DefaultsShape = DefaultsShape()
     pipelines: list[PipelineShape] = []
     pipeline_chains: list[ChainShape] = []

@@ -16,17 +16,18 @@ def advise_scripts(file: FileShape, positions: Positions, text: str) -> tuple[Fi
     """Return a warning for each place where a step that `sh` runs needs another shell, in the order of the file.
 
     Args:
-        text: The file as it was read.
+        text: The file as it was read. In included files the place of a remark is that of its script.
     """
     lines = text.split("\n")
-    found: dict[tuple[int, int, str], Finding] = {}
+    found: dict[tuple[str, int, int, str], Finding] = {}
     for path, script in _scripts(file):
-        places = _Places(script, lines, positions.at(path))
+        begin = positions.at(path)
+        places = _Places(script, [] if begin.file else lines, (begin.line, begin.column))
         for offset, remark in remarks(script):
             line, column = places.of(offset)
             message = f"{path} {remark}"
-            finding = Finding(line=line, column=column, path=path, message=message)
-            found.setdefault((line, column, remark), finding)  # an alias shows one script at several paths
+            finding = Finding(line=line, column=column, path=path, message=message, file=begin.file)
+            found.setdefault((begin.file, line, column, remark), finding)  # an alias shows one script at several paths
     return tuple(sorted(found.values(), key=lambda finding: (finding.line, finding.column)))
 
 

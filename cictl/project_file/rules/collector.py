@@ -1,7 +1,7 @@
 """Collect what the rules find. A finding, and the errors made of findings, are in `findings`."""
 
 from cictl.project_file.findings import Finding
-from cictl.project_file.source.structure import Positions
+from cictl.project_file.source.structure import Place, Positions
 
 
 class Collector:
@@ -28,9 +28,9 @@ class Collector:
         """Add a finding about a key. Its position is that of the key, not of the value."""
         self._append(path, message, self._positions.at_key(path))
 
-    def _append(self, path: str, message: str, position: tuple[int, int]) -> None:
-        line, column = position
-        self._findings.append(Finding(line=line, column=column, path=path, message=message))
+    def _append(self, path: str, message: str, place: Place) -> None:
+        finding = Finding(line=place.line, column=place.column, path=path, message=message, file=place.file)
+        self._findings.append(finding)
 
 
 def is_blank(text: str) -> bool:

@@ -21,6 +21,9 @@ def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
         collector.add("project.name", "is required")
     elif not is_plain_name(file.project.name.strip()):
         collector.add("project.name", RULE)
+    for index, include in enumerate(file.include):
+        if is_blank(include.file):
+            collector.add(f"include[{index}].file", "is required")
     _check_defaults(file.defaults, collector)
     if not file.pipelines:
         collector.add("pipelines", "must contain at least one pipeline")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 from msgspec import inspect
@@ -36,27 +37,35 @@ _FORMS: dict[type[inspect.Type], str] = {
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
+class Place(NamedTuple):
+    """Where something stands: line and column from 1, and the included file, or an empty text for the project file itself."""
+
+    line: int
+    column: int
+    file: str = ""
+
+
 class Positions:
-    """Line and column of each path in the file. A path that is not in the file has the place of the mapping around it."""
+    """The place of each path in the file. A path that is not in the file has the place of the mapping around it."""
 
     def __init__(self) -> None:
-        self._values: dict[str, tuple[int, int]] = {}
-        self._keys: dict[str, tuple[int, int]] = {}
+        self._values: dict[str, Place] = {}
+        self._keys: dict[str, Place] = {}
 
     def put(self, path: str, node: Node, *, key: Scalar | None = None) -> None:
         """Note the places of the value at *path* and of its key."""
-        self._values[path] = (node.line, node.column)
+        self._values[path] = Place(node.line, node.column, node.file)
         if key is not None:
-            self._keys[path] = (key.line, key.column)
+            self._keys[path] = Place(key.line, key.column, key.file)
 
-    def at(self, path: str) -> tuple[int, int]:
-        """Return 1-based line and column of the value at *path*, or of the closest mapping around it."""
+    def at(self, path: str) -> Place:
+        """Return the place of the value at *path*, or of the closest mapping around it."""
         while path and path not in self._values:
             path = _parent(path)
         return self._values[path]
 
-    def at_key(self, path: str) -> tuple[int, int]:
-        """Return 1-based line and column of the key at *path*, which is in the file."""
+    def at_key(self, path: str) -> Place:
+        """Return the place of the key at *path*, which is in the file."""
         return self._keys[path]
 
 
@@ -65,7 +74,7 @@ class Walker:
 
     def __init__(self) -> None:
         self.positions = Positions()
-        self._findings: dict[tuple[int, int], Finding] = {}
+        self._findings: dict[tuple[str, int, int], Finding] = {}
         self._nodes = 0
         self._characters = 0
 
@@ -222,8 +231,8 @@ class Walker:
         return None
 
     def _report(self, node: Node, path: str, message: str) -> None:
-        finding = Finding(line=node.line, column=node.column, path=path, message=message)
-        self._findings.setdefault((node.line, node.column), finding)
+        finding = Finding(line=node.line, column=node.column, path=path, message=message, file=node.file)
+        self._findings.setdefault((node.file, node.line, node.column), finding)
 
     def _spend(self, node: Node) -> None:
         # Aliases make the tree a graph: ten lines of them can stand for a billion values. So each visit of a node counts,

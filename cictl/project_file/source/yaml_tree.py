@@ -29,18 +29,22 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 
 class SyntaxFault(Exception):
-    """The text is no YAML, or is beyond the limits of a project file. Line and column are 1-based."""
+    """The text is no YAML, or is beyond the limits of a project file. Line and column are 1-based, `file` as of a node."""
 
     def __init__(self, reason: str, *, line: int = 1, column: int = 1) -> None:
         super().__init__(reason)
         self.reason = reason
         self.line = line
         self.column = column
+        self.file = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scalar:
-    """One scalar. `text` is its content, not typed. `plain` means without quotes."""
+    """One scalar. `text` is its content, not typed. `plain` means without quotes.
+
+    Of every node, `file` is the included file that it stands in; empty for the project file itself.
+    """
 
     text: str
     line: int
@@ -48,6 +52,7 @@ class Scalar:
     plain: bool
     is_null: bool
     is_merge: bool
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +62,7 @@ class Sequence:
     line: int
     column: int
     items: list[Node] = field(default_factory=list)
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,19 +72,31 @@ class Mapping:
     line: int
     column: int
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
+    file: str = ""
 
 
 Node = Scalar | Sequence | Mapping
 
 
-def read_document(text: str | bytes, *, loader: type[Any] = DEFAULT_LOADER) -> Node | None:
+def read_document(text: str | bytes, *, loader: type[Any] = DEFAULT_LOADER, file: str = "") -> Node | None:
     """Return the root of the first document, or None if there is no document. Later documents are not read.
+
+    Args:
+        file: What nodes and faults have as their `file`.
 
     Raises:
         SyntaxFault: The text is no YAML, no UTF-8, or beyond a limit of this module.
     """
+    try:
+        return _read_document(text, loader, file)
+    except SyntaxFault as fault:
+        fault.file = file
+        raise
+
+
+def _read_document(text: str | bytes, loader: type[Any], file: str) -> Node | None:
     content = _checked_text(text)
-    builder = _TreeBuilder()
+    builder = _TreeBuilder(file)
     try:
         for event in yaml.parse(content, Loader=loader):
             if isinstance(event, yaml.DocumentEndEvent):
@@ -92,8 +110,9 @@ def read_document(text: str | bytes, *, loader: type[Any] = DEFAULT_LOADER) -> N
 class _TreeBuilder:
     """Makes nodes of the events of one document. It keeps a stack of its own, so nesting needs no recursion."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str) -> None:
         self.root: Node | None = None
+        self._file = file
         self._open: list[Sequence | Mapping] = []
         self._pending_keys: list[Node | None] = []
         self._anchors: dict[str, Node] = {}
@@ -107,7 +126,7 @@ class _TreeBuilder:
         elif isinstance(event, yaml.AliasEvent):
             self._place(self._anchored(event), event)
         elif isinstance(event, yaml.NodeEvent):
-            node = _node(event)
+            node = _node(event, self._file)
             if event.anchor is not None:
                 self._anchors[event.anchor] = node
             self._place(node, event)
@@ -148,12 +167,12 @@ class _TreeBuilder:
             raise SyntaxFault(f"nested deeper than {MAX_DEPTH} levels", line=line, column=column)
 
 
-def _node(event: Any) -> Node:
+def _node(event: Any, file: str) -> Node:
     line, column = _position(event.start_mark)
     if isinstance(event, yaml.SequenceStartEvent):
-        return Sequence(line, column)
+        return Sequence(line, column, file=file)
     if isinstance(event, yaml.MappingStartEvent):
-        return Mapping(line, column)
+        return Mapping(line, column, file=file)
     plain = not event.style
     untagged = plain and event.tag is None
     return Scalar(
@@ -163,6 +182,7 @@ def _node(event: Any) -> Node:
         plain=plain,
         is_null=event.tag == _NULL_TAG or (untagged and event.value in _NULL_WORDS),
         is_merge=event.tag == _MERGE_TAG or (untagged and event.value == "<<"),
+        file=file,
     )
 
 

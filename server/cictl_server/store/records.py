@@ -201,7 +201,9 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     Attributes:
         identity: `<url>@<ref>:<file>`.
         repo_ref: The ref that was asked for, or the remote's default branch as last seen.
-        loaded_blob: The id that git gives the project file of `loaded_commit`; empty if an earlier version loaded it.
+        loaded_blob: The ids that git gives the project file of `loaded_commit` and what it includes, joined by `+`; empty if
+            an earlier version loaded it.
+        included_files: The paths of what it includes.
         follows_default: No ref was asked for, so `repo_ref` changes with the remote's default branch.
         given_name: The name that the importer chose instead of the file's; empty for the file's.
         job_tokens: What the tokens of its jobs may do.
@@ -216,6 +218,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     loaded_commit: str
     updated: datetime
     loaded_blob: str = ""
+    included_files: list[str] = msgspec.field(default_factory=list)
     follows_default: bool = False
     given_name: str = ""
     job_tokens: JobTokens = JobTokens.NONE

@@ -86,3 +86,21 @@ def test_nothing_to_read_is_2(run: Run, project: Path, argument: str) -> None:
     ran = run("lint", argument)
     assert (ran.code, ran.out) == (ExitCode.USAGE, "")
     assert argument in ran.err
+
+
+def test_included_files_are_read_beside_the_file(run: Run, project: Path) -> None:
+    (project / "cictl.yaml").write_text(GOOD + "include: [{file: ci/more.yaml}]\n")
+    assert 'there is no file "ci/more.yaml"' in run("lint").out
+    (project / "ci").mkdir()
+    (project / "ci" / "more.yaml").write_text("pipelines: []\ncolour: red\n")
+    ran = run("lint", str(project))
+    assert ran.code == ExitCode.ERROR
+    assert ran.out.startswith(f"{project}/ci/more.yaml:2:1: field colour not found in an included file")
+    (project / "ci" / "more.yaml").write_text("pipelines: []\n")
+    assert run("lint").code == ExitCode.OK
+
+
+def test_the_schema_is_that_of_the_page(run: Run) -> None:
+    page = Path(__file__).parents[3] / "docs" / "project-file.schema.json"
+    ran = run("lint", "--schema")
+    assert (ran.code, ran.out) == (ExitCode.OK, page.read_text(encoding="utf-8"))

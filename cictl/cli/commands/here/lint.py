@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -49,13 +50,16 @@ def lint(
         session.stdout.write(schema_text())
         return
     name, text = ("stdin", session.stdin.buffer.read()) if path == "-" else _read(path)
-    findings = find_problems(text, config_file=Path(name).name)
-    warnings = lint_warnings(text, config_file=Path(name).name)
+    root = Path() if path == "-" else Path(name).parent
+    read_file = partial(_read_beneath, root)
+    findings = find_problems(text, config_file=Path(name).name, read_file=read_file)
+    warnings = lint_warnings(text, config_file=Path(name).name, read_file=read_file)
     if session.wants_data:
         session.show(_result(name, findings, warnings))
     else:
         for kind, found in (("", findings), ("warning: ", warnings)):
-            session.stdout.write("".join(f"{name}:{f.line}:{f.column}: {kind}{plain(f.message)}\n" for f in found))
+            lines = (f"{_file_of(f, name, root)}:{f.line}:{f.column}: {kind}{plain(f.message)}\n" for f in found)
+            session.stdout.write("".join(lines))
         session.note(f"{name}: {_count(findings, 'problem') or _ok(warnings)}")
     raise typer.Exit(ExitCode.ERROR if findings else ExitCode.OK)
 
@@ -72,6 +76,18 @@ def _read(path: str) -> tuple[str, bytes]:
         return str(file), file.read_bytes()
     except OSError as error:
         raise _unreadable(f"cannot read {path}: {error.strerror}", "`cictl lint FILE`") from error
+
+
+def _read_beneath(root: Path, path: str) -> bytes | None:
+    """Return the content of an included file, as it lies in the checkout; None if there is none."""
+    try:
+        return (root / path).read_bytes()
+    except OSError:
+        return None
+
+
+def _file_of(finding: Finding, name: str, root: Path) -> str:
+    return str(root / finding.file) if finding.file else name
 
 
 def _unreadable(message: str, hint: str) -> Failure:
@@ -91,5 +107,5 @@ def _result(name: str, findings: tuple[Finding, ...], warnings: tuple[Finding, .
         message=Findings(file=name, findings=findings, warnings=warnings),
         rows=findings,
         columns=(Column("MESSAGE", lambda f: f.message),),
-        name=lambda f: f"{name}:{f.line}:{f.column}",
+        name=lambda f: f"{f.file or name}:{f.line}:{f.column}",
     )

@@ -20,7 +20,7 @@ class StaleDefinitions:
     def __init__(self, remotes: Remotes) -> None:
         self._remotes = remotes
         self._lock = threading.Lock()
-        self._known: dict[tuple[str, str, str], str] = {}
+        self._known: dict[tuple[str, ...], str] = {}
 
     def warnings(self, project: ProjectRecord, source: SourceContext) -> tuple[str, ...]:
         """Return a warning if *source* has another project file, or none of that name; empty where that can't be known."""
@@ -38,14 +38,15 @@ class StaleDefinitions:
         return (f"commit {source.commit[:10]} has another {project.config_file} than {loaded}; {reload}",)
 
     def _blob(self, project: ProjectRecord, source: SourceContext) -> str:
-        """Return the id of the project file at the commit; empty if the commit has none."""
-        key = (source.repo, source.commit, project.config_file)
+        """Return the ids of the project file and what it includes at the commit, as `loaded_blob` has them."""
+        names = [project.config_file, *project.included_files]
+        key = (source.repo, source.commit, *names)
         with self._lock:
             if key in self._known:
                 return self._known[key]
         with self._remotes.fetched(source.repo, source.commit, seconds=_SECONDS, question_seconds=_SECONDS) as tree:
-            file = tree.find(project.config_file)
-        blob = file.blob if file else ""
+            files = [tree.find(name) for name in names]
+        blob = "+".join(file.blob if file else "" for file in files)
         with self._lock:
             while len(self._known) >= _MOST_KNOWN:
                 del self._known[next(iter(self._known))]

@@ -46,6 +46,7 @@ class _Loaded:
     config_file: str
     commit: str
     blob: str
+    included: list[str]
     definition: ProjectFile
     icon: bytes | None
     follows_default: bool
@@ -189,24 +190,18 @@ class ProjectService:
         try:
             with self.remotes.fetched(repo_url, repo_ref) as tree:
                 name, blob, text = _file_of(tree, config_file)
+                included = _IncludedFiles(tree)
+                definition = _parsed(text, name, included)
                 commit, branch, icon = tree.commit, tree.branch, find_icon(tree)
         except RemoteFailed as error:
             raise GitFailed(f"git fetch failed: {error}", hint=error.hint) from error
-        try:
-            definition = parse(text, config_file=name)
-        except ProjectFileError as error:
-            findings = [
-                FileFinding(file=name, line=found.line, column=found.column, message=found.message)
-                for found in error.findings[:MAX_SHOWN]
-            ]
-            hint = "`cictl lint FILE` checks a file without a server"
-            raise InvalidProject(str(error), hint=hint, findings=findings) from error
         return _Loaded(
             repo_url=repo_url,
             repo_ref=repo_ref or branch,
             config_file=name,
             commit=commit,
-            blob=blob,
+            blob="+".join([blob, *included.blobs.values()]),
+            included=list(included.blobs),
             definition=definition,
             icon=icon,
             follows_default=not repo_ref,
@@ -224,6 +219,7 @@ class ProjectService:
             config_file=loaded.config_file,
             loaded_commit=loaded.commit,
             loaded_blob=loaded.blob,
+            included_files=loaded.included,
             updated=self.clock(),
             follows_default=loaded.follows_default,
             given_name=given_name,
@@ -329,6 +325,46 @@ def _file_of(tree: FetchedCommit, config_file: str) -> tuple[str, str, bytes]:
         return found.path, found.blob, tree.read(found)
     except GitFailed as error:
         raise InvalidProject(f"repo is not a valid cictl project: {error}", hint=error.hint) from error
+
+
+class _IncludedFiles:
+    """Reads the files of a commit that its project file includes, and notes git's ids of them."""
+
+    def __init__(self, tree: FetchedCommit) -> None:
+        self.blobs: dict[str, str] = {}
+        self._tree = tree
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of the file at *path*; None if there is none.
+
+        Raises:
+            InvalidProject: It is too large.
+        """
+        found = self._tree.find(path)
+        if found is None:
+            return None
+        self.blobs[path] = found.blob
+        try:
+            return self._tree.read(found)
+        except GitFailed as error:
+            raise InvalidProject(f"an included file can't be read: {error}", hint=error.hint) from error
+
+
+def _parsed(text: bytes, name: str, included: _IncludedFiles) -> ProjectFile:
+    """Return the definition in the project file of this *name*.
+
+    Raises:
+        InvalidProject: It breaks rules, or a file that it includes does.
+    """
+    try:
+        return parse(text, config_file=name, read_file=included.read)
+    except ProjectFileError as error:
+        findings = [
+            FileFinding(file=found.file or name, line=found.line, column=found.column, message=found.message)
+            for found in error.findings[:MAX_SHOWN]
+        ]
+        hint = "`cictl lint FILE` checks a file without a server"
+        raise InvalidProject(str(error), hint=hint, findings=findings) from error
 
 
 def _store_pipelines(tx: Transaction, project: ProjectRecord, definition: ProjectFile) -> None:
