@@ -29,6 +29,16 @@ def answer(database: Database) -> None:
         assert connection.execute("SELECT 1").fetchall() == [(1,)]
 
 
+def test_a_single_statement_is_run_again_if_its_backend_was_killed(postgres: Postgres, database: Database) -> None:
+    for number in range(3):
+        assert database.fetch("SELECT %s::int, 'x'::bytea", (number,), is_binary=True) == [(number, b"x")]
+        assert postgres.terminate_backends() > 0
+    assert database.fetch("INSERT INTO settings VALUES ('a', '{}') RETURNING key") == [("a",)]
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.fetch("INSERT INTO settings VALUES ('a', '{}') RETURNING key")
+    assert database.figures()["idle"] == database.figures()["open"], "an error gives the connection back"
+
+
 def test_a_connection_lost_in_use_is_told_and_replaced(postgres: Postgres, database: Database) -> None:
     with pytest.raises(StoreAway), database.connection() as connection:
         lose(postgres, connection)

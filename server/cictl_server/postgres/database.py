@@ -7,9 +7,9 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg import Connection
@@ -28,6 +28,9 @@ from cictl_server.postgres.errors import (
 from cictl_server.postgres.migrations import migrate
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Params = Sequence[Any] | Mapping[str, Any]
 # The pool would tell of each attempt to connect; `Database` tells once that the database went away, and that it is back.
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
@@ -143,12 +146,34 @@ class Database:
             DatabaseFull: PostgreSQL has no space for the block's changes.
         """
         with self._telling_errors():
-            connection = self._sound_connection(first)
+            connection, _ = self._first_result(lambda connection: connection.execute(first))
             try:
                 yield connection
             finally:
                 self._give_back(connection)
         self._note(None)
+
+    def fetch(
+        self, statement: LiteralString, parameters: Params = (), *, is_binary: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement in a transaction of its own, in one round trip, and return its rows.
+
+        If its connection turns out to be lost it is run again on another one. So it must be a statement that may run twice.
+
+        Args:
+            is_binary: Let PostgreSQL send the rows in its binary form, for long bytes: as text each byte takes two digits.
+
+        Raises:
+            StoreAway: No connection came in time.
+            DatabaseFull: PostgreSQL has no space for its change.
+        """
+        with self._telling_errors():
+            connection, rows = self._first_result(
+                lambda connection: connection.execute(statement, parameters, binary=is_binary).fetchall()
+            )
+            self._give_back(connection)
+        self._note(None)
+        return rows
 
     def connect(self) -> Connection:
         """Return a connection of its own in autocommit mode, for what a pool can't lend, as LISTEN. Its holder closes it.
@@ -189,12 +214,13 @@ class Database:
         """Close every connection. Twice is fine."""
         self._pool.close()
 
-    def _sound_connection(self, first: LiteralString) -> Connection:
+    def _first_result(self, action: Callable[[Connection], T]) -> tuple[Connection, T]:
+        """Do something on a sound connection: on another one if the first is lost. Return the connection, and what came out."""
         deadline = time.monotonic() + self._wait_seconds
         while True:
             connection = self._pool.getconn(timeout=max(0.01, deadline - time.monotonic()))
             try:
-                connection.execute(first)
+                result = action(connection)
             except _LOST:
                 self._give_back(connection)
                 if time.monotonic() >= deadline:
@@ -203,7 +229,7 @@ class Database:
                 self._give_back(connection)
                 raise
             else:
-                return connection
+                return connection, result
 
     def _give_back(self, connection: Connection) -> None:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from cictl_server.log_writer.contract import LogEditor, milliseconds
-from cictl_server.log_writer.postgres.pieces import LogState, find_bytes
+from cictl_server.log_writer.postgres.pieces import READ_BYTES, LogState, found_in, wanted_bytes
 
 
 class PieceEditor(LogEditor):
@@ -26,8 +26,8 @@ class PieceEditor(LogEditor):
         return self._size
 
     def read_from(self, offset: int) -> bytes:
-        limit = self._stored - offset
-        return find_bytes(self._connection, self._name, offset=offset, limit=limit).data if limit else b""
+        wanted = wanted_bytes(self._name, offset=offset, limit=self._stored - offset)
+        return found_in(self._connection.execute(READ_BYTES, wanted, binary=True).fetchall()).data
 
     def write(self, data: bytes, *, at: int, now: datetime, undecided: int = 0) -> None:
         with self._connection.pipeline():

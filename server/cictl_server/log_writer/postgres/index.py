@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -52,8 +52,7 @@ class PostgresLogIndex(LogIndex):
         self._database = database
 
     def exists(self, name: str) -> bool:
-        notes = self._notes(name)
-        return bool(notes.arrivals or notes.steps)
+        return bool(self._arrivals(name) or self._steps(name))
 
     def note_steps(self, name: str, steps: Iterable[LoggedStep]) -> None:
         rows = [
@@ -78,19 +77,24 @@ class PostgresLogIndex(LogIndex):
     def steps(self, name: str) -> list[LoggedStep]:
         return [
             LoggedStep(index=number, total=total, name=text, started_utc=instant_of(ms), log_offset=start)
-            for number, total, text, ms, start in self._notes(name).steps
+            for number, total, text, ms, start in self._steps(name)
         ]
 
     def offset_since(self, name: str, instant: datetime) -> int | None:
         earliest = milliseconds(instant - GRANULARITY)
-        return next((start for start, ms in self._notes(name).arrivals if ms > earliest), None)
+        return next((start for start, ms in self._arrivals(name) if ms > earliest), None)
 
     def arrivals(self, name: str) -> Arrivals:
         return _PostgresArrivals(name, self._database)
 
-    def _notes(self, name: str) -> Notes:
-        with self._database.connection() as connection:
-            return find_notes(connection, name)
+    def _arrivals(self, name: str) -> list[tuple[int, int]]:
+        return self._database.fetch(_ARRIVALS, (name, -1)) or self._finished(name).arrivals
+
+    def _steps(self, name: str) -> list[tuple[int, int, str, int, int]]:
+        return self._database.fetch(_STEPS, (name,)) or self._finished(name).steps
+
+    def _finished(self, name: str) -> Notes:
+        return _notes_in(self._database.fetch(_NOTES, (name,)))
 
 
 class _PostgresArrivals(Arrivals):
@@ -100,20 +104,19 @@ class _PostgresArrivals(Arrivals):
         self._last = -1
 
     def _further(self) -> list[Arrival]:
-        with self._database.connection() as connection:
-            rows = connection.execute(_ARRIVALS, (self.name, self._last)).fetchall()
-            if not rows:
-                rows = [row for row in _finished_notes(connection, self.name).arrivals if row[0] > self._last]
+        rows = self._database.fetch(_ARRIVALS, (self.name, self._last))
+        if not rows:
+            notes = _notes_in(self._database.fetch(_NOTES, (self.name,)))
+            rows = [row for row in notes.arrivals if row[0] > self._last]
         if rows:
             self._last = rows[-1][0]
         return [Arrival(start, ms) for start, ms in rows]
 
 
 def find_notes(connection: Connection[Any], name: str) -> Notes:
-    """Return what is noted about a log, whether it is finished or not."""
+    """Return what is noted about a log that is not finished."""
     arrivals = connection.execute(_ARRIVALS, (name, -1)).fetchall()
-    steps = connection.execute(_STEPS, (name,)).fetchall()
-    return Notes(arrivals=arrivals, steps=steps) if arrivals or steps else _finished_notes(connection, name)
+    return Notes(arrivals=arrivals, steps=connection.execute(_STEPS, (name,)).fetchall())
 
 
 def encode_notes(notes: Notes) -> bytes:
@@ -127,6 +130,6 @@ def delete_notes(connection: Connection[Any], name: str) -> None:
     connection.execute("DELETE FROM log_steps WHERE log = %s", (name,))
 
 
-def _finished_notes(connection: Connection[Any], name: str) -> Notes:
-    row = connection.execute(_NOTES, (name,)).fetchone()
-    return msgspec.json.decode(row[0], type=Notes) if row else Notes()
+def _notes_in(rows: Sequence[tuple[Any, ...]]) -> Notes:
+    """Return what the rows of `_NOTES` tell: there is one, if the log is finished."""
+    return msgspec.json.decode(rows[0][0], type=Notes) if rows else Notes()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
-
-from psycopg import Connection
 
 BEGIN_QUICKLY: LiteralString = "BEGIN; SET LOCAL synchronous_commit TO off"
 """Begins a transaction whose end does not wait for the disk.
@@ -69,36 +68,22 @@ class Found:
     blob: str | None = None
 
 
-def find_state(connection: Connection[Any], name: str) -> LogState:
-    """Return how the log is now."""
-    row = connection.execute(READ_STATE, {"log": name}).fetchone()
-    assert row is not None
-    return state_of(row)
-
-
-def request_state(connection: Connection[Any], name: str) -> Any:
-    """Ask for the state in a pipeline; `state_of` reads the answer's row."""
-    return connection.execute(READ_STATE, {"log": name})
-
-
 def state_of(row: tuple[int | None, int, int, int]) -> LogState:
+    """Return what the row of `READ_STATE` tells."""
     finished, last, length, undecided = row
     if finished is not None:
         return LogState(size=finished, shown=finished, is_finished=True)
     return LogState(size=last + length, shown=last + length - undecided)
 
 
-def find_bytes(connection: Connection[Any], name: str, *, offset: int, limit: int) -> Found:
-    """Return what is in the database of up to *limit* bytes from *offset*."""
+def wanted_bytes(name: str, *, offset: int, limit: int) -> dict[str, Any]:
+    """Return the parameters of `READ_BYTES` for up to *limit* bytes from *offset*."""
     start = min(offset, _FARTHEST)
-    # Binary, because PostgreSQL writes bytes as digits otherwise.
-    wanted = {"log": name, "offset": start, "end": start + limit}
-    rows = connection.execute(READ_BYTES, wanted, binary=True).fetchall()
+    return {"log": name, "offset": start, "end": start + limit}
+
+
+def found_in(rows: Sequence[tuple[Any, ...]]) -> Found:
+    """Return what the rows of `READ_BYTES` tell."""
     if rows and rows[-1][1] is not None:
         return Found(finished_size=rows[-1][1], blob=rows[-1][2])
     return Found(data=b"".join(row[0] for row in rows))
-
-
-def find_unfinished(connection: Connection[Any]) -> list[str]:
-    """Return the names of the logs that have pieces."""
-    return [name for (name,) in connection.execute(READ_UNFINISHED).fetchall()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, LiteralString
@@ -16,12 +16,13 @@ from cictl_server.log_writer.postgres.editor import FinishedEditor, PieceEditor
 from cictl_server.log_writer.postgres.index import PostgresLogIndex, delete_notes, encode_notes, find_notes
 from cictl_server.log_writer.postgres.pieces import (
     BEGIN_QUICKLY,
+    READ_BYTES,
+    READ_STATE,
+    READ_UNFINISHED,
     LogState,
-    find_bytes,
-    find_state,
-    find_unfinished,
-    request_state,
+    found_in,
     state_of,
+    wanted_bytes,
 )
 from cictl_server.postgres.database import Database
 
@@ -57,19 +58,19 @@ class PostgresLogs(LogWriter):
         return self._state(name).shown
 
     def read(self, name: str, *, offset: int, limit: int) -> bytes:
-        with self._database.connection() as connection:
-            found = find_bytes(connection, name, offset=offset, limit=limit)
+        wanted = wanted_bytes(name, offset=offset, limit=limit)
+        found = found_in(self._database.fetch(READ_BYTES, wanted, is_binary=True))
         if found.blob is None or offset >= found.finished_size:
             return found.data
         return self._read_blob(found.blob, start=offset, length=min(limit, found.finished_size - offset))
 
     def append(self, name: str, data: bytes, *, at: int, now: datetime, undecided: int = 0) -> bool:
-        with self._database.connection() as connection:
-            row = connection.execute(
-                "SELECT log_append(%s, %s, %s, %s, %b, %s)",
-                (self._lock_key(name), name, at, undecided, data, milliseconds(now)),
-            ).fetchone()
-        return row is not None and bool(row[0])
+        """Append by one call in the database. If that ran although its connection was lost, the second run says that it could not,
+        and the agent's bytes are compared with what is there.
+        """
+        parameters = (self._lock_key(name), name, at, undecided, data, milliseconds(now))
+        [(is_done,)] = self._database.fetch("SELECT log_append(%s, %s, %s, %s, %b, %s)", parameters)
+        return bool(is_done)
 
     @contextmanager
     def edit(self, name: str) -> Iterator[LogEditor]:
@@ -82,8 +83,7 @@ class PostgresLogs(LogWriter):
 
     def seal(self, name: str) -> None:
         """Wait for the disk, by a commit of next to nothing: it takes along all that was committed before it."""
-        with self._database.connection() as connection:
-            connection.execute("SELECT pg_logical_emit_message(true, 'cictl', '')")
+        self._database.fetch("SELECT pg_logical_emit_message(true, 'cictl', '')")
 
     def finish(self, name: str, *, size: int, project: str) -> None:
         """Bring the log into a blob, and then, in one transaction, take it for the pieces.
@@ -102,15 +102,13 @@ class PostgresLogs(LogWriter):
             self._blobs.delete([key])
 
     def unfinished(self) -> Iterator[str]:
-        with self._database.connection() as connection:
-            return iter(find_unfinished(connection))
+        return (name for (name,) in self._database.fetch(READ_UNFINISHED))
 
     def names(self) -> Iterator[str]:
         yield from self.unfinished()
         last = ""
         while True:
-            with self._database.connection() as connection:
-                rows = connection.execute(_FINISHED, (last,)).fetchall()
+            rows = self._database.fetch(_FINISHED, (last,))
             if not rows:
                 return
             yield from (name for (name,) in rows)
@@ -118,29 +116,28 @@ class PostgresLogs(LogWriter):
 
     def delete(self, name: str) -> None:
         """Remove the blob first: if the rest is not done, the log is still among `names`, and removed again."""
-        with self._database.connection() as connection:
-            row = connection.execute("SELECT blob FROM finished_logs WHERE log = %s", (name,)).fetchone()
-        self._delete_blob(row)
+        rows = self._database.fetch("SELECT blob FROM finished_logs WHERE log = %s", (name,))
+        self._delete_blobs(rows)
         with self._database.connection("BEGIN") as connection:
             self._lock(connection, name)
-            late = connection.execute("DELETE FROM finished_logs WHERE log = %s RETURNING blob", (name,)).fetchone()
+            late = connection.execute("DELETE FROM finished_logs WHERE log = %s RETURNING blob", (name,)).fetchall()
             _delete_pieces(connection, name)
             connection.execute("COMMIT")
-        if late != row:  # it was being finished meanwhile
-            self._delete_blob(late)
+        if late != rows:  # it was being finished meanwhile
+            self._delete_blobs(late)
 
     def close(self) -> None:
         self._database.close()
 
     def _state(self, name: str) -> LogState:
-        with self._database.connection() as connection:
-            return find_state(connection, name)
+        [row] = self._database.fetch(READ_STATE, {"log": name})
+        return state_of(row)
 
     def _lock(self, connection: Connection[Any], name: str) -> LogState:
         """Take the log for this transaction, and return how it is then: the second statement sees what the first waited for."""
         with connection.pipeline():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (self._lock_key(name),))
-            answer = request_state(connection, name)
+            answer = connection.execute(READ_STATE, {"log": name})
         row = answer.fetchone()
         assert row is not None
         return state_of(row)
@@ -156,9 +153,8 @@ class PostgresLogs(LogWriter):
             connection.execute("COMMIT")
         return state.is_finished or state.size >= size
 
-    def _delete_blob(self, row: tuple[str | None] | None) -> None:
-        if row and row[0]:
-            self._blobs.delete([row[0]])
+    def _delete_blobs(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._blobs.delete([key for (key,) in rows if key])
 
     def _lock_key(self, name: str) -> int:
         return self._database.lock_key(f"log {name}")
