@@ -260,6 +260,7 @@ class JobExecution(Message):
         cancelled_by: The name of the token with which it was cancelled (ours).
         working_directory, shell, services, artifacts, declared_outputs, inputs: As in `JobSpec` (ours).
         if, open_condition, skipped, allow_failure: As in `JobSpec` (ours).
+        failed_step: The position in the plan of the step that failed it (ours). 0 if none did, or if its agent does not tell.
         outputs: The text of each declared output, by name, once the execution has succeeded (ours).
     """
 
@@ -305,6 +306,7 @@ class JobExecution(Message):
     services: list[ServiceSpec] = msgspec.field(default_factory=list)
     artifacts: list[ArtifactSpec] = msgspec.field(default_factory=list)
     declared_outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    failed_step: int = 0
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
     inputs: dict[str, str] = msgspec.field(default_factory=dict)
     condition: str = msgspec.field(default="", name="if")
@@ -459,6 +461,7 @@ class StatusRequest(Message):
         output_sha256: In a terminal report, SHA-256 of the whole log, in hex.
         warnings: What the user should know although it is no failure (ours). It replaces the stored list; an empty one
             keeps it. The server keeps at most `MOST_WARNINGS` of them.
+        failed_step: In the report of a failure, the position in the plan of the step that failed the job (ours). 0 if none did.
         outputs: In the report of success, the texts of the outputs that the job declares, by name (ours).
     """
 
@@ -478,6 +481,7 @@ class StatusRequest(Message):
     timestamp_utc: datetime | None = None
     cause: Cause | None = None
     warnings: list[str] = msgspec.field(default_factory=list)
+    failed_step: int = 0
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 

@@ -11,6 +11,7 @@ from cictl.cli.outcome import is_forgiven, outcome, result_code
 from cictl.cli.output.plain import LogCleaner, plain
 from cictl.cli.short_ids import quoted, short_id
 from cictl.cli.tables.jobs import summary_result
+from cictl.cli.tables.steps import failed_step
 from cictl.wire.jobs import JobExecution, JobStatus
 
 TAIL_LINES = 20
@@ -48,11 +49,11 @@ def show_end(
 
 
 def _show_reason(session: Session, job: JobExecution, *, whose: str, has_log: bool) -> None:
-    """Show why *job* failed: the lines around the errors of its last step, and its last lines.
+    """Show why *job* failed: the lines around the errors of the step that failed, and its last lines.
 
     Where the log was shown, only an error is worth it that other lines have pushed up.
     """
-    excerpt = excerpt_of(_last_step(session, job))
+    excerpt = excerpt_of(_failed_part(session, job))
     if not excerpt.total or (has_log and not excerpt.is_hidden(TAIL_LINES)):
         return
     lines = excerpt.lines()
@@ -73,8 +74,8 @@ def _show_warnings(session: Session, lines: Sequence[str]) -> None:
         session.note(f"{len(lines) - MOST_WARNINGS_SHOWN} more warnings; `cictl jobs show JOB` shows those of a job")
 
 
-def _last_step(session: Session, job: JobExecution) -> str:
-    """Return the part of the log of the step that began last, as far as the job's output has it."""
+def _failed_part(session: Session, job: JobExecution) -> str:
+    """Return the part of the log of the step that failed, as far as the job's output has it."""
     from cictl_client import ApiError
 
     output = job.output.encode(errors="replace")
@@ -83,8 +84,12 @@ def _last_step(session: Session, job: JobExecution) -> str:
     except ApiError:  # a server that does not keep where steps begin
         begun = []
     missing = max(0, job.log_size - len(output))
-    start = max(0, begun[-1].log_offset - missing) if begun and job.log_size else 0
-    return (output[start:] or output).decode(errors="replace")
+    failed = failed_step(job, begun)
+    if not failed or not job.log_size:
+        return output.decode(errors="replace")
+    ends = [step.log_offset for step in begun if step.index > failed.index]
+    end = max(0, min(ends) - missing) if ends else None
+    return (output[max(0, failed.log_offset - missing) : end] or output).decode(errors="replace")
 
 
 def excerpt_of(output: str, count: int = TAIL_LINES) -> Excerpt:

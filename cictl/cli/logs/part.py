@@ -11,7 +11,7 @@ from cictl.base.durations import parse_duration
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found, usage
 from cictl.cli.logs.source import LogSource
-from cictl.cli.tables.steps import step_names, step_text
+from cictl.cli.tables.steps import failed_step, step_names, step_text
 from cictl.wire.jobs import JobExecution, LoggedStep, Step
 from cictl_client import NotFound
 from cictl_client.follow.logs import has_no_route
@@ -94,10 +94,11 @@ class LogParts:
             time.sleep(POLL_SECONDS)
             job = self._client.get_job(self._job_id)
 
-    def of_last_step(self) -> Part:
-        """Return the part of the step that began last, to the log's end; the whole log where none began."""
+    def of_failed_step(self) -> Part:
+        """Return the part of the step that the job failed in; the whole log where none began."""
         begun = self.begun()
-        return self._part(begun, begun[-1].index) if begun else Part()
+        failed = failed_step(self._client.get_job(self._job_id), begun)
+        return self._part(begun, failed.index) if failed else Part()
 
     def begun(self) -> list[LoggedStep]:
         """Return the steps that have begun."""

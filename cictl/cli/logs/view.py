@@ -166,7 +166,7 @@ class LogView:
         wanted = self._wanted
         part: Part | None = Part(start=wanted.offset)
         if wanted.failed:
-            part = self._parts.of_last_step()
+            part = self._parts.of_failed_step()
         elif wanted.step:
             part = self._parts.of_step(wanted.step, wait=wait)
         if part is not None and wanted.since is not None:

@@ -462,5 +462,6 @@ class JobRun:
             cache_stats=[*caches.measure_all(self._caches), *self._saved_caches.stats()],
             runtime_capabilities=self._runtime,
             warnings=self.warnings.report(),
+            failed_step=self._steps.failed_step if self._steps else 0,
             outputs={} if outcome.error else self._outputs,
         )

@@ -54,6 +54,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         report_generation: Which upload of its reports counts; 0 while it has none, or one of earlier versions.
         report_bytes: What these take; 0 for those of earlier versions.
         warnings: What its agent says that users should know although it is no failure.
+        failed_step: The position in the plan of the step that failed it; 0 if none did, or if its agent does not tell.
         outputs: The texts of `declared_outputs`, once it has succeeded.
         pinned: Retention leaves its run alone.
         log_removed: When retention removed its log; `artifacts_removed` is the same for its artifacts.
@@ -94,6 +95,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     secrets_since: datetime | None = None
     secrets_attempts: int = 0
     warnings: list[str] = msgspec.field(default_factory=list)
+    failed_step: int = 0
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
     default_timeout_seconds: int = 0
     pinned: bool = False

@@ -52,6 +52,7 @@ def test_the_job_ends_as_its_first_failing_step(run: RunSteps) -> None:
     always = "always()"
     job = run("exit 3", Step(script="exit 4", condition=always), Step(script="echo last", condition=always))
     assert (job.last.error, job.last.exit_code) == ("Step 1/3: exit 3: exit status 3", 3)
+    assert job.last.failed_step == 1
     assert "[run] step failed: Step 2/3: exit 4: exit status 4\n" in job.text
     assert said(job) == ["last"]
 
@@ -90,6 +91,7 @@ def test_the_job_goes_on_after_a_step_that_may_fail(run: RunSteps) -> None:
     job = run(Step(script="exit 3", continue_on_error=True), Step(script="echo on", condition="success()"))
     warning = "Step 1/2: exit 3: exit status 3; the job goes on, as continue_on_error says"
     assert (job.status, job.last.error, job.last.exit_code) == (JobStatus.SUCCEEDED, "", 0)
+    assert job.last.failed_step == 0
     assert job.last.warnings == [warning]
     assert f"[run] warning: {warning}\n" in job.text
     assert said(job) == ["on"]

@@ -50,8 +50,8 @@ class Working:
         self._server.report(self.id, "running", events=[event])
         return self
 
-    def ends(self, status: str) -> Working:
-        self._server.report(self.id, status)
+    def ends(self, status: str, **fields: Any) -> Working:
+        self._server.report(self.id, status, **fields)
         return self
 
 
@@ -246,6 +246,26 @@ def test_the_job_shows_how_long_its_steps_took(run: Run, worked: Working) -> Non
         ["2.", "cc", "-c", "a.c", "1m00s", "failed"],
         ["3.", "unit", "tests"],
     ]
+
+
+@pytest.fixture
+def rescued(server: RunningServer) -> Working:
+    """An execution whose first step failed, and whose third one ran all the same."""
+    working = Working(server).begins(1).says("error: no net\n")
+    server.clock.step(60)
+    return working.begins(3).says("tidied\n").ends("failed", failed_step=1)
+
+
+def test_the_step_that_failed_need_not_be_the_last(run: Run, rescued: Working) -> None:
+    assert run("jobs", "logs", rescued.id, "--failed").out == "error: no net\n"
+    lines = run("jobs", "show", rescued.id).out.partition("Steps:\n")[2].splitlines()
+    assert [line.split()[-1] for line in lines] == ["failed", "a.c", "0.0s"]
+
+
+def test_a_watch_shows_the_step_that_failed(run: Run, rescued: Working) -> None:
+    shown = run("jobs", "watch", rescued.id).err
+    assert "  error: no net\n" in shown
+    assert "tidied" not in shown
 
 
 def test_step_that_has_not_begun_can_be_waited_for(run: Run, server: RunningServer) -> None:

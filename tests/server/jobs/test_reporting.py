@@ -325,6 +325,15 @@ def test_outputs_are_those_of_the_success(server: RunningServer) -> None:
     assert "outputs" not in again
 
 
+def test_the_step_that_failed_is_kept_with_a_failure(server: RunningServer) -> None:
+    job = prepare(server, "running")
+    server.report(job.id, "running", failed_step=1)
+    assert server.job(job.id).failed_step == 0
+    server.report(job.id, "failed", failed_step=2)
+    assert server.job(job.id).failed_step == 2
+    assert "failed_step" not in server.post(f"/api/v1/jobs/{job.id}/rerun").json["job_execution"]
+
+
 def test_a_failed_execution_has_no_outputs(server: RunningServer) -> None:
     job = prepare(server, "running")
     server.report(job.id, "failed", outputs={"version": "1.2"})

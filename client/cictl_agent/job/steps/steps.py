@@ -53,7 +53,11 @@ class _Ending(NamedTuple):
 
 @dataclass(kw_only=True)
 class Steps:
-    """The steps of one job, what their reports in `directory` say, and what they leave in `files`."""
+    """The steps of one job, what their reports in `directory` say, and what they leave in `files`.
+
+    Attributes:
+        failed_step: The position of the first that failed and may not; 0 while none has.
+    """
 
     job: JobExecution
     shell: Shell
@@ -63,6 +67,7 @@ class Steps:
     log: JobLog
     warnings: Warnings
     interruption: Interruption
+    failed_step: int = 0
     suites: list[TestSuite] = field(default_factory=list)
     _hits: Hits = field(default_factory=Hits)
     _failure: JobFailed | None = None
@@ -116,7 +121,7 @@ class Steps:
         if step.continue_on_error:
             self.warnings.add("run", f"{failure.error}; the job goes on, as continue_on_error says")
         elif self._failure is None:
-            self._failure = failure
+            self._failure, self.failed_step = failure, step.index
 
     def _text(self, step: Step) -> str:
         return _shortened(self.log.redact(step_text(step)))

@@ -262,6 +262,7 @@ class ReportingService:
         changes: dict[str, Any] = {
             "cache_stats": request.cache_stats or job.cache_stats,
             "runtime_capabilities": request.runtime_capabilities or job.runtime_capabilities,
+            "failed_step": request.failed_step if status is JobStatus.FAILED else job.failed_step,
             "outputs": request.outputs if status is JobStatus.SUCCEEDED else job.outputs,
             "warnings": [text[:LONGEST_WARNING] for text in request.warnings[:MOST_WARNINGS]] or job.warnings,
         }

@@ -71,6 +71,7 @@ def job_view(
         test_summary=job.test_summary if is_listed else None,
         unmet_requirements=unmet_requirements(job, candidates or ()) if is_listed else [],
         warnings=job.warnings,
+        failed_step=job.failed_step,
         outputs=job.outputs,
         started_by=job.started_by,
         cancelled_by=job.cancelled_by,
