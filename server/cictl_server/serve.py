@@ -45,7 +45,7 @@ from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SE
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
-from cictl_server.storage import open_logs, open_storage
+from cictl_server.storage import open_logs, open_signals, open_storage
 
 logger = logging.getLogger(__name__)
 
@@ -174,6 +174,7 @@ class Server:
             config.data_dir,
             blobs=blobs,
             log_writer=self._logs,
+            signals=open_signals(storage, version=config.version),
             version=config.version,
             waiting_places=config.waiting_places,
             download_places=config.download_places,

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cictl.base.clock import utc_now
 from cictl_server.blobs.contract import Blobs
 from cictl_server.errors import InvalidRequest
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.log_writer.files import FileLogs
+from cictl_server.signals.contract import Signals
+from cictl_server.signals.identity import Identity
+from cictl_server.signals.memory import MemorySignals
 from cictl_server.store.contract import Store
 from cictl_server.store.tiny import TinyStore
 
@@ -60,6 +64,20 @@ def open_logs(storage: Storage, blobs: Blobs, directory: Path) -> LogWriter:
     from cictl_server.log_writer.postgres.writer import PostgresLogs
 
     return PostgresLogs(storage.database.another(), blobs)
+
+
+def open_signals(storage: Storage, *, version: str) -> Signals:
+    """Return how this server and others on the same records tell each other what changed. Whoever asked closes them, before the store.
+
+    Raises:
+        StoreAway: The database does not answer.
+    """
+    identity = Identity(version=version)
+    if storage.database is None:
+        return MemorySignals(utc_now, identity)
+    from cictl_server.signals.postgres import PostgresSignals
+
+    return PostgresSignals(storage.database.another(), identity)
 
 
 def _open_database(url: str) -> Storage:

@@ -25,8 +25,6 @@ class Two:
 @contextmanager
 def connected(url: str, *, clock: Clock | None = None) -> Iterator[PostgresSignals]:
     """Yield the signals of one server on the database."""
-    with (
-        closing(Database.open(DatabaseAddress.parse(url))) as database,
-        closing(PostgresSignals(database, Identity(version="1.2.3"), clock=clock)) as signals,
-    ):
+    database = Database.open(DatabaseAddress.parse(url))
+    with closing(PostgresSignals(database, Identity(version="1.2.3"), clock=clock)) as signals:
         yield signals

@@ -48,6 +48,8 @@ class PostgresSignals(Signals):
         """Enter this server among the others.
 
         Args:
+            database: For signals alone, so that requests which hold every connection of the store keep no sign of life back.
+                It is closed with them.
             clock: By default that of the database; another one must be the same for all servers.
 
         Raises:
@@ -73,9 +75,9 @@ class PostgresSignals(Signals):
         )
         self._listener = Listener(database, identity, heard=self._hear, connected=self._catch_up)
         self._threads = [
-            threading.Thread(target=self._keeper.run, args=(self._stopping,), name="signals"),
-            threading.Thread(target=self._listener.run, args=(self._stopping,), name="signals in"),
-            threading.Thread(target=self._send, name="signals out"),
+            threading.Thread(target=self._keeper.run, args=(self._stopping,), name="signals", daemon=True),
+            threading.Thread(target=self._listener.run, args=(self._stopping,), name="signals in", daemon=True),
+            threading.Thread(target=self._send, name="signals out", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -111,6 +113,7 @@ class PostgresSignals(Signals):
             self._leave()
         except StoreError as error:
             logger.warning("other servers will notice the end of this one late: %s", error)
+        self._database.close()
 
     def _leave(self) -> None:
         self._keeper.flush()

@@ -27,13 +27,9 @@ class SharingServer(RunningServer):
 
     def open_data(self) -> tuple[Store, LogWriter]:
         database = Database.open(DatabaseAddress.parse(self.database_url))
-        self._for_signals, for_logs = (Database(database.address, schema=database.schema) for _ in range(2))
-        self.settings["signals"] = PostgresSignals(self._for_signals, Identity(version=self.version), clock=self.clock)
-        return PostgresStore(database), PostgresLogs(for_logs, DirectoryBlobs(self.directory))
-
-    def close(self) -> None:
-        super().close()
-        self._for_signals.close()
+        identity = Identity(version=self.version)
+        self.settings["signals"] = PostgresSignals(database.another(), identity, clock=self.clock)
+        return PostgresStore(database), PostgresLogs(database.another(), DirectoryBlobs(self.directory))
 
 
 @contextmanager
