@@ -193,7 +193,8 @@ class Server:
         )
         self.first_token_file: Path | None = None
         if _policy(config) is Policy.ALWAYS:
-            self.first_token_file = make_first_token(self.services.access.tokens, config.data_dir)
+            host = self.services.core.signals.members.own.name
+            self.first_token_file = make_first_token(self.services.access.tokens, config.data_dir, host=host)
         self.services.jobs.expiry.start_up()
         self.services.updates.update.adopt()
         self._httpd = Httpd(

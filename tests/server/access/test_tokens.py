@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import zlib
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.base.files import write_private
 from cictl.wire.access import Role, TokenList, TokenRequest
+from cictl_server.services.access import first_token
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.access.first_token import make_first_token
 from cictl_server.services.access.token_format import new_secret
@@ -39,10 +42,28 @@ def test_six_digits_hold_any_crc_32() -> None:
 
 
 def test_a_server_makes_its_first_token_once(server: RunningServer) -> None:
-    path = make_first_token(server.services.access.tokens, server.directory)
+    path = make_first_token(server.services.access.tokens, server.directory, host="one")
     assert path is not None
-    assert server.ask("GET", "/api/v1/tokens", path.read_text().strip()).status_code == 200
-    assert make_first_token(server.services.access.tokens, server.directory) is None
+    listed = server.ask("GET", "/api/v1/tokens", path.read_text().strip())
+    assert [token["created_by"] for token in listed.json["tokens"]] == ["first start on one"]
+    assert make_first_token(server.services.access.tokens, server.directory, host="one") is None
+
+
+def test_of_two_first_starts_one_makes_the_token(
+    server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens, faster = server.services.access.tokens, tmp_path / "faster"
+
+    def write_later(path: Path, content: bytes) -> None:
+        monkeypatch.setattr(first_token, "write_private", write_private)
+        assert make_first_token(tokens, faster, host="one") == faster / "admin.token"
+        write_private(path, content)
+
+    monkeypatch.setattr(first_token, "write_private", write_later)
+    assert make_first_token(tokens, tmp_path / "slower", host="two") is None
+    assert not (tmp_path / "slower" / "admin.token").exists()
+    assert "another server made the token of an admin first: first start on one" in caplog.text
+    assert [token.name for token in tokens.list_tokens()] == ["admin"]
 
 
 def make(server: RunningServer, admin: str = "", **fields: object) -> tuple[int, dict[str, object]]:
