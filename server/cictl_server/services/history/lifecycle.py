@@ -102,6 +102,7 @@ def advance(
                 "lease_request_id": "",
                 "lease_process": "",
                 "lease_slot": 0,
+                "lease_server": "",
                 "job_token_hash": "",
                 "log_generation": job.log_generation + 1,
             }

@@ -82,6 +82,7 @@ class Jobs:
                 losses=losses,
                 presence=presence,
                 processes=fleet.processes,
+                members=core.signals.members,
                 handover=Handover(
                     store=store,
                     settler=settler,

@@ -116,9 +116,10 @@ class Handover:
 
     @contextmanager
     def _only_one(self, job: JobRecord) -> Iterator[bool]:
-        """Yield whether this request is the only one that resolves *job* now.
+        """Yield whether this request is the only one at this server that resolves *job* now.
 
-        Of two at once, one could give the execution out while the other puts it back into the queue.
+        Of two at once, one could give the execution out while the other puts it back into the queue. What two servers do is
+        told apart by `lease_server`: once one gives the lease again, what the other resolves counts no more.
         """
         with self._lock:
             is_first = job.id not in self._resolving
@@ -191,12 +192,12 @@ def _find_held(view: View, job: JobRecord) -> JobRecord | None:
     current = view.jobs.find(job.number)
     if current is None or current.status is not JobStatus.LEASED:
         return None
-    is_same = (current.agent_id, current.leased, current.lease_request_id) == (
-        job.agent_id,
-        job.leased,
-        job.lease_request_id,
-    )
-    return current if is_same else None
+    return current if _lease_of(current) == _lease_of(job) else None
+
+
+def _lease_of(job: JobRecord) -> tuple[object, ...]:
+    """Return what tells the lease of *job* from others of it, also from the same one as another server gave it again."""
+    return job.agent_id, job.leased, job.lease_request_id, job.lease_server
 
 
 def _told_to_mask(view: JobExecution, values: list[str], *, has_secrets: bool = False) -> JobExecution:

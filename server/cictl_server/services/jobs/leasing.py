@@ -28,6 +28,8 @@ from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.handover import BEING_RESOLVED, Handover
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.losses import LostWork
+from cictl_server.services.secrets.lease_secrets import needs_secrets
+from cictl_server.signals.contract import Members
 from cictl_server.signals.topics import QUEUE
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
@@ -55,6 +57,7 @@ class LeasingService:
     losses: LostWork
     presence: PresenceBook
     processes: ProcessGuard
+    members: Members
     handover: Handover
     tokens: LeaseTokens
     pause: LeasePause
@@ -148,6 +151,8 @@ class LeasingService:
             if held.lease_hash and not request.sends_token:
                 # An agent that got a token would say so again: this is another program with its id.
                 return LeaseResponse(assigned=False, message=_ACTIVE)
+            if self._is_resolved_elsewhere(held):
+                return LeaseResponse(assigned=False, message=_ACTIVE)
             if not is_waiting and self._is_unanswered(held, request):
                 return self._give_again(tx, held, request)
             is_repeat = bool(request.request_id) and request.request_id == held.lease_request_id
@@ -176,6 +181,7 @@ class LeasingService:
             default_timeout_seconds=0 if job.timeout_seconds else self.default_timeout_seconds,
             lease_process=process_key(request.process),
             lease_slot=request.slot,
+            lease_server=self.members.own.instance_id,
             lease_hash="",
             job_token_hash="",
         )
@@ -209,8 +215,16 @@ class LeasingService:
             return True
         return self.clock() - held.leased >= REOFFER_AFTER
 
+    def _is_resolved_elsewhere(self, held: JobRecord) -> bool:
+        """Tell whether another server may just be reading the secrets of *held*, which takes it less than `REOFFER_AFTER`."""
+        if held.status is not JobStatus.LEASED or held.leased is None or not needs_secrets(held):
+            return False
+        server = held.lease_server
+        is_of_another = server != self.members.own.instance_id and self.members.is_alive(server)
+        return is_of_another and self.clock() - held.leased < REOFFER_AFTER
+
     def _give_again(self, tx: Transaction, held: JobRecord, request: LeaseRequest) -> JobRecord:
-        """Return *held* as it is leased to the slot that asks; to another process than before the lease is a new one."""
+        """Return *held* as it is leased to the slot that asks; to another process, or by another server, the lease is a new one."""
         given = held
         if _is_of_earlier_process(held, request):
             given = msgspec.structs.replace(
@@ -222,6 +236,9 @@ class LeasingService:
             )
         elif held.lease_hash and not self.tokens.find(held).lease:  # this server has been started anew since
             given = self.tokens.renew(held)
+        own = self.members.own.instance_id
+        if held.lease_server != own:
+            given = msgspec.structs.replace(given, leased=self.clock(), lease_server=own)
         if given is not held:
             self.settler.put(tx, given)
         tx.after_commit(lambda: logger.info("lease offered again execution=%s agent=%s", given.id, given.agent_id))
