@@ -18,6 +18,9 @@ HEAD_START = timedelta(seconds=0.5)
 ATTEMPT = timedelta(seconds=5)
 """How long one execution tries a Vault that was out. The others wait meanwhile, so that only one hangs."""
 
+_REMEMBERED = timedelta(minutes=2)
+"""How long after its end an outage is known of which nobody sees the end, because nothing needs that Vault any more."""
+
 
 def pause_after(failures: int) -> timedelta:
     """Return the pause after *failures* failures in a row: 1, 2, 4, 8, 16 s, then 30."""
@@ -43,7 +46,8 @@ class Outages:
     """The present outages, in memory only: after a restart of the server each Vault gets a new chance.
 
     Several servers find out each for itself, because one may reach a Vault that another one can't. So a Vault that is out is
-    tried once by each; the executions that wait for it are put off in their records, which all servers see.
+    tried once by each; the executions that wait for it are put off in their records, which all servers see. A connection that
+    somebody saves, at whichever server, has another `updated`, so nothing is known against it.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -54,6 +58,11 @@ class Outages:
     @property
     def any(self) -> bool:
         """Whether any Vault has failed lately."""
+        if not self._known:
+            return False
+        oldest = self._clock() - _REMEMBERED
+        with self._lock:
+            self._known = {known: outage for known, outage in self._known.items() if outage.until > oldest}
         return bool(self._known)
 
     def find(self, connection: VaultConnectionRecord, job_id: str) -> Outage | None:

@@ -34,7 +34,11 @@ class _Kept:
 
 
 class TokenCache:
-    """The token of each connection, valid only for the settings with which it was obtained."""
+    """The token of each connection, valid only for the record with which it was obtained.
+
+    So it does not matter at which server somebody saves or deletes the connection: a saved one has another `updated`, and the id of
+    a deleted one is never used again.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -54,6 +58,7 @@ class TokenCache:
         seconds = int(login.lifetime.total_seconds() * 4 // 5)
         until = self._clock() + timedelta(seconds=seconds)
         with self._lock:
+            self._kept = {known: kept for known, kept in self._kept.items() if self._clock() < kept.until}
             self._kept[connection.id] = _Kept(settings=_digest(connection), token=login.token, until=until)
 
     def drop(self, connection: VaultConnectionRecord, token: str) -> None:
@@ -75,6 +80,5 @@ class TokenCache:
 
 
 def _digest(connection: VaultConnectionRecord) -> str:
-    """Return a hash of everything that a token depends on, which the time of the last change is not."""
-    settings = msgspec.structs.replace(connection, updated=connection.created)
-    return hashlib.sha256(msgspec.json.encode(settings)).hexdigest()
+    """Return a hash of the connection as it is, with the time of its last change."""
+    return hashlib.sha256(msgspec.json.encode(connection)).hexdigest()
