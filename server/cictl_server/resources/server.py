@@ -35,8 +35,9 @@ class ReadinessResource:
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Tell whether the server can do its work: 200 if every check passes, else 503 with the failures.
 
-        The checks are `serving` (it is not stopping), `store` (changes are accepted), `disk` (it is not full) and
-        `maintenance` (leases expire, and lost agents are noticed).
+        The checks are `serving` (it is not stopping), `store` (changes are accepted), `disk` (it is not full),
+        `maintenance` (leases expire, and lost agents are noticed) and `secrets` (it has the keys that other servers on the same
+        data seal with).
         """
         found = self._readiness.examine()
         media.write(resp, found, status=200 if found.ready else 503)

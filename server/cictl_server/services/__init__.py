@@ -151,7 +151,7 @@ class Services:
             agent_timeout=agent_timeout,
             default_timeout_seconds=default_timeout_seconds,
         )
-        about = About.build(core, fleet, logs)
+        about = About.build(core, fleet, logs, secrets)
         # level 5
         pipelines = Pipelines.build(core, history, fleet, secrets, projects, about)
         updates = Updates.build(core, fleet, projects, jobs, tools=tools, process=process or ServerProcess())

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -209,6 +209,9 @@ class SignalFigures:
 
 class Signals(ABC):
     """All of it, for one server."""
+
+    is_shared: ClassVar[bool]
+    """Whether other servers may work on the same data, now or later."""
 
     clock: Clock
     """The time that all servers share: at most a few milliseconds apart. Everything that two of them compare is told by it."""

@@ -187,6 +187,15 @@ def test_without_its_key_a_job_fails_and_says_why(server: RunningServer) -> None
     assert server.post("/api/v1/secrets/rotate-key").status_code == 400
 
 
+def test_without_its_key_a_lone_server_takes_secrets_anew(server: RunningServer) -> None:
+    put(server)
+    put(server, name="other")
+    (server.directory / "secrets.key").unlink()
+    put(server, "another value")
+    assert leased(server, server.define(USES)).sensitive_values == ["another value"]
+    assert server.get("/readyz").status_code == 200
+
+
 def test_a_value_cannot_be_moved_to_another_name(server: RunningServer) -> None:
     put(server)
     put(server, project="", name="other")

@@ -14,5 +14,13 @@ __all__ = ["database_url", "postgres"]
 
 @pytest.fixture
 def both(database_url: str, tmp_path: Path) -> Iterator[tuple[SharingServer, SharingServer]]:
-    with sharing(database_url, tmp_path) as servers:
+    """Two that share the directory of their files too."""
+    with sharing(database_url, tmp_path, tmp_path) as servers:
+        yield servers
+
+
+@pytest.fixture
+def apart(database_url: str, tmp_path: Path) -> Iterator[tuple[SharingServer, SharingServer]]:
+    """Two that have directories of their own, as on two machines."""
+    with sharing(database_url, tmp_path / "here", tmp_path / "there") as servers:
         yield servers

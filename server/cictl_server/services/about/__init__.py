@@ -10,6 +10,7 @@ from cictl_server.services.about.scrape import ScrapeService
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.logs import Logs
+from cictl_server.services.secrets import Secrets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +20,10 @@ class About:
     scrape: ScrapeService
 
     @classmethod
-    def build(cls, core: Core, fleet: Fleet, logs: Logs) -> About:
-        readiness = ReadinessService(store=core.store, pulse=core.pulse, hub=core.hub, disk=core.disk)
+    def build(cls, core: Core, fleet: Fleet, logs: Logs, secrets: Secrets) -> About:
+        readiness = ReadinessService(
+            store=core.store, pulse=core.pulse, hub=core.hub, disk=core.disk, key_holders=secrets.own.holders
+        )
         return cls(
             readiness=readiness,
             runtime=RuntimeService(

@@ -10,6 +10,7 @@ from cictl_server.errors import ROOM_HINT, StoreError
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.pulse import INTERVAL_SECONDS, Pulse
+from cictl_server.services.secrets.own.key_holders import KeyHolders
 from cictl_server.store.contract import Store
 
 MAINTENANCE_LIMIT = timedelta(seconds=12 * INTERVAL_SECONDS)
@@ -22,10 +23,11 @@ class ReadinessService:
     pulse: Pulse
     hub: Hub
     disk: Disk
+    key_holders: KeyHolders
 
     def examine(self) -> Readiness:
         """Return the result of every check. None of them waits, or touches the disk unless that was full."""
-        checks = [self._stopping(), self._writable(), self._roomy(), self._maintained()]
+        checks = [self._stopping(), self._writable(), self._roomy(), self._maintained(), self._opens_secrets()]
         return Readiness(ready=all(check.ok for check in checks), checks=checks)
 
     def _stopping(self) -> ReadinessCheck:
@@ -54,3 +56,7 @@ class ReadinessService:
         is_alive = silent <= MAINTENANCE_LIMIT
         detail = "" if is_alive else f"no pass for {int(silent.total_seconds())} s: see the server's log"
         return ReadinessCheck(name="maintenance", ok=is_alive, detail=detail)
+
+    def _opens_secrets(self) -> ReadinessCheck:
+        problem = self.key_holders.problem
+        return ReadinessCheck(name="secrets", ok=not problem, detail=problem)

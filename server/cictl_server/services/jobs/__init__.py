@@ -128,6 +128,7 @@ class Jobs:
                 metrics=core.metrics,
                 idempotency=core.idempotency,
                 sensitive=secrets.sensitive,
+                key_holders=secrets.own.holders,
                 agent_timeout=agent_timeout,
             ),
         )

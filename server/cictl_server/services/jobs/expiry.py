@@ -18,6 +18,7 @@ from cictl_server.services.history.holder import UPLOADS_AFTER_END
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.logs.book import LogBook
+from cictl_server.services.secrets.own.key_holders import KeyHolders
 from cictl_server.services.secrets.sensitive import SensitiveValues
 from cictl_server.signals.contract import Leadership
 from cictl_server.store.contract import Store, Transaction
@@ -64,6 +65,7 @@ class MaintenanceService:
         metrics: Metrics,
         idempotency: IdempotencyService,
         sensitive: SensitiveValues,
+        key_holders: KeyHolders,
         agent_timeout: timedelta,
     ) -> None:
         """Give up on what an agent runs when it was silent for *agent_timeout*."""
@@ -78,6 +80,7 @@ class MaintenanceService:
         self._metrics = metrics
         self._idempotency = idempotency
         self._sensitive = sensitive
+        self._key_holders = key_holders
         self._agent_timeout = agent_timeout
 
     def start_up(self) -> None:
@@ -90,6 +93,7 @@ class MaintenanceService:
         self._clock_jumps.follow()
         self._idempotency.expire()
         self._forget_secrets()
+        self._key_holders.look()
         if self._leadership.is_ours:
             self._end_overdue()
         self._pulse.beat()

@@ -10,6 +10,7 @@ from pathlib import Path
 from cictl_server.services.core import Core
 from cictl_server.services.secrets.lease_secrets import SecretService
 from cictl_server.services.secrets.masks import Masks
+from cictl_server.services.secrets.own.key_holders import KeyHolders
 from cictl_server.services.secrets.own.sealing import KeyRing
 from cictl_server.services.secrets.own.secrets import OwnSecretService
 from cictl_server.services.secrets.recall import SecretRecall
@@ -39,7 +40,9 @@ class Secrets:
         connections = VaultConnectionService(
             store=store, tokens=tokens, outages=outages, allowed_urls=vault_urls, clock=clock
         )
-        own = OwnSecretService(store=store, keys=KeyRing(directory, os.environ), clock=clock)
+        keys = KeyRing(directory, os.environ)
+        holders = KeyHolders(store=store, ring=keys, signals=core.signals)
+        own = OwnSecretService(store=store, keys=keys, holders=holders, clock=clock)
         lease_secrets = SecretService(store=store, access=access, tokens=tokens, outages=outages, own=own)
         return cls(
             sensitive=sensitive,

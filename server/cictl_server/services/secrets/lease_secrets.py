@@ -14,7 +14,7 @@ from cictl.project_file import replace_secrets, secret_names
 from cictl.project_file.findings import quote
 from cictl.redaction import url_secrets
 from cictl.wire.jobs import Step
-from cictl_server.services.secrets.own.secrets import OwnSecretService, SecretMissing
+from cictl_server.services.secrets.own.secrets import OwnSecretService, SecretElsewhere, SecretMissing
 from cictl_server.services.secrets.tokens import literal_token
 from cictl_server.services.secrets.vault.connections import find_by_name
 from cictl_server.services.secrets.vault.errors import VaultProblem, VaultRefused, VaultUnavailable
@@ -106,6 +106,8 @@ class SecretService:
             with self.store.read() as view:
                 needs = list(_needs(job, view))
                 own = dict(self._own_values(job, view))
+        except SecretElsewhere as error:
+            raise SecretsDelayed(text=str(error), until=None) from error
         except (VaultRefused, SecretMissing) as error:
             raise SecretsRefused(f"{PREFIX}{error}") from error
         reader = VaultReader(self.access, self.tokens, seconds=LEASE_SECONDS)
@@ -137,6 +139,7 @@ class SecretService:
 
         Raises:
             SecretMissing: It can't be had.
+            SecretElsewhere: Another server can have it.
         """
         facts = job.facts
         project_id = int(facts.project_id or 0)

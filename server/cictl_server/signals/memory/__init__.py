@@ -18,6 +18,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class MemorySignals(Signals):
+    is_shared = False
+
     def __init__(self, clock: Clock, identity: Identity) -> None:
         self.clock = clock
         self.wakes = LocalWakes()

@@ -44,6 +44,8 @@ _TASKS = {BOARDS: Task.BOARDS, EVENTS: Task.EVENTS, SERVERS: Task.RENEW}
 class PostgresSignals(Signals):
     """Three threads do the talking: one listens, one sends, and one keeps boards, events and the list of servers in step."""
 
+    is_shared = True
+
     def __init__(self, database: Database, identity: Identity, *, clock: Clock | None = None) -> None:
         """Enter this server among the others.
 

@@ -1,4 +1,4 @@
-"""Servers without sockets that share one database and one directory of files."""
+"""Servers without sockets that share one database."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ class SharingServer(RunningServer):
 
 
 @contextmanager
-def sharing(url: str, directory: Path) -> Iterator[tuple[SharingServer, SharingServer]]:
-    """Yield two servers on the database; the first one leads."""
+def sharing(url: str, *directories: Path) -> Iterator[tuple[SharingServer, SharingServer]]:
+    """Yield two servers on the database, each with its directory; the first one leads."""
     clock = SteppedClock()
-    servers = [SharingServer(directory, clock=clock, database_url=url) for _ in range(2)]
+    for directory in directories:
+        directory.mkdir(exist_ok=True)
+    servers = [SharingServer(directory, clock=clock, database_url=url) for directory in directories]
     yield servers[0], servers[1]
     for server in servers:
         server.close()

@@ -90,10 +90,14 @@ class SealingKey:
 
 
 class KeyRing:
-    """The keys of one server: those of a variable, else those of a file, which is made when the first one is needed."""
+    """The keys of one server: those of a variable, else those of a file, which is made when the first one is needed.
+
+    Attributes:
+        path: The file.
+    """
 
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
-        self._path = directory / FILE
+        self.path = directory / FILE
         self._given = environment.get(VARIABLE, "")
 
     @property
@@ -110,10 +114,10 @@ class KeyRing:
         if self.is_given:
             return [_key(word, VARIABLE) for word in self._given.split()]
         try:
-            lines = self._path.read_text().splitlines()
+            lines = self.path.read_text().splitlines()
         except FileNotFoundError:
             return []
-        return [_key(line, str(self._path)) for line in lines if line.strip() and not line.startswith("#")]
+        return [_key(line, str(self.path)) for line in lines if line.strip() and not line.startswith("#")]
 
     def sealing(self) -> SealingKey:
         """Return the key that seals, and make one if there is none."""
@@ -131,7 +135,7 @@ class KeyRing:
         """
         found = next((key for key in self.keys() if key.id == key_id), None)
         if found is None:
-            raise CannotOpen(f"it was sealed with key {key_id}, which is neither in {self._path} nor in {VARIABLE}")
+            raise CannotOpen(f"it was sealed with key {key_id}, which is neither in {self.path} nor in {VARIABLE}")
         return found
 
     def begin_rotation(self) -> SealingKey:
@@ -158,14 +162,14 @@ class KeyRing:
             self._write(self.keys()[:1])
 
     def _write(self, keys: list[SealingKey]) -> None:
-        part = self._path.with_name(f".{FILE}.{secrets.token_hex(4)}")
+        part = self.path.with_name(f".{FILE}.{secrets.token_hex(4)}")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(_COMMENT + "".join(f"{key.written}\n" for key in keys))
             file.flush()
             os.fsync(file.fileno())
-        part.replace(self._path)
-        sync_directory(self._path.parent)
+        part.replace(self.path)
+        sync_directory(self.path.parent)
 
 
 def _new_key() -> SealingKey:

@@ -17,9 +17,10 @@ from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretRequest
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.deeds import note_made
 from cictl_server.services.core.project_names import find_project_called
+from cictl_server.services.secrets.own.key_holders import KeyHolders
 from cictl_server.services.secrets.own.sealing import CannotOpen, KeyRing, Sealed, SealingKey
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import ProjectRecord, SecretRecord
+from cictl_server.store.records import SecretRecord
 
 MAX_VALUE_BYTES = 64 << 10
 """Linux takes at most 128 KiB in one variable of a process."""
@@ -33,10 +34,15 @@ class SecretMissing(Exception):
     """A job can't have a secret. The text says why."""
 
 
+class SecretElsewhere(Exception):
+    """Another server can open a secret, and this one can't. The text says so."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OwnSecretService:
     store: Store
     keys: KeyRing
+    holders: KeyHolders
     clock: Clock
     _changing: threading.Lock = field(default_factory=threading.Lock)
     """Held while keys are used to seal: a key must not be forgotten between sealing and storing."""
@@ -53,14 +59,16 @@ class OwnSecretService:
         Raises:
             InvalidRequest: Name, value or branches can't be accepted.
             NotFound: No such project.
-            Conflict: Several projects have the name.
+            Conflict: Several projects have the name, or other servers sealed with keys that are not here.
             BadSealingKey: The key is none.
         """
         _check(request)
         now = self.clock()
         with self._changing:
+            with self.store.read() as view:
+                self._check_sealing(view, request)  # before a key is made that nothing can use
             key = self.keys.sealing()
-            return self.store.write(lambda tx: _store(tx, request, key, now))
+            return self.store.write(lambda tx: self._store(tx, request, key, now))
 
     def delete(self, secret_id: int) -> DeletedSecret:
         """Remove a secret.
@@ -82,14 +90,23 @@ class OwnSecretService:
         """Seal all secrets anew with another key, then forget the old one. A kill in between loses nothing.
 
         Raises:
-            Conflict: The keys are given, and there is no new one among them.
+            Conflict: The keys are given, and there is no new one among them, or other servers have not got it.
             InvalidRequest: A secret can't be opened. Nothing has changed then.
         """
         with self._changing:
+            self.holders.check_rotation()
             key = self.keys.begin_rotation()
             count = self.store.write(lambda tx: self._seal_all(tx, key))
             self.keys.end_rotation()
         return RotatedKey(key_id=key.id, secrets=count)
+
+    def _check_sealing(self, view: View, request: SecretRequest) -> None:
+        known = find(view, request.name, _project_id(view, request))
+        self.holders.check_sealing(view, but=known.id if known else 0)
+
+    def _store(self, tx: Transaction, request: SecretRequest, key: SealingKey, now: datetime) -> Secret:
+        self._check_sealing(tx, request)
+        return _store(tx, request, key, now)
 
     def _seal_all(self, tx: Transaction, key: SealingKey) -> int:
         records = list(tx.secrets.iter_all())
@@ -102,6 +119,7 @@ class OwnSecretService:
 
         Raises:
             SecretMissing: There is none, it is for other branches, or it can't be opened.
+            SecretElsewhere: It can't be opened here, but by another server.
         """
         record = (find(view, name, project_id) if project_id else None) or find(view, name, 0)
         if record is None:
@@ -114,6 +132,10 @@ class OwnSecretService:
         try:
             return self._open(record)
         except CannotOpen as error:
+            if where := self.holders.holder(record.key_id):
+                raise SecretElsewhere(
+                    f"secret {quote(name)} can be opened by {where}, and not here: {error}"
+                ) from error
             raise SecretMissing(f"secret {quote(name)} can't be opened: {error}") from error
 
     def _open(self, record: SecretRecord) -> str:
@@ -136,7 +158,7 @@ def find(view: View, name: str, project_id: int) -> SecretRecord | None:
 
 
 def _store(tx: Transaction, request: SecretRequest, key: SealingKey, now: datetime) -> Secret:
-    project_id = _project(tx, request.project).id if request.project else 0
+    project_id = _project_id(tx, request)
     known = find(tx, request.name, project_id)
     branches = request.branches if request.branches is not None else known.branches if known else []
     sealed = key.seal(request.value, bound_to=_bound_to(request.name, project_id))
@@ -173,11 +195,14 @@ def _check(request: SecretRequest) -> None:
         raise InvalidRequest(f"branches must be at most {_MOST_BRANCHES} names or patterns such as release/*")
 
 
-def _project(view: View, name: str) -> ProjectRecord:
-    found = find_project_called(view, name)
+def _project_id(view: View, request: SecretRequest) -> int:
+    """Return the project that the secret is for; 0 for all."""
+    if not request.project:
+        return 0
+    found = find_project_called(view, request.project)
     if found is None:
         raise NotFound("project")
-    return found
+    return found.id
 
 
 def _view(view: View, record: SecretRecord) -> Secret:
